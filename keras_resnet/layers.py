@@ -1,0 +1,367 @@
+"""Residual units as Keras layers.
+
+Shapes: B batch, H height, W width, C channels. Images are channels-last.
+Imports keras only, so every layer runs on any Keras backend.
+"""
+
+import collections
+import dataclasses
+
+import keras
+from keras import ops
+
+from keras_resnet import specs
+
+_register = keras.saving.register_keras_serializable(package="keras_resnet")
+
+# P1 sec. 3.4 and P2 appendix; the authors' Caffe and Torch code give the two
+# numbers of BN. Fan-out and not truncated: resnet-1k-layers, torchvision, timm.
+BATCH_NORM = {"momentum": 0.9, "epsilon": 1e-5}
+
+
+def he_normal(seed=None):
+    """N(0, sqrt(2 / (k * k * filters))), He 2015b eq. 14, not truncated."""
+    return keras.initializers.VarianceScaling(
+        2.0, mode="fan_out", distribution="untruncated_normal", seed=seed
+    )
+
+
+def conv2d(filters, kernel_size, strides, **kwargs):
+    """Layers of a convolution padded by `kernel_size // 2` on every side.
+
+    Keras' `padding="same"` pads (0, 1) at stride 2 where Caffe and PyTorch pad
+    (1, 1), so a strided convolution is a `ZeroPadding2D` and a valid one. All
+    padding of convolutions is decided here.
+
+    Returns:
+        list of one or two Keras layers, to be applied in order.
+    """
+    kwargs = {"use_bias": False, "kernel_initializer": he_normal(), **kwargs}
+    if strides == 1:
+        kwargs["padding"] = "same"
+    conv = keras.layers.Conv2D(filters, kernel_size, strides, **kwargs)
+    if strides == 1 or kernel_size == 1:
+        return [conv]
+    pad = keras.layers.ZeroPadding2D(
+        kernel_size // 2, name=f"{conv.name}_pad", dtype=conv.dtype_policy
+    )
+    return [pad, conv]
+
+
+def make_ops(names, convolutions=(), *, dtype, seen=None):
+    """Layers for op names, numbered by kind in reading order.
+
+    Args:
+        names: tuple of "conv", "bn", "relu" and "pool".
+        convolutions: (filters, kernel_size, strides) of each "conv" in turn.
+        dtype: dtype policy of the layers.
+        seen: `collections.Counter` of the ops numbered so far, updated.
+
+    Returns:
+        list of Keras layers named conv1, bn1, relu1, conv2, ...
+    """
+    convolutions = iter(convolutions)
+    seen = collections.Counter() if seen is None else seen
+    layers = []
+    for op in names:
+        seen[op] += 1
+        common = {"name": f"{op}{seen[op]}", "dtype": dtype}
+        if op == "conv":
+            layers += conv2d(*next(convolutions), **common)
+        elif op == "bn":
+            layers.append(
+                keras.layers.BatchNormalization(**BATCH_NORM, **common)
+            )
+        elif op == "relu":
+            layers.append(keras.layers.ReLU(**common))
+        elif op == "pool":
+            # Exact only because every stem pools after a ReLU: no zero of the
+            # padding can exceed what is there.
+            layers.append(
+                keras.layers.ZeroPadding2D(1, name="pool_pad", dtype=dtype)
+            )
+            layers.append(keras.layers.MaxPooling2D(3, 2, **common))
+        else:
+            raise ValueError(f"Expected conv, bn, relu or pool. Received: {op}")
+    return layers
+
+
+def _build(layers, shape):
+    for layer in layers:
+        layer.build(shape)
+        shape = layer.compute_output_shape(shape)
+    return shape
+
+
+def _output_shape(layers, shape):
+    for layer in layers:
+        shape = layer.compute_output_shape(shape)
+    return shape
+
+
+def _apply(layers, x):
+    for layer in layers:
+        x = layer(x)
+    return x
+
+
+@_register
+class PixelNormalization(keras.layers.Layer):
+    """(pixels - mean) / std, so that a network takes plain RGB pixels.
+
+    `mean` and `std` are weights that are not trained: every file a network is
+    saved to carries them. Unlike `keras.layers.Normalization` they are read at
+    each call, so assigning or restoring them has effect.
+
+    Args:
+        mean, std: floats of shape (C,), in units of the pixels, 0..255.
+
+    Input shape:
+        (B, H, W, C), uint8 or float, 0..255.
+
+    Output shape:
+        (B, H, W, C), float.
+    """
+
+    def __init__(self, mean, std, **kwargs):
+        super().__init__(**kwargs)
+        self.initial = {"mean": list(mean), "std": list(std)}
+
+    def build(self, input_shape):
+        for name, values in self.initial.items():
+            weight = self.add_weight(
+                name=name,
+                shape=(len(values),),
+                initializer=_constant(values),
+                trainable=False,
+            )
+            setattr(self, name, weight)
+
+    def call(self, pixels):
+        pixels = ops.cast(pixels, self.compute_dtype)
+        return (pixels - self.mean) / self.std
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), **self.initial}
+
+
+def _constant(values):
+    def initializer(shape, dtype=None):
+        return ops.reshape(ops.convert_to_tensor(values, dtype=dtype), shape)
+
+    return initializer
+
+
+@_register
+class Chain(keras.layers.Layer):
+    """A few ops in a row under one name: the stem, or the end of a network.
+
+    Args:
+        ops, convolutions: as `make_ops` takes them.
+    """
+
+    def __init__(self, ops, convolutions=(), **kwargs):
+        super().__init__(**kwargs)
+        self.config = {"ops": list(ops), "convolutions": list(convolutions)}
+        self.layers = make_ops(ops, convolutions, dtype=self.dtype_policy)
+
+    def build(self, input_shape):
+        _build(self.layers, input_shape)
+
+    def call(self, x):
+        return _apply(self.layers, x)
+
+    def compute_output_shape(self, input_shape):
+        return _output_shape(self.layers, input_shape)
+
+    def get_config(self):
+        return {**super().get_config(), **self.config}
+
+
+@_register
+class ZeroPadShortcut(keras.layers.Layer):
+    """Option A: take every `strides`-th pixel, append channels of zeros.
+
+    No weights (P1 sec. 3.3). The zeros come last, as in fb.resnet.torch.
+    """
+
+    def __init__(self, filters, strides, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.strides = strides
+
+    def call(self, x):
+        x = x[:, :: self.strides, :: self.strides, :]
+        extra = self.filters - x.shape[-1]
+        return ops.pad(x, [[0, 0], [0, 0], [0, 0], [0, extra]])
+
+    def compute_output_shape(self, input_shape):
+        batch, *size, _ = input_shape
+        size = [n and -(-n // self.strides) for n in size]
+        return (batch, *size, self.filters)
+
+    def get_config(self):
+        config = {"filters": self.filters, "strides": self.strides}
+        return {**super().get_config(), **config}
+
+
+@_register
+class ResidualUnit(keras.layers.Layer):
+    """x' = f(h(p) + F(p)), p = before(x): one residual unit (P2 eq. 1, 2).
+
+    A projection reads p, the activation it shares with the branch; h reads x
+    where it is the identity (P2 appendix). A projection is normalised if and
+    only if the branch ends in BN.
+
+    Args:
+        filters: int, of the stage; the output has `block.expansion` times it.
+        strides: int, of the unit.
+        agrees: bool, whether input and output have the same shape, that is,
+            whether `shortcut.same` or `shortcut.change` is h.
+        block, placement, shortcut: rows of `specs`, or dicts of their fields.
+
+    Input shape:
+        (B, H, W, C).
+
+    Output shape:
+        (B, ceil(H / strides), ceil(W / strides), filters * expansion).
+    """
+
+    def __init__(
+        self,
+        filters,
+        *,
+        strides,
+        agrees,
+        block,
+        placement,
+        shortcut,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.filters, self.strides, self.agrees = filters, strides, agrees
+        self.block = _row(specs.Block, block)
+        self.placement = _row(specs.Placement, placement)
+        self.shortcut = _row(specs.Shortcut, shortcut)
+        seen = collections.Counter()
+        self.before = self._ops(self.placement.before, seen=seen)
+        self.branch = self._branch(seen)
+        self.after_add = self._ops(self.placement.after_add, seen=seen)
+        self.kind = self.shortcut.same if agrees else self.shortcut.change
+        self.shortcut_layers = self._shortcut_layers()
+        self.gate = self._gate() if self.shortcut.gate != "none" else []
+
+    def _ops(self, names, convolutions=(), *, seen):
+        return make_ops(names, convolutions, dtype=self.dtype_policy, seen=seen)
+
+    def _branch(self, seen):
+        block, placement = self.block, self.placement
+        convolutions = [
+            (self.filters * width, kernel, strides)
+            for kernel, width, strides in zip(
+                block.kernels,
+                block.widths,
+                [
+                    self.strides if i == block.strided else 1
+                    for i in range(len(block.kernels))
+                ],
+                strict=True,
+            )
+        ]
+        joint = (*placement.between, "conv")
+        names = ("conv", *joint * (len(block.kernels) - 1), *placement.after)
+        return self._ops(names, convolutions, seen=seen)
+
+    def _shortcut_layers(self):
+        out, dtype = self.filters * self.block.expansion, self.dtype_policy
+        if self.kind == "projection":
+            name = "shortcut_conv"
+            layers = conv2d(out, 1, self.strides, name=name, dtype=dtype)
+            if "bn" in self.placement.after:
+                layers.append(
+                    keras.layers.BatchNormalization(
+                        **BATCH_NORM, name="shortcut_bn", dtype=dtype
+                    )
+                )
+        elif self.kind == "zero_pad":
+            name = "shortcut_zero_pad"
+            layers = [
+                ZeroPadShortcut(out, self.strides, name=name, dtype=dtype)
+            ]
+        else:
+            layers = []
+        if self.shortcut.dropout:
+            layers.append(
+                keras.layers.Dropout(
+                    self.shortcut.dropout, name="shortcut_dropout", dtype=dtype
+                )
+            )
+        return layers
+
+    def _gate(self):
+        return conv2d(
+            self.filters * self.block.expansion,
+            1,
+            self.strides,
+            use_bias=True,
+            bias_initializer=keras.initializers.Constant(
+                self.shortcut.gate_bias
+            ),
+            activation="sigmoid",
+            name="gate",
+            dtype=self.dtype_policy,
+        )
+
+    def build(self, input_shape):
+        shared = _build(self.before, input_shape)
+        output_shape = _build(self.branch, shared)
+        _build(self.shortcut_layers, shared)
+        _build(self.gate, shared)
+        _build(self.after_add, output_shape)
+
+    def call(self, x):
+        shared = _apply(self.before, x)
+        branch = _apply(self.branch, shared)
+        if self.kind == "none":
+            return _apply(self.after_add, branch)
+        shortcut = x if self.kind == "identity" else shared
+        shortcut = _apply(self.shortcut_layers, shortcut)
+        return _apply(self.after_add, self._sum(shortcut, branch, shared))
+
+    def _sum(self, shortcut, branch, shared):
+        row = self.shortcut
+        if self.gate:
+            gate = _apply(self.gate, shared)
+            shortcut = (1 - gate) * shortcut
+            branch = gate * branch if row.gate == "exclusive" else branch
+        if row.scale != 1:
+            shortcut = row.scale * shortcut
+        if row.branch_scale != 1:
+            branch = row.branch_scale * branch
+        return shortcut + branch
+
+    def compute_output_shape(self, input_shape):
+        return _output_shape(self.before + self.branch, input_shape)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "strides": self.strides,
+            "agrees": self.agrees,
+            "block": dataclasses.asdict(self.block),
+            "placement": dataclasses.asdict(self.placement),
+            "shortcut": dataclasses.asdict(self.shortcut),
+        }
+
+
+def _row(row_type, value):
+    """A row of a table from itself or from the dict that a file holds."""
+    if isinstance(value, row_type):
+        return value
+    return row_type(
+        **{k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
+    )

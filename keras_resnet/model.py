@@ -1,0 +1,315 @@
+"""Networks: a row of `specs.VARIANTS` made into a functional Keras model.
+
+Shapes: B batch, H height, W width, C channels, K classes.
+"""
+
+import dataclasses
+
+import keras
+
+from keras_resnet import specs
+from keras_resnet import weights as weights_lib
+from keras_resnet.errors import lookup
+from keras_resnet.errors import require
+from keras_resnet.layers import Chain
+from keras_resnet.layers import PixelNormalization
+from keras_resnet.layers import ResidualUnit
+
+_TABLES = {
+    "stem": specs.STEMS,
+    "block": specs.BLOCKS,
+    "placement": specs.PLACEMENTS,
+    "shortcut": specs.SHORTCUTS,
+}
+
+
+def build(
+    variant,
+    *,
+    weights=None,
+    include_top=True,
+    input_shape=None,
+    pooling=None,
+    classes=None,
+    classifier_activation="softmax",
+    name=None,
+    dtype=None,
+    pixel_mean=None,
+    pixel_std=None,
+    **choices,
+):
+    """Builds any published network, or a change of one.
+
+    The network takes RGB pixels 0..255, uint8 or float, and normalises them
+    itself. It is fully convolutional: any input size works, weights do not
+    depend on it.
+
+    References: P1 Table 1 and sec. 4.2; P2 Fig. 4 and appendix.
+
+    Args:
+        variant: key of `keras_resnet.VARIANTS`.
+        weights: None for random initialisation, or the path of a
+            `.weights.h5` or `.keras` file of the same network.
+        include_top: whether the network ends in its K-way classifier.
+        input_shape: (H, W, C); H and W may be None for images of any size.
+            Default: the size that the variant was published for.
+        pooling: without the top, None (feature maps), "avg" or "max".
+        classes: K, an int >= 1. Default: as published.
+        classifier_activation: "softmax", or None for logits.
+        name: of the model. Default: `variant`.
+        dtype: dtype policy, "mixed_bfloat16" for example. Default: Keras'
+            global one. Pixels are normalised, and logits and probabilities
+            computed, in float32 at least.
+        pixel_mean, pixel_std: C floats, 0..255. Default: ImageNet's or
+            CIFAR's, by the variant.
+        **choices: other fields of the row: `shortcut="A"`,
+            `placement="full_preact"`, `block=...`, `depths=...`,
+            `filters=...`. For `block`, `placement` and `shortcut` also a row
+            that is not in the tables, such as
+            `dataclasses.replace(specs.SHORTCUTS["exclusive_gating"],
+            gate_bias=-7.0)`.
+
+    Returns:
+        `keras.Model` from (B, H, W, C) pixels to float32 (B, K) probabilities,
+        its layers `pixels, stem, stage1_unit1, ..., final, pool, logits,
+        probabilities`.
+
+    Raises:
+        keras_resnet.UsageError: if a name is unknown or a value cannot work.
+
+    Example:
+
+    >>> model = build("resnet110", classes=10, shortcut="B")
+    """
+    row = _row(variant, choices)
+    stem = _resolve("stem", row.stem)
+    input_shape = _check_input_shape(input_shape, stem)
+    constants = _pixel_constants(pixel_mean, pixel_std, stem, input_shape[-1])
+    classes = stem.classes if classes is None else classes
+    _check_head(include_top, pooling, classes, classifier_activation)
+    # Not below float32: a softmax in half precision loses small probabilities.
+    policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
+    full = "float64" if policy.compute_dtype == "float64" else "float32"
+
+    image = keras.Input(input_shape, name="image")
+    x = PixelNormalization(**constants, name="pixels", dtype=full)(image)
+    x = _body(x, row, stem, policy)
+    if include_top:
+        x = keras.layers.GlobalAveragePooling2D(name="pool", dtype=policy)(x)
+        x = _classifier(x, classes, classifier_activation, full)
+    elif pooling:
+        layer = _POOLING[pooling]
+        x = layer(name="pool", dtype=policy)(x)
+    model = keras.Model(image, x, name=name or variant)
+    if weights is not None:
+        weights_lib.load_weights(model, weights)
+    return model
+
+
+_POOLING = {
+    "avg": keras.layers.GlobalAveragePooling2D,
+    "max": keras.layers.GlobalMaxPooling2D,
+}
+
+
+def _row(variant, choices):
+    row = lookup(specs.VARIANTS, variant, "variant")
+    fields = {field.name: None for field in dataclasses.fields(row)}
+    for choice in choices:
+        lookup(fields, choice, "argument of build()")
+    return dataclasses.replace(row, **choices)
+
+
+def _resolve(kind, value):
+    """A row of a table by its name, or a row that the caller made."""
+    table = _TABLES[kind]
+    if isinstance(value, type(next(iter(table.values())))):
+        return value
+    return lookup(table, value, kind)
+
+
+def _body(x, row, stem, policy):
+    """Stem, stages and what the next unit would have applied first."""
+    block, placement, shortcut = (
+        _resolve(kind, getattr(row, kind))
+        for kind in ("block", "placement", "shortcut")
+    )
+    x = Chain(
+        stem.ops,
+        [(stem.filters, stem.kernel, stem.strides)],
+        name="stem",
+        dtype=policy,
+    )(x)
+    # P2 appendix: the stem has activated the first unit's input already.
+    unit_placement = dataclasses.replace(placement, before=())
+    for stage, (depth, filters) in enumerate(
+        zip(row.depths, row.filters, strict=True), start=1
+    ):
+        for unit in range(1, depth + 1):
+            strides = 2 if stage > 1 and unit == 1 else 1
+            x = ResidualUnit(
+                filters,
+                strides=strides,
+                agrees=strides == 1
+                and x.shape[-1] == filters * block.expansion,
+                block=block,
+                placement=unit_placement,
+                shortcut=shortcut,
+                name=f"stage{stage}_unit{unit}",
+                dtype=policy,
+            )(x)
+            unit_placement = placement
+    if placement.before:
+        x = Chain(placement.before, name="final", dtype=policy)(x)
+    return x
+
+
+def _classifier(x, classes, activation, dtype):
+    # P1 does not say; fb.resnet.torch keeps Torch's U(+-1 / sqrt(inputs)).
+    uniform = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
+    x = keras.layers.Dense(
+        classes, kernel_initializer=uniform, name="logits", dtype=dtype
+    )(x)
+    if activation is None:
+        return x
+    return keras.layers.Activation(
+        activation, name="probabilities", dtype=dtype
+    )(x)
+
+
+def logits(model):
+    """The same network, sharing its weights, up to the logits.
+
+    Losses and comparisons read logits: float32 (B, K).
+    """
+    return keras.Model(
+        model.inputs, model.get_layer("logits").output, name=model.name
+    )
+
+
+def features(model):
+    """The feature maps at the end of each stage, for detectors and Grad-CAM.
+
+    Args:
+        model: a model from `build`; its layers and weights are shared.
+
+    Returns:
+        `keras.Model` from pixels to a dict: "C2" ... "C5" at strides 4, 8, 16
+        and 32 for an ImageNet network, "C2" ... "C4" at strides 1, 2 and 4 for
+        a CIFAR one. Each is (B, H / stride, W / stride, C).
+    """
+    last = {}
+    for layer in model.layers:
+        if isinstance(layer, ResidualUnit):
+            stage = layer.name.split("_")[0]
+            last[f"C{int(stage.removeprefix('stage')) + 1}"] = layer.output
+    require(
+        last,
+        "features() needs a model from keras_resnet.build, with layers "
+        f"'stage1_unit1' and so on. Received: {model.name!r}.",
+    )
+    return keras.Model(model.inputs, last, name=f"{model.name}_features")
+
+
+def multiply_adds(model, image_size=None):
+    """Multiply-adds of one image: convolutions and the classifier (P1 Table 1).
+
+    Args:
+        model: a model from `build`.
+        image_size: pixels of a square image. Default: the model's own.
+
+    Returns:
+        int.
+    """
+    _, height, width, channels = model.input_shape
+    if image_size is not None:
+        height = width = image_size
+    require(
+        height and width,
+        f"{model.name!r} takes images of any size: pass image_size.",
+    )
+    shape, total = (1, height, width, channels), 0
+    for layer in model.layers[1:]:
+        total += _multiply_adds(layer, shape)
+        shape = layer.compute_output_shape(shape)
+    return total
+
+
+def _multiply_adds(layer, shape):
+    if isinstance(layer, ResidualUnit):
+        shared = _chain_shape(layer.before, shape)
+        return sum(
+            _chain_multiply_adds(layers, shared)
+            for layers in (layer.branch, layer.shortcut_layers, layer.gate)
+        )
+    if isinstance(layer, Chain):
+        return _chain_multiply_adds(layer.layers, shape)
+    if not isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)):
+        return 0
+    _, *positions, _ = layer.compute_output_shape(shape)
+    total = 1
+    for n in (*positions, *layer.kernel.shape):
+        total *= n
+    return total
+
+
+def _chain_shape(layers, shape):
+    for layer in layers:
+        shape = layer.compute_output_shape(shape)
+    return shape
+
+
+def _chain_multiply_adds(layers, shape):
+    total = 0
+    for layer in layers:
+        total += _multiply_adds(layer, shape)
+        shape = layer.compute_output_shape(shape)
+    return total
+
+
+def _check_input_shape(input_shape, stem):
+    if input_shape is None:
+        return (stem.image_size, stem.image_size, 3)
+    shape = tuple(input_shape)
+    require(
+        len(shape) == 3
+        and all(n is None or (isinstance(n, int) and n > 0) for n in shape)
+        and shape[2] is not None,
+        "input_shape must be (height, width, channels), where height and "
+        f"width may be None. Received: input_shape={input_shape!r}.",
+    )
+    return shape
+
+
+def _pixel_constants(mean, std, stem, channels):
+    constants = {
+        "mean": stem.pixel_mean if mean is None else tuple(mean),
+        "std": stem.pixel_std if std is None else tuple(std),
+    }
+    for name, values in constants.items():
+        if channels == 1 and len(values) == 3:
+            # Grey is the mean of the three channels.
+            values = constants[name] = (sum(values) / 3,)
+        require(
+            len(values) == channels,
+            f"pixel_{name} needs one value for each of {channels} channels. "
+            f"Received: {values}.",
+        )
+    require(all(v > 0 for v in constants["std"]), "pixel_std must be > 0.")
+    return constants
+
+
+def _check_head(include_top, pooling, classes, activation):
+    require(
+        pooling is None or pooling in _POOLING,
+        f"pooling must be None, 'avg' or 'max'. Received: {pooling!r}.",
+    )
+    require(
+        isinstance(classes, int) and classes >= 1,
+        f"classes must be an int >= 1. Received: classes={classes!r}.",
+    )
+    require(
+        not include_top or activation in ("softmax", None),
+        "classifier_activation must be 'softmax', or None for logits. "
+        f"Received: {activation!r}.",
+    )

@@ -1,0 +1,278 @@
+"""The architecture of every network, as data: the papers' tables and figures.
+
+References:
+    P1: He et al. 2015, "Deep Residual Learning", arXiv 1512.03385.
+    P2: He et al. 2016, "Identity Mappings in Deep Residual Networks",
+        arXiv 1603.05027.
+
+A unit is one equation, `x' = f(h(p) + F(p))` with `p = before(x)` (P2 eq. 1, 2).
+PLACEMENTS say what surrounds the weights and the addition, BLOCKS are F,
+SHORTCUTS are h, STEMS come before the first unit, and a row of VARIANTS chooses
+one of each. Imports nothing but the standard library.
+"""
+
+import dataclasses
+
+Ops = tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Where BN and ReLU sit around the weights and the addition (P2 Fig. 4)."""
+
+    before: Ops = ()  # before the first weight layer
+    between: Ops = ()  # between weight layers
+    after: Ops = ()  # after the last weight layer, before the addition
+    after_add: Ops = ()  # after the addition
+
+
+PLACEMENTS = {
+    "original": Placement(
+        between=("bn", "relu"), after=("bn",), after_add=("relu",)
+    ),
+    "bn_after_add": Placement(between=("bn", "relu"), after_add=("bn", "relu")),
+    "relu_before_add": Placement(between=("bn", "relu"), after=("bn", "relu")),
+    "relu_preact": Placement(
+        before=("relu",), between=("bn", "relu"), after=("bn",)
+    ),
+    "full_preact": Placement(before=("bn", "relu"), between=("bn", "relu")),
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Block:
+    """The weight layers of one residual branch (P1 Fig. 5)."""
+
+    kernels: tuple[int, ...]  # kernel size of each convolution, pixels
+    widths: tuple[int, ...]  # filters, in multiples of the stage's filters
+    strided: int  # index of the convolution that carries the stride
+
+    @property
+    def expansion(self) -> int:
+        """Output filters of the branch over the stage's filters."""
+        return self.widths[-1]
+
+
+BLOCKS = {
+    "basic": Block(kernels=(3, 3), widths=(1, 1), strided=0),
+    # P1 and the released Caffe nets stride in the first 1x1 ...
+    "bottleneck": Block(kernels=(1, 3, 1), widths=(1, 1, 4), strided=0),
+    # ... fb.resnet.torch and torchvision in the 3x3 ("v1.5").
+    "bottleneck_v1_5": Block(kernels=(1, 3, 1), widths=(1, 1, 4), strided=1),
+    # P2 Table 3, footnote: skip connections over one layer.
+    "one_layer": Block(kernels=(3,), widths=(1,), strided=0),
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Shortcut:
+    """h, the path around the branch (P1 sec. 3.3, P2 Fig. 2).
+
+    `same` serves units whose input and output shapes agree, `change` the
+    others; each is one of "none", "identity", "zero_pad" and "projection".
+    The sum is then `scale * h + branch_scale * F`, where gating replaces the
+    scales by `1 - g` and, if it is exclusive, `g` (P2 sec. 3.1).
+    """
+
+    same: str = "identity"
+    change: str = "zero_pad"
+    scale: float = 1.0
+    branch_scale: float = 1.0
+    gate: str = "none"  # none | exclusive | shortcut_only
+    gate_bias: float = 0.0  # initial value of b_g
+    dropout: float = 0.0  # probability of dropping an element of h
+
+
+# P2 Table 1. They apply to all units and, as ResNet-110 does, change shapes by
+# option A. The gate is a 1x1 convolution with bias and a sigmoid; a BN in it
+# would cancel b_g.
+SHORTCUT_ABLATIONS = {
+    "constant_scaling": Shortcut(scale=0.5, branch_scale=0.5),
+    "constant_scaling_branch_1": Shortcut(scale=0.5),
+    "exclusive_gating": Shortcut(gate="exclusive", gate_bias=-6.0),
+    "shortcut_only_gating": Shortcut(gate="shortcut_only", gate_bias=-6.0),
+    "shortcut_only_gating_bias_0": Shortcut(gate="shortcut_only"),
+    "conv1x1": Shortcut(same="projection", change="projection"),
+    # Keras' dropout keeps the expectation; P2 argues with one of 0.5, which
+    # the scale restores: 0.5 * h at inference.
+    "dropout": Shortcut(dropout=0.5, scale=0.5),
+}
+
+SHORTCUTS = {
+    "none": Shortcut(same="none", change="none"),
+    "A": Shortcut(),
+    "B": Shortcut(change="projection"),
+    "C": Shortcut(same="projection", change="projection"),
+    **SHORTCUT_ABLATIONS,
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Stem:
+    """What precedes the first unit, and the images the network was made for.
+
+    It owns the first activation: under pre-activation, BN and ReLU follow the
+    first convolution before the first unit splits (P2 appendix), so the first
+    unit takes its placement without `before`. Every placement thus has the
+    same stem.
+    """
+
+    filters: int
+    kernel: int  # pixels
+    strides: int
+    ops: Ops
+    image_size: int  # pixels
+    classes: int
+    pixel_mean: tuple[float, float, float]  # RGB, 0..255
+    pixel_std: tuple[float, float, float]
+
+
+STEMS = {
+    "imagenet": Stem(
+        filters=64,
+        kernel=7,
+        strides=2,
+        ops=("conv", "bn", "relu", "pool"),
+        image_size=224,
+        classes=1000,
+        pixel_mean=(123.675, 116.28, 103.53),
+        pixel_std=(58.395, 57.12, 57.375),
+    ),
+    # Mean and deviation: fb.resnet.torch, datasets/cifar10.lua.
+    "cifar": Stem(
+        filters=16,
+        kernel=3,
+        strides=1,
+        ops=("conv", "bn", "relu"),
+        image_size=32,
+        classes=10,
+        pixel_mean=(125.3, 123.0, 113.9),
+        pixel_std=(63.0, 62.1, 66.7),
+    ),
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One network: a choice from each table."""
+
+    reference: str  # where it was published
+    stem: str
+    block: str
+    depths: tuple[int, ...]  # units in each stage
+    filters: tuple[int, ...]  # of each stage, before the block's expansion
+    placement: str = "original"
+    shortcut: str = "B"
+
+    @property
+    def depth(self) -> int:
+        """Weighted layers as the papers count them, projections excluded."""
+        return sum(self.depths) * len(BLOCKS[self.block].kernels) + 2
+
+
+def _imagenet(reference, block, depths, **choices):
+    return Variant(
+        reference=reference,
+        stem="imagenet",
+        block=block,
+        depths=depths,
+        filters=(64, 128, 256, 512),
+        **choices,
+    )
+
+
+def _cifar(reference, depth, block="basic", **choices):
+    # P1 sec. 4.2: 6n + 2 layers in three stages; n units of k layers each.
+    units = (depth - 2) // (3 * len(BLOCKS[block].kernels))
+    return Variant(
+        reference=reference,
+        stem="cifar",
+        block=block,
+        depths=(units, units, units),
+        filters=(16, 32, 64),
+        **choices,
+    )
+
+
+_IMAGENET_DEPTHS = {
+    18: ("basic", (2, 2, 2, 2)),
+    34: ("basic", (3, 4, 6, 3)),
+    50: ("bottleneck", (3, 4, 6, 3)),
+    101: ("bottleneck", (3, 4, 23, 3)),
+    152: ("bottleneck", (3, 8, 36, 3)),
+    200: ("bottleneck", (3, 24, 36, 3)),
+}
+
+VARIANTS = {
+    **{
+        f"plainnet{depth}": _imagenet(
+            "P1 Table 2", *_IMAGENET_DEPTHS[depth], shortcut="none"
+        )
+        for depth in (18, 34)
+    },
+    **{
+        f"resnet{depth}": _imagenet("P1 Table 1", *_IMAGENET_DEPTHS[depth])
+        for depth in (18, 34, 50, 101, 152)
+    },
+    "resnet200": _imagenet("P2 Table 5", *_IMAGENET_DEPTHS[200]),
+    **{
+        f"resnet{depth}_{option.lower()}": _imagenet(
+            "P1 Table 3", *_IMAGENET_DEPTHS[depth], shortcut=option
+        )
+        for depth in (18, 34)
+        for option in "AC"
+    },
+    **{
+        f"resnet{depth}_v1_5": _imagenet(
+            "torchvision", "bottleneck_v1_5", _IMAGENET_DEPTHS[depth][1]
+        )
+        for depth in (50, 101, 152)
+    },
+    **{
+        f"resnet{depth}_v2": _imagenet(
+            "P2 Table 5", *row, placement="full_preact"
+        )
+        for depth, row in _IMAGENET_DEPTHS.items()
+    },
+    **{
+        f"plainnet{depth}": _cifar("P1 Fig. 6", depth, shortcut="none")
+        for depth in (20, 32, 44, 56, 110)
+    },
+    **{
+        f"resnet{depth}": _cifar("P1 Table 6", depth, shortcut="A")
+        for depth in (20, 32, 44, 56, 110, 1202)
+    },
+    **{
+        f"resnet{depth}": _cifar("P2 Table 3", depth, "bottleneck")
+        for depth in (164, 1001)
+    },
+    "resnet110_v2": _cifar(
+        "P2 Table 2", 110, shortcut="A", placement="full_preact"
+    ),
+    **{
+        f"resnet{depth}_v2": _cifar(
+            "P2 Table 3", depth, "bottleneck", placement="full_preact"
+        )
+        for depth in (164, 1001)
+    },
+    "resnet110_one_layer": _cifar("P2 Table 3", 110, "one_layer", shortcut="A"),
+    "resnet110_one_layer_v2": _cifar(
+        "P2 Table 3", 110, "one_layer", shortcut="A", placement="full_preact"
+    ),
+    **{
+        f"resnet110_{placement}": _cifar(
+            "P2 Table 2", 110, shortcut="A", placement=placement
+        )
+        for placement in ("bn_after_add", "relu_before_add", "relu_preact")
+    },
+    **{
+        f"resnet164_{placement}": _cifar(
+            "P2 Table 2", 164, "bottleneck", placement=placement
+        )
+        for placement in ("bn_after_add", "relu_before_add", "relu_preact")
+    },
+    **{
+        f"resnet110_{shortcut}": _cifar("P2 Table 1", 110, shortcut=shortcut)
+        for shortcut in SHORTCUT_ABLATIONS
+    },
+}
