@@ -1,0 +1,1 @@
+"""Images for training and evaluation, on tf.data."""

@@ -1,0 +1,173 @@
+"""Batches for training and evaluation.
+
+Order and augmentation are functions of (seed, epoch, position) alone: an epoch
+is a permutation of the indices and every example is augmented by a seed of its
+own. Batches are therefore the same for any number of threads or devices, and a
+pipeline that starts at a later step gives the very batches from there on.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from keras_resnet.data import datasets
+from keras_resnet.data import transforms
+from keras_resnet.errors import UsageError
+from keras_resnet.errors import require
+
+
+def train_dataset(split, recipe, *, fill, first_step=0):
+    """Augmented training batches, steps `first_step` to `recipe.steps`.
+
+    Args:
+        split: `datasets.Split`.
+        recipe: `recipes.Recipe`: batch_size, steps, seed, image_size,
+            augmentation and its numbers.
+        fill: 3 floats, the mean colour, for padding.
+        first_step: int, batches before it are not made.
+
+    Returns:
+        `tf.data.Dataset` of {"image": uint8 (B, S, S, 3), "label": int32 (B,),
+        "weight": float32 (B,)}, B the global batch, S `recipe.image_size`.
+    """
+    augment = transforms.augmentation(recipe.augmentation)
+
+    def steps():
+        for step in range(first_step, recipe.steps):
+            yield positions(split.num_examples, recipe, step)
+
+    def example(index, seed):
+        image, label = _read(split, index)
+        image = augment(image, seed, recipe, fill)
+        return _example(image, label, 1.0, recipe.image_size)
+
+    signature = (
+        tf.TensorSpec((recipe.batch_size,), tf.int64),
+        tf.TensorSpec((recipe.batch_size, 2), tf.int32),
+    )
+    dataset = tf.data.Dataset.from_generator(steps, output_signature=signature)
+    dataset = dataset.unbatch().map(example, tf.data.AUTOTUNE)
+    dataset = dataset.batch(recipe.batch_size, drop_remainder=True)
+    return _finish(dataset)
+
+
+def eval_dataset(split, *, batch_size, resize, size):
+    """Every example once, in order, in full batches.
+
+    The last batch is filled with copies of weight 0.
+
+    Args:
+        split: `datasets.Split`.
+        batch_size: int, the global batch B.
+        resize: pixels of the shorter side.
+        size: pixels of the central crop, S.
+
+    Returns:
+        `tf.data.Dataset` of {"image": uint8 (B, S, S, 3), "label": int32 (B,),
+        "weight": float32 (B,)}.
+    """
+    require(
+        resize >= size,
+        "The shorter side must not be below the crop. Received: "
+        f"eval_resize={resize}, image_size={size}.",
+    )
+    n = split.num_examples
+    padded = -(-n // batch_size) * batch_size
+
+    def example(position):
+        image, label = _read(split, tf.minimum(position, n - 1))
+        image = transforms.evaluation(image, resize=resize, size=size)
+        weight = tf.cast(position < n, tf.float32)
+        return _example(image, label, weight, size)
+
+    dataset = tf.data.Dataset.range(padded).map(example, tf.data.AUTOTUNE)
+    return _finish(dataset.batch(batch_size, drop_remainder=True))
+
+
+def positions(num_examples, recipe, step):
+    """What the batch of a step holds: (indices int64 (B,), seeds int32 (B, 2)).
+
+    An epoch holds every example once; a batch may span two epochs.
+    """
+    first = step * recipe.batch_size
+    position = np.arange(first, first + recipe.batch_size)
+    epochs, places = np.divmod(position, num_examples)
+    indices = np.empty(len(position), np.int64)
+    for epoch in np.unique(epochs):
+        order = _permutation(num_examples, recipe.seed, int(epoch))
+        indices[epochs == epoch] = order[places[epochs == epoch]]
+    key = _key(recipe.seed, 1)
+    bits = _splitmix64(_splitmix64(epochs.astype(np.uint64) ^ key) + indices)
+    return indices, bits.view(np.int32).reshape(-1, 2)
+
+
+_LAST_PERMUTATION = {}
+
+
+def _permutation(num_examples, seed, epoch):
+    key = (num_examples, seed, epoch)
+    if key not in _LAST_PERMUTATION:
+        _LAST_PERMUTATION.clear()
+        index = np.arange(num_examples, dtype=np.uint64)
+        bits = _splitmix64(index ^ _key(seed, 0, epoch))
+        _LAST_PERMUTATION[key] = np.argsort(bits, kind="stable")
+    return _LAST_PERMUTATION[key]
+
+
+def _key(*numbers):
+    key = np.zeros(1, np.uint64)
+    for number in numbers:
+        key = _splitmix64(key + np.uint64(number))
+    return key
+
+
+def _splitmix64(x):
+    """Steele et al. 2014: our own bits, the same in every NumPy version."""
+    x = np.asarray(x, np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def _read(split, index):
+    image, label = split.read(index)
+    if image.dtype == tf.string:
+        image = transforms.decode(image)
+    return image, label
+
+
+def _example(image, label, weight, size):
+    return {
+        "image": tf.ensure_shape(image, (size, size, 3)),
+        "label": label,
+        "weight": weight,
+    }
+
+
+def _finish(dataset):
+    options = tf.data.Options()
+    options.deterministic = True
+    # Replicas take slices of one global batch.
+    options.experimental_distribute.auto_shard_policy = (
+        tf.data.experimental.AutoShardPolicy.OFF
+    )
+    return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
+
+
+def blame(split: datasets.Split, indices, error):
+    """The `UsageError` that names the example which cannot be read.
+
+    Args:
+        split: where the examples are from.
+        indices: of the examples among which one failed.
+        error: what tf.data raised.
+    """
+    for index in dict.fromkeys(int(i) for i in indices):
+        try:
+            _read(split, tf.constant(index, tf.int64))
+        except tf.errors.OpError as reason:
+            return UsageError(
+                f"Cannot read {split.describe(index)}: "
+                f"{reason.message.splitlines()[0]} "
+                "Remove or replace it."
+            )
+    return UsageError(f"Cannot read a batch of {split.name}: {error.message}")

@@ -1,0 +1,81 @@
+"""What stands beside a saved model: its class names and evaluation view."""
+
+import dataclasses
+import json
+import pathlib
+
+from keras_resnet.errors import UsageError
+from keras_resnet.errors import require
+
+LABELS = "labels.txt"
+CARD = "card.json"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Card:
+    """What a user of a model needs beyond its weights.
+
+    Attributes:
+        class_names: K names, in the order of the model's outputs.
+        image_size: pixels of the square that the model was evaluated on.
+        eval_resize: pixels of the shorter side before the central crop.
+        variant: key of `keras_resnet.VARIANTS`, or the model's name.
+        dataset: what the model was trained on.
+    """
+
+    class_names: tuple[str, ...]
+    image_size: int
+    eval_resize: int
+    variant: str = ""
+    dataset: str = ""
+
+    def save(self, directory):
+        """Writes labels.txt (a name a line) and card.json into a directory."""
+        directory = pathlib.Path(directory)
+        fields = dataclasses.asdict(self)
+        names = fields.pop("class_names")
+        (directory / LABELS).write_text(
+            "".join(f"{name}\n" for name in names), encoding="utf-8"
+        )
+        (directory / CARD).write_text(json.dumps(fields, indent=2) + "\n")
+
+
+def load_card(directory):
+    """The `Card` that `Card.save` wrote into a directory.
+
+    Raises:
+        keras_resnet.UsageError: if one of the files is missing or damaged.
+    """
+    directory = pathlib.Path(directory)
+    for name in (LABELS, CARD):
+        require(
+            (directory / name).is_file(),
+            f"There is no {name} in {str(directory)!r}: it stands beside "
+            "every model that train.py and export.py write.",
+        )
+    names = (directory / LABELS).read_text(encoding="utf-8").splitlines()
+    try:
+        fields = json.loads((directory / CARD).read_text())
+        return Card(class_names=tuple(names), **fields)
+    except (ValueError, TypeError) as error:
+        raise UsageError(
+            f"{str(directory / CARD)!r} is damaged: {error}."
+        ) from error
+
+
+def top_classes(probabilities, class_names, top=5):
+    """The most probable classes of each image.
+
+    Args:
+        probabilities: float (B, K), NumPy.
+        class_names: K names.
+        top: int, classes an image, at most K.
+
+    Returns:
+        B lists of (class name, probability), most probable first.
+    """
+    order = (-probabilities).argsort(axis=-1, kind="stable")[:, :top]
+    return [
+        [(class_names[i], float(row[i])) for i in indices]
+        for row, indices in zip(probabilities, order, strict=True)
+    ]
