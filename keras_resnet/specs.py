@@ -5,10 +5,10 @@ References:
     P2: He et al. 2016, "Identity Mappings in Deep Residual Networks",
         arXiv 1603.05027.
 
-A unit is one equation, `x' = f(h(p) + F(p))` with `p = before(x)` (P2 eq. 1, 2).
+A unit is one equation, x' = f(h(p) + F(p)) with p = before(x) (P2 eq. 1, 2).
 PLACEMENTS say what surrounds the weights and the addition, BLOCKS are F,
-SHORTCUTS are h, STEMS come before the first unit, and a row of VARIANTS chooses
-one of each. Imports nothing but the standard library.
+SHORTCUTS are h, STEMS come before the first unit, and a row of VARIANTS
+chooses one of each. Imports nothing but the standard library.
 """
 
 import dataclasses

@@ -2,8 +2,6 @@
 
 import pathlib
 
-import keras
-
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 

@@ -32,3 +32,45 @@ def run(main):
             sys.exit(2)
 
     app.run(guarded)
+
+
+def no_arguments(args):
+    """Refuses words that are not flags: `--workdir runs` is fine, `runs` not.
+
+    Raises:
+        UsageError: if there are any.
+    """
+    if args:
+        raise UsageError(
+            f"This command takes flags only, --name=value. Received: "
+            f"{' '.join(args)!r}."
+        )
+
+
+def integers(name, words):
+    """A tuple of ints from the words of a list flag."""
+    try:
+        return tuple(int(word) for word in words)
+    except ValueError as error:
+        raise UsageError(
+            f"--{name} takes integers separated by commas. "
+            f"Received: {','.join(words)!r}."
+        ) from error
+
+
+def load_model(path):
+    """The Keras model of a .keras file that `train.py` wrote."""
+    import keras
+
+    import keras_resnet  # noqa: F401  registers the layers
+
+    if not pathlib.Path(path).is_file():
+        raise UsageError(f"There is no model file {path!r}.")
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except (ValueError, OSError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(
+            f"{path!r} is not a .keras file that this library can read: "
+            f"{reason}"
+        ) from error

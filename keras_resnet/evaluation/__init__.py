@@ -1,0 +1,1 @@
+"""Errors on a data set, every example counted once."""

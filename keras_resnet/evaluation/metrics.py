@@ -1,0 +1,109 @@
+"""Top-1 and top-5 error as sums over examples.
+
+A batch gives sums, not means: padding has weight 0, so every example counts
+once for any batch size, number of devices and last batch.
+"""
+
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+SUMS = ("loss", "top1", "top5", "examples")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Metrics:
+    """Means over the examples of a data set.
+
+    Attributes:
+        loss: cross-entropy, nats.
+        top1_accuracy, top5_accuracy: fractions, 0..1.
+        num_examples: how many there were.
+    """
+
+    loss: float
+    top1_accuracy: float
+    top5_accuracy: float
+    num_examples: int
+
+    @property
+    def top1_error(self):
+        """Fraction of examples whose likeliest class is wrong."""
+        return 1 - self.top1_accuracy
+
+    @property
+    def top5_error(self):
+        """Fraction of examples whose class is not among the five likeliest."""
+        return 1 - self.top5_accuracy
+
+    @classmethod
+    def from_sums(cls, sums):
+        """From the totals of the SUMS, in their order."""
+        loss, top1, top5, examples = (float(total) for total in sums)
+        count = max(examples, 1.0)
+        return cls(
+            loss=loss / count,
+            top1_accuracy=top1 / count,
+            top5_accuracy=top5 / count,
+            num_examples=round(examples),
+        )
+
+
+def batch_sums(logits, label, weight):
+    """The SUMS of one batch, each example weighted.
+
+    Args:
+        logits: float32 (B, K).
+        label: int32 (B,).
+        weight: float32 (B,), 0 for padding.
+
+    Returns:
+        float32 (4,), in the order of SUMS. With fewer than five classes top-5
+        is always right. Ties count against the prediction.
+    """
+    losses = keras.losses.sparse_categorical_crossentropy(
+        label, logits, from_logits=True
+    )
+    own = tf.gather(logits, label, axis=1, batch_dims=1)[:, tf.newaxis]
+    # The rank of the true class; NaN never counts as right.
+    better = tf.reduce_sum(
+        tf.cast(tf.logical_not(logits < own), tf.float32), axis=1
+    )
+    hits = [tf.cast(better <= k, tf.float32) for k in (1, 5)]
+    columns = tf.stack([losses, *hits, tf.ones_like(losses)])
+    return tf.linalg.matvec(columns, tf.cast(weight, tf.float32))
+
+
+def evaluate(sums_of_batch, dataset):
+    """Accumulates the sums of all batches.
+
+    Args:
+        sums_of_batch: batch -> (4,), see `batch_sums`.
+        dataset: iterable of batches, from `pipeline.eval_dataset`, maybe
+            distributed.
+
+    Returns:
+        `Metrics`.
+    """
+    total = np.zeros(len(SUMS), np.float64)
+    for batch in dataset:
+        total += np.asarray(sums_of_batch(batch), np.float64)
+    return Metrics.from_sums(total)
+
+
+def from_predictor(predict):
+    """`sums_of_batch` of anything that predicts, in any runtime.
+
+    Args:
+        predict: uint8 (B, S, S, 3) NumPy -> float32 (B, K) probabilities.
+    """
+
+    def sums_of_batch(batch):
+        probabilities = predict(np.asarray(batch["image"]))
+        tiny = np.finfo(np.float32).tiny
+        logits = np.log(np.maximum(probabilities, tiny))
+        return batch_sums(tf.constant(logits), batch["label"], batch["weight"])
+
+    return sums_of_batch

@@ -1,0 +1,214 @@
+"""Everything that decides the result of a training run, as named values."""
+
+import dataclasses
+import types
+
+from keras_resnet import optimizers
+from keras_resnet import specs
+from keras_resnet.errors import lookup
+from keras_resnet.errors import require
+
+SCHEDULES = {
+    "constant": "the base rate throughout",
+    "steps": "a tenth after each of `boundaries` iterations",
+    "plateau": "a tenth when the validation error stops improving",
+}
+DTYPES = ("float32", "bfloat16", "mixed_bfloat16")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One training run. An iteration, or step, is one global batch.
+
+    Every field is a flag of `pipelines/train.py`. The defaults are P1's for
+    CIFAR-10 (sec. 4.2).
+
+    Raises:
+        keras_resnet.UsageError: if a value cannot work.
+    """
+
+    # What is trained on what.
+    variant: str = "resnet20"
+    dataset: str = "cifar10"
+    dtype: str = "float32"
+    seed: int = 0
+
+    # Pixels: of the training crop, and of the shorter side before the
+    # evaluation crop.
+    image_size: int = 32
+    eval_resize: int = 32
+    augmentation: str = "cifar"
+    pad_pixels: int = 4
+    scale_range: tuple[int, ...] = (256, 480)
+
+    # Optimisation.
+    batch_size: int = 128
+    steps: int = 64_000
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 1e-4
+    decay: str = "all"
+
+    # Learning rate.
+    schedule: str = "steps"
+    boundaries: tuple[int, ...] = (32_000, 48_000)
+    plateau_evaluations: int = 5
+    warmup_steps: int = 0
+    warmup_learning_rate: float = 0.01
+    warmup_error: float = 0.8
+
+    # Iterations between reports, evaluations and checkpoints.
+    log_every_steps: int = 100
+    eval_every_steps: int = 1_000
+    checkpoint_every_steps: int = 1_000
+    keep_checkpoints: int = 2
+
+    def __post_init__(self):
+        lookup(specs.VARIANTS, self.variant, "variant")
+        lookup(SCHEDULES, self.schedule, "schedule")
+        lookup(optimizers.DECAY_SCOPES, self.decay, "decay scope")
+        require(
+            self.dtype in DTYPES,
+            f"dtype must be one of {', '.join(DTYPES)}; mixed_float16 needs "
+            f"loss scaling, which is not here. Received: {self.dtype!r}.",
+        )
+        for name in _POSITIVE:
+            value = getattr(self, name)
+            require(value > 0, f"{name} must be > 0. Received: {value}.")
+        for name in ("momentum", "weight_decay", "warmup_steps", "pad_pixels"):
+            value = getattr(self, name)
+            require(value >= 0, f"{name} must be >= 0. Received: {value}.")
+        require(
+            self.eval_resize >= self.image_size,
+            "eval_resize must not be below image_size. Received: "
+            f"eval_resize={self.eval_resize}, image_size={self.image_size}.",
+        )
+        require(
+            list(self.boundaries) == sorted(self.boundaries),
+            f"boundaries must ascend. Received: {self.boundaries}.",
+        )
+        require(
+            len(self.scale_range) == 2
+            and self.image_size <= self.scale_range[0] <= self.scale_range[1]
+            or self.augmentation != "imagenet",
+            "scale_range must be two ascending sizes of the shorter side, not "
+            f"below image_size. Received: {self.scale_range}.",
+        )
+
+
+_POSITIVE = (
+    "image_size",
+    "batch_size",
+    "steps",
+    "learning_rate",
+    "warmup_learning_rate",
+    "plateau_evaluations",
+    "log_every_steps",
+    "eval_every_steps",
+    "checkpoint_every_steps",
+    "keep_checkpoints",
+)
+
+_CIFAR = Recipe()
+_WARMUP = {"warmup_steps": 400}  # P1 4.2: "about 400 iterations"
+
+_IMAGENET = Recipe(
+    variant="resnet50",
+    dataset="imagenet2012",
+    image_size=224,
+    eval_resize=256,
+    augmentation="imagenet",
+    batch_size=256,
+    steps=600_000,  # P1 3.4
+    schedule="plateau",
+    log_every_steps=100,
+    eval_every_steps=5_000,
+    checkpoint_every_steps=5_000,
+)
+
+RECIPES = types.MappingProxyType(
+    {
+        "digits": dataclasses.replace(
+            _CIFAR,
+            dataset="digits",
+            image_size=16,
+            eval_resize=16,
+            augmentation="pad_crop",
+            pad_pixels=2,
+            batch_size=64,
+            steps=600,
+            boundaries=(350, 500),
+            log_every_steps=10,
+            eval_every_steps=100,
+            checkpoint_every_steps=100,
+        ),
+        **{
+            f"cifar10_resnet{depth}": dataclasses.replace(
+                _CIFAR, variant=f"resnet{depth}"
+            )
+            for depth in (20, 32, 44, 56)
+        },
+        **{
+            f"cifar10_plainnet{depth}": dataclasses.replace(
+                _CIFAR, variant=f"plainnet{depth}"
+            )
+            for depth in (20, 32, 44, 56, 110)
+        },
+        **{
+            f"cifar10_{variant}": dataclasses.replace(
+                _CIFAR, variant=variant, **_WARMUP
+            )
+            for variant in (
+                "resnet110",
+                "resnet1202",
+                "resnet110_v2",
+                "resnet164_v2",
+                "resnet1001_v2",
+            )
+        },
+        **{
+            f"imagenet_{variant}": dataclasses.replace(
+                _IMAGENET, variant=variant
+            )
+            for variant in (
+                "plainnet18",
+                "plainnet34",
+                "resnet18",
+                "resnet34",
+                "resnet50",
+                "resnet101",
+                "resnet152",
+            )
+        },
+        **{
+            f"imagenet_{variant}": dataclasses.replace(
+                _IMAGENET,
+                variant=variant,
+                # P2 sec. 5: a tenth at 30 and 60 epochs of 5,005 steps.
+                schedule="steps",
+                boundaries=(150_150, 300_300),
+                steps=450_450,
+            )
+            for variant in ("resnet152_v2", "resnet200_v2")
+        },
+    }
+)
+
+
+def load(name, overrides=None):
+    """The recipe of a name, with some fields changed.
+
+    Args:
+        name: key of `RECIPES`.
+        overrides: dict from field names to values.
+
+    Raises:
+        keras_resnet.UsageError: if the name or a field is unknown, or a value
+            cannot work.
+    """
+    recipe = lookup(RECIPES, name, "recipe")
+    fields = {field.name: field for field in dataclasses.fields(Recipe)}
+    for field in overrides or {}:
+        lookup(fields, field, "recipe field")
+    return dataclasses.replace(recipe, **(overrides or {}))

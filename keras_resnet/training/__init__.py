@@ -1,0 +1,1 @@
+"""Training on tf.distribute: one device or all devices of a machine."""

@@ -1,0 +1,330 @@
+"""A training run, from a recipe and a directory to metrics and a model."""
+
+import dataclasses
+import json
+import pathlib
+import signal
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_resnet import labels
+from keras_resnet import model as model_lib
+from keras_resnet import optimizers
+from keras_resnet.data import datasets
+from keras_resnet.data import pipeline
+from keras_resnet.errors import UsageError
+from keras_resnet.errors import require
+from keras_resnet.evaluation import metrics as metrics_lib
+from keras_resnet.training import checkpoint
+from keras_resnet.training import distribution
+from keras_resnet.training import step as step_lib
+from keras_resnet.training.reporting import Reporter
+from keras_resnet.training.schedules import Schedule
+
+MODEL = "model.keras"
+CONFIG = "config.json"
+CHECKPOINTS = "checkpoints"
+
+
+class Interrupted(Exception):
+    """A signal stopped the run after a checkpoint. `step` is where."""
+
+    def __init__(self, step):
+        super().__init__(f"stopped at step {step}")
+        self.step = step
+
+
+def train_and_evaluate(recipe, workdir, *, strategy, data_dir=None):
+    """Trains a network, going on from the last checkpoint of the workdir.
+
+    Writes config.json, checkpoints/, metrics.jsonl, tensorboard/, curves.png,
+    and at the end model.keras with labels.txt and card.json.
+
+    Args:
+        recipe: `recipes.Recipe`.
+        workdir: a directory of this run alone; made if missing.
+        strategy: from `distribution.make_strategy`.
+        data_dir: for TensorFlow Datasets.
+
+    Returns:
+        `metrics.Metrics` on the validation split.
+
+    Raises:
+        keras_resnet.UsageError: if a setting, the data or the workdir cannot
+            work; before the first iteration, but for an unreadable image and
+            for a loss that is not finite.
+        Interrupted: after SIGINT or SIGTERM, once a checkpoint is written.
+    """
+    replicas = strategy.num_replicas_in_sync
+    require(
+        recipe.batch_size % replicas == 0,
+        f"The {replicas} devices must divide the global batch. "
+        f"Received: batch_size={recipe.batch_size}.",
+    )
+    splits = {
+        name: datasets.load(recipe.dataset, name, data_dir=data_dir)
+        for name in ("train", "validation")
+    }
+    workdir = pathlib.Path(workdir)
+    _claim(workdir, recipe, strategy)
+    return _Run(recipe, workdir, strategy, splits).finish()
+
+
+def _claim(workdir, recipe, strategy):
+    """Writes config.json; refuses a directory of another recipe."""
+    wanted = json.loads(json.dumps(dataclasses.asdict(recipe)))
+    path = workdir / CONFIG
+    if path.exists():
+        held = json.loads(path.read_text())["recipe"]
+        names = sorted(set(held) | set(wanted))
+        changes = [
+            f"{name}: {held.get(name)!r} there, {wanted.get(name)!r} now"
+            for name in names
+            if held.get(name) != wanted.get(name)
+        ]
+        require(
+            not changes,
+            f"{workdir} holds a run of another recipe ({'; '.join(changes)}). "
+            "Take another --workdir, or delete this one.",
+        )
+    config = {
+        "recipe": wanted,
+        "strategy": distribution.describe(strategy),
+        "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
+    }
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(config, indent=2) + "\n")
+    except OSError as error:
+        raise UsageError(
+            f"Cannot write into {workdir}: {error.strerror}. Take another "
+            "--workdir."
+        ) from error
+
+
+class _Signals:
+    """Notes SIGINT and SIGTERM; a second SIGINT interrupts at once."""
+
+    def __enter__(self):
+        self.received = False
+        self._before = {}
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def _note(self, number, frame):
+        del number, frame
+        self.received = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def __exit__(self, *_):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+class _Run:
+    """The state of a run between two iterations."""
+
+    def __init__(self, recipe, workdir, strategy, splits):
+        self.recipe, self.workdir = recipe, workdir
+        self.strategy, self.splits = strategy, splits
+        self.info = datasets.info(recipe.dataset)
+        self.schedule = Schedule(recipe)
+        keras.utils.set_random_seed(recipe.seed)
+        with strategy.scope():
+            self.model = self._build()
+            self.optimizer = optimizers.SGD(
+                learning_rate=recipe.learning_rate,
+                momentum=recipe.momentum,
+                nesterov=recipe.nesterov,
+                l2=recipe.weight_decay,
+                decay=recipe.decay,
+            )
+            self.optimizer.build(self.model.trainable_variables)
+        self.train_step = step_lib.make_train_step(
+            strategy, self.model, self.optimizer
+        )
+        self.eval_step = step_lib.make_eval_step(strategy, self.model)
+        self.sync = step_lib.make_sync_batch_norm(strategy, self.model)
+        self.variables = checkpoint.variables_by_path(
+            self.model, self.optimizer
+        )
+        self.step = self._restore()
+        self.reporter = Reporter(
+            workdir, first_step=self.step, steps=recipe.steps
+        )
+        # Sums since the last report and since the last evaluation.
+        self.recent, self.window = [], np.zeros(len(metrics_lib.SUMS))
+
+    def _build(self):
+        return model_lib.build(
+            self.recipe.variant,
+            classes=len(self.splits["train"].class_names),
+            input_shape=(self.recipe.image_size, self.recipe.image_size, 3),
+            dtype=self.recipe.dtype,
+            pixel_mean=self.info.pixel_mean,
+            pixel_std=self.info.pixel_std,
+        )
+
+    def _restore(self):
+        state = checkpoint.restore(self.workdir / CHECKPOINTS, self.variables)
+        if state is None:
+            return 0
+        self.schedule.restore(state["schedule"])
+        return state["step"]
+
+    def finish(self):
+        """Runs to the last step; returns the final `Metrics`."""
+        try:
+            with _Signals() as signals:
+                self._train(signals)
+            self.sync()
+            metrics = self._evaluate()
+            self._save_model()
+            self.reporter.draw(self._title())
+            return metrics
+        finally:
+            self.reporter.close()
+
+    def _train(self, signals):
+        recipe = self.recipe
+        batches = iter(self._batches())
+        while self.step < recipe.steps:
+            rate = self.schedule.learning_rate(self.step)
+            self._set_learning_rate(rate)
+            self.recent.append(self.train_step(self._next(batches)))
+            self.step += 1
+            self.reporter.step()
+            last = self.step == recipe.steps or signals.received
+            if last or self.step % recipe.log_every_steps == 0:
+                self._report(rate)
+            if last or self.step % recipe.eval_every_steps == 0:
+                self._validate(rate)
+            if last or self.step % recipe.checkpoint_every_steps == 0:
+                self._save_checkpoint()
+            if signals.received and self.step < recipe.steps:
+                raise Interrupted(self.step)
+
+    def _batches(self):
+        dataset = pipeline.train_dataset(
+            self.splits["train"],
+            self.recipe,
+            fill=self.info.pixel_mean,
+            first_step=self.step,
+        )
+        return self.strategy.experimental_distribute_dataset(dataset)
+
+    def _next(self, batches):
+        try:
+            return next(batches)
+        except tf.errors.OpError as error:
+            split = self.splits["train"]
+            indices, _ = pipeline.positions(
+                split.num_examples, self.recipe, self.step
+            )
+            raise pipeline.blame(split, indices, error) from error
+
+    def _set_learning_rate(self, rate):
+        held = keras.ops.convert_to_numpy(self.optimizer.learning_rate)
+        if held != np.float32(rate):
+            self.optimizer.learning_rate = rate
+
+    def _report(self, rate):
+        if not self.recent:
+            return
+        sums = np.sum([np.asarray(s) for s in self.recent], axis=0)
+        self.recent = []
+        self.window += sums
+        metrics = metrics_lib.Metrics.from_sums(sums)
+        require(
+            np.isfinite(metrics.loss),
+            f"The loss is {metrics.loss} at step {self.step}: the run has "
+            "diverged. The last checkpoint is from before; try a lower "
+            "--learning_rate or a warm-up (--warmup_steps=400).",
+        )
+        self.schedule.after_training(metrics.top1_error)
+        self.reporter.pace(self.step, self.recipe.batch_size)
+        self.reporter.training(self.step, metrics, rate)
+
+    def _validate(self, rate):
+        self._report(rate)
+        self.sync()
+        metrics = self._evaluate()
+        train = metrics_lib.Metrics.from_sums(self.window)
+        self.window = np.zeros(len(metrics_lib.SUMS))
+        self.schedule.after_evaluation(metrics.top1_error)
+        images = self.step * self.recipe.batch_size
+        self.reporter.evaluation(
+            {
+                "step": self.step,
+                "epoch": images / self.splits["train"].num_examples,
+                "train_loss": train.loss,
+                "train_top1_accuracy": train.top1_accuracy,
+                "validation_loss": metrics.loss,
+                "top1_accuracy": metrics.top1_accuracy,
+                "top5_accuracy": metrics.top5_accuracy,
+                "learning_rate": rate,
+                "images_per_second": self.reporter.images_per_second,
+            }
+        )
+        self.reporter.restart_clock(self.step)
+
+    def _evaluate(self):
+        return evaluate(
+            self.eval_step,
+            self.strategy,
+            self.splits["validation"],
+            batch_size=self.recipe.batch_size,
+            resize=self.recipe.eval_resize,
+            size=self.recipe.image_size,
+        )
+
+    def _save_checkpoint(self):
+        self.sync()
+        checkpoint.save(
+            self.workdir / CHECKPOINTS,
+            self.step,
+            self.variables,
+            {"schedule": self.schedule.state()},
+            keep=self.recipe.keep_checkpoints,
+        )
+        self.reporter.draw(self._title())
+        self.reporter.restart_clock(self.step)
+
+    def _save_model(self):
+        unfinished = self.workdir / f"unfinished-{MODEL}"
+        self.model.save(unfinished)
+        unfinished.rename(self.workdir / MODEL)
+        labels.Card(
+            class_names=self.splits["train"].class_names,
+            image_size=self.recipe.image_size,
+            eval_resize=self.recipe.eval_resize,
+            variant=self.recipe.variant,
+            dataset=self.recipe.dataset,
+        ).save(self.workdir)
+
+    def _title(self):
+        return f"{self.recipe.variant} on {self.recipe.dataset}"
+
+
+def evaluate(eval_step, strategy, split, *, batch_size, resize, size):
+    """`Metrics` of a split, on all devices of a strategy.
+
+    Args:
+        eval_step: from `step.make_eval_step`.
+        strategy: the same.
+        split: `datasets.Split`.
+        batch_size: the global batch; a multiple of the devices.
+        resize, size: pixels, as `pipeline.eval_dataset`.
+    """
+    dataset = pipeline.eval_dataset(
+        split, batch_size=batch_size, resize=resize, size=size
+    )
+    try:
+        return metrics_lib.evaluate(
+            eval_step, strategy.experimental_distribute_dataset(dataset)
+        )
+    except tf.errors.InvalidArgumentError as error:
+        raise pipeline.blame(split, range(split.num_examples), error) from error

@@ -1,0 +1,167 @@
+"""What a person sees of a run: progress, TensorBoard, metrics, curves."""
+
+import json
+import pathlib
+import statistics
+import sys
+import time
+
+import tensorflow as tf
+import tqdm
+
+METRICS = "metrics.jsonl"
+CURVES = "curves.png"
+
+
+class Reporter:
+    """Reports one run into its workdir and on the terminal.
+
+    Args:
+        workdir: of the run.
+        first_step: where it goes on; records from there on are dropped.
+        steps: the last one.
+    """
+
+    def __init__(self, workdir, *, first_step, steps):
+        self.workdir = pathlib.Path(workdir)
+        self.steps = steps
+        self.records = _drop_after(self.workdir / METRICS, first_step)
+        self._tensorboard = tf.summary.create_file_writer(
+            str(self.workdir / "tensorboard")
+        )
+        # A bar is for a terminal; a log gets one line an evaluation.
+        self._bar = tqdm.tqdm(
+            total=steps,
+            initial=first_step,
+            unit="step",
+            disable=not sys.stderr.isatty(),
+            dynamic_ncols=True,
+        )
+        self._clock, self._clock_step = time.perf_counter(), first_step
+        self.images_per_second = 0.0
+
+    def step(self):
+        """Counts one iteration."""
+        self._bar.update()
+
+    def pace(self, step, batch_size):
+        """Measures images/s since the last call that counted."""
+        now = time.perf_counter()
+        images = (step - self._clock_step) * batch_size
+        self.images_per_second = images / max(now - self._clock, 1e-9)
+        self.restart_clock(step)
+
+    def restart_clock(self, step):
+        """Leaves out of images/s what was not training."""
+        self._clock, self._clock_step = time.perf_counter(), step
+
+    def training(self, step, metrics, learning_rate):
+        """A report of the last few iterations."""
+        self._bar.set_postfix_str(
+            f"loss {metrics.loss:.3f}, accuracy {metrics.top1_accuracy:.2%}, "
+            f"learning rate {learning_rate:g}, "
+            f"{self.images_per_second:.0f} images/s"
+        )
+        scalars = {
+            "train/loss": metrics.loss,
+            "train/top1_accuracy": metrics.top1_accuracy,
+            "learning_rate": learning_rate,
+            "images_per_second": self.images_per_second,
+        }
+        self._scalars(step, scalars)
+
+    def evaluation(self, record):
+        """A line of metrics.jsonl: `record` is a dict of JSON values."""
+        self.records.append(record)
+        with (self.workdir / METRICS).open("a") as file:
+            file.write(json.dumps(record) + "\n")
+        scalars = {
+            "validation/loss": record["validation_loss"],
+            "validation/top1_accuracy": record["top1_accuracy"],
+            "validation/top5_accuracy": record["top5_accuracy"],
+        }
+        self._scalars(record["step"], scalars)
+        self._bar.write(
+            f"step {record['step']:>6}/{self.steps}  "
+            f"epoch {record['epoch']:6.1f}  "
+            f"train loss {record['train_loss']:.4f}  "
+            f"train accuracy {record['train_top1_accuracy']:.2%}  "
+            f"validation accuracy {record['top1_accuracy']:.2%}  "
+            f"learning rate {record['learning_rate']:g}  "
+            f"{record['images_per_second']:.0f} images/s"
+        )
+        sys.stdout.flush()
+
+    def _scalars(self, step, scalars):
+        with self._tensorboard.as_default(step=step):
+            for name, value in scalars.items():
+                tf.summary.scalar(name, value)
+
+    def draw(self, title):
+        """Writes curves.png from all records of the run."""
+        self._tensorboard.flush()
+        if self.records:
+            draw_curves(self.records, self.workdir / CURVES, title)
+
+    def close(self):
+        """Ends the bar and TensorBoard's file."""
+        self._bar.close()
+        self._tensorboard.close()
+
+
+def _drop_after(path, step):
+    """Records up to a step; the file keeps only those."""
+    if not path.exists():
+        return []
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    records = [record for record in records if record["step"] <= step]
+    path.write_text("".join(json.dumps(r) + "\n" for r in records))
+    return records
+
+
+def draw_curves(records, path, title):
+    """Errors over iterations as in P1 Fig. 6: thin training, bold validation.
+
+    Args:
+        records: dicts of metrics.jsonl.
+        path: of the PNG.
+        title: of the picture.
+    """
+    import matplotlib.figure  # no pyplot: no display, no global state
+
+    steps = [record["step"] for record in records]
+    figure = matplotlib.figure.Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for key, name, width in (
+        ("train_top1_accuracy", "training", 1.0),
+        ("top1_accuracy", "validation", 2.5),
+    ):
+        errors = [100 * (1 - record[key]) for record in records]
+        axes.plot(
+            steps,
+            errors,
+            color="C0",
+            linewidth=width,
+            label=f"{name}, {errors[-1]:.2f} % at the end",
+        )
+    # The first evaluations would flatten all that follows.
+    typical = statistics.median(
+        1 - record["top1_accuracy"] for record in records
+    )
+    axes.set(
+        title=title,
+        xlabel="iterations",
+        ylabel="error (%)",
+        ylim=(0, min(100.0, max(5.0, 400 * typical))),
+        xlim=(0, max(steps)),
+    )
+    _mark_rate_changes(axes, records)
+    axes.grid(alpha=0.3)
+    axes.legend(loc="upper right")
+    figure.savefig(path, dpi=120)
+
+
+def _mark_rate_changes(axes, records):
+    for before, after in zip(records, records[1:], strict=False):
+        if before["learning_rate"] != after["learning_rate"]:
+            axes.axvline(before["step"], color="0.7", linestyle=":", zorder=0)

@@ -1,0 +1,92 @@
+"""Trains a network by a recipe.
+
+    python pipelines/train.py --recipe=digits --strategy=mirrored
+
+Every field of the recipe is a flag that overrides it. The same command goes on
+from the last checkpoint.
+"""
+
+import dataclasses
+import time
+
+import _app
+from absl import flags
+
+from keras_resnet import recipes
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string("recipe", "digits", "Name of a recipe.")
+flags.DEFINE_string(
+    "workdir", None, "Directory of this run. Default: runs/RECIPE."
+)
+flags.DEFINE_string("strategy", "one_device", "one_device or mirrored.")
+flags.DEFINE_integer(
+    "devices", None, "Devices to use; without GPUs, logical CPU devices."
+)
+flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps data.")
+
+
+def _define_recipe_flags():
+    define = {
+        int: flags.DEFINE_integer,
+        float: flags.DEFINE_float,
+        bool: flags.DEFINE_boolean,
+        str: flags.DEFINE_string,
+        tuple[int, ...]: flags.DEFINE_list,
+    }
+    for field in dataclasses.fields(recipes.Recipe):
+        help_text = f"Overrides the recipe's {field.name}."
+        define[field.type](field.name, None, help_text)
+
+
+def _overrides():
+    overrides = {}
+    for field in dataclasses.fields(recipes.Recipe):
+        value = FLAGS[field.name].value
+        if value is None:
+            continue
+        if field.type == tuple[int, ...]:
+            value = _app.integers(field.name, value)
+        overrides[field.name] = value
+    return overrides
+
+
+def main(args):
+    _app.no_arguments(args)
+    recipe = recipes.load(FLAGS.recipe, _overrides())
+    workdir = FLAGS.workdir or f"runs/{FLAGS.recipe}"
+    from keras_resnet.training import distribution
+    from keras_resnet.training import loop
+
+    strategy = distribution.make_strategy(FLAGS.strategy, FLAGS.devices)
+    print(
+        f"Training {recipe.variant} on {recipe.dataset} "
+        f"({distribution.describe(strategy)}) in {workdir}",
+        flush=True,
+    )
+    start = time.perf_counter()
+    try:
+        metrics = loop.train_and_evaluate(
+            recipe, workdir, strategy=strategy, data_dir=FLAGS.data_dir
+        )
+    except loop.Interrupted as stop:
+        print(
+            f"Stopped at step {stop.step} of {recipe.steps}; a checkpoint is "
+            f"in {workdir}. The same command goes on from there."
+        )
+        return 130
+    print(
+        f"Validation: top-1 accuracy {metrics.top1_accuracy:.2%}, "
+        f"top-5 {metrics.top5_accuracy:.2%} of {metrics.num_examples} images, "
+        f"after {recipe.steps} steps; "
+        f"{time.perf_counter() - start:.0f} s in this session.\n"
+        f"Model: {workdir}/model.keras  Curves: {workdir}/curves.png"
+    )
+    return 0
+
+
+_define_recipe_flags()
+
+if __name__ == "__main__":
+    _app.run(main)
