@@ -1,6 +1,7 @@
 """What users see when an argument cannot work."""
 
 import difflib
+import os
 
 
 class UsageError(ValueError):
@@ -27,14 +28,21 @@ def lookup(table, key, what):
     """
     if isinstance(key, str) and key in table:
         return table[key]
-    raise UsageError(unknown(key, table, what))
-
-
-def unknown(key, known, what):
-    """The message for a name that is not among `known`."""
-    near = difflib.get_close_matches(str(key).lower(), known, n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return (
-        f"Unknown {what} {key!r}.{hint} Known: {', '.join(known)}. "
+    near = nearest(key, table)
+    hint = f" Did you mean {near!r}?" if near else ""
+    raise UsageError(
+        f"Unknown {what} {key!r}.{hint} Known: {', '.join(table)}. "
         f"Received: {key!r}."
     )
+
+
+def nearest(name, known):
+    """The name among `known` that looks most like `name`, or None."""
+    name = str(name).lower()
+    found = difflib.get_close_matches(name, known, n=5, cutoff=0.5)
+
+    def likeness(candidate):
+        ratio = difflib.SequenceMatcher(None, name, candidate).ratio()
+        return ratio, len(os.path.commonprefix([name, candidate]))
+
+    return max(found, key=likeness, default=None)

@@ -76,7 +76,7 @@ class Recipe:
         for name in _POSITIVE:
             value = getattr(self, name)
             require(value > 0, f"{name} must be > 0. Received: {value}.")
-        for name in ("momentum", "weight_decay", "warmup_steps", "pad_pixels"):
+        for name in _NOT_NEGATIVE:
             value = getattr(self, name)
             require(value >= 0, f"{name} must be >= 0. Received: {value}.")
         require(
@@ -110,6 +110,14 @@ _POSITIVE = (
     "keep_checkpoints",
 )
 
+_NOT_NEGATIVE = (
+    "momentum",
+    "weight_decay",
+    "warmup_steps",
+    "pad_pixels",
+    "seed",
+)
+
 _CIFAR = Recipe()
 _WARMUP = {"warmup_steps": 400}  # P1 4.2: "about 400 iterations"
 
@@ -139,8 +147,8 @@ RECIPES = types.MappingProxyType(
             batch_size=64,
             steps=600,
             boundaries=(350, 500),
-            log_every_steps=10,
-            eval_every_steps=100,
+            log_every_steps=5,
+            eval_every_steps=25,
             checkpoint_every_steps=100,
         ),
         **{

@@ -17,8 +17,8 @@ from absl import logging
 
 from keras_resnet import specs
 from keras_resnet.errors import UsageError
+from keras_resnet.errors import nearest
 from keras_resnet.errors import require
-from keras_resnet.errors import unknown
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -296,13 +296,11 @@ def _tfds_builder(tfds, name, data_dir):
     try:
         builder = tfds.builder(name, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError as error:
-        names = ["digits", "folder:PATH", *tfds.list_builders()]
-        message = unknown(name, names, "data set")
-        # TFDS knows hundreds.
-        message = message.split(" Known:")[0]
+        near = nearest(name, DATASETS) or nearest(name, tfds.list_builders())
+        hint = f" Did you mean {near!r}?" if near else ""
         raise UsageError(
-            f"{message} Take 'digits', 'folder:PATH' or a TFDS name. "
-            f"Received: {name!r}."
+            f"Unknown data set {name!r}.{hint} Take 'digits', 'folder:PATH' "
+            f"or a TensorFlow Datasets name. Received: {name!r}."
         ) from error
     try:
         builder.download_and_prepare()

@@ -95,8 +95,8 @@ def positions(num_examples, recipe, step):
     for epoch in np.unique(epochs):
         order = _permutation(num_examples, recipe.seed, int(epoch))
         indices[epochs == epoch] = order[places[epochs == epoch]]
-    key = _key(recipe.seed, 1)
-    bits = _splitmix64(_splitmix64(epochs.astype(np.uint64) ^ key) + indices)
+    of_epoch = _splitmix64(epochs.astype(np.uint64) ^ _key(recipe.seed, 1))
+    bits = _splitmix64(of_epoch + indices.astype(np.uint64))
     return indices, bits.view(np.int32).reshape(-1, 2)
 
 

@@ -1,0 +1,70 @@
+# The two commands a fresh machine needs: make quickstart, make test.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+RUN := runs/digits
+DIGITS := --model=$(RUN)/model.keras
+
+.PHONY: help quickstart train report test test-large lint format bazel clean
+
+help:
+	@echo "make quickstart  train, evaluate, export, verify and predict digits"
+	@echo "make test        all quick tests, lint and the Bazel check if Bazel is there"
+	@echo "make test-large  the tests that take minutes"
+	@echo "make lint        ruff"
+	@echo "make format      ruff's formatter"
+	@echo "make bazel       the Bazel build files, checked offline"
+	@echo "make clean       remove the environment and all runs"
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	  "ERROR: Python 3.11 or newer is needed, this is " + \
+	  sys.version.split()[0] + ". Try: make PYTHON=python3.12 quickstart")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.made setup.py requirements_lock.txt
+	$(PIP) install --quiet -c requirements_lock.txt -e .
+	@touch $@
+
+$(VENV)/.test-installed: $(VENV)/.installed
+	$(PIP) install --quiet -c requirements_lock.txt -e ".[test]"
+	@touch $@
+
+quickstart: train report
+
+train: $(VENV)/.installed
+	$(BIN)/python pipelines/train.py --recipe=digits --strategy=mirrored --workdir=$(RUN)
+
+report: $(VENV)/.installed
+	$(BIN)/python pipelines/evaluate.py $(DIGITS)
+	$(BIN)/python pipelines/export.py $(DIGITS) --output_dir=exported --force
+	$(BIN)/python pipelines/verify.py $(DIGITS) exported
+	$(BIN)/python pipelines/predict.py --model=exported/model.tflite exported/samples
+	@echo
+	@echo "Curves:     $(RUN)/curves.png"
+	@echo "Metrics:    $(RUN)/metrics.jsonl, $(RUN)/tensorboard"
+	@echo "Model:      $(RUN)/model.keras"
+	@echo "Artifacts:  exported/ (SavedModel, TFLite, ONNX, manifest.json)"
+
+test: $(VENV)/.test-installed lint
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not large"
+
+test-large: $(VENV)/.test-installed
+	$(BIN)/python -m pytest -m large
+
+lint: $(VENV)/.test-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/.test-installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bazel: $(VENV)/.test-installed
+	PYTHON=$(BIN)/python tests/bazel/check.sh
+
+clean:
+	rm -rf $(VENV) runs

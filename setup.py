@@ -1,0 +1,61 @@
+"""Packaging. The version is in keras_resnet/__init__.py."""
+
+import pathlib
+import re
+
+from setuptools import find_packages
+from setuptools import setup
+
+HERE = pathlib.Path(__file__).parent
+VERSION = re.search(
+    r'^__version__ = "(.+)"$',
+    (HERE / "keras_resnet" / "__init__.py").read_text(),
+    re.MULTILINE,
+).group(1)
+
+setup(
+    # Not "keras-resnet": another project has that name. Both import as
+    # keras_resnet, so they cannot be installed together.
+    name="residual-networks-keras",
+    version=VERSION,
+    description="Residual networks on Keras 3, from training to export.",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    packages=find_packages(include=["keras_resnet", "keras_resnet.*"]),
+    package_data={"keras_resnet.data": ["digits.npz"]},
+    install_requires=[
+        "absl-py>=2.1",
+        "ai-edge-litert>=2.1,<3",
+        "h5py>=3.11",
+        "importlib-resources>=6",  # tensorflow-datasets imports it unasked
+        "keras>=3.15.1,<3.16",
+        "matplotlib>=3.8",
+        "numpy>=1.26",
+        "onnx>=1.21",  # earlier versions follow links out of a model's folder
+        "onnxruntime>=1.20",
+        "pillow>=10",
+        "tensorboard>=2.20",
+        "tensorflow>=2.21,<2.22",
+        "tensorflow-datasets>=4.9.10",
+        "tf2onnx>=1.17,<1.18",
+        "tqdm>=4.60",
+    ],
+    extras_require={
+        "test": [
+            "jax>=0.6",
+            "pydot>=3",
+            "pytest>=8",
+            "pytest-xdist>=3.5",
+            "ruff>=0.12",
+            "scikit-learn>=1.5",
+        ],
+    },
+    classifiers=[
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)

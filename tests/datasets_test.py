@@ -1,0 +1,191 @@
+"""Data sets: the digits, image folders and TFDS give the same kind of split."""
+
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from keras_resnet import errors
+from keras_resnet.data import datasets
+from keras_resnet.data import transforms
+
+
+def _examples(split):
+    for index in range(split.num_examples):
+        image, label = split.read(tf.constant(index, tf.int64))
+        if image.dtype == tf.string:
+            image = transforms.decode(image)
+        yield image.numpy(), int(label)
+
+
+def test_digits_are_scikit_learns_and_split_in_two():
+    theirs = load_digits()
+    seen = []
+    for name, size in (("train", 1438), ("validation", 359)):
+        split = datasets.load("digits", name)
+        assert split.num_examples == size
+        assert split.class_names == tuple("0123456789")
+        seen += [(i[..., 0].tobytes(), label) for i, label in _examples(split)]
+    pixels = np.round(theirs.images * 255 / 16).astype(np.uint8)
+    expected = [(p.tobytes(), t) for p, t in zip(pixels, theirs.target)]
+    assert sorted(seen) == sorted(expected)
+
+
+def test_digits_statistics_are_those_of_the_train_split():
+    images = [image for image, _ in _examples(datasets.load("digits", "train"))]
+    info = datasets.DATASETS["digits"]
+    assert np.mean(images) == pytest.approx(info.pixel_mean[0], abs=0.05)
+    assert np.std(images) == pytest.approx(info.pixel_std[0], abs=0.05)
+
+
+def test_damaged_digits_are_refused(monkeypatch, tmp_path):
+    data = bytearray(datasets._DIGITS.read_bytes())
+    data[1000] ^= 1
+    path = tmp_path / "digits.npz"
+    path.write_bytes(data)
+    monkeypatch.setattr(datasets, "_DIGITS", path)
+    with pytest.raises(errors.UsageError, match="damaged"):
+        datasets.load("digits", "train")
+
+
+def _save(path, color, size=(12, 9)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, color).save(path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for split, n in (("train", 3), ("validation", 2)):
+        for i in range(n):
+            _save(tmp_path / split / "cat" / f"{i}.png", (i, 0, 1))
+            _save(tmp_path / split / "ant eater" / f"{i}.JPEG", (i, 200, 1))
+    (tmp_path / "train" / "cat" / "notes.txt").write_text("not an image")
+    return tmp_path
+
+
+def test_folder_labels_follow_the_sorted_class_names(folder):
+    split = datasets.load(f"folder:{folder}", "train")
+    assert split.class_names == ("ant eater", "cat")
+    assert split.num_examples == 6
+    for index, (image, label) in enumerate(_examples(split)):
+        assert image.shape == (9, 12, 3)
+        assert (image[0, 0, 1] > 100) == (label == 0)
+        name = pathlib.Path(split.describe(index))
+        assert name.parent.name == split.class_names[label]
+
+
+def test_a_name_that_is_not_utf8_is_read(folder):
+    source = folder / "train" / "cat" / "0.png"
+    name = bytes(folder / "train" / "cat") + b"/\xff\xfe.png"
+    with open(name, "wb") as file:
+        file.write(source.read_bytes())
+    split = datasets.load(f"folder:{folder}", "train")
+    assert len(list(_examples(split))) == 7
+
+
+@pytest.mark.parametrize(
+    "break_it, message",
+    [
+        (lambda f: (f / "train").rename(f / "training"), "There is no folder"),
+        (lambda f: _save(f / "validation/dog/1.png", 0), "lacks: dog"),
+        (
+            lambda f: [p.unlink() for p in f.glob("validation/*/*")],
+            "holds no images",
+        ),
+        (
+            lambda f: [p.rename(f / p.name) for p in f.glob("train/*")],
+            "no class folders",
+        ),
+    ],
+)
+def test_folder_errors_say_what_is_expected(folder, break_it, message):
+    break_it(folder)
+    with pytest.raises(errors.UsageError, match=message):
+        datasets.load(f"folder:{folder}", "validation")
+
+
+@pytest.fixture(scope="module", params=["tfrecord", "array_record"])
+def tfds_dir(request, tmp_path_factory):
+    import tensorflow_datasets as tfds
+
+    digits = load_digits()
+    images = digits.images.astype(np.uint8)[..., np.newaxis] * 15
+
+    def split(part):
+        examples = {"image": images[part], "label": digits.target[part]}
+        return tf.data.Dataset.from_tensor_slices(examples)
+
+    data_dir = tmp_path_factory.mktemp(request.param)
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="tiny_digits",
+        version="1.0.0",
+        features=tfds.features.FeaturesDict(
+            {
+                "image": tfds.features.Image(shape=(8, 8, 1)),
+                "label": tfds.features.ClassLabel(names=list("0123456789")),
+            }
+        ),
+        split_datasets={
+            "train": split(slice(40)),
+            "test": split(slice(40, 60)),
+        },
+        data_dir=data_dir,
+        file_format=request.param,
+        disable_shuffling=True,
+    )
+    return data_dir, request.param, images, digits.target
+
+
+def _check_tiny_digits(split, images, labels):
+    examples = list(_examples(split))
+    assert [label for _, label in examples] == list(labels[40:60])
+    for (image, _), expected in zip(examples, images[40:60], strict=True):
+        np.testing.assert_array_equal(image, np.repeat(expected, 3, axis=-1))
+
+
+def test_tfds_by_name_gives_each_example_once(tfds_dir):
+    data_dir, _, images, labels = tfds_dir
+    split = datasets.load("tiny_digits", "validation", data_dir=data_dir)
+    assert split.name == "tiny_digits/test"
+    assert split.class_names == tuple("0123456789")
+    _check_tiny_digits(split, images, labels)
+
+
+def test_large_tfds_is_read_from_array_records(tfds_dir, monkeypatch):
+    data_dir, file_format, images, labels = tfds_dir
+    monkeypatch.setattr(datasets, "_MAX_BYTES_IN_MEMORY", 0)
+
+    def load():
+        return datasets.load("tiny_digits", "validation", data_dir=data_dir)
+
+    if file_format == "array_record":
+        _check_tiny_digits(load(), images, labels)
+    else:
+        with pytest.raises(errors.UsageError, match="file_format=array_record"):
+            load()
+
+
+def test_unknown_data_set_names_the_nearest():
+    with pytest.raises(errors.UsageError, match="Did you mean 'cifar10'"):
+        datasets.load("cifar11", "train")
+
+
+def test_missing_tfds_split_is_named(tfds_dir):
+    with pytest.raises(errors.UsageError, match="no split 'validation'"):
+        data_dir, *_ = tfds_dir
+        import tensorflow_datasets as tfds
+
+        name = f"only_train_{tfds_dir[1]}"
+        tfds.dataset_builders.store_as_tfds_dataset(
+            name=name,
+            version="1.0.0",
+            features=tfds.features.FeaturesDict({"x": np.int64}),
+            split_datasets={
+                "train": tf.data.Dataset.from_tensors({"x": np.int64(1)})
+            },
+            data_dir=data_dir,
+        )
+        datasets.load(name, "validation", data_dir=data_dir)

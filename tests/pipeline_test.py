@@ -1,0 +1,127 @@
+"""Batches are functions of seed, epoch and position; examples count once."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from keras_resnet import errors
+from keras_resnet import recipes
+from keras_resnet.data import datasets
+from keras_resnet.data import pipeline
+
+FILL = (78.0,) * 3
+
+
+def _recipe(**changes):
+    return dataclasses.replace(recipes.RECIPES["digits"], **changes)
+
+
+def _batches(recipe, first_step=0):
+    split = datasets.load("digits", "train")
+    dataset = pipeline.train_dataset(
+        split, recipe, fill=FILL, first_step=first_step
+    )
+    return list(dataset.as_numpy_iterator())
+
+
+def _same(a, b):
+    return all(np.array_equal(a[key], b[key]) for key in a)
+
+
+def test_an_epoch_holds_every_example_once_and_epochs_differ():
+    recipe = _recipe(batch_size=64)
+    steps = range(-(-2 * 1438 // 64))
+    indices = np.concatenate(
+        [pipeline.positions(1438, recipe, step)[0] for step in steps]
+    )
+    epochs = indices[: 2 * 1438].reshape(2, 1438)
+    for epoch in epochs:
+        assert sorted(epoch) == list(range(1438))
+    assert np.mean(epochs[0] == epochs[1]) < 0.01
+    assert np.mean(epochs[0] == np.arange(1438)) < 0.01
+
+
+def test_the_order_is_not_correlated():
+    indices, _ = pipeline.positions(
+        100_000, _recipe(batch_size=100_000), step=0
+    )
+    correlation = np.corrcoef(indices[:-1], indices[1:])[0, 1]
+    assert abs(correlation) < 5 / np.sqrt(100_000)
+
+
+def test_every_example_of_every_epoch_has_its_own_seed():
+    recipe = _recipe(batch_size=1438)
+    seeds = np.concatenate(
+        [pipeline.positions(1438, recipe, step)[1] for step in range(20)]
+    )
+    assert len({tuple(seed) for seed in seeds}) == 20 * 1438
+
+
+def test_batches_repeat_with_the_seed_and_change_without_it():
+    recipe = _recipe(steps=3)
+    first, second = _batches(recipe), _batches(recipe)
+    other = _batches(dataclasses.replace(recipe, seed=1))
+    for a, b, c in zip(first, second, other, strict=True):
+        assert _same(a, b)
+        assert not _same(a, c)
+
+
+def test_starting_later_gives_the_same_batches_from_there_on():
+    recipe = _recipe(steps=30)
+    whole = _batches(recipe)
+    later = _batches(recipe, first_step=25)
+    assert len(later) == 5
+    for a, b in zip(whole[25:], later, strict=True):
+        assert _same(a, b)
+
+
+def test_training_pixels_are_augmented_uint8():
+    batch = _batches(_recipe(steps=1))[0]
+    plain = _batches(_recipe(steps=1, augmentation="none"))[0]
+    assert batch["image"].shape == (64, 16, 16, 3)
+    assert batch["image"].dtype == np.uint8
+    np.testing.assert_array_equal(batch["label"], plain["label"])
+    assert not np.array_equal(batch["image"], plain["image"])
+    np.testing.assert_array_equal(batch["weight"], np.ones(64))
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 100, 359, 500])
+def test_evaluation_weighs_every_example_once(batch_size):
+    split = datasets.load("digits", "validation")
+    dataset = pipeline.eval_dataset(
+        split, batch_size=batch_size, resize=16, size=16
+    )
+    labels, weights = [], []
+    for batch in dataset.as_numpy_iterator():
+        assert batch["image"].shape == (batch_size, 16, 16, 3)
+        labels += list(batch["label"])
+        weights += list(batch["weight"])
+    expected = [
+        int(split.read(tf.constant(i, tf.int64))[1])
+        for i in range(split.num_examples)
+    ]
+    assert weights[:359] == [1] * 359
+    assert not any(weights[359:])
+    assert labels[:359] == expected
+
+
+def test_evaluation_crop_above_the_resize_is_refused():
+    split = datasets.load("digits", "validation")
+    with pytest.raises(errors.UsageError, match="eval_resize=8"):
+        pipeline.eval_dataset(split, batch_size=1, resize=8, size=16)
+
+
+def test_blame_names_the_file_that_is_no_image(tmp_path):
+    for i in range(4):
+        path = tmp_path / "train" / "a" / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(path)
+    path.write_text("<html>not found</html>")
+    split = datasets.load(f"folder:{tmp_path}", "train")
+    error = pipeline.blame(split, range(4), tf.errors.UnknownError(0, 0, ""))
+    assert isinstance(error, errors.UsageError)
+    assert str(path) in str(error)
+    assert "\n" not in str(error)

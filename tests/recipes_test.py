@@ -1,0 +1,65 @@
+"""Recipes: the papers' numbers, and what cannot work is refused at once."""
+
+import dataclasses
+
+import pytest
+
+from keras_resnet import errors
+from keras_resnet import recipes
+
+
+def test_cifar_recipe_is_section_4_2_of_the_2015_paper():
+    recipe = recipes.RECIPES["cifar10_resnet56"]
+    assert recipe.batch_size == 128
+    assert recipe.learning_rate == 0.1
+    assert recipe.boundaries == (32_000, 48_000)
+    assert recipe.steps == 64_000
+    assert recipe.momentum == 0.9
+    assert not recipe.nesterov
+    assert recipe.weight_decay == 1e-4
+    assert recipe.pad_pixels == 4
+    assert recipe.warmup_steps == 0
+
+
+@pytest.mark.parametrize("variant", ["resnet110", "resnet1202"])
+def test_very_deep_nets_warm_up_at_a_hundredth(variant):
+    recipe = recipes.RECIPES[f"cifar10_{variant}"]
+    assert recipe.warmup_steps == 400
+    assert recipe.warmup_learning_rate == 0.01
+    assert recipe.warmup_error == 0.8
+
+
+def test_imagenet_recipe_is_section_3_4_of_the_2015_paper():
+    recipe = recipes.RECIPES["imagenet_resnet152"]
+    assert recipe.batch_size == 256
+    assert recipe.steps == 600_000
+    assert recipe.schedule == "plateau"
+    assert recipe.scale_range == (256, 480)
+    assert (recipe.image_size, recipe.eval_resize) == (224, 256)
+
+
+def test_overrides_change_only_their_fields():
+    recipe = recipes.load("digits", {"seed": 3})
+    assert recipe == dataclasses.replace(recipes.RECIPES["digits"], seed=3)
+
+
+@pytest.mark.parametrize(
+    "name, overrides, message",
+    [
+        ("digit", {}, "Unknown recipe 'digit'. Did you mean 'digits'"),
+        ("digits", {"learning_rat": 1}, "Did you mean 'learning_rate'"),
+        ("digits", {"variant": "resnet2O"}, "Did you mean 'resnet20'"),
+        ("digits", {"schedule": "step"}, "Did you mean 'steps'"),
+        ("digits", {"steps": 0}, "steps must be > 0. Received: 0"),
+        ("digits", {"batch_size": -1}, "batch_size must be > 0"),
+        ("digits", {"weight_decay": -1.0}, "weight_decay must be >= 0"),
+        ("digits", {"boundaries": (5, 3)}, "must ascend"),
+        ("digits", {"eval_resize": 8}, "eval_resize=8"),
+        ("digits", {"dtype": "mixed_float16"}, "loss scaling"),
+        ("digits", {"decay": "biases"}, "decay scope"),
+        ("imagenet_resnet50", {"scale_range": (200, 480)}, "scale_range"),
+    ],
+)
+def test_what_cannot_work_is_refused(name, overrides, message):
+    with pytest.raises(errors.UsageError, match=message):
+        recipes.load(name, overrides)
