@@ -253,7 +253,7 @@ def _list_images(folder, classes):
     return files, labels
 
 
-# Larger data sets are read example by example from array_record files.
+# array_record files are read example by example; others at once.
 _MAX_BYTES_IN_MEMORY = 2 << 30
 
 
@@ -278,8 +278,14 @@ def _load_tfds(name, split, data_dir):
     )
     class_names = tuple(features["label"].names)
     full_name = f"{name}/{split}"
-    if builder.info.splits[split].num_bytes > _MAX_BYTES_IN_MEMORY:
+    if builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD:
         return _from_array_record(tfds, builder, split, full_name, class_names)
+    require(
+        builder.info.splits[split].num_bytes <= _MAX_BYTES_IN_MEMORY,
+        f"{full_name} is too large for memory and stored without random "
+        "access. Prepare it again: "
+        f"tfds build {name} --file_format=array_record",
+    )
     # The encoded files: a CIFAR image is 2 KB of PNG, not 3 KB of pixels.
     dataset = builder.as_dataset(
         split=split,
@@ -313,17 +319,10 @@ def _tfds_builder(tfds, name, data_dir):
 
 
 def _from_array_record(tfds, builder, split, name, class_names):
-    try:
-        source = builder.as_data_source(
-            split=split,
-            deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES,
-        )
-    except NotImplementedError as error:
-        raise UsageError(
-            f"{name} is too large for memory and not in a format with random "
-            "access. Prepare it again: tfds build "
-            f"{builder.name} --file_format=array_record"
-        ) from error
+    source = builder.as_data_source(
+        split=split,
+        deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES,
+    )
     decoders = {"image": tfds.decode.SkipDecoding()}
 
     def read(index):

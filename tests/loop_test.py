@@ -1,0 +1,230 @@
+"""A run as a whole: what it writes, how it stops, how it goes on."""
+
+import dataclasses
+import json
+import os
+import signal
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import keras_resnet
+from keras_resnet import errors
+from keras_resnet import labels
+from keras_resnet import recipes
+from keras_resnet.data import datasets
+from keras_resnet.training import distribution
+from keras_resnet.training import loop
+from keras_resnet.training import reporting
+from keras_resnet.training import step
+
+RECIPE = dataclasses.replace(
+    recipes.RECIPES["digits"],
+    batch_size=32,
+    steps=7,
+    boundaries=(4, 6),
+    log_every_steps=2,
+    eval_every_steps=3,
+    checkpoint_every_steps=5,
+)
+
+
+@pytest.fixture(scope="module")
+def strategy():
+    return distribution.make_strategy("one_device")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, strategy):
+    workdir = tmp_path_factory.mktemp("finished")
+    metrics = loop.train_and_evaluate(RECIPE, workdir, strategy=strategy)
+    return workdir, metrics
+
+
+def _records(workdir):
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def _arrays(workdir):
+    model = keras.saving.load_model(workdir / "model.keras")
+    return {v.path: keras.ops.convert_to_numpy(v) for v in model.variables}
+
+
+def test_the_workdir_holds_what_design_promises(finished):
+    workdir, _ = finished
+    for name in (
+        "config.json",
+        "checkpoints/step-00000007/state.json",
+        "metrics.jsonl",
+        "curves.png",
+        "model.keras",
+        "labels.txt",
+    ):
+        assert (workdir / name).stat().st_size > 0
+    assert any((workdir / "tensorboard").iterdir())
+    config = json.loads((workdir / "config.json").read_text())
+    assert config["recipe"]["batch_size"] == 32
+    card = labels.load_card(workdir)
+    assert card.class_names == tuple("0123456789")
+    assert (card.image_size, card.eval_resize) == (16, 16)
+
+
+def test_metrics_have_a_line_an_evaluation(finished):
+    workdir, metrics = finished
+    records = _records(workdir)
+    assert [record["step"] for record in records] == [3, 6, 7]
+    assert [round(r["learning_rate"], 6) for r in records] == [0.1, 0.01, 0.001]
+    assert set(records[0]) == {
+        "step", "epoch", "train_loss", "train_top1_accuracy",
+        "validation_loss", "top1_accuracy", "top5_accuracy", "learning_rate",
+        "images_per_second",
+    }  # fmt: skip
+    assert records[-1]["top1_accuracy"] == metrics.top1_accuracy
+    assert records[1]["epoch"] == pytest.approx(6 * 32 / 1438)
+    assert metrics.num_examples == 359
+
+
+def test_the_saved_model_scores_what_the_run_reported(finished):
+    workdir, metrics = finished
+    one, two = (
+        distribution.make_strategy("one_device"),
+        distribution.make_strategy("mirrored", devices=2),
+    )
+    split = datasets.load("digits", "validation")
+    for strategy, batch_size in ((one, 7), (one, 359), (two, 50)):
+        with strategy.scope():
+            model = keras.saving.load_model(workdir / "model.keras")
+        again = loop.evaluate(
+            step.make_eval_step(strategy, model),
+            strategy,
+            split,
+            batch_size=batch_size,
+            resize=16,
+            size=16,
+        )
+        assert again.num_examples == 359
+        assert again.top1_accuracy == metrics.top1_accuracy
+        assert again.loss == pytest.approx(metrics.loss, rel=1e-4)
+
+
+def test_an_interrupted_run_ends_with_the_very_same_weights(
+    finished, tmp_path, strategy, monkeypatch
+):
+    count = reporting.Reporter.step
+
+    def interrupt_at_4(reporter):
+        count(reporter)
+        if reporter._bar.n == 4 or reporter._bar.disable:
+            interrupt_at_4.calls += 1
+            if interrupt_at_4.calls == 4:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    interrupt_at_4.calls = 0
+    monkeypatch.setattr(reporting.Reporter, "step", interrupt_at_4)
+    with pytest.raises(loop.Interrupted, match="step 4"):
+        loop.train_and_evaluate(RECIPE, tmp_path, strategy=strategy)
+    assert not (tmp_path / "model.keras").exists()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    loop.train_and_evaluate(RECIPE, tmp_path, strategy=strategy)
+    whole, resumed = _arrays(finished[0]), _arrays(tmp_path)
+    for path in whole:
+        np.testing.assert_array_equal(whole[path], resumed[path], path)
+    for record in (a := _records(finished[0])) + (b := _records(tmp_path)):
+        del record["images_per_second"]
+    assert a == b
+
+
+def test_a_finished_run_is_not_trained_again(finished, strategy):
+    workdir, metrics = finished
+    before = _arrays(workdir)
+    again = loop.train_and_evaluate(RECIPE, workdir, strategy=strategy)
+    assert again == metrics
+    assert len(_records(workdir)) == 3
+    for path, value in _arrays(workdir).items():
+        np.testing.assert_array_equal(value, before[path])
+
+
+def test_a_workdir_of_another_recipe_is_refused(finished, strategy):
+    other = dataclasses.replace(RECIPE, seed=1, momentum=0.5)
+    with pytest.raises(
+        errors.UsageError,
+        match="another recipe .momentum: 0.9 there, 0.5 now; seed: 0 there",
+    ):
+        loop.train_and_evaluate(other, finished[0], strategy=strategy)
+
+
+def test_an_unwritable_workdir_is_refused(tmp_path, strategy):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(errors.UsageError, match="Cannot write into"):
+        loop.train_and_evaluate(RECIPE, tmp_path / "file/x", strategy=strategy)
+
+
+def test_a_batch_that_the_devices_do_not_divide_is_refused(tmp_path):
+    strategy = distribution.make_strategy("mirrored", devices=2)
+    recipe = dataclasses.replace(RECIPE, batch_size=33)
+    with pytest.raises(errors.UsageError, match="batch_size=33"):
+        loop.train_and_evaluate(recipe, tmp_path, strategy=strategy)
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "name, devices, message",
+    [
+        ("mirorred", None, "Did you mean 'mirrored'"),
+        ("one_device", 2, "--strategy=mirrored"),
+        ("mirrored", 0, "devices must be >= 1"),
+        ("mirrored", 9, "Cannot split the CPU"),
+    ],
+)
+def test_devices_that_are_not_there_are_refused(name, devices, message):
+    with pytest.raises(errors.UsageError, match=message):
+        distribution.make_strategy(name, devices)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for split in ("train", "validation"):
+        for name, value in (("dark", 10), ("light", 240)):
+            for i in range(6):
+                path = tmp_path / "images" / split / name / f"{i}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.new("RGB", (20, 16), (value + i,) * 3).save(path)
+    return tmp_path / "images"
+
+
+def _on_folder(folder, **changes):
+    return dataclasses.replace(
+        RECIPE, dataset=f"folder:{folder}", batch_size=4, steps=3, **changes
+    )
+
+
+def test_a_file_that_is_no_image_is_named(folder, tmp_path, strategy):
+    bad = folder / "train" / "light" / "3.png"
+    bad.write_text("<html>404</html>")
+    with pytest.raises(errors.UsageError, match=f"Cannot read {bad}"):
+        loop.train_and_evaluate(
+            _on_folder(folder), tmp_path / "run", strategy=strategy
+        )
+
+
+def test_a_run_on_a_folder_learns_its_classes(folder, tmp_path, strategy):
+    recipe = _on_folder(folder, augmentation="imagenet", scale_range=(16, 24))
+    loop.train_and_evaluate(recipe, tmp_path / "run", strategy=strategy)
+    assert labels.load_card(tmp_path / "run").class_names == ("dark", "light")
+    model = keras.saving.load_model(tmp_path / "run" / "model.keras")
+    assert model.output_shape == (None, 2)
+    mean = model.get_layer("pixels").mean
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(mean),
+        keras_resnet.specs.STEMS["imagenet"].pixel_mean,
+    )
+
+
+def test_a_diverging_run_stops_and_keeps_its_checkpoints(tmp_path, strategy):
+    recipe = dataclasses.replace(RECIPE, learning_rate=1e30)
+    with pytest.raises(errors.UsageError, match="diverged"):
+        loop.train_and_evaluate(recipe, tmp_path, strategy=strategy)
+    assert not (tmp_path / "checkpoints").exists()
