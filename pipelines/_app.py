@@ -3,12 +3,40 @@
 import os
 import pathlib
 import sys
+import tempfile
 
 # The commands run from a checkout too, as `python pipelines/train.py`.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-# TensorFlow's start-up notes hide our own output; its errors stay.
+# TensorFlow's notes would hide our own output; its errors stay.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def _start_tensorflow():
+    """Imports TensorFlow without the lines it always prints on the way.
+
+    They tell of missing CUDA drivers on every machine without a GPU. Should
+    it fail, they are printed after all.
+    """
+    with tempfile.TemporaryFile() as lines:
+        stderr = os.dup(2)
+        os.dup2(lines.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            import keras_resnet  # noqa: F401  registers its layers
+
+            tf.config.list_physical_devices()
+        except BaseException:
+            lines.seek(0)
+            os.write(stderr, lines.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+_start_tensorflow()
 
 from absl import app  # noqa: E402
 from absl import logging  # noqa: E402
@@ -55,22 +83,4 @@ def integers(name, words):
         raise UsageError(
             f"--{name} takes integers separated by commas. "
             f"Received: {','.join(words)!r}."
-        ) from error
-
-
-def load_model(path):
-    """The Keras model of a .keras file that `train.py` wrote."""
-    import keras
-
-    import keras_resnet  # noqa: F401  registers the layers
-
-    if not pathlib.Path(path).is_file():
-        raise UsageError(f"There is no model file {path!r}.")
-    try:
-        return keras.saving.load_model(path, compile=False)
-    except (ValueError, OSError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(
-            f"{path!r} is not a .keras file that this library can read: "
-            f"{reason}"
         ) from error

@@ -32,6 +32,7 @@ def main(args):
     from keras_resnet import labels
     from keras_resnet.data import datasets
     from keras_resnet.errors import require
+    from keras_resnet.export import runtime
     from keras_resnet.training import distribution
     from keras_resnet.training import loop
     from keras_resnet.training import step
@@ -44,7 +45,7 @@ def main(args):
         f"--batch_size. Received: {FLAGS.batch_size}.",
     )
     with strategy.scope():
-        model = _app.load_model(FLAGS.model)
+        model = runtime.load_keras(FLAGS.model)
     card = labels.load_card(pathlib.Path(FLAGS.model).parent)
     dataset = FLAGS.dataset or card.dataset
     split = datasets.load(dataset, FLAGS.split, data_dir=FLAGS.data_dir)

@@ -62,7 +62,7 @@ def main(args):
     strategy = distribution.make_strategy(FLAGS.strategy, FLAGS.devices)
     print(
         f"Training {recipe.variant} on {recipe.dataset} "
-        f"({distribution.describe(strategy)}) in {workdir}",
+        f"({FLAGS.strategy}, {distribution.describe(strategy)}) in {workdir}",
         flush=True,
     )
     start = time.perf_counter()

@@ -73,8 +73,7 @@ def _split_cpu(count):
 
 
 def describe(strategy):
-    """'mirrored, 2 x CPU', for reports."""
+    """'2 x CPU', for reports."""
     devices = strategy.extended.worker_devices
     kind = devices[0].split(":")[-2]
-    name = type(strategy).__name__.removesuffix("Strategy").lower()
-    return f"{name}, {len(devices)} x {kind}"
+    return f"{len(devices)} x {kind}"

@@ -27,6 +27,8 @@ MODEL = "model.keras"
 CONFIG = "config.json"
 CHECKPOINTS = "checkpoints"
 
+_NO_SUMS = np.zeros(len(metrics_lib.SUMS))
+
 
 class Interrupted(Exception):
     """A signal stopped the run after a checkpoint. `step` is where."""
@@ -151,12 +153,14 @@ class _Run:
         self.variables = checkpoint.variables_by_path(
             self.model, self.optimizer
         )
+        # Sums of steps not yet read from the devices, and totals since the
+        # last report and since the last evaluation.
+        self.recent = []
+        self.totals = {"report": _NO_SUMS, "evaluation": _NO_SUMS}
         self.step = self._restore()
         self.reporter = Reporter(
             workdir, first_step=self.step, steps=recipe.steps
         )
-        # Sums since the last report and since the last evaluation.
-        self.recent, self.window = [], np.zeros(len(metrics_lib.SUMS))
 
     def _build(self):
         return model_lib.build(
@@ -173,6 +177,9 @@ class _Run:
         if state is None:
             return 0
         self.schedule.restore(state["schedule"])
+        self.totals = {
+            name: np.array(total) for name, total in state["totals"].items()
+        }
         return state["step"]
 
     def finish(self):
@@ -197,14 +204,15 @@ class _Run:
             self.recent.append(self.train_step(self._next(batches)))
             self.step += 1
             self.reporter.step()
-            last = self.step == recipe.steps or signals.received
-            if last or self.step % recipe.log_every_steps == 0:
+            last = self.step == recipe.steps
+            stop = signals.received and not last
+            if self.step % recipe.log_every_steps == 0:
                 self._report(rate)
             if last or self.step % recipe.eval_every_steps == 0:
                 self._validate(rate)
-            if last or self.step % recipe.checkpoint_every_steps == 0:
+            if last or stop or self.step % recipe.checkpoint_every_steps == 0:
                 self._save_checkpoint()
-            if signals.received and self.step < recipe.steps:
+            if stop:
                 raise Interrupted(self.step)
 
     def _batches(self):
@@ -231,13 +239,21 @@ class _Run:
         if held != np.float32(rate):
             self.optimizer.learning_rate = rate
 
+    def _read_sums(self):
+        if self.recent:
+            sums = np.sum([np.asarray(s) for s in self.recent], axis=0)
+            self.recent = []
+            self.totals = {n: t + sums for n, t in self.totals.items()}
+
+    def _take(self, name):
+        """The metrics of a total, which starts again."""
+        self._read_sums()
+        metrics = metrics_lib.Metrics.from_sums(self.totals[name])
+        self.totals[name] = _NO_SUMS
+        return metrics
+
     def _report(self, rate):
-        if not self.recent:
-            return
-        sums = np.sum([np.asarray(s) for s in self.recent], axis=0)
-        self.recent = []
-        self.window += sums
-        metrics = metrics_lib.Metrics.from_sums(sums)
+        metrics = self._take("report")
         require(
             np.isfinite(metrics.loss),
             f"The loss is {metrics.loss} at step {self.step}: the run has "
@@ -249,11 +265,9 @@ class _Run:
         self.reporter.training(self.step, metrics, rate)
 
     def _validate(self, rate):
-        self._report(rate)
         self.sync()
         metrics = self._evaluate()
-        train = metrics_lib.Metrics.from_sums(self.window)
-        self.window = np.zeros(len(metrics_lib.SUMS))
+        train = self._take("evaluation")
         self.schedule.after_evaluation(metrics.top1_error)
         images = self.step * self.recipe.batch_size
         self.reporter.evaluation(
@@ -282,12 +296,16 @@ class _Run:
         )
 
     def _save_checkpoint(self):
+        self._read_sums()
         self.sync()
         checkpoint.save(
             self.workdir / CHECKPOINTS,
             self.step,
             self.variables,
-            {"schedule": self.schedule.state()},
+            {
+                "schedule": self.schedule.state(),
+                "totals": {n: t.tolist() for n, t in self.totals.items()},
+            },
             keep=self.recipe.keep_checkpoints,
         )
         self.reporter.draw(self._title())

@@ -1,0 +1,212 @@
+"""All formats of one model into one directory, verified before they land."""
+
+import dataclasses
+import pathlib
+import re
+import tempfile
+import time
+
+import numpy as np
+import tensorflow as tf
+
+from keras_resnet.data import datasets
+from keras_resnet.data import transforms
+from keras_resnet.errors import UsageError
+from keras_resnet.errors import lookup
+from keras_resnet.errors import require
+from keras_resnet.export import artifact as artifact_lib
+from keras_resnet.export import onnx
+from keras_resnet.export import serving
+from keras_resnet.export import verify as verify_lib
+from keras_resnet.export.saved_model import export_saved_model
+from keras_resnet.export.tflite import export_tflite
+from keras_resnet.labels import check_classes
+
+SAMPLES = "samples"
+NUM_SAMPLES = 8
+
+
+def _saved_model(model, path, card, opset):
+    del opset
+    return export_saved_model(model, path, card=card)
+
+
+def _tflite(model, path, card, opset):
+    del opset
+    return export_tflite(model, path, card=card)
+
+
+def _onnx(model, path, card, opset):
+    return onnx.export_onnx(model, path, card=card, opset=opset)
+
+
+# Format -> (name in the directory, (model, path, card, opset) -> Artifact).
+FORMATS = {
+    "saved_model": ("saved_model", _saved_model),
+    "tflite": ("model.tflite", _tflite),
+    "onnx": ("model.onnx", _onnx),
+}
+
+
+def export_all(
+    model, output_dir, *, card, formats, images, labels, opset=onnx.OPSET
+):
+    """Exports a model, verifies every file, and only then puts them in place.
+
+    The directory then holds the artifacts, labels.txt, card.json, manifest.json
+    with the measured differences, and `samples/`, a few of the images as PNG
+    files to try `predict.py` with. An earlier export there is replaced as a
+    whole: one directory, one model. Whatever fails leaves it as it was.
+
+    Args:
+        model: `keras.Model` from `keras_resnet.build`, of any dtype policy.
+        output_dir: path; made if missing.
+        card: `keras_resnet.labels.Card` of the model.
+        formats: keys of `FORMATS`.
+        images: sequence of real images to verify with, uint8 (H, W, 3) of any
+            sizes.
+        labels: their classes, ints.
+        opset: int, the version of ONNX.
+
+    Returns:
+        list of `Artifact`, as the manifest lists them.
+
+    Raises:
+        keras_resnet.UsageError: if an argument cannot work: before any work.
+        keras_resnet.export.verify.VerificationError: if an artifact differs
+            from the model.
+    """
+    check(model, output_dir, card=card, formats=formats, opset=opset)
+    output_dir = pathlib.Path(output_dir)
+    with tempfile.TemporaryDirectory(dir=output_dir, prefix=".export-") as path:
+        staging = pathlib.Path(path)
+        card.save(staging)
+        artifacts = [
+            _export(model, staging, card, name, opset) for name in formats
+        ]
+        artifact_lib.write_manifest(staging, artifacts, card)
+        reports = verify_lib.verify(staging, model, images)
+        artifacts = [_measured(artifact, reports) for artifact in artifacts]
+        artifact_lib.write_manifest(staging, artifacts, card)
+        _write_samples(staging / SAMPLES, images, labels, card)
+        _move(staging, output_dir)
+    return artifacts
+
+
+def check(model, output_dir, *, card, formats, opset=onnx.OPSET):
+    """Raises `UsageError` if `export_all` could not work; makes the directory.
+
+    Args: as `export_all` takes them.
+    """
+    require(formats, f"formats is empty. Take some of: {', '.join(FORMATS)}.")
+    for name in formats:
+        lookup(FORMATS, name, "format")
+    onnx.check_opset(opset)
+    serving.check(model, card)
+    try:
+        pathlib.Path(output_dir).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=output_dir):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"Cannot write to {str(output_dir)!r}: {error.strerror}. Pass "
+            "another directory."
+        ) from error
+
+
+def existing(output_dir):
+    """What an earlier export left in a directory: a list of paths."""
+    names = [name for name, _ in FORMATS.values()]
+    names = [artifact_lib.MANIFEST, *names, SAMPLES]
+    paths = [pathlib.Path(output_dir) / name for name in names]
+    return [path for path in paths if path.exists()]
+
+
+def verification_split(card, *, dataset=None, data_dir=None):
+    """The validation split of a model's data set, or of another one.
+
+    Args:
+        card: `keras_resnet.labels.Card` of the model.
+        dataset: as `datasets.load` takes it. Default: the card's.
+        data_dir: where TFDS keeps its data.
+
+    Returns:
+        `keras_resnet.data.datasets.Split`.
+
+    Raises:
+        keras_resnet.UsageError: if there is no such data set, or its classes
+            are not the model's.
+    """
+    dataset = dataset or card.dataset
+    require(
+        dataset,
+        "The model's card.json names no data set. Pass one with --dataset.",
+    )
+    split = datasets.load(dataset, "validation", data_dir=data_dir)
+    check_classes(card.class_names, split.class_names, split.name)
+    return split
+
+
+def read_images(split, num_images):
+    """Real images spread over a split, as they are stored.
+
+    Args:
+        split: `keras_resnet.data.datasets.Split`.
+        num_images: int >= 1; at most all of the split are read.
+
+    Returns:
+        (images, labels): lists of uint8 (H, W, 3) arrays and of ints.
+    """
+    require(
+        num_images >= 1,
+        f"num_images must be >= 1. Received: num_images={num_images}.",
+    )
+    count = min(num_images, split.num_examples)
+    images, labels = [], []
+    for index in np.linspace(0, split.num_examples - 1, count).astype(int):
+        image, label = split.read(tf.constant(index, tf.int64))
+        if image.dtype == tf.string:
+            image = transforms.decode(image)
+        images.append(image.numpy())
+        labels.append(int(label))
+    return images, labels
+
+
+def _export(model, staging, card, name, opset):
+    file_name, export = FORMATS[name]
+    start = time.perf_counter()
+    artifact = export(model, staging / file_name, card, opset)
+    seconds = round(time.perf_counter() - start, 1)
+    return dataclasses.replace(artifact, export_seconds=seconds)
+
+
+def _measured(artifact, reports):
+    reports = [r for r in reports if r.path == artifact.path]
+    return dataclasses.replace(
+        artifact,
+        max_abs_diff=max(r.max_abs_diff for r in reports),
+        relative_logit_diff=max(r.relative_logit_diff for r in reports),
+        top1_agreement=min(r.top1_agreement for r in reports),
+        num_images=reports[0].num_images,
+    )
+
+
+def _write_samples(folder, images, labels, card):
+    """PNG files named by number and class, of as many classes as there are."""
+    _, first = np.unique(labels, return_index=True)
+    others = np.setdiff1d(np.arange(len(labels)), first)
+    chosen = [*first, *others][:NUM_SAMPLES]
+    folder.mkdir()
+    for number, index in enumerate(chosen):
+        name = re.sub(r"[^\w-]+", "_", card.class_names[labels[index]])
+        path = folder / f"{number:02d}_label-{name}.png"
+        path.write_bytes(tf.io.encode_png(images[index]).numpy())
+
+
+def _move(staging, output_dir):
+    # Without a manifest meanwhile: none describes a mixture of two exports.
+    for path in existing(output_dir):
+        artifact_lib.remove(path)
+    last = artifact_lib.MANIFEST
+    for path in sorted(staging.iterdir(), key=lambda path: path.name == last):
+        path.replace(output_dir / path.name)

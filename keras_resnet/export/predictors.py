@@ -1,0 +1,153 @@
+"""A network in each runtime, as a function of images.
+
+Shapes: B batch, S side of the square images, K classes.
+"""
+
+import abc
+
+import numpy as np
+import tensorflow as tf
+
+from keras_resnet.errors import require
+from keras_resnet.export.artifact import PROBABILITIES
+
+
+class Predictor(abc.ABC):
+    """A network in its own runtime.
+
+    Attributes:
+        format: "keras", "saved_model", "tflite" or "onnx".
+        image_size: S, or None for images of any size.
+        num_classes: K.
+    """
+
+    format: str
+    image_size: int | None
+    num_classes: int
+
+    def predict(self, images):
+        """Probabilities of images.
+
+        Args:
+            images: uint8 or float (B, S, S, 3), RGB 0..255, B >= 1.
+
+        Returns:
+            float32 (B, K), NumPy.
+        """
+        images = np.asarray(images, np.float32)
+        return np.asarray(self._predict(images), np.float32)
+
+    @abc.abstractmethod
+    def _predict(self, images):
+        """float32 (B, S, S, 3) to (B, K)."""
+
+
+class KerasPredictor(Predictor):
+    """A Keras model in inference mode, compiled to one graph."""
+
+    format = "keras"
+
+    def __init__(self, model):
+        shape = model.input_shape
+        self.image_size = shape[1]
+        self.num_classes = model.output_shape[-1]
+        spec = tf.TensorSpec(shape, tf.float32)
+        self._function = tf.function(
+            lambda images: model(images, training=False),
+            input_signature=[spec],
+            autograph=False,
+        )
+
+    def _predict(self, images):
+        return self._function(tf.constant(images))
+
+
+class SavedModelPredictor(Predictor):
+    """The signature serving_default of a SavedModel, in TensorFlow."""
+
+    format = "saved_model"
+
+    def __init__(self, path):
+        self._loaded = tf.saved_model.load(str(path))
+        self._function = self._signature("serving_default")
+        _, inputs = self._function.structured_input_signature
+        ((self._input, spec),) = inputs.items()
+        outputs = self._function.structured_outputs
+        # A SavedModel from elsewhere may have another name.
+        self._output = PROBABILITIES if len(outputs) > 1 else min(outputs)
+        self.image_size = spec.shape[1]
+        self.num_classes = outputs[self._output].shape[-1]
+
+    def _signature(self, name):
+        require(
+            name in self._loaded.signatures,
+            f"The SavedModel has no signature {name!r}. It has: "
+            f"{', '.join(self._loaded.signatures)}.",
+        )
+        return self._loaded.signatures[name]
+
+    def _predict(self, images):
+        output = self._function(**{self._input: tf.constant(images)})
+        return output[self._output]
+
+    def predict_bytes(self, image_bytes):
+        """Probabilities of encoded images, by the signature serve_bytes.
+
+        Args:
+            image_bytes: list of B bytes objects, JPEG, PNG, BMP or GIF files.
+
+        Returns:
+            float32 (B, K), NumPy.
+        """
+        serve = self._signature("serve_bytes")
+        output = serve(image_bytes=tf.constant(image_bytes))
+        return output[PROBABILITIES].numpy()
+
+
+class TFLitePredictor(Predictor):
+    """A TFLite file in LiteRT, image by image."""
+
+    format = "tflite"
+
+    def __init__(self, path):
+        from ai_edge_litert.interpreter import Interpreter
+
+        self._interpreter = Interpreter(model_path=str(path))
+        (self._input,) = self._interpreter.get_input_details()
+        (self._output,) = self._interpreter.get_output_details()
+        self.image_size = int(self._input["shape"][1])
+        self.num_classes = int(self._output["shape"][-1])
+        self._interpreter.allocate_tensors()
+
+    def _predict(self, images):
+        return np.concatenate([self._one(image) for image in images])
+
+    def _one(self, image):
+        image = image[np.newaxis].astype(self._input["dtype"])
+        self._interpreter.set_tensor(self._input["index"], image)
+        self._interpreter.invoke()
+        return self._interpreter.get_tensor(self._output["index"])
+
+
+class OnnxPredictor(Predictor):
+    """An ONNX file in onnxruntime, on the CPU."""
+
+    format = "onnx"
+
+    def __init__(self, path):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # its errors reach us as exceptions
+        self._session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+        (image,) = self._session.get_inputs()
+        (output,) = self._session.get_outputs()
+        self._input = image.name
+        size = image.shape[1]
+        self.image_size = size if isinstance(size, int) else None
+        self.num_classes = output.shape[-1]
+
+    def _predict(self, images):
+        return self._session.run(None, {self._input: images})[0]

@@ -1,0 +1,89 @@
+"""Exports a trained model as SavedModel, TFLite and ONNX, and verifies each.
+
+python pipelines/export.py --model=runs/digits/model.keras --output_dir=exported
+"""
+
+import pathlib
+
+import _app
+from absl import flags
+
+from keras_resnet.errors import require
+from keras_resnet.export import pipeline
+from keras_resnet.export import runtime
+from keras_resnet.labels import load_card
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string(
+    "model", None, ".keras file, beside its labels.txt and card.json."
+)
+flags.DEFINE_string("output_dir", "exported", "Where the files go.")
+flags.DEFINE_list("formats", list(pipeline.FORMATS), "What to write.")
+flags.DEFINE_integer("opset", pipeline.onnx.OPSET, "Version of ONNX, 13-18.")
+flags.DEFINE_string(
+    "dataset",
+    None,
+    "digits, folder:PATH or a TFDS name: real images to verify with. "
+    "Default: what the model was trained on.",
+)
+flags.DEFINE_integer("num_images", 64, "How many images to verify with.")
+flags.DEFINE_string("data_dir", None, "Where TFDS keeps its data.")
+flags.DEFINE_bool("force", False, "Replace an earlier export.")
+flags.mark_flag_as_required("model")
+
+
+def main(args):
+    _app.no_arguments(args)
+    earlier = [] if FLAGS.force else pipeline.existing(FLAGS.output_dir)
+    require(
+        not earlier,
+        f"There is an export already: {', '.join(map(str, earlier))}. Pass "
+        "--force to replace it, or another --output_dir.",
+    )
+    model = runtime.load_keras(FLAGS.model)
+    card = load_card(pathlib.Path(FLAGS.model).parent)
+    pipeline.check(
+        model,
+        FLAGS.output_dir,
+        card=card,
+        formats=FLAGS.formats,
+        opset=FLAGS.opset,
+    )
+    images, labels = pipeline.read_images(_split(card), FLAGS.num_images)
+    artifacts = pipeline.export_all(
+        model,
+        FLAGS.output_dir,
+        card=card,
+        formats=FLAGS.formats,
+        images=images,
+        labels=labels,
+        opset=FLAGS.opset,
+    )
+    _print_table(artifacts)
+
+
+def _split(card):
+    return pipeline.verification_split(
+        card, dataset=FLAGS.dataset, data_dir=FLAGS.data_dir
+    )
+
+
+def _print_table(artifacts):
+    print(
+        f"{'file':<14}{'format':<13}{'MB':>8}{'max abs diff':>14}"
+        f"{'top-1 agreement':>17}{'seconds':>9}"
+    )
+    for a in artifacts:
+        print(
+            f"{a.path:<14}{a.format:<13}{a.bytes / 1e6:>8.2f}"
+            f"{a.max_abs_diff:>14.1e}{a.top1_agreement:>17.1%}"
+            f"{a.export_seconds:>9.1f}"
+        )
+    print(
+        f"\nVerified on {artifacts[0].num_images} images. Wrote them to "
+        f"{FLAGS.output_dir}, with labels.txt, manifest.json and samples."
+    )
+
+
+if __name__ == "__main__":
+    _app.run(main)

@@ -1,0 +1,286 @@
+"""Golden sizes of every network, from the papers, peers and closed formulas.
+
+Nothing here imports keras_resnet or comes from its output: a golden that is
+copied from the code proves nothing. The formulas are sums over the papers'
+tables (P1 Table 1 and sec. 4.2, P2 Table 1 and sec. 3.1); where a peer's
+published figure exists it is the golden and the formula is checked against it.
+
+References: P1 is arXiv 1512.03385, P2 is arXiv 1603.05027.
+"""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Golden:
+    """Sizes of one network with its published classifier."""
+
+    trainable_parameters: int
+    multiply_adds: int  # of one 224x224 or 32x32 image
+    source: str
+
+
+# name -> trainable parameters, from a source.
+_TORCHVISION = "torchvision, *_Weights meta['num_params']"
+_TIMM = "timm resnetv2_* layout (SPEC 2b)"
+_FB = "fb.resnet.torch layout, shortcut option (SPEC 2b)"
+_CIFAR = "P1 Table 6: .27 .46 .66 .85 1.7 19.4 M; exact in SPEC 2b"
+_1K = "resnet-1k-layers layout (SPEC 2b)"
+PUBLISHED_PARAMETERS = {
+    "resnet18": (11_689_512, _TORCHVISION),
+    "resnet34": (21_797_672, _TORCHVISION),
+    "resnet50": (25_557_032, _TORCHVISION),
+    "resnet101": (44_549_160, _TORCHVISION),
+    "resnet152": (60_192_808, _TORCHVISION),
+    "resnet50_v1_5": (25_557_032, _TORCHVISION),
+    "resnet101_v1_5": (44_549_160, _TORCHVISION),
+    "resnet152_v1_5": (60_192_808, _TORCHVISION),
+    "resnet200": (64_673_832, "SPEC 2b"),
+    "resnet18_a": (11_515_688, _FB),
+    "resnet34_a": (21_623_848, _FB),
+    "plainnet34": (21_623_848, "SPEC 2b: option A has no weights"),
+    "resnet18_c": (12_043_816, _FB),
+    "resnet34_c": (22_716_840, _FB + "; 13 extra projections (P1 sec. 4.1)"),
+    "resnet18_v2": (11_687_720, _TIMM),
+    "resnet34_v2": (21_795_880, _TIMM),
+    "resnet50_v2": (25_549_352, _TIMM),
+    "resnet101_v2": (44_541_480, _TIMM),
+    "resnet152_v2": (60_185_128, _TIMM),
+    "resnet200_v2": (64_666_152, _TIMM),
+    "resnet20": (269_722, _CIFAR),
+    "resnet32": (464_154, _CIFAR),
+    "resnet44": (658_586, _CIFAR),
+    "resnet56": (853_018, _CIFAR),
+    "resnet110": (1_727_962, _CIFAR),
+    "resnet1202": (19_421_274, _CIFAR),
+    "resnet164_v2": (1_703_258, _1K),
+    "resnet1001_v2": (10_327_706, _1K),
+}
+
+# P1 Table 6, "# params", in units of 0.01 M up to 1 M and of 0.1 M beyond.
+PAPER_MEGAPARAMETERS = {
+    "resnet20": "0.27",
+    "resnet32": "0.46",
+    "resnet44": "0.66",
+    "resnet56": "0.85",
+    "resnet110": "1.7",
+    "resnet1202": "19.4",
+}
+
+# torchvision, *_Weights meta["_ops"], in 1e9 multiply-adds to three decimals.
+# Its 50, 101 and 152 stride in the 3x3 convolution.
+TORCHVISION_GIGAOPS = {
+    "resnet18": 1.814,
+    "resnet34": 3.664,
+    "resnet50_v1_5": 4.089,
+    "resnet101_v1_5": 7.801,
+    "resnet152_v1_5": 11.514,
+}
+
+# P1 Table 1, "FLOPs", in 1e9 multiply-adds to one decimal, and how the exact
+# sum becomes that figure. The 34-layer net has option A (P1 Table 2, Fig. 3):
+# with option B's projections its sum would be 3.664, which rounds to 3.7.
+PAPER_GIGAOPS = {
+    "resnet18": (1.8, "rounded"),
+    "resnet34_a": (3.6, "rounded"),
+    "resnet50": (3.8, "truncated"),
+    "resnet101": (7.6, "rounded"),
+    "resnet152": (11.3, "rounded"),
+}
+
+
+def _branches(block, inputs, filters, units):
+    """Weights of the residual branches of a stage, P1 Fig. 5.
+
+    `inputs` channels reach the stage's first unit.
+    """
+    square = filters * filters
+    if block == "basic":  # 3x3, 3x3
+        return 9 * inputs * filters + (2 * units - 1) * 9 * square
+    if block == "one_layer":  # 3x3
+        return 9 * inputs * filters + (units - 1) * 9 * square
+    # Bottleneck: 1x1, 3x3, 1x1 to four times the filters.
+    first_layers = inputs * filters + (units - 1) * 4 * square
+    return first_layers + units * (9 + 4) * square
+
+
+# Channels that a unit normalises, over the stage's filters: one BN for each
+# convolution, wherever the placement puts it. Pre-activation moves the BN at
+# the end of a unit before the next one, and the last before the classifier, so
+# the sum over the network stays.
+_NORMS = {"basic": 2, "one_layer": 1, "bottleneck": 1 + 1 + 4}
+_EXPANSION = {"basic": 1, "one_layer": 1, "bottleneck": 4}
+
+
+def _shortcuts(option, inputs, outputs, units):
+    """(projections, weights of their 1x1 convolutions) of a stage."""
+    changes = inputs != outputs
+    if option == "all":
+        return units, inputs * outputs + (units - 1) * outputs * outputs
+    if option == "changes" and changes:
+        return 1, inputs * outputs
+    return 0, 0
+
+
+def _sizes(
+    stem, stages, block, *, projections, projection_norm, gates, stride_in_3x3
+):
+    """(trainable parameters, multiply-adds) as sums over the stages.
+
+    Args:
+        stem: (kernel, filters, size of its output, classes).
+        stages: (filters, units, size of the output) of each stage.
+        projections: "none", "changes" (of shape, option B) or "all" (C).
+        projection_norm: whether BN follows a projection: iff the branch ends
+            in BN.
+        gates: whether every unit has a 1x1 convolution with bias (P2 3.1).
+        stride_in_3x3: whether the first 1x1 still works at the larger size.
+    """
+    kernel, channels, size, classes = stem
+    weights = kernel * kernel * 3 * channels
+    parameters, operations = weights + 2 * channels, weights * size * size
+    for stage, (filters, units, size) in enumerate(stages):
+        outputs = filters * _EXPANSION[block]
+        weights = _branches(block, channels, filters, units)
+        count, projected = _shortcuts(projections, channels, outputs, units)
+        weights += projected
+        parameters += 2 * _NORMS[block] * filters * units
+        parameters += 2 * outputs * count * projection_norm
+        if gates:
+            weights += _shortcuts("all", channels, outputs, units)[1]
+            parameters += outputs * units
+        parameters += weights
+        operations += weights * size * size
+        if stride_in_3x3 and stage > 0:  # 4 times the positions, not 1
+            operations += 3 * channels * filters * size * size
+        channels = outputs
+    classifier = channels * classes
+    return parameters + classifier + classes, operations + classifier
+
+
+def _imagenet(
+    block,
+    units,
+    *,
+    projections="changes",
+    projection_norm=True,
+    stride_in_3x3=False,
+):
+    """P1 Table 1."""
+    return _sizes(
+        (7, 64, 112, 1000),
+        zip((64, 128, 256, 512), units, (56, 28, 14, 7), strict=True),
+        block,
+        projections=projections,
+        projection_norm=projection_norm,
+        gates=False,
+        stride_in_3x3=stride_in_3x3,
+    )
+
+
+def _cifar(units, block="basic", *, projections="none", norm=True, gates=False):
+    """P1 sec. 4.2: `units` units in each of three stages."""
+    return _sizes(
+        (3, 16, 32, 10),
+        zip((16, 32, 64), (units, units, units), (32, 16, 8), strict=True),
+        block,
+        projections=projections,
+        projection_norm=norm,
+        gates=gates,
+        stride_in_3x3=False,
+    )
+
+
+_BOTTLENECK_UNITS = {
+    50: (3, 4, 6, 3),
+    101: (3, 4, 23, 3),
+    152: (3, 8, 36, 3),
+    200: (3, 24, 36, 3),
+}
+_BASIC_UNITS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
+
+
+def _imagenet_formulas():
+    rows = {}
+    for depth, units in _BASIC_UNITS.items():
+        rows[f"plainnet{depth}"] = _imagenet("basic", units, projections="none")
+        rows[f"resnet{depth}"] = _imagenet("basic", units)
+        rows[f"resnet{depth}_a"] = rows[f"plainnet{depth}"]
+        rows[f"resnet{depth}_c"] = _imagenet("basic", units, projections="all")
+        rows[f"resnet{depth}_v2"] = _imagenet(
+            "basic", units, projection_norm=False
+        )
+    for depth, units in _BOTTLENECK_UNITS.items():
+        rows[f"resnet{depth}"] = _imagenet("bottleneck", units)
+        rows[f"resnet{depth}_v2"] = _imagenet(
+            "bottleneck", units, projection_norm=False
+        )
+        if depth != 200:
+            rows[f"resnet{depth}_v1_5"] = _imagenet(
+                "bottleneck", units, stride_in_3x3=True
+            )
+    return rows
+
+
+def _cifar_formulas():
+    # 6n + 2 layers. Plain and option A have the same weights.
+    rows = {}
+    for n in (3, 5, 7, 9, 18):
+        rows[f"plainnet{6 * n + 2}"] = _cifar(n)
+    for n in (3, 5, 7, 9, 18, 200):
+        rows[f"resnet{6 * n + 2}"] = _cifar(n)
+    for n in (18, 111):  # 9n + 2 layers, option B
+        bottleneck = (n, "bottleneck")
+        rows[f"resnet{9 * n + 2}"] = _cifar(*bottleneck, projections="changes")
+        rows[f"resnet{9 * n + 2}_v2"] = _cifar(
+            *bottleneck, projections="changes", norm=False
+        )
+    one_layer = _cifar(36, "one_layer")  # 3n + 2 layers
+    rows["resnet110_one_layer"] = rows["resnet110_one_layer_v2"] = one_layer
+    return rows
+
+
+def _ablation_formulas():
+    plain = _cifar(18)
+    gated = _cifar(18, gates=True)
+    normed, bare = (
+        _cifar(18, "bottleneck", projections="changes", norm=norm)
+        for norm in (True, False)
+    )
+    return {
+        # P2 Table 2. Option A has no weights to normalise ...
+        "resnet110_bn_after_add": plain,
+        "resnet110_relu_before_add": plain,
+        "resnet110_relu_preact": plain,
+        "resnet110_v2": plain,
+        # ... and a bottleneck's projections are normalised with the branch.
+        "resnet164_bn_after_add": bare,
+        "resnet164_relu_before_add": normed,
+        "resnet164_relu_preact": normed,
+        # P2 Table 1.
+        "resnet110_constant_scaling": plain,
+        "resnet110_constant_scaling_branch_1": plain,
+        "resnet110_exclusive_gating": gated,
+        "resnet110_shortcut_only_gating": gated,
+        "resnet110_shortcut_only_gating_bias_0": gated,
+        "resnet110_conv1x1": _cifar(18, projections="all"),
+        "resnet110_dropout": plain,
+    }
+
+
+# name -> (trainable parameters, multiply-adds).
+FORMULAS = {
+    **_imagenet_formulas(),
+    **_cifar_formulas(),
+    **_ablation_formulas(),
+}
+
+
+def _golden(name, parameters, operations):
+    published, source = PUBLISHED_PARAMETERS.get(
+        name, (parameters, "formula from P1 Table 1, sec. 4.2; P2 sec. 3")
+    )
+    return Golden(published, operations, source)
+
+
+GOLDENS = {name: _golden(name, *sizes) for name, sizes in FORMULAS.items()}

@@ -1,0 +1,156 @@
+"""The networks on Keras' JAX backend, in processes of their own.
+
+A backend is chosen once a process, so each test starts one.
+"""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import keras_resnet
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("jax") is None,
+    reason="JAX is not installed: pip install jax",
+)
+
+# name -> (variant, choices); together both placements and three shortcuts.
+NETWORKS = {
+    "resnet20": ("resnet20", {}),
+    "resnet50_v2": (
+        "resnet50_v2",
+        {
+            "depths": (1, 2, 1, 1),
+            "filters": (16, 32, 64, 128),
+            "input_shape": (64, 48, 3),
+            "classes": 10,
+        },
+    ),
+    "gated": (
+        "resnet110_exclusive_gating",
+        {"depths": (1, 1, 1), "input_shape": (17, 16, 3)},
+    ),
+}
+
+# Optional or another backend's: `import keras_resnet` must not load them.
+HEAVY = (
+    "tensorflow",
+    "tensorflow_datasets",
+    "tf2onnx",
+    "onnxruntime",
+    "matplotlib",
+    "ai_edge_litert",
+)
+
+_RUN = """
+import json
+import sys
+
+import keras
+import numpy as np
+
+import keras_resnet
+
+folder, networks = sys.argv[1], json.loads(sys.argv[2])
+if keras.backend.backend() != "jax":
+    raise SystemExit("Keras is not on JAX.")
+for name, (variant, choices) in networks.items():
+    choices = {k: tuple(v) if isinstance(v, list) else v
+               for k, v in choices.items()}
+    x = np.load(f"{folder}/{name}_images.npy")
+    built = keras_resnet.build(
+        variant, weights=f"{folder}/{name}.weights.h5", **choices
+    )
+    loaded = keras.saving.load_model(f"{folder}/{name}.keras")
+    loaded.save(f"{folder}/{name}_again.keras")
+    again = keras.saving.load_model(f"{folder}/{name}_again.keras")
+    for kind, model in (("built", built), ("loaded", loaded), ("again", again)):
+        logits = keras_resnet.logits(model)(x)
+        np.save(f"{folder}/{name}_{kind}.npy", np.asarray(logits))
+"""
+
+_MODULES = """
+import json
+import sys
+
+import {module}
+
+print(json.dumps(sorted({{name.split(".")[0] for name in sys.modules}})))
+"""
+
+
+def run_on_jax(code, *args):
+    """Standard output of `code` in a new interpreter on JAX."""
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    environment["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *args],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def set_random(model):
+    """Random weights whose BN statistics are far from (0, 1)."""
+    for seed, weight in enumerate(model.weights):
+        rng = np.random.default_rng(seed)
+        if weight.path.endswith("kernel"):
+            fan_in = np.prod(weight.shape[:-1])
+            value = rng.normal(size=weight.shape) * np.sqrt(1.5 / fan_in)
+        elif weight.path.startswith("pixels"):
+            value = rng.uniform(50, 150, weight.shape)
+        elif weight.path.endswith("variance"):
+            value = rng.uniform(0.5, 2, weight.shape)
+        else:
+            value = rng.normal(size=weight.shape)
+        weight.assign(value)
+
+
+@pytest.fixture(scope="module")
+def logits(tmp_path_factory):
+    """{name: logits here} and a function from (name, kind) to JAX's."""
+    if keras.backend.backend() == "jax":
+        pytest.skip("Compares JAX with another backend, and this is JAX.")
+    folder, here = tmp_path_factory.mktemp("jax"), {}
+    for name, (variant, choices) in NETWORKS.items():
+        model = keras_resnet.build(variant, **choices)
+        set_random(model)
+        model.save_weights(folder / f"{name}.weights.h5")
+        model.save(folder / f"{name}.keras")
+        shape = (4, *model.input_shape[1:])
+        x = np.random.default_rng(0).integers(0, 256, shape, "uint8")
+        np.save(folder / f"{name}_images.npy", x)
+        here[name] = np.asarray(keras_resnet.logits(model)(x))
+    run_on_jax(_RUN, str(folder), json.dumps(NETWORKS))
+    return here, lambda name, kind: np.load(folder / f"{name}_{kind}.npy")
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("kind", ["built", "loaded", "again"])
+def test_jax_gives_the_same_logits(logits, name, kind):
+    here, on_jax = logits
+    expected, found = here[name], on_jax(name, kind)
+    spread = expected.std()
+    assert spread > 0.01
+    # Different images give different logits, so that the pixels count.
+    assert expected.std(0).max() > 0.01 * spread
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * spread)
+
+
+def test_importing_the_library_loads_no_more_than_keras_does():
+    keras_alone = set(json.loads(run_on_jax(_MODULES.format(module="keras"))))
+    library = set(
+        json.loads(run_on_jax(_MODULES.format(module="keras_resnet")))
+    )
+    assert {"keras", "keras_resnet", "jax"} <= library
+    assert not (library - keras_alone) & set(HEAVY)

@@ -1,0 +1,519 @@
+"""Whole networks: published sizes, files, inputs, outputs and messages."""
+
+import inspect
+import re
+import shutil
+
+import goldens
+import keras
+import numpy as np
+import pytest
+
+import keras_resnet
+from keras_resnet import constructors
+from keras_resnet import specs
+
+# Beyond this number of units a file is tested with the units' names, not
+# their number: 11 a stage, so that unit10 and unit11 follow unit9.
+MOST_UNITS_SAVED = 54
+
+
+def set_distinct(model):
+    """A different random tensor in each weight; its values stay moderate."""
+    for seed, weight in enumerate(model.weights):
+        rng = np.random.default_rng(seed)
+        if weight.path.endswith("kernel"):
+            fan_in = max(1, int(np.prod(weight.shape[:-1])))
+            value = rng.standard_normal(weight.shape, "float32")
+            value *= np.sqrt(1.5 / fan_in)
+        else:
+            value = rng.random(weight.shape, "float32") + 0.5
+        weight.assign(value)
+
+
+def images(*shape, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, shape, "uint8")
+
+
+def small(variant="resnet20", **kwargs):
+    """A network of one unit a stage, its weights all distinct."""
+    stages = len(specs.VARIANTS[variant].depths)
+    kwargs = {"depths": (1,) * stages, **kwargs}
+    model = keras_resnet.build(variant, **kwargs)
+    set_distinct(model)
+    return model
+
+
+def reload(model, tmp_path):
+    path = tmp_path / "model.keras"
+    model.save(path)
+    return keras.saving.load_model(path)
+
+
+def assert_same_weights(model, twin):
+    ours = {w.path: w for w in model.weights}
+    theirs = {w.path: w for w in twin.weights}
+    assert list(ours) == list(theirs)
+    assert len(ours) == len(model.weights), "two weights of one path"
+    for path, weight in ours.items():
+        np.testing.assert_array_equal(weight, theirs[path], err_msg=path)
+
+
+def leaves(model):
+    for layer in model.layers:
+        yield from layer._flatten_layers()
+
+
+# Every row. A network is built once for all that is asked of it.
+
+
+@pytest.fixture(scope="module", params=specs.VARIANTS)
+def network(request):
+    return request.param, keras_resnet.build(request.param)
+
+
+def test_sizes_are_the_golden_ones(network):
+    name, model = network
+    golden = goldens.GOLDENS[name]
+    trainable = sum(int(np.prod(w.shape)) for w in model.trainable_weights)
+    assert trainable == golden.trainable_parameters, golden.source
+    assert keras_resnet.multiply_adds(model) == golden.multiply_adds
+    assert model.name == name
+
+
+def test_weighted_layers_are_the_depth(network):
+    """P1 counts convolutions and the classifier, projections excluded."""
+    name, model = network
+    counted = [
+        leaf.name
+        for leaf in leaves(model)
+        if re.fullmatch(r"conv\d+|logits", leaf.name)
+    ]
+    assert len(counted) == specs.VARIANTS[name].depth
+
+
+def test_no_convolution_but_a_gate_has_a_bias_and_bn_is_the_authors(network):
+    for leaf in leaves(network[1]):
+        if isinstance(leaf, keras.layers.Conv2D):
+            assert (leaf.bias is not None) == (leaf.name == "gate")
+        elif isinstance(leaf, keras.layers.BatchNormalization):
+            assert (leaf.momentum, leaf.epsilon) == (0.9, 1e-5)
+
+
+def test_a_file_brings_every_weight_back(network, tmp_path):
+    name, model = network
+    depths = specs.VARIANTS[name].depths
+    if sum(depths) > MOST_UNITS_SAVED:
+        shorter = tuple(min(depth, 11) for depth in depths)
+        model = keras_resnet.build(name, depths=shorter)
+    set_distinct(model)
+    twin = reload(model, tmp_path)
+    assert_same_weights(model, twin)
+    assert twin.to_json() == model.to_json()
+
+
+# Files.
+
+
+@pytest.mark.parametrize("placement", specs.PLACEMENTS)
+@pytest.mark.parametrize("shortcut", ["A", "B", "C"])
+def test_every_placement_and_option_comes_back_from_a_file(
+    placement, shortcut, tmp_path
+):
+    model = small(depths=(2, 1, 1), placement=placement, shortcut=shortcut)
+    twin = reload(model, tmp_path)
+    assert_same_weights(model, twin)
+    x = images(2, 32, 32, 3)
+    y = np.asarray(keras_resnet.logits(model)(x))
+    assert np.isfinite(y).all() and y.std() > 0
+    np.testing.assert_array_equal(keras_resnet.logits(twin)(x), y)
+
+
+@pytest.mark.parametrize("variant", ["resnet50_v2", "resnet110_dropout"])
+def test_a_reloaded_network_gives_the_same_output(variant, tmp_path):
+    model = keras_resnet.logits(small(variant, input_shape=(40, 40, 3)))
+    twin = reload(model, tmp_path)
+    x = images(2, 40, 40, 3)
+    np.testing.assert_array_equal(twin(x), model(x))
+
+
+def test_swapped_weights_do_not_pass_for_equal():
+    """The negative control of `assert_same_weights`."""
+    model, twin = small(), small()
+    assert_same_weights(model, twin)
+    _, bn, *_ = twin.get_layer("stage1_unit1").branch
+    gamma, beta = (np.asarray(w).copy() for w in (bn.gamma, bn.beta))
+    bn.gamma.assign(beta)
+    bn.beta.assign(gamma)
+    with pytest.raises(AssertionError, match="stage1_unit1/bn1/gamma"):
+        assert_same_weights(model, twin)
+
+
+@pytest.mark.parametrize("suffix", [".weights.h5", ".keras"])
+def test_build_takes_weights_from_both_kinds_of_file(suffix, tmp_path):
+    model = small()
+    path = tmp_path / f"saved{suffix}"
+    save = model.save if suffix == ".keras" else model.save_weights
+    save(path)
+    for weights in (path, str(path)):
+        twin = keras_resnet.build("resnet20", depths=(1, 1, 1), weights=weights)
+        assert_same_weights(model, twin)
+
+
+@pytest.mark.parametrize(
+    "saved, wanted",
+    [
+        ({"depths": (3, 3, 3)}, {"depths": (2, 2, 2)}),
+        ({"depths": (2, 2, 2)}, {"depths": (3, 3, 3)}),
+        ({"depths": (1, 1, 2)}, {"depths": (1, 1, 1)}),
+        ({"classes": 7}, {"classes": 10}),
+        ({"filters": (8, 16, 32)}, {}),
+        ({"placement": "full_preact"}, {}),
+        ({}, {"placement": "full_preact"}),
+        ({"shortcut": "A"}, {"shortcut": "B"}),
+        ({"shortcut": "B"}, {"shortcut": "A"}),
+        ({"include_top": False}, {}),
+    ],
+    ids=str,
+)
+def test_weights_of_another_network_are_refused(saved, wanted, tmp_path):
+    """In both directions: neither too little nor too much in the file."""
+    path = tmp_path / "saved.weights.h5"
+    small(**saved).save_weights(path)
+    wanted = {"depths": (1, 1, 1), **wanted}
+    with pytest.raises(
+        keras_resnet.UsageError, match="saved.weights.h5.*resnet20"
+    ):
+        keras_resnet.build("resnet20", weights=path, **wanted)
+
+
+def test_files_that_cannot_hold_weights_are_refused(tmp_path):
+    def build(weights):
+        keras_resnet.build("resnet20", depths=(1, 1, 1), weights=weights)
+
+    missing = tmp_path / "missing.weights.h5"
+    with pytest.raises(keras_resnet.UsageError, match="no weights file.*miss"):
+        build(missing)
+    with pytest.raises(keras_resnet.UsageError, match="Received.*'imagenot'"):
+        build("imagenot")
+    broken = tmp_path / "broken.weights.h5"
+    broken.write_bytes(b"not HDF5")
+    with pytest.raises(keras_resnet.UsageError, match="broken.weights.h5"):
+        build(broken)
+
+
+# Inputs.
+
+
+@pytest.mark.parametrize("variant", ["resnet20", "resnet18", "resnet50_v2"])
+def test_one_set_of_weights_fits_images_of_any_size(variant):
+    anything = small(variant, input_shape=(None, None, 3))
+    for height, width in [(33, 33), (47, 39), (32, 61)]:
+        fixed = small(variant, input_shape=(height, width, 3))
+        assert_same_weights(anything, fixed)
+        x = images(2, height, width, 3)
+        np.testing.assert_allclose(anything(x), fixed(x), atol=1e-6)
+
+
+@pytest.mark.parametrize("variant", ["resnet20", "resnet50_v2"])
+def test_uint8_and_float_pixels_give_the_same_logits(variant):
+    model = keras_resnet.logits(small(variant, input_shape=(32, 32, 3)))
+    x = images(2, 32, 32, 3)
+    y = np.asarray(model(x))
+    assert y.std() > 0
+    np.testing.assert_array_equal(model(x.astype("float32")), y)
+
+
+def test_calls_and_predict_agree():
+    model = keras_resnet.logits(small())
+    x = images(2, 32, 32, 3)
+    y = np.asarray(model(x))
+    np.testing.assert_allclose(
+        model.predict(x, verbose=0), y, atol=1e-4 * y.std()
+    )
+
+
+def test_grey_images_are_normalised_by_the_mean_of_the_channels():
+    model = small(input_shape=(32, 32, 1))
+    assert model(images(2, 32, 32, 1)).shape == (2, 10)
+    fresh = keras_resnet.build(
+        "resnet20", depths=(1, 1, 1), input_shape=(32, 32, 1)
+    )
+    mean = (125.3 + 123.0 + 113.9) / 3
+    np.testing.assert_allclose(fresh.get_layer("pixels").mean, [mean], 1e-6)
+
+
+def test_pixel_constants_can_be_given_for_any_channels():
+    model = keras_resnet.build(
+        "resnet20",
+        depths=(1, 1, 1),
+        input_shape=(32, 32, 2),
+        pixel_mean=(1.0, 2.0),
+        pixel_std=(3.0, 4.0),
+    )
+    pixels = model.get_layer("pixels")
+    np.testing.assert_array_equal(pixels.mean, [1, 2])
+    np.testing.assert_array_equal(pixels.std, [3, 4])
+
+
+# Outputs.
+
+
+@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("variant", ["resnet20", "resnet50_v2"])
+def test_mixed_precision_keeps_logits_and_probabilities_in_float32(
+    variant, dtype
+):
+    model = small(variant, dtype=dtype, input_shape=(32, 32, 3))
+    unit = model.get_layer("stage1_unit1")
+    assert unit.compute_dtype == dtype.removeprefix("mixed_")
+    assert {w.dtype for w in model.weights} == {"float32"}
+    x = images(2, 32, 32, 3)
+    for output in (model(x), keras_resnet.logits(model)(x)):
+        assert keras.backend.standardize_dtype(output.dtype) == "float32"
+        assert np.isfinite(np.asarray(output)).all()
+    sums = np.asarray(model(x), "float64").sum(-1)
+    np.testing.assert_allclose(sums, 1, atol=1e-6)
+
+
+def test_logits_are_the_network_without_softmax():
+    model = small()
+    bare = small(classifier_activation=None)
+    assert_same_weights(model, bare)
+    x = images(2, 32, 32, 3)
+    logits = keras_resnet.logits(model)
+    np.testing.assert_array_equal(logits(x), bare(x))
+    exponents = np.exp(np.asarray(bare(x), "float64"))
+    softmax = exponents / exponents.sum(-1, keepdims=True)
+    np.testing.assert_allclose(model(x), softmax, atol=1e-6)
+    assert [w.path for w in logits.weights] == [w.path for w in model.weights]
+
+
+@pytest.mark.parametrize("variant", ["resnet20", "resnet50_v2"])
+def test_without_the_top_the_maps_are_left_and_pooling_reduces_them(variant):
+    x = images(2, 64, 64, 3)
+    kwargs = {"input_shape": (64, 64, 3), "include_top": False}
+    maps = np.asarray(small(variant, **kwargs)(x))
+    assert maps.ndim == 4
+    average = small(variant, pooling="avg", **kwargs)(x)
+    np.testing.assert_allclose(average, maps.mean((1, 2)), rtol=1e-4, atol=1e-5)
+    largest = small(variant, pooling="max", **kwargs)(x)
+    np.testing.assert_array_equal(largest, maps.max((1, 2)))
+
+
+@pytest.mark.parametrize("classes", [1, 2, 1000])
+def test_the_classifier_has_the_classes_asked_for(classes):
+    assert small(classes=classes).output_shape == (None, classes)
+
+
+@pytest.mark.parametrize(
+    "variant, strides, channels",
+    [
+        ("resnet18", (4, 8, 16, 32), (64, 128, 256, 512)),
+        ("resnet50", (4, 8, 16, 32), (256, 512, 1024, 2048)),
+        ("resnet50_v2", (4, 8, 16, 32), (256, 512, 1024, 2048)),
+        ("resnet20", (1, 2, 4), (16, 32, 64)),
+        ("resnet164_v2", (1, 2, 4), (64, 128, 256)),
+    ],
+)
+@pytest.mark.parametrize("include_top", [True, False])
+def test_features_are_the_ends_of_the_stages(
+    variant, strides, channels, include_top
+):
+    stages = len(strides)
+    model = small(
+        variant,
+        depths=(2,) * stages,
+        input_shape=(64, 96, 3),
+        include_top=include_top,
+    )
+    maps = keras_resnet.features(model)(images(1, 64, 96, 3))
+    assert list(maps) == [f"C{n}" for n in range(2, 2 + stages)]
+    for number, (stride, filters) in enumerate(
+        zip(strides, channels, strict=True), start=1
+    ):
+        shape = (1, 64 // stride, 96 // stride, filters)
+        assert tuple(maps[f"C{number + 1}"].shape) == shape
+        last = keras.Model(
+            model.inputs, model.get_layer(f"stage{number}_unit2").output
+        )
+        np.testing.assert_array_equal(
+            maps[f"C{number + 1}"], last(images(1, 64, 96, 3))
+        )
+
+
+def test_features_refuse_other_models():
+    other = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    with pytest.raises(keras_resnet.UsageError, match="stage1_unit1.*sequent"):
+        keras_resnet.features(other)
+
+
+def test_multiply_adds_of_images_of_any_size():
+    model = small(input_shape=(None, None, 3))
+    fixed = keras_resnet.multiply_adds(small())
+    assert keras_resnet.multiply_adds(model, image_size=32) == fixed
+    with pytest.raises(keras_resnet.UsageError, match="pass image_size"):
+        keras_resnet.multiply_adds(model)
+
+
+# What one sees of a network.
+
+
+def test_summary_has_one_line_for_each_unit():
+    model = keras_resnet.build("resnet50", input_shape=(64, 64, 3))
+    assert len(model.layers) <= 22
+    lines = []
+    model.summary(print_fn=lines.append, line_length=120)
+    lines = "\n".join(lines).splitlines()
+    units = [
+        f"stage{stage}_unit{unit}"
+        for stage, depth in enumerate((3, 4, 6, 3), start=1)
+        for unit in range(1, depth + 1)
+    ]
+    for unit in units:
+        assert sum(f"{unit} " in line for line in lines) == 1, unit
+    assert not any("conv1" in line for line in lines)
+    names = [layer.name for layer in model.layers]
+    assert names == [
+        *("image", "pixels", "stem"),
+        *units,
+        *("pool", "logits", "probabilities"),
+    ]
+
+
+def test_a_v2_network_ends_in_what_the_next_unit_would_apply_first():
+    """P2 appendix; the stem activates the first unit's input."""
+    model = small("resnet50_v2", input_shape=(64, 64, 3))
+    final = model.get_layer("final")
+    assert [layer.name for layer in final.layers] == ["bn1", "relu1"]
+    assert not model.get_layer("stage1_unit1").before
+    assert len(model.get_layer("stage2_unit1").before) == 2
+    assert "final" not in [layer.name for layer in small().layers]
+
+
+def test_plot_model_draws_the_network(tmp_path):
+    pytest.importorskip("pydot", reason="plot_model needs pydot")
+    if shutil.which("dot") is None:
+        pytest.skip("plot_model needs Graphviz' dot")
+    path = tmp_path / "network.png"
+    keras.utils.plot_model(small(), str(path), show_shapes=True)
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+# Constructors.
+
+CONSTRUCTORS = sorted(
+    name
+    for name in vars(keras_resnet)
+    if re.fullmatch(r"(ResNet|PlainNet)\d+(V2)?", name)
+)
+
+
+def test_the_promised_constructors_exist():
+    promised = {
+        *(f"PlainNet{n}" for n in (18, 34, 20, 32, 44, 56, 110)),
+        *(f"ResNet{n}" for n in (18, 34, 50, 101, 152)),
+        *(f"ResNet{n}V2" for n in (18, 34, 50, 101, 152, 200)),
+        *(f"ResNet{n}" for n in (20, 32, 44, 56, 110, 1202, 164, 1001)),
+        *(f"ResNet{n}V2" for n in (110, 164, 1001)),
+    }
+    assert set(CONSTRUCTORS) == promised
+
+
+@pytest.mark.parametrize("name", CONSTRUCTORS)
+def test_a_constructor_builds_the_row_it_names(name, monkeypatch):
+    built = []
+    monkeypatch.setattr(
+        constructors, "build", lambda *args, **kwargs: built.append(args[0])
+    )
+    constructor = getattr(keras_resnet, name)
+    constructor()
+    kind, depth, v2 = re.fullmatch(r"([A-Za-z]+)(\d+)(V2)?", name).groups()
+    (variant,) = built
+    assert variant == f"{kind.lower()}{depth}" + ("_v2" if v2 else "")
+    assert specs.VARIANTS[variant].depth == int(depth)
+    assert constructor.__name__ == name
+    assert f"{depth} weighted layers" in constructor.__doc__
+
+
+@pytest.mark.parametrize(
+    "name, variant",
+    [
+        ("PlainNet18", "plainnet18"),
+        ("PlainNet20", "plainnet20"),
+        ("ResNet18V2", "resnet18_v2"),
+        ("ResNet20", "resnet20"),
+        ("ResNet50", "resnet50"),
+    ],
+)
+def test_a_constructed_network_has_the_golden_sizes(name, variant):
+    model = getattr(keras_resnet, name)()
+    trainable = sum(int(np.prod(w.shape)) for w in model.trainable_weights)
+    golden = goldens.GOLDENS[variant]
+    assert trainable == golden.trainable_parameters
+    assert keras_resnet.multiply_adds(model) == golden.multiply_adds
+    assert model.name == variant
+
+
+@pytest.mark.parametrize("name", CONSTRUCTORS)
+def test_constructors_take_what_keras_applications_take(name):
+    theirs = inspect.signature(keras.applications.ResNet50).parameters
+    ours = inspect.signature(getattr(keras_resnet, name)).parameters
+    assert set(ours) == set(theirs) - {"input_tensor"}
+    for argument in ("include_top", "pooling", "classifier_activation"):
+        assert ours[argument].default == theirs[argument].default
+    assert ours["weights"].default is None
+
+
+def test_constructor_arguments_arrive():
+    model = keras_resnet.ResNet20(
+        include_top=False, input_shape=(16, 16, 1), pooling="max", name="mine"
+    )
+    assert model.name == "mine"
+    assert model.input_shape == (None, 16, 16, 1)
+    assert model.output_shape == (None, 64)
+    model = keras_resnet.ResNet20(classes=3, classifier_activation=None)
+    assert model.output_shape == (None, 3)
+    assert model.layers[-1].name == "logits"
+
+
+# Messages.
+
+
+@pytest.mark.parametrize(
+    "variant, kwargs, message",
+    [
+        ("resnet5O", {}, "Unknown variant 'resnet5O'.*mean 'resnet50'"),
+        ("ResNet50", {}, "mean 'resnet50'"),
+        (50, {}, "Unknown variant 50"),
+        ("resnet20", {"shortcuts": "A"}, "'shortcuts'.*mean 'shortcut'"),
+        ("resnet20", {"shortcut": "D"}, "Unknown shortcut 'D'.*Known: none, A"),
+        ("resnet20", {"placement": "full_preac"}, "mean 'full_preact'"),
+        ("resnet20", {"block": "basics"}, "mean 'basic'"),
+        ("resnet20", {"stem": "cifar10"}, "mean 'cifar'"),
+        ("resnet20", {"depths": (1, 2)}, "depths.*filters"),
+        ("resnet20", {"input_shape": (32, 32)}, r"Received.*\(32, 32\)"),
+        ("resnet20", {"input_shape": (0, 32, 3)}, r"Received.*\(0, 32, 3\)"),
+        ("resnet20", {"input_shape": (32, 32, None)}, "input_shape must be"),
+        ("resnet20", {"input_shape": 32}, "input_shape must be"),
+        ("resnet20", {"input_shape": (32, 32, 4)}, "4 channels"),
+        ("resnet20", {"classes": 0}, "classes must be.*Received: classes=0"),
+        ("resnet20", {"classes": 2.0}, "classes must be"),
+        ("resnet20", {"pooling": "sum"}, "pooling must be.*'sum'"),
+        ("resnet20", {"classifier_activation": "relu"}, "softmax.*'relu'"),
+        ("resnet20", {"pixel_std": (1.0, 0.0, 1.0)}, "pixel_std must be > 0"),
+        ("resnet20", {"pixel_mean": (1.0, 2.0)}, "pixel_mean needs one value"),
+    ],
+)
+def test_arguments_that_cannot_work_say_so(variant, kwargs, message):
+    with pytest.raises(keras_resnet.UsageError, match=message):
+        keras_resnet.build(variant, **kwargs)
+
+
+def test_a_row_of_ones_own_is_taken_where_a_name_is():
+    """P2 Table 1 also tries b_g = -7."""
+    row = specs.Shortcut(gate="exclusive", gate_bias=-7.0)
+    model = keras_resnet.build("resnet20", depths=(1, 1, 1), shortcut=row)
+    (gate,) = model.get_layer("stage1_unit1").gate
+    np.testing.assert_array_equal(gate.bias, np.full(16, -7))

@@ -1,0 +1,107 @@
+"""train.py and evaluate.py as a user runs them: one message, no stack."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def _run(*command, cwd=ROOT):
+    program, *arguments = command
+    return subprocess.run(
+        [sys.executable, ROOT / "pipelines" / program, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Four steps on two devices, started from elsewhere."""
+    cwd = tmp_path_factory.mktemp("elsewhere")
+    result = _run(
+        "train.py",
+        "--strategy=mirrored",
+        "--devices=2",
+        "--steps=4",
+        "--boundaries=2,3",
+        "--batch_size=8",
+        cwd=cwd,
+    )
+    assert result.returncode == 0, result.stderr
+    return cwd / "runs" / "digits", result
+
+
+def test_train_writes_into_runs_and_reports(run):
+    workdir, result = run
+    assert (workdir / "model.keras").exists()
+    recipe = json.loads((workdir / "config.json").read_text())["recipe"]
+    assert (recipe["steps"], recipe["boundaries"]) == (4, [2, 3])
+    assert "2 x CPU" in result.stdout
+    assert "of 359 images" in result.stdout
+    # TensorFlow's start-up notes are not a user's business.
+    assert "oneDNN" not in result.stderr
+
+
+def test_evaluate_gives_what_train_reported(run, tmp_path):
+    workdir, _ = run
+    figures = tmp_path / "figures.json"
+    result = _run(
+        "evaluate.py",
+        f"--model={workdir / 'model.keras'}",
+        "--batch_size=9",
+        "--strategy=mirrored",
+        "--devices=3",
+        f"--json={figures}",
+    )
+    assert result.returncode == 0, result.stderr
+    reported = json.loads(
+        (workdir / "metrics.jsonl").read_text().splitlines()[-1]
+    )
+    measured = json.loads(figures.read_text())
+    assert measured["num_examples"] == 359
+    assert measured["top1_accuracy"] == reported["top1_accuracy"]
+    assert measured["top5_accuracy"] == reported["top5_accuracy"]
+
+
+@pytest.mark.parametrize(
+    "command, message",
+    [
+        (["train.py", "--recipe=digitz"], "Did you mean 'digits'"),
+        (["train.py", "--recipie=digits"], "Did you mean: recipe"),
+        (["train.py", "--boundaries=1,x"], "--boundaries takes integers"),
+        (["train.py", "digits"], "Received: 'digits'"),
+        (["evaluate.py", "--model=nothing.keras"], "There is no model"),
+        (["evaluate.py", "--model=README.md"], "Expected a .keras file"),
+    ],
+)
+def test_a_mistake_is_one_message(command, message):
+    result = _run(*command)
+    assert result.returncode in (1, 2)
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert len(result.stderr.strip().splitlines()) <= 2
+
+
+def test_data_of_other_classes_is_refused(run, tmp_path):
+    from PIL import Image
+
+    for split in ("train", "validation"):
+        path = tmp_path / split / "cat" / "1.png"
+        path.parent.mkdir(parents=True)
+        Image.new("RGB", (16, 16)).save(path)
+    result = _run(
+        "evaluate.py",
+        f"--model={run[0] / 'model.keras'}",
+        f"--dataset=folder:{tmp_path}",
+    )
+    assert result.returncode == 2
+    assert "The model has 10 classes" in result.stderr
+    assert "Only in the data: 'cat'" in result.stderr
+    assert "Traceback" not in result.stderr
