@@ -45,6 +45,7 @@ setup(
     ],
     extras_require={
         "test": [
+            "flatbuffers>=25",
             "jax>=0.6",
             "pydot>=3",
             "pytest>=8",

@@ -18,6 +18,7 @@ TENSORFLOW = {"tensorflow"}
 LAZY = {
     "tensorflow_datasets",
     "tf2onnx",
+    "onnx",
     "onnxruntime",
     "matplotlib",
     "ai_edge_litert",
