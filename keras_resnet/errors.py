@@ -38,11 +38,18 @@ def lookup(table, key, what):
 
 def nearest(name, known):
     """The name among `known` that looks most like `name`, or None."""
-    name = str(name).lower()
-    found = difflib.get_close_matches(name, known, n=5, cutoff=0.5)
+    known = list(known)
+    folded = {_fold(candidate): candidate for candidate in reversed(known)}
+    name = _fold(str(name).lower())
+    found = difflib.get_close_matches(name, folded, n=5, cutoff=0.5)
 
     def likeness(candidate):
         ratio = difflib.SequenceMatcher(None, name, candidate).ratio()
         return ratio, len(os.path.commonprefix([name, candidate]))
 
-    return max(found, key=likeness, default=None)
+    return folded[max(found, key=likeness)] if found else None
+
+
+def _fold(name):
+    """Letters that are taken for digits become digits: resnet5O, resnetl8."""
+    return name.replace("o", "0").replace("l", "1")

@@ -4,6 +4,8 @@ Shapes: B batch, H height, W width, C channels, K classes.
 """
 
 import dataclasses
+import inspect
+import numbers
 
 import keras
 
@@ -114,10 +116,17 @@ _POOLING = {
 
 def _row(variant, choices):
     row = lookup(specs.VARIANTS, variant, "variant")
-    fields = {field.name: None for field in dataclasses.fields(row)}
+    fields = {field.name for field in dataclasses.fields(row)} - {"reference"}
+    arguments = sorted(fields | set(inspect.signature(build).parameters))
     for choice in choices:
-        lookup(fields, choice, "argument of build()")
-    return dataclasses.replace(row, **choices)
+        lookup(dict.fromkeys(arguments), choice, "argument of build()")
+    row = dataclasses.replace(row, **choices)
+    require(
+        len(row.depths) == len(row.filters),
+        "depths and filters must have a value for each stage. Received: "
+        f"depths={row.depths}, filters={row.filters}.",
+    )
+    return row
 
 
 def _resolve(kind, value):
@@ -182,8 +191,14 @@ def logits(model):
 
     Losses and comparisons read logits: float32 (B, K).
     """
+    names = [layer.name for layer in model.layers]
+    require(
+        "logits" in names,
+        "logits() needs a model from keras_resnet.build with its top. "
+        f"Received: {model.name!r}, which ends in {names[-1]!r}.",
+    )
     return keras.Model(
-        model.inputs, model.get_layer("logits").output, name=model.name
+        model.input, model.get_layer("logits").output, name=model.name
     )
 
 
@@ -208,7 +223,7 @@ def features(model):
         "features() needs a model from keras_resnet.build, with layers "
         f"'stage1_unit1' and so on. Received: {model.name!r}.",
     )
-    return keras.Model(model.inputs, last, name=f"{model.name}_features")
+    return keras.Model(model.input, last, name=f"{model.name}_features")
 
 
 def multiply_adds(model, image_size=None):
@@ -267,13 +282,23 @@ def _chain_multiply_adds(layers, shape):
     return total
 
 
+def _is_sequence(value):
+    return isinstance(value, (tuple, list))
+
+
+def _is_positive_int(value):
+    # NumPy's integers count, True does not.
+    integral = isinstance(value, numbers.Integral)
+    return integral and not isinstance(value, bool) and value > 0
+
+
 def _check_input_shape(input_shape, stem):
     if input_shape is None:
         return (stem.image_size, stem.image_size, 3)
-    shape = tuple(input_shape)
+    shape = tuple(input_shape) if _is_sequence(input_shape) else ()
     require(
         len(shape) == 3
-        and all(n is None or (isinstance(n, int) and n > 0) for n in shape)
+        and all(n is None or _is_positive_int(n) for n in shape)
         and shape[2] is not None,
         "input_shape must be (height, width, channels), where height and "
         f"width may be None. Received: input_shape={input_shape!r}.",
@@ -305,7 +330,7 @@ def _check_head(include_top, pooling, classes, activation):
         f"pooling must be None, 'avg' or 'max'. Received: {pooling!r}.",
     )
     require(
-        isinstance(classes, int) and classes >= 1,
+        _is_positive_int(classes),
         f"classes must be an int >= 1. Received: classes={classes!r}.",
     )
     require(

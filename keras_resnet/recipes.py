@@ -16,53 +16,74 @@ SCHEDULES = {
 DTYPES = ("float32", "bfloat16", "mixed_bfloat16")
 
 
+def _field(default, help_text):
+    return dataclasses.field(default=default, metadata={"help": help_text})
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
     """One training run. An iteration, or step, is one global batch.
 
-    Every field is a flag of `pipelines/train.py`. The defaults are P1's for
-    CIFAR-10 (sec. 4.2).
+    Every field is a flag of `pipelines/train.py`, with its help there. The
+    defaults are P1's for CIFAR-10 (sec. 4.2).
 
     Raises:
         keras_resnet.UsageError: if a value cannot work.
     """
 
     # What is trained on what.
-    variant: str = "resnet20"
-    dataset: str = "cifar10"
-    dtype: str = "float32"
-    seed: int = 0
+    variant: str = _field("resnet20", "Key of keras_resnet.VARIANTS.")
+    dataset: str = _field("cifar10", "digits, a TFDS name or folder:PATH.")
+    dtype: str = _field("float32", f"One of {', '.join(DTYPES)}.")
+    seed: int = _field(0, "Of the initial weights and of the data's order.")
 
-    # Pixels: of the training crop, and of the shorter side before the
-    # evaluation crop.
-    image_size: int = 32
-    eval_resize: int = 32
-    augmentation: str = "cifar"
-    pad_pixels: int = 4
-    scale_range: tuple[int, ...] = (256, 480)
+    # Pixels.
+    image_size: int = _field(32, "Side of the crop, pixels.")
+    eval_resize: int = _field(
+        32, "Shorter side before the central crop of evaluation, pixels."
+    )
+    augmentation: str = _field(
+        "cifar",
+        "none, pad_crop, cifar (pad, crop, flip) or imagenet (scale, crop, "
+        "flip, colour).",
+    )
+    pad_pixels: int = _field(4, "Padding of pad_crop and cifar, pixels.")
+    scale_range: tuple[int, ...] = _field(
+        (256, 480), "Least and greatest shorter side of imagenet, pixels."
+    )
 
     # Optimisation.
-    batch_size: int = 128
-    steps: int = 64_000
-    learning_rate: float = 0.1
-    momentum: float = 0.9
-    nesterov: bool = False
-    weight_decay: float = 1e-4
-    decay: str = "all"
+    batch_size: int = _field(128, "Images an iteration, over all devices.")
+    steps: int = _field(64_000, "Iterations of the whole run.")
+    learning_rate: float = _field(0.1, "Base learning rate.")
+    momentum: float = _field(0.9, "Momentum, 0 to 1.")
+    nesterov: bool = _field(False, "Nesterov's momentum; not the papers'.")
+    weight_decay: float = _field(1e-4, "L2, coupled into the momentum.")
+    decay: str = _field("all", "Which variables decay: all or kernels.")
 
     # Learning rate.
-    schedule: str = "steps"
-    boundaries: tuple[int, ...] = (32_000, 48_000)
-    plateau_evaluations: int = 5
-    warmup_steps: int = 0
-    warmup_learning_rate: float = 0.01
-    warmup_error: float = 0.8
+    schedule: str = _field(
+        "steps", "; ".join(f"{key}: {text}" for key, text in SCHEDULES.items())
+    )
+    boundaries: tuple[int, ...] = _field(
+        (32_000, 48_000), "Iterations after which `steps` takes a tenth."
+    )
+    plateau_evaluations: int = _field(
+        5, "Evaluations without improvement that are a plateau."
+    )
+    warmup_steps: int = _field(0, "Iterations of warm-up at most; 0 for none.")
+    warmup_learning_rate: float = _field(0.01, "Rate of the warm-up.")
+    warmup_error: float = _field(
+        0.8, "Training error, 0 to 1, below which the warm-up ends."
+    )
 
     # Iterations between reports, evaluations and checkpoints.
-    log_every_steps: int = 100
-    eval_every_steps: int = 1_000
-    checkpoint_every_steps: int = 1_000
-    keep_checkpoints: int = 2
+    log_every_steps: int = _field(100, "Iterations between reports.")
+    eval_every_steps: int = _field(1_000, "Iterations between evaluations.")
+    checkpoint_every_steps: int = _field(
+        1_000, "Iterations between checkpoints."
+    )
+    keep_checkpoints: int = _field(2, "How many checkpoints are kept.")
 
     def __post_init__(self):
         lookup(specs.VARIANTS, self.variant, "variant")

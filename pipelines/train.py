@@ -36,8 +36,7 @@ def _define_recipe_flags():
         tuple[int, ...]: flags.DEFINE_list,
     }
     for field in dataclasses.fields(recipes.Recipe):
-        help_text = f"Overrides the recipe's {field.name}."
-        define[field.type](field.name, None, help_text)
+        define[field.type](field.name, None, field.metadata["help"])
 
 
 def _overrides():

@@ -1,0 +1,45 @@
+"""The README's Python runs, and its commands exist."""
+
+import pathlib
+import re
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def _blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.M | re.S)
+
+
+@pytest.mark.parametrize("block", _blocks("python"))
+def test_python_runs(block):
+    names = {}
+    exec(compile(block, "README.md", "exec"), names)
+    if "probabilities" in names:
+        assert names["probabilities"].shape == (2, 1000)
+
+
+def test_commands_name_programs_and_flags_that_exist():
+    commands = [
+        line
+        for block in _blocks("sh")
+        for line in block.replace("\\\n", "").splitlines()
+        if line.startswith("python pipelines/")
+    ]
+    assert len(commands) >= 6
+    for command in commands:
+        program = ROOT / command.split()[1]
+        # train.py makes a flag of every field of a recipe.
+        source = (
+            program.read_text() + (ROOT / "keras_resnet/recipes.py").read_text()
+        )
+        for flag in re.findall(r"--(\w+)=", command):
+            assert re.search(rf'"{flag}"|\b{flag}: ', source), command
+
+
+def test_targets_of_make_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"`?make ([a-z-]+)", README):
+        assert re.search(rf"^{target}:", makefile, re.M), target
