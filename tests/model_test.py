@@ -108,6 +108,21 @@ def test_a_file_brings_every_weight_back(name, tmp_path):
     assert twin.to_json() == model.to_json()
 
 
+SHORTENED = [
+    name
+    for name, row in specs.VARIANTS.items()
+    if sum(row.depths) > MOST_UNITS_SAVED and name != SAVED_WHOLE
+]
+
+
+@pytest.mark.large
+@pytest.mark.parametrize("name", SHORTENED)
+def test_a_long_row_comes_back_whole(name, tmp_path):
+    model = keras_resnet.build(name)
+    set_distinct(model)
+    assert_same_weights(model, reload(model, tmp_path))
+
+
 # Files.
 
 
