@@ -6,6 +6,8 @@ own. Batches are therefore the same for any number of threads or devices, and a
 pipeline that starts at a later step gives the very batches from there on.
 """
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
@@ -100,17 +102,11 @@ def positions(num_examples, recipe, step):
     return indices, bits.view(np.int32).reshape(-1, 2)
 
 
-_LAST_PERMUTATION = {}
-
-
+@functools.lru_cache(maxsize=2)  # a batch may span two epochs
 def _permutation(num_examples, seed, epoch):
-    key = (num_examples, seed, epoch)
-    if key not in _LAST_PERMUTATION:
-        _LAST_PERMUTATION.clear()
-        index = np.arange(num_examples, dtype=np.uint64)
-        bits = _splitmix64(index ^ _key(seed, 0, epoch))
-        _LAST_PERMUTATION[key] = np.argsort(bits, kind="stable")
-    return _LAST_PERMUTATION[key]
+    index = np.arange(num_examples, dtype=np.uint64)
+    bits = _splitmix64(index ^ _key(seed, 0, epoch))
+    return np.argsort(bits, kind="stable")
 
 
 def _key(*numbers):
