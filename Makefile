@@ -7,12 +7,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 RUN := runs/digits
 DIGITS := --model=$(RUN)/model.keras
 
-.PHONY: help quickstart train report test test-large lint format bazel clean
+.PHONY: help quickstart train report test test-large peers lint format bazel clean
 
 help:
 	@echo "make quickstart  train, evaluate, export, verify and predict digits"
 	@echo "make test        all quick tests, lint and the Bazel check if Bazel is there"
 	@echo "make test-large  the tests that take minutes"
+	@echo "make peers       PyTorch, torchvision, timm, KerasHub, for the tests that compare with them"
 	@echo "make lint        ruff"
 	@echo "make format      ruff's formatter"
 	@echo "make bazel       the Bazel build files, checked offline"
@@ -33,6 +34,13 @@ $(VENV)/.test-installed: $(VENV)/.installed
 	$(PIP) install --quiet -c requirements_lock.txt -e ".[test]"
 	@touch $@
 
+# The frameworks whose weights are read, to prove that we read them right.
+# torchvision and timm are needed for their model code alone.
+$(VENV)/.peers-installed: $(VENV)/.test-installed tests/peers.txt
+	$(PIP) install --quiet -c tests/peers.txt torch huggingface_hub pyyaml
+	$(PIP) install --quiet --no-deps -r tests/peers.txt
+	@touch $@
+
 quickstart: train report
 
 train: $(VENV)/.installed
@@ -51,6 +59,8 @@ report: $(VENV)/.installed
 
 test: $(VENV)/.test-installed lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not large"
+
+peers: $(VENV)/.peers-installed
 
 test-large: $(VENV)/.test-installed
 	$(BIN)/python -m pytest -m large
