@@ -116,12 +116,11 @@ def _torchvision(variant, generation, file, top1, top5):
         top1_accuracy=top1,
         top5_accuracy=top5,
         accuracy_source=f"torchvision ResNet{depth}_Weights, meta",
-        evaluation_source=f"torchvision ResNet{depth}_Weights, transforms",
+        evaluation_source="torchvision/models/resnet.py, transforms",
     )
 
 
 def _timm(variant, file, top1, top5, owner="huggingface"):
-    depth = file.partition("_")[0].removeprefix("resnet")
     return Weights(
         variant=variant,
         tag="timm:a1_in1k",
@@ -139,7 +138,7 @@ def _timm(variant, file, top1, top5, owner="huggingface"):
         top1_accuracy=top1,
         top5_accuracy=top5,
         accuracy_source="timm results/results-imagenet.csv, img_size 224",
-        evaluation_source=f"timm resnet{depth}.a1_in1k, default_cfg",
+        evaluation_source="timm/models/resnet.py, default_cfgs",
     )
 
 
