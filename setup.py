@@ -25,7 +25,10 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=find_packages(include=["keras_resnet", "keras_resnet.*"]),
-    package_data={"keras_resnet.data": ["digits.npz"]},
+    package_data={
+        "keras_resnet": ["imagenet_classes.txt"],
+        "keras_resnet.data": ["digits.npz"],
+    },
     install_requires=[
         "absl-py>=2.1",
         "ai-edge-litert>=2.1,<3",

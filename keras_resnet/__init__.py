@@ -30,10 +30,12 @@ from keras_resnet.constructors import ResNet1001 as ResNet1001
 from keras_resnet.constructors import ResNet1001V2 as ResNet1001V2
 from keras_resnet.constructors import ResNet1202 as ResNet1202
 from keras_resnet.errors import UsageError as UsageError
+from keras_resnet.labels import decode_predictions as decode_predictions
 from keras_resnet.model import build as build
 from keras_resnet.model import features as features
 from keras_resnet.model import logits as logits
 from keras_resnet.model import multiply_adds as multiply_adds
+from keras_resnet.pretrained import list_weights as list_weights
 from keras_resnet.specs import VARIANTS as VARIANTS
 from keras_resnet.weights import load_weights as load_weights
 

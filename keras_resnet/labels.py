@@ -1,14 +1,19 @@
 """What stands beside a saved model: its class names and evaluation view."""
 
 import dataclasses
+import functools
 import json
 import pathlib
+
+import keras
+import numpy as np
 
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 
 LABELS = "labels.txt"
 CARD = "card.json"
+IMAGENET = pathlib.Path(__file__).with_name("imagenet_classes.txt")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -104,4 +109,52 @@ def top_classes(probabilities, class_names, top=5):
     return [
         [(class_names[i], float(row[i])) for i in indices]
         for row, indices in zip(probabilities, order, strict=True)
+    ]
+
+
+@functools.cache
+def imagenet_classes():
+    """The 1000 classes of ImageNet: (WordNet id, name), in outputs' order."""
+    lines = IMAGENET.read_text(encoding="utf-8").splitlines()
+    return tuple(
+        tuple(line.split()) for line in lines if not line.startswith("#")
+    )
+
+
+def decode_predictions(probabilities, top=5, class_names=None):
+    """Names for the most probable classes, as keras.applications does it.
+
+    Args:
+        probabilities: (B, K), of any backend.
+        top: int, classes an image; all K if it is larger.
+        class_names: K names, such as `labels.txt` holds. Default: the names
+            of ImageNet, which are in the package.
+
+    Returns:
+        B lists of (id, name, probability), most probable first: the WordNet
+        id "n02123045" and "tabby" for ImageNet, for `class_names` the class's
+        index and its name.
+
+    Raises:
+        keras_resnet.UsageError: if K is not the number of names, or there is
+            no batch.
+    """
+    probabilities = np.asarray(keras.ops.convert_to_numpy(probabilities))
+    names = imagenet_classes()
+    if class_names is not None:
+        names = list(enumerate(class_names))
+    shape = probabilities.shape
+    require(
+        len(shape) == 2 and shape[1] == len(names),
+        f"probabilities must have the shape (images, {len(names)}): "
+        f"{len(names)} are the names. For a model with other classes pass "
+        f"class_names. Received: shape {shape}.",
+    )
+    require(
+        isinstance(top, int) and top >= 1,
+        f"top must be an int >= 1. Received: top={top!r}.",
+    )
+    return [
+        [(*name, probability) for name, probability in row]
+        for row in top_classes(probabilities, names, top)
     ]
