@@ -8,6 +8,7 @@ import signal
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import keras_resnet
@@ -221,6 +222,104 @@ def test_a_run_on_a_folder_learns_its_classes(folder, tmp_path, strategy):
         keras.ops.convert_to_numpy(mean),
         keras_resnet.specs.STEMS["imagenet"].pixel_mean,
     )
+
+
+FINETUNE = dataclasses.replace(
+    RECIPE,
+    freeze_until="stage1",
+    freeze_batch_norm=True,
+    head_learning_rate_multiplier=10.0,
+    stage_learning_rate_decay=0.5,
+    learning_rate=0.01,
+)
+
+
+def test_fine_tuning_gives_a_new_head_and_keeps_what_is_frozen(
+    finished, folder, tmp_path, strategy
+):
+    recipe = dataclasses.replace(
+        FINETUNE,
+        weights=str(finished[0] / "model.keras"),
+        dataset=f"folder:{folder}",
+        batch_size=4,
+    )
+    loop.train_and_evaluate(recipe, tmp_path / "run", strategy=strategy)
+    donor, tuned = _arrays(finished[0]), _arrays(tmp_path / "run")
+    assert tuned["logits/kernel"].shape == (64, 2)
+    for path in donor:
+        if path.startswith(("pixels", "stem", "stage1")) or "/bn" in path:
+            np.testing.assert_array_equal(donor[path], tuned[path], path)
+        elif "logits" not in path:
+            assert (donor[path] != tuned[path]).any()
+    moments = _checkpointed(tmp_path / "run")
+    assert not [name for name in moments if "stage1" in name or "bn" in name]
+    assert [name for name in moments if "stage2" in name]
+
+
+def _checkpointed(workdir):
+    """Names of the momentum buffers in the last checkpoint."""
+    last = sorted((workdir / "checkpoints").iterdir())[-1]
+    names = [n for n, _ in tf.train.list_variables(str(last / "variables"))]
+    return [name for name in names if "momentum" in name]
+
+
+def test_the_head_is_kept_for_the_very_same_classes(
+    finished, tmp_path, strategy
+):
+    recipe = dataclasses.replace(
+        FINETUNE, weights=str(finished[0] / "model.keras"), freeze_until="head"
+    )
+    recipe = dataclasses.replace(recipe, learning_rate=1e-9, weight_decay=0.0)
+    again = loop.train_and_evaluate(recipe, tmp_path, strategy=strategy)
+    assert again.loss == pytest.approx(finished[1].loss, rel=1e-4)
+
+
+def test_an_interrupted_fine_tuning_ends_with_the_very_same_weights(
+    finished, tmp_path, strategy, monkeypatch
+):
+    recipe = dataclasses.replace(
+        FINETUNE, weights=str(finished[0] / "model.keras")
+    )
+    loop.train_and_evaluate(recipe, tmp_path / "whole", strategy=strategy)
+    count, calls = reporting.Reporter.step, []
+
+    def interrupt_at_4(reporter):
+        count(reporter)
+        calls.append(1)
+        if len(calls) == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(reporting.Reporter, "step", interrupt_at_4)
+    with pytest.raises(loop.Interrupted, match="step 4"):
+        loop.train_and_evaluate(recipe, tmp_path / "parts", strategy=strategy)
+    loop.train_and_evaluate(recipe, tmp_path / "parts", strategy=strategy)
+    whole, resumed = _arrays(tmp_path / "whole"), _arrays(tmp_path / "parts")
+    for path in whole:
+        np.testing.assert_array_equal(whole[path], resumed[path], path)
+
+
+def test_freezing_random_weights_is_refused(tmp_path, strategy):
+    for changes in ({"freeze_until": "stem"}, {"freeze_batch_norm": True}):
+        recipe = dataclasses.replace(RECIPE, **changes)
+        with pytest.raises(errors.UsageError, match="Pass --weights"):
+            loop.train_and_evaluate(recipe, tmp_path, strategy=strategy)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_run_of_a_version_without_a_field_goes_on(
+    finished, tmp_path, strategy
+):
+    config = json.loads((finished[0] / "config.json").read_text())
+    del config["recipe"]["freeze_until"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    recipe = dataclasses.replace(RECIPE)
+    loop._claim(tmp_path, recipe, strategy)
+    with pytest.raises(errors.UsageError, match="freeze_until: '' there"):
+        loop._claim(
+            tmp_path,
+            dataclasses.replace(recipe, freeze_until="stem"),
+            strategy,
+        )
 
 
 def test_a_diverging_run_stops_and_keeps_its_checkpoints(tmp_path, strategy):
