@@ -79,7 +79,7 @@ def _explain(model, view, chosen, class_names, target):
     rows = []
     for index in chosen or [int(probabilities.argmax())]:
         heat = explain.grad_cam(model, view[np.newaxis], index)[0]
-        rows.append((heat, f"{class_names[index]}  {probabilities[index]:.2%}"))
+        rows.append((heat, f"{class_names[index]}  {probabilities[index]:.1%}"))
     explain.draw(target, view, rows)
     return ", ".join(title for _, title in rows)
 

@@ -55,7 +55,9 @@ def test_heat_is_equations_1_and_2(choices):
     # y_c = b_c + sum_k W_kc mean(A_k), so dy_c / dA_k is W_kc / places.
     alpha = kernel[:, classes].T / (maps.shape[1] * maps.shape[2])
     heat = np.maximum(np.einsum("bk,bhwk->bhw", alpha, maps), 0)
-    heat /= heat.max(axis=(1, 2), keepdims=True)
+    greatest = heat.max(axis=(1, 2), keepdims=True)
+    assert greatest.max() > 0
+    heat /= np.where(greatest > 0, greatest, 1)
     expected = np.stack([_bilinear(h, 16) for h in heat])
     ours = explain.grad_cam(model, images, classes)
     assert (ours.dtype, ours.shape) == (np.float32, (4, 16, 16))
