@@ -22,8 +22,9 @@ def grad_cam(model, images, classes=None):
     unit's, under pre-activation after the last BN and ReLU. With y the class's
     logit, alpha_k is the mean of dy / dA_k over places (eq. 1) and the heat is
     ReLU(sum_k alpha_k A_k) (eq. 2); divided by its greatest value in the image
-    and resized to the image, bilinearly. Where nothing speaks for the class,
-    it is 0 everywhere.
+    and resized to the image, bilinearly. So heats of different images or
+    classes are not comparable: an improbable class has a hottest place too.
+    Where nothing speaks for the class, the heat is 0 everywhere.
 
     Args:
         model: from `keras_resnet.build` with its top, or such a model loaded.
@@ -118,12 +119,12 @@ def draw(path, image, rows):
     matplotlib.use("agg")
     from matplotlib import pyplot as plt
 
-    height, width = heat_size = image.shape[:2]
+    height, width = image.shape[:2]
     panels = 1 + len(rows)
     figure, axes = plt.subplots(
         1,
         panels,
-        figsize=(3.2 * panels * width / max(heat_size) + 0.8, 3.4),
+        figsize=(3.2 * panels * width / max(height, width) + 0.8, 3.5),
         layout="constrained",
     )
     # Pixels of a small view stay squares.
@@ -139,5 +140,6 @@ def draw(path, image, rows):
     bar = figure.colorbar(scale, ax=axes, fraction=0.03, pad=0.02)
     bar.set_ticks([0, 1], labels=["0", "max"])
     bar.set_label("Grad-CAM")
+    figure.get_layout_engine().set(h_pad=0.1)  # inches, for the ticks' labels
     figure.savefig(path, dpi=120)
     plt.close(figure)
