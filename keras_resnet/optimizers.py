@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_resnet.errors import lookup
+from keras_resnet.errors import require
 
 # Which variables decay. "all": Caffe's and fb.resnet.torch's default, hence the
 # papers'. "kernels": convolutions and the classifier's matrix, later practice.
@@ -26,6 +27,15 @@ class SGD(keras.optimizers.SGD):
         learning_rate, momentum, nesterov: as `keras.optimizers.SGD`.
         l2: float >= 0, the papers' weight decay.
         decay: key of `DECAY_SCOPES`.
+        rate_multipliers: dict from prefixes of variable paths to floats > 0,
+            by which the learning rate of these variables is multiplied:
+            `{"logits/": 10.0, "stage1_": 0.1}`. The first prefix that matches
+            counts; without one it is 1. It is inside the buffer as the rate
+            is, and scales the L2 term with it, as Caffe's `lr_mult` does.
+
+    Raises:
+        keras_resnet.UsageError: if the decay scope is unknown or a multiplier
+            is not above 0.
     """
 
     def __init__(
@@ -35,6 +45,7 @@ class SGD(keras.optimizers.SGD):
         nesterov=False,
         l2=1e-4,
         decay="all",
+        rate_multipliers=None,
         name="sgd",
         **kwargs,
     ):
@@ -47,18 +58,42 @@ class SGD(keras.optimizers.SGD):
         )
         self.l2, self.decay = l2, decay
         self._scope = re.compile(lookup(DECAY_SCOPES, decay, "decay scope"))
+        self.rate_multipliers = dict(rate_multipliers or {})
+        for prefix, value in self.rate_multipliers.items():
+            require(
+                value > 0,
+                "A learning rate multiplier must be > 0; freeze what shall "
+                f"not train. Received: {prefix!r}: {value}.",
+            )
 
     def build(self, variables):
         super().build(variables)
         # By index: update_step gets the backend's variables, without a path.
         self._decays = [bool(self._scope.match(v.path)) for v in variables]
+        self._multipliers = [self._multiplier(v.path) for v in variables]
+
+    def _multiplier(self, path):
+        for prefix, value in self.rate_multipliers.items():
+            if path.startswith(prefix):
+                return value
+        return 1.0
 
     def update_step(self, gradient, variable, learning_rate):
-        if self.l2 and self._decays[self._get_variable_index(variable)]:
+        index = self._get_variable_index(variable)
+        if self._multipliers[index] != 1:
+            learning_rate = learning_rate * ops.cast(
+                self._multipliers[index], learning_rate.dtype
+            )
+        if self.l2 and self._decays[index]:
             gradient = ops.cast(gradient, variable.dtype) + ops.cast(
                 self.l2, variable.dtype
             ) * ops.convert_to_tensor(variable)
         super().update_step(gradient, variable, learning_rate)
 
     def get_config(self):
-        return {**super().get_config(), "l2": self.l2, "decay": self.decay}
+        return {
+            **super().get_config(),
+            "l2": self.l2,
+            "decay": self.decay,
+            "rate_multipliers": self.rate_multipliers,
+        }

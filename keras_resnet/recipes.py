@@ -37,6 +37,30 @@ class Recipe:
     dtype: str = _field("float32", f"One of {', '.join(DTYPES)}.")
     seed: int = _field(0, "Of the initial weights and of the data's order.")
 
+    # Transfer.
+    weights: str = _field(
+        "",
+        "File that training starts from, .keras or .weights.h5; empty for "
+        "random weights. The classifier is new unless the labels.txt beside "
+        "the file has the classes of the data set.",
+    )
+    freeze_until: str = _field(
+        "",
+        "Last part that does not train: stem, stage1, ..., or head for all "
+        "but the classifier; empty to train all.",
+    )
+    freeze_batch_norm: bool = _field(
+        False, "Keep all BN statistics and scales of --weights."
+    )
+    head_learning_rate_multiplier: float = _field(
+        1.0, "Of the classifier's learning rate."
+    )
+    stage_learning_rate_decay: float = _field(
+        1.0,
+        "Factor of the learning rate from each stage to the one before it, "
+        "down to the stem; 0 to 1.",
+    )
+
     # Pixels.
     image_size: int = _field(32, "Side of the crop, pixels.")
     eval_resize: int = _field(
@@ -86,7 +110,10 @@ class Recipe:
     keep_checkpoints: int = _field(2, "How many checkpoints are kept.")
 
     def __post_init__(self):
-        lookup(specs.VARIANTS, self.variant, "variant")
+        variant = lookup(specs.VARIANTS, self.variant, "variant")
+        if self.freeze_until:
+            parts = dict.fromkeys(variant.parts)
+            lookup(parts, self.freeze_until, f"part of {self.variant}")
         lookup(SCHEDULES, self.schedule, "schedule")
         lookup(optimizers.DECAY_SCOPES, self.decay, "decay scope")
         require(
@@ -100,6 +127,11 @@ class Recipe:
         for name in _NOT_NEGATIVE:
             value = getattr(self, name)
             require(value >= 0, f"{name} must be >= 0. Received: {value}.")
+        require(
+            self.stage_learning_rate_decay <= 1,
+            "stage_learning_rate_decay must be <= 1: earlier stages train "
+            f"slower. Received: {self.stage_learning_rate_decay}.",
+        )
         require(
             self.eval_resize >= self.image_size,
             "eval_resize must not be below image_size. Received: "
@@ -124,6 +156,8 @@ _POSITIVE = (
     "steps",
     "learning_rate",
     "warmup_learning_rate",
+    "head_learning_rate_multiplier",
+    "stage_learning_rate_decay",
     "plateau_evaluations",
     "log_every_steps",
     "eval_every_steps",
@@ -221,6 +255,26 @@ RECIPES = types.MappingProxyType(
             )
             for variant in ("resnet152_v2", "resnet200_v2")
         },
+        # Not the papers': their networks on few images of other classes.
+        # Takes --weights, --dataset=folder:PATH and, for other weights than
+        # ImageNet's, --variant and the sizes of the images.
+        "finetune": dataclasses.replace(
+            _IMAGENET,
+            variant="resnet18",
+            dataset="folder:photographs",
+            batch_size=32,
+            steps=500,
+            learning_rate=0.005,
+            decay="kernels",
+            schedule="steps",
+            boundaries=(350, 450),
+            freeze_batch_norm=True,
+            head_learning_rate_multiplier=10.0,
+            stage_learning_rate_decay=0.5,
+            log_every_steps=10,
+            eval_every_steps=50,
+            checkpoint_every_steps=100,
+        ),
     }
 )
 

@@ -169,6 +169,12 @@ class Variant:
         """Weighted layers as the papers count them, projections excluded."""
         return sum(self.depths) * len(BLOCKS[self.block].kernels) + 2
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """From the input on: "stem", "stage1", ..., "head"."""
+        stages = (f"stage{i + 1}" for i in range(len(self.depths)))
+        return ("stem", *stages, "head")
+
 
 def _imagenet(reference, block, depths, **choices):
     return Variant(

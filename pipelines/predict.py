@@ -9,12 +9,10 @@ import statistics
 import time
 
 import _app
+import _images
 import numpy as np
-import tensorflow as tf
 from absl import flags
 
-from keras_resnet.data import transforms
-from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 from keras_resnet.export import runtime
 from keras_resnet.labels import load_card
@@ -30,11 +28,9 @@ flags.DEFINE_string(
 flags.DEFINE_integer("top", 5, "Classes to print for an image.", lower_bound=1)
 flags.mark_flag_as_required("model")
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
-
 
 def main(args):
-    files = _files(args)
+    files = _images.files(args)
     path = pathlib.Path(FLAGS.model)
     predictor = runtime.load(path)
     card = load_card(path.parent)
@@ -50,7 +46,7 @@ def main(args):
         f"card.json beside it says {card.image_size}: they are not of the "
         "same model.",
     )
-    images = [_read(file, card) for file in files]
+    images = [_images.read(file, card) for file in files]
     times = []
     for file, image in zip(files, images, strict=True):
         start = time.perf_counter()
@@ -61,46 +57,6 @@ def main(args):
         for name, probability in top[0]:
             print(f"  {probability:7.2%}  {name}")
     _print_times(predictor.format, times)
-
-
-def _files(paths):
-    """The image files among the arguments and in folders among them."""
-    require(paths, "There are no images. Pass image files or folders.")
-    files = []
-    for path in map(pathlib.Path, paths):
-        require(path.exists(), f"There is no image {str(path)!r}.")
-        found = [path]
-        if path.is_dir():
-            found = sorted(
-                child
-                for child in path.iterdir()
-                if child.suffix.lower() in SUFFIXES
-            )
-        require(
-            found,
-            f"The folder {str(path)!r} holds no image: no file that ends in "
-            f"{', '.join(SUFFIXES)}.",
-        )
-        files += found
-    return files
-
-
-def _read(file, card):
-    """The evaluation view of an image file: uint8 (S, S, 3)."""
-    try:
-        image = transforms.decode(file.read_bytes())
-    except OSError as error:
-        raise UsageError(
-            f"Cannot read {str(file)!r}: {error.strerror}."
-        ) from error
-    except tf.errors.InvalidArgumentError as error:
-        raise UsageError(
-            f"{str(file)!r} is not an image that can be read. Expected a "
-            "whole JPEG, PNG, BMP or GIF file."
-        ) from error
-    return transforms.evaluation(
-        image, resize=card.eval_resize, size=card.image_size
-    ).numpy()
 
 
 def _print_times(format, times):

@@ -64,6 +64,12 @@ def main(args):
         f"({FLAGS.strategy}, {distribution.describe(strategy)}) in {workdir}",
         flush=True,
     )
+    if recipe.weights:
+        print(
+            f"Starting from {recipe.weights}, frozen up to "
+            f"{recipe.freeze_until or 'nothing'}",
+            flush=True,
+        )
     start = time.perf_counter()
     try:
         metrics = loop.train_and_evaluate(

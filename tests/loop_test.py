@@ -8,6 +8,7 @@ import signal
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import keras_resnet
@@ -18,6 +19,7 @@ from keras_resnet.data import datasets
 from keras_resnet.training import distribution
 from keras_resnet.training import loop
 from keras_resnet.training import reporting
+from keras_resnet.training import start
 from keras_resnet.training import step
 
 RECIPE = dataclasses.replace(
@@ -184,15 +186,19 @@ def test_devices_that_are_not_there_are_refused(name, devices, message):
         distribution.make_strategy(name, devices)
 
 
-@pytest.fixture
-def folder(tmp_path):
+def _make_folder(parent):
     for split in ("train", "validation"):
         for name, value in (("dark", 10), ("light", 240)):
             for i in range(6):
-                path = tmp_path / "images" / split / name / f"{i}.png"
+                path = parent / "images" / split / name / f"{i}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 Image.new("RGB", (20, 16), (value + i,) * 3).save(path)
-    return tmp_path / "images"
+    return parent / "images"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return _make_folder(tmp_path)
 
 
 def _on_folder(folder, **changes):
@@ -221,6 +227,101 @@ def test_a_run_on_a_folder_learns_its_classes(folder, tmp_path, strategy):
         keras.ops.convert_to_numpy(mean),
         keras_resnet.specs.STEMS["imagenet"].pixel_mean,
     )
+
+
+@pytest.fixture(scope="module")
+def tuned(finished, tmp_path_factory, strategy):
+    """A run of two classes from the weights of one of ten."""
+    path = tmp_path_factory.mktemp("tuned")
+    recipe = dataclasses.replace(
+        RECIPE,
+        weights=str(finished[0] / "model.keras"),
+        dataset=f"folder:{_make_folder(path)}",
+        batch_size=4,
+        freeze_until="stage1",
+        freeze_batch_norm=True,
+        head_learning_rate_multiplier=10.0,
+        stage_learning_rate_decay=0.5,
+        # Seven steps make no good statistics to freeze.
+        learning_rate=1e-6,
+    )
+    loop.train_and_evaluate(recipe, path / "run", strategy=strategy)
+    return recipe, path / "run"
+
+
+def test_fine_tuning_gives_a_new_head_and_keeps_what_is_frozen(finished, tuned):
+    donor, tuned = _arrays(finished[0]), _arrays(tuned[1])
+    assert tuned["logits/kernel"].shape == (64, 2)
+    for path in donor:
+        if path.startswith(("pixels", "stem", "stage1")) or "/bn" in path:
+            np.testing.assert_array_equal(donor[path], tuned[path], path)
+        elif "logits" not in path:
+            assert (donor[path] != tuned[path]).any()
+
+
+def test_what_is_frozen_has_no_momentum(tuned):
+    last = sorted((tuned[1] / "checkpoints").iterdir())[-1]
+    names = [n for n, _ in tf.train.list_variables(str(last / "variables"))]
+    slots = [name for name in names if "momentum" in name]
+    assert not [name for name in slots if "stage1" in name or "bn" in name]
+    assert [name for name in slots if "stage2" in name]
+
+
+def test_an_interrupted_fine_tuning_ends_with_the_very_same_weights(
+    tuned, tmp_path, strategy, monkeypatch
+):
+    recipe, whole = tuned
+    count, calls = reporting.Reporter.step, []
+
+    def interrupt_at_4(reporter):
+        count(reporter)
+        calls.append(1)
+        if len(calls) == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(reporting.Reporter, "step", interrupt_at_4)
+    with pytest.raises(loop.Interrupted, match="step 4"):
+        loop.train_and_evaluate(recipe, tmp_path, strategy=strategy)
+    loop.train_and_evaluate(recipe, tmp_path, strategy=strategy)
+    whole, resumed = _arrays(whole), _arrays(tmp_path)
+    for path in whole:
+        np.testing.assert_array_equal(whole[path], resumed[path], path)
+
+
+def test_the_head_is_kept_for_the_very_same_classes(finished):
+    recipe = dataclasses.replace(
+        RECIPE, weights=str(finished[0] / "model.keras")
+    )
+    donor = _arrays(finished[0])["logits/kernel"]
+    for names, kept in (("0123456789", True), ("9876543210", False)):
+        model = keras_resnet.build("resnet20", input_shape=(16, 16, 3))
+        start.load_and_freeze(model, recipe, tuple(names))
+        kernel = keras.ops.convert_to_numpy(model.get_layer("logits").kernel)
+        assert (kernel == donor).all() == kept
+
+
+def test_freezing_random_weights_is_refused(tmp_path, strategy):
+    for changes in ({"freeze_until": "stem"}, {"freeze_batch_norm": True}):
+        recipe = dataclasses.replace(RECIPE, **changes)
+        with pytest.raises(errors.UsageError, match="Pass --weights"):
+            loop.train_and_evaluate(recipe, tmp_path, strategy=strategy)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_run_of_a_version_without_a_field_goes_on(
+    finished, tmp_path, strategy
+):
+    config = json.loads((finished[0] / "config.json").read_text())
+    del config["recipe"]["freeze_until"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    recipe = dataclasses.replace(RECIPE)
+    loop._claim(tmp_path, recipe, strategy)
+    with pytest.raises(errors.UsageError, match="freeze_until: '' there"):
+        loop._claim(
+            tmp_path,
+            dataclasses.replace(recipe, freeze_until="stem"),
+            strategy,
+        )
 
 
 def test_a_diverging_run_stops_and_keeps_its_checkpoints(tmp_path, strategy):

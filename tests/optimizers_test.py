@@ -25,10 +25,11 @@ def _run(optimizer, name="kernel"):
     return keras.ops.convert_to_numpy(variable)
 
 
-def _caffe(l2, nesterov=False):
+def _caffe(l2, nesterov=False, lr_mult=1.0):
     """Caffe's sgd_solver: Regularize, then ComputeUpdateValue."""
     w, v = np.ones(5), np.zeros(5)
     for rate, gradient in zip(RATES, _gradients(), strict=True):
+        rate = lr_mult * rate
         g = gradient + l2 * w
         before, v = v, MOMENTUM * v + rate * g
         # Nesterov: Sutskever et al. 2013, as Torch and Caffe write it.
@@ -57,8 +58,56 @@ def test_scope_says_what_decays(decay, name, l2):
     np.testing.assert_allclose(ours, _caffe(l2), atol=2e-6)
 
 
+@pytest.mark.parametrize("nesterov", [False, True])
+@pytest.mark.parametrize(
+    "multipliers, factor",
+    [
+        ({"layer/": 10.0}, 10.0),
+        ({"layer/k": 0.1, "layer/": 10.0}, 0.1),  # the first that matches
+        ({"kernel": 0.1}, 1.0),  # from the beginning of the path
+    ],
+)
+def test_multipliers_act_as_caffes_lr_mult(multipliers, factor, nesterov):
+    ours = _run(
+        optimizers.SGD(
+            momentum=MOMENTUM,
+            l2=L2,
+            nesterov=nesterov,
+            rate_multipliers=multipliers,
+        )
+    )
+    expected = _caffe(L2, nesterov, lr_mult=factor)
+    np.testing.assert_allclose(ours, expected, rtol=2e-6, atol=2e-6)
+
+
+def test_variables_keep_their_own_multipliers():
+    layer = keras.layers.Layer(name="layer")
+    variables = [
+        layer.add_weight(shape=(1,), initializer="zeros", name=name)
+        for name in ("a", "b", "c")
+    ]
+    optimizer = optimizers.SGD(
+        learning_rate=1.0, l2=0, rate_multipliers={"layer/b": 3.0}
+    )
+    optimizer.build(variables)
+    ones = [keras.ops.ones((1,))] * 3
+    optimizer.apply(ones, variables)
+    steps = [float(keras.ops.convert_to_numpy(v)[0]) for v in variables]
+    assert steps == [-1, -3, -1]
+
+
+def test_a_multiplier_of_nothing_is_refused():
+    with pytest.raises(errors.UsageError, match="freeze .* 'stem/': 0"):
+        optimizers.SGD(rate_multipliers={"stem/": 0})
+
+
 def test_config_round_trip():
-    optimizer = optimizers.SGD(learning_rate=0.3, l2=L2, decay="kernels")
+    optimizer = optimizers.SGD(
+        learning_rate=0.3,
+        l2=L2,
+        decay="kernels",
+        rate_multipliers={"logits/": 10.0, "stem": 0.5},
+    )
     config = keras.optimizers.serialize(optimizer)
     copy = keras.optimizers.deserialize(config)
     assert copy.get_config() == optimizer.get_config()

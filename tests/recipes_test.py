@@ -43,6 +43,12 @@ def test_overrides_change_only_their_fields():
     assert recipe == dataclasses.replace(recipes.RECIPES["digits"], seed=3)
 
 
+def test_every_part_of_a_network_can_be_the_last_frozen_one():
+    for part in ("stem", "stage1", "stage2", "stage3", "stage4", "head", ""):
+        recipe = recipes.load("finetune", {"freeze_until": part})
+        assert recipe.freeze_until == part
+
+
 @pytest.mark.parametrize(
     "name, overrides, message",
     [
@@ -56,6 +62,10 @@ def test_overrides_change_only_their_fields():
         ("digits", {"boundaries": (5, 3)}, "must ascend"),
         ("digits", {"eval_resize": 8}, "eval_resize=8"),
         ("digits", {"dtype": "mixed_float16"}, "loss scaling"),
+        ("digits", {"freeze_until": "stage4"}, "Did you mean 'stage3'"),
+        ("digits", {"head_learning_rate_multiplier": 0.0}, "must be > 0"),
+        ("digits", {"stage_learning_rate_decay": 0.0}, "must be > 0"),
+        ("digits", {"stage_learning_rate_decay": 1.5}, "must be <= 1"),
         ("digits", {"decay": "biases"}, "decay scope"),
         ("imagenet_resnet50", {"scale_range": (200, 480)}, "scale_range"),
     ],

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from keras_resnet import labels
 from keras_resnet import model as model_lib
-from keras_resnet import optimizers
+from keras_resnet import recipes
 from keras_resnet.data import datasets
 from keras_resnet.data import pipeline
 from keras_resnet.errors import UsageError
@@ -19,6 +19,7 @@ from keras_resnet.errors import require
 from keras_resnet.evaluation import metrics as metrics_lib
 from keras_resnet.training import checkpoint
 from keras_resnet.training import distribution
+from keras_resnet.training import start
 from keras_resnet.training import step as step_lib
 from keras_resnet.training.reporting import Reporter
 from keras_resnet.training.schedules import Schedule
@@ -59,6 +60,7 @@ def train_and_evaluate(recipe, workdir, *, strategy, data_dir=None):
             for a loss that is not finite.
         Interrupted: after SIGINT or SIGTERM, once a checkpoint is written.
     """
+    start.check(recipe)
     replicas = strategy.num_replicas_in_sync
     require(
         recipe.batch_size % replicas == 0,
@@ -77,9 +79,11 @@ def train_and_evaluate(recipe, workdir, *, strategy, data_dir=None):
 def _claim(workdir, recipe, strategy):
     """Writes config.json; refuses a directory of another recipe."""
     wanted = json.loads(json.dumps(dataclasses.asdict(recipe)))
+    defaults = dataclasses.asdict(recipes.Recipe())
     path = workdir / CONFIG
     if path.exists():
-        held = json.loads(path.read_text())["recipe"]
+        # A field that the run's version did not have had its default's effect.
+        held = {**defaults, **json.loads(path.read_text())["recipe"]}
         names = sorted(set(held) | set(wanted))
         changes = [
             f"{name}: {held.get(name)!r} there, {wanted.get(name)!r} now"
@@ -137,14 +141,7 @@ class _Run:
         keras.utils.set_random_seed(recipe.seed)
         with strategy.scope():
             self.model = self._build()
-            self.optimizer = optimizers.SGD(
-                learning_rate=recipe.learning_rate,
-                momentum=recipe.momentum,
-                nesterov=recipe.nesterov,
-                l2=recipe.weight_decay,
-                decay=recipe.decay,
-            )
-            self.optimizer.build(self.model.trainable_variables)
+            self.optimizer = start.make_optimizer(self.model, recipe)
         self.train_step = step_lib.make_train_step(
             strategy, self.model, self.optimizer
         )
@@ -163,14 +160,17 @@ class _Run:
         )
 
     def _build(self):
-        return model_lib.build(
+        class_names = self.splits["train"].class_names
+        model = model_lib.build(
             self.recipe.variant,
-            classes=len(self.splits["train"].class_names),
+            classes=len(class_names),
             input_shape=(self.recipe.image_size, self.recipe.image_size, 3),
             dtype=self.recipe.dtype,
             pixel_mean=self.info.pixel_mean,
             pixel_std=self.info.pixel_std,
         )
+        start.load_and_freeze(model, self.recipe, class_names)
+        return model
 
     def _restore(self):
         state = checkpoint.restore(self.workdir / CHECKPOINTS, self.variables)
@@ -219,7 +219,10 @@ class _Run:
         dataset = pipeline.train_dataset(
             self.splits["train"],
             self.recipe,
-            fill=self.info.pixel_mean,
+            # The model's own: they come with --weights.
+            fill=keras.ops.convert_to_numpy(
+                self.model.get_layer("pixels").mean
+            ),
             first_step=self.step,
         )
         return self.strategy.experimental_distribute_dataset(dataset)

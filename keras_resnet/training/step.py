@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from keras_resnet import model as model_lib
+from keras_resnet import transfer
 from keras_resnet.evaluation import metrics
 
 
@@ -85,11 +86,15 @@ def make_sync_batch_norm(strategy, model):
     """
     if strategy.num_replicas_in_sync == 1:
         return lambda: None
+    # Those of frozen layers are equal, and a mean could round them.
     statistics = [
         variable
-        for variable in model.non_trainable_variables
-        if variable.name in ("moving_mean", "moving_variance")
+        for layer in transfer.batch_norms(model)
+        if layer.trainable
+        for variable in (layer.moving_mean, layer.moving_variance)
     ]
+    if not statistics:
+        return lambda: None
 
     def replica_sync():
         context = tf.distribute.get_replica_context()

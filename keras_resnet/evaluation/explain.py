@@ -1,0 +1,145 @@
+"""Grad-CAM: where in an image a network sees a class.
+
+References: Selvaraju et al. 2017, arXiv 1610.02391.
+
+Shapes: B batch, H height, W width, C channels, K classes.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_resnet.errors import require
+
+# Perceptually uniform: equal steps of heat look equally large.
+COLORMAP = "inferno"
+
+
+def grad_cam(model, images, classes=None):
+    """How much each place of the last feature maps speaks for a class.
+
+    The maps A are those that the global pooling of the head reads: the last
+    unit's, under pre-activation after the last BN and ReLU. With y the class's
+    logit, alpha_k is the mean of dy / dA_k over places (eq. 1) and the heat is
+    ReLU(sum_k alpha_k A_k) (eq. 2); divided by its greatest value in the image
+    and resized to the image, bilinearly. So heats of different images or
+    classes are not comparable: an improbable class has a hottest place too.
+    Where nothing speaks for the class, the heat is 0 everywhere.
+
+    Args:
+        model: from `keras_resnet.build` with its top, or such a model loaded.
+        images: (B, H, W, C) pixels 0..255, uint8 or float.
+        classes: index of a class, or B of them. Default: each image's most
+            probable class.
+
+    Returns:
+        float32 (B, H, W) in [0, 1].
+
+    Raises:
+        keras_resnet.UsageError: if the model has no such head, or a class is
+            none of its.
+    """
+    network = _maps_and_logits(model)
+    images = tf.convert_to_tensor(np.asarray(images, np.float32))
+    with tf.GradientTape() as tape:
+        # Without it a frozen network would record nothing.
+        tape.watch(images)
+        maps, logits = network(images, training=False)
+        classes = _check_classes(classes, logits)
+        chosen = tf.gather(logits, classes, axis=1, batch_dims=1)
+    gradient = tf.cast(tape.gradient(chosen, maps), tf.float32)
+    alpha = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)
+    heat = tf.nn.relu(tf.reduce_sum(alpha * tf.cast(maps, tf.float32), axis=-1))
+    greatest = tf.reduce_max(heat, axis=(1, 2), keepdims=True)
+    heat = tf.math.divide_no_nan(heat, greatest)
+    resized = tf.image.resize(heat[..., tf.newaxis], images.shape[1:3])
+    return resized[..., 0].numpy()
+
+
+def _maps_and_logits(model):
+    names = [layer.name for layer in model.layers]
+    require(
+        {"pool", "logits"} <= set(names),
+        "Grad-CAM needs a model from keras_resnet.build with its top: layers "
+        f"'pool' and 'logits'. Received: {model.name!r}, which ends in "
+        f"{names[-1]!r}.",
+    )
+    return keras.Model(
+        model.input,
+        [model.get_layer("pool").input, model.get_layer("logits").output],
+        name=model.name,
+    )
+
+
+def _check_classes(classes, logits):
+    batch, count = logits.shape
+    if classes is None:
+        return tf.argmax(logits, axis=1)
+    classes = np.asarray(classes)
+    require(
+        classes.shape in ((), (batch,))
+        and np.issubdtype(classes.dtype, np.integer)
+        and (classes >= 0).all()
+        and (classes < count).all(),
+        f"classes must be an int from 0 to {count - 1}, or one for each of "
+        f"the {batch} images. Received: classes={classes.tolist()}.",
+    )
+    return tf.constant(np.broadcast_to(classes, (batch,)).astype(np.int32))
+
+
+def overlay(image, heat, alpha=0.6):
+    """An image under its heat map: grey, and the hotter the more in colour.
+
+    Args:
+        image: uint8 (H, W, 3).
+        heat: float (H, W) in [0, 1].
+        alpha: float 0..1, the weight of the colours.
+
+    Returns:
+        uint8 (H, W, 3).
+    """
+    import matplotlib
+
+    colours = matplotlib.colormaps[COLORMAP](heat)[..., :3]
+    grey = image.mean(axis=-1, keepdims=True) / 255
+    mixed = (1 - alpha) * grey + alpha * colours
+    return np.round(255 * mixed).astype(np.uint8)
+
+
+def draw(path, image, rows):
+    """Writes a PNG: the view, and beside it an overlay for each class.
+
+    Args:
+        path: of the PNG.
+        image: uint8 (H, W, 3), the view that the network saw.
+        rows: list of (heat, title): float (H, W) in [0, 1], and str.
+    """
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot as plt
+
+    height, width = image.shape[:2]
+    panels = 1 + len(rows)
+    figure, axes = plt.subplots(
+        1,
+        panels,
+        figsize=(3.2 * panels * width / max(height, width) + 0.8, 3.5),
+        layout="constrained",
+    )
+    # Pixels of a small view stay squares.
+    smooth = "nearest" if height < 64 else "antialiased"
+    axes[0].imshow(image, interpolation=smooth)
+    axes[0].set_title("view", fontsize=10)
+    for axis, (heat, title) in zip(axes[1:], rows, strict=True):
+        axis.imshow(overlay(image, heat), interpolation=smooth)
+        axis.set_title(title, fontsize=10)
+    for axis in axes:
+        axis.set_axis_off()
+    scale = matplotlib.cm.ScalarMappable(cmap=COLORMAP)
+    bar = figure.colorbar(scale, ax=axes, fraction=0.03, pad=0.02)
+    bar.set_ticks([0, 1], labels=["0", "max"])
+    bar.set_label("Grad-CAM")
+    figure.get_layout_engine().set(h_pad=0.1)  # inches, for the ticks' labels
+    figure.savefig(path, dpi=120)
+    plt.close(figure)

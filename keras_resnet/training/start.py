@@ -1,0 +1,81 @@
+"""Where a run starts: the weights of a recipe, what of them trains, how."""
+
+import pathlib
+
+from keras_resnet import labels
+from keras_resnet import optimizers
+from keras_resnet import transfer
+from keras_resnet import weights as weights_lib
+from keras_resnet.errors import require
+
+
+def check(recipe):
+    """Refuses to freeze what was never trained, before data are read.
+
+    Raises:
+        keras_resnet.UsageError: if the recipe freezes random weights.
+    """
+    if recipe.weights:
+        return
+    for name in ("freeze_until", "freeze_batch_norm"):
+        require(
+            not getattr(recipe, name),
+            f"{name}={getattr(recipe, name)!r} would freeze random weights. "
+            "Pass --weights=FILE, a .keras or .weights.h5 file of "
+            f"{recipe.variant}.",
+        )
+
+
+def load_and_freeze(model, recipe, class_names):
+    """Loads a recipe's weights and freezes what it says.
+
+    Args:
+        model: from `keras_resnet.build`; changed.
+        recipe: `recipes.Recipe`.
+        class_names: of the data set. The classifier of the file is taken where
+            the labels.txt beside it has the very same names; otherwise the
+            model keeps its own, new one.
+
+    Raises:
+        keras_resnet.UsageError: if the file does not hold this network.
+    """
+    if recipe.weights:
+        if _has_classes(recipe.weights, class_names):
+            weights_lib.load_weights(model, recipe.weights)
+        else:
+            transfer.load_body(model, recipe.weights)
+    if recipe.freeze_until or recipe.freeze_batch_norm:
+        transfer.freeze(
+            model,
+            recipe.freeze_until or None,
+            batch_norm=recipe.freeze_batch_norm,
+        )
+
+
+def _has_classes(weights, class_names):
+    path = pathlib.Path(weights).parent / labels.LABELS
+    if not path.is_file():
+        return False
+    return path.read_text(encoding="utf-8").splitlines() == list(class_names)
+
+
+def make_optimizer(model, recipe):
+    """The recipe's SGD, built for what trains: the rest has no momentum.
+
+    Returns:
+        `optimizers.SGD`.
+    """
+    optimizer = optimizers.SGD(
+        learning_rate=recipe.learning_rate,
+        momentum=recipe.momentum,
+        nesterov=recipe.nesterov,
+        l2=recipe.weight_decay,
+        decay=recipe.decay,
+        rate_multipliers=transfer.rate_multipliers(
+            model,
+            head=recipe.head_learning_rate_multiplier,
+            stage_decay=recipe.stage_learning_rate_decay,
+        ),
+    )
+    optimizer.build(model.trainable_variables)
+    return optimizer
