@@ -36,5 +36,6 @@ from keras_resnet.model import logits as logits
 from keras_resnet.model import multiply_adds as multiply_adds
 from keras_resnet.specs import VARIANTS as VARIANTS
 from keras_resnet.weights import load_weights as load_weights
+from keras_resnet.weights import save_weights as save_weights
 
 __version__ = "0.1.0"
