@@ -70,6 +70,10 @@ def read(source, sha256=None):
             f"{_MEMBER} instead of its folder. Received: {str(path)!r}.",
         )
         return _preset(path)
+    return _parse(path, _content(path, sha256))
+
+
+def _content(path, sha256):
     require(
         path.is_file(),
         f"There is no weights file {str(path)!r}. Give the path of a "
@@ -86,7 +90,7 @@ def read(source, sha256=None):
         f"{str(path)!r} is not the file that was meant: its sha256 is "
         f"{digest}, expected {sha256}. Get it again.",
     )
-    return _parse(path, content)
+    return content
 
 
 def _preset(path):
@@ -134,7 +138,17 @@ def _reader(content):
 
 def _read_hdf5(content):
     tensors, model_name = hdf5.read(content, MAX_BYTES)
-    return WeightsFile(tensors=tensors, model_name=model_name)
+    return WeightsFile(tensors=_flat(tensors), model_name=model_name)
+
+
+def _flat(tensors):
+    """Without the name of the backbone inside a classifier of KerasHub."""
+    stem = "conv1_conv/kernel"
+    inside = [name for name in tensors if name.endswith(f"/{stem}")]
+    prefix = inside[0].removesuffix(stem) if len(inside) == 1 else ""
+    flat = {name.removeprefix(prefix): v for name, v in tensors.items()}
+    require(len(flat) == len(tensors), f"holds names with and without {prefix}")
+    return flat
 
 
 def _read_zip(content):
@@ -152,7 +166,13 @@ def _read_zip(content):
 
 
 def _read_safetensors(content):
-    tensors = safetensors.numpy.load(content)
+    try:
+        tensors = safetensors.numpy.load(content)
+    except KeyError as error:
+        raise UsageError(
+            f"holds numbers of type {error}, which NumPy lacks. Convert them "
+            "to float32."
+        ) from error
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
     return WeightsFile(
@@ -169,23 +189,7 @@ def _read_torch(content):
             "whose restricted reader refuses that, is not installed. Where it "
             f"is, convert the file with: {_CONVERSION}"
         ) from error
-    version = tuple(int(n) for n in torch.__version__.split(".")[:2])
-    require(
-        version >= _TORCH,
-        f"reading pickles safely needs PyTorch {_TORCH[0]}.{_TORCH[1]}. "
-        f"Received: {torch.__version__}. Upgrade it.",
-    )
-    try:
-        state = torch.load(
-            io.BytesIO(content), map_location="cpu", weights_only=True
-        )
-    # It has an exception for every kind of damage.
-    except Exception as error:
-        raise UsageError(
-            "PyTorch's weights_only reader refuses it: it is damaged or holds "
-            "more than tensors, which could run code. Save the model's "
-            f"state_dict() alone. It said: {str(error)[:300]}"
-        ) from error
+    state = _safely_unpickled(content, torch)
     for key in ("state_dict", "model"):  # training scripts wrap it
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
@@ -198,6 +202,26 @@ def _read_torch(content):
     return WeightsFile(
         tensors=_bare({k: _from_torch(v, torch) for k, v in state.items()})
     )
+
+
+def _safely_unpickled(content, torch):
+    version = tuple(int(n) for n in torch.__version__.split(".")[:2])
+    require(
+        version >= _TORCH,
+        f"reading pickles safely needs PyTorch {_TORCH[0]}.{_TORCH[1]}. "
+        f"Received: {torch.__version__}. Upgrade it.",
+    )
+    try:
+        return torch.load(
+            io.BytesIO(content), map_location="cpu", weights_only=True
+        )
+    # It has an exception for every kind of damage.
+    except Exception as error:
+        raise UsageError(
+            "PyTorch's weights_only reader refuses it: it is damaged or holds "
+            "more than tensors, which could run code. Save the model's "
+            f"state_dict() alone. It said: {str(error)[:300]}"
+        ) from error
 
 
 def _from_torch(tensor, torch):

@@ -6,6 +6,7 @@ from absl import logging
 from keras_resnet import layouts
 from keras_resnet import networks
 from keras_resnet import specs
+from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 
 _HEAD = ("logits/kernel", "logits/bias")
@@ -28,47 +29,40 @@ def values(model, file, new_head):
             is missing, left over or of another shape, or a value is not
             finite.
     """
-    layout = layouts.recognise(file.tensors)
-    if layout is layouts.LAYOUTS["keras_resnet"]:
-        saved = file.model_name or file.metadata.get("model")
-        _check_names(model, saved)
-    else:
-        networks.require_same(
-            model,
-            networks.of_model(model),
-            networks.of_names(layout, file.tensors),
-            layout.origin,
-        )
-    tensors = {
-        name: array
-        for name, array in file.tensors.items()
-        if not (layout.torch and name.endswith(".num_batches_tracked"))
-    }
-    variables = {variable.path: variable for variable in model.weights}
-    for path in PIXELS.values():
-        if layout is not layouts.LAYOUTS["keras_resnet"]:
+    layout = networks.recognise(file.tensors)
+    _check_network(model, layout, file)
+    weights = {variable.path: variable for variable in model.weights}
+    variables, tensors = dict(weights), dict(file.tensors)
+    if layout.torch:  # counts batches for another kind of average
+        for name in file.tensors:
+            if name.endswith(".num_batches_tracked"):
+                del tensors[name]
+    if layout is not layouts.LAYOUTS["keras_resnet"]:
+        for path in PIXELS.values():
             del variables[path]
     _choose_head(layout, variables, tensors, new_head)
     found, differences = _match(layout, variables, tensors)
     require(not differences, _report(layout, differences))
-    found.update(_pixel_values(model, layout, file.metadata))
-    weights = {variable.path: variable for variable in model.weights}
+    found.update(_pixel_values(layout, file.metadata))
     return {
         path: _checked(path, array, weights[path])
         for path, array in found.items()
     }
 
 
-def _check_names(model, saved):
-    """Refuses a file of ours by the name of the model that it was saved from.
-
-    Strides and shortcuts without weights leave no trace in the tensors.
-    """
-    names = (saved, model.name)
-    if saved != model.name and all(name in specs.VARIANTS for name in names):
-        networks.require_same(
-            model, *(networks.of_variant(n) for n in reversed(names)), saved
-        )
+def _check_network(model, layout, file):
+    """Refuses another network whose names and shapes may be the same."""
+    if layout is not layouts.LAYOUTS["keras_resnet"]:
+        ours = networks.of_model(model)
+        theirs = networks.of_names(layout, file.tensors)
+        networks.require_same(model, ours, theirs, layout.origin)
+        return
+    # Strides and shortcuts without weights leave no trace in our tensors. The
+    # model's name does, unless the user chose it.
+    saved = file.model_name or file.metadata.get("model")
+    if saved != model.name and {saved, model.name} <= specs.VARIANTS.keys():
+        ours, theirs = map(networks.of_variant, (model.name, saved))
+        networks.require_same(model, ours, theirs, saved)
 
 
 def _choose_head(layout, variables, tensors, new_head):
@@ -86,7 +80,7 @@ def _choose_head(layout, variables, tensors, new_head):
         == tuple(variables[path].shape)
         for path, array in heads.items()
     )
-    if fits or not new_head:
+    if fits or not new_head or len(heads) == 1:
         return
     logging.warning(
         "The classifier keeps its present weights, %s: the file has %s.",
@@ -139,13 +133,19 @@ def _report(layout, differences):
     )
 
 
-def _pixel_values(model, layout, metadata):
+def _pixel_values(layout, metadata):
     """Pixel constants of the layout, or those that `save_weights` noted."""
     values = dict(layout.pixels)
     for name in PIXELS:
         text = metadata.get(f"pixel_{name}")
         if text and layout is not layouts.LAYOUTS["keras_resnet"]:
-            values[name] = [float(value) for value in text.split()]
+            try:
+                values[name] = [float(value) for value in text.split()]
+            except ValueError as error:
+                raise UsageError(
+                    f"pixel_{name} in the metadata must be numbers with "
+                    f"spaces between. Received: {text!r}."
+                ) from error
     return {PIXELS[name]: np.asarray(value) for name, value in values.items()}
 
 

@@ -7,10 +7,20 @@ a bottleneck strides, what a shortcut without weights does.
 import dataclasses
 import re
 
+from keras_resnet import layouts
 from keras_resnet import specs
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 from keras_resnet.layers import ResidualUnit
+
+_V2 = (
+    "holds the weights of a keras.applications V2 network, which is not the "
+    "2016 paper's: its stem has no BN and pools with zeros against negative "
+    "values, it strides in the last unit of a stage and its convolutions have "
+    "biases. No variant here has that. Use keras.applications for it, or "
+    "weights of timm's resnetv2 or KerasHub's resnet_v2 in 'resnet50_v2_timm' "
+    "and its siblings."
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -73,6 +83,28 @@ def of_layout(layout, depths, *, bottleneck):
         shortcut=specs.SHORTCUTS["B"],
         stem=specs.STEMS[layout.stem].ops,
         depths=depths,
+    )
+
+
+def recognise(names):
+    """The layout whose names these are.
+
+    Args:
+        names: of the tensors of a file.
+
+    Raises:
+        keras_resnet.UsageError: if it is none of ours.
+    """
+    if "conv2_block1_preact_bn/gamma" in names:
+        raise UsageError(_V2)
+    # KerasHub V2 has KerasHub's signature too.
+    for layout in reversed(layouts.LAYOUTS.values()):
+        if layout.signature in names:
+            return layout
+    known = ", ".join(layout.origin for layout in layouts.LAYOUTS.values())
+    raise UsageError(
+        f"its names are of no known layout ({known}). Received: "
+        f"{', '.join(sorted(names)[:4])} ..., {len(names)} tensors."
     )
 
 

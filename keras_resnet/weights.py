@@ -60,10 +60,10 @@ def load_weights(model, source, *, sha256=None, new_head=False):
 def save_weights(model, path, *, layout="torchvision"):
     """Writes the weights of `model` as a safetensors file.
 
-    PyTorch loads it with `net.load_state_dict(safetensors.torch.load_file(
-    path))`. The pixel constants, which PyTorch's networks do not hold, are in
-    the file's metadata as `pixel_mean` and `pixel_std`, RGB 0..255, and
-    `load_weights` reads them back.
+    PyTorch loads it with
+    `net.load_state_dict(safetensors.torch.load_file(path))`. Its networks do
+    not hold pixel constants. They are in the file's metadata as `pixel_mean`
+    and `pixel_std`, RGB 0..255, and `load_weights` reads them back.
 
     Args:
         model: `keras.Model` from `keras_resnet.build`.

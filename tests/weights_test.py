@@ -238,13 +238,18 @@ def keras_hub_net(depth, v2):
         ),
     ],
 )
-def test_keras_hubs_presets_give_its_logits(
+def test_keras_hubs_files_give_its_logits(
     depth, v2, size, tmp_path, record_property
 ):
     net = keras_hub_net(depth, v2)
-    net.save_to_preset(str(tmp_path))
+    path = tmp_path
+    if (depth, v2) == (18, True):
+        path = tmp_path / "net.weights.h5"
+        net.save_weights(path)
+    else:
+        net.save_to_preset(str(path))
     variant = f"resnet{depth}_v2_timm" if v2 else v1_variant(depth)
-    ours = our_logits(variant, tmp_path, pixels(size), classes=CLASSES)
+    ours = our_logits(variant, path, pixels(size), classes=CLASSES)
     mean, std = map(np.asarray, HALF if v2 else IMAGENET)
     images = ((pixels(size) - mean) / std).astype("float32")
     agree(record_property, ours, np.asarray(net(images)))
@@ -497,9 +502,11 @@ def test_new_head_loads_a_head_that_fits(small_file):
     assert_equal_weights(model, small_model())
 
 
-def test_half_a_head_is_refused(small_file):
-    rewrite(small_file, lambda tensors: tensors.pop("fc.bias"))
-    assert_refused(small_file, "fc.bias")
+@pytest.mark.parametrize("name", ["fc.bias", "fc.weight"])
+def test_half_a_head_is_refused(name, small_file):
+    rewrite(small_file, lambda tensors: tensors.pop(name))
+    assert_refused(small_file, f"- {name}")
+    assert_refused(small_file, f"- {name}", new_head=True)
 
 
 def test_without_the_top_the_files_classifier_is_left_out(small_file):
@@ -518,6 +525,23 @@ def test_pixel_constants_travel_in_the_metadata(tmp_path):
     keras_resnet.save_weights(model, path)
     twin = keras_resnet.build("resnet50_v1_5", weights=path, **SMALL)
     assert_equal_weights(twin, model)
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("1 2 x", "must be numbers.*1 2 x"),
+        ("1 2", r"shape \(2,\)"),
+        ("1 2 nan", "not finite"),
+        ("1 2 0", "must be > 0"),
+    ],
+)
+def test_pixel_constants_that_cannot_work_are_refused(
+    text, message, small_file
+):
+    tensors = safetensors.numpy.load_file(small_file)
+    safetensors.numpy.save_file(tensors, small_file, {"pixel_std": text})
+    assert_refused(small_file, message)
 
 
 # Files.
@@ -547,6 +571,28 @@ def test_dataparallel_names_and_wrapped_state_dicts_are_read(tmp_path):
     twin = keras_resnet.build("resnet50_v1_5", **SMALL)
     keras_resnet.load_weights(twin, tmp_path / "a.pth")
     assert_equal_weights(twin, model)
+
+
+def test_a_safetensors_file_that_begins_like_a_pickle_is_read(small_file):
+    """Its first byte is the lowest of the header's length."""
+    content = small_file.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    spaces = (0x80 - length) % 256
+    small_file.write_bytes(
+        (length + spaces).to_bytes(8, "little")
+        + content[8 : 8 + length]
+        + b" " * spaces
+        + content[8 + length :]
+    )
+    assert small_file.read_bytes().startswith(b"\x80")
+    keras_resnet.load_weights(small_model(), small_file)
+
+
+def test_half_precision_that_numpy_lacks_is_refused(tmp_path):
+    torch, path = peers.torch_module(), tmp_path / "a.safetensors"
+    save = pytest.importorskip("safetensors.torch").save_file
+    save({"conv1.weight": torch.ones(2, dtype=torch.bfloat16)}, path)
+    assert_refused(path, "BF16.*float32")
 
 
 class Hostile:
