@@ -40,6 +40,7 @@ setup(
         "onnx>=1.21",  # earlier versions follow links out of a model's folder
         "onnxruntime>=1.20",
         "pillow>=10",
+        "safetensors>=0.5",
         "tensorboard>=2.20",
         "tensorflow>=2.21,<2.22",
         "tensorflow-datasets>=4.9.10",
@@ -47,6 +48,14 @@ setup(
         "tqdm>=4.60",
     ],
     extras_require={
+        # Whose weights we read: tests/weights_test.py runs their networks.
+        # With a PyTorch for the CPU, install torchvision and timm --no-deps.
+        "peers": [
+            "keras-hub>=0.32",
+            "timm>=1",
+            "torch>=2.10",
+            "torchvision>=0.25",
+        ],
         "test": [
             "flatbuffers>=25",
             "jax>=0.6",

@@ -39,5 +39,6 @@ from keras_resnet.pretrained import list_weights as list_weights
 from keras_resnet.specs import VARIANTS as VARIANTS
 from keras_resnet.transfer import freeze as freeze
 from keras_resnet.weights import load_weights as load_weights
+from keras_resnet.weights import save_weights as save_weights
 
 __version__ = "0.1.0"

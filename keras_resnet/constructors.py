@@ -33,7 +33,8 @@ def _constructor(name, variant):
             include_top=include_top,
             input_shape=input_shape,
             pooling=pooling,
-            classes=classes,
+            # The default is no wish: a file with other classes is refused.
+            classes=None if classes == stem.classes else classes,
             classifier_activation=classifier_activation,
             name=name,
         )

@@ -75,11 +75,9 @@ def make_ops(names, convolutions=(), *, dtype, seen=None):
         elif op == "relu":
             layers.append(keras.layers.ReLU(**common))
         elif op == "pool":
-            # Exact only because every stem pools after a ReLU: no zero of the
-            # padding can exceed what is there.
-            layers.append(
-                keras.layers.ZeroPadding2D(1, name="pool_pad", dtype=dtype)
-            )
+            # Zeros are exact only after a ReLU: none can exceed what is there.
+            pad = keras.layers.ZeroPadding2D if seen["relu"] else EdgePadding2D
+            layers.append(pad(1, name="pool_pad", dtype=dtype))
             layers.append(keras.layers.MaxPooling2D(3, 2, **common))
         else:
             raise ValueError(f"Expected conv, bn, relu or pool. Received: {op}")
@@ -153,6 +151,45 @@ def _constant(values):
         return ops.reshape(ops.convert_to_tensor(values, dtype=dtype), shape)
 
     return initializer
+
+
+@_register
+class EdgePadding2D(keras.layers.Layer):
+    """Repeats the outermost pixels `padding` times.
+
+    Before max-pooling this is padding by minus infinity, which PyTorch does,
+    as long as no window lies in the padding alone: what is repeated is in the
+    window already. It needs no value that half precision or a quantised
+    network lacks.
+
+    Args:
+        padding: int, pixels on each side.
+
+    Input shape:
+        (B, H, W, C).
+
+    Output shape:
+        (B, H + 2 * padding, W + 2 * padding, C).
+    """
+
+    def __init__(self, padding, **kwargs):
+        super().__init__(**kwargs)
+        self.padding = padding
+
+    def call(self, x):
+        n = self.padding
+        top, bottom = x[:, :1], x[:, -1:]
+        x = ops.concatenate([*[top] * n, x, *[bottom] * n], axis=1)
+        left, right = x[:, :, :1], x[:, :, -1:]
+        return ops.concatenate([*[left] * n, x, *[right] * n], axis=2)
+
+    def compute_output_shape(self, input_shape):
+        batch, *size, channels = input_shape
+        size = [n and n + 2 * self.padding for n in size]
+        return (batch, *size, channels)
+
+    def get_config(self):
+        return {**super().get_config(), "padding": self.padding}
 
 
 @_register

@@ -50,13 +50,15 @@ def build(
 
     Args:
         variant: key of `keras_resnet.VARIANTS`.
-        weights: None for random initialisation, or the path of a
-            `.weights.h5` or `.keras` file of the same network.
+        weights: None for random initialisation, or the path of a file of the
+            same network, whoever wrote it (`keras_resnet.load_weights`).
         include_top: whether the network ends in its K-way classifier.
         input_shape: (H, W, C); H and W may be None for images of any size.
             Default: the size that the variant was published for.
         pooling: without the top, None (feature maps), "avg" or "max".
-        classes: K, an int >= 1. Default: as published.
+        classes: K, an int >= 1. Default: as published. If it is given and
+            the file in `weights` has another number, the classifier stays
+            random and a warning says so.
         classifier_activation: "softmax", or None for logits.
         name: of the model. Default: `variant`.
         dtype: dtype policy, "mixed_bfloat16" for example. Default: Keras'
@@ -87,6 +89,7 @@ def build(
     stem = _resolve("stem", row.stem)
     input_shape = _check_input_shape(input_shape, stem)
     constants = _pixel_constants(pixel_mean, pixel_std, stem, input_shape[-1])
+    new_head = classes is not None
     classes = stem.classes if classes is None else classes
     _check_head(include_top, pooling, classes, classifier_activation)
     # Not below float32: a softmax in half precision loses small probabilities.
@@ -104,7 +107,7 @@ def build(
         x = layer(name="pool", dtype=policy)(x)
     model = keras.Model(image, x, name=name or variant)
     if weights is not None:
-        weights_lib.load_weights(model, weights)
+        weights_lib.load_weights(model, weights, new_head=new_head)
     return model
 
 
@@ -149,8 +152,10 @@ def _body(x, row, stem, policy):
         name="stem",
         dtype=policy,
     )(x)
-    # P2 appendix: the stem has activated the first unit's input already.
-    unit_placement = dataclasses.replace(placement, before=())
+    unit_placement = placement
+    if "relu" in stem.ops:
+        # P2 appendix: the stem has activated the first unit's input already.
+        unit_placement = dataclasses.replace(placement, before=())
     for stage, (depth, filters) in enumerate(
         zip(row.depths, row.filters, strict=True), start=1
     ):

@@ -111,10 +111,11 @@ SHORTCUTS = {
 class Stem:
     """What precedes the first unit, and the images the network was made for.
 
-    It owns the first activation: under pre-activation, BN and ReLU follow the
-    first convolution before the first unit splits (P2 appendix), so the first
-    unit takes its placement without `before`. Every placement thus has the
-    same stem.
+    The papers' stems own the first activation: under pre-activation, BN and
+    ReLU follow the first convolution before the first unit splits (P2
+    appendix), so the first unit takes its placement without `before`. Every
+    placement thus has the same stem. After a stem without ReLU the first unit
+    is like the others.
     """
 
     filters: int
@@ -137,6 +138,19 @@ STEMS = {
         classes=1000,
         pixel_mean=(123.675, 116.28, 103.53),
         pixel_std=(58.395, 57.12, 57.375),
+    ),
+    # timm, resnetv2.py: pools what is not activated, so that its first unit has
+    # its own `before` and, where it is the identity, a shortcut that passes
+    # those by. Mean and deviation: its default_cfgs.
+    "imagenet_timm_preact": Stem(
+        filters=64,
+        kernel=7,
+        strides=2,
+        ops=("conv", "pool"),
+        image_size=224,
+        classes=1000,
+        pixel_mean=(127.5, 127.5, 127.5),
+        pixel_std=(127.5, 127.5, 127.5),
     ),
     # Mean and deviation: fb.resnet.torch, datasets/cifar10.lua.
     "cifar": Stem(
@@ -176,10 +190,10 @@ class Variant:
         return ("stem", *stages, "head")
 
 
-def _imagenet(reference, block, depths, **choices):
+def _imagenet(reference, block, depths, *, stem="imagenet", **choices):
     return Variant(
         reference=reference,
-        stem="imagenet",
+        stem=stem,
         block=block,
         depths=depths,
         filters=(64, 128, 256, 512),
@@ -239,6 +253,17 @@ VARIANTS = {
             "P2 Table 5", *row, placement="full_preact"
         )
         for depth, row in _IMAGENET_DEPTHS.items()
+    },
+    **{
+        f"resnet{depth}_v2_timm": _imagenet(
+            "timm",
+            block.replace("bottleneck", "bottleneck_v1_5"),
+            depths,
+            stem="imagenet_timm_preact",
+            placement="full_preact",
+        )
+        for depth, (block, depths) in _IMAGENET_DEPTHS.items()
+        if depth < 200
     },
     **{
         f"plainnet{depth}": _cifar("P1 Fig. 6", depth, shortcut="none")

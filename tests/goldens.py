@@ -47,6 +47,11 @@ PUBLISHED_PARAMETERS = {
     "resnet101_v2": (44_541_480, _TIMM),
     "resnet152_v2": (60_185_128, _TIMM),
     "resnet200_v2": (64_666_152, _TIMM),
+    "resnet18_v2_timm": (11_687_720, _TIMM),
+    "resnet34_v2_timm": (21_795_880, _TIMM),
+    "resnet50_v2_timm": (25_549_352, _TIMM),
+    "resnet101_v2_timm": (44_541_480, _TIMM),
+    "resnet152_v2_timm": (60_185_128, _TIMM),
     "resnet20": (269_722, _CIFAR),
     "resnet32": (464_154, _CIFAR),
     "resnet44": (658_586, _CIFAR),
@@ -207,7 +212,8 @@ def _imagenet_formulas():
         rows[f"resnet{depth}"] = _imagenet("basic", units)
         rows[f"resnet{depth}_a"] = rows[f"plainnet{depth}"]
         rows[f"resnet{depth}_c"] = _imagenet("basic", units, projections="all")
-        rows[f"resnet{depth}_v2"] = _imagenet(
+        # timm moves the first BN from the stem into the first unit.
+        rows[f"resnet{depth}_v2"] = rows[f"resnet{depth}_v2_timm"] = _imagenet(
             "basic", units, projection_norm=False
         )
     for depth, units in _BOTTLENECK_UNITS.items():
@@ -218,6 +224,9 @@ def _imagenet_formulas():
         if depth != 200:
             rows[f"resnet{depth}_v1_5"] = _imagenet(
                 "bottleneck", units, stride_in_3x3=True
+            )
+            rows[f"resnet{depth}_v2_timm"] = _imagenet(
+                "bottleneck", units, projection_norm=False, stride_in_3x3=True
             )
     return rows
 
