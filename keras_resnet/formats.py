@@ -76,8 +76,9 @@ def read(source, sha256=None):
 def _content(path, sha256):
     require(
         path.is_file(),
-        f"There is no weights file {str(path)!r}. Give the path of a "
-        ".weights.h5, .keras, .h5, .safetensors or .pth file.",
+        f"There is no weights file {str(path)!r}. Expected the path of a "
+        ".weights.h5, .keras, .h5, .safetensors or .pth file. Received: "
+        f"{str(path)!r}.",
     )
     require(
         path.stat().st_size <= MAX_BYTES,

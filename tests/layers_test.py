@@ -236,6 +236,23 @@ def test_max_pooling_pads_one_pixel_on_both_sides():
     np.testing.assert_array_equal(pool(x), expected)
 
 
+@pytest.mark.parametrize("size", [1, 8, 9])
+def test_before_a_relu_max_pooling_pads_by_minus_infinity(size):
+    """As PyTorch does; zeros would exceed what is negative."""
+    x = images(2, size, size, CHANNELS) - 5
+    assert (x < 0).any()
+    pool = layers.Chain(("pool",), name="stem")
+    padded = np.pad(
+        x, [(0, 0), (1, 1), (1, 1), (0, 0)], constant_values=-np.inf
+    )
+    windows = np.lib.stride_tricks.sliding_window_view(
+        padded, (3, 3), axis=(1, 2)
+    )
+    expected = windows[:, ::2, ::2].max((-1, -2))
+    np.testing.assert_array_equal(pool(x), expected)
+    assert pool.compute_output_shape(x.shape) == expected.shape
+
+
 def test_unknown_ops_are_named():
     with pytest.raises(ValueError, match="conv, bn, relu or pool.*: swish"):
         layers.make_ops(("swish",), dtype="float32")

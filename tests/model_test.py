@@ -402,6 +402,13 @@ def test_a_v2_network_ends_in_what_the_next_unit_would_apply_first():
     assert "final" not in [layer.name for layer in small().layers]
 
 
+def test_the_first_unit_activates_what_timms_stem_does_not():
+    model = small("resnet50_v2_timm", input_shape=(64, 64, 3))
+    stem = [layer.name for layer in model.get_layer("stem").layers]
+    assert stem == ["conv1_pad", "conv1", "pool_pad", "pool1"]
+    assert len(model.get_layer("stage1_unit1").before) == 2
+
+
 def test_plot_model_draws_the_network(tmp_path):
     pytest.importorskip("pydot", reason="plot_model needs pydot")
     if shutil.which("dot") is None:
