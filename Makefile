@@ -37,7 +37,7 @@ $(VENV)/.test-installed: $(VENV)/.installed
 # The frameworks whose weights are read, to prove that we read them right.
 # torchvision and timm are needed for their model code alone.
 $(VENV)/.peers-installed: $(VENV)/.test-installed tests/peers.txt
-	$(PIP) install --quiet -c tests/peers.txt torch huggingface_hub pyyaml
+	$(PIP) install --quiet -c tests/peers.txt torch huggingface_hub pyyaml regex tokenizers
 	$(PIP) install --quiet --no-deps -r tests/peers.txt
 	@touch $@
 

@@ -9,6 +9,7 @@ import numbers
 
 import keras
 
+from keras_resnet import pretrained
 from keras_resnet import specs
 from keras_resnet import weights as weights_lib
 from keras_resnet.errors import lookup
@@ -50,8 +51,10 @@ def build(
 
     Args:
         variant: key of `keras_resnet.VARIANTS`.
-        weights: None for random initialisation, or the path of a file of the
-            same network, whoever wrote it (`keras_resnet.load_weights`).
+        weights: None for random initialisation, the tag of published weights
+            ("imagenet", "torchvision:IMAGENET1K_V2", ...; see
+            `keras_resnet.list_weights`), or the path of a file of the same
+            network, whoever wrote it (`keras_resnet.load_weights`).
         include_top: whether the network ends in its K-way classifier.
         input_shape: (H, W, C); H and W may be None for images of any size.
             Default: the size that the variant was published for.
@@ -64,8 +67,8 @@ def build(
         dtype: dtype policy, "mixed_bfloat16" for example. Default: Keras'
             global one. Pixels are normalised, and logits and probabilities
             computed, in float32 at least.
-        pixel_mean, pixel_std: C floats, 0..255. Default: ImageNet's or
-            CIFAR's, by the variant.
+        pixel_mean, pixel_std: C floats, 0..255. Default: those of the
+            published weights, otherwise ImageNet's or CIFAR's, by the variant.
         **choices: other fields of the row: `shortcut="A"`,
             `placement="full_preact"`, `block=...`, `depths=...`,
             `filters=...`. For `block`, `placement` and `shortcut` also a row
@@ -88,6 +91,12 @@ def build(
     row = _row(variant, choices)
     stem = _resolve("stem", row.stem)
     input_shape = _check_input_shape(input_shape, stem)
+    path, published = None, None
+    if weights is not None:
+        path, published = pretrained.locate(variant, weights)
+    if published is not None:
+        pixel_mean = published.pixel_mean if pixel_mean is None else pixel_mean
+        pixel_std = published.pixel_std if pixel_std is None else pixel_std
     constants = _pixel_constants(pixel_mean, pixel_std, stem, input_shape[-1])
     new_head = classes is not None
     classes = stem.classes if classes is None else classes
@@ -106,8 +115,8 @@ def build(
         layer = _POOLING[pooling]
         x = layer(name="pool", dtype=policy)(x)
     model = keras.Model(image, x, name=name or variant)
-    if weights is not None:
-        weights_lib.load_weights(model, weights, new_head=new_head)
+    if path is not None:
+        weights_lib.load_weights(model, path, new_head=new_head)
     return model
 
 

@@ -232,6 +232,26 @@ def fetch(row):
     return cache.cached_file(row.url, checksum=row.checksum)
 
 
+def locate(variant, weights):
+    """The file of a tag, downloaded if need be, or of a path.
+
+    Args:
+        variant: key of `keras_resnet.VARIANTS`.
+        weights: a tag of that variant, or a path.
+
+    Returns:
+        (path, row): the row of WEIGHTS for a tag, None for a path.
+
+    Raises:
+        keras_resnet.UsageError: if the variant has no such tag, or its file
+            cannot be had.
+    """
+    source = resolve(variant, weights)
+    if isinstance(source, Weights):
+        return fetch(source), source
+    return source, None
+
+
 class WeightsTable(tuple):
     """Rows of WEIGHTS, which print as an aligned table."""
 

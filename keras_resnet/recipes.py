@@ -40,9 +40,9 @@ class Recipe:
     # Transfer.
     weights: str = _field(
         "",
-        "File that training starts from, .keras or .weights.h5; empty for "
-        "random weights. The classifier is new unless the labels.txt beside "
-        "the file has the classes of the data set.",
+        "File or tag of published weights to start from; empty for random "
+        "weights. The classifier is new unless the labels.txt beside the file "
+        "has the classes of the data set.",
     )
     freeze_until: str = _field(
         "",

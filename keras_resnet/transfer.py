@@ -3,16 +3,10 @@
 H height, W width, F filters.
 """
 
-import pathlib
-import tempfile
-import zipfile
-
-import h5py
 import keras
 import numpy as np
 
 from keras_resnet import weights as weights_lib
-from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.layers import Chain
@@ -149,32 +143,7 @@ def load_body(model, source):
     body = keras.Model(
         model.input, model.get_layer("pool").output, name=model.name
     )
-    with tempfile.TemporaryDirectory() as folder:
-        copy = pathlib.Path(folder) / "body.weights.h5"
-        try:
-            _copy_without_classifier(pathlib.Path(source), copy)
-        except (OSError, KeyError, zipfile.BadZipFile):
-            # No such file, or damaged: the strict loader says what is wrong.
-            weights_lib.load_weights(body, source)
-            return
-        try:
-            weights_lib.load_weights(body, copy)
-        except UsageError as error:
-            raise UsageError(
-                str(error).replace(str(copy), str(source))
-            ) from error
-
-
-def _copy_without_classifier(source, copy):
-    if source.suffix == ".keras":
-        with zipfile.ZipFile(source) as archive:
-            copy.write_bytes(archive.read("model.weights.h5"))
-    else:
-        copy.write_bytes(source.read_bytes())
-    with h5py.File(copy, "r+") as file:
-        # Keras names groups by class; the classifier is the one Dense layer.
-        if "layers/dense" in file:
-            del file["layers/dense"]
+    weights_lib.load_weights(body, source)
 
 
 def grey_kernel(kernel, mean, std):

@@ -204,7 +204,7 @@ def test_a_body_of_another_network_is_refused_by_the_name_of_its_file(files):
         ("no.keras", None, "There is no weights file"),
         ("bad.keras", b"PK nonsense", "damaged"),
         ("bad.weights.h5", b"nonsense", "damaged"),
-        ("model.pth", b"nonsense", ".weights.h5 or .keras"),
+        ("model.pth", b"nonsense", "none of HDF5"),
     ],
 )
 def test_files_that_cannot_work_are_refused(tmp_path, name, content, message):

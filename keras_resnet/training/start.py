@@ -4,6 +4,7 @@ import pathlib
 
 from keras_resnet import labels
 from keras_resnet import optimizers
+from keras_resnet import pretrained
 from keras_resnet import transfer
 from keras_resnet import weights as weights_lib
 from keras_resnet.errors import require
@@ -21,7 +22,7 @@ def check(recipe):
         require(
             not getattr(recipe, name),
             f"{name}={getattr(recipe, name)!r} would freeze random weights. "
-            "Pass --weights=FILE, a .keras or .weights.h5 file of "
+            "Pass --weights: a file or a tag of published weights of "
             f"{recipe.variant}.",
         )
 
@@ -40,10 +41,15 @@ def load_and_freeze(model, recipe, class_names):
         keras_resnet.UsageError: if the file does not hold this network.
     """
     if recipe.weights:
+        path, published = pretrained.locate(recipe.variant, recipe.weights)
+        if published is not None:
+            pixels = model.get_layer("pixels")
+            pixels.mean.assign(published.pixel_mean)
+            pixels.std.assign(published.pixel_std)
         if _has_classes(recipe.weights, class_names):
-            weights_lib.load_weights(model, recipe.weights)
+            weights_lib.load_weights(model, path)
         else:
-            transfer.load_body(model, recipe.weights)
+            transfer.load_body(model, path)
     if recipe.freeze_until or recipe.freeze_batch_norm:
         transfer.freeze(
             model,
