@@ -38,6 +38,7 @@ from keras_resnet.model import multiply_adds as multiply_adds
 from keras_resnet.pretrained import list_weights as list_weights
 from keras_resnet.specs import VARIANTS as VARIANTS
 from keras_resnet.transfer import freeze as freeze
+from keras_resnet.transfer import grey_from_rgb as grey_from_rgb
 from keras_resnet.weights import load_weights as load_weights
 from keras_resnet.weights import save_weights as save_weights
 

@@ -11,6 +11,7 @@ import keras
 
 from keras_resnet import pretrained
 from keras_resnet import specs
+from keras_resnet import transfer
 from keras_resnet import weights as weights_lib
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
@@ -57,7 +58,9 @@ def build(
             network, whoever wrote it (`keras_resnet.load_weights`).
         include_top: whether the network ends in its K-way classifier.
         input_shape: (H, W, C); H and W may be None for images of any size.
-            Default: the size that the variant was published for.
+            Default: the size that the variant was published for. With C = 1
+            published weights are taken over as `grey_from_rgb` does; for
+            those of a file, build for 3 channels and call it.
         pooling: without the top, None (feature maps), "avg" or "max".
         classes: K, an int >= 1. Default: as published. If it is given and
             the file in `weights` has another number, the classifier stays
@@ -115,9 +118,32 @@ def build(
         layer = _POOLING[pooling]
         x = layer(name="pool", dtype=policy)(x)
     model = keras.Model(image, x, name=name or variant)
-    if path is not None:
+    if published is not None and input_shape[-1] == 1:
+        _load_grey(model, row, published, path, new_head)
+    elif path is not None:
         weights_lib.load_weights(model, path, new_head=new_head)
     return model
+
+
+def _load_grey(model, row, published, path, new_head):
+    """Published weights, all of them for RGB, into a network of one channel."""
+    names = [layer.name for layer in model.layers]
+    rgb = build(
+        published.variant,
+        include_top="logits" in names,
+        input_shape=(*model.input_shape[1:3], 3),
+        pooling="avg" if "pool" in names else None,
+        classes=model.output_shape[-1] if "logits" in names else None,
+        pixel_mean=published.pixel_mean,
+        pixel_std=published.pixel_std,
+        **{
+            field.name: getattr(row, field.name)
+            for field in dataclasses.fields(row)
+            if field.name != "reference"
+        },
+    )
+    weights_lib.load_weights(rgb, path, new_head=new_head)
+    transfer.grey_from_rgb(model, rgb)
 
 
 _POOLING = {

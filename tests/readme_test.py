@@ -14,7 +14,8 @@ def _blocks(language):
 
 
 @pytest.mark.parametrize("block", _blocks("python"))
-def test_python_runs(block):
+def test_python_runs(block, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     names = {}
     exec(compile(block, "README.md", "exec"), names)
     if "probabilities" in names:
