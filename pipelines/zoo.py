@@ -161,16 +161,16 @@ def markdown(sizes):
     """
     stems = {name: specs.VARIANTS[name].stem for name in sizes}
     tables = {
-        stem: _table(
+        data: _table(
             "variant | depth | parameters | multiply-adds | input | "
             "published in | `weights=` | error of the paper, %",
             [
                 network_cells(name, size)
                 for name, size in sizes.items()
-                if stems[name] == stem
+                if stems[name].startswith(data)
             ],
         )
-        for stem in specs.STEMS
+        for data in ("imagenet", "cifar")
     }
     weights = _table(
         "variant | `weights=` | top-1, % | top-5, % | accuracy from | "
