@@ -91,7 +91,8 @@ def _build(layers, shape):
     return shape
 
 
-def _output_shape(layers, shape):
+def output_shape(layers, shape):
+    """The shape that layers, applied in order, make of a shape."""
     for layer in layers:
         shape = layer.compute_output_shape(shape)
     return shape
@@ -212,7 +213,7 @@ class Chain(keras.layers.Layer):
         return _apply(self.layers, x)
 
     def compute_output_shape(self, input_shape):
-        return _output_shape(self.layers, input_shape)
+        return output_shape(self.layers, input_shape)
 
     def get_config(self):
         return {**super().get_config(), **self.config}
@@ -381,7 +382,7 @@ class ResidualUnit(keras.layers.Layer):
         return shortcut + branch
 
     def compute_output_shape(self, input_shape):
-        return _output_shape(self.before + self.branch, input_shape)
+        return output_shape(self.before + self.branch, input_shape)
 
     def get_config(self):
         return {

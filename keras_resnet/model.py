@@ -18,6 +18,7 @@ from keras_resnet.errors import require
 from keras_resnet.layers import Chain
 from keras_resnet.layers import PixelNormalization
 from keras_resnet.layers import ResidualUnit
+from keras_resnet.layers import output_shape
 
 _TABLES = {
     "stem": specs.STEMS,
@@ -292,7 +293,7 @@ def multiply_adds(model, image_size=None):
 
 def _multiply_adds(layer, shape):
     if isinstance(layer, ResidualUnit):
-        shared = _chain_shape(layer.before, shape)
+        shared = output_shape(layer.before, shape)
         return sum(
             _chain_multiply_adds(layers, shared)
             for layers in (layer.branch, layer.shortcut_layers, layer.gate)
@@ -306,12 +307,6 @@ def _multiply_adds(layer, shape):
     for n in (*positions, *layer.kernel.shape):
         total *= n
     return total
-
-
-def _chain_shape(layers, shape):
-    for layer in layers:
-        shape = layer.compute_output_shape(shape)
-    return shape
 
 
 def _chain_multiply_adds(layers, shape):

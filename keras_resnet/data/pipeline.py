@@ -38,7 +38,7 @@ def train_dataset(split, recipe, *, fill, first_step=0):
             yield positions(split.num_examples, recipe, step)
 
     def example(index, seed):
-        image, label = _read(split, index)
+        image, label = read_example(split, index)
         image = augment(image, seed, recipe, fill)
         return _example(image, label, 1.0, recipe.image_size)
 
@@ -76,7 +76,7 @@ def eval_dataset(split, *, batch_size, resize, size):
     padded = -(-n // batch_size) * batch_size
 
     def example(position):
-        image, label = _read(split, tf.minimum(position, n - 1))
+        image, label = read_example(split, tf.minimum(position, n - 1))
         image = transforms.evaluation(image, resize=resize, size=size)
         weight = tf.cast(position < n, tf.float32)
         return _example(image, label, weight, size)
@@ -124,7 +124,8 @@ def _splitmix64(x):
     return x ^ (x >> np.uint64(31))
 
 
-def _read(split, index):
+def read_example(split, index):
+    """(image, label) of an example, decoded: uint8 (H, W, 3), int32 scalar."""
     image, label = split.read(index)
     if image.dtype == tf.string:
         image = transforms.decode(image)
@@ -159,7 +160,7 @@ def blame(split: datasets.Split, indices, error):
     """
     for index in dict.fromkeys(int(i) for i in indices):
         try:
-            _read(split, tf.constant(index, tf.int64))
+            read_example(split, tf.constant(index, tf.int64))
         except tf.errors.OpError as reason:
             return UsageError(
                 f"Cannot read {split.describe(index)}: "

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet.data import datasets
-from keras_resnet.data import transforms
+from keras_resnet.data.pipeline import read_example
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
@@ -164,9 +164,7 @@ def read_images(split, num_images):
     count = min(num_images, split.num_examples)
     images, labels = [], []
     for index in np.linspace(0, split.num_examples - 1, count).astype(int):
-        image, label = split.read(tf.constant(index, tf.int64))
-        if image.dtype == tf.string:
-            image = transforms.decode(image)
+        image, label = read_example(split, tf.constant(index, tf.int64))
         images.append(image.numpy())
         labels.append(int(label))
     return images, labels

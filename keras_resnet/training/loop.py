@@ -152,6 +152,7 @@ class _Run:
         )
         # Sums of steps not yet read from the devices, and totals since the
         # last report and since the last evaluation.
+        self.metrics = None  # of the last evaluation
         self.recent = []
         self.totals = {"report": _NO_SUMS, "evaluation": _NO_SUMS}
         self.step = self._restore()
@@ -187,11 +188,11 @@ class _Run:
         try:
             with _Signals() as signals:
                 self._train(signals)
-            self.sync()
-            metrics = self._evaluate()
+            if self.metrics is None:  # an earlier session trained to the end
+                self.metrics = self._evaluate()
             self._save_model()
             self.reporter.draw(self._title())
-            return metrics
+            return self.metrics
         finally:
             self.reporter.close()
 
@@ -269,7 +270,7 @@ class _Run:
 
     def _validate(self, rate):
         self.sync()
-        metrics = self._evaluate()
+        metrics = self.metrics = self._evaluate()
         train = self._take("evaluation")
         self.schedule.after_evaluation(metrics.top1_error)
         images = self.step * self.recipe.batch_size
