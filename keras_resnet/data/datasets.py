@@ -95,6 +95,8 @@ class Split:
             is uint8 (H, W, 3), or the string scalar of an encoded file; label
             is an int32 scalar.
         describe: int -> what to call the example in a message: its file.
+        labels: int32 (num_examples,), or None where only reading an example
+            tells its label.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Split:
     num_examples: int
     read: Callable
     describe: Callable[[int], str]
+    labels: np.ndarray | None = None
 
 
 def info(dataset):
@@ -173,6 +176,7 @@ def _from_memory(name, class_names, images, labels):
         num_examples=len(labels),
         read=read,
         describe=lambda index: f"example {index} of {name}",
+        labels=labels,
     )
 
 
@@ -220,6 +224,7 @@ def _load_folder(path, split):
         num_examples=len(files),
         read=read,
         describe=lambda index: os.fsdecode(files[index]),
+        labels=labels,
     )
 
 
