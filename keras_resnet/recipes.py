@@ -68,12 +68,20 @@ class Recipe:
     )
     augmentation: str = _field(
         "cifar",
-        "none, pad_crop, cifar (pad, crop, flip) or imagenet (scale, crop, "
-        "flip, colour).",
+        "none, pad_crop, cifar (pad, crop, flip), scale_crop (scale, crop, "
+        "flip), imagenet (the same and PCA colour), area_crop (crop of random "
+        "area and aspect, flip) or area_crop_color (the same, jitter and PCA "
+        "colour).",
     )
     pad_pixels: int = _field(4, "Padding of pad_crop and cifar, pixels.")
     scale_range: tuple[int, ...] = _field(
-        (256, 480), "Least and greatest shorter side of imagenet, pixels."
+        (256, 480),
+        "Least and greatest shorter side of scale_crop and imagenet, pixels.",
+    )
+    on_bad_image: str = _field(
+        "fail",
+        "What an image that cannot be read does: fail, or mask:N to go on "
+        "without up to N of them.",
     )
 
     # Optimisation.
@@ -132,6 +140,7 @@ class Recipe:
             "stage_learning_rate_decay must be <= 1: earlier stages train "
             f"slower. Received: {self.stage_learning_rate_decay}.",
         )
+        max_masked(self.on_bad_image)
         require(
             self.eval_resize >= self.image_size,
             "eval_resize must not be below image_size. Received: "
@@ -144,7 +153,7 @@ class Recipe:
         require(
             len(self.scale_range) == 2
             and self.image_size <= self.scale_range[0] <= self.scale_range[1]
-            or self.augmentation != "imagenet",
+            or self.augmentation not in ("imagenet", "scale_crop"),
             "scale_range must be two ascending sizes of the shorter side, not "
             f"below image_size. Received: {self.scale_range}.",
         )
@@ -172,6 +181,24 @@ _NOT_NEGATIVE = (
     "pad_pixels",
     "seed",
 )
+
+
+def max_masked(on_bad_image):
+    """How many images `on_bad_image` lets a run mask: 0 for "fail".
+
+    Raises:
+        keras_resnet.UsageError: if it is neither "fail" nor "mask:N".
+    """
+    if on_bad_image == "fail":
+        return 0
+    kind, _, number = str(on_bad_image).partition(":")
+    require(
+        kind == "mask" and number.isdecimal() and int(number) > 0,
+        "on_bad_image must be fail or mask:N, N the most images that a run "
+        f"may do without. Received: {on_bad_image!r}.",
+    )
+    return int(number)
+
 
 _CIFAR = Recipe()
 _WARMUP = {"warmup_steps": 400}  # P1 4.2: "about 400 iterations"

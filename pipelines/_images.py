@@ -4,6 +4,7 @@ import pathlib
 
 import tensorflow as tf
 
+from keras_resnet.data import decoding
 from keras_resnet.data import transforms
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
@@ -44,7 +45,7 @@ def read(file, card):
         UsageError: if the file cannot be read.
     """
     try:
-        image = transforms.decode(file.read_bytes())
+        image = decoding.decode(file.read_bytes())
     except OSError as error:
         raise UsageError(
             f"Cannot read {str(file)!r}: {error.strerror}."

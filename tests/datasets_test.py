@@ -10,14 +10,14 @@ from sklearn.datasets import load_digits
 
 from keras_resnet import errors
 from keras_resnet.data import datasets
-from keras_resnet.data import transforms
+from keras_resnet.data import decoding
 
 
 def _examples(split):
     for index in range(split.num_examples):
         image, label = split.read(tf.constant(index, tf.int64))
         if image.dtype == tf.string:
-            image = transforms.decode(image)
+            image = decoding.decode(image)
         yield image.numpy(), int(label)
 
 

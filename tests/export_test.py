@@ -19,6 +19,7 @@ from PIL import Image
 
 import keras_resnet
 from keras_resnet.data import datasets
+from keras_resnet.data import decoding
 from keras_resnet.data import transforms
 from keras_resnet.errors import UsageError
 from keras_resnet.export import artifact as artifact_lib
@@ -275,7 +276,7 @@ def test_serve_bytes_decodes_resizes_and_crops(small):
         for size, format in zip(sizes, formats, strict=True)
     ]
     files.append(_encode(small.images[0][..., 0], "PNG"))  # grey
-    decoded = [transforms.decode(file).numpy() for file in files]
+    decoded = [decoding.decode(file).numpy() for file in files]
     batch = views(decoded, small.card)
     expected = small.model.predict_on_batch(batch.astype(np.float32))
     predictor = runtime.load(small.directory / "saved_model")

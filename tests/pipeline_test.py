@@ -9,6 +9,7 @@ from PIL import Image
 
 from keras_resnet import errors
 from keras_resnet import recipes
+from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
 from keras_resnet.data import pipeline
 
@@ -57,7 +58,7 @@ def test_every_example_of_every_epoch_has_its_own_seed():
     seeds = np.concatenate(
         [pipeline.positions(1438, recipe, step)[1] for step in range(20)]
     )
-    assert len({tuple(seed) for seed in seeds}) == 20 * 1438
+    assert len(set(seeds)) == 20 * 1438
 
 
 def test_batches_repeat_with_the_seed_and_change_without_it():
@@ -121,7 +122,7 @@ def test_blame_names_the_file_that_is_no_image(tmp_path):
         Image.new("RGB", (8, 8)).save(path)
     path.write_text("<html>not found</html>")
     split = datasets.load(f"folder:{tmp_path}", "train")
-    error = pipeline.blame(split, range(4), tf.errors.UnknownError(0, 0, ""))
+    error = bad_images.blame(split, range(4), tf.errors.UnknownError(0, 0, ""))
     assert isinstance(error, errors.UsageError)
     assert str(path) in str(error)
     assert "\n" not in str(error)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import keras_resnet
+from keras_resnet.data import decoding
 from keras_resnet.data import transforms
 from keras_resnet.labels import Card
 
@@ -138,7 +139,7 @@ def test_predict_gives_the_model_s_top_classes(root, network, format):
     for path, block in zip([*samples, samples[0]], blocks, strict=True):
         title, *lines = block.strip().splitlines()
         assert re.search(rf"{path.name}  \(\d+\.\d ms\)$", title)
-        image = transforms.decode(path.read_bytes())
+        image = decoding.decode(path.read_bytes())
         image = transforms.evaluation(image, resize=18, size=16)
         expected = network(image[None]).numpy()[0]
         order = np.argsort(-expected)[:5]

@@ -97,6 +97,8 @@ class Split:
         describe: int -> what to call the example in a message: its file.
         labels: int32 (num_examples,), or None where only reading an example
             tells its label.
+        pixels: uint8 (num_examples, H, W, 3), or None where they are not all
+            in memory, decoded and of one size.
     """
 
     name: str
@@ -105,6 +107,7 @@ class Split:
     read: Callable
     describe: Callable[[int], str]
     labels: np.ndarray | None = None
+    pixels: np.ndarray | None = None
 
 
 def info(dataset):
@@ -177,6 +180,7 @@ def _from_memory(name, class_names, images, labels):
         read=read,
         describe=lambda index: f"example {index} of {name}",
         labels=labels,
+        pixels=images if images.dtype == np.uint8 else None,
     )
 
 

@@ -11,13 +11,14 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from keras_resnet.data import datasets
+from keras_resnet.data import augmentations
+from keras_resnet.data import bad_images
+from keras_resnet.data import decoding
 from keras_resnet.data import transforms
-from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 
 
-def train_dataset(split, recipe, *, fill, first_step=0):
+def train_dataset(split, recipe, *, fill, first_step=0, masked=None):
     """Augmented training batches, steps `first_step` to `recipe.steps`.
 
     Args:
@@ -26,33 +27,80 @@ def train_dataset(split, recipe, *, fill, first_step=0):
             augmentation and its numbers.
         fill: 3 floats, the mean colour, for padding.
         first_step: int, batches before it are not made.
+        masked: `bad_images.MaskedImages`, to mask what cannot be read; without
+            it the iterator fails there.
 
     Returns:
         `tf.data.Dataset` of {"image": uint8 (B, S, S, 3), "label": int32 (B,),
         "weight": float32 (B,)}, B the global batch, S `recipe.image_size`.
     """
-    augment = transforms.augmentation(recipe.augmentation)
 
     def steps():
         for step in range(first_step, recipe.steps):
             yield positions(split.num_examples, recipe, step)
 
-    def example(index, seed):
-        image, label = read_example(split, index)
-        image = augment(image, seed, recipe, fill)
-        return _example(image, label, 1.0, recipe.image_size)
-
     signature = (
         tf.TensorSpec((recipe.batch_size,), tf.int64),
-        tf.TensorSpec((recipe.batch_size, 2), tf.int32),
+        tf.TensorSpec((recipe.batch_size,), tf.int64),
     )
     dataset = tf.data.Dataset.from_generator(steps, output_signature=signature)
-    dataset = dataset.unbatch().map(example, tf.data.AUTOTUNE)
-    dataset = dataset.batch(recipe.batch_size, drop_remainder=True)
+    if _is_batchwise(split, recipe):
+        dataset = _batchwise(dataset, split, recipe, fill)
+    else:
+        dataset = _one_by_one(dataset, split, recipe, fill, masked)
     return _finish(dataset)
 
 
-def eval_dataset(split, *, batch_size, resize, size):
+def _is_batchwise(split, recipe):
+    """Whether all pixels lie in memory, at the size that the network takes."""
+    size = recipe.image_size
+    return (
+        split.pixels is not None
+        and split.pixels.shape[1:3] == (size, size)
+        and recipe.eval_resize == size
+        and augmentations.augmentation(recipe.augmentation).window is None
+    )
+
+
+def _batchwise(steps, split, recipe, fill):
+    pixels, labels = tf.constant(split.pixels), tf.constant(split.labels)
+
+    def batch(indices, seeds):
+        return {
+            "image": augmentations.apply_to_batch(
+                tf.gather(pixels, indices),
+                augmentations.draw(seeds),
+                recipe,
+                fill,
+            ),
+            "label": tf.gather(labels, indices),
+            "weight": tf.ones((recipe.batch_size,)),
+        }
+
+    return steps.map(batch, tf.data.AUTOTUNE)
+
+
+def _one_by_one(steps, split, recipe, fill, masked):
+    def example(index, draws):
+        image, label = split.read(index)
+        image = augmentations.apply(image, draws, recipe, fill)
+        return _example(image, label, 1.0, recipe.image_size)
+
+    if masked is not None:
+        example = bad_images.mask(
+            example, _placeholder(recipe.image_size), masked
+        )
+    steps = steps.map(lambda indices, s: (indices, augmentations.draw(s)))
+    examples = steps.unbatch().map(example, tf.data.AUTOTUNE)
+    return examples.batch(recipe.batch_size, drop_remainder=True)
+
+
+def _placeholder(size):
+    grey = np.full((size, size, 3), 128, np.uint8)
+    return lambda: _example(tf.constant(grey), tf.constant(0), 0.0, size)
+
+
+def eval_dataset(split, *, batch_size, resize, size, masked=None):
     """Every example once, in order, in full batches.
 
     The last batch is filled with copies of weight 0.
@@ -62,6 +110,7 @@ def eval_dataset(split, *, batch_size, resize, size):
         batch_size: int, the global batch B.
         resize: pixels of the shorter side.
         size: pixels of the central crop, S.
+        masked: as for `train_dataset`.
 
     Returns:
         `tf.data.Dataset` of {"image": uint8 (B, S, S, 3), "label": int32 (B,),
@@ -75,18 +124,22 @@ def eval_dataset(split, *, batch_size, resize, size):
     n = split.num_examples
     padded = -(-n // batch_size) * batch_size
 
-    def example(position):
-        image, label = read_example(split, tf.minimum(position, n - 1))
+    def example(index, weight):
+        image, label = read_example(split, index)
         image = transforms.evaluation(image, resize=resize, size=size)
-        weight = tf.cast(position < n, tf.float32)
         return _example(image, label, weight, size)
 
-    dataset = tf.data.Dataset.range(padded).map(example, tf.data.AUTOTUNE)
+    if masked is not None:
+        example = bad_images.mask(example, _placeholder(size), masked)
+    dataset = tf.data.Dataset.range(padded).map(
+        lambda i: (tf.minimum(i, n - 1), tf.cast(i < n, tf.float32))
+    )
+    dataset = dataset.map(example, tf.data.AUTOTUNE)
     return _finish(dataset.batch(batch_size, drop_remainder=True))
 
 
 def positions(num_examples, recipe, step):
-    """What the batch of a step holds: (indices int64 (B,), seeds int32 (B, 2)).
+    """What the batch of a step holds: (indices, seeds), int64 (B,).
 
     An epoch holds every example once; a batch may span two epochs.
     """
@@ -99,7 +152,7 @@ def positions(num_examples, recipe, step):
         indices[epochs == epoch] = order[places[epochs == epoch]]
     of_epoch = _splitmix64(epochs.astype(np.uint64) ^ _key(recipe.seed, 1))
     bits = _splitmix64(of_epoch + indices.astype(np.uint64))
-    return indices, bits.view(np.int32).reshape(-1, 2)
+    return indices, bits.view(np.int64)
 
 
 @functools.lru_cache(maxsize=2)  # a batch may span two epochs
@@ -128,7 +181,7 @@ def read_example(split, index):
     """(image, label) of an example, decoded: uint8 (H, W, 3), int32 scalar."""
     image, label = split.read(index)
     if image.dtype == tf.string:
-        image = transforms.decode(image)
+        image = decoding.decode(image)
     return image, label
 
 
@@ -148,23 +201,3 @@ def _finish(dataset):
         tf.data.experimental.AutoShardPolicy.OFF
     )
     return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
-
-
-def blame(split: datasets.Split, indices, error):
-    """The `UsageError` that names the example which cannot be read.
-
-    Args:
-        split: where the examples are from.
-        indices: of the examples among which one failed.
-        error: what tf.data raised.
-    """
-    for index in dict.fromkeys(int(i) for i in indices):
-        try:
-            read_example(split, tf.constant(index, tf.int64))
-        except tf.errors.OpError as reason:
-            return UsageError(
-                f"Cannot read {split.describe(index)}: "
-                f"{reason.message.splitlines()[0]} "
-                "Remove or replace it."
-            )
-    return UsageError(f"Cannot read a batch of {split.name}: {error.message}")

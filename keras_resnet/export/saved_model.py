@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from keras_resnet.data import decoding
 from keras_resnet.data import transforms
 from keras_resnet.export import serving
 from keras_resnet.export.artifact import describe
@@ -56,7 +57,7 @@ def _bytes_function(serve, card):
     pixels = tf.TensorSpec((size, size, 3), tf.uint8)
 
     def view(encoded):
-        image = transforms.decode(encoded)
+        image = decoding.decode(encoded)
         image = transforms.evaluation(image, resize=card.eval_resize, size=size)
         return tf.ensure_shape(image, pixels.shape)
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras_resnet import labels
 from keras_resnet import model as model_lib
 from keras_resnet import recipes
+from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
 from keras_resnet.data import pipeline
 from keras_resnet.errors import UsageError
@@ -155,6 +156,7 @@ class _Run:
         self.metrics = None  # of the last evaluation
         self.recent = []
         self.totals = {"report": _NO_SUMS, "evaluation": _NO_SUMS}
+        self.masked = {}
         self.step = self._restore()
         self.reporter = Reporter(
             workdir, first_step=self.step, steps=recipe.steps
@@ -175,6 +177,13 @@ class _Run:
 
     def _restore(self):
         state = checkpoint.restore(self.workdir / CHECKPOINTS, self.variables)
+        limit = recipes.max_masked(self.recipe.on_bad_image)
+        if limit:
+            known = state.get("masked", {}) if state else {}
+            self.masked = {
+                name: bad_images.MaskedImages(split, limit, known.get(name, ()))
+                for name, split in self.splits.items()
+            }
         if state is None:
             return 0
         self.schedule.restore(state["schedule"])
@@ -225,18 +234,22 @@ class _Run:
                 self.model.get_layer("pixels").mean
             ),
             first_step=self.step,
+            masked=self.masked.get("train"),
         )
         return self.strategy.experimental_distribute_dataset(dataset)
 
     def _next(self, batches):
         try:
-            return next(batches)
+            batch = next(batches)
         except tf.errors.OpError as error:
             split = self.splits["train"]
             indices, _ = pipeline.positions(
                 split.num_examples, self.recipe, self.step
             )
-            raise pipeline.blame(split, indices, error) from error
+            raise bad_images.blame(split, indices, error) from error
+        if self.masked:
+            self.masked["train"].check()
+        return batch
 
     def _set_learning_rate(self, rate):
         held = keras.ops.convert_to_numpy(self.optimizer.learning_rate)
@@ -297,6 +310,7 @@ class _Run:
             batch_size=self.recipe.batch_size,
             resize=self.recipe.eval_resize,
             size=self.recipe.image_size,
+            masked=self.masked.get("validation"),
         )
 
     def _save_checkpoint(self):
@@ -309,6 +323,7 @@ class _Run:
             {
                 "schedule": self.schedule.state(),
                 "totals": {n: t.tolist() for n, t in self.totals.items()},
+                "masked": {n: m.indices for n, m in self.masked.items()},
             },
             keep=self.recipe.keep_checkpoints,
         )
@@ -331,7 +346,9 @@ class _Run:
         return f"{self.recipe.variant} on {self.recipe.dataset}"
 
 
-def evaluate(eval_step, strategy, split, *, batch_size, resize, size):
+def evaluate(
+    eval_step, strategy, split, *, batch_size, resize, size, masked=None
+):
     """`Metrics` of a split, on all devices of a strategy.
 
     Args:
@@ -340,13 +357,18 @@ def evaluate(eval_step, strategy, split, *, batch_size, resize, size):
         split: `datasets.Split`.
         batch_size: the global batch; a multiple of the devices.
         resize, size: pixels, as `pipeline.eval_dataset`.
+        masked: `bad_images.MaskedImages`, or None to fail.
     """
     dataset = pipeline.eval_dataset(
-        split, batch_size=batch_size, resize=resize, size=size
+        split, batch_size=batch_size, resize=resize, size=size, masked=masked
     )
     try:
-        return metrics_lib.evaluate(
+        metrics = metrics_lib.evaluate(
             eval_step, strategy.experimental_distribute_dataset(dataset)
         )
-    except tf.errors.InvalidArgumentError as error:
-        raise pipeline.blame(split, range(split.num_examples), error) from error
+    except tf.errors.OpError as error:
+        indices = range(split.num_examples)
+        raise bad_images.blame(split, indices, error) from error
+    if masked is not None:
+        masked.check()
+    return metrics

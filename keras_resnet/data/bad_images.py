@@ -1,0 +1,124 @@
+"""Images that cannot be read: a run names them and fails, or masks them.
+
+A masked image leaves a grey one of weight 0 in its place, so that no later
+batch shifts. It counts for nothing in the loss and in the metrics; the batch
+statistics of BN do see it.
+"""
+
+import threading
+
+import tensorflow as tf
+from absl import logging
+
+from keras_resnet.data import decoding
+from keras_resnet.errors import UsageError
+
+_NAMED = 5  # in one message
+
+
+class MaskedImages:
+    """Which examples of a split were masked, and why.
+
+    Args:
+        split: `datasets.Split`.
+        limit: how many different ones there may be.
+        known: indices that an earlier session masked.
+    """
+
+    def __init__(self, split, limit, known=()):
+        self.split, self.limit = split, limit
+        self._reasons = {int(index): "masked before" for index in known}
+        self._lock = threading.Lock()
+
+    def __len__(self):
+        return len(self._reasons)
+
+    @property
+    def indices(self):
+        """Sorted list of int."""
+        with self._lock:
+            return sorted(self._reasons)
+
+    def note(self, index):
+        """Counts an example that could not be read; logs it the first time."""
+        index = int(index)
+        with self._lock:
+            if index in self._reasons:
+                return
+            self._reasons[index] = reason(self.split, index)
+        logging.warning(
+            "Masked %s: %s", self.split.describe(index), self._reasons[index]
+        )
+
+    def check(self):
+        """Raises `UsageError` if there are more than the limit."""
+        if len(self) <= self.limit:
+            return
+        with self._lock:
+            named = [
+                f"{self.split.describe(index)} ({why})"
+                for index, why in list(self._reasons.items())[:_NAMED]
+            ]
+        raise UsageError(
+            f"{len(self)} images of {self.split.name} cannot be read; "
+            f"--on_bad_image=mask:{self.limit} allows {self.limit}. "
+            f"Among them: {'; '.join(named)}. Remove or replace them, or "
+            "allow more."
+        )
+
+
+def mask(example, placeholder, masked):
+    """`example`, with a placeholder wherever it fails.
+
+    Args:
+        example: function of (index, ...) in a tf.data graph.
+        placeholder: function of () with the same kind of result.
+        masked: `MaskedImages`, which is told each time.
+    """
+
+    def note(index):
+        masked.note(index)
+        return index
+
+    def substitute(index, *_):
+        done = tf.numpy_function(note, [index], tf.int64)
+        with tf.control_dependencies([done]):
+            return tf.nest.map_structure(tf.identity, placeholder())
+
+    def guarded(*arguments):
+        one = tf.data.Dataset.from_tensors(arguments)
+        good = one.map(example).ignore_errors(log_warning=False)
+        either = good.concatenate(one.map(substitute)).take(1)
+        return either.get_single_element()
+
+    return guarded
+
+
+def reason(split, index):
+    """Why an example cannot be read, in one line; None if it can."""
+    try:
+        image, _ = split.read(tf.constant(index, tf.int64))
+    except tf.errors.OpError as error:
+        return error.message.splitlines()[0]
+    if image.dtype == tf.string:
+        return decoding.problem(image.numpy())
+    return None
+
+
+def blame(split, indices, error):
+    """The `UsageError` that names the example which cannot be read.
+
+    Args:
+        split: where the examples are from.
+        indices: of the examples among which one failed.
+        error: what tf.data raised.
+    """
+    for index in dict.fromkeys(int(i) for i in indices):
+        why = reason(split, index)
+        if why:
+            return UsageError(
+                f"Cannot read {split.describe(index)}: {why}. Remove or "
+                "replace it, or pass --on_bad_image=mask:N to go on without "
+                "up to N such images."
+            )
+    return UsageError(f"Cannot read a batch of {split.name}: {error.message}")

@@ -1,0 +1,196 @@
+"""Encoded images: what format, how large, which pixels.
+
+A header is read before its pixels are, so that a file that claims too many is
+refused at no cost. Everything but `problem` runs in a graph too.
+"""
+
+import functools
+import math
+
+import tensorflow as tf
+
+# A decoder's memory is 3 bytes a pixel: 0.4 GB. Pillow refuses from 2 ** 27.4.
+MAX_PIXELS = 2**27
+
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WebP")
+_OTHER = len(FORMATS)
+
+
+def decode(encoded):
+    """The pixels of a JPEG, PNG, BMP, WebP or GIF (its first frame).
+
+    Args:
+        encoded: string scalar. Grey becomes RGB, CMYK is converted, 16 bits
+            become 8, alpha is dropped, an EXIF rotation is not applied.
+
+    Returns:
+        uint8 (H, W, 3).
+
+    Raises:
+        tf.errors.InvalidArgumentError: if it cannot be read, or has more than
+            MAX_PIXELS.
+    """
+    size = header_size(encoded)
+    guard = tf.debugging.Assert(
+        is_allowed(size), ["The image has more than", MAX_PIXELS, "pixels"]
+    )
+    with tf.control_dependencies([] if guard is None else [guard]):
+        image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+    return tf.ensure_shape(image, (None, None, 3))
+
+
+def is_allowed(size):
+    """Whether an image of int32 (2,), height and width, may be decoded."""
+    pixels = tf.reduce_prod(tf.cast(size, tf.int64))
+    return tf.logical_and(pixels > 0, pixels <= MAX_PIXELS)
+
+
+def is_jpeg(encoded):
+    """Whether a string scalar starts as a JPEG, whatever its file's name."""
+    return tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff"
+
+
+def jpeg_size(encoded):
+    """int32 (2,), height and width; 1 x 1 for another format."""
+    jpeg = tf.where(is_jpeg(encoded), encoded, _one_pixel())
+    return tf.io.extract_jpeg_shape(jpeg)[:2]
+
+
+@functools.cache
+def _one_pixel():
+    with tf.init_scope():
+        pixel = tf.zeros((1, 1, 3), tf.uint8)
+        return tf.io.encode_jpeg(pixel).numpy()
+
+
+def header_size(encoded):
+    """Height and width as the header states them.
+
+    Args:
+        encoded: string scalar.
+
+    Returns:
+        int32 (2,).
+
+    Raises:
+        tf.errors.InvalidArgumentError: if the format is none of FORMATS, or
+            the header is not whole.
+    """
+    sizes = [
+        lambda: jpeg_size(encoded),
+        lambda: _numbers(encoded, (20, 16), 4, "big"),
+        lambda: _numbers(encoded, (8, 6), 2),
+        # A negative height means that rows go downwards.
+        lambda: tf.abs(_numbers(encoded, (22, 18), 4)),
+        lambda: _webp_size(encoded),
+        lambda: _refuse(encoded),
+    ]
+    return tf.switch_case(_format_index(encoded), sizes)
+
+
+def _format_index(encoded):
+    begins = functools.partial(tf.strings.substr, encoded, 0)
+    found = [
+        is_jpeg(encoded),
+        begins(4) == b"\x89PNG",
+        begins(4) == b"GIF8",
+        begins(2) == b"BM",
+        tf.logical_and(
+            begins(4) == b"RIFF",
+            tf.strings.substr(tf.strings.join([begins(12), 12 * b"\0"]), 8, 4)
+            == b"WEBP",
+        ),
+        True,
+    ]
+    return tf.argmax(tf.stack(found), output_type=tf.int32)
+
+
+def _numbers(encoded, places, n, order="little"):
+    """int32 of `n` bytes at each of the places."""
+    weights = [256**i for i in range(n)]
+    weights = weights[::-1] if order == "big" else weights
+    raw = [
+        tf.io.decode_raw(tf.strings.substr(encoded, place, n), tf.uint8)
+        for place in places
+    ]
+    raw = tf.ensure_shape(tf.stack(raw), (len(places), n))
+    # Sums of int32 wrap as two's complement does.
+    weights = tf.cast(tf.constant(weights, tf.int64), tf.int32)
+    return tf.reduce_sum(tf.cast(raw, tf.int32) * weights, axis=1)
+
+
+def _webp_size(encoded):
+    def lossless():  # 14 bits of width - 1, then 14 of height - 1
+        bits = _numbers(encoded, (21,), 4)[0]
+        width = tf.bitwise.bitwise_and(bits, 0x3FFF)
+        height = tf.bitwise.bitwise_and(
+            tf.bitwise.right_shift(bits, 14), 0x3FFF
+        )
+        return 1 + tf.stack([height, width])
+
+    def extended():
+        return 1 + _numbers(encoded, (27, 24), 3)
+
+    def lossy():
+        return tf.bitwise.bitwise_and(_numbers(encoded, (28, 26), 2), 0x3FFF)
+
+    chunk = tf.strings.substr(encoded, 12, 4)
+    index = tf.cast(chunk == b"VP8X", tf.int32) + 2 * tf.cast(
+        chunk == b"VP8 ", tf.int32
+    )
+    return tf.switch_case(index, [lossless, extended, lossy])
+
+
+def _refuse(encoded):
+    guard = tf.debugging.Assert(
+        False, ["Not an image of a known format; it begins with", encoded]
+    )
+    with tf.control_dependencies([] if guard is None else [guard]):
+        return tf.zeros((2,), tf.int32)
+
+
+def format_of(encoded):
+    """The name of a format by the first bytes, one of FORMATS or None.
+
+    Args:
+        encoded: bytes.
+    """
+    index = int(_format_index(tf.constant(encoded)))
+    return None if index == _OTHER else FORMATS[index]
+
+
+def problem(encoded):
+    """Why bytes cannot be decoded, or None.
+
+    Every pixel is decoded, which finds most truncated files; a changed byte
+    inside of a JPEG mostly goes unnoticed, as it has no checksum.
+
+    Args:
+        encoded: bytes.
+
+    Returns:
+        str, one line.
+    """
+    if not encoded:
+        return "the file is empty"
+    name = format_of(encoded)
+    if name is None:
+        return f"no {', '.join(FORMATS)}: it begins with {encoded[:12]!r}"
+    try:
+        height, width = header_size(encoded).numpy()
+    except tf.errors.OpError:
+        return f"the header of this {name} is damaged"
+    if not math.prod((int(height), int(width))) <= MAX_PIXELS:
+        return (
+            f"{width} x {height} pixels are more than the {MAX_PIXELS:,} that "
+            "are decoded"
+        )
+    try:
+        decode(encoded)
+    except tf.errors.OpError as error:
+        return f"damaged {name}: {_first_line(error.message)}"
+    return None
+
+
+def _first_line(message):
+    return message.splitlines()[0].split("{{", 1)[0].strip()
