@@ -9,7 +9,9 @@ Other formats are decoded whole and shrunk by means of squares instead.
 What this gives away: the window's edges are rounded to pixels of what was
 decoded, so that nothing is taken further than half such a pixel from where a
 resize of the whole image would take it; and the last shrinking, by less than
-2, is not antialiased. `docs/PERFORMANCE.md` has the figures.
+2, is not antialiased. On photographs the result is 24 dB and more (31 dB in
+the mean) from Pillow's resize of the whole image; `docs/PERFORMANCE.md` tells
+the two apart.
 """
 
 import tensorflow as tf
