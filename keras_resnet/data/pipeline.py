@@ -72,14 +72,37 @@ def eval_dataset(split, *, batch_size, resize, size):
         "The shorter side must not be below the crop. Received: "
         f"eval_resize={resize}, image_size={size}.",
     )
-    n = split.num_examples
-    padded = -(-n // batch_size) * batch_size
+
+    def view(image):
+        image = transforms.evaluation(image, resize=resize, size=size)
+        return tf.ensure_shape(image, (size, size, 3))
+
+    return every_example(split, view, batch_size=batch_size)
+
+
+def every_example(split, view, *, batch_size, batches=1):
+    """Every example once, in order, in full batches of any view of it.
+
+    The last batches are filled with copies of weight 0.
+
+    Args:
+        split: `datasets.Split`.
+        view: uint8 (H, W, 3) -> tensor, or nested tuples of tensors.
+        batch_size: int, B.
+        batches: the number of batches is a multiple of it, so that as many
+            devices have a batch each at every step.
+
+    Returns:
+        `tf.data.Dataset` of {"image": what `view` returns, with a first
+        dimension B, "label": int32 (B,), "weight": float32 (B,)}.
+    """
+    n, whole = split.num_examples, batch_size * batches
+    padded = -(-n // whole) * whole
 
     def example(position):
         image, label = read_example(split, tf.minimum(position, n - 1))
-        image = transforms.evaluation(image, resize=resize, size=size)
         weight = tf.cast(position < n, tf.float32)
-        return _example(image, label, weight, size)
+        return {"image": view(image), "label": label, "weight": weight}
 
     dataset = tf.data.Dataset.range(padded).map(example, tf.data.AUTOTUNE)
     return _finish(dataset.batch(batch_size, drop_remainder=True))
