@@ -78,12 +78,18 @@ def main(args):
         f"The {strategy.num_replicas_in_sync} devices must divide "
         f"--batch_size. Received: {FLAGS.batch_size}.",
     )
-    cards = _cards()
+    for path in FLAGS.model:
+        require(
+            FLAGS.model.count(path) == 1,
+            f"{path!r} is there more than once: it would count more than once.",
+        )
     with strategy.scope():
-        members = [
-            _member(path, card, scales)
-            for path, card in zip(FLAGS.model, cards, strict=True)
-        ]
+        models = [runtime.load_keras(path) for path in FLAGS.model]
+    cards = _cards()
+    members = [
+        _member(path, model, card, scales)
+        for path, model, card in zip(FLAGS.model, models, cards, strict=True)
+    ]
     dataset = FLAGS.dataset or cards[0].dataset
     split = datasets.load(dataset, FLAGS.split, data_dir=FLAGS.data_dir)
     labels.check_classes(cards[0].class_names, split.class_names, split.name)
@@ -131,11 +137,6 @@ def _cards():
     """The card beside each model; all of the same classes."""
     cards = []
     for path in FLAGS.model:
-        require(
-            FLAGS.model.count(path) == 1,
-            f"{path!r} is there more than once: it would count more than once.",
-        )
-        runtime.recognise(path)
         cards.append(labels.load_card(pathlib.Path(path).parent))
         _check_same_classes(path, cards[0].class_names, cards[-1].class_names)
     return cards
@@ -151,14 +152,13 @@ def _check_same_classes(path, first, classes):
         )
 
 
-def _member(path, card, scales):
+def _member(path, model, card, scales):
     sizes = Sizes(
         resize=card.eval_resize,
         crop=card.image_size,
         scales=scales or scales_for(card.image_size),
     )
     VIEWS[FLAGS.views].check(sizes)
-    model = runtime.load_keras(path)
     labels.check_card(
         card,
         path,
