@@ -68,6 +68,30 @@ def load_card(directory):
         ) from error
 
 
+def check_card(card, path, *, num_classes, image_size):
+    """Refuses a model that is not the one its card was written for.
+
+    Args:
+        card: from the directory of the model.
+        path: of the model, for the message.
+        num_classes: K, of the model.
+        image_size: of the model, or None for images of any size.
+
+    Raises:
+        keras_resnet.UsageError: if the two do not go together.
+    """
+    require(
+        num_classes == len(card.class_names),
+        f"{str(path)!r} has {num_classes} classes, the {LABELS} beside it "
+        f"{len(card.class_names)} names: they are not of the same model.",
+    )
+    require(
+        image_size in (card.image_size, None),
+        f"{str(path)!r} takes images of {image_size} pixels, the {CARD} "
+        f"beside it says {card.image_size}: they are not of the same model.",
+    )
+
+
 def check_classes(model_classes, data_classes, data_name):
     """Refuses data whose classes are not, in order, those of a model.
 

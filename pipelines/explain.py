@@ -12,9 +12,9 @@ from absl import flags
 
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
-from keras_resnet.errors import require
 from keras_resnet.evaluation import explain
 from keras_resnet.export import runtime
+from keras_resnet.labels import check_card
 from keras_resnet.labels import load_card
 
 FLAGS = flags.FLAGS
@@ -38,11 +38,11 @@ def main(args):
     path = pathlib.Path(FLAGS.model)
     model = runtime.load_keras(path)
     card = load_card(path.parent)
-    require(
-        model.output_shape[-1] == len(card.class_names),
-        f"{FLAGS.model!r} has {model.output_shape[-1]} classes, the "
-        f"labels.txt beside it {len(card.class_names)} names: they are not "
-        "of the same model.",
+    check_card(
+        card,
+        path,
+        num_classes=model.output_shape[-1],
+        image_size=model.input_shape[1],
     )
     indices = {name: i for i, name in enumerate(card.class_names)}
     chosen = [lookup(indices, name, "class") for name in FLAGS.class_name or ()]

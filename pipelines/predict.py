@@ -13,8 +13,8 @@ import _images
 import numpy as np
 from absl import flags
 
-from keras_resnet.errors import require
 from keras_resnet.export import runtime
+from keras_resnet.labels import check_card
 from keras_resnet.labels import load_card
 from keras_resnet.labels import top_classes
 
@@ -34,17 +34,11 @@ def main(args):
     path = pathlib.Path(FLAGS.model)
     predictor = runtime.load(path)
     card = load_card(path.parent)
-    require(
-        predictor.num_classes == len(card.class_names),
-        f"{FLAGS.model!r} has {predictor.num_classes} classes, the "
-        f"labels.txt beside it {len(card.class_names)} names: they are not "
-        "of the same model.",
-    )
-    require(
-        predictor.image_size in (card.image_size, None),
-        f"{FLAGS.model!r} takes images of {predictor.image_size} pixels, the "
-        f"card.json beside it says {card.image_size}: they are not of the "
-        "same model.",
+    check_card(
+        card,
+        path,
+        num_classes=predictor.num_classes,
+        image_size=predictor.image_size,
     )
     images = [_images.read(file, card) for file in files]
     times = []

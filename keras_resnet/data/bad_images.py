@@ -5,6 +5,7 @@ batch shifts. It counts for nothing in the loss and in the metrics; the batch
 statistics of BN do see it.
 """
 
+import itertools
 import threading
 
 import tensorflow as tf
@@ -122,3 +123,28 @@ def blame(split, indices, error):
                 "up to N such images."
             )
     return UsageError(f"Cannot read a batch of {split.name}: {error.message}")
+
+
+def naming_bad(split, dataset, batch_size):
+    """The batches of every example, in order; what cannot be read is named.
+
+    Args:
+        split: `datasets.Split`.
+        dataset: iterable of batches, from `pipeline.eval_dataset` or
+            `pipeline.every_example`, maybe distributed.
+        batch_size: examples that an element of the dataset holds.
+
+    Raises:
+        keras_resnet.UsageError: where an example cannot be read.
+    """
+    iterator = iter(dataset)
+    for first in itertools.count(0, batch_size):
+        try:
+            batch = next(iterator)
+        except StopIteration:
+            return
+        except tf.errors.OpError as error:
+            everything = range(split.num_examples)
+            near = everything[first : first + batch_size]
+            raise blame(split, [*near, *everything], error) from error
+        yield batch

@@ -30,17 +30,22 @@ def decode(encoded):
         tf.errors.InvalidArgumentError: if it cannot be read, or has more than
             MAX_PIXELS.
     """
-    size = header_size(encoded)
-    guard = tf.debugging.Assert(
-        is_allowed(size), ["The image has more than", MAX_PIXELS, "pixels"]
-    )
-    with tf.control_dependencies([] if guard is None else [guard]):
+    with tf.control_dependencies([refuse_if_too_large(header_size(encoded))]):
         image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
     return tf.ensure_shape(image, (None, None, 3))
 
 
+def refuse_if_too_large(size):
+    """An operation that fails for a size that `is_allowed` does not allow."""
+    guard = tf.debugging.Assert(
+        is_allowed(size),
+        ["An image of more than", MAX_PIXELS, "pixels (height, width):", size],
+    )
+    return tf.no_op() if guard is None else guard
+
+
 def is_allowed(size):
-    """Whether an image of int32 (2,), height and width, may be decoded."""
+    """Whether an image of int (2,), height and width, may be decoded."""
     pixels = tf.reduce_prod(tf.cast(size, tf.int64))
     return tf.logical_and(pixels > 0, pixels <= MAX_PIXELS)
 
@@ -143,9 +148,13 @@ def _webp_size(encoded):
 
 def _refuse(encoded):
     guard = tf.debugging.Assert(
-        False, ["Not an image of a known format; it begins with", encoded]
+        False,
+        [
+            "Not an image of a known format; it begins with",
+            tf.strings.substr(encoded, 0, 12),
+        ],
     )
-    with tf.control_dependencies([] if guard is None else [guard]):
+    with tf.control_dependencies([guard]):
         return tf.zeros((2,), tf.int32)
 
 

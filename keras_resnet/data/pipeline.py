@@ -83,21 +83,21 @@ def _batchwise(steps, split, recipe, fill):
 def _one_by_one(steps, split, recipe, fill, masked):
     def example(index, draws):
         image, label = split.read(index)
+        return {"image": view(image, draws), "label": label, "weight": 1.0}
+
+    def view(image, draws):
         image = augmentations.apply(image, draws, recipe, fill)
-        return _example(image, label, 1.0, recipe.image_size)
+        size = recipe.image_size
+        return tf.ensure_shape(image, (size, size, 3))
 
     if masked is not None:
+        grey = augmentations.draw(tf.constant(0, tf.int64))
         example = bad_images.mask(
-            example, _placeholder(recipe.image_size), masked
+            example, lambda: _masked(lambda image: view(image, grey)), masked
         )
     steps = steps.map(lambda indices, s: (indices, augmentations.draw(s)))
     examples = steps.unbatch().map(example, tf.data.AUTOTUNE)
     return examples.batch(recipe.batch_size, drop_remainder=True)
-
-
-def _placeholder(size):
-    grey = np.full((size, size, 3), 128, np.uint8)
-    return lambda: _example(tf.constant(grey), tf.constant(0), 0.0, size)
 
 
 def eval_dataset(split, *, batch_size, resize, size, masked=None):
@@ -121,21 +121,55 @@ def eval_dataset(split, *, batch_size, resize, size, masked=None):
         "The shorter side must not be below the crop. Received: "
         f"eval_resize={resize}, image_size={size}.",
     )
-    n = split.num_examples
-    padded = -(-n // batch_size) * batch_size
+
+    def view(image):
+        image = transforms.evaluation(image, resize=resize, size=size)
+        return tf.ensure_shape(image, (size, size, 3))
+
+    return every_example(split, view, batch_size=batch_size, masked=masked)
+
+
+def every_example(split, view, *, batch_size, batches=1, masked=None):
+    """Every example once, in order, in full batches of any view of it.
+
+    The last batches are filled with copies of weight 0.
+
+    Args:
+        split: `datasets.Split`.
+        view: uint8 (H, W, 3) -> tensor, or nested tuples of tensors.
+        batch_size: int, B.
+        batches: the number of batches is a multiple of it, so that as many
+            devices have a batch each at every step.
+        masked: as for `train_dataset`.
+
+    Returns:
+        `tf.data.Dataset` of {"image": what `view` returns, with a first
+        dimension B, "label": int32 (B,), "weight": float32 (B,)}.
+    """
+    n, whole = split.num_examples, batch_size * batches
+    padded = -(-n // whole) * whole
 
     def example(index, weight):
         image, label = read_example(split, index)
-        image = transforms.evaluation(image, resize=resize, size=size)
-        return _example(image, label, weight, size)
+        return {"image": view(image), "label": label, "weight": weight}
 
     if masked is not None:
-        example = bad_images.mask(example, _placeholder(size), masked)
+        example = bad_images.mask(example, lambda: _masked(view), masked)
     dataset = tf.data.Dataset.range(padded).map(
         lambda i: (tf.minimum(i, n - 1), tf.cast(i < n, tf.float32))
     )
     dataset = dataset.map(example, tf.data.AUTOTUNE)
     return _finish(dataset.batch(batch_size, drop_remainder=True))
+
+
+def _masked(view):
+    """What stands for an image that cannot be read: a grey one, weight 0."""
+    grey = tf.fill((1, 1, 3), tf.constant(128, tf.uint8))
+    return {
+        "image": view(grey),
+        "label": tf.constant(0),
+        "weight": tf.constant(0.0),
+    }
 
 
 def positions(num_examples, recipe, step):
@@ -183,14 +217,6 @@ def read_example(split, index):
     if image.dtype == tf.string:
         image = decoding.decode(image)
     return image, label
-
-
-def _example(image, label, weight, size):
-    return {
-        "image": tf.ensure_shape(image, (size, size, 3)),
-        "label": label,
-        "weight": weight,
-    }
 
 
 def _finish(dataset):

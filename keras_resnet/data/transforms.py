@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from keras_resnet.data import colors
+from keras_resnet.data import decoding
 
 
 def resize_shorter_side(image, pixels):
@@ -16,21 +17,25 @@ def resize_shorter_side(image, pixels):
 
     Returns:
         uint8; the longer side is rounded down, as torchvision does.
+
+    Raises:
+        tf.errors.InvalidArgumentError: if that has more than
+            `decoding.MAX_PIXELS`.
     """
-    size = tf.shape(image)[:2]
-    resized = tf.image.resize(image, _rectangle(size, pixels), antialias=True)
+    size = _rectangle(tf.shape(image)[:2], pixels)
+    decoding.refuse_if_too_large(size)
+    resized = tf.image.resize(image, tf.cast(size, tf.int32), antialias=True)
     return colors.to_uint8(resized)
 
 
 def _rectangle(size, pixels):
+    # In int64: a strip of one pixel's width becomes long.
     size = tf.cast(size, tf.int64)
-    return tf.cast(size * pixels // tf.reduce_min(size), tf.int32)
+    return size * pixels // tf.reduce_min(size)
 
 
 def evaluation(image, *, resize, size):
     """Shorter side `resize`, then the central `size` square: one view.
-
-    The pixels of `resize_shorter_side` without those that are cut off.
 
     Args:
         image: uint8 (H, W, 3).
@@ -40,13 +45,29 @@ def evaluation(image, *, resize, size):
     Returns:
         uint8 (S, S, 3).
     """
+    return resized_crop(image, (1, 1), resize=resize, size=size)
+
+
+def resized_crop(image, place, *, resize, size):
+    """A square of what `resize_shorter_side` gives, without the rest of it.
+
+    Args:
+        image: uint8 (H, W, 3).
+        place: 0, 1 or 2 from the top and 0, 1 or 2 from the left: at the
+            first edge, in the middle (rounded down) or at the last edge.
+        resize: pixels of the shorter side, at least `size`.
+        size: pixels of the square, S.
+
+    Returns:
+        uint8 (S, S, 3).
+    """
     height_width = tf.shape(image)[:2]
     resized = _rectangle(height_width, resize)
-    corner = (resized - size) // 2
-    scale = tf.cast(resized / height_width, tf.float32)
+    corner = (resized - size) * place // 2
+    corner = tf.cast(corner, tf.float32)
+    scale = tf.cast(resized, tf.float32) / tf.cast(height_width, tf.float32)
     # The source of the square and what the filter reaches around it.
     reach = 1 / tf.minimum(scale, 1.0) + 1
-    corner = tf.cast(corner, tf.float32)
     first = tf.maximum(tf.cast(corner / scale - reach, tf.int32), 0)
     last = tf.cast(tf.math.ceil((corner + size) / scale + reach), tf.int32)
     last = tf.minimum(last, height_width)

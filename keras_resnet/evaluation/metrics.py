@@ -55,7 +55,7 @@ def batch_sums(logits, label, weight):
     """The SUMS of one batch, each example weighted.
 
     Args:
-        logits: float32 (B, K).
+        logits: float32 or float64 (B, K).
         label: int32 (B,).
         weight: float32 (B,), 0 for padding.
 
@@ -72,25 +72,58 @@ def batch_sums(logits, label, weight):
         tf.cast(tf.logical_not(logits < own), tf.float32), axis=1
     )
     hits = [tf.cast(better <= k, tf.float32) for k in (1, 5)]
+    losses = tf.cast(losses, tf.float32)
     columns = tf.stack([losses, *hits, tf.ones_like(losses)])
     return tf.linalg.matvec(columns, tf.cast(weight, tf.float32))
 
 
+def sum_over_replicas(strategy, replica_step, signature=None):
+    """A step that all devices of a strategy take together.
+
+    Args:
+        strategy: `tf.distribute.Strategy`.
+        replica_step: a replica's part of a batch -> sums.
+        signature: the batch's `tf.TypeSpec`, for batches whose shapes differ.
+            Default: the step is traced for each shape.
+
+    Returns:
+        Function from a distributed batch to the global sums.
+    """
+
+    # XLA is slower than TensorFlow's kernels on a CPU and changes the bits.
+    @tf.function(
+        jit_compile=False,
+        input_signature=None if signature is None else [signature],
+    )
+    def step(batch):
+        sums = strategy.run(replica_step, args=(batch,))
+        return strategy.reduce(tf.distribute.ReduceOp.SUM, sums, axis=None)
+
+    return step
+
+
+def total(sums_of_batch, dataset):
+    """Accumulates the sums of all batches in float64, NumPy.
+
+    Args:
+        sums_of_batch: batch -> (..., 4), see `batch_sums`.
+        dataset: iterable of batches, maybe distributed.
+    """
+    sums = np.zeros(len(SUMS), np.float64)
+    for batch in dataset:
+        sums = sums + np.asarray(sums_of_batch(batch), np.float64)
+    return sums
+
+
 def evaluate(sums_of_batch, dataset):
-    """Accumulates the sums of all batches.
+    """`Metrics` of all batches.
 
     Args:
         sums_of_batch: batch -> (4,), see `batch_sums`.
         dataset: iterable of batches, from `pipeline.eval_dataset`, maybe
             distributed.
-
-    Returns:
-        `Metrics`.
     """
-    total = np.zeros(len(SUMS), np.float64)
-    for batch in dataset:
-        total += np.asarray(sums_of_batch(batch), np.float64)
-    return Metrics.from_sums(total)
+    return Metrics.from_sums(total(sums_of_batch, dataset))
 
 
 def from_predictor(predict):

@@ -362,13 +362,10 @@ def evaluate(
     dataset = pipeline.eval_dataset(
         split, batch_size=batch_size, resize=resize, size=size, masked=masked
     )
-    try:
-        metrics = metrics_lib.evaluate(
-            eval_step, strategy.experimental_distribute_dataset(dataset)
-        )
-    except tf.errors.OpError as error:
-        indices = range(split.num_examples)
-        raise bad_images.blame(split, indices, error) from error
+    batches = bad_images.naming_bad(
+        split, strategy.experimental_distribute_dataset(dataset), batch_size
+    )
+    metrics = metrics_lib.evaluate(eval_step, batches)
     if masked is not None:
         masked.check()
     return metrics

@@ -46,7 +46,7 @@ def make_train_step(strategy, model, optimizer):
         optimizer.apply(gradients, variables)
         return metrics.batch_sums(logits, label, weight)
 
-    return _distributed(strategy, replica_step)
+    return metrics.sum_over_replicas(strategy, replica_step)
 
 
 def make_eval_step(strategy, model):
@@ -62,17 +62,7 @@ def make_eval_step(strategy, model):
         logits = network(batch["image"], training=False)
         return metrics.batch_sums(logits, batch["label"], batch["weight"])
 
-    return _distributed(strategy, replica_step)
-
-
-def _distributed(strategy, replica_step):
-    # XLA is slower than TensorFlow's kernels on a CPU and changes the bits.
-    @tf.function(jit_compile=False)
-    def step(batch):
-        sums = strategy.run(replica_step, args=(batch,))
-        return strategy.reduce(tf.distribute.ReduceOp.SUM, sums, axis=None)
-
-    return step
+    return metrics.sum_over_replicas(strategy, replica_step)
 
 
 def make_sync_batch_norm(strategy, model):

@@ -1,0 +1,153 @@
+"""Errors by several views of an image and by several networks.
+
+The probabilities of all views of all networks are averaged, not their logits:
+the README of P1's released models says so of its ten crops. Shapes: B images,
+V views, H height, W width, K classes.
+"""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from keras_resnet import model as model_lib
+from keras_resnet.data import bad_images
+from keras_resnet.data import pipeline
+from keras_resnet.data.views import VIEWS
+from keras_resnet.data.views import Sizes
+from keras_resnet.errors import lookup
+from keras_resnet.evaluation import metrics
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Member:
+    """A network of an ensemble and the pixels it wants to see."""
+
+    model: keras.Model  # from `keras_resnet.build`
+    sizes: Sizes
+
+
+def any_size(network):
+    """The same network, sharing its weights, for images of any size.
+
+    It is fully convolutional (P1 sec. 3.4, after Simonyan 2015 sec. 3.2):
+    pooling is over all positions of the last feature map, and the classifier
+    is linear, so a logit is the mean of the logits that the classifier gives
+    at each position. A 7x7 window that slides over the map instead would
+    count inner positions more often.
+
+    Args:
+        network: `keras.Model` of images (B, H, W, C).
+
+    Returns:
+        `keras.Model` of images (B, any, any, C).
+    """
+    image = keras.Input((None, None, network.input_shape[-1]), name="image")
+    return keras.models.clone_model(
+        network, input_tensors=image, clone_function=lambda layer: layer
+    )
+
+
+def log_mean(logs, axis):
+    """The logarithm of a mean of exponentials, without underflow."""
+    count = tf.cast(tf.shape(logs)[axis], logs.dtype)
+    return tf.reduce_logsumexp(logs, axis) - tf.math.log(count)
+
+
+def log_probabilities(network, views):
+    """The mean over all views of an image, which may differ in size.
+
+    Args:
+        network: images (B, H, W, 3) -> logits (B, K).
+        views: tuple of uint8 (B, V, H, W, 3), from `data.views`.
+
+    Returns:
+        float64 (B, K): logarithms of the mean probabilities. In float64
+        because a difference of two logits may be less than the rounding of
+        their probabilities in float32, and top-1 depends on it.
+    """
+    logs = []
+    for images in views:
+        shape = tf.shape(images)
+        flat = tf.reshape(images, tf.concat([[-1], shape[2:]], axis=0))
+        flat = tf.ensure_shape(flat, (None, *images.shape[2:]))
+        logits = tf.cast(network(flat, training=False), tf.float64)
+        by_view = tf.concat([shape[:2], tf.shape(logits)[1:]], axis=0)
+        logs.append(tf.reshape(tf.nn.log_softmax(logits), by_view))
+    return log_mean(tf.concat(logs, axis=1), axis=1)
+
+
+def evaluate(members, strategy, split, *, view, batch_size, masked=None):
+    """`Metrics` of each network and of their ensemble, in one pass.
+
+    Args:
+        members: list of `Member`, all of the same classes.
+        strategy: in whose scope the models were made.
+        split: `datasets.Split`; every example counts once.
+        view: key of `VIEWS`.
+        batch_size: views at once, over all devices, about: at least one
+            image's on each. Whole images come one at a time on each.
+        masked: `bad_images.MaskedImages`, or None to fail.
+
+    Returns:
+        list of `Metrics`: of each member, then of the mean of their
+        probabilities.
+
+    Raises:
+        keras_resnet.UsageError: if there is no such view, sizes cannot work
+            or an image cannot be read.
+    """
+    row = lookup(VIEWS, view, "view")
+    for member in members:
+        row.check(member.sizes)
+    # Networks of the same sizes see the same pixels, made once.
+    sizes = list(dict.fromkeys(member.sizes for member in members))
+    dataset, examples = _dataset(
+        strategy, split, row, sizes, batch_size, masked
+    )
+    networks = [model_lib.logits(member.model) for member in members]
+    if row.crops is None:
+        networks = [any_size(network) for network in networks]
+    places = [sizes.index(member.sizes) for member in members]
+
+    def replica_step(batch):
+        logs = [
+            log_probabilities(network, batch["image"][place])
+            for network, place in zip(networks, places, strict=True)
+        ]
+        logs.append(log_mean(tf.stack(logs), axis=0))
+        return tf.stack(
+            [
+                metrics.batch_sums(log, batch["label"], batch["weight"])
+                for log in logs
+            ]
+        )
+
+    # Not traced again for each size of a whole image.
+    step = metrics.sum_over_replicas(
+        strategy, replica_step, signature=dataset.element_spec
+    )
+    batches = bad_images.naming_bad(split, dataset, examples)
+    sums = metrics.total(step, batches)
+    if masked is not None:
+        masked.check()
+    return [metrics.Metrics.from_sums(row) for row in sums]
+
+
+def _dataset(strategy, split, row, sizes, batch_size, masked):
+    """Batches, one for each device, so that their images may differ in size.
+
+    Returns:
+        (distributed dataset, examples of all devices in one element).
+    """
+    replicas = strategy.num_replicas_in_sync
+    images = row.images_at_once(batch_size // replicas)
+    dataset = pipeline.every_example(
+        split,
+        lambda image: tuple(row.pixels(image, s) for s in sizes),
+        batch_size=images,
+        batches=replicas,
+        masked=masked,
+    )
+    distributed = strategy.distribute_datasets_from_function(lambda _: dataset)
+    return distributed, images * replicas
