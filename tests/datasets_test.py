@@ -11,6 +11,8 @@ from sklearn.datasets import load_digits
 from keras_resnet import errors
 from keras_resnet.data import datasets
 from keras_resnet.data import transforms
+from keras_resnet.data.stores import memory
+from keras_resnet.data.stores import tfds
 
 
 def _examples(split):
@@ -42,11 +44,11 @@ def test_digits_statistics_are_those_of_the_train_split():
 
 
 def test_damaged_digits_are_refused(monkeypatch, tmp_path):
-    data = bytearray(datasets._DIGITS.read_bytes())
+    data = bytearray(memory.DIGITS.read_bytes())
     data[1000] ^= 1
     path = tmp_path / "digits.npz"
     path.write_bytes(data)
-    monkeypatch.setattr(datasets, "_DIGITS", path)
+    monkeypatch.setattr(memory, "DIGITS", path)
     with pytest.raises(errors.UsageError, match="damaged"):
         datasets.load("digits", "train")
 
@@ -154,18 +156,13 @@ def test_tfds_by_name_gives_each_example_once(tfds_dir):
     _check_tiny_digits(split, images, labels)
 
 
-def test_large_tfds_is_read_from_array_records(tfds_dir, monkeypatch):
+def test_large_tfds_is_read_example_by_example(tfds_dir, monkeypatch):
     data_dir, file_format, images, labels = tfds_dir
-    monkeypatch.setattr(datasets, "_MAX_BYTES_IN_MEMORY", 0)
-
-    def load():
-        return datasets.load("tiny_digits", "validation", data_dir=data_dir)
-
-    if file_format == "array_record":
-        _check_tiny_digits(load(), images, labels)
-    else:
-        with pytest.raises(errors.UsageError, match="file_format=array_record"):
-            load()
+    monkeypatch.setattr(tfds, "MAX_BYTES_IN_MEMORY", 0)
+    split = datasets.load("tiny_digits", "validation", data_dir=data_dir)
+    assert split.labels is None
+    assert (split.blocks is not None) == (file_format == "tfrecord")
+    _check_tiny_digits(split, images, labels)
 
 
 def test_unknown_data_set_names_the_nearest():

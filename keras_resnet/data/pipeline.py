@@ -1,17 +1,16 @@
 """Batches for training and evaluation.
 
-Order and augmentation are functions of (seed, epoch, position) alone: an epoch
-is a permutation of the indices and every example is augmented by a seed of its
-own. Batches are therefore the same for any number of threads or devices, and a
-pipeline that starts at a later step gives the very batches from there on.
+Order and augmentation are functions of (seed, epoch, position) alone: `order`
+gives the indices and every example is augmented by a seed of its own. Batches
+are therefore the same for any number of threads or devices, and a pipeline
+that starts at a later step gives the very batches from there on.
 """
-
-import functools
 
 import numpy as np
 import tensorflow as tf
 
 from keras_resnet.data import datasets
+from keras_resnet.data import order
 from keras_resnet.data import transforms
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
@@ -22,8 +21,8 @@ def train_dataset(split, recipe, *, fill, first_step=0):
 
     Args:
         split: `datasets.Split`.
-        recipe: `recipes.Recipe`: batch_size, steps, seed, image_size,
-            augmentation and its numbers.
+        recipe: `recipes.Recipe`: batch_size, steps, seed, shuffle,
+            image_size, augmentation and its numbers.
         fill: 3 floats, the mean colour, for padding.
         first_step: int, batches before it are not made.
 
@@ -32,10 +31,12 @@ def train_dataset(split, recipe, *, fill, first_step=0):
         "weight": float32 (B,)}, B the global batch, S `recipe.image_size`.
     """
     augment = transforms.augmentation(recipe.augmentation)
+    split = order.arranged(split, recipe)
 
     def steps():
         for step in range(first_step, recipe.steps):
-            yield positions(split.num_examples, recipe, step)
+            indices, seeds = order.positions(split, recipe, step)
+            yield indices, seeds.view(np.int32).reshape(-1, 2)
 
     def example(index, seed):
         image, label = read_example(split, index)
@@ -83,45 +84,6 @@ def eval_dataset(split, *, batch_size, resize, size):
 
     dataset = tf.data.Dataset.range(padded).map(example, tf.data.AUTOTUNE)
     return _finish(dataset.batch(batch_size, drop_remainder=True))
-
-
-def positions(num_examples, recipe, step):
-    """What the batch of a step holds: (indices int64 (B,), seeds int32 (B, 2)).
-
-    An epoch holds every example once; a batch may span two epochs.
-    """
-    first = step * recipe.batch_size
-    position = np.arange(first, first + recipe.batch_size)
-    epochs, places = np.divmod(position, num_examples)
-    indices = np.empty(len(position), np.int64)
-    for epoch in np.unique(epochs):
-        order = _permutation(num_examples, recipe.seed, int(epoch))
-        indices[epochs == epoch] = order[places[epochs == epoch]]
-    of_epoch = _splitmix64(epochs.astype(np.uint64) ^ _key(recipe.seed, 1))
-    bits = _splitmix64(of_epoch + indices.astype(np.uint64))
-    return indices, bits.view(np.int32).reshape(-1, 2)
-
-
-@functools.lru_cache(maxsize=2)  # a batch may span two epochs
-def _permutation(num_examples, seed, epoch):
-    index = np.arange(num_examples, dtype=np.uint64)
-    bits = _splitmix64(index ^ _key(seed, 0, epoch))
-    return np.argsort(bits, kind="stable")
-
-
-def _key(*numbers):
-    key = np.zeros(1, np.uint64)
-    for number in numbers:
-        key = _splitmix64(key + np.uint64(number))
-    return key
-
-
-def _splitmix64(x):
-    """Steele et al. 2014: our own bits, the same in every NumPy version."""
-    x = np.asarray(x, np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
 
 
 def read_example(split, index):

@@ -13,6 +13,7 @@ from keras_resnet import labels
 from keras_resnet import model as model_lib
 from keras_resnet import recipes
 from keras_resnet.data import datasets
+from keras_resnet.data import order
 from keras_resnet.data import pipeline
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
@@ -233,9 +234,7 @@ class _Run:
             return next(batches)
         except tf.errors.OpError as error:
             split = self.splits["train"]
-            indices, _ = pipeline.positions(
-                split.num_examples, self.recipe, self.step
-            )
+            indices, _ = order.positions(split, self.recipe, self.step)
             raise pipeline.blame(split, indices, error) from error
 
     def _set_learning_rate(self, rate):
