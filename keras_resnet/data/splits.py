@@ -58,6 +58,30 @@ def on_host(values, dtype=None):
         return tf.constant(values, dtype)
 
 
+def checked(value, valid, *message):
+    """`value`, or an error where it is not valid.
+
+    Args:
+        value: tensor.
+        valid: bool scalar tensor.
+        message: str, string and integer scalar tensors, joined by spaces.
+
+    Returns:
+        The tensor; reading it raises `tf.errors.InvalidArgumentError` with
+        the message in one line, eagerly at once, in a graph when it runs.
+    """
+    words = [
+        part
+        if isinstance(part, str) or part.dtype == tf.string
+        else tf.strings.as_string(part)
+        for part in message
+    ]
+    check = tf.debugging.Assert(valid, [tf.strings.join(words, " ")])
+    # Eagerly there is no operation.
+    with tf.control_dependencies([] if check is None else [check]):
+        return tf.identity(value)
+
+
 def checked_label(label, num_classes, index, name):
     """A label that a class has, or an error that names the example.
 
@@ -70,12 +94,9 @@ def checked_label(label, num_classes, index, name):
         name: of the split, for the message.
 
     Returns:
-        int32 scalar tensor; in a graph, reading it raises
-        `tf.errors.InvalidArgumentError` if it is not in [0, num_classes).
+        int32 scalar tensor, checked to be in [0, num_classes).
     """
     valid = tf.logical_and(label >= 0, label < num_classes)
-    message = (f"{name} has labels in [0, {num_classes}); of example",)
-    check = tf.debugging.Assert(valid, [*message, index, "it is", label])
-    # Eagerly there is no operation: it has raised already.
-    with tf.control_dependencies([] if check is None else [check]):
-        return tf.cast(label, tf.int32)
+    what = f"is not in [0, {num_classes}), which {name} has; of example"
+    label = checked(label, valid, "label", label, what, index)
+    return tf.cast(label, tf.int32)

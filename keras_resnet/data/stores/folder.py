@@ -16,9 +16,9 @@ from keras_resnet.data import splits
 from keras_resnet.data.stores import listing
 from keras_resnet.errors import require
 
-# Names in a string. More than 128 strings, which are 128,000 files, are not
+# Names in a string. More than 128 strings, which are 12,800 files, are not
 # copied into graphs (`splits.on_host`).
-_CHUNK = 1_000
+_CHUNK = 100
 # Folders that are listed at the same time: network storage takes its time.
 _THREADS = 8
 

@@ -8,7 +8,6 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet.data import splits
-from keras_resnet.errors import UsageError
 
 # Bytes of a block: a read of this size is as fast as network storage goes.
 BLOCK_BYTES = 8 << 20
@@ -41,25 +40,35 @@ def reader(records):
         `tf.errors.InvalidArgumentError`, which names file and record, if the
         record is damaged.
     """
-    paths, files = splits.on_host(records.paths), splits.on_host(records.files)
-    numbers = splits.on_host(records.numbers)
     offsets = splits.on_host(records.offsets)
     sizes = splits.on_host(records.sizes)
 
-    def read(index):
-        path = tf.gather(paths, tf.gather(files, index))
-        offset, size = tf.gather(offsets, index), tf.gather(sizes, index)
-        found = _open(path, offset, size).take(1).ignore_errors()
-        # What failed is replaced by nothing, to be named here.
-        nothing = tf.data.Dataset.from_tensors("")
-        record = found.concatenate(nothing).take(1).get_single_element()
-        names = ["Damaged or not readable: record", tf.gather(numbers, index)]
-        check = tf.debugging.Assert(record != "", [*names, "of", path])
-        # Eagerly there is no operation: it has raised already.
-        with tf.control_dependencies([] if check is None else [check]):
-            return tf.identity(record)
+    def read(index, path):
+        return _read(path, tf.gather(offsets, index), tf.gather(sizes, index))
 
-    return read
+    return _checked(records, read)
+
+
+def _read(path, offset, size):
+    """One record, or an empty string where it is damaged."""
+    nothing = tf.data.Dataset.from_tensors("")
+    found = _open(path, offset, size).take(1).ignore_errors()
+    return found.concatenate(nothing).take(1).get_single_element()
+
+
+def _checked(records, read):
+    """`read`, with an error that names the record where it gives nothing."""
+    paths, files = splits.on_host(records.paths), splits.on_host(records.files)
+    numbers = splits.on_host(records.numbers)
+
+    def checked(index):
+        path = tf.gather(paths, tf.gather(files, index))
+        record = read(index, path)
+        number = tf.gather(numbers, index)
+        what = ("damaged or not readable: record", number, "of", path)
+        return splits.checked(record, record != "", *what)
+
+    return checked
 
 
 def block_starts(records):
@@ -97,31 +106,30 @@ def block_reader(records, starts, num_blocks):
         block = int(np.searchsorted(starts, index, side="right")) - 1
         return recent.get(block)[index - starts[block]]
 
-    def read(index):
+    def read(index, path):
+        del path
         record = tf.numpy_function(find, [index], tf.string, stateful=False)
         return tf.ensure_shape(record, ())
 
-    return read
+    return _checked(records, read)
 
 
 def read_block(records, first, last):
-    """Records `first`, ..., `last - 1`, of one file: a list of bytes.
+    """Records `first`, ..., `last - 1`, of one file, in one read.
 
-    Raises:
-        keras_resnet.UsageError: if one is damaged.
+    Returns:
+        list of bytes; empty for a record that is damaged, for which the
+        others are read anew, one by one.
     """
     path = records.paths[records.files[first]]
-    size = int(np.sum(records.sizes[first:last]))
-    dataset = _open(path, tf.constant(records.offsets[first]), size)
-    found = []
+    offsets, sizes = records.offsets[first:last], records.sizes[first:last]
+    whole = _open(path, offsets[0], np.sum(sizes)).take(len(sizes))
     try:
-        for record in dataset.take(last - first).as_numpy_iterator():
-            found.append(record)
-    except tf.errors.OpError as error:
-        raise UsageError(
-            "Damaged or not readable: "
-            f"{records.describe(first + len(found))}: {error.message}"
-        ) from error
+        found = list(whole.batch(len(sizes)).get_single_element().numpy())
+    except tf.errors.OpError:
+        found = []
+    if len(found) < len(sizes):
+        found = [_read(path, *at).numpy() for at in zip(offsets, sizes)]
     return found
 
 

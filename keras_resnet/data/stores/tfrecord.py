@@ -50,8 +50,7 @@ def load(pattern, split):
     records = records_lib.find([(path, 0, None) for path in paths])
     name = f"tfrecord:{pattern}/{split}"
     require(len(records.files), f"{name} is empty: there is nothing to read.")
-    first = reading.read_block(records, 0, 1)[0]
-    class_names, first_label = _classes(os.path.dirname(paths[0]), first)
+    class_names, first_label = _classes(os.path.dirname(paths[0]), records)
     num_classes = len(class_names)
 
     def parse(record, index):
@@ -134,13 +133,13 @@ def _check_complete(folder, names):
     )
 
 
-def _classes(folder, first_record):
+def _classes(folder, records):
     """(class names, label of the first one)."""
     path = os.path.join(folder, labels_lib.LABELS)
     if tf.io.gfile.exists(path):
         with tf.io.gfile.GFile(path) as file:
             return parse_labels(file.read(), path)
-    _check_imagenet(first_record, path)
+    _check_imagenet(records, path)
     return tuple(wordnet for wordnet, _ in labels_lib.imagenet_classes()), 1
 
 
@@ -167,18 +166,19 @@ def parse_labels(text, path):
     return tuple(line[2] for line in numbered), int(numbers[0])
 
 
-def _check_imagenet(record, labels_path):
+def _check_imagenet(records, labels_path):
     hint = (
         f"Without {labels_path} the labels are taken for ImageNet's 1 ... "
         "1000, in the order of the WordNet ids. Write that file, a class a "
         "line: NAME for labels from 0, or LABEL:NAME."
     )
     try:
+        record = reading.reader(records)(tf.constant(0, tf.int64))
         example = tf.io.parse_single_example(record, _FEATURES | _SYNSET)
     except tf.errors.InvalidArgumentError as error:
         raise UsageError(
-            "The first record has not the fields image/encoded and "
-            f"image/class/label: {error.message}"
+            f"Cannot use {records.describe(0)}, which must be an example with "
+            f"image/encoded and image/class/label: {error.message}"
         ) from error
     label = int(example["image/class/label"])
     synset = example["image/class/synset"].numpy().decode(errors="replace")
@@ -186,6 +186,7 @@ def _check_imagenet(record, labels_path):
     expected = classes[label - 1][0] if 1 <= label <= len(classes) else None
     require(
         synset and synset == expected,
-        f"The first record has the label {label} and the image/class/synset "
-        f"{synset!r}; ImageNet has {expected!r} there. {hint}",
+        f"{records.describe(0)} has the label {label} and the "
+        f"image/class/synset {synset!r}; ImageNet has {expected!r} there. "
+        f"{hint}",
     )
