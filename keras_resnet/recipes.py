@@ -51,7 +51,9 @@ class Recipe:
         "; ".join(f"{key}: {text}" for key, text in SHUFFLES.items()),
     )
     shuffle_blocks: int = _field(
-        16, "How many blocks of 8 MB shuffle=blocks mixes."
+        16,
+        "How many blocks of 8 MB shuffle=blocks mixes; memory holds twice as "
+        "many.",
     )
 
     # Transfer.

@@ -41,8 +41,8 @@ def positions(split, recipe, step):
         step: int >= 0.
 
     Returns:
-        (indices, seeds): int64 (B,) both. The seed of an example is its own
-        in every epoch.
+        (indices, seeds): int64 (B,) both. Every example has a seed of its own
+        in each epoch.
 
     Raises:
         keras_resnet.UsageError: if blocks shall be shuffled and there are

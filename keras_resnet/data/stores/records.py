@@ -2,7 +2,7 @@
 
 A record is its length (8 bytes, little-endian), the masked CRC-32C of these
 bytes, the data, and the masked CRC-32C of the data. An index of where each
-record starts is made at once, by the headers alone, and held in memory: 20
+record starts is made at once, by the headers alone, and held in memory: 24
 bytes a record. The lengths are checked there, the data when they are read.
 """
 

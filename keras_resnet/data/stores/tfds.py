@@ -15,7 +15,7 @@ from keras_resnet.errors import UsageError
 from keras_resnet.errors import nearest
 from keras_resnet.errors import require
 
-# CIFAR-10 has 132 MB, SVHN's train split 1 GB.
+# Larger ones are read example by example. CIFAR-10 has 132 MB.
 MAX_BYTES_IN_MEMORY = 256 << 20
 
 
@@ -44,48 +44,82 @@ def load(name, split, *, data_dir, validation, known):
         if split not in info.splits and "test" in info.splits:
             split = "test"
     part = _split_info(name, info.splits, split)
-    for feature in ("image", "label"):
-        require(
-            feature in info.features,
-            f"TFDS data set {name!r} must have features 'image' and 'label'. "
-            f"It has: {', '.join(info.features)}.",
+    require(part.num_examples, f"{name}/{split} is empty.")
+    class_names = _class_names(tfds, name, info.features)
+    open_it = _opener(tfds, builder, part)
+    return open_it(tfds, builder, part, f"{name}/{split}", class_names)
+
+
+def _opener(tfds, builder, part):
+    file_format, formats = builder.info.file_format, tfds.core.FileFormat
+    if file_format == formats.ARRAY_RECORD:
+        return _from_source
+    if _num_bytes(part) <= MAX_BYTES_IN_MEMORY:
+        return _from_memory
+    require(
+        file_format == formats.TFRECORD,
+        f"{builder.data_dir} holds {file_format.value} files, which are too "
+        "large for memory and not read one by one here. Prepare the data set "
+        "as array_record or tfrecord.",
+    )
+    return _from_records
+
+
+def _from_source(tfds, builder, part, name, class_names):
+    source = builder.as_data_source(
+        split=part.name,
+        deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES,
+    )
+    parse = _parser(tfds, builder, name, class_names)
+
+    def read(index):
+        record = tf.numpy_function(
+            lambda i: source[int(i)], [index], tf.string, stateful=False
         )
-    full_name = f"{name}/{split}"
-    class_names = tuple(info.features["label"].names)
-    require(part.num_examples, f"{full_name} is empty.")
+        return parse(tf.ensure_shape(record, ()), index)
+
+    return splits.Split(
+        name=name,
+        class_names=class_names,
+        num_examples=len(source),
+        read=read,
+        describe=lambda index: f"example {index} of {name}",
+    )
+
+
+def _from_memory(tfds, builder, part, name, class_names):
+    # The encoded files: a CIFAR image is 2 KB of PNG, not 3 KB of pixels.
+    dataset = builder.as_dataset(
+        split=part.name,
+        decoders={"image": tfds.decode.SkipDecoding()},
+        read_config=tfds.ReadConfig(interleave_cycle_length=1),
+    )
+    examples = [(e["image"], e["label"]) for e in tfds.as_numpy(dataset)]
+    images = np.array([image for image, _ in examples], dtype=object)
+    labels = [label for _, label in examples]
+    return memory.from_memory(name, class_names, images, labels)
+
+
+def _from_records(tfds, builder, part, name, class_names):
+    pieces = [(p.filename, p.skip, p.take) for p in part.file_instructions]
+    parse = _parser(tfds, builder, name, class_names)
+    records = records_lib.find(pieces)
+    return tfrecord.of_records(name, class_names, records, parse)
+
+
+def _parser(tfds, builder, name, class_names):
     decoders = {"image": tfds.decode.SkipDecoding()}
 
     def parse(record, index):
-        example = info.features.deserialize_example(record, decoders=decoders)
+        example = builder.info.features.deserialize_example(
+            record, decoders=decoders
+        )
         label = splits.checked_label(
-            example["label"], len(class_names), index, full_name
+            example["label"], len(class_names), index, name
         )
         return example["image"], label
 
-    if info.file_format == tfds.core.FileFormat.ARRAY_RECORD:
-        source = builder.as_data_source(
-            split=split,
-            deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES,
-        )
-        return _of_source(full_name, class_names, source, parse)
-    pieces = part.file_instructions
-    if _num_bytes(pieces) <= MAX_BYTES_IN_MEMORY:
-        dataset = builder.as_dataset(
-            split=split,
-            decoders=decoders,
-            read_config=tfds.ReadConfig(interleave_cycle_length=1),
-        )
-        examples = [(e["image"], e["label"]) for e in tfds.as_numpy(dataset)]
-        images = np.array([image for image, _ in examples], dtype=object)
-        labels = [label for _, label in examples]
-        return memory.from_memory(full_name, class_names, images, labels)
-    require(
-        info.file_format == tfds.core.FileFormat.TFRECORD,
-        f"{full_name} is prepared as {info.file_format.value}, which is not "
-        "read here. Prepare it as array_record or tfrecord.",
-    )
-    records = records_lib.find([(p.filename, p.skip, p.take) for p in pieces])
-    return tfrecord.of_records(full_name, class_names, records, parse)
+    return parse
 
 
 def _builder(tfds, name, data_dir, known):
@@ -107,11 +141,8 @@ def _builder(tfds, name, data_dir, known):
 
 
 def _cannot_prepare(name, builder, error):
-    instructions = builder.MANUAL_DOWNLOAD_INSTRUCTIONS
-    if instructions and isinstance(error, AssertionError):
-        error = f"files are needed that only you can get.\n{error}\n"
     return (
-        f"TFDS could not prepare {name!r} in {builder.data_dir}: {error} "
+        f"TFDS could not prepare {name!r} in {builder.data_dir}: {error}\n"
         "If it is prepared elsewhere, pass its --data_dir. Otherwise prepare "
         f"it with `tfds build {name} --file_format=array_record "
         "--data_dir=DIR` (with --manual_dir for files that you got, "
@@ -131,25 +162,19 @@ def _split_info(name, known, split):
         ) from error
 
 
-def _num_bytes(pieces):
+def _class_names(tfds, name, features):
+    wanted = {"image": tfds.features.Image, "label": tfds.features.ClassLabel}
+    for feature, kind in wanted.items():
+        require(
+            feature in features and isinstance(features[feature], kind),
+            f"TFDS data set {name!r} must have a feature {feature!r} of the "
+            f"kind {kind.__name__}. It has: {', '.join(features)}.",
+        )
+    return tuple(features["label"].names)
+
+
+def _num_bytes(part):
     return sum(
         tf.io.gfile.stat(p.filename).length * p.take / p.examples_in_shard
-        for p in pieces
-        if p.examples_in_shard
-    )
-
-
-def _of_source(name, class_names, source, parse):
-    def read(index):
-        record = tf.numpy_function(
-            lambda i: source[int(i)], [index], tf.string, stateful=False
-        )
-        return parse(tf.ensure_shape(record, ()), index)
-
-    return splits.Split(
-        name=name,
-        class_names=class_names,
-        num_examples=len(source),
-        read=read,
-        describe=lambda index: f"example {index} of {name}",
+        for p in part.file_instructions
     )

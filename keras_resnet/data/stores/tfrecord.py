@@ -37,9 +37,9 @@ def load(pattern, split):
     """Opens a split of TFRecord files.
 
     Args:
-        pattern: of paths, with {split} and wildcards in the last part, such
-            as "/data/{split}-*"; or a folder, for FOLDER/{split}-*. Any path
-            that `tf.io.gfile` reads.
+        pattern: of paths, with {split} somewhere and wildcards in the last
+            part, such as "/data/{split}-*"; or a folder, for FOLDER/{split}-*.
+            Any path that `tf.io.gfile` reads.
         split: "train", "validation" or what else the files are named by.
 
     Raises:
@@ -94,14 +94,13 @@ def of_records(name, class_names, records, parse):
 def _find(pattern, split):
     if tf.io.gfile.isdir(pattern):
         pattern = os.path.join(pattern, "{split}-*")
-    folder, base = os.path.split(pattern)
     require(
-        "{split}" in base,
-        "tfrecord: takes a folder, or a pattern with {split} in its last part "
-        "such as /data/{split}-*, so that train and validation are different "
-        f"files. Received: {pattern!r}, which is no folder.",
+        "{split}" in pattern,
+        "tfrecord: takes a folder, or a pattern with {split} in it such as "
+        "/data/{split}-*, so that train and validation are different files. "
+        f"Received: {pattern!r}, which is no folder.",
     )
-    base = base.replace("{split}", split)
+    folder, base = os.path.split(pattern.replace("{split}", split))
     try:
         names = tf.io.gfile.listdir(folder or ".")
     except tf.errors.OpError as error:
