@@ -268,7 +268,10 @@ def test_a_label_out_of_range_names_its_record(tmp_path, label):
         assert f"label {label - 1} is not in [0, 1000)" in str(error)
 
 
-def test_a_record_of_other_fields_is_refused(tmp_path):
+@pytest.mark.parametrize("names", ["", "cat\ndog\n"])
+def test_a_record_of_other_fields_is_refused(tmp_path, names):
+    if names:
+        (tmp_path / "labels.txt").write_text(names)
     _write(tmp_path, "train-0", [tf.train.Example().SerializeToString()])
     with pytest.raises(errors.UsageError, match="record 0 of .*image/encoded"):
         datasets.load(f"tfrecord:{tmp_path}", "train")

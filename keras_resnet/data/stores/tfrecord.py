@@ -50,7 +50,8 @@ def load(pattern, split):
     records = records_lib.find([(path, 0, None) for path in paths])
     name = f"tfrecord:{pattern}/{split}"
     require(len(records.files), f"{name} is empty: there is nothing to read.")
-    class_names, first_label = _classes(os.path.dirname(paths[0]), records)
+    example = _first_example(records)
+    class_names, first_label = _classes(os.path.dirname(paths[0]), example)
     num_classes = len(class_names)
 
     def parse(record, index):
@@ -103,8 +104,8 @@ def _find(pattern, split):
     folder, base = os.path.split(pattern.replace("{split}", split))
     try:
         names = tf.io.gfile.listdir(folder or ".")
-    except tf.errors.OpError as error:
-        raise UsageError(f"Cannot list {folder!r}: {error.message}.") from error
+    except (tf.errors.OpError, UnicodeDecodeError) as error:
+        raise UsageError(f"Cannot list {folder!r}: {error}.") from error
     names = sorted(n for n in names if fnmatch.fnmatchcase(n, base))
     require(names, f"There is no file {os.path.join(folder, base)!r}.")
     _check_complete(folder, names)
@@ -128,18 +129,42 @@ def _check_complete(folder, names):
         not missing,
         f"Of the {totals[0]} shards {names[0]}, ... in {folder!r} "
         f"{len(missing)} are missing: {', '.join(map(str, missing[:5]))}. "
-        "Copy them, or name those to read with a pattern of your own.",
+        "Copy them. To read only some, name them without -of-.",
     )
 
 
-def _classes(folder, records):
+def _first_example(records):
+    """(label, WordNet id or "") of the first record."""
+    try:
+        record = reading.reader(records)(tf.constant(0, tf.int64))
+        example = tf.io.parse_single_example(record, _FEATURES | _SYNSET)
+    except tf.errors.InvalidArgumentError as error:
+        raise UsageError(
+            f"Cannot use {records.describe(0)}, which must be an example with "
+            f"image/encoded and image/class/label: {error.message}"
+        ) from error
+    synset = example["image/class/synset"].numpy().decode(errors="replace")
+    return int(example["image/class/label"]), synset
+
+
+def _classes(folder, example):
     """(class names, label of the first one)."""
     path = os.path.join(folder, labels_lib.LABELS)
     if tf.io.gfile.exists(path):
         with tf.io.gfile.GFile(path) as file:
             return parse_labels(file.read(), path)
-    _check_imagenet(records, path)
-    return tuple(wordnet for wordnet, _ in labels_lib.imagenet_classes()), 1
+    names = tuple(wordnet for wordnet, _ in labels_lib.imagenet_classes())
+    label, synset = example
+    expected = names[label - 1] if 1 <= label <= len(names) else None
+    require(
+        synset and synset == expected,
+        f"The first record has the label {label} and the image/class/synset "
+        f"{synset!r}; ImageNet has {expected!r} there. Without {path} the "
+        "labels are taken for ImageNet's 1 ... 1000, in the order of the "
+        "WordNet ids. Write that file, a class a line: NAME for labels from "
+        "0, or LABEL:NAME.",
+    )
+    return names, 1
 
 
 def parse_labels(text, path):
@@ -163,29 +188,3 @@ def parse_labels(text, path):
         f"The labels in {path} must ascend by 1 from line to line.",
     )
     return tuple(line[2] for line in numbered), int(numbers[0])
-
-
-def _check_imagenet(records, labels_path):
-    hint = (
-        f"Without {labels_path} the labels are taken for ImageNet's 1 ... "
-        "1000, in the order of the WordNet ids. Write that file, a class a "
-        "line: NAME for labels from 0, or LABEL:NAME."
-    )
-    try:
-        record = reading.reader(records)(tf.constant(0, tf.int64))
-        example = tf.io.parse_single_example(record, _FEATURES | _SYNSET)
-    except tf.errors.InvalidArgumentError as error:
-        raise UsageError(
-            f"Cannot use {records.describe(0)}, which must be an example with "
-            f"image/encoded and image/class/label: {error.message}"
-        ) from error
-    label = int(example["image/class/label"])
-    synset = example["image/class/synset"].numpy().decode(errors="replace")
-    classes = labels_lib.imagenet_classes()
-    expected = classes[label - 1][0] if 1 <= label <= len(classes) else None
-    require(
-        synset and synset == expected,
-        f"{records.describe(0)} has the label {label} and the "
-        f"image/class/synset {synset!r}; ImageNet has {expected!r} there. "
-        f"{hint}",
-    )
