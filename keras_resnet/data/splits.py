@@ -76,9 +76,14 @@ def checked(value, valid, *message):
         else tf.strings.as_string(part)
         for part in message
     ]
-    check = tf.debugging.Assert(valid, [tf.strings.join(words, " ")])
-    # Eagerly there is no operation.
-    with tf.control_dependencies([] if check is None else [check]):
+    text = tf.strings.join(words, " ")
+    if tf.executing_eagerly():
+        if valid:
+            return value
+        # TensorFlow's own would show the tensors instead of the text.
+        text = text.numpy().decode(errors="replace")
+        raise tf.errors.InvalidArgumentError(None, None, text)
+    with tf.control_dependencies([tf.debugging.Assert(valid, [text])]):
         return tf.identity(value)
 
 
