@@ -13,6 +13,14 @@ SCHEDULES = {
     "steps": "a tenth after each of `boundaries` iterations",
     "plateau": "a tenth when the validation error stops improving",
 }
+SHUFFLES = {
+    "examples": "a uniform permutation of the examples an epoch",
+    "blocks": (
+        "runs of examples of a file are permuted, and the examples mixed "
+        "within `shuffle_blocks` of them, so that slow storage is read in "
+        "long pieces; for TFRecord files"
+    ),
+}
 DTYPES = ("float32", "bfloat16", "mixed_bfloat16")
 
 
@@ -33,9 +41,20 @@ class Recipe:
 
     # What is trained on what.
     variant: str = _field("resnet20", "Key of keras_resnet.VARIANTS.")
-    dataset: str = _field("cifar10", "digits, a TFDS name or folder:PATH.")
+    dataset: str = _field(
+        "cifar10", "digits, a TFDS name, folder:PATH or tfrecord:PATTERN."
+    )
     dtype: str = _field("float32", f"One of {', '.join(DTYPES)}.")
     seed: int = _field(0, "Of the initial weights and of the data's order.")
+    shuffle: str = _field(
+        "examples",
+        "; ".join(f"{key}: {text}" for key, text in SHUFFLES.items()),
+    )
+    shuffle_blocks: int = _field(
+        16,
+        "How many blocks of 8 MB shuffle=blocks mixes; memory holds twice as "
+        "many.",
+    )
 
     # Transfer.
     weights: str = _field(
@@ -123,6 +142,7 @@ class Recipe:
             parts = dict.fromkeys(variant.parts)
             lookup(parts, self.freeze_until, f"part of {self.variant}")
         lookup(SCHEDULES, self.schedule, "schedule")
+        lookup(SHUFFLES, self.shuffle, "shuffle")
         lookup(optimizers.DECAY_SCOPES, self.decay, "decay scope")
         require(
             self.dtype in DTYPES,
@@ -160,6 +180,7 @@ class Recipe:
 
 
 _POSITIVE = (
+    "shuffle_blocks",
     "image_size",
     "batch_size",
     "steps",

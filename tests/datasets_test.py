@@ -1,16 +1,17 @@
-"""Data sets: the digits, image folders and TFDS give the same kind of split."""
+"""Data sets by name: the digits and TFDS."""
 
-import pathlib
+import inspect
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
 from sklearn.datasets import load_digits
 
 from keras_resnet import errors
 from keras_resnet.data import datasets
 from keras_resnet.data import decoding
+from keras_resnet.data.stores import memory
+from keras_resnet.data.stores import tfds
 
 
 def _examples(split):
@@ -42,69 +43,13 @@ def test_digits_statistics_are_those_of_the_train_split():
 
 
 def test_damaged_digits_are_refused(monkeypatch, tmp_path):
-    data = bytearray(datasets._DIGITS.read_bytes())
+    data = bytearray(memory.DIGITS.read_bytes())
     data[1000] ^= 1
     path = tmp_path / "digits.npz"
     path.write_bytes(data)
-    monkeypatch.setattr(datasets, "_DIGITS", path)
+    monkeypatch.setattr(memory, "DIGITS", path)
     with pytest.raises(errors.UsageError, match="damaged"):
         datasets.load("digits", "train")
-
-
-def _save(path, color, size=(12, 9)):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, color).save(path)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    for split, n in (("train", 3), ("validation", 2)):
-        for i in range(n):
-            _save(tmp_path / split / "cat" / f"{i}.png", (i, 0, 1))
-            _save(tmp_path / split / "ant eater" / f"{i}.JPEG", (i, 200, 1))
-    (tmp_path / "train" / "cat" / "notes.txt").write_text("not an image")
-    return tmp_path
-
-
-def test_folder_labels_follow_the_sorted_class_names(folder):
-    split = datasets.load(f"folder:{folder}", "train")
-    assert split.class_names == ("ant eater", "cat")
-    assert split.num_examples == 6
-    for index, (image, label) in enumerate(_examples(split)):
-        assert image.shape == (9, 12, 3)
-        assert (image[0, 0, 1] > 100) == (label == 0)
-        name = pathlib.Path(split.describe(index))
-        assert name.parent.name == split.class_names[label]
-
-
-def test_a_name_that_is_not_utf8_is_read(folder):
-    source = folder / "train" / "cat" / "0.png"
-    name = bytes(folder / "train" / "cat") + b"/\xff\xfe.png"
-    with open(name, "wb") as file:
-        file.write(source.read_bytes())
-    split = datasets.load(f"folder:{folder}", "train")
-    assert len(list(_examples(split))) == 7
-
-
-@pytest.mark.parametrize(
-    "break_it, message",
-    [
-        (lambda f: (f / "train").rename(f / "training"), "There is no folder"),
-        (lambda f: _save(f / "validation/dog/1.png", 0), "lacks: dog"),
-        (
-            lambda f: [p.unlink() for p in f.glob("validation/*/*")],
-            "holds no images",
-        ),
-        (
-            lambda f: [p.rename(f / p.name) for p in f.glob("train/*")],
-            "no class folders",
-        ),
-    ],
-)
-def test_folder_errors_say_what_is_expected(folder, break_it, message):
-    break_it(folder)
-    with pytest.raises(errors.UsageError, match=message):
-        datasets.load(f"folder:{folder}", "validation")
 
 
 @pytest.fixture(scope="module", params=["tfrecord", "array_record"])
@@ -154,18 +99,172 @@ def test_tfds_by_name_gives_each_example_once(tfds_dir):
     _check_tiny_digits(split, images, labels)
 
 
-def test_large_tfds_is_read_from_array_records(tfds_dir, monkeypatch):
+def test_large_tfds_is_read_example_by_example(tfds_dir, monkeypatch):
     data_dir, file_format, images, labels = tfds_dir
-    monkeypatch.setattr(datasets, "_MAX_BYTES_IN_MEMORY", 0)
+    monkeypatch.setattr(tfds, "MAX_BYTES_IN_MEMORY", 0)
+    split = datasets.load("tiny_digits", "validation", data_dir=data_dir)
+    assert split.labels is None
+    assert (split.blocks is not None) == (file_format == "tfrecord")
+    _check_tiny_digits(split, images, labels)
 
-    def load():
-        return datasets.load("tiny_digits", "validation", data_dir=data_dir)
 
-    if file_format == "array_record":
-        _check_tiny_digits(load(), images, labels)
-    else:
-        with pytest.raises(errors.UsageError, match="file_format=array_record"):
-            load()
+@pytest.mark.parametrize("limit", [0, 1 << 30])
+@pytest.mark.parametrize(
+    "expression, expected",
+    [
+        ("test", range(40, 60)),
+        ("train[:10%]", range(4)),
+        ("train[35:]", range(35, 40)),
+        ("train[10:12]+test[:3]", [10, 11, 40, 41, 42]),
+    ],
+)
+def test_any_split_of_tfds_is_read(
+    tfds_dir, monkeypatch, limit, expression, expected
+):
+    data_dir, _, images, labels = tfds_dir
+    monkeypatch.setattr(tfds, "MAX_BYTES_IN_MEMORY", limit)
+    split = datasets.load("tiny_digits", expression, data_dir=data_dir)
+    assert split.name == f"tiny_digits/{expression}"
+    assert split.num_examples == len(expected)
+    for index, (image, label) in zip(expected, _examples(split), strict=True):
+        assert label == labels[index]
+        np.testing.assert_array_equal(image[..., :1], images[index])
+
+
+@pytest.mark.parametrize(
+    "split, message",
+    [
+        ("tset", "no split 'tset'. It has: .*test"),
+        ("train[:10", r"no split 'train\[:10'"),
+        ("train[:0]", "is empty"),
+    ],
+)
+def test_a_split_that_tfds_lacks_is_refused(tfds_dir, split, message):
+    with pytest.raises(errors.UsageError, match=message):
+        datasets.load("tiny_digits", split, data_dir=tfds_dir[0])
+
+
+def test_a_damaged_record_of_tfds_is_named(tfds_dir, monkeypatch):
+    data_dir, file_format, *_ = tfds_dir
+    if file_format != "tfrecord":
+        pytest.skip("array_record has its own checks")
+    monkeypatch.setattr(tfds, "MAX_BYTES_IN_MEMORY", 0)
+    (path,) = data_dir.glob("tiny_digits/1.0.0/*-train.tfrecord*")
+    whole = path.read_bytes()
+    split = datasets.load("tiny_digits", "train", data_dir=data_dir)
+    assert split.describe(39) == f"record 39 of {path}"
+    try:
+        path.write_bytes(whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:])
+        with pytest.raises(tf.errors.InvalidArgumentError, match=path.name):
+            split.read(tf.constant(39, tf.int64))
+        path.write_bytes(whole[:-9])
+        with pytest.raises(errors.UsageError, match="cut off"):
+            datasets.load("tiny_digits", "train", data_dir=data_dir)
+    finally:
+        path.write_bytes(whole)
+    assert split.read(tf.constant(39, tf.int64))[1] == load_digits().target[39]
+
+
+@pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
+@pytest.mark.parametrize("limit", [0, 1 << 30])
+def test_a_tfds_example_without_label_is_named(
+    tmp_path, monkeypatch, file_format, limit
+):
+    import tensorflow_datasets as library
+
+    monkeypatch.setattr(tfds, "MAX_BYTES_IN_MEMORY", limit)
+    examples = {
+        "image": np.zeros((5, 8, 8, 3), np.uint8),
+        "label": np.array([0, 1, 0, -1, 1]),
+    }
+    library.dataset_builders.store_as_tfds_dataset(
+        name="unlabelled",
+        version="1.0.0",
+        features=library.features.FeaturesDict(
+            {
+                "image": library.features.Image(shape=(8, 8, 3)),
+                "label": library.features.ClassLabel(num_classes=2),
+            }
+        ),
+        split_datasets={"train": tf.data.Dataset.from_tensor_slices(examples)},
+        data_dir=tmp_path,
+        file_format=file_format,
+        disable_shuffling=True,
+    )
+
+    def read_all():
+        split = datasets.load("unlabelled", "train", data_dir=tmp_path)
+        dataset = tf.data.Dataset.range(5).map(split.read)
+        list(dataset.as_numpy_iterator())
+
+    wrong = (errors.UsageError, tf.errors.InvalidArgumentError)
+    with pytest.raises(wrong, match="example 3"):
+        read_all()
+
+
+def test_a_tfds_data_set_without_images_and_labels_is_refused(tmp_path):
+    import tensorflow_datasets as library
+
+    library.dataset_builders.store_as_tfds_dataset(
+        name="numbers",
+        version="1.0.0",
+        features=library.features.FeaturesDict(
+            {"image": np.int64, "label": np.int64}
+        ),
+        split_datasets={
+            "train": tf.data.Dataset.from_tensors(
+                {"image": np.int64(1), "label": np.int64(1)}
+            )
+        },
+        data_dir=tmp_path,
+    )
+    with pytest.raises(errors.UsageError, match="'image' of the kind Image"):
+        datasets.load("numbers", "train", data_dir=tmp_path)
+
+
+def test_bytes_of_images_in_memory_are_kept_to_the_last_zero():
+    encoded = np.array([b"a\0\0", b"\xff\0"], dtype=object)
+    split = memory.from_memory("x", ("a", "b"), encoded, [0, 1])
+    found = [split.read(tf.constant(i, tf.int64))[0].numpy() for i in (0, 1)]
+    assert found == list(encoded)
+
+
+def test_pixels_in_memory_are_not_in_the_graph():
+    split = datasets.load("digits", "train")
+    spec = tf.TensorSpec((), tf.int64)
+    function = tf.function(split.read).get_concrete_function(spec)
+    assert function.graph.as_graph_def().ByteSize() < 5_000
+
+
+def test_files_that_only_the_user_can_get_are_named(tmp_path):
+    with pytest.raises(errors.UsageError) as info:
+        datasets.load("imagenet2012", "train", data_dir=str(tmp_path))
+    for expected in (
+        "ILSVRC2012_img_train.tar",
+        "ILSVRC2012_img_val.tar",
+        str(tmp_path / "downloads" / "manual"),
+        "tfds build imagenet2012 --file_format=array_record",
+        "--beam_pipeline_options",
+    ):
+        assert expected in str(info.value)
+
+
+@pytest.mark.parametrize("name", datasets.DATASETS.keys() - {"digits"})
+def test_every_named_data_set_has_the_split_that_it_is_validated_on(name):
+    import tensorflow_datasets as library
+
+    cls = library.builder_cls(name)
+    assert datasets.info(name).reference
+    source = inspect.getsource(inspect.getmodule(cls)).lower()
+    split = datasets.info(name).validation
+    assert f"split.{split}" in source or f'"{split}"' in source
+
+
+def test_a_config_or_version_has_the_constants_of_its_data_set():
+    assert datasets.info("cifar10:3.0.2") == datasets.DATASETS["cifar10"]
+    imagenette = datasets.info("imagenette/160px-v2")
+    assert imagenette == datasets.DATASETS["imagenette"]
+    assert datasets.info("folder:cifar10").pixel_mean == imagenette.pixel_mean
 
 
 def test_unknown_data_set_names_the_nearest():

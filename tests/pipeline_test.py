@@ -32,35 +32,6 @@ def _same(a, b):
     return all(np.array_equal(a[key], b[key]) for key in a)
 
 
-def test_an_epoch_holds_every_example_once_and_epochs_differ():
-    recipe = _recipe(batch_size=64)
-    steps = range(-(-2 * 1438 // 64))
-    indices = np.concatenate(
-        [pipeline.positions(1438, recipe, step)[0] for step in steps]
-    )
-    epochs = indices[: 2 * 1438].reshape(2, 1438)
-    for epoch in epochs:
-        assert sorted(epoch) == list(range(1438))
-    assert np.mean(epochs[0] == epochs[1]) < 0.01
-    assert np.mean(epochs[0] == np.arange(1438)) < 0.01
-
-
-def test_the_order_is_not_correlated():
-    indices, _ = pipeline.positions(
-        100_000, _recipe(batch_size=100_000), step=0
-    )
-    correlation = np.corrcoef(indices[:-1], indices[1:])[0, 1]
-    assert abs(correlation) < 5 / np.sqrt(100_000)
-
-
-def test_every_example_of_every_epoch_has_its_own_seed():
-    recipe = _recipe(batch_size=1438)
-    seeds = np.concatenate(
-        [pipeline.positions(1438, recipe, step)[1] for step in range(20)]
-    )
-    assert len(set(seeds)) == 20 * 1438
-
-
 def test_batches_repeat_with_the_seed_and_change_without_it():
     recipe = _recipe(steps=3)
     first, second = _batches(recipe), _batches(recipe)

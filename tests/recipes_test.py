@@ -56,6 +56,8 @@ def test_every_part_of_a_network_can_be_the_last_frozen_one():
         ("digits", {"learning_rat": 1}, "Did you mean 'learning_rate'"),
         ("digits", {"variant": "resnet2O"}, "Did you mean 'resnet20'"),
         ("digits", {"schedule": "step"}, "Did you mean 'steps'"),
+        ("digits", {"shuffle": "block"}, "Did you mean 'blocks'"),
+        ("digits", {"shuffle_blocks": 0}, "shuffle_blocks must be > 0"),
         ("digits", {"steps": 0}, "steps must be > 0. Received: 0"),
         ("digits", {"batch_size": -1}, "batch_size must be > 0"),
         ("digits", {"weight_decay": -1.0}, "weight_decay must be >= 0"),

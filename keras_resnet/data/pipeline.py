@@ -1,12 +1,10 @@
 """Batches for training and evaluation.
 
-Order and augmentation are functions of (seed, epoch, position) alone: an epoch
-is a permutation of the indices and every example is augmented by a seed of its
-own. Batches are therefore the same for any number of threads or devices, and a
-pipeline that starts at a later step gives the very batches from there on.
+Order and augmentation are functions of (seed, epoch, position) alone: `order`
+gives the indices and every example is augmented by a seed of its own. Batches
+are therefore the same for any number of threads or devices, and a pipeline
+that starts at a later step gives the very batches from there on.
 """
-
-import functools
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +12,7 @@ import tensorflow as tf
 from keras_resnet.data import augmentations
 from keras_resnet.data import bad_images
 from keras_resnet.data import decoding
+from keras_resnet.data import order
 from keras_resnet.data import transforms
 from keras_resnet.errors import require
 
@@ -23,8 +22,8 @@ def train_dataset(split, recipe, *, fill, first_step=0, masked=None):
 
     Args:
         split: `datasets.Split`.
-        recipe: `recipes.Recipe`: batch_size, steps, seed, image_size,
-            augmentation and its numbers.
+        recipe: `recipes.Recipe`: batch_size, steps, seed, shuffle,
+            image_size, augmentation and its numbers.
         fill: 3 floats, the mean colour, for padding.
         first_step: int, batches before it are not made.
         masked: `bad_images.MaskedImages`, to mask what cannot be read; without
@@ -34,10 +33,12 @@ def train_dataset(split, recipe, *, fill, first_step=0, masked=None):
         `tf.data.Dataset` of {"image": uint8 (B, S, S, 3), "label": int32 (B,),
         "weight": float32 (B,)}, B the global batch, S `recipe.image_size`.
     """
+    split = order.arranged(split, recipe)
 
     def steps():
         for step in range(first_step, recipe.steps):
-            yield positions(split.num_examples, recipe, step)
+            indices, seeds = order.positions(split, recipe, step)
+            yield indices, seeds.view(np.int32).reshape(-1, 2)
 
     signature = (
         tf.TensorSpec((recipe.batch_size,), tf.int64),
@@ -160,55 +161,6 @@ def every_example(split, view, *, batch_size, batches=1, masked=None):
     )
     dataset = dataset.map(example, tf.data.AUTOTUNE)
     return _finish(dataset.batch(batch_size, drop_remainder=True))
-
-
-def _masked(view):
-    """What stands for an image that cannot be read: a grey one, weight 0."""
-    grey = tf.fill((1, 1, 3), tf.constant(128, tf.uint8))
-    return {
-        "image": view(grey),
-        "label": tf.constant(0),
-        "weight": tf.constant(0.0),
-    }
-
-
-def positions(num_examples, recipe, step):
-    """What the batch of a step holds: (indices, seeds), int64 (B,).
-
-    An epoch holds every example once; a batch may span two epochs.
-    """
-    first = step * recipe.batch_size
-    position = np.arange(first, first + recipe.batch_size)
-    epochs, places = np.divmod(position, num_examples)
-    indices = np.empty(len(position), np.int64)
-    for epoch in np.unique(epochs):
-        order = _permutation(num_examples, recipe.seed, int(epoch))
-        indices[epochs == epoch] = order[places[epochs == epoch]]
-    of_epoch = _splitmix64(epochs.astype(np.uint64) ^ _key(recipe.seed, 1))
-    bits = _splitmix64(of_epoch + indices.astype(np.uint64))
-    return indices, bits.view(np.int64)
-
-
-@functools.lru_cache(maxsize=2)  # a batch may span two epochs
-def _permutation(num_examples, seed, epoch):
-    index = np.arange(num_examples, dtype=np.uint64)
-    bits = _splitmix64(index ^ _key(seed, 0, epoch))
-    return np.argsort(bits, kind="stable")
-
-
-def _key(*numbers):
-    key = np.zeros(1, np.uint64)
-    for number in numbers:
-        key = _splitmix64(key + np.uint64(number))
-    return key
-
-
-def _splitmix64(x):
-    """Steele et al. 2014: our own bits, the same in every NumPy version."""
-    x = np.asarray(x, np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
 
 
 def read_example(split, index):

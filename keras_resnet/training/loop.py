@@ -14,6 +14,7 @@ from keras_resnet import model as model_lib
 from keras_resnet import recipes
 from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
+from keras_resnet.data import order
 from keras_resnet.data import pipeline
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
@@ -243,9 +244,7 @@ class _Run:
             batch = next(batches)
         except tf.errors.OpError as error:
             split = self.splits["train"]
-            indices, _ = pipeline.positions(
-                split.num_examples, self.recipe, self.step
-            )
+            indices, _ = order.positions(split, self.recipe, self.step)
             raise bad_images.blame(split, indices, error) from error
         if self.masked:
             self.masked["train"].check()

@@ -1,0 +1,140 @@
+"""The order of the examples: a pure function of (seed, epoch, position).
+
+An epoch is a permutation of the indices, so the batch of any step is known
+without those before it, and is the same for any number of workers, which take
+slices of it.
+
+How random an epoch is, for N examples:
+
+    shuffle="examples"  Uniform over all permutations, up to the generator.
+    shuffle="blocks"    The blocks are permuted uniformly; `shuffle_blocks` (W)
+        neighbours of that permutation are a window, in which the examples are
+        permuted uniformly. An example can come anywhere in an epoch, but the
+        examples of a block lie within W blocks of each other: an epoch of one
+        window is the uniform shuffle, W = 1 mixes nothing but the block. A
+        batch below a window's size draws from W blocks, or from 2 W where it
+        spans two windows: where the store is sorted by class, it mixes so few
+        classes. Of 1,000 sorted classes of a block each (73 images, 8 MB of
+        ImageNet) a batch of 256 mixes 7 for W = 4, 19 for W = 16, 64 for
+        W = 64, and 227 after the uniform shuffle.
+        The windows of an epoch differ from those of the others.
+"""
+
+import dataclasses
+import functools
+
+import numpy as np
+
+from keras_resnet.errors import require
+
+
+def positions(split, recipe, step):
+    """What the batch of a step holds.
+
+    An epoch holds every example once; a batch may span two epochs.
+
+    Args:
+        split: `splits.Split`; its number of examples is enough for
+            `shuffle="examples"`.
+        recipe: `recipes.Recipe`: batch_size (B), seed, shuffle,
+            shuffle_blocks.
+        step: int >= 0.
+
+    Returns:
+        (indices, seeds): int64 (B,) both. Every example has a seed of its own
+        in each epoch.
+
+    Raises:
+        keras_resnet.UsageError: if blocks shall be shuffled and there are
+            none.
+    """
+    num_examples = getattr(split, "num_examples", split)
+    first = step * recipe.batch_size
+    position = np.arange(first, first + recipe.batch_size)
+    epochs, places = np.divmod(position, num_examples)
+    indices = np.empty(len(position), np.int64)
+    for epoch in np.unique(epochs):
+        order = _epoch(split, num_examples, recipe, int(epoch))
+        indices[epochs == epoch] = order[places[epochs == epoch]]
+    of_epoch = _splitmix64(epochs.astype(np.uint64) ^ _key(recipe.seed, 1))
+    bits = _splitmix64(of_epoch + indices.astype(np.uint64))
+    return indices, bits.view(np.int64)
+
+
+def arranged(split, recipe):
+    """The split as the order of a recipe reads it best.
+
+    Args:
+        split: `splits.Split`.
+        recipe: `recipes.Recipe`.
+
+    Returns:
+        `splits.Split`: the same examples. With `shuffle="blocks"` it reads a
+        block at once and keeps those of two windows, because threads still
+        read the end of one while others begin the next.
+
+    Raises:
+        keras_resnet.UsageError: if blocks shall be shuffled and there are
+            none.
+    """
+    if recipe.shuffle == "examples":
+        return split
+    return dataclasses.replace(
+        split, read=_blocks(split).reader(2 * recipe.shuffle_blocks)
+    )
+
+
+def _epoch(split, num_examples, recipe, epoch):
+    if recipe.shuffle == "examples":
+        return _permutation(num_examples, recipe.seed, epoch)
+    return _block_permutation(
+        _blocks(split), recipe.shuffle_blocks, recipe.seed, epoch
+    )
+
+
+def _blocks(split):
+    blocks = getattr(split, "blocks", None)
+    name = getattr(split, "name", "A number of examples")
+    require(
+        blocks is not None,
+        f"{name} does not lie in blocks, so --shuffle=blocks cannot work. "
+        "Take --shuffle=examples, which any store here can read; blocks are "
+        "for TFRecord files (tfrecord:PATTERN, and large TFDS data sets that "
+        "are prepared as tfrecord) where random reads are slow.",
+    )
+    return blocks
+
+
+@functools.lru_cache(maxsize=2)  # a batch may span two epochs
+def _permutation(num_examples, seed, epoch):
+    return np.argsort(_hashes(num_examples, seed, 0, epoch), kind="stable")
+
+
+@functools.lru_cache(maxsize=2)
+def _block_permutation(blocks, num_mixed, seed, epoch):
+    sizes = np.diff(blocks.starts)
+    order = np.argsort(_hashes(len(sizes), seed, 2, epoch), kind="stable")
+    window = np.empty(len(sizes), np.int64)
+    window[order] = np.arange(len(sizes)) // num_mixed
+    of_example = np.repeat(window, sizes)
+    return np.lexsort((_hashes(len(of_example), seed, 0, epoch), of_example))
+
+
+def _hashes(number, *key):
+    """Random bits of 0, 1, ...: uint64 (number,)."""
+    return _splitmix64(np.arange(number, dtype=np.uint64) ^ _key(*key))
+
+
+def _key(*numbers):
+    key = np.zeros(1, np.uint64)
+    for number in numbers:
+        key = _splitmix64(key + np.uint64(number))
+    return key
+
+
+def _splitmix64(x):
+    """Steele et al. 2014: our own bits, the same in every NumPy version."""
+    x = np.asarray(x, np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

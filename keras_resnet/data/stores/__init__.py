@@ -1,0 +1,1 @@
+"""Where examples come from: one module for each kind of store."""

@@ -1,0 +1,160 @@
+"""Images in PATH/SPLIT/CLASS/, of which only the names are held.
+
+A file costs the bytes of its name and 12 more: the names stand one after
+another in a few strings, and a graph cuts the name of an example out of them.
+"""
+
+import array
+import concurrent.futures
+import os
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from keras_resnet.data import splits
+from keras_resnet.data.stores import listing
+from keras_resnet.errors import require
+
+# Names in a string. More than 128 strings, which are 12,800 files, are not
+# copied into graphs (`splits.on_host`).
+_CHUNK = 100
+# Folders that are listed at the same time: network storage takes its time.
+_THREADS = 8
+
+
+def load(path, split):
+    """Opens PATH/SPLIT/CLASS/*.jpg.
+
+    Labels follow the order of the classes in PATH/train, sorted by bytes.
+
+    Args:
+        path: of a local folder, or with a scheme that `tf.io.gfile` knows,
+            such as gs://bucket/images.
+        split: name of a folder in it.
+
+    Raises:
+        keras_resnet.UsageError: if a folder is missing or cannot be listed,
+            the split holds no image or a class that PATH/train lacks, or a
+            class in PATH/train holds no image.
+    """
+    root = os.fsencode(path)
+    train, wanted = (os.path.join(root, s.encode()) for s in ("train", split))
+    classes = _classes(root, train, wanted)
+    folders = [os.path.join(wanted, name) for name in classes]
+    names = _Names()
+    counts, ignored = [], 0
+    present = set(listing.subfolders(wanted)[0])
+    with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
+        listings = pool.map(
+            lambda name, folder: (
+                listing.images(folder) if name in present else ([], 0)
+            ),
+            classes,
+            folders,
+        )
+        for files, others in listings:
+            names.extend(files)
+            counts.append(len(files))
+            ignored += others
+    _check(wanted, classes, counts, ignored, every_class=split == "train")
+    labels = np.repeat(np.arange(len(classes), dtype=np.int32), counts)
+    prefixes = [os.path.join(folder, b"") for folder in folders]
+    return _split(f"folder:{path}/{split}", classes, prefixes, names, labels)
+
+
+def _classes(root, train, wanted):
+    for folder in (root, train, wanted):
+        require(
+            listing.is_folder(folder),
+            f"There is no folder {os.fsdecode(folder)!r}. folder:PATH needs "
+            "PATH/train/CLASS/*.jpg and PATH/validation/CLASS/*.jpg.",
+        )
+    classes, hidden = listing.subfolders(train)
+    if hidden:
+        logging.warning(
+            "%s: %d hidden folders are ignored.", os.fsdecode(train), hidden
+        )
+    require(
+        classes,
+        f"{os.fsdecode(train)!r} has no class folders. Expected "
+        "PATH/train/CLASS/*.jpg.",
+    )
+    strangers = sorted(set(listing.subfolders(wanted)[0]) - set(classes))
+    require(
+        not strangers,
+        f"{os.fsdecode(wanted)!r} has classes that "
+        f"{os.fsdecode(train)!r} lacks: "
+        f"{', '.join(map(os.fsdecode, strangers))}.",
+    )
+    return classes
+
+
+def _check(folder, classes, counts, ignored, every_class):
+    folder = os.fsdecode(folder)
+    extensions = ", ".join(e.decode() for e in listing.EXTENSIONS)
+    if ignored:
+        logging.warning(
+            "%s: %d entries of the class folders are ignored: hidden, no "
+            "files, or not images by their names (%s).",
+            folder,
+            ignored,
+            extensions,
+        )
+    require(
+        any(counts),
+        f"{folder!r} holds no images. Expected CLASS/*.jpg ({extensions}).",
+    )
+    empty = [os.fsdecode(c) for c, n in zip(classes, counts) if not n]
+    require(
+        not (every_class and empty),
+        f"{len(empty)} class folders of {folder!r} hold no images "
+        f"({extensions}): {', '.join(empty[:5])}. Put images into them or "
+        "delete them.",
+    )
+
+
+class _Names:
+    """File names in strings of `_CHUNK` names, and where each one stands."""
+
+    def __init__(self):
+        self.starts, self.lengths = array.array("i"), array.array("i")
+        self._full, self._last = [], bytearray()
+
+    def extend(self, names):
+        for name in names:
+            if len(self.starts) % _CHUNK == 0 and self._last:
+                self._full.append(bytes(self._last))
+                self._last.clear()
+            self.starts.append(len(self._last))
+            self.lengths.append(len(name))
+            self._last += name
+
+    def chunks(self):
+        return [*self._full, bytes(self._last)]
+
+
+def _split(name, classes, prefixes, names, labels):
+    all_labels = splits.on_host(labels)
+    prefixes = splits.on_host(prefixes)
+    chunks = splits.on_host(names.chunks())
+    starts = splits.on_host(np.asarray(names.starts))
+    lengths = splits.on_host(np.asarray(names.lengths))
+
+    def path(index):
+        chunk = tf.gather(chunks, index // _CHUNK)
+        start, length = tf.gather(starts, index), tf.gather(lengths, index)
+        prefix = tf.gather(prefixes, tf.gather(all_labels, index))
+        return prefix + tf.strings.substr(chunk, start, length)
+
+    def read(index):
+        return tf.io.read_file(path(index)), tf.gather(all_labels, index)
+
+    return splits.Split(
+        name=name,
+        class_names=tuple(os.fsdecode(c) for c in classes),
+        num_examples=len(labels),
+        read=read,
+        describe=lambda index: os.fsdecode(path(index).numpy()),
+        labels=labels,
+    )

@@ -1,0 +1,94 @@
+"""The class folders and image files of a folder, here or on a remote store.
+
+Names are bytes: a file name need not be UTF-8. Paths with a scheme, such as
+gs://bucket/images, are listed by `tf.io.gfile`.
+"""
+
+import os
+
+import tensorflow as tf
+
+from keras_resnet.errors import UsageError
+
+EXTENSIONS = (b".jpg", b".jpeg", b".png", b".bmp", b".gif", b".webp")
+
+
+def is_folder(path):
+    """Whether `path` (bytes) is a folder that can be listed."""
+    if _is_remote(path):
+        return tf.io.gfile.isdir(path)
+    return os.path.isdir(path)
+
+
+def subfolders(folder):
+    """(sorted names of the visible folders in `folder`, how many are hidden).
+
+    Links to folders count as folders; one that leads in a circle does not.
+    """
+    if _is_remote(folder):
+        names = [
+            name
+            for name in _list_remote(folder)
+            if tf.io.gfile.isdir(os.path.join(folder, name))
+        ]
+    else:
+        names = _list_local(folder, os.DirEntry.is_dir)[0]
+    visible = sorted(name for name in names if not name.startswith(b"."))
+    return visible, len(names) - len(visible)
+
+
+def images(folder):
+    """(sorted names of the images in `folder`, how many entries are not).
+
+    An image is visible, a file (not a folder, pipe or broken link) and has
+    one of `EXTENSIONS`, in any case.
+    """
+    if _is_remote(folder):
+        # A request for each name to tell files from folders takes too long.
+        names, others = _list_remote(folder), 0
+    else:
+        names, others = _list_local(folder, os.DirEntry.is_file)
+    chosen = sorted(
+        name
+        for name in names
+        if name.lower().endswith(EXTENSIONS) and not name.startswith(b".")
+    )
+    return chosen, others + len(names) - len(chosen)
+
+
+def _is_remote(path):
+    return b"://" in path
+
+
+def _list_remote(folder):
+    try:
+        # Object stores end the names of folders by a slash.
+        names = tf.io.gfile.listdir(folder)
+        return [os.fsencode(name).rstrip(b"/") for name in names]
+    except (tf.errors.OpError, UnicodeDecodeError) as error:
+        raise _cannot_list(folder, error) from error
+
+
+def _list_local(folder, is_wanted):
+    wanted, others = [], 0
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if _holds(is_wanted, entry):
+                    wanted.append(entry.name)
+                else:
+                    others += 1
+    except OSError as error:
+        raise _cannot_list(folder, error) from error
+    return wanted, others
+
+
+def _holds(is_wanted, entry):
+    try:
+        return is_wanted(entry)
+    except OSError:  # a link that leads in a circle, or where we may not go
+        return False
+
+
+def _cannot_list(folder, error):
+    return UsageError(f"Cannot list {os.fsdecode(folder)!r}: {error}.")

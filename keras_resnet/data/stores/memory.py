@@ -1,0 +1,106 @@
+"""Examples that are all in memory; the digits, which the package holds."""
+
+import hashlib
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from keras_resnet.data import decoding
+from keras_resnet.data import splits
+from keras_resnet.errors import require
+
+DIGITS = pathlib.Path(__file__).parent.with_name("digits.npz")
+_DIGITS_SHA256 = (
+    "b2dab7b501728c22e9119ad76740b2e17c77a231e42d1e592380d90886f1a05e"
+)
+
+
+def load_digits(split):
+    """The `Split` "train" or "validation" of the digits: uint8 (16, 16, 3)."""
+    require(
+        split in ("train", "validation"),
+        f"The digits have the splits train and validation. Received: {split}.",
+    )
+    data = DIGITS.read_bytes()
+    require(
+        hashlib.sha256(data).hexdigest() == _DIGITS_SHA256,
+        f"{DIGITS} is damaged: its sha256 is not {_DIGITS_SHA256}. "
+        "Install the package again.",
+    )
+    with np.load(DIGITS) as arrays:
+        images, labels = arrays["images"], arrays["labels"]
+    # Every fifth image, so that both splits hold every writer.
+    chosen = np.arange(len(images)) % 5 == 4
+    chosen = chosen if split == "validation" else ~chosen
+    # The pixels count 0..16 dots.
+    pixels = np.round(images[chosen] * (255 / 16)).astype(np.uint8)
+    pixels = np.repeat(pixels[..., np.newaxis], 3, axis=-1)
+    names = tuple(str(digit) for digit in range(10))
+    return from_memory(f"digits/{split}", names, pixels, labels[chosen])
+
+
+def from_memory(name, class_names, images, labels):
+    """A `Split` of arrays.
+
+    Args:
+        name: of the split.
+        class_names: K names.
+        images: uint8 (N, H, W, 3), or N encoded files as bytes objects.
+        labels: N ints in [0, K).
+
+    Raises:
+        keras_resnet.UsageError: if there is no example, or a label that no
+            class has.
+    """
+    require(len(labels), f"{name} is empty: there is nothing to read.")
+    labels = np.asarray(labels, np.int64)
+    wrong = np.flatnonzero((labels < 0) | (labels >= len(class_names)))
+    require(
+        not len(wrong),
+        f"{name} has labels in [0, {len(class_names)}); of {len(wrong)} "
+        "examples they are outside. Received: of "
+        + ", ".join(f"example {i} {labels[i]}" for i in wrong[:5])
+        + ".",
+    )
+    labels = labels.astype(np.int32)
+    all_images, all_labels = splits.on_host(images), splits.on_host(labels)
+
+    def read(index):
+        return tf.gather(all_images, index), tf.gather(all_labels, index)
+
+    return splits.Split(
+        name=name,
+        class_names=class_names,
+        num_examples=len(labels),
+        read=read,
+        describe=lambda index: f"example {index} of {name}",
+        labels=labels,
+        pixels=all_images if all_images.dtype == tf.uint8 else None,
+    )
+
+
+def decoded(split, shape):
+    """The same examples, read and decoded once.
+
+    Args:
+        split: `splits.Split` of images of one size.
+        shape: (H, W) of them all.
+    """
+    num, size = split.num_examples, (*shape, 3)
+    images = np.empty((num, *size), np.uint8)
+    labels = np.empty(num, np.int32)
+
+    def example(index):
+        image, label = split.read(index)
+        if image.dtype == tf.string:
+            image = decoding.decode(image)
+        return tf.ensure_shape(image, size), label
+
+    examples = tf.data.Dataset.range(num).map(example, tf.data.AUTOTUNE)
+    start = 0
+    for some, their_labels in examples.batch(1000).prefetch(1):
+        stop = start + len(some)
+        images[start:stop], labels[start:stop] = some, their_labels
+        start = stop
+    return from_memory(split.name, split.class_names, images, labels)
