@@ -56,7 +56,6 @@ def inspect():
     from keras_resnet.data import datasets
     from keras_resnet.data import inspection
     from keras_resnet.data import inspection_report
-    from keras_resnet.data import scanning
 
     recipe = recipes.load(FLAGS.recipe, _recipe_flags.overrides())
     require(FLAGS.images > 0, f"--images must be > 0. Got: {FLAGS.images}.")
@@ -84,7 +83,7 @@ def inspect():
     contact_sheet.draw(
         views,
         folder / "contact_sheet.png",
-        title=f"{scanning.printable(split.name)}: what the network sees",
+        title=f"{split.name}: what the network sees",
         subtitle=_describe(recipe),
     )
     print(

@@ -93,7 +93,7 @@ def _stored(split, indices):
             captions.append(None)
             continue
         stored[index] = image
-        captions.append(scanning.printable(split.class_names[label]))
+        captions.append(split.class_names[label])
     return stored, captions
 
 
@@ -162,7 +162,13 @@ def draw(views, path, *, title, subtitle):
     def write(x, y, text, **style):
         style = {"fontsize": font, "color": _INK, "va": "top"} | style
         # Names hold dollar signs; they are no formulas.
-        figure.text(x / width, 1 - y / height, text, parse_math=False, **style)
+        figure.text(
+            x / width,
+            1 - y / height,
+            scanning.printable(text),
+            parse_math=False,
+            **style,
+        )
 
     write(_MARGIN, 16, title, fontsize=15, weight="bold")
     write(_MARGIN, 44, subtitle, color=_PALE, fontsize=10)

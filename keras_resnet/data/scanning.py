@@ -3,6 +3,7 @@
 import concurrent.futures
 import dataclasses
 import os
+import re
 import sys
 from typing import Any
 
@@ -12,8 +13,8 @@ import tqdm
 from keras_resnet.data import transforms
 from keras_resnet.data.headers import BadImageError
 
-# Examples that are held at a time: memory does not grow with the split.
-_WINDOW = 16 * (os.cpu_count() or 1)
+# Examples that a thread reads at a time: memory does not grow with the split.
+_WINDOW = 16
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,12 +46,12 @@ def scan(split, work):
     Yields:
         `Outcome`, one for each example.
     """
-    read = reader(split)
+    read, read_many = reader(split), _reader_of_many(split)
 
-    def example(index):
+    def outcome(index, example):
         label = None if split.labels is None else int(split.labels[index])
         try:
-            image, label = read(index)
+            image, label = example(index)
             if not 0 <= label < len(split.class_names):
                 raise BadImageError(
                     f"its label {label} is not one of the "
@@ -61,10 +62,22 @@ def scan(split, work):
             return Outcome(index=index, label=label, problem=reason(error))
         return Outcome(index=index, label=label, value=value)
 
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as threads:
-        for first in _bar(range(0, split.num_examples, _WINDOW), split):
-            window = range(first, min(first + _WINDOW, split.num_examples))
-            yield from threads.map(example, window)
+    def window(indices):
+        try:
+            examples = read_many(indices)
+        except tf.errors.OpError:  # one of them; one by one tells which
+            return [outcome(index, read) for index in indices]
+        return [outcome(index, examples.pop) for index in indices]
+
+    n, workers = split.num_examples, os.cpu_count() or 1
+    windows = [range(i, min(i + _WINDOW, n)) for i in range(0, n, _WINDOW)]
+    with concurrent.futures.ThreadPoolExecutor(workers) as threads:
+        bar = _bar(split)
+        for i in range(0, len(windows), workers):
+            for outcomes in threads.map(window, windows[i : i + workers]):
+                bar.update(len(outcomes))
+                yield from outcomes
+        bar.close()
 
 
 def reader(split):
@@ -81,20 +94,39 @@ def reader(split):
     return read
 
 
+def _reader_of_many(split):
+    """An eager function: indices -> {index: (image, label)}."""
+    spec = tf.data.Dataset.range(1).map(split.read).element_spec
+
+    def read_all(indices):
+        return tf.map_fn(split.read, indices, fn_output_signature=spec)
+
+    graph = tf.function(
+        read_all, input_signature=[tf.TensorSpec((None,), tf.int64)]
+    )
+
+    def read_many(indices):
+        images, labels = graph(tf.constant(indices, tf.int64))
+        examples = zip(images.numpy(), labels.numpy().tolist(), strict=True)
+        return dict(zip(indices, examples, strict=True))
+
+    return read_many
+
+
 def reason(error):
     """Why an example cannot be read, in one line."""
     if isinstance(error, BadImageError):
         return str(error)
-    # Its first line, without the name of TensorFlow's operation.
-    lines = error.message.splitlines() or [type(error).__name__]
-    return lines[0].split("{{")[0].strip()
+    # The line before those that say which of TensorFlow's operations failed.
+    lines = error.message.split("\n\t [[")[0].splitlines() or [""]
+    line = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", lines[-1])
+    return line.strip() or type(error).__name__
 
 
-def _bar(windows, split):
+def _bar(split):
     return tqdm.tqdm(
-        windows,
-        desc=split.name,
-        unit_scale=_WINDOW,
+        desc=printable(split.name),
+        total=split.num_examples,
         unit=" images",
         leave=False,
         disable=not sys.stderr.isatty(),
