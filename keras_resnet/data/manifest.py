@@ -167,7 +167,7 @@ class Comparison:
     """An earlier manifest against the examples of today.
 
     Args:
-        path: of the earlier manifest. It is held in memory.
+        path: of the earlier manifest. Its names and hashes are held in memory.
         class_names: of the data set today.
         splits: keys of the splits that are looked at; others are not missed.
 
@@ -178,7 +178,8 @@ class Comparison:
     """
 
     def __init__(self, path, *, class_names, splits):
-        header, *lines = read(path)
+        lines = read(path)
+        header = next(lines)
         self._old_names, self._names = header["class_names"], class_names
         self._old = {
             (line["split"], line["name"]): (line.get("sha256"), line["label"])

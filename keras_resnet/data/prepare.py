@@ -8,6 +8,8 @@ import re
 import sys
 import tempfile
 
+from absl import logging
+
 from keras_resnet.data import datasets
 from keras_resnet.data import scanning
 from keras_resnet.data import screening
@@ -66,14 +68,16 @@ def fashion_mnist(source=FASHION_MNIST, *, data_dir, file_format=None):
         keras_resnet.UsageError: if a file is missing or not the published one.
     """
     import tensorflow_datasets as tfds
+    from tensorflow_datasets.core.download import download_manager
 
     builder = tfds.builder(
         "fashion_mnist",
         data_dir=data_dir,
         file_format=file_format or FILE_FORMATS[0],
     )
-    if builder.is_prepared():
-        return _prepared(builder, was_there=True)
+    with _quiet(tfds):
+        if builder.is_prepared():
+            return _prepared(builder, was_there=True)
     source = pathlib.Path(source)
     missing = [name for name in _COMPRESSED_AT if not (source / name).is_file()]
     require(
@@ -95,7 +99,7 @@ def fashion_mnist(source=FASHION_MNIST, *, data_dir, file_format=None):
             builder.download_and_prepare(
                 download_dir=folder, download_config=config
             )
-        except tfds.download.NonMatchingChecksumError as error:
+        except download_manager.NonMatchingChecksumError as error:
             raise UsageError(
                 f"A file in {str(source)!r} is not the published one: {error}"
             ) from error
@@ -198,11 +202,16 @@ def _examples(split):
 
 @contextlib.contextmanager
 def _quiet(tfds):
-    # Bars are for a terminal, and TFDS says on stdout what it will do.
+    # Bars are for a terminal, and what TFDS tells of its steps is no result.
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()
-    with contextlib.redirect_stdout(sys.stderr):
-        yield
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        logging.set_verbosity(verbosity)
 
 
 def _prepared(builder, *, was_there=False):
