@@ -14,6 +14,7 @@ data, 2 for a wrong command.
 import pathlib
 
 import _app
+import _findings
 import _recipe_flags
 from absl import flags
 
@@ -47,8 +48,6 @@ flags.DEFINE_string(
 flags.DEFINE_string("name", None, "prepare: what to call a folder's data set.")
 flags.DEFINE_string("file_format", None, "prepare: array_record or tfrecord.")
 
-_LISTED = 20
-
 
 def inspect():
     """Prints what is in a split, draws what the network sees."""
@@ -62,7 +61,7 @@ def inspect():
     split = _load(recipe.dataset, FLAGS.split or "train")
     folder = _folder(FLAGS.output or "runs/inspect")
     found = inspection.survey(split, max_pixels=FLAGS.max_pixels)
-    print("\n".join(inspection_report.lines(found, listed=_LISTED)))
+    print("\n".join(inspection_report.lines(found)))
     inspection.write_classes(found, folder / "classes.csv")
     inspection.write_unreadable(found, folder / "unreadable.csv")
     if found.num_readable:
@@ -125,6 +124,7 @@ def validate():
     """Decodes everything once; writes a manifest, compares with an old one."""
     from keras_resnet.data import duplicates
     from keras_resnet.data import manifest
+    from keras_resnet.data import scanning
 
     dataset = recipes.load(FLAGS.recipe, _recipe_flags.overrides()).dataset
     require(
@@ -135,80 +135,35 @@ def validate():
     keys = [FLAGS.split] if FLAGS.split else ["train", "validation"]
     splits = {key: _load(dataset, key) for key in keys}
     class_names = splits[keys[0]].class_names
-    if FLAGS.manifest:
-        _folder(pathlib.Path(FLAGS.manifest).parent)
-    writer = manifest.Writer(
-        FLAGS.manifest, dataset=dataset, class_names=class_names
-    )
-    copies = duplicates.Duplicates()
-    sinks, unreadable = [writer, copies], []
     comparison = None
     if FLAGS.against:
         comparison = manifest.Comparison(
             FLAGS.against, class_names=class_names, splits=keys
         )
-        sinks.append(comparison)
+    if FLAGS.manifest:
+        _folder(pathlib.Path(FLAGS.manifest).parent)
+    writer = manifest.Writer(
+        FLAGS.manifest, dataset=dataset, class_names=class_names
+    )
+    copies, unreadable = duplicates.Duplicates(), []
     for key, split in splits.items():
         for record in manifest.records(key, split, max_pixels=FLAGS.max_pixels):
-            for sink in sinks:
-                sink.add(record)
+            writer.add(record)
+            copies.add(record)
+            if comparison:
+                comparison.add(record)
             if "error" in record:
-                unreadable.append(
-                    f"{_place(key, record['name'])}: {record['error']}"
-                )
+                name = _findings.place(key, record["name"])
+                unreadable.append(f"{name}: {record['error']}")
     writer.close()
     counts = ", ".join(f"{s.num_examples:,} {key}" for key, s in splits.items())
-    print(f"{_printable(dataset)}: {counts}; digest {writer.digest}")
-    _list("unreadable", unreadable)
-    _print_copies(copies.groups(), splits)
-    differences = 0 if comparison is None else _print_changes(comparison)
+    print(f"{scanning.printable(dataset)}: {counts}; digest {writer.digest}")
+    _findings.show("unreadable", unreadable)
+    _findings.show_copies(copies.groups(), splits)
+    differences = _findings.show_changes(comparison) if comparison else 0
     if FLAGS.manifest:
         print(f"Manifest: {FLAGS.manifest}")
     return 1 if unreadable or differences else 0
-
-
-def _print_copies(groups, splits):
-    def named(copy):
-        from keras_resnet.data import scanning
-
-        split = splits[copy.split]
-        return _place(copy.split, scanning.file_name(split, copy.index))
-
-    texts = {"duplicates": [], "in both splits": [], "in two classes": []}
-    for group in groups:
-        text = " = ".join(map(named, group))
-        texts["duplicates"].append(text)
-        if len({copy.split for copy in group}) > 1:
-            texts["in both splits"].append(text)
-        if len({copy.label for copy in group}) > 1:
-            texts["in two classes"].append(text)
-    for what, lines in texts.items():
-        _list(what, lines)
-
-
-def _print_changes(comparison):
-    kinds = ("changed", "relabelled", "missing", "new")
-    for kind in kinds:
-        _list(kind, [_place(*key) for key in getattr(comparison, kind)])
-    return sum(len(getattr(comparison, kind)) for kind in kinds)
-
-
-def _list(what, lines):
-    print(f"{what + ':':<18}{len(lines):,}")
-    for line in lines[:_LISTED]:
-        print(f"  {line}")
-    if len(lines) > _LISTED:
-        print(f"  and {len(lines) - _LISTED:,} more")
-
-
-def _place(key, name):
-    return f"{key} {_printable(name)}"
-
-
-def _printable(text):
-    from keras_resnet.data import scanning
-
-    return scanning.printable(text)
 
 
 def prepare():
