@@ -170,31 +170,30 @@ def draw(views, path, *, title, subtitle):
             **style,
         )
 
+    letters = int((width - _MARGIN) / (0.65 * 15 * _DPI / 72))
+    if len(title) > letters:
+        title = "\u2026" + title[1 - letters :]
     write(_MARGIN, 16, title, fontsize=15, weight="bold")
     write(_MARGIN, 44, subtitle, color=_PALE, fontsize=10)
     for place, caption in enumerate(views.captions):
         row, column = divmod(place, columns)
         x, y = _MARGIN + column * cell[0], _TITLE + row * cell[1]
-        top = y + _CAPTION
-        for image in (views.training[place], views.evaluation[place]):
-            canvas[top : top + side, x : x + side] = _shown(image[None])[0]
-            top += side + 4
+        y += _CAPTION
         write(
             x,
-            y + _CAPTION - 7,
-            _fitted(caption or "unreadable", side, font),
-            color=_INK if caption is not None else _RED,
+            y - 7,
+            _fitted("unreadable" if caption is None else caption, side, font),
+            color=_RED if caption is None else _INK,
             va="baseline",
             linespacing=1.05,
         )
-        if column == 0:
-            style = {"rotation": 90, "color": _PALE, "ha": "center"}
-            for name, middle in (
-                ("training", side / 2),
-                ("evaluation", 1.5 * side + 4),
-            ):
-                y_name = y + _CAPTION + middle
-                write(_MARGIN - 14, y_name, name, va="center", **style)
+        for name in ("training", "evaluation"):
+            image = getattr(views, name)[place]
+            canvas[y : y + side, x : x + side] = _shown(image[None])[0]
+            if column == 0:
+                style = {"rotation": 90, "ha": "center", "va": "center"}
+                write(x - 14, y + side / 2, name, color=_PALE, **style)
+            y += side + 4
     figure.figimage(canvas, origin="upper")
     with warnings.catch_warnings():
         # Scripts that the font lacks become boxes.
