@@ -6,10 +6,10 @@ Every field of the recipe is a flag that overrides it. The same command goes on
 from the last checkpoint.
 """
 
-import dataclasses
 import time
 
 import _app
+import _recipe_flags
 from absl import flags
 
 from keras_resnet import recipes
@@ -27,33 +27,9 @@ flags.DEFINE_integer(
 flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps data.")
 
 
-def _define_recipe_flags():
-    define = {
-        int: flags.DEFINE_integer,
-        float: flags.DEFINE_float,
-        bool: flags.DEFINE_boolean,
-        str: flags.DEFINE_string,
-        tuple[int, ...]: flags.DEFINE_list,
-    }
-    for field in dataclasses.fields(recipes.Recipe):
-        define[field.type](field.name, None, field.metadata["help"])
-
-
-def _overrides():
-    overrides = {}
-    for field in dataclasses.fields(recipes.Recipe):
-        value = FLAGS[field.name].value
-        if value is None:
-            continue
-        if field.type == tuple[int, ...]:
-            value = _app.integers(field.name, value)
-        overrides[field.name] = value
-    return overrides
-
-
 def main(args):
     _app.no_arguments(args)
-    recipe = recipes.load(FLAGS.recipe, _overrides())
+    recipe = recipes.load(FLAGS.recipe, _recipe_flags.overrides())
     workdir = FLAGS.workdir or f"runs/{FLAGS.recipe}"
     from keras_resnet.training import distribution
     from keras_resnet.training import loop
@@ -91,7 +67,7 @@ def main(args):
     return 0
 
 
-_define_recipe_flags()
+_recipe_flags.define()
 
 if __name__ == "__main__":
     _app.run(main)

@@ -163,6 +163,16 @@ def every_example(split, view, *, batch_size, batches=1, masked=None):
     return _finish(dataset.batch(batch_size, drop_remainder=True))
 
 
+def _masked(view):
+    """What stands for an image that cannot be read: a grey one, weight 0."""
+    grey = tf.fill((1, 1, 3), tf.constant(128, tf.uint8))
+    return {
+        "image": view(grey),
+        "label": tf.constant(0),
+        "weight": tf.constant(0.0),
+    }
+
+
 def read_example(split, index):
     """(image, label) of an example, decoded: uint8 (H, W, 3), int32 scalar."""
     image, label = split.read(index)

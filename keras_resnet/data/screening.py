@@ -1,0 +1,68 @@
+"""Whether a file is worth decoding: a decoder allocates what a header asks."""
+
+import re
+import struct
+
+from keras_resnet.data import headers
+from keras_resnet.data.headers import BadImageError
+
+# A decoded image of so many pixels takes 400 MB.
+MAX_PIXELS = 2**27
+
+
+def screen(encoded, max_pixels=MAX_PIXELS):
+    """The header of a file that seems whole and small enough to decode.
+
+    PNG carries checksums, which are compared; of the others only the end is
+    looked for, and wrong bytes before it can only be seen by comparing with an
+    earlier sha256 (see `manifest.py`).
+
+    Args:
+        encoded: bytes of the file.
+        max_pixels: int, the greatest width times height.
+
+    Returns:
+        `headers.Header`.
+
+    Raises:
+        BadImageError: with the reason.
+    """
+    if not encoded:
+        raise BadImageError("it is empty")
+    for magic, read, check_whole in headers.FORMATS:
+        if re.match(magic, encoded, re.DOTALL):
+            break
+    else:
+        raise BadImageError(f"it is not an image: {_guess(encoded)}")
+    try:
+        header = read(encoded)
+    except (struct.error, IndexError) as error:
+        raise BadImageError("its header is cut off") from error
+    size = f"{header.width} x {header.height} pixels"
+    if min(header.width, header.height) < 1:
+        raise BadImageError(f"its header says {size}")
+    if header.width * header.height > max_pixels:
+        raise BadImageError(
+            f"its header says {size}, more than the limit of {max_pixels:,}"
+        )
+    try:
+        check_whole(encoded)
+    except (struct.error, IndexError) as error:
+        raise BadImageError("it is truncated") from error
+    return header
+
+
+_OTHERS = {
+    rb"(II\*\0|MM\0\*)": "a TIFF file, which TensorFlow does not read",
+    rb"....ftyp": "an AVIF, HEIC or video file, which TensorFlow does not read",
+    rb"%PDF": "a PDF file",
+    rb"\s*<": "HTML or XML text",
+    rb"\0+$": "all its bytes are zero",
+}
+
+
+def _guess(encoded):
+    for magic, name in _OTHERS.items():
+        if re.match(magic, encoded, re.DOTALL):
+            return name
+    return f"it begins with {encoded[:8]!r}"

@@ -1,0 +1,121 @@
+"""The contact sheet shows what training and evaluation give."""
+
+import dataclasses
+import os
+
+import numpy as np
+import odd_images
+import pytest
+from PIL import Image
+
+from keras_resnet import recipes
+from keras_resnet.data import contact_sheet
+from keras_resnet.data import datasets
+from keras_resnet.data import pipeline
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory):
+    root = tmp_path_factory.mktemp("data") / "clean"
+    odd_images.write_clean(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def dirty(clean):
+    root = clean.with_name("dirty")
+    odd_images.write_dirty(clean, root)
+    return root
+
+
+def _train(root):
+    return datasets.load(f"folder:{root}", "train")
+
+
+def _names(split, indices):
+    return {os.path.basename(split.describe(index)) for index in indices}
+
+
+RECIPE = recipes.load(
+    "digits", {"image_size": 24, "eval_resize": 28, "batch_size": 8}
+)
+FILL = (100.0, 110.0, 120.0)
+
+
+def _views(split, count, recipe=RECIPE):
+    return contact_sheet.first_views(split, recipe, fill=FILL, count=count)
+
+
+@pytest.mark.parametrize("augmentation", ["pad_crop", "cifar", "imagenet"])
+@pytest.mark.parametrize("count", [5, 8, 20])
+def test_views_are_those_of_the_first_steps_of_training(
+    clean, augmentation, count
+):
+    recipe = dataclasses.replace(
+        RECIPE, augmentation=augmentation, scale_range=(24, 40)
+    )
+    split = _train(clean)
+    views = _views(split, count, recipe)
+    batches = pipeline.train_dataset(split, recipe, fill=FILL).take(3)
+    batches = list(batches.as_numpy_iterator())
+    images = np.concatenate([batch["image"] for batch in batches])[:count]
+    labels = np.concatenate([batch["label"] for batch in batches])[:count]
+    np.testing.assert_array_equal(views.training, images)
+    names = [split.class_names[label] for label in labels]
+    assert views.captions == names
+    again = dataclasses.replace(recipe, seed=1)
+    other = _views(split, count, again)
+    assert not np.array_equal(views.training, other.training)
+
+
+def test_evaluation_views_are_of_the_same_examples(clean):
+    split = _train(clean)
+    views = _views(split, 20)
+    batches = pipeline.eval_dataset(split, batch_size=1, resize=28, size=24)
+    of_all = [b["image"][0] for b in batches.as_numpy_iterator()]
+    for index, image in zip(views.indices, views.evaluation, strict=True):
+        np.testing.assert_array_equal(image, of_all[index])
+
+
+def test_views_of_unreadable_examples_are_grey_and_leave_the_others(
+    clean, dirty
+):
+    split = _train(dirty)
+    views = _views(split, split.num_examples)
+    assert sorted(views.indices) == list(range(split.num_examples))
+    bad = {i for i, c in zip(views.indices, views.captions) if c is None}
+    assert _names(split, bad) == odd_images.UNREADABLE_NAMES
+    for place, caption in enumerate(views.captions):
+        assert (np.ptp(views.evaluation[place]) == 0) == (caption is None)
+
+
+def _draw(views, path):
+    contact_sheet.draw(views, path, title="A $title$", subtitle="small")
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+@pytest.mark.parametrize("size, factor", [(16, 8), (28, 5), (224, 1)])
+def test_the_sheet_holds_every_view_pixel_by_pixel(tmp_path, size, factor):
+    rng = np.random.default_rng(size)
+    shape = (11, size, size, 3)
+    images = rng.integers(0, 256, (2, *shape)).astype(np.uint8)
+    views = contact_sheet.Views(
+        indices=np.arange(11),
+        captions=["x" * 90, None, "$a$_b", "\udce9t\u00e9"] + ["y z"] * 7,
+        training=images[0],
+        evaluation=images[1],
+    )
+    sheet = _draw(views, tmp_path / "sheet.png")
+    for image in images.reshape(22, size, size, 3):
+        corner = (sheet == image[0, 0]).all(axis=-1)
+        found = [
+            (y, x)
+            for y, x in zip(*np.nonzero(corner), strict=True)
+            if np.array_equal(
+                sheet[y : y + factor * size : factor][
+                    :, x : x + factor * size : factor
+                ],
+                image,
+            )
+        ]
+        assert found
