@@ -1,0 +1,1 @@
+"""What `pipelines/benchmark.py` measures, a module for each of its tables."""

@@ -1,0 +1,212 @@
+"""Real photographs as the JPEG files that the input benchmark reads.
+
+ImageNet and photographs of 12 megapixels are in no package, so both are made
+from what scikit-learn and scikit-image carry: the content is a camera's, the
+size of the files that of the real ones.
+"""
+
+import dataclasses
+import importlib.util
+import os
+import pathlib
+
+import numpy as np
+
+from keras_resnet.errors import require
+
+# Photographs inside the wheels: module, folder in it, files.
+SOURCES = (
+    ("sklearn", "datasets/images", ("china.jpg", "flower.jpg")),
+    (
+        "skimage",
+        "data",
+        (
+            "astronaut.png",
+            "chelsea.png",
+            "coffee.png",
+            "motorcycle_left.png",
+            "rocket.jpg",
+        ),
+    ),
+)
+
+# 138 GB of 1,281,167 training images.
+IMAGENET_KILOBYTES = 108
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImageSet:
+    """JPEG files of one size, 4:2:0 as a camera's and most of ImageNet's.
+
+    Attributes:
+        size: width and height, pixels; every fourth file is upright.
+        quality: of the JPEG.
+        grain: standard deviation of the noise that is added, of 255.
+        note: what a reader of the figures must know.
+    """
+
+    size: tuple[int, int]
+    quality: int
+    grain: float
+    note: str
+
+
+SETS = {
+    "500x375": ImageSet(
+        size=(500, 375),
+        quality=98,
+        grain=0.0,
+        note=(
+            "photographs resized to 500x375 and 375x500, of quality 98, "
+            f"near the {IMAGENET_KILOBYTES} KB of ImageNet's mean file"
+        ),
+    ),
+    "12 megapixels": ImageSet(
+        size=(4000, 3000),
+        quality=92,
+        grain=5.0,
+        note=(
+            "photographs enlarged to 4000x3000 and 3000x4000 with added "
+            "grain, so that a file is as large as a telephone's; not "
+            "photographs of 12 megapixels, which no package carries"
+        ),
+    ),
+}
+
+
+def originals():
+    """The photographs, RGB, of the packages that are installed.
+
+    Returns:
+        {name: `PIL.Image.Image`}.
+
+    Raises:
+        keras_resnet.UsageError: if none of the packages is there.
+    """
+    from PIL import Image
+
+    found = {}
+    for module, folder, names in SOURCES:
+        spec = importlib.util.find_spec(module)
+        if spec is None:
+            continue
+        for name in names:
+            path = pathlib.Path(spec.origin).parent / folder / name
+            found[f"{module}/{name}"] = Image.open(path).convert("RGB")
+    require(
+        found,
+        "The benchmark makes its images from photographs of scikit-learn and "
+        "scikit-image, and neither is installed. Run: pip install "
+        "scikit-learn scikit-image, or pass a folder of JPEG files as "
+        "--images.",
+    )
+    return found
+
+
+def write(folder, image_set, num_files):
+    """Writes the files of a set, the same ones each time.
+
+    Args:
+        folder: where they go; it must exist.
+        image_set: `ImageSet`.
+        num_files: int >= 1.
+
+    Returns:
+        list of `pathlib.Path`.
+    """
+    from PIL import Image
+    from PIL import ImageOps
+
+    photographs = list(originals().values())
+    files = []
+    for number in range(num_files):
+        photograph = photographs[number % len(photographs)]
+        size = image_set.size[:: -1 if number % 4 == 3 else 1]
+        # Another part of the photograph each time that it returns.
+        place = (number // len(photographs)) % 3 / 2
+        image = ImageOps.fit(
+            photograph,
+            size,
+            Image.Resampling.BICUBIC,
+            bleed=0.02 * (number // len(photographs) % 4),
+            centering=(place, place),
+        )
+        if image_set.grain:
+            image = Image.fromarray(_add_grain(image, image_set.grain, number))
+        files.append(pathlib.Path(folder) / f"{number:06d}.jpg")
+        image.save(files[-1], quality=image_set.quality, subsampling="4:2:0")
+    return files
+
+
+def _add_grain(image, deviation, seed):
+    pixels = np.asarray(image).astype(np.int16)
+    rng = np.random.default_rng(seed)
+    # Grey, as most of what a camera leaves.
+    noise = deviation * rng.standard_normal(pixels.shape[:2], np.float32)
+    grained = pixels + np.round(noise).astype(np.int16)[..., np.newaxis]
+    return np.clip(grained, 0, 255).astype(np.uint8)
+
+
+def collect(folder, source, most):
+    """Links JPEG files under `source`, of whatever depth, into `folder`.
+
+    Args:
+        folder: where the links go; it must exist.
+        source: the user's folder.
+        most: int; of more files, these many are taken at equal distances.
+
+    Returns:
+        list of `pathlib.Path`, the links.
+
+    Raises:
+        keras_resnet.UsageError: if there are none.
+    """
+    source = pathlib.Path(source)
+    found = sorted(
+        path
+        for path in source.rglob("*")
+        if path.suffix.lower() in (".jpg", ".jpeg")
+    )
+    require(
+        found,
+        f"--images must be a folder with JPEG files (.jpg, .jpeg). "
+        f"Received: {str(source)!r}.",
+    )
+    count = min(most, len(found))
+    files = []
+    for number in range(count):
+        path = found[number * len(found) // count]
+        files.append(pathlib.Path(folder) / f"{number:06d}.jpg")
+        files[-1].symlink_to(path.resolve())
+    return files
+
+
+def describe(files):
+    """{"files", "mean_kilobytes", "sizes"} of JPEG files, for the report."""
+    from PIL import Image
+
+    sizes = {Image.open(path).size for path in files}
+    return {
+        "files": len(files),
+        "mean_kilobytes": sum(map(os.path.getsize, files)) / len(files) / 1e3,
+        "sizes": sorted(sizes)[:10],
+    }
+
+
+def patches(num_patches, side, seed=0):
+    """Squares of the photographs, for data as small as CIFAR's.
+
+    Returns:
+        uint8 (num_patches, side, side, 3) and int32 (num_patches,): of which
+        photograph.
+    """
+    rng = np.random.default_rng(seed)
+    pixels = [np.asarray(image) for image in originals().values()]
+    labels = np.arange(num_patches, dtype=np.int32) % len(pixels)
+    places = rng.random((num_patches, 2))
+    squares = np.empty((num_patches, side, side, 3), np.uint8)
+    for square, label, place in zip(squares, labels, places, strict=True):
+        limits = np.array(pixels[label].shape[:2]) - side + 1
+        top, left = (place * limits).astype(int)
+        square[:] = pixels[label][top : top + side, left : left + side]
+    return squares, labels
