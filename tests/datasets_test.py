@@ -96,12 +96,16 @@ def test_tfds_by_name_gives_each_example_once(tfds_dir):
     split = datasets.load("tiny_digits", "validation", data_dir=data_dir)
     assert split.name == "tiny_digits/test"
     assert split.class_names == tuple("0123456789")
+    # They are all of one size, and few.
+    assert split.pixels.shape == (20, 8, 8, 3)
+    np.testing.assert_array_equal(split.labels, labels[40:60])
     _check_tiny_digits(split, images, labels)
 
 
 def test_large_tfds_is_read_example_by_example(tfds_dir, monkeypatch):
     data_dir, file_format, images, labels = tfds_dir
     monkeypatch.setattr(tfds, "MAX_BYTES_IN_MEMORY", 0)
+    monkeypatch.setattr(tfds, "MAX_BYTES_DECODED", 0)
     split = datasets.load("tiny_digits", "validation", data_dir=data_dir)
     assert split.labels is None
     assert (split.blocks is not None) == (file_format == "tfrecord")
@@ -123,6 +127,7 @@ def test_any_split_of_tfds_is_read(
 ):
     data_dir, _, images, labels = tfds_dir
     monkeypatch.setattr(tfds, "MAX_BYTES_IN_MEMORY", limit)
+    monkeypatch.setattr(tfds, "MAX_BYTES_DECODED", limit)
     split = datasets.load("tiny_digits", expression, data_dir=data_dir)
     assert split.name == f"tiny_digits/{expression}"
     assert split.num_examples == len(expected)
@@ -173,6 +178,7 @@ def test_a_tfds_example_without_label_is_named(
     import tensorflow_datasets as library
 
     monkeypatch.setattr(tfds, "MAX_BYTES_IN_MEMORY", limit)
+    monkeypatch.setattr(tfds, "MAX_BYTES_DECODED", limit)
     examples = {
         "image": np.zeros((5, 8, 8, 3), np.uint8),
         "label": np.array([0, 1, 0, -1, 1]),

@@ -13,6 +13,7 @@ from sklearn.datasets import load_digits
 from keras_resnet import errors
 from keras_resnet import labels as labels_lib
 from keras_resnet import recipes
+from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
 from keras_resnet.data import decoding
 from keras_resnet.data import pipeline
@@ -152,7 +153,7 @@ def test_one_flipped_bit_is_an_error_that_names_shard_and_record(
     with pytest.raises(tf.errors.InvalidArgumentError, match=_name(1)) as info:
         read(19)
     assert "record 4 of" in info.value.message
-    error = pipeline.blame(split, range(16, 21), info.value)
+    error = bad_images.blame(split, range(16, 21), info.value)
     assert str(error) == (
         f"Cannot read record 4 of {path}: damaged or not readable: record 4 "
         f"of {path} Remove or replace it."
@@ -266,7 +267,7 @@ def test_a_label_out_of_range_names_its_record(tmp_path, label):
         assert next(dataset)[1] == 0
         with pytest.raises(tf.errors.InvalidArgumentError) as info:
             next(dataset)
-        error = pipeline.blame(split, [0, 1], info.value)
+        error = bad_images.blame(split, [0, 1], info.value)
         assert "record 1 of" in str(error)
         assert f"label {label - 1} is not in [0, 1000)" in str(error)
 

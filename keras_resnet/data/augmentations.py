@@ -128,6 +128,7 @@ def augment(image, seed, recipe, fill):
 
 def apply(image, draws, recipe, fill):
     """As `augment`, with the numbers of `draw` in place of a seed."""
+    image = tf.convert_to_tensor(image)
     row = augmentation(recipe.augmentation)
     size = recipe.image_size
     if row.window is None:

@@ -100,7 +100,7 @@ def reason(split, index):
     try:
         image, _ = split.read(tf.constant(index, tf.int64))
     except tf.errors.OpError as error:
-        return error.message.splitlines()[0]
+        return decoding.reason(error)
     if image.dtype == tf.string:
         return decoding.problem(image.numpy())
     return None

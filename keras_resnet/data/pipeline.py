@@ -6,7 +6,6 @@ are therefore the same for any number of threads or devices, and a pipeline
 that starts at a later step gives the very batches from there on.
 """
 
-import numpy as np
 import tensorflow as tf
 
 from keras_resnet.data import augmentations
@@ -37,8 +36,7 @@ def train_dataset(split, recipe, *, fill, first_step=0, masked=None):
 
     def steps():
         for step in range(first_step, recipe.steps):
-            indices, seeds = order.positions(split, recipe, step)
-            yield indices, seeds.view(np.int32).reshape(-1, 2)
+            yield order.positions(split, recipe, step)
 
     signature = (
         tf.TensorSpec((recipe.batch_size,), tf.int64),

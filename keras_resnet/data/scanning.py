@@ -3,14 +3,13 @@
 import concurrent.futures
 import dataclasses
 import os
-import re
 import sys
 from typing import Any
 
 import tensorflow as tf
 import tqdm
 
-from keras_resnet.data import transforms
+from keras_resnet.data import decoding
 from keras_resnet.data.headers import BadImageError
 
 # Examples that a thread reads at a time: memory does not grow with the split.
@@ -117,10 +116,7 @@ def reason(error):
     """Why an example cannot be read, in one line."""
     if isinstance(error, BadImageError):
         return str(error)
-    # The line before those that say which of TensorFlow's operations failed.
-    lines = error.message.split("\n\t [[")[0].splitlines() or [""]
-    line = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", lines[-1])
-    return line.strip() or type(error).__name__
+    return decoding.reason(error)
 
 
 def _bar(split):
@@ -157,5 +153,5 @@ def pixels(image):
         tf.errors.InvalidArgumentError: if an encoded file cannot be decoded.
     """
     if isinstance(image, bytes):
-        return transforms.decode(tf.constant(image))
+        return decoding.decode(tf.constant(image))
     return image

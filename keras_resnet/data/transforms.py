@@ -61,6 +61,7 @@ def resized_crop(image, place, *, resize, size):
     Returns:
         uint8 (S, S, 3).
     """
+    image = tf.convert_to_tensor(image)
     height_width = tf.shape(image)[:2]
     resized = _rectangle(height_width, resize)
     corner = (resized - size) * place // 2

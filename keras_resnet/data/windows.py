@@ -119,6 +119,7 @@ def read(source, window, pixels):
     Raises:
         tf.errors.InvalidArgumentError: if the image cannot be read.
     """
+    source = tf.convert_to_tensor(source)
     if source.dtype == tf.string:
         part = _decode_part(source, window, pixels)
     else:

@@ -34,7 +34,7 @@ class Images:
     files: list
 
 
-def recipe(num_images, batch_size, augmentation="scale_crop_flip", **changes):
+def recipe(num_images, batch_size, augmentation="scale_crop", **changes):
     """P1's crops of ImageNet (sec. 3.4), `num_images` of them."""
     return recipes.load(
         "imagenet_resnet50",
@@ -174,7 +174,7 @@ def _pillow_example(path, draw, recipe):
 
 OURS, CEILING = "ours", "ceiling: decode the crop only"
 CONTENDERS = {
-    OURS: _ours("scale_crop_flip"),
+    OURS: _ours("scale_crop"),
     "ours, with PCA colour": _ours("imagenet"),
     "tf.data, plain": _plain(antialias=False),
     "tf.data, antialiased": _plain(antialias=True),

@@ -11,7 +11,9 @@ import numpy as np
 import tensorflow as tf
 from benchmarks import contenders
 
+from keras_resnet.data import augmentations
 from keras_resnet.data import datasets
+from keras_resnet.data import order
 from keras_resnet.data import pipeline
 from keras_resnet.data import transforms
 
@@ -57,27 +59,31 @@ def _shorter_side(path):
 
 
 def _ours(images, recipe, scale):
-    """The training batch, and what its definition makes of the same seeds.
-
-    The definition is the augmentation's row applied to a decoded image:
-    antialiased resize, then crop.
-    """
+    """A training batch, and the plain definition with the same numbers."""
     own = dataclasses.replace(recipe, steps=1, scale_range=(scale, scale))
     split = datasets.load(f"folder:{images.folder}", "train")
-    fill = contenders.FILL
-    (batch,) = pipeline.train_dataset(split, own, fill=fill)
-    augment = transforms.augmentation(own.augmentation)
-    indices, seeds = pipeline.positions(split.num_examples, own, 0)
-    references = [
-        augment(
-            pipeline.read_example(split, tf.constant(index))[0],
-            tf.constant(seed),
-            own,
-            fill,
-        )
-        for index, seed in zip(indices, seeds, strict=True)
-    ]
+    (batch,) = pipeline.train_dataset(split, own, fill=contenders.FILL)
+    indices, seeds = order.positions(split, own, 0)
+    references = []
+    for index, draws in zip(indices, _draws(seeds), strict=True):
+        image, _ = pipeline.read_example(split, tf.constant(index))
+        whole = transforms.resize_shorter_side(image, scale)
+        place = np.array(whole.shape[:2]) - own.image_size + 1
+        corner = np.floor(draws["window"][1:3] * place).astype(int)
+        crop = _cut(whole, corner, own.image_size)
+        references.append(crop[:, ::-1] if draws["flip"] < 0.5 else crop)
     return batch["image"].numpy(), np.stack(references)
+
+
+def _draws(seeds):
+    drawn = augmentations.draw(tf.constant(seeds))
+    for number in range(len(seeds)):
+        yield {name: part[number].numpy() for name, part in drawn.items()}
+
+
+def _cut(image, corner, side):
+    top, left = corner
+    return np.asarray(image)[top : top + side, left : left + side]
 
 
 def _central(method_resize):
@@ -95,7 +101,8 @@ def _central(method_resize):
             fine = _resize(encoded, size, ratio=1, antialias=True)
             coarse = method_resize(encoded, size, side // recipe.image_size)
             for kept, image in ((references, fine), (crops, coarse)):
-                kept.append(transforms.center_crop(image, recipe.image_size))
+                corner = (np.array(image.shape[:2]) - recipe.image_size) // 2
+                kept.append(_cut(image, corner, recipe.image_size))
         return np.stack(crops), np.stack(references)
 
     return method

@@ -6,6 +6,7 @@ from benchmarks import photographs
 from keras_resnet import recipes
 from keras_resnet.data import datasets
 from keras_resnet.data import pipeline
+from keras_resnet.data.stores import memory
 
 SIDE = 32
 FILL = datasets.info("cifar10").pixel_mean
@@ -33,7 +34,7 @@ def prepare(num_examples, num_images):
 
 def _ours(patches, labels, recipe):
     names = tuple(str(label) for label in range(labels.max() + 1))
-    split = datasets._from_memory("patches/train", names, patches, labels)
+    split = memory.from_memory("patches/train", names, patches, labels)
     dataset = pipeline.train_dataset(split, recipe, fill=FILL)
     return lambda: (batch["image"] for batch in dataset)
 

@@ -1,0 +1,141 @@
+"""Augmentations: pure, the same eager, in a graph and in batches."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from photographs import encoded
+from photographs import photograph
+
+from keras_resnet import errors
+from keras_resnet import recipes
+from keras_resnet.data import augmentations
+from keras_resnet.data import colors
+from keras_resnet.data import transforms
+
+FILL = (123.0, 116.0, 103.0)
+RECIPE = recipes.Recipe(
+    image_size=32, eval_resize=36, pad_pixels=4, scale_range=(36, 48)
+)
+SEEDS = [tf.constant(seed, tf.int64) for seed in (0, 1, -(2**60))]
+
+
+def _recipe(name, **changes):
+    return dataclasses.replace(RECIPE, augmentation=name, **changes)
+
+
+@pytest.mark.parametrize("source", ["JPEG", "PNG", "pixels"])
+@pytest.mark.parametrize("name", augmentations.AUGMENTATIONS)
+def test_augmentations_are_pure_and_equal_eager_and_in_a_graph(name, source):
+    image = photograph("china.jpg", 200, 150)
+    image = tf.constant(image if source == "pixels" else encoded(image, source))
+    recipe = _recipe(name)
+    graph = tf.function(
+        lambda image, seed: augmentations.augment(image, seed, recipe, FILL)
+    )
+    results = []
+    for seed in SEEDS:
+        eager = augmentations.augment(image, seed, recipe, FILL).numpy()
+        assert eager.shape == (32, 32, 3)
+        assert eager.dtype == np.uint8
+        again = augmentations.augment(image, seed, recipe, FILL)
+        np.testing.assert_array_equal(eager, again)
+        np.testing.assert_array_equal(eager, graph(image, seed))
+        results.append(eager)
+    assert np.array_equal(results[0], results[1]) == (name == "none")
+
+
+@pytest.mark.parametrize("name", ["none", "pad_crop", "cifar"])
+def test_a_batch_is_augmented_as_its_images_are(name):
+    recipe = _recipe(name, eval_resize=32)
+    images = np.stack([photograph()[i : i + 32, :32] for i in range(0, 320, 8)])
+    seeds = tf.range(len(images), dtype=tf.int64)
+    batch = augmentations.apply_to_batch(
+        tf.constant(images), augmentations.draw(seeds), recipe, FILL
+    )
+    for image, seed, row in zip(images, seeds, batch, strict=True):
+        one = augmentations.augment(image, seed, recipe, FILL)
+        np.testing.assert_array_equal(row, one)
+
+
+def _mirrored(name, n, image):
+    """How many of n augmented images are mirrored, by comparing halves."""
+    recipe = _recipe(name, pad_pixels=0, scale_range=(32, 32), eval_resize=32)
+    dark_left = np.repeat(image, 3, axis=-1)
+    graph = tf.function(
+        lambda seed: augmentations.augment(dark_left, seed, recipe, FILL)
+    )
+    count = 0
+    for seed in range(n):
+        result = graph(tf.constant(seed, tf.int64)).numpy().astype(float)
+        count += result[:, :16].mean() > result[:, 16:].mean()
+    return count
+
+
+@pytest.mark.parametrize(
+    "name, share",
+    [
+        ("none", 0),
+        ("pad_crop", 0),  # digits are never mirrored
+        ("cifar", 0.5),
+        ("scale_crop", 0.5),
+        ("imagenet", 0.5),
+        ("area_crop", 0.5),
+        ("area_crop_color", 0.5),
+    ],
+)
+def test_half_of_the_images_are_mirrored_where_the_row_says_so(name, share):
+    ramp = np.linspace(0, 250, 32).astype(np.uint8)
+    image = np.broadcast_to(ramp[None, :, None], (32, 32, 1))
+    count = _mirrored(name, 400, image)
+    if share == 0:
+        assert count == 0
+    else:
+        assert 160 < count < 240  # 4 standard deviations
+
+
+def test_parts_of_an_augmentation_draw_independent_numbers():
+    draws = augmentations.draw(tf.range(5000, dtype=tf.int64))
+    table = np.concatenate([part.numpy() for part in draws.values()], axis=1)
+    correlation = np.corrcoef(table.T) - np.eye(table.shape[1])
+    assert np.abs(correlation).max() < 5 / np.sqrt(5000)
+
+
+def test_colours_follow_the_crop_and_are_rounded_once():
+    image = photograph("flower.jpg", 64, 48)
+    for seed in SEEDS:
+        plain = augmentations.augment(image, seed, _recipe("scale_crop"), FILL)
+        tinted = augmentations.augment(image, seed, _recipe("imagenet"), FILL)
+        draws = augmentations.draw(seed)["pca"]
+        expected = colors.pca(tf.cast(plain, tf.float32), draws)
+        difference = np.abs(tinted - expected.numpy())
+        assert difference.max() <= 1.001  # the plain one was rounded before
+        assert not np.array_equal(tinted, plain)
+
+
+def test_padding_is_the_mean_colour():
+    image = np.zeros((32, 32, 3), np.uint8)
+    recipe = _recipe("cifar", eval_resize=32)
+    found = set()
+    for seed in range(30):
+        crop = augmentations.augment(
+            image, tf.constant(seed, tf.int64), recipe, FILL
+        )
+        found |= {tuple(pixel) for pixel in crop.numpy().reshape(-1, 3)}
+    assert found == {(0, 0, 0), (123, 116, 103)}
+
+
+def test_none_is_evaluations_view():
+    image = photograph()
+    view = transforms.evaluation(image, resize=36, size=32)
+    for source in (image, encoded(image, "PNG")):
+        none = augmentations.augment(
+            tf.constant(source), SEEDS[1], _recipe("none"), FILL
+        )
+        np.testing.assert_array_equal(none, view)
+
+
+def test_unknown_augmentation_names_the_nearest():
+    with pytest.raises(errors.UsageError, match="Did you mean 'imagenet'"):
+        augmentations.augmentation("imagnet")

@@ -1,0 +1,176 @@
+"""What is decoded and how, and what is refused before it is decoded."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from photographs import encoded
+from photographs import photograph
+from PIL import Image
+
+from keras_resnet.data import decoding
+from keras_resnet.data import windows
+
+PIXELS = photograph()[:40, :30]
+
+
+@pytest.mark.parametrize(
+    "format, mode",
+    [
+        ("JPEG", "RGB"),
+        ("JPEG", "L"),
+        ("JPEG", "CMYK"),
+        ("PNG", "RGB"),
+        ("PNG", "L"),
+        ("PNG", "RGBA"),
+        ("PNG", "P"),
+        ("PNG", "LA"),
+        ("PNG", "I;16"),
+        ("PNG", "1"),
+        ("BMP", "RGB"),
+        ("BMP", "L"),
+        ("GIF", "P"),
+        ("WebP", "RGB"),
+    ],
+)
+def test_every_format_becomes_rgb_as_pillow_has_it(format, mode):
+    image = Image.fromarray(PIXELS)
+    if mode == "I;16":
+        image = Image.fromarray(np.asarray(image.convert("L"), np.uint16) * 257)
+    else:
+        image = image.convert(mode)
+    file = encoded(image, format)
+    np.testing.assert_array_equal(decoding.header_size(file), (40, 30))
+    decoded = decoding.decode(file)
+    assert decoded.shape == (40, 30, 3)
+    assert decoded.dtype == tf.uint8
+    assert decoding.problem(file) is None
+    with Image.open(io.BytesIO(file)) as stored:
+        if mode == "I;16":
+            theirs = np.asarray(stored) // 257
+            theirs = np.repeat(theirs[..., np.newaxis], 3, -1)
+        else:
+            theirs = np.asarray(stored.convert("RGB"))
+    difference = np.abs(decoded.numpy().astype(int) - theirs)
+    # The others are exact; two decoders of a CMYK JPEG or a WebP are not.
+    assert difference.mean() < (4 if mode == "CMYK" else 1)
+
+
+def test_an_animated_gif_gives_its_first_frame():
+    frames = [
+        Image.fromarray(np.full((8, 9, 3), grey, np.uint8))
+        for grey in (50, 250)
+    ]
+    file = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    with Image.open(io.BytesIO(file)) as stored:
+        assert stored.n_frames == 2
+    np.testing.assert_array_equal(
+        decoding.decode(file), 50 + np.zeros((8, 9, 3))
+    )
+
+
+def test_an_exif_rotation_is_not_applied():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = encoded(PIXELS, "JPEG", exif=exif)
+    assert decoding.decode(file).shape == (40, 30, 3)
+
+
+def test_an_extended_webp_has_its_size_in_its_header():
+    exif = Image.Exif()
+    exif[0x0112] = 1
+    for options in ({"exif": exif}, {"lossless": True}, {"quality": 50}):
+        file = encoded(PIXELS, "WebP", **options)
+        np.testing.assert_array_equal(decoding.header_size(file), (40, 30))
+
+
+def _png_claiming(width, height):
+    """A PNG of few bytes that claims a size, with right checksums."""
+
+    def chunk(kind, data):
+        check = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + check
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 100))
+        + chunk(b"IEND", b"")
+    )
+
+
+def _jpeg_claiming(width, height):
+    file = bytearray(encoded(PIXELS, "JPEG"))
+    frame = file.index(b"\xff\xc0") + 5
+    file[frame : frame + 4] = struct.pack(">HH", height, width)
+    return bytes(file)
+
+
+def _bmp_claiming(width, height):
+    file = bytearray(encoded(PIXELS, "BMP"))
+    file[18:26] = struct.pack("<ii", width, height)
+    return bytes(file)
+
+
+BOMBS = {
+    "PNG": _png_claiming(12_000, 12_000),
+    "PNG 2": _png_claiming(2**31 - 1, 2**31 - 1),
+    "JPEG": _jpeg_claiming(13_000, 13_000),
+    "JPEG 2": _jpeg_claiming(65_000, 65_000),
+    "BMP": _bmp_claiming(20_000, -20_000),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_is_refused_from_its_header(name):
+    bomb = tf.constant(BOMBS[name])
+    window = lambda size: tf.zeros(4) + 8.0  # noqa: E731
+    graph = tf.function(lambda file: windows.read(file, window, 8))
+    # Decoding allocates at least 400 MB, so it would be seen.
+    before = _peak_megabytes()
+    with pytest.raises(tf.errors.InvalidArgumentError, match="pixels"):
+        decoding.decode(bomb)
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        graph(bomb)
+    assert _peak_megabytes() - before < 100
+    assert "more than the limit" in decoding.problem(BOMBS[name])
+
+
+def _peak_megabytes():
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def test_the_limit_lets_134_megapixels_pass():
+    assert decoding.is_allowed(tf.constant([8192, 16_384]))
+    assert not decoding.is_allowed(tf.constant([8193, 16_384]))
+    assert not decoding.is_allowed(tf.constant([0, 16_384]))
+
+
+@pytest.mark.parametrize(
+    "file, reason",
+    [
+        (b"", "empty"),
+        (b"<html>not found</html>", "HTML"),
+        (encoded(PIXELS, "TIFF"), "TIFF"),
+        (encoded(PIXELS, "JPEG")[:300], "cut off|truncated|damaged"),
+        (encoded(PIXELS, "JPEG")[:-20], "truncated"),
+        (encoded(PIXELS, "PNG")[:-20], "truncated|checksum"),
+        (encoded(PIXELS, "GIF")[:-20], "truncated"),
+        (encoded(PIXELS, "PNG")[:20], "cut off"),
+        (b"\xff\xd8\xff", "cut off|damaged"),
+        (b"RIFF", "begins with"),
+        (b"B", "begins with"),
+    ],
+)
+def test_a_problem_is_named_in_one_line(file, reason):
+    import re
+
+    problem = decoding.problem(file)
+    assert re.search(reason, problem)
+    assert "\n" not in problem
