@@ -16,6 +16,8 @@ import _app
 from absl import flags
 
 from keras_resnet import labels
+from keras_resnet import recipes
+from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
 from keras_resnet.data.views import VIEWS
 from keras_resnet.data.views import Sizes
@@ -51,9 +53,14 @@ flags.DEFINE_list(
 flags.DEFINE_string(
     "dataset",
     None,
-    "digits, a TFDS name or folder:PATH. Default: the first model's.",
+    "digits, folder:PATH, tfrecord:PATTERN or a TFDS name. Default: the first "
+    "model's.",
 )
-flags.DEFINE_string("split", "validation", "validation or train.")
+flags.DEFINE_string(
+    "split",
+    "validation",
+    "validation, train, or with TFDS any of its splits, as 'test[:10%]'.",
+)
 flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps data.")
 flags.DEFINE_integer(
     "batch_size",
@@ -65,12 +72,19 @@ flags.DEFINE_string("strategy", "one_device", "one_device or mirrored.")
 flags.DEFINE_integer(
     "devices", None, "Devices to use; without GPUs, logical CPU devices."
 )
+flags.DEFINE_string(
+    "on_bad_image",
+    "fail",
+    "What an image that cannot be read does: fail, or mask:N to go on without "
+    "up to N of them, which are named.",
+)
 flags.DEFINE_string("json", None, "Also write the figures to this file.")
 
 
 def main(args):
     _app.no_arguments(args)
     scales = _scales()
+    max_masked = recipes.max_masked(FLAGS.on_bad_image)
     strategy = distribution.make_strategy(FLAGS.strategy, FLAGS.devices)
     require(
         FLAGS.batch_size > 0
@@ -93,14 +107,18 @@ def main(args):
     dataset = FLAGS.dataset or cards[0].dataset
     split = datasets.load(dataset, FLAGS.split, data_dir=FLAGS.data_dir)
     labels.check_classes(cards[0].class_names, split.class_names, split.name)
+    masked = None
+    if max_masked:
+        masked = bad_images.MaskedImages(split, max_masked)
     *each, together = views.evaluate(
         members,
         strategy,
         split,
         view=FLAGS.views,
         batch_size=FLAGS.batch_size,
+        masked=masked,
     )
-    _print(split.name, each, together)
+    _print(split.name, each, together, masked)
     if FLAGS.json:
         figures = {
             "models": [
@@ -115,6 +133,7 @@ def main(args):
             ],
             "views": FLAGS.views,
             "split": split.name,
+            "masked_images": 0 if masked is None else len(masked),
             **dataclasses.asdict(together),
         }
         pathlib.Path(FLAGS.json).write_text(json.dumps(figures, indent=2))
@@ -168,13 +187,16 @@ def _member(path, model, card, scales):
     return views.Member(model=model, sizes=sizes)
 
 
-def _print(split, each, together):
+def _print(split, each, together, masked):
     title = split if FLAGS.views == "center" else f"{split}, {FLAGS.views}"
     if len(each) > 1:
         for path, metrics in zip(FLAGS.model, each, strict=True):
             print(f"{path}: {_errors(metrics)}")
         title += f", ensemble of {len(each)}"
-    print(f"{title}: {_errors(together)} of {together.num_examples} images")
+    of = f"{together.num_examples} images"
+    if masked is not None:
+        of += f"; {len(masked)} more could not be read"
+    print(f"{title}: {_errors(together)} of {of}")
 
 
 def _errors(metrics):

@@ -6,6 +6,7 @@ Every field of the recipe is a flag that overrides it. The same command goes on
 from the last checkpoint.
 """
 
+import pathlib
 import time
 
 import _app
@@ -64,6 +65,9 @@ def main(args):
         f"{time.perf_counter() - start:.0f} s in this session.\n"
         f"Model: {workdir}/model.keras  Curves: {workdir}/curves.png"
     )
+    masked = pathlib.Path(workdir) / loop.MASKED
+    if masked.exists():
+        print(f"Images that could not be read: {masked}")
     return 0
 
 

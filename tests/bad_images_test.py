@@ -122,7 +122,7 @@ def test_masking_counts_names_and_shifts_nothing(dirty, caplog):
     assert not weights[n:].any()
     # The count seen and the count masked are the count there.
     assert weights.sum() + len(masked) == n
-    assert masked.indices == [i for i in range(n) if names[i] in BAD]
+    assert list(masked.reasons) == [i for i in range(n) if names[i] in BAD]
     masked.check()
     # The others are what they are without the bad ones.
     clean = {
@@ -139,7 +139,7 @@ def test_masking_counts_names_and_shifts_nothing(dirty, caplog):
 
 
 def _without(split, masked):
-    kept = [i for i in range(split.num_examples) if i not in masked.indices]
+    kept = [i for i in range(split.num_examples) if i not in masked.reasons]
     kept = tf.constant(kept, tf.int64)
     return dataclasses.replace(
         split,
@@ -190,8 +190,8 @@ def test_masked_examples_change_no_metric():
 
 def test_what_an_earlier_session_masked_still_counts(dirty):
     split = datasets.load(dirty, "train")
-    masked = bad_images.MaskedImages(split, 1, known=[0, 3])
-    assert masked.indices == [0, 3]
+    masked = bad_images.MaskedImages(split, 1, known={"0": "a", "3": "b"})
+    assert masked.reasons == {0: "a", 3: "b"}
     with pytest.raises(errors.UsageError, match="mask:1 allows 1"):
         masked.check()
 

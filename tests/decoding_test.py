@@ -1,6 +1,8 @@
 """What is decoded and how, and what is refused before it is decoded."""
 
 import io
+import re
+import resource
 import struct
 import zlib
 
@@ -141,8 +143,6 @@ def test_a_bomb_is_refused_from_its_header(name):
 
 
 def _peak_megabytes():
-    import resource
-
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
@@ -167,10 +167,9 @@ def test_the_limit_lets_134_megapixels_pass():
         (b"RIFF", "begins with"),
         (b"B", "begins with"),
     ],
+    ids=range(11),
 )
 def test_a_problem_is_named_in_one_line(file, reason):
-    import re
-
     problem = decoding.problem(file)
     assert re.search(reason, problem)
     assert "\n" not in problem

@@ -23,22 +23,23 @@ class MaskedImages:
     Args:
         split: `datasets.Split`.
         limit: how many different ones there may be.
-        known: indices that an earlier session masked.
+        known: `reasons` of an earlier session.
     """
 
-    def __init__(self, split, limit, known=()):
+    def __init__(self, split, limit, known=None):
         self.split, self.limit = split, limit
-        self._reasons = {int(index): "masked before" for index in known}
+        known = known or {}
+        self._reasons = {int(index): why for index, why in known.items()}
         self._lock = threading.Lock()
 
     def __len__(self):
         return len(self._reasons)
 
     @property
-    def indices(self):
-        """Sorted list of int."""
+    def reasons(self):
+        """dict: index -> why it was masked, ascending."""
         with self._lock:
-            return sorted(self._reasons)
+            return dict(sorted(self._reasons.items()))
 
     def note(self, index):
         """Counts an example that could not be read; logs it the first time."""
@@ -46,20 +47,18 @@ class MaskedImages:
         with self._lock:
             if index in self._reasons:
                 return
-            self._reasons[index] = reason(self.split, index)
-        logging.warning(
-            "Masked %s: %s", self.split.describe(index), self._reasons[index]
-        )
+            why = reason(self.split, index) or "it can be read the next time"
+            self._reasons[index] = why
+        logging.warning("Masked %s: %s", self.split.describe(index), why)
 
     def check(self):
         """Raises `UsageError` if there are more than the limit."""
         if len(self) <= self.limit:
             return
-        with self._lock:
-            named = [
-                f"{self.split.describe(index)} ({why})"
-                for index, why in list(self._reasons.items())[:_NAMED]
-            ]
+        named = [
+            f"{self.split.describe(index)} ({why})"
+            for index, why in list(self.reasons.items())[:_NAMED]
+        ]
         raise UsageError(
             f"{len(self)} images of {self.split.name} cannot be read; "
             f"--on_bad_image=mask:{self.limit} allows {self.limit}. "

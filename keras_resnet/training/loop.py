@@ -1,5 +1,6 @@
 """A training run, from a recipe and a directory to metrics and a model."""
 
+import csv
 import dataclasses
 import json
 import pathlib
@@ -29,6 +30,7 @@ from keras_resnet.training.schedules import Schedule
 MODEL = "model.keras"
 CONFIG = "config.json"
 CHECKPOINTS = "checkpoints"
+MASKED = "masked_images.csv"
 
 _NO_SUMS = np.zeros(len(metrics_lib.SUMS))
 
@@ -45,7 +47,8 @@ def train_and_evaluate(recipe, workdir, *, strategy, data_dir=None):
     """Trains a network, going on from the last checkpoint of the workdir.
 
     Writes config.json, checkpoints/, metrics.jsonl, tensorboard/, curves.png,
-    and at the end model.keras with labels.txt and card.json.
+    and at the end model.keras with labels.txt and card.json, and
+    masked_images.csv if `on_bad_image` masked any.
 
     Args:
         recipe: `recipes.Recipe`.
@@ -182,7 +185,7 @@ class _Run:
         if limit:
             known = state.get("masked", {}) if state else {}
             self.masked = {
-                name: bad_images.MaskedImages(split, limit, known.get(name, ()))
+                name: bad_images.MaskedImages(split, limit, known.get(name))
                 for name, split in self.splits.items()
             }
         if state is None:
@@ -201,6 +204,7 @@ class _Run:
             if self.metrics is None:  # an earlier session trained to the end
                 self.metrics = self._evaluate()
             self._save_model()
+            self._list_masked()
             self.reporter.draw(self._title())
             return self.metrics
         finally:
@@ -322,7 +326,7 @@ class _Run:
             {
                 "schedule": self.schedule.state(),
                 "totals": {n: t.tolist() for n, t in self.totals.items()},
-                "masked": {n: m.indices for n, m in self.masked.items()},
+                "masked": {n: m.reasons for n, m in self.masked.items()},
             },
             keep=self.recipe.keep_checkpoints,
         )
@@ -340,6 +344,19 @@ class _Run:
             variant=self.recipe.variant,
             dataset=self.recipe.dataset,
         ).save(self.workdir)
+
+    def _list_masked(self):
+        rows = [
+            (masked.split.describe(index), why)
+            for masked in self.masked.values()
+            for index, why in masked.reasons.items()
+        ]
+        if not rows:
+            return
+        path = self.workdir / MASKED
+        # Names need not be UTF-8.
+        with path.open("w", newline="", errors="surrogateescape") as file:
+            csv.writer(file).writerows([("image", "reason"), *rows])
 
     def _title(self):
         return f"{self.recipe.variant} on {self.recipe.dataset}"
