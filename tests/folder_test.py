@@ -13,6 +13,7 @@ from keras_resnet import errors
 from keras_resnet.data import datasets
 from keras_resnet.data import decoding
 from keras_resnet.data.stores import folder as folder_lib
+from keras_resnet.training import start
 
 
 def _examples(split):
@@ -115,7 +116,6 @@ def test_what_is_no_image_is_counted_and_reported(folder, warnings):
     cat = folder / "train" / "cat"
     _save(cat / ".hidden.png", 0)
     (cat / "folder.png").mkdir()
-    (cat / "broken.png").symlink_to("nowhere.png")
     (cat / "circle.png").symlink_to("circle.png")
     os.mkfifo(cat / "pipe.png")  # who opens it waits for ever
     (folder / "train" / ".git").mkdir()
@@ -125,7 +125,7 @@ def test_what_is_no_image_is_counted_and_reported(folder, warnings):
     assert split.class_names == ("ant eater", "cat")
     assert split.num_examples == 6
     assert any("1 hidden folders" in text for text in warnings)
-    assert any("6 entries of the class" in text for text in warnings)
+    assert any("5 entries of the class" in text for text in warnings)
 
 
 def test_a_link_to_a_file_or_folder_is_followed_once(folder):
@@ -164,13 +164,26 @@ def test_folder_errors_say_what_is_expected(folder, break_it, message):
         datasets.load(f"folder:{folder}", "validation")
 
 
+def test_a_link_that_leads_nowhere_is_an_image_that_is_lost(folder):
+    cat = folder / "train" / "cat"
+    (cat / "broken.png").symlink_to("nowhere.png")
+    split = datasets.load(f"folder:{folder}", "train")
+    assert split.num_examples == 7
+    names = [split.describe(i) for i in range(7)]
+    index = names.index(str(cat / "broken.png"))
+    with pytest.raises(tf.errors.NotFoundError):
+        split.read(tf.constant(index, tf.int64))
+
+
 def test_an_empty_class_is_refused_by_name_where_it_would_be_trained(folder):
     (folder / "train" / "dog").mkdir()
     (folder / "train" / "dog" / "x.tiff").write_text("")
-    with pytest.raises(errors.UsageError, match="1 class folders .*: dog. Put"):
-        datasets.load(f"folder:{folder}", "train")
-    # To validate, the other classes are enough.
-    assert datasets.load(f"folder:{folder}", "validation").num_examples == 4
+    split = datasets.load(f"folder:{folder}", "train")
+    with pytest.raises(errors.UsageError, match="1 of 3 classes .*: dog. Put"):
+        start.check_classes(split)
+    (folder / "train" / "dog").joinpath("x.tiff").unlink()
+    (folder / "train" / "dog").rmdir()
+    start.check_classes(datasets.load(f"folder:{folder}", "train"))
 
 
 @pytest.mark.parametrize("scheme", ["ram://", "file://"])

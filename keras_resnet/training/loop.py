@@ -76,6 +76,7 @@ def train_and_evaluate(recipe, workdir, *, strategy, data_dir=None):
         name: datasets.load(recipe.dataset, name, data_dir=data_dir)
         for name in ("train", "validation")
     }
+    start.check_classes(splits["train"])
     workdir = pathlib.Path(workdir)
     _claim(workdir, recipe, strategy)
     return _Run(recipe, workdir, strategy, splits).finish()

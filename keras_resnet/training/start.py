@@ -2,6 +2,8 @@
 
 import pathlib
 
+import numpy as np
+
 from keras_resnet import labels
 from keras_resnet import optimizers
 from keras_resnet import pretrained
@@ -25,6 +27,24 @@ def check(recipe):
             "Pass --weights: a file or a tag of published weights of "
             f"{recipe.variant}.",
         )
+
+
+def check_classes(split):
+    """Refuses a training split that lacks a class: it cannot be learnt.
+
+    Raises:
+        keras_resnet.UsageError: if its labels are known and one never occurs.
+    """
+    if split.labels is None:
+        return
+    counts = np.bincount(split.labels, minlength=len(split.class_names))
+    empty = [split.class_names[label] for label in np.flatnonzero(counts == 0)]
+    require(
+        not empty,
+        f"{len(empty)} of {len(split.class_names)} classes of {split.name} "
+        f"have no images: {', '.join(empty[:5])}. Put images into them or "
+        "delete them.",
+    )
 
 
 def load_and_freeze(model, recipe, class_names):

@@ -57,7 +57,7 @@ def load(path, split):
             names.extend(files)
             counts.append(len(files))
             ignored += others
-    _check(wanted, classes, counts, ignored, every_class=split == "train")
+    _check(wanted, counts, ignored)
     labels = np.repeat(np.arange(len(classes), dtype=np.int32), counts)
     prefixes = [os.path.join(folder, b"") for folder in folders]
     return _split(f"folder:{path}/{split}", classes, prefixes, names, labels)
@@ -90,7 +90,7 @@ def _classes(root, train, wanted):
     return classes
 
 
-def _check(folder, classes, counts, ignored, every_class):
+def _check(folder, counts, ignored):
     folder = os.fsdecode(folder)
     extensions = ", ".join(e.decode() for e in listing.EXTENSIONS)
     if ignored:
@@ -104,13 +104,6 @@ def _check(folder, classes, counts, ignored, every_class):
     require(
         any(counts),
         f"{folder!r} holds no images. Expected CLASS/*.jpg ({extensions}).",
-    )
-    empty = [os.fsdecode(c) for c, n in zip(classes, counts) if not n]
-    require(
-        not (every_class and empty),
-        f"{len(empty)} class folders of {folder!r} hold no images "
-        f"({extensions}): {', '.join(empty[:5])}. Put images into them or "
-        "delete them.",
     )
 
 

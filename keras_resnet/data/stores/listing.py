@@ -40,14 +40,15 @@ def subfolders(folder):
 def images(folder):
     """(sorted names of the images in `folder`, how many entries are not).
 
-    An image is visible, a file (not a folder, pipe or broken link) and has
-    one of `EXTENSIONS`, in any case.
+    An image is visible, a file (not a folder or pipe) and has one of
+    `EXTENSIONS`, in any case. A link that leads nowhere is one: it is lost,
+    and whoever reads it shall know.
     """
     if _is_remote(folder):
         # A request for each name to tell files from folders takes too long.
         names, others = _list_remote(folder), 0
     else:
-        names, others = _list_local(folder, os.DirEntry.is_file)
+        names, others = _list_local(folder, _is_file)
     chosen = sorted(
         name
         for name in names
@@ -81,6 +82,10 @@ def _list_local(folder, is_wanted):
     except OSError as error:
         raise _cannot_list(folder, error) from error
     return wanted, others
+
+
+def _is_file(entry):
+    return entry.is_file() or entry.is_symlink() and not entry.is_dir()
 
 
 def _holds(is_wanted, entry):

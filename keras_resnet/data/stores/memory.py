@@ -1,5 +1,6 @@
 """Examples that are all in memory; the digits, which the package holds."""
 
+import dataclasses
 import hashlib
 import pathlib
 
@@ -103,4 +104,7 @@ def decoded(split, shape):
         stop = start + len(some)
         images[start:stop], labels[start:stop] = some, their_labels
         start = stop
-    return from_memory(split.name, split.class_names, images, labels)
+    return dataclasses.replace(
+        from_memory(split.name, split.class_names, images, labels),
+        describe=split.describe,
+    )
