@@ -133,11 +133,14 @@ def read(source, window, pixels):
 def _decode_part(encoded, window, pixels):
     size = decoding.jpeg_size(encoded)
     box = window(size)
+    index = _ratio_index(box, pixels)
+    ratio = tf.gather(RATIOS, index)
+    corner, extent = _on_grid(box, -(-size // ratio), ratio)
+    crop = tf.concat([corner, extent], 0)
 
     def decode_at(ratio):
-        corner, extent = _on_grid(box, -(-size // ratio), ratio)
         return tf.io.decode_and_crop_jpeg(
-            encoded, tf.concat([corner, extent], 0), channels=3, ratio=ratio
+            encoded, crop, channels=3, ratio=ratio
         )
 
     def decode_whole():
@@ -145,9 +148,17 @@ def _decode_part(encoded, window, pixels):
         image = decoding.decode(encoded)
         return _cut_part(image, window(tf.shape(image)[:2]), pixels)
 
+    if not tf.executing_eagerly():
+        # A call, not a part of the graph: the operations of a branch that is
+        # not taken cost time too, together a tenth of a decoded crop.
+        decode_whole = tf.function(
+            decode_whole,
+            autograph=False,
+            experimental_attributes={"_noinline": True},
+        )
     branches = [lambda ratio=ratio: decode_at(ratio) for ratio in RATIOS]
     simple = decoding.is_jpeg(encoded) & decoding.is_allowed(size)
-    branch = tf.where(simple, _ratio_index(box, pixels), len(RATIOS))
+    branch = tf.where(simple, index, len(RATIOS))
     part = tf.switch_case(branch, [*branches, decode_whole])
     return tf.ensure_shape(part, (None, None, 3))
 
@@ -155,9 +166,7 @@ def _decode_part(encoded, window, pixels):
 def _cut_part(image, box, pixels):
     """The window of a decoded image, shrunk by means of squares."""
     ratio = tf.gather(RATIOS, _ratio_index(box, pixels))
-    corner, extent = _on_grid(
-        box, tf.shape(image)[:2] // ratio, tf.cast(ratio, tf.float32)
-    )
+    corner, extent = _on_grid(box, tf.shape(image)[:2] // ratio, ratio)
     start, stop = ratio * corner, ratio * (corner + extent)
     part = image[start[0] : stop[0], start[1] : stop[1]]
 
@@ -179,7 +188,7 @@ def _ratio_index(box, pixels):
 
 def _on_grid(box, size, ratio):
     """Corner and extent, int32 (2,) each, on an image shrunk by the ratio."""
-    box = box / ratio
+    box = box / tf.cast(ratio, tf.float32)
     first = tf.cast(tf.round(box[:2]), tf.int32)
     last = tf.cast(tf.round(box[:2] + box[2:]), tf.int32)
     first = tf.minimum(first, size - 1)
