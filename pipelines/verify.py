@@ -22,7 +22,8 @@ flags.DEFINE_float(
 flags.DEFINE_string(
     "dataset",
     None,
-    "digits, folder:PATH or a TFDS name: real images to verify with. "
+    "digits, folder:PATH, tfrecord:PATTERN or a TFDS name: real images to "
+    "verify with. "
     "Default: what the model was trained on.",
 )
 flags.DEFINE_integer("num_images", 64, "How many images to verify with.")

@@ -5,12 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+from photographs import encoded
+from photographs import photograph
 
 from keras_resnet import errors
 from keras_resnet import recipes
-from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
+from keras_resnet.data import order
 from keras_resnet.data import pipeline
 
 FILL = (78.0,) * 3
@@ -86,14 +87,67 @@ def test_evaluation_crop_above_the_resize_is_refused():
         pipeline.eval_dataset(split, batch_size=1, resize=8, size=16)
 
 
-def test_blame_names_the_file_that_is_no_image(tmp_path):
-    for i in range(4):
-        path = tmp_path / "train" / "a" / f"{i}.png"
+def _photographs(tmp_path):
+    for i in range(10):
+        path = tmp_path / "train" / "a" / f"{i}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (8, 8)).save(path)
-    path.write_text("<html>not found</html>")
-    split = datasets.load(f"folder:{tmp_path}", "train")
-    error = bad_images.blame(split, range(4), tf.errors.UnknownError(0, 0, ""))
-    assert isinstance(error, errors.UsageError)
-    assert str(path) in str(error)
-    assert "\n" not in str(error)
+        image = photograph("china.jpg", 60, 45)
+        path.write_bytes(encoded(np.roll(image, 5 * i, axis=1), "JPEG"))
+    return datasets.load(f"folder:{tmp_path}", "train")
+
+
+CROPS = recipes.Recipe(
+    augmentation="imagenet",
+    image_size=24,
+    eval_resize=24,
+    scale_range=(24, 40),
+    batch_size=4,
+    steps=9,
+)
+
+
+def test_files_give_the_same_batches_for_any_number_of_threads(tmp_path):
+    split = _photographs(tmp_path)
+    dataset = pipeline.train_dataset(split, CROPS, fill=FILL)
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = 1
+    options.threading.max_intra_op_parallelism = 1
+    alone = dataset.with_options(options).as_numpy_iterator()
+    for a, b in zip(dataset.as_numpy_iterator(), alone, strict=True):
+        assert _same(a, b)
+
+
+def test_files_give_the_same_batches_from_a_later_step_on(tmp_path):
+    split = _photographs(tmp_path)
+    whole = list(
+        pipeline.train_dataset(split, CROPS, fill=FILL).as_numpy_iterator()
+    )
+    later = pipeline.train_dataset(split, CROPS, fill=FILL, first_step=4)
+    for a, b in zip(whole[4:], later.as_numpy_iterator(), strict=True):
+        assert _same(a, b)
+    assert not _same(whole[0], whole[4])
+
+
+@pytest.mark.parametrize("name", ["none", "pad_crop", "cifar"])
+def test_images_in_memory_give_what_one_by_one_they_give(name):
+    split = datasets.load("digits", "train")
+    recipe = _recipe(augmentation=name, steps=3)
+    at_once = pipeline.train_dataset(split, recipe, fill=FILL)
+    single = pipeline.train_dataset(
+        dataclasses.replace(split, pixels=None), recipe, fill=FILL
+    )
+    for a, b in zip(
+        at_once.as_numpy_iterator(), single.as_numpy_iterator(), strict=True
+    ):
+        assert _same(a, b)
+
+
+def test_fewer_images_than_a_batch_are_taken_more_than_once(tmp_path):
+    split = _photographs(tmp_path)
+    recipe = dataclasses.replace(CROPS, batch_size=25, steps=1)
+    (batch,) = pipeline.train_dataset(split, recipe, fill=FILL)
+    assert batch["image"].shape == (25, 24, 24, 3)
+    indices, seeds = order.positions(split, recipe, 0)
+    assert sorted(np.bincount(indices)) == [2] * 5 + [3] * 5
+    # Each time by another seed.
+    assert len(set(seeds)) == 25
