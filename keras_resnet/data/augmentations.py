@@ -96,6 +96,13 @@ def augmentation(name):
     return lookup(AUGMENTATIONS, name, "augmentation")
 
 
+def used(recipe):
+    """The names of the numbers, among those of `draw`, that a recipe takes."""
+    row = augmentation(recipe.augmentation)
+    first = {"pad"} if row.window is None else {"window"}
+    return {*first, "flip", *row.colors}
+
+
 def draw(seeds):
     """The random numbers of examples, by what they are for.
 

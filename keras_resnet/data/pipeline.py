@@ -94,7 +94,14 @@ def _one_by_one(steps, split, recipe, fill, masked):
         example = bad_images.mask(
             example, lambda: _masked(lambda image: view(image, grey)), masked
         )
-    steps = steps.map(lambda indices, s: (indices, augmentations.draw(s)))
+    # Drawn for a batch at once, and only what the augmentation takes.
+    used = augmentations.used(recipe)
+    steps = steps.map(
+        lambda indices, seeds: (
+            indices,
+            {n: d for n, d in augmentations.draw(seeds).items() if n in used},
+        )
+    )
     examples = steps.unbatch().map(example, tf.data.AUTOTUNE)
     return examples.batch(recipe.batch_size, drop_remainder=True)
 
@@ -182,6 +189,8 @@ def read_example(split, index):
 def _finish(dataset):
     options = tf.data.Options()
     options.deterministic = True
+    # Images are made side by side; to split one's work as well only costs.
+    options.threading.max_intra_op_parallelism = 1
     # Replicas take slices of one global batch.
     options.experimental_distribute.auto_shard_policy = (
         tf.data.experimental.AutoShardPolicy.OFF
