@@ -56,15 +56,12 @@ def is_jpeg(encoded):
 
 def jpeg_size(encoded):
     """int32 (2,), height and width; 1 x 1 for another format."""
-    jpeg = tf.where(is_jpeg(encoded), encoded, _one_pixel())
-    return tf.io.extract_jpeg_shape(jpeg)[:2]
-
-
-@functools.cache
-def _one_pixel():
-    with tf.init_scope():
-        pixel = tf.zeros((1, 1, 3), tf.uint8)
-        return tf.io.encode_jpeg(pixel).numpy()
+    # Not tf.where, which would copy megabytes.
+    return tf.cond(
+        is_jpeg(encoded),
+        lambda: tf.io.extract_jpeg_shape(encoded)[:2],
+        lambda: tf.ones((2,), tf.int32),
+    )
 
 
 def header_size(encoded):
