@@ -19,6 +19,7 @@ import _recipe_flags
 from absl import flags
 
 from keras_resnet import recipes
+from keras_resnet.data import screening
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
@@ -33,7 +34,9 @@ flags.DEFINE_string(
     "split", None, "train or validation. Default: train; validate takes both."
 )
 flags.DEFINE_integer(
-    "max_pixels", 2**27, "Width times height above which nothing is decoded."
+    "max_pixels",
+    screening.MAX_PIXELS,
+    "Width times height above which nothing is decoded.",
 )
 flags.DEFINE_string(
     "output", None, "inspect: folder of its files. Default: runs/inspect."

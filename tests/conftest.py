@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
@@ -16,3 +18,23 @@ def pytest_configure(config):
     cpu = tf.config.list_physical_devices("CPU")[0]
     parts = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(cpu, parts)
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory):
+    """A folder of readable files, see `odd_images`."""
+    import odd_images
+
+    root = tmp_path_factory.mktemp("data") / "clean"
+    odd_images.write_clean(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def dirty(clean):
+    """The same with unreadable ones."""
+    import odd_images
+
+    root = clean.with_name("dirty")
+    odd_images.write_dirty(clean, root)
+    return root

@@ -14,20 +14,6 @@ from keras_resnet.data import datasets
 from keras_resnet.data import pipeline
 
 
-@pytest.fixture(scope="module")
-def clean(tmp_path_factory):
-    root = tmp_path_factory.mktemp("data") / "clean"
-    odd_images.write_clean(root)
-    return root
-
-
-@pytest.fixture(scope="module")
-def dirty(clean):
-    root = clean.with_name("dirty")
-    odd_images.write_dirty(clean, root)
-    return root
-
-
 def _train(root):
     return datasets.load(f"folder:{root}", "train")
 

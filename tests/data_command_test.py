@@ -16,20 +16,6 @@ from PIL import Image
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
-@pytest.fixture(scope="module")
-def clean(tmp_path_factory):
-    root = tmp_path_factory.mktemp("data") / "clean"
-    odd_images.write_clean(root)
-    return root
-
-
-@pytest.fixture(scope="module")
-def dirty(clean):
-    root = clean.with_name("dirty")
-    odd_images.write_dirty(clean, root)
-    return root
-
-
 def _run(*arguments, cwd=ROOT):
     return subprocess.run(
         [sys.executable, ROOT / "pipelines/data.py", *map(str, arguments)],

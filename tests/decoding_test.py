@@ -4,11 +4,11 @@ import io
 import re
 import resource
 import struct
-import zlib
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from odd_images import png_of_size
 from photographs import encoded
 from photographs import photograph
 from PIL import Image
@@ -89,22 +89,6 @@ def test_an_extended_webp_has_its_size_in_its_header():
         np.testing.assert_array_equal(decoding.header_size(file), (40, 30))
 
 
-def _png_claiming(width, height):
-    """A PNG of few bytes that claims a size, with right checksums."""
-
-    def chunk(kind, data):
-        check = struct.pack(">I", zlib.crc32(kind + data))
-        return struct.pack(">I", len(data)) + kind + data + check
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(b"\0" * 100))
-        + chunk(b"IEND", b"")
-    )
-
-
 def _jpeg_claiming(width, height):
     file = bytearray(encoded(PIXELS, "JPEG"))
     frame = file.index(b"\xff\xc0") + 5
@@ -119,8 +103,8 @@ def _bmp_claiming(width, height):
 
 
 BOMBS = {
-    "PNG": _png_claiming(12_000, 12_000),
-    "PNG 2": _png_claiming(2**31 - 1, 2**31 - 1),
+    "PNG": png_of_size(12_000, 12_000),
+    "PNG 2": png_of_size(2**31 - 1, 2**31 - 1),
     "JPEG": _jpeg_claiming(13_000, 13_000),
     "JPEG 2": _jpeg_claiming(65_000, 65_000),
     "BMP": _bmp_claiming(20_000, -20_000),

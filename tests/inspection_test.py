@@ -6,7 +6,6 @@ import os
 
 import numpy as np
 import odd_images
-import pytest
 
 from keras_resnet.data import datasets
 from keras_resnet.data import inspection
@@ -14,20 +13,6 @@ from keras_resnet.data import inspection_report
 
 READABLE = odd_images.readable()
 UNREADABLE = odd_images.unreadable()
-
-
-@pytest.fixture(scope="module")
-def clean(tmp_path_factory):
-    root = tmp_path_factory.mktemp("data") / "clean"
-    odd_images.write_clean(root)
-    return root
-
-
-@pytest.fixture(scope="module")
-def dirty(clean):
-    root = clean.with_name("dirty")
-    odd_images.write_dirty(clean, root)
-    return root
 
 
 def _train(root):

@@ -20,20 +20,6 @@ READABLE = odd_images.readable()
 UNREADABLE = odd_images.unreadable()
 
 
-@pytest.fixture(scope="module")
-def clean(tmp_path_factory):
-    root = tmp_path_factory.mktemp("data") / "clean"
-    odd_images.write_clean(root)
-    return root
-
-
-@pytest.fixture(scope="module")
-def dirty(clean):
-    root = clean.with_name("dirty")
-    odd_images.write_dirty(clean, root)
-    return root
-
-
 def _train(root):
     return datasets.load(f"folder:{root}", "train")
 

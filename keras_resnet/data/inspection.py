@@ -139,7 +139,7 @@ def _add(found, index, header, size):
 def write_classes(found, path):
     """A CSV of label, class, examples; one row for each class."""
     rows = zip(found.split.class_names, found.class_counts, strict=True)
-    _write_csv(
+    write_csv(
         path,
         ("label", "class", "examples"),
         ((label, name, n) for label, (name, n) in enumerate(rows)),
@@ -148,7 +148,7 @@ def write_classes(found, path):
 
 def write_unreadable(found, path):
     """A CSV of index, file, reason; one row for each unreadable example."""
-    _write_csv(
+    write_csv(
         path,
         ("index", "file", "reason"),
         (
@@ -158,8 +158,8 @@ def write_unreadable(found, path):
     )
 
 
-def _write_csv(path, header, rows):
-    # Names come back as they were: surrogates become their bytes again.
+def write_csv(path, header, rows):
+    """A CSV in UTF-8, but for names that are not: theirs are their bytes."""
     with open(
         path, "w", newline="", encoding="utf-8", errors="surrogateescape"
     ) as file:

@@ -1,6 +1,5 @@
 """A training run, from a recipe and a directory to metrics and a model."""
 
-import csv
 import dataclasses
 import json
 import pathlib
@@ -15,6 +14,7 @@ from keras_resnet import model as model_lib
 from keras_resnet import recipes
 from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
+from keras_resnet.data import inspection
 from keras_resnet.data import order
 from keras_resnet.data import pipeline
 from keras_resnet.errors import UsageError
@@ -354,10 +354,7 @@ class _Run:
         ]
         if not rows:
             return
-        path = self.workdir / MASKED
-        # Names need not be UTF-8.
-        with path.open("w", newline="", errors="surrogateescape") as file:
-            csv.writer(file).writerows([("image", "reason"), *rows])
+        inspection.write_csv(self.workdir / MASKED, ("image", "reason"), rows)
 
     def _title(self):
         return f"{self.recipe.variant} on {self.recipe.dataset}"
