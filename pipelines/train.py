@@ -34,6 +34,7 @@ def main(args):
     workdir = FLAGS.workdir or f"runs/{FLAGS.recipe}"
     from keras_resnet.training import distribution
     from keras_resnet.training import loop
+    from keras_resnet.training import workdir as workdir_lib
 
     strategy = distribution.make_strategy(FLAGS.strategy, FLAGS.devices)
     print(
@@ -65,7 +66,7 @@ def main(args):
         f"{time.perf_counter() - start:.0f} s in this session.\n"
         f"Model: {workdir}/model.keras  Curves: {workdir}/curves.png"
     )
-    masked = pathlib.Path(workdir) / loop.MASKED
+    masked = pathlib.Path(workdir) / workdir_lib.MASKED
     if masked.exists():
         print(f"Images that could not be read: {masked}")
     return 0

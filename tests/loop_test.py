@@ -21,6 +21,7 @@ from keras_resnet.training import loop
 from keras_resnet.training import reporting
 from keras_resnet.training import start
 from keras_resnet.training import step
+from keras_resnet.training import workdir as workdir_lib
 
 RECIPE = dataclasses.replace(
     recipes.RECIPES["digits"],
@@ -315,9 +316,9 @@ def test_a_run_of_a_version_without_a_field_goes_on(
     del config["recipe"]["freeze_until"]
     (tmp_path / "config.json").write_text(json.dumps(config))
     recipe = dataclasses.replace(RECIPE)
-    loop._claim(tmp_path, recipe, strategy)
+    workdir_lib.claim(tmp_path, recipe, strategy)
     with pytest.raises(errors.UsageError, match="freeze_until: '' there"):
-        loop._claim(
+        workdir_lib.claim(
             tmp_path,
             dataclasses.replace(recipe, freeze_until="stem"),
             strategy,

@@ -1,9 +1,6 @@
 """A training run, from a recipe and a directory to metrics and a model."""
 
-import dataclasses
-import json
 import pathlib
-import signal
 
 import keras
 import numpy as np
@@ -17,20 +14,15 @@ from keras_resnet.data import datasets
 from keras_resnet.data import inspection
 from keras_resnet.data import order
 from keras_resnet.data import pipeline
-from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 from keras_resnet.evaluation import metrics as metrics_lib
 from keras_resnet.training import checkpoint
-from keras_resnet.training import distribution
 from keras_resnet.training import start
 from keras_resnet.training import step as step_lib
+from keras_resnet.training import workdir as workdir_lib
 from keras_resnet.training.reporting import Reporter
 from keras_resnet.training.schedules import Schedule
-
-MODEL = "model.keras"
-CONFIG = "config.json"
-CHECKPOINTS = "checkpoints"
-MASKED = "masked_images.csv"
+from keras_resnet.training.signals import Signals
 
 _NO_SUMS = np.zeros(len(metrics_lib.SUMS))
 
@@ -78,62 +70,8 @@ def train_and_evaluate(recipe, workdir, *, strategy, data_dir=None):
     }
     start.check_classes(splits["train"])
     workdir = pathlib.Path(workdir)
-    _claim(workdir, recipe, strategy)
+    workdir_lib.claim(workdir, recipe, strategy)
     return _Run(recipe, workdir, strategy, splits).finish()
-
-
-def _claim(workdir, recipe, strategy):
-    """Writes config.json; refuses a directory of another recipe."""
-    wanted = json.loads(json.dumps(dataclasses.asdict(recipe)))
-    defaults = dataclasses.asdict(recipes.Recipe())
-    path = workdir / CONFIG
-    if path.exists():
-        # A field that the run's version did not have had its default's effect.
-        held = {**defaults, **json.loads(path.read_text())["recipe"]}
-        names = sorted(set(held) | set(wanted))
-        changes = [
-            f"{name}: {held.get(name)!r} there, {wanted.get(name)!r} now"
-            for name in names
-            if held.get(name) != wanted.get(name)
-        ]
-        require(
-            not changes,
-            f"{workdir} holds a run of another recipe ({'; '.join(changes)}). "
-            "Take another --workdir, or delete this one.",
-        )
-    config = {
-        "recipe": wanted,
-        "strategy": distribution.describe(strategy),
-        "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
-    }
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(config, indent=2) + "\n")
-    except OSError as error:
-        raise UsageError(
-            f"Cannot write into {workdir}: {error.strerror}. Take another "
-            "--workdir."
-        ) from error
-
-
-class _Signals:
-    """Notes SIGINT and SIGTERM; a second SIGINT interrupts at once."""
-
-    def __enter__(self):
-        self.received = False
-        self._before = {}
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._note)
-        return self
-
-    def _note(self, number, frame):
-        del number, frame
-        self.received = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    def __exit__(self, *_):
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
 
 
 class _Run:
@@ -181,7 +119,9 @@ class _Run:
         return model
 
     def _restore(self):
-        state = checkpoint.restore(self.workdir / CHECKPOINTS, self.variables)
+        state = checkpoint.restore(
+            self.workdir / workdir_lib.CHECKPOINTS, self.variables
+        )
         limit = recipes.max_masked(self.recipe.on_bad_image)
         if limit:
             known = state.get("masked", {}) if state else {}
@@ -200,7 +140,7 @@ class _Run:
     def finish(self):
         """Runs to the last step; returns the final `Metrics`."""
         try:
-            with _Signals() as signals:
+            with Signals() as signals:
                 self._train(signals)
             if self.metrics is None:  # an earlier session trained to the end
                 self.metrics = self._evaluate()
@@ -321,7 +261,7 @@ class _Run:
         self._read_sums()
         self.sync()
         checkpoint.save(
-            self.workdir / CHECKPOINTS,
+            self.workdir / workdir_lib.CHECKPOINTS,
             self.step,
             self.variables,
             {
@@ -335,9 +275,9 @@ class _Run:
         self.reporter.restart_clock(self.step)
 
     def _save_model(self):
-        unfinished = self.workdir / f"unfinished-{MODEL}"
+        unfinished = self.workdir / f"unfinished-{workdir_lib.MODEL}"
         self.model.save(unfinished)
-        unfinished.rename(self.workdir / MODEL)
+        unfinished.rename(self.workdir / workdir_lib.MODEL)
         labels.Card(
             class_names=self.splits["train"].class_names,
             image_size=self.recipe.image_size,
@@ -354,7 +294,9 @@ class _Run:
         ]
         if not rows:
             return
-        inspection.write_csv(self.workdir / MASKED, ("image", "reason"), rows)
+        inspection.write_csv(
+            self.workdir / workdir_lib.MASKED, ("image", "reason"), rows
+        )
 
     def _title(self):
         return f"{self.recipe.variant} on {self.recipe.dataset}"
