@@ -12,30 +12,51 @@ from keras_resnet.errors import require
 # papers'. "kernels": convolutions and the classifier's matrix, later practice.
 DECAY_SCOPES = {"all": r".*", "kernels": r".*/kernel$"}
 
+# What the momentum is of: they differ for some 1 / (1 - momentum) iterations
+# after a change of the learning rate.
+MOMENTUM_RULES = {
+    "caffe": "m = momentum * m + rate * g, w -= m: the papers'",
+    "torch": "m = momentum * m + g, w -= rate * m: fb.resnet.torch's",
+}
+
 
 @keras.saving.register_keras_serializable(package="keras_resnet")
 class SGD(keras.optimizers.SGD):
     """Momentum SGD with L2 coupled into the momentum buffer.
 
-        g <- dL/dw + l2 * w;  m <- momentum * m - learning_rate * g;  w <- w + m
+        g <- dL/dw + l2 * w
 
-    That is Caffe's rule and P1's "weight decay". `keras.optimizers.SGD(
-    weight_decay=)` subtracts `learning_rate * weight_decay * w` outside the
-    buffer, which at momentum 0.9 decays about ten times less.
+        caffe:     m <- momentum * m + rate * g
+                   w <- w - m
+        nesterov:  w <- w - (momentum * m + rate * g)
+
+        torch:     m <- momentum * m + g
+                   w <- w - rate * m
+        nesterov:  w <- w - rate * (momentum * m + g)
+
+    The l2 term is P1's "weight decay". `keras.optimizers.SGD(weight_decay=)`
+    subtracts `rate * weight_decay * w` outside the buffer, which at momentum
+    0.9 decays about ten times less.
+
+    References: Caffe, `sgd_solver.cpp` and `nesterov_solver.cpp`; Torch,
+    `optim/sgd.lua` with dampening 0, which PyTorch's SGD took over; P1
+    sec. 3.4.
 
     Args:
         learning_rate, momentum, nesterov: as `keras.optimizers.SGD`.
+        rule: key of `MOMENTUM_RULES`.
         l2: float >= 0, the papers' weight decay.
         decay: key of `DECAY_SCOPES`.
         rate_multipliers: dict from prefixes of variable paths to floats > 0,
             by which the learning rate of these variables is multiplied:
             `{"logits/": 10.0, "stage1_": 0.1}`. The first prefix that matches
-            counts; without one it is 1. It is inside the buffer as the rate
-            is, and scales the L2 term with it, as Caffe's `lr_mult` does.
+            counts; without one it is 1. It stands wherever the rate does, and
+            scales the L2 term with it, as Caffe's `lr_mult` does.
+        **kwargs: others of `keras.optimizers.SGD`.
 
     Raises:
-        keras_resnet.UsageError: if the decay scope is unknown or a multiplier
-            is not above 0.
+        keras_resnet.UsageError: if the rule or the decay scope is unknown or a
+            multiplier is not above 0.
     """
 
     def __init__(
@@ -43,6 +64,7 @@ class SGD(keras.optimizers.SGD):
         learning_rate=0.1,
         momentum=0.9,
         nesterov=False,
+        rule="caffe",
         l2=1e-4,
         decay="all",
         rate_multipliers=None,
@@ -56,7 +78,8 @@ class SGD(keras.optimizers.SGD):
             name=name,
             **kwargs,
         )
-        self.l2, self.decay = l2, decay
+        lookup(MOMENTUM_RULES, rule, "momentum rule")
+        self.rule, self.l2, self.decay = rule, l2, decay
         self._scope = re.compile(lookup(DECAY_SCOPES, decay, "decay scope"))
         self.rate_multipliers = dict(rate_multipliers or {})
         for prefix, value in self.rate_multipliers.items():
@@ -88,11 +111,26 @@ class SGD(keras.optimizers.SGD):
             gradient = ops.cast(gradient, variable.dtype) + ops.cast(
                 self.l2, variable.dtype
             ) * ops.convert_to_tensor(variable)
-        super().update_step(gradient, variable, learning_rate)
+        if self.rule == "torch" and self.momentum:
+            self._torch_step(gradient, variable, learning_rate)
+        else:
+            # Keras' buffer is -m.
+            super().update_step(gradient, variable, learning_rate)
+
+    def _torch_step(self, gradient, variable, learning_rate):
+        buffer = self.momentums[self._get_variable_index(variable)]
+        gradient, learning_rate, momentum = (
+            ops.cast(value, variable.dtype)
+            for value in (gradient, learning_rate, self.momentum)
+        )
+        self.assign(buffer, momentum * buffer + gradient)
+        step = gradient + momentum * buffer if self.nesterov else buffer
+        self.assign_sub(variable, learning_rate * step)
 
     def get_config(self):
         return {
             **super().get_config(),
+            "rule": self.rule,
             "l2": self.l2,
             "decay": self.decay,
             "rate_multipliers": self.rate_multipliers,

@@ -5,13 +5,11 @@ A backend is chosen once a process, so each test starts one.
 
 import importlib.util
 import json
-import os
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
+from backends import run_on
 
 import keras_resnet
 
@@ -85,21 +83,6 @@ print(json.dumps(sorted({{name.split(".")[0] for name in sys.modules}})))
 """
 
 
-def run_on_jax(code, *args):
-    """Standard output of `code` in a new interpreter on JAX."""
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    environment["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)
-    done = subprocess.run(
-        [sys.executable, "-c", code, *args],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def set_random(model):
     """Random weights whose BN statistics are far from (0, 1)."""
     for seed, weight in enumerate(model.weights):
@@ -131,7 +114,7 @@ def logits(tmp_path_factory):
         x = np.random.default_rng(0).integers(0, 256, shape, "uint8")
         np.save(folder / f"{name}_images.npy", x)
         here[name] = np.asarray(keras_resnet.logits(model)(x))
-    run_on_jax(_RUN, str(folder), json.dumps(NETWORKS))
+    run_on("jax", _RUN, str(folder), json.dumps(NETWORKS))
     return here, lambda name, kind: np.load(folder / f"{name}_{kind}.npy")
 
 
@@ -148,9 +131,11 @@ def test_jax_gives_the_same_logits(logits, name, kind):
 
 
 def test_importing_the_library_loads_no_more_than_keras_does():
-    keras_alone = set(json.loads(run_on_jax(_MODULES.format(module="keras"))))
+    keras_alone = set(
+        json.loads(run_on("jax", _MODULES.format(module="keras")))
+    )
     library = set(
-        json.loads(run_on_jax(_MODULES.format(module="keras_resnet")))
+        json.loads(run_on("jax", _MODULES.format(module="keras_resnet")))
     )
     assert {"keras", "keras_resnet", "jax"} <= library
     assert not (library - keras_alone) & set(HEAVY)

@@ -1,51 +1,132 @@
-"""SGD against a NumPy transcription of the published update rules."""
+"""SGD against NumPy transcriptions of the published rules, and peers."""
+
+import json
 
 import keras
 import numpy as np
+import peers
 import pytest
+import tensorflow as tf
+import update_rules
+from backends import run_on
+from update_rules import L2
+from update_rules import MOMENTUM
+from update_rules import PUBLISHED
+from update_rules import run
 
 from keras_resnet import errors
 from keras_resnet import optimizers
 
-RATES = [0.1] * 10 + [0.01] * 10 + [0.05] * 10
-L2, MOMENTUM = 1e-2, 0.9
+# float32 against float64.
+TOLERANCE = {"rtol": 2e-6, "atol": 2e-6}
+
+every_rule = pytest.mark.parametrize(
+    "rule, nesterov",
+    [(rule, nesterov) for rule in PUBLISHED for nesterov in (False, True)],
+)
 
 
-def _gradients():
-    return np.random.default_rng(0).normal(size=(len(RATES), 5)).astype("f")
+def _sgd(**choices):
+    return optimizers.SGD(momentum=MOMENTUM, **{"l2": L2, **choices})
 
 
-def _run(optimizer, name="kernel"):
-    layer = keras.layers.Layer(name="layer")
-    variable = layer.add_weight(shape=(5,), initializer="ones", name=name)
-    optimizer.build([variable])
-    for rate, gradient in zip(RATES, _gradients(), strict=True):
-        optimizer.learning_rate = rate
-        optimizer.apply([keras.ops.convert_to_tensor(gradient)], [variable])
-    return keras.ops.convert_to_numpy(variable)
+@every_rule
+def test_update_is_as_published_over_changing_learning_rates(rule, nesterov):
+    ours = run(_sgd(rule=rule, nesterov=nesterov))
+    np.testing.assert_allclose(
+        ours, PUBLISHED[rule](nesterov=nesterov), **TOLERANCE
+    )
 
 
-def _caffe(l2, nesterov=False, lr_mult=1.0):
-    """Caffe's sgd_solver: Regularize, then ComputeUpdateValue."""
-    w, v = np.ones(5), np.zeros(5)
-    for rate, gradient in zip(RATES, _gradients(), strict=True):
-        rate = lr_mult * rate
-        g = gradient + l2 * w
-        before, v = v, MOMENTUM * v + rate * g
-        # Nesterov: Sutskever et al. 2013, as Torch and Caffe write it.
-        w = w - ((1 + MOMENTUM) * v - MOMENTUM * before if nesterov else v)
-    return w
-
-
-@pytest.mark.parametrize("nesterov", [False, True])
-def test_update_is_caffes_over_changing_learning_rates(nesterov):
-    ours = _run(optimizers.SGD(momentum=MOMENTUM, l2=L2, nesterov=nesterov))
-    np.testing.assert_allclose(ours, _caffe(L2, nesterov), atol=2e-6)
+def test_the_rules_differ_once_the_rate_changes():
+    results = [
+        rule(nesterov=nesterov)
+        for rule in PUBLISHED.values()
+        for nesterov in (False, True)
+    ]
+    for i, one in enumerate(results):
+        for other in results[:i]:
+            assert np.abs(one - other).max() > 1e-3
 
 
 def test_kerass_own_weight_decay_is_another_rule():
     decoupled = keras.optimizers.SGD(momentum=MOMENTUM, weight_decay=L2)
-    assert np.abs(_run(decoupled) - _caffe(L2)).max() > 1e-2
+    found = run(decoupled)
+    for published in PUBLISHED.values():
+        assert np.abs(found - published()).max() > 1e-2
+
+
+def test_without_l2_caffes_rule_is_kerass():
+    for nesterov in (False, True):
+        kerass = keras.optimizers.SGD(momentum=MOMENTUM, nesterov=nesterov)
+        ours = _sgd(l2=0.0, nesterov=nesterov)
+        np.testing.assert_array_equal(run(ours), run(kerass))
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_torchs_rule_is_pytorchs(nesterov):
+    torch = peers.torch_module()
+    w = torch.nn.Parameter(torch.ones(5))
+    peer = torch.optim.SGD(
+        [w], lr=0.1, momentum=MOMENTUM, weight_decay=L2, nesterov=nesterov
+    )
+    gradients = update_rules.gradients()
+    for rate, gradient in zip(update_rules.RATES, gradients, strict=True):
+        peer.param_groups[0]["lr"] = rate
+        w.grad = torch.from_numpy(gradient)
+        peer.step()
+    ours = run(_sgd(rule="torch", nesterov=nesterov))
+    np.testing.assert_allclose(ours, w.detach().numpy(), atol=1e-6)
+
+
+_ON_ANOTHER = """
+import json
+import keras
+import update_rules
+from keras_resnet import optimizers
+
+results = {
+    f"{rule} {nesterov}": update_rules.run(optimizers.SGD(
+        rule=rule, nesterov=nesterov, l2=update_rules.L2,
+        momentum=update_rules.MOMENTUM)).tolist()
+    for rule in optimizers.MOMENTUM_RULES for nesterov in (False, True)}
+print(json.dumps([keras.backend.backend(), results]))
+"""
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_every_backend_computes_the_same(backend):
+    name, results = json.loads(run_on(backend, _ON_ANOTHER).splitlines()[-1])
+    assert name == backend
+    assert len(results) == 4
+    for key, found in results.items():
+        rule, nesterov = key.split()
+        expected = PUBLISHED[rule](nesterov=nesterov == "True")
+        np.testing.assert_allclose(found, expected, **TOLERANCE)
+
+
+def test_coupled_l2_is_bit_for_bit_kerass_regularizer():
+    """Keras' L2(x) is x * sum(w^2), hence the half."""
+
+    def train(optimizer, regularizer):
+        keras.utils.set_random_seed(0)
+        layer = keras.layers.Dense(3, kernel_regularizer=regularizer)
+        layer.build((None, 5))
+        optimizer.build(layer.trainable_variables)
+        for seed in range(60):
+            x = np.random.default_rng(seed).normal(size=(4, 5)).astype("f")
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean(layer(x) ** 2) + sum(layer.losses)
+            variables = layer.trainable_variables
+            optimizer.learning_rate = 0.1 if seed < 30 else 0.01
+            optimizer.apply(tape.gradient(loss, variables), variables)
+        return keras.ops.convert_to_numpy(layer.kernel)
+
+    ours = train(_sgd(decay="kernels"), None)
+    plain = keras.optimizers.SGD(momentum=MOMENTUM)
+    twin = train(plain, keras.regularizers.L2(L2 / 2))
+    np.testing.assert_array_equal(ours, twin)
+    assert np.abs(ours - train(_sgd(l2=0.0), None)).max() > 1e-4
 
 
 @pytest.mark.parametrize(
@@ -54,11 +135,12 @@ def test_kerass_own_weight_decay_is_another_rule():
      ("kernels", "kernel", L2), ("kernels", "gamma", 0.0)],
 )  # fmt: skip
 def test_scope_says_what_decays(decay, name, l2):
-    ours = _run(optimizers.SGD(momentum=MOMENTUM, l2=L2, decay=decay), name)
-    np.testing.assert_allclose(ours, _caffe(l2), atol=2e-6)
+    for rule, published in PUBLISHED.items():
+        ours = run(_sgd(decay=decay, rule=rule), name)
+        np.testing.assert_allclose(ours, published(l2), **TOLERANCE)
 
 
-@pytest.mark.parametrize("nesterov", [False, True])
+@every_rule
 @pytest.mark.parametrize(
     "multipliers, factor",
     [
@@ -67,17 +149,10 @@ def test_scope_says_what_decays(decay, name, l2):
         ({"kernel": 0.1}, 1.0),  # from the beginning of the path
     ],
 )
-def test_multipliers_act_as_caffes_lr_mult(multipliers, factor, nesterov):
-    ours = _run(
-        optimizers.SGD(
-            momentum=MOMENTUM,
-            l2=L2,
-            nesterov=nesterov,
-            rate_multipliers=multipliers,
-        )
-    )
-    expected = _caffe(L2, nesterov, lr_mult=factor)
-    np.testing.assert_allclose(ours, expected, rtol=2e-6, atol=2e-6)
+def test_multipliers_act_as_lr_mult(multipliers, factor, rule, nesterov):
+    ours = run(_sgd(rule=rule, nesterov=nesterov, rate_multipliers=multipliers))
+    expected = PUBLISHED[rule](nesterov=nesterov, lr_mult=factor)
+    np.testing.assert_allclose(ours, expected, **TOLERANCE)
 
 
 def test_variables_keep_their_own_multipliers():
@@ -104,6 +179,7 @@ def test_a_multiplier_of_nothing_is_refused():
 def test_config_round_trip():
     optimizer = optimizers.SGD(
         learning_rate=0.3,
+        rule="torch",
         l2=L2,
         decay="kernels",
         rate_multipliers={"logits/": 10.0, "stem": 0.5},
@@ -116,3 +192,8 @@ def test_config_round_trip():
 def test_unknown_scope_names_the_nearest():
     with pytest.raises(errors.UsageError, match="Did you mean 'kernels'"):
         optimizers.SGD(decay="kernel")
+
+
+def test_unknown_rule_names_the_nearest():
+    with pytest.raises(errors.UsageError, match="Did you mean 'torch'"):
+        optimizers.SGD(rule="pytorch")
