@@ -77,7 +77,9 @@ def batch_sums(logits, label, weight):
     return tf.linalg.matvec(columns, tf.cast(weight, tf.float32))
 
 
-def sum_over_replicas(strategy, replica_step, signature=None):
+def sum_over_replicas(
+    strategy, replica_step, signature=None, *, jit_compile=False
+):
     """A step that all devices of a strategy take together.
 
     Args:
@@ -85,14 +87,15 @@ def sum_over_replicas(strategy, replica_step, signature=None):
         replica_step: a replica's part of a batch -> sums.
         signature: the batch's `tf.TypeSpec`, for batches whose shapes differ.
             Default: the step is traced for each shape.
+        jit_compile: whether XLA compiles the step. It is slower than
+            TensorFlow's kernels on a CPU and changes the bits.
 
     Returns:
         Function from a distributed batch to the global sums.
     """
 
-    # XLA is slower than TensorFlow's kernels on a CPU and changes the bits.
     @tf.function(
-        jit_compile=False,
+        jit_compile=jit_compile,
         input_signature=None if signature is None else [signature],
     )
     def step(batch):

@@ -1,52 +1,71 @@
 """The training and the evaluation step: the same for every strategy."""
 
-import keras
 import tensorflow as tf
 
 from keras_resnet import model as model_lib
 from keras_resnet import transfer
 from keras_resnet.evaluation import metrics
+from keras_resnet.training import gradients as gradients_lib
 
 
-def make_train_step(strategy, model, optimizer):
+def make_train_step(
+    strategy,
+    model,
+    optimizer,
+    *,
+    label_smoothing=0.0,
+    gradient_accumulation_steps=1,
+    jit_compile=False,
+):
     """One iteration of SGD on a global batch.
 
     The loss is the sum over examples divided by the number of examples in the
-    global batch, so that replicas add up to one device; gradients are summed
-    by the optimizer. BN uses each replica's own batch, as in both papers.
+    global batch, so that replicas and micro-batches add up to one device;
+    gradients are summed over replicas by the optimizer. BN uses the batch that
+    goes through the network at once, each replica's or micro-batch's own: 32
+    images a GPU in P1.
 
     Args:
         strategy: `tf.distribute.Strategy`; model and optimizer were made and
             built in its scope.
         model: from `keras_resnet.build`.
         optimizer: `keras_resnet.optimizers.SGD`.
+        label_smoothing: float, 0 to 1, see `gradients.example_losses`. The
+            loss returned is not smoothed.
+        gradient_accumulation_steps: int >= 1, micro-batches into which each
+            replica divides its part of a batch. Each updates BN's moving
+            statistics.
+        jit_compile: whether XLA compiles the step, for one device.
 
     Returns:
         Function from a distributed batch to float32 (4,), the global sums of
         `metrics.SUMS`.
     """
-    network = model_lib.logits(model)
-    variables = network.trainable_variables
+    variables = model_lib.logits(model).trainable_variables
+    part_gradients = gradients_lib.make_gradients(
+        model, optimizer, label_smoothing
+    )
 
     def replica_step(batch):
-        label, weight = batch["label"], batch["weight"]
         context = tf.distribute.get_replica_context()
         count = context.all_reduce(
-            tf.distribute.ReduceOp.SUM, tf.reduce_sum(weight)
+            tf.distribute.ReduceOp.SUM, tf.reduce_sum(batch["weight"])
         )
-        with tf.GradientTape() as tape:
-            logits = network(batch["image"], training=True)
-            losses = keras.losses.sparse_categorical_crossentropy(
-                label, logits, from_logits=True
-            )
-            # Not a mean of replicas: one whose examples are all masked
-            # counts for nothing.
-            loss = tf.reduce_sum(losses * weight) / tf.maximum(count, 1.0)
-        gradients = tape.gradient(loss, variables)
+        gradients, sums = gradients_lib.accumulate(
+            lambda part: part_gradients(part, count),
+            batch,
+            gradient_accumulation_steps,
+            zeros=(
+                [tf.zeros(v.shape, v.dtype) for v in variables],
+                tf.zeros(len(metrics.SUMS)),
+            ),
+        )
         optimizer.apply(gradients, variables)
-        return metrics.batch_sums(logits, label, weight)
+        return sums
 
-    return metrics.sum_over_replicas(strategy, replica_step)
+    return metrics.sum_over_replicas(
+        strategy, replica_step, jit_compile=jit_compile
+    )
 
 
 def make_eval_step(strategy, model):
