@@ -21,7 +21,12 @@ SHUFFLES = {
         "long pieces; for TFRecord files"
     ),
 }
-DTYPES = ("float32", "bfloat16", "mixed_bfloat16")
+DTYPES = {
+    "float32": "all in single precision",
+    "bfloat16": "all in bfloat16, weights and momentum too",
+    "mixed_bfloat16": "float32 weights, bfloat16 convolutions",
+    "mixed_float16": "the same in float16, with a dynamic loss scale",
+}
 
 
 def _field(default, help_text):
@@ -44,7 +49,9 @@ class Recipe:
     dataset: str = _field(
         "cifar10", "digits, a TFDS name, folder:PATH or tfrecord:PATTERN."
     )
-    dtype: str = _field("float32", f"One of {', '.join(DTYPES)}.")
+    dtype: str = _field(
+        "float32", "; ".join(f"{key}: {text}" for key, text in DTYPES.items())
+    )
     seed: int = _field(0, "Of the initial weights and of the data's order.")
     shuffle: str = _field(
         "examples",
@@ -108,9 +115,39 @@ class Recipe:
     steps: int = _field(64_000, "Iterations of the whole run.")
     learning_rate: float = _field(0.1, "Base learning rate.")
     momentum: float = _field(0.9, "Momentum, 0 to 1.")
+    momentum_rule: str = _field(
+        "caffe",
+        "; ".join(
+            f"{key}: {text}" for key, text in optimizers.MOMENTUM_RULES.items()
+        ),
+    )
     nesterov: bool = _field(False, "Nesterov's momentum; not the papers'.")
     weight_decay: float = _field(1e-4, "L2, coupled into the momentum.")
     decay: str = _field("all", "Which variables decay: all or kernels.")
+    label_smoothing: float = _field(
+        0.0,
+        "Part of each label that is spread over all classes, 0 to 1. Reports "
+        "and metrics have the cross-entropy without it.",
+    )
+    gradient_accumulation_steps: int = _field(
+        1,
+        "Micro-batches into which each device divides its part of a batch, so "
+        "that memory holds one of them. BN uses each one's own statistics.",
+    )
+    ema_momentum: float = _field(
+        0.0,
+        "Of the moving average of the weights that is evaluated and is the "
+        "final model, below 1; 0 for none. BN's statistics stay those of the "
+        "weights themselves, but for precise_bn_batches.",
+    )
+    precise_bn_batches: int = _field(
+        0,
+        "Training batches after the last iteration over which BN's statistics "
+        "are averaged anew; 0 to keep the moving averages.",
+    )
+    jit_compile: bool = _field(
+        False, "Compile the training step by XLA; for one_device."
+    )
 
     # Learning rate.
     schedule: str = _field(
@@ -144,17 +181,26 @@ class Recipe:
         lookup(SCHEDULES, self.schedule, "schedule")
         lookup(SHUFFLES, self.shuffle, "shuffle")
         lookup(optimizers.DECAY_SCOPES, self.decay, "decay scope")
-        require(
-            self.dtype in DTYPES,
-            f"dtype must be one of {', '.join(DTYPES)}; mixed_float16 needs "
-            f"loss scaling, which is not here. Received: {self.dtype!r}.",
-        )
+        lookup(optimizers.MOMENTUM_RULES, self.momentum_rule, "momentum rule")
+        lookup(DTYPES, self.dtype, "dtype")
         for name in _POSITIVE:
             value = getattr(self, name)
             require(value > 0, f"{name} must be > 0. Received: {value}.")
         for name in _NOT_NEGATIVE:
             value = getattr(self, name)
             require(value >= 0, f"{name} must be >= 0. Received: {value}.")
+        for name in _BELOW_ONE:
+            value = getattr(self, name)
+            require(
+                0 <= value < 1,
+                f"{name} must be >= 0 and < 1. Received: {value}.",
+            )
+        require(
+            self.batch_size % self.gradient_accumulation_steps == 0,
+            "gradient_accumulation_steps must divide batch_size. Received: "
+            f"gradient_accumulation_steps={self.gradient_accumulation_steps}, "
+            f"batch_size={self.batch_size}.",
+        )
         require(
             self.stage_learning_rate_decay <= 1,
             "stage_learning_rate_decay must be <= 1: earlier stages train "
@@ -183,6 +229,7 @@ _POSITIVE = (
     "shuffle_blocks",
     "image_size",
     "batch_size",
+    "gradient_accumulation_steps",
     "steps",
     "learning_rate",
     "warmup_learning_rate",
@@ -199,9 +246,12 @@ _NOT_NEGATIVE = (
     "momentum",
     "weight_decay",
     "warmup_steps",
+    "precise_bn_batches",
     "pad_pixels",
     "seed",
 )
+
+_BELOW_ONE = ("label_smoothing", "ema_momentum")
 
 
 def max_masked(on_bad_image):

@@ -38,6 +38,20 @@ def test_imagenet_recipe_is_section_3_4_of_the_2015_paper():
     assert (recipe.image_size, recipe.eval_resize) == (224, 256)
 
 
+def test_no_paper_recipe_has_later_practice():
+    later = {
+        "momentum_rule": "caffe",
+        "nesterov": False,
+        "label_smoothing": 0.0,
+        "ema_momentum": 0.0,
+        "gradient_accumulation_steps": 1,
+        "jit_compile": False,
+    }
+    for recipe in recipes.RECIPES.values():
+        for name, value in later.items():
+            assert getattr(recipe, name) == value
+
+
 def test_overrides_change_only_their_fields():
     recipe = recipes.load("digits", {"seed": 3})
     assert recipe == dataclasses.replace(recipes.RECIPES["digits"], seed=3)
@@ -63,7 +77,18 @@ def test_every_part_of_a_network_can_be_the_last_frozen_one():
         ("digits", {"weight_decay": -1.0}, "weight_decay must be >= 0"),
         ("digits", {"boundaries": (5, 3)}, "must ascend"),
         ("digits", {"eval_resize": 8}, "eval_resize=8"),
-        ("digits", {"dtype": "mixed_float16"}, "loss scaling"),
+        ("digits", {"dtype": "float16"}, "Did you mean 'bfloat16'"),
+        ("digits", {"momentum_rule": "pytorch"}, "Did you mean 'torch'"),
+        ("digits", {"label_smoothing": 1.0}, "label_smoothing must be >= 0"),
+        ("digits", {"label_smoothing": -0.1}, "and < 1. Received: -0.1"),
+        ("digits", {"ema_momentum": 1.0}, "ema_momentum must be >= 0 and < 1"),
+        ("digits", {"precise_bn_batches": -1}, "must be >= 0. Received: -1"),
+        ("digits", {"gradient_accumulation_steps": 0}, "must be > 0"),
+        (
+            "digits",
+            {"gradient_accumulation_steps": 3},
+            "must divide batch_size. .*_steps=3, batch_size=64",
+        ),
         ("digits", {"freeze_until": "stage4"}, "Did you mean 'stage3'"),
         ("digits", {"head_learning_rate_multiplier": 0.0}, "must be > 0"),
         ("digits", {"stage_learning_rate_decay": 0.0}, "must be > 0"),

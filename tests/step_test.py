@@ -11,6 +11,8 @@ import keras_resnet
 from keras_resnet import optimizers
 from keras_resnet import specs
 from keras_resnet.training import distribution
+from keras_resnet.training import gradients
+from keras_resnet.training import loss_scale
 from keras_resnet.training import step
 
 BATCH = 12
@@ -20,6 +22,9 @@ WITHOUT_BN = {
     "stem": dataclasses.replace(specs.STEMS["cifar"], ops=("conv", "relu")),
     "placement": specs.Placement(between=("relu",), after_add=("relu",)),
 }
+
+# ResNet-4, for what holds for any network.
+TINY = {"depths": (1,), "filters": (16,)}
 
 
 @pytest.fixture(scope="module")
@@ -39,20 +44,21 @@ def _batch(seed=0, weight=None):
     }
 
 
-def _run(strategy, batches, **choices):
+def _run(strategy, batches, options=None, sgd=optimizers.SGD, **choices):
     keras.utils.set_random_seed(0)
     with strategy.scope():
-        model = keras_resnet.build(
-            "resnet20", depths=(1, 1, 1), input_shape=(8, 8, 3), **choices
-        )
-        optimizer = optimizers.SGD(learning_rate=0.1)
+        choices = {"depths": (1, 1, 1), **choices}
+        model = keras_resnet.build("resnet20", input_shape=(8, 8, 3), **choices)
+        optimizer = sgd(learning_rate=0.1)
         optimizer.build(model.trainable_variables)
-    train_step = step.make_train_step(strategy, model, optimizer)
+    train_step = step.make_train_step(
+        strategy, model, optimizer, **(options or {})
+    )
     dataset = tf.data.Dataset.from_generator(
         lambda: batches,
         output_signature={
             key: tf.TensorSpec(value.shape, value.dtype)
-            for key, value in batches[0].items()
+            for key, value in _batch().items()
         },
     )
     dataset = dataset.unbatch().batch(BATCH, drop_remainder=True)
@@ -67,8 +73,11 @@ def _arrays(model):
     return {v.path: keras.ops.convert_to_numpy(v) for v in model.variables}
 
 
-def _distance(model, other):
-    ours, theirs = _arrays(model), _arrays(other)
+def _distance(model, other, but=" "):
+    ours, theirs = (
+        {path: value for path, value in _arrays(m).items() if but not in path}
+        for m in (model, other)
+    )
     assert ours.keys() == theirs.keys()
     return max(np.abs(ours[path] - theirs[path]).max() for path in ours)
 
@@ -98,14 +107,14 @@ def test_the_loss_divides_by_the_valid_examples_of_the_global_batch(
 
 def test_bn_normalises_each_device_by_its_own_batch(strategies):
     """As in the papers: 32 images a GPU on ImageNet, 64 on CIFAR."""
-    one, _ = _run(strategies[1], [_batch()])
-    two, _ = _run(strategies[2], [_batch()])
+    one, _ = _run(strategies[1], [_batch()], **TINY)
+    two, _ = _run(strategies[2], [_batch()], **TINY)
     assert _distance(one, two) > 1e-4
     # With the same images on both devices there is nothing to tell apart.
     half = {key: value[: BATCH // 2] for key, value in _batch().items()}
     double = {key: np.concatenate([v, v]) for key, v in half.items()}
-    one, _ = _run(strategies[1], [double])
-    two, _ = _run(strategies[2], [double])
+    one, _ = _run(strategies[1], [double], **TINY)
+    two, _ = _run(strategies[2], [double], **TINY)
     assert _distance(one, two) < 2e-6
 
 
@@ -126,6 +135,118 @@ def test_moving_statistics_are_averaged_over_the_devices(strategies):
             np.testing.assert_allclose(
                 copy, np.mean(copies, axis=0), rtol=1e-5, atol=1e-6
             )
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+@pytest.mark.parametrize("parts", [2, 6])
+def test_without_bn_micro_batches_equal_the_whole_to_rounding(
+    strategies, devices, parts
+):
+    weight = np.array([1, 0, 1, 1, 1, 1] * 2, "f")
+    batches = [_batch(i, weight) for i in range(2)]
+    choices = {**WITHOUT_BN, **TINY}
+    whole, sums = _run(strategies[1], batches, **choices)
+    options = {"gradient_accumulation_steps": parts}
+    parted, part_sums = _run(strategies[devices], batches, options, **choices)
+    assert _distance(whole, parted) < 2e-6
+    np.testing.assert_allclose(sums, part_sums, rtol=1e-5)
+
+
+def test_micro_batches_have_the_bn_of_as_many_devices(strategies):
+    batches = [_batch(i) for i in range(3)]
+    options = {"gradient_accumulation_steps": 2}
+    micro, _ = _run(strategies[1], batches, options, **TINY)
+    two, _ = _run(strategies[2], batches, **TINY)
+    assert _distance(micro, two, but="moving") < 2e-6
+    whole, _ = _run(strategies[1], batches, **TINY)
+    assert _distance(micro, whole, but="moving") > 1e-4
+
+
+def _graph_size(strategy, parts):
+    with strategy.scope():
+        model = keras_resnet.build("resnet20", input_shape=(8, 8, 3), **TINY)
+        optimizer = optimizers.SGD()
+        optimizer.build(model.trainable_variables)
+    train_step = step.make_train_step(
+        strategy, model, optimizer, gradient_accumulation_steps=parts
+    )
+    graph = train_step.get_concrete_function(_batch()).graph.as_graph_def()
+    nodes = [
+        *graph.node,
+        *(n for f in graph.library.function for n in f.node_def),
+    ]
+    return sum(node.op.startswith("Conv2D") for node in nodes)
+
+
+def test_micro_batches_are_a_loop_and_not_copies(strategies):
+    assert _graph_size(strategies[1], 2) == _graph_size(strategies[1], 6)
+
+
+def test_xla_computes_the_same_to_rounding(strategies):
+    batches = [_batch(i) for i in range(2)]
+    options = {"jit_compile": True, "gradient_accumulation_steps": 2}
+    compiled, xla_sums = _run(strategies[1], batches, options, **TINY)
+    options = {**options, "jit_compile": False}
+    plain, sums = _run(strategies[1], batches, options, **TINY)
+    np.testing.assert_allclose(sums, xla_sums, rtol=1e-5)
+    assert _distance(plain, compiled) < 1e-5
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_labels_are_smoothed_as_published(smoothing):
+    """Szegedy et al. 2016, sec. 7: q = (1 - e) onehot + e / K."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(6, 10)).astype("f") * 3
+    label = rng.integers(10, size=6).astype(np.int32)
+    log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    target = (1 - smoothing) * np.eye(10)[label] + smoothing / 10
+    found = gradients.example_losses(logits, label, smoothing)
+    np.testing.assert_allclose(found, -(target * log_p).sum(1), rtol=1e-5)
+    kerass = keras.losses.CategoricalCrossentropy(
+        from_logits=True, label_smoothing=smoothing
+    )
+    np.testing.assert_allclose(
+        np.mean(found), kerass(np.eye(10)[label], logits), rtol=1e-5
+    )
+
+
+def test_smoothing_changes_the_weights_and_not_the_loss_that_is_reported(
+    strategies,
+):
+    one, options = strategies[1], {"label_smoothing": 0.1}
+    plain, sums = _run(one, [_batch()], **TINY)
+    smooth, smooth_sums = _run(one, [_batch()], options, **TINY)
+    np.testing.assert_array_equal(sums, smooth_sums)
+    assert _distance(plain, smooth) > 1e-4
+
+
+@pytest.mark.parametrize(
+    "dtype, sgd",
+    [
+        ("mixed_float16", loss_scale.LossScaledSGD),
+        ("mixed_bfloat16", optimizers.SGD),
+    ],
+)
+def test_half_precision_takes_the_same_step(strategies, dtype, sgd):
+    one, choices = strategies[1], {**WITHOUT_BN, **TINY}
+    start, _ = _run(one, [], **choices)
+    full, sums = _run(one, [_batch()], **choices)
+    half, half_sums = _run(one, [_batch()], sgd=sgd, dtype=dtype, **choices)
+    assert all(array.dtype == np.float32 for array in _arrays(half).values())
+    np.testing.assert_allclose(half_sums[0][0], sums[0][0], rtol=0.01)
+    full, half, start = map(_arrays, (full, half, start))
+    for path, value in start.items():
+        ours, expected = half[path] - value, full[path] - value
+        # A CPU adds up the products of float16 in float16.
+        error = np.linalg.norm(ours - expected)
+        assert error <= 0.05 * np.linalg.norm(expected), path
+
+
+def test_float16_without_a_scale_loses_small_gradients():
+    """Negative control: 2^-26 is nothing in float16, and held by the scale."""
+    slope = 2.0**-26
+    assert np.float16(slope) == 0
+    assert np.float32(np.float16(slope * 2**15)) / 2**15 == slope
 
 
 def test_evaluation_counts_every_example_once_on_any_devices(strategies):

@@ -1,5 +1,6 @@
 """A training run, from a recipe and a directory to metrics and a model."""
 
+import dataclasses
 import pathlib
 
 import keras
@@ -16,7 +17,9 @@ from keras_resnet.data import order
 from keras_resnet.data import pipeline
 from keras_resnet.errors import require
 from keras_resnet.evaluation import metrics as metrics_lib
+from keras_resnet.training import averages
 from keras_resnet.training import checkpoint
+from keras_resnet.training import precise_bn
 from keras_resnet.training import start
 from keras_resnet.training import step as step_lib
 from keras_resnet.training import workdir as workdir_lib
@@ -58,12 +61,7 @@ def train_and_evaluate(recipe, workdir, *, strategy, data_dir=None):
         Interrupted: after SIGINT or SIGTERM, once a checkpoint is written.
     """
     start.check(recipe)
-    replicas = strategy.num_replicas_in_sync
-    require(
-        recipe.batch_size % replicas == 0,
-        f"The {replicas} devices must divide the global batch. "
-        f"Received: batch_size={recipe.batch_size}.",
-    )
+    start.check_devices(recipe, strategy)
     splits = {
         name: datasets.load(recipe.dataset, name, data_dir=data_dir)
         for name in ("train", "validation")
@@ -87,8 +85,14 @@ class _Run:
             self.model = self._build()
             self.optimizer = start.make_optimizer(self.model, recipe)
         self.train_step = step_lib.make_train_step(
-            strategy, self.model, self.optimizer
+            strategy,
+            self.model,
+            self.optimizer,
+            label_smoothing=recipe.label_smoothing,
+            gradient_accumulation_steps=recipe.gradient_accumulation_steps,
+            jit_compile=recipe.jit_compile,
         )
+        self.averaged = averages.make_averaged(strategy, self.optimizer)
         self.eval_step = step_lib.make_eval_step(strategy, self.model)
         self.sync = step_lib.make_sync_batch_norm(strategy, self.model)
         self.variables = checkpoint.variables_by_path(
@@ -164,6 +168,8 @@ class _Run:
             stop = signals.received and not last
             if self.step % recipe.log_every_steps == 0:
                 self._report(rate)
+            if last and recipe.precise_bn_batches:
+                self._recalibrate(batches)
             if last or self.step % recipe.eval_every_steps == 0:
                 self._validate(rate)
             if last or stop or self.step % recipe.checkpoint_every_steps == 0:
@@ -172,9 +178,11 @@ class _Run:
                 raise Interrupted(self.step)
 
     def _batches(self):
+        """Of all iterations to come, and of `_recalibrate` after them."""
+        steps = self.recipe.steps + self.recipe.precise_bn_batches
         dataset = pipeline.train_dataset(
             self.splits["train"],
-            self.recipe,
+            dataclasses.replace(self.recipe, steps=steps),
             # The model's own: they come with --weights.
             fill=keras.ops.convert_to_numpy(
                 self.model.get_layer("pixels").mean
@@ -184,16 +192,29 @@ class _Run:
         )
         return self.strategy.experimental_distribute_dataset(dataset)
 
-    def _next(self, batches):
+    def _next(self, batches, ahead=0):
         try:
             batch = next(batches)
         except tf.errors.OpError as error:
             split = self.splits["train"]
-            indices, _ = order.positions(split, self.recipe, self.step)
+            indices, _ = order.positions(split, self.recipe, self.step + ahead)
             raise bad_images.blame(split, indices, error) from error
         if self.masked:
             self.masked["train"].check()
         return batch
+
+    def _recalibrate(self, batches):
+        """Precise BN of the final model, on the batches that would follow."""
+        with self.averaged():
+            precise_bn.recalibrate(
+                self.model,
+                (
+                    self._next(batches, ahead=i)
+                    for i in range(self.recipe.precise_bn_batches)
+                ),
+                strategy=self.strategy,
+                parts=self.recipe.gradient_accumulation_steps,
+            )
 
     def _set_learning_rate(self, rate):
         held = keras.ops.convert_to_numpy(self.optimizer.learning_rate)
@@ -247,15 +268,16 @@ class _Run:
         self.reporter.restart_clock(self.step)
 
     def _evaluate(self):
-        return evaluate(
-            self.eval_step,
-            self.strategy,
-            self.splits["validation"],
-            batch_size=self.recipe.batch_size,
-            resize=self.recipe.eval_resize,
-            size=self.recipe.image_size,
-            masked=self.masked.get("validation"),
-        )
+        with self.averaged():
+            return evaluate(
+                self.eval_step,
+                self.strategy,
+                self.splits["validation"],
+                batch_size=self.recipe.batch_size,
+                resize=self.recipe.eval_resize,
+                size=self.recipe.image_size,
+                masked=self.masked.get("validation"),
+            )
 
     def _save_checkpoint(self):
         self._read_sums()
@@ -276,7 +298,8 @@ class _Run:
 
     def _save_model(self):
         unfinished = self.workdir / f"unfinished-{workdir_lib.MODEL}"
-        self.model.save(unfinished)
+        with self.averaged():
+            self.model.save(unfinished)
         unfinished.rename(self.workdir / workdir_lib.MODEL)
         labels.Card(
             class_names=self.splits["train"].class_names,

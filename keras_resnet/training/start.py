@@ -3,6 +3,7 @@
 import pathlib
 
 import numpy as np
+import tensorflow as tf
 
 from keras_resnet import labels
 from keras_resnet import optimizers
@@ -10,6 +11,7 @@ from keras_resnet import pretrained
 from keras_resnet import transfer
 from keras_resnet import weights as weights_lib
 from keras_resnet.errors import require
+from keras_resnet.training import loss_scale
 
 
 def check(recipe):
@@ -27,6 +29,30 @@ def check(recipe):
             "Pass --weights: a file or a tag of published weights of "
             f"{recipe.variant}.",
         )
+
+
+def check_devices(recipe, strategy):
+    """Refuses what the devices of a strategy cannot compute.
+
+    Raises:
+        keras_resnet.UsageError: if they do not divide the batch, or XLA cannot
+            compile their step.
+    """
+    replicas = strategy.num_replicas_in_sync
+    parts = recipe.gradient_accumulation_steps
+    require(
+        recipe.batch_size % (replicas * parts) == 0,
+        f"The {replicas} devices, times gradient_accumulation_steps, must "
+        f"divide the global batch. Received: batch_size={recipe.batch_size}, "
+        f"gradient_accumulation_steps={parts}.",
+    )
+    require(
+        not recipe.jit_compile
+        or isinstance(strategy, tf.distribute.OneDeviceStrategy),
+        "jit_compile needs --strategy=one_device: TensorFlow sums gradients "
+        "over devices by operations that XLA cannot compile or that hang in "
+        f"it. Received: {type(strategy).__name__} of {replicas} devices.",
+    )
 
 
 def check_classes(split):
@@ -89,12 +115,15 @@ def make_optimizer(model, recipe):
     """The recipe's SGD, built for what trains: the rest has no momentum.
 
     Returns:
-        `optimizers.SGD`.
+        `optimizers.SGD`; for mixed_float16 `loss_scale.LossScaledSGD`.
     """
-    optimizer = optimizers.SGD(
+    scaled = recipe.dtype == "mixed_float16"
+    sgd = loss_scale.LossScaledSGD if scaled else optimizers.SGD
+    optimizer = sgd(
         learning_rate=recipe.learning_rate,
         momentum=recipe.momentum,
         nesterov=recipe.nesterov,
+        rule=recipe.momentum_rule,
         l2=recipe.weight_decay,
         decay=recipe.decay,
         rate_multipliers=transfer.rate_multipliers(
@@ -102,6 +131,8 @@ def make_optimizer(model, recipe):
             head=recipe.head_learning_rate_multiplier,
             stage_decay=recipe.stage_learning_rate_decay,
         ),
+        use_ema=recipe.ema_momentum > 0,
+        ema_momentum=recipe.ema_momentum,
     )
     optimizer.build(model.trainable_variables)
     return optimizer

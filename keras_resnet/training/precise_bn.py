@@ -1,0 +1,129 @@
+"""BN's statistics as plain averages over training batches.
+
+B batches; a moving average holds the last few of them only, from the time when
+the weights were still changing.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from keras_resnet import transfer
+from keras_resnet.errors import require
+from keras_resnet.training import gradients
+
+
+def recalibrate(model, batches, *, strategy=None, parts=1):
+    """Replaces moving statistics by those of many batches taken as one.
+
+        mean     = E[mean_b]
+        variance = E[variance_b + mean_b^2] - mean^2
+
+    over the B batches of all replicas, each of which is normalised by its own
+    statistics as in training. The second line counts the spread of the means
+    between batches too, so that both are the statistics of all images
+    together: the authors' were "strictly computed using average (not moving
+    average) on a sufficiently large training batch after the training
+    procedure".
+
+    References: README of KaimingHe/deep-residual-networks; Wu and Johnson
+    2021, arXiv 2105.07576, sec. 3 (PreciseBN, the same formula); Ioffe and
+    Szegedy 2015, Alg. 2, has E[variance_b], without the spread.
+
+    Args:
+        model: from `keras_resnet.build`; its batch normalisations that train
+            are changed, the weights are not.
+        batches: iterable of batches of one size: images (B, H, W, C), tuples
+            that begin with them, or dicts that hold them as "image". Maybe
+            from a dataset that `strategy` distributes.
+        strategy: `tf.distribute.Strategy` in whose scope the model was built.
+            Default: the current one.
+        parts: int >= 1, micro-batches into which each replica divides its part
+            of a batch; those of the training.
+
+    Returns:
+        int, B.
+
+    Raises:
+        keras_resnet.UsageError: if there were none.
+
+    Example:
+
+    >>> recalibrate(model, training_images.take(200))
+    """
+    strategy = strategy or tf.distribute.get_strategy()
+    layers = [layer for layer in transfer.batch_norms(model) if layer.trainable]
+    batch_moments = _make_batch_moments(strategy, model, layers, parts)
+    sums, count = 0.0, 0
+    for batch in batches if layers else ():
+        moments = batch_moments(_images(batch))
+        sums = sums + np.concatenate([m.numpy() for m in moments], axis=1)
+        count += parts * strategy.num_replicas_in_sync
+    require(
+        count or not layers,
+        "recalibrate() needs at least one batch. Received: none.",
+    )
+    _assign(layers, sums / max(count, 1))
+    return count
+
+
+def _images(batch):
+    if isinstance(batch, dict):
+        return batch["image"]
+    return batch[0] if isinstance(batch, tuple) else batch
+
+
+def _make_batch_moments(strategy, model, layers, parts):
+    """A function from images to sums over all parts of E[x] and E[x^2].
+
+    A layer tells a batch's statistics by what it adds to its moving ones, here
+    to zeros. That holds for any batch normalisation that is a
+    `keras.layers.BatchNormalization`, however it computes.
+    """
+
+    def part_moments(batch):
+        for layer in layers:
+            for variable in (layer.moving_mean, layer.moving_variance):
+                variable.assign(tf.zeros(variable.shape, variable.dtype))
+        model(batch["image"], training=True)
+        return [_moments(layer) for layer in layers]
+
+    def replica_moments(images):
+        return gradients.accumulate(
+            part_moments,
+            {"image": tf.convert_to_tensor(images)},
+            parts,
+            zeros=[
+                tf.zeros((2, *layer.moving_mean.shape), tf.float64)
+                for layer in layers
+            ],
+        )
+
+    @tf.function(jit_compile=False)
+    def batch_moments(images):
+        moments = strategy.run(replica_moments, args=(images,))
+        return [
+            strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
+            for value in moments
+        ]
+
+    return batch_moments
+
+
+def _moments(layer):
+    """float64 (2, C): the means and the mean squares of the last batch."""
+    mean, variance = (
+        tf.cast(tf.convert_to_tensor(moving), tf.float64)
+        / (1.0 - layer.momentum)
+        for moving in (layer.moving_mean, layer.moving_variance)
+    )
+    return tf.stack([mean, variance + mean**2])
+
+
+def _assign(layers, moments):
+    start = 0
+    for layer in layers:
+        stop = start + layer.moving_mean.shape[0]
+        mean, square = moments[:, start:stop]
+        layer.moving_mean.assign(mean)
+        layer.moving_variance.assign(np.maximum(square - mean**2, 0.0))
+        start = stop

@@ -1,0 +1,91 @@
+"""Moving averages of the weights against NumPy, and who sees them when."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_resnet import optimizers
+from keras_resnet.training import averages
+from keras_resnet.training import distribution
+from keras_resnet.training import loss_scale
+
+MOMENTUM = 0.75
+STEPS = 6
+
+
+@pytest.fixture(scope="module", params=[1, 2], ids=["one device", "two"])
+def strategy(request):
+    if request.param == 1:
+        return distribution.make_strategy("one_device")
+    return distribution.make_strategy("mirrored", devices=2)
+
+
+def _train(strategy, sgd=optimizers.SGD, **choices):
+    """The weight, its optimizer and its values after each step."""
+    with strategy.scope():
+        layer = keras.layers.Layer(name="layer")
+        weight = layer.add_weight(shape=(3,), initializer="ones", name="kernel")
+        optimizer = sgd(ema_momentum=MOMENTUM, **choices)
+        optimizer.build([weight])
+
+    def replica_step(gradient):
+        gradient = optimizer.scale_loss(tf.identity(gradient))
+        optimizer.apply([gradient], [weight])
+
+    step = tf.function(lambda g: strategy.run(replica_step, args=(g,)))
+    values = []
+    for seed in range(STEPS):
+        gradient = np.random.default_rng(seed).normal(size=3).astype("f")
+        step(tf.constant(gradient))
+        values.append(_read(strategy, weight))
+    return weight, optimizer, values
+
+
+def _read(strategy, variable):
+    """Its value, equal on all replicas."""
+    copies = strategy.experimental_local_results(variable.value)
+    for copy in copies:
+        np.testing.assert_array_equal(copy.numpy(), copies[0].numpy())
+    return copies[0].numpy()
+
+
+@pytest.mark.parametrize("sgd", [optimizers.SGD, loss_scale.LossScaledSGD])
+def test_inside_the_context_the_weights_are_averages(strategy, sgd):
+    weight, optimizer, values = _train(strategy, sgd, use_ema=True)
+    expected = values[0]
+    for value in values[1:]:
+        expected = MOMENTUM * expected + (1 - MOMENTUM) * value
+    assert np.abs(expected - values[-1]).max() > 1e-2
+    averaged = averages.make_averaged(strategy, optimizer)
+    for _ in range(2):
+        with averaged():
+            found = _read(strategy, weight)
+            np.testing.assert_allclose(found, expected, rtol=1e-6)
+        np.testing.assert_array_equal(_read(strategy, weight), values[-1])
+
+
+def test_training_goes_on_with_the_weights_themselves(strategy):
+    *_, values = _train(strategy, use_ema=True)
+    *_, without = _train(strategy)
+    np.testing.assert_array_equal(values, without)
+
+
+def test_the_weights_come_back_after_an_error(strategy):
+    weight, optimizer, values = _train(strategy, use_ema=True)
+    with pytest.raises(KeyError):
+        with averages.make_averaged(strategy, optimizer)():
+            raise KeyError
+    np.testing.assert_array_equal(_read(strategy, weight), values[-1])
+
+
+def test_without_averages_the_weights_stay(strategy):
+    weight, optimizer, values = _train(strategy)
+    with averages.make_averaged(strategy, optimizer)():
+        np.testing.assert_array_equal(_read(strategy, weight), values[-1])
+
+
+def test_averages_are_saved_with_the_optimizer(strategy):
+    _, optimizer, _ = _train(strategy, use_ema=True)
+    paths = [variable.path for variable in optimizer.variables]
+    assert sum(path.endswith("_average") for path in paths) == 1
