@@ -95,6 +95,12 @@ class SGD(keras.optimizers.SGD):
         self._decays = [bool(self._scope.match(v.path)) for v in variables]
         self._multipliers = [self._multiplier(v.path) for v in variables]
 
+    @property
+    def averages(self):
+        """(weight, its moving average) of all, as `use_ema=True` keeps them."""
+        averages = self._model_variables_moving_average
+        return list(zip(self._trainable_variables, averages, strict=True))
+
     def _multiplier(self, path):
         for prefix, value in self.rate_multipliers.items():
             if path.startswith(prefix):

@@ -18,8 +18,8 @@ def make_averaged(strategy, optimizer):
 
     Args:
         strategy: `tf.distribute.Strategy`.
-        optimizer: Keras optimizer, built in its scope; with `use_ema=True`, or
-            the weights stay as they are.
+        optimizer: `keras_resnet.optimizers.SGD`, built in its scope; with
+            `use_ema=True`, or the weights stay as they are.
 
     Returns:
         Function without arguments to a context manager, inside which the model
@@ -27,16 +27,9 @@ def make_averaged(strategy, optimizer):
     """
     if not optimizer.use_ema:
         return contextlib.nullcontext
-    pairs = list(
-        zip(
-            optimizer._trainable_variables,
-            optimizer._model_variables_moving_average,
-            strict=True,
-        )
-    )
 
     def replica_swap():
-        for weight, average in pairs:
+        for weight, average in optimizer.averages:
             held = tf.convert_to_tensor(weight)
             weight.assign(tf.convert_to_tensor(average))
             average.assign(held)

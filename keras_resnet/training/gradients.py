@@ -3,7 +3,6 @@
 import keras
 import tensorflow as tf
 
-from keras_resnet import model as model_lib
 from keras_resnet.evaluation import metrics
 
 
@@ -35,11 +34,11 @@ def example_losses(logits, label, label_smoothing=0.0):
     )
 
 
-def make_gradients(model, optimizer, label_smoothing=0.0):
+def make_gradients(network, optimizer, label_smoothing=0.0):
     """The gradients of a part of a global batch, and its metrics.
 
     Args:
-        model: from `keras_resnet.build`.
+        network: `keras.Model` from images to logits.
         optimizer: its `scale_loss` multiplies the loss.
         label_smoothing: see `example_losses`.
 
@@ -48,7 +47,6 @@ def make_gradients(model, optimizer, label_smoothing=0.0):
         float32 (), to the gradients of the trainable variables and float32
         (4,), the sums of `metrics.SUMS`: their loss is not smoothed.
     """
-    network = model_lib.logits(model)
     variables = network.trainable_variables
 
     def gradients(batch, count):
@@ -76,7 +74,7 @@ def accumulate(function, batch, parts, zeros):
         function: batch -> nested structure of tensors.
         batch: dict of tensors with one first dimension, which `parts` divides.
         parts: int >= 1.
-        zeros: the same structure, of zeros.
+        zeros: function without arguments to the same structure, of zeros.
 
     Returns:
         The same structure.
@@ -91,4 +89,4 @@ def accumulate(function, batch, parts, zeros):
     def add(total, part):
         return tf.nest.map_structure(tf.add, total, function(part))
 
-    return tf.foldl(add, stacked, zeros, parallel_iterations=1)
+    return tf.foldl(add, stacked, zeros(), parallel_iterations=1)

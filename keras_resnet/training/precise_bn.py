@@ -80,6 +80,10 @@ def _make_batch_moments(strategy, model, layers, parts):
     `keras.layers.BatchNormalization`, however it computes.
     """
 
+    def zeros():
+        shapes = [(2, *layer.moving_mean.shape) for layer in layers]
+        return [tf.zeros(shape, tf.float64) for shape in shapes]
+
     def part_moments(batch):
         for layer in layers:
             for variable in (layer.moving_mean, layer.moving_variance):
@@ -92,10 +96,7 @@ def _make_batch_moments(strategy, model, layers, parts):
             part_moments,
             {"image": tf.convert_to_tensor(images)},
             parts,
-            zeros=[
-                tf.zeros((2, *layer.moving_mean.shape), tf.float64)
-                for layer in layers
-            ],
+            zeros,
         )
 
     @tf.function(jit_compile=False)

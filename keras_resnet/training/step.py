@@ -41,10 +41,15 @@ def make_train_step(
         Function from a distributed batch to float32 (4,), the global sums of
         `metrics.SUMS`.
     """
-    variables = model_lib.logits(model).trainable_variables
+    network = model_lib.logits(model)
+    variables = network.trainable_variables
     part_gradients = gradients_lib.make_gradients(
-        model, optimizer, label_smoothing
+        network, optimizer, label_smoothing
     )
+
+    def zeros():
+        gradients = [tf.zeros(v.shape, v.dtype) for v in variables]
+        return gradients, tf.zeros(len(metrics.SUMS))
 
     def replica_step(batch):
         context = tf.distribute.get_replica_context()
@@ -55,10 +60,7 @@ def make_train_step(
             lambda part: part_gradients(part, count),
             batch,
             gradient_accumulation_steps,
-            zeros=(
-                [tf.zeros(v.shape, v.dtype) for v in variables],
-                tf.zeros(len(metrics.SUMS)),
-            ),
+            zeros,
         )
         optimizer.apply(gradients, variables)
         return sums
