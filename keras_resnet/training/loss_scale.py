@@ -11,8 +11,9 @@ class LossScaledSGD(optimizers.SGD):
     """SGD on gradients of a scaled loss, so that float16 can hold them.
 
     The scale is dynamic: an iteration whose gradients are not finite halves it
-    and changes nothing else, neither weights nor momentum; `growth_steps` good
-    ones in a row double it. It does not fall below 1: gradients that are not
+    and changes neither weights nor momentum (averages of the weights count it
+    as one that changed nothing); `growth_steps` good ones in a row double it.
+    The scale does not fall below 1: gradients that are not
     finite then are a divergence, and go into the weights for all to see.
 
     The gradients are checked after they were summed over the replicas, so that
