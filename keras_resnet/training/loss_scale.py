@@ -13,8 +13,8 @@ class LossScaledSGD(optimizers.SGD):
     The scale is dynamic: an iteration whose gradients are not finite halves it
     and changes neither weights nor momentum (averages of the weights count it
     as one that changed nothing); `growth_steps` good ones in a row double it.
-    The scale does not fall below 1: gradients that are not
-    finite then are a divergence, and go into the weights for all to see.
+    The scale does not fall below 1: gradients that are not finite then are a
+    divergence, and go into the weights for all to see.
 
     The gradients are checked after they were summed over the replicas, so that
     all replicas, in whatever process, decide alike.
