@@ -69,16 +69,17 @@ def _speed(speed, what):
         rows.append(
             [
                 name,
-                _spread(cpu, ".3g"),
+                spread(cpu, ".3g"),
                 f"{fast['median']:,.0f}",
-                _spread(row["reference_over_this"], ".2f"),
+                spread(row["reference_over_this"], ".2f"),
             ]
         )
     titles = f"contender | CPU ms an {what} | images/s | ours over it, CPU"
     return table(titles, rows)
 
 
-def _spread(values, form):
+def spread(values, form):
+    """'median (least..greatest)' of a spread, each number by `form`."""
     median, low, high = (
         format(values[key], form) for key in ("median", "min", "max")
     )
@@ -164,41 +165,57 @@ def draw(figures, path):
 
 
 def _draw_panel(axes, name, of_set):
-    speed = of_set["speed"]
-    bound = speed[contenders.CEILING]["cpu_ms"]["median"]
-    names = [key for key in speed if key != contenders.CEILING]
-    for place, key in enumerate(names):
-        cpu = speed[key]["cpu_ms"]
-        median = cpu["median"]
+    cpu = {key: row["cpu_ms"] for key, row in of_set["speed"].items()}
+    bound = cpu.pop(contenders.CEILING)["median"]
+    bars(axes, cpu)
+    line(axes, bound, f"{contenders.CEILING}, {bound:.3g}")
+    axes.set_title(
+        f"{name}, {of_set['mean_kilobytes']:,.0f} KB a file", fontsize=10
+    )
+
+
+def bars(axes, spreads):
+    """A bar for each contender, as long as its median.
+
+    Args:
+        axes: of Matplotlib.
+        spreads: {name: spread}; names that begin with "ours" are ours.
+    """
+    for place, (name, spread_of_one) in enumerate(spreads.items()):
+        median, low, high = (
+            spread_of_one[key] for key in ("median", "min", "max")
+        )
         axes.barh(
             place,
             median,
-            color=OURS if key.startswith(contenders.OURS) else PEER,
-            xerr=[[median - cpu["min"]], [cpu["max"] - median]],
+            color=OURS if name.startswith(contenders.OURS) else PEER,
+            xerr=[[median - low], [high - median]],
             error_kw={"linewidth": 1, "capsize": 2, "ecolor": "0.3"},
         )
         axes.annotate(
             f"{median:.3g}",
-            (cpu["max"], place),
+            (high, place),
             xytext=(6, 0),
             textcoords="offset points",
             va="center",
             fontsize=9,
         )
-    axes.axvline(bound, color=BOUND, linestyle="--", linewidth=1.2)
+    axes.set_yticks(range(len(spreads)), spreads)
+    axes.set_ylim(len(spreads), -0.6)
+    axes.margins(x=0.1)
+    axes.grid(axis="x", alpha=0.3)
+    axes.set_axisbelow(True)
+
+
+def line(axes, place, text):
+    """An upright line across all bars, with its text below them."""
+    axes.axvline(place, color=BOUND, linestyle="--", linewidth=1.2)
+    bottom = axes.get_ylim()[0]
     axes.annotate(
-        f"{contenders.CEILING}, {bound:.3g}",
-        (bound, len(names) - 0.3),
+        text,
+        (place, bottom - 0.3),
         xytext=(4, 0),
         textcoords="offset points",
         va="center",
         fontsize=8,
     )
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names), -0.6)
-    axes.margins(x=0.1)
-    axes.set_title(
-        f"{name}, {of_set['mean_kilobytes']:,.0f} KB a file", fontsize=10
-    )
-    axes.grid(axis="x", alpha=0.3)
-    axes.set_axisbelow(True)
