@@ -136,14 +136,21 @@ def one_pass(found):
                 ]
         for number, c in reversed(list(enumerate(found))):
             with tf.control_dependencies(done):
-                done = list(_gradients(c, values, by_image=number > 0))
+                done = list(gradients(c, values, by_image=number > 0))
         with tf.control_dependencies(done):
             tf.no_op()
 
     return step
 
 
-def _gradients(c, values, *, by_image):
+def gradients(c, values, *, by_image):
+    """The gradients by the kernel and, if `by_image`, by what it reads.
+
+    Args:
+        c: `Convolution`.
+        values: {shape: values} with those of its image, kernel and output.
+        by_image: bool.
+    """
     image, kernel = values[c.image], values[c.kernel]
     arguments = {
         "out_backprop": values[c.output],

@@ -10,8 +10,8 @@ import tempfile
 # What an operation is for, by "name:type"; the first that matches counts.
 KINDS = {
     "convolutions, forward": r":\w*Conv2D$",
-    "convolutions, gradients by the kernels": r"Conv2DBackpropFilter",
-    "convolutions, gradients by the images": r"Conv2DBackpropInput",
+    "convolutions, gradients by the kernels": r":\w*Conv2DBackpropFilter\w*$",
+    "convolutions, gradients by the images": r":\w*Conv2DBackpropInput\w*$",
     "optimiser": r"^(.*/)?sgd/",
     "batch normalisation": r"(^|/|_)bn\d*(_\d+)?/|FusedBatchNorm",
     "ReLU": r":_?\w*Relu\w*$",

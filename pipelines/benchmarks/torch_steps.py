@@ -3,11 +3,19 @@
 CLASSES = 1000
 
 
-def torchvision(image_size, batch_size):
-    """As PyTorch advises for a CPU: channels last, float32.
+def torchvision(
+    image_size, batch_size, *, device="cpu", mixed=False, compiled=False
+):
+    """As PyTorch advises: channels last and, on a GPU, AMP and compiled.
 
-    Its pixels are floats already, normalised, in memory. The weight decay is
-    in its optimiser too.
+    Its pixels are floats already, normalised, in the device's memory. The
+    weight decay is in its optimiser too.
+
+    Args:
+        image_size, batch_size: ints.
+        device: PyTorch's name of it.
+        mixed: bool, whether PyTorch may compute in bfloat16.
+        compiled: bool, whether `torch.compile` makes the network.
 
     Raises:
         ImportError: without PyTorch or torchvision.
@@ -16,23 +24,29 @@ def torchvision(image_size, batch_size):
 
     models = _models(torch)
     torch.manual_seed(0)
-    images = torch.randn(batch_size, 3, image_size, image_size)
+    images = torch.randn(batch_size, 3, image_size, image_size, device=device)
     images = images.to(memory_format=torch.channels_last)
-    labels = torch.randint(CLASSES, (batch_size,))
+    labels = torch.randint(CLASSES, (batch_size,), device=device)
 
     def build():
-        network = models.resnet50(weights=None)
-        network = network.to(memory_format=torch.channels_last).train()
+        network = models.resnet50(weights=None).to(device).train()
+        network = network.to(memory_format=torch.channels_last)
         optimizer = torch.optim.SGD(
             network.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4
         )
-        loss = torch.nn.CrossEntropyLoss()
+        loss_of = torch.nn.CrossEntropyLoss()
+        forward = torch.compile(network) if compiled else network
 
         def steps(count, tick):
-            for _ in range(count):
+            for number in range(count):
                 optimizer.zero_grad()
-                loss(network(images), labels).backward()
+                with torch.autocast(device, torch.bfloat16, enabled=mixed):
+                    loss = loss_of(forward(images), labels)
+                loss.backward()
                 optimizer.step()
+                # The device may run ahead of us but for what is timed.
+                if device == "cuda" and number in (0, count - 1):
+                    torch.cuda.synchronize()
                 tick()
 
         return steps

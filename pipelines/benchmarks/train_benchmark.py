@@ -192,7 +192,9 @@ def _builds(amounts):
     seconds = {name: [] for name in amounts.builds}
     for _ in range(amounts.begins):
         for name, (function, network) in amounts.builds.items():
-            begun = turns.begin(f"keras_steps:{function}", {"name": network})
+            begun = turns.begin(
+                f"benchmarks.keras_steps:{function}", {"name": network}
+            )
             seconds[name].append(begun["build"]["wall_seconds"])
     return {name: measure.spread(of_one) for name, of_one in seconds.items()}
 

@@ -16,17 +16,20 @@ FROM_FILES = "ours, images from JPEG files"
 
 # {row: (contender, its arguments beside the image's and the batch's size)}.
 CONTENDERS = {
-    OURS: ("keras_steps:ours", {}),
-    THEIRS: ("keras_steps:keras_applications", {}),
-    TORCHVISION: ("torch_steps:torchvision", {}),
-    CEILING: ("convolution_steps:convolutions", {}),
-    FROM_FILES: ("keras_steps:ours", {}),  # and the files' folder
-    "ours, mixed_bfloat16": ("keras_steps:ours", {"dtype": "mixed_bfloat16"}),
+    OURS: ("benchmarks.keras_steps:ours", {}),
+    THEIRS: ("benchmarks.keras_steps:keras_applications", {}),
+    TORCHVISION: ("benchmarks.torch_steps:torchvision", {}),
+    CEILING: ("benchmarks.convolution_steps:convolutions", {}),
+    FROM_FILES: ("benchmarks.keras_steps:ours", {}),  # and the files' folder
+    "ours, strides as torchvision": (
+        "benchmarks.keras_steps:ours",
+        {"variant": "resnet50_v1_5"},
+    ),
 }
 # Those whose first step a user waits for.
 FIRST_STEPS = (OURS, THEIRS, TORCHVISION)
 # The input pipeline of FROM_FILES, for nothing.
-INPUT = "keras_steps:batches"
+INPUT = "benchmarks.keras_steps:batches"
 
 # How activations are kept: {heading: arguments of `keras_resnet.build`}.
 REMATERIALISATION = {"all kept": {}}
@@ -49,7 +52,7 @@ class Network:
     def task(self, choices=()):
         """Contender and arguments of this network's training step."""
         arguments = dataclasses.asdict(self) | {"choices": dict(choices)}
-        return "keras_steps:ours", arguments
+        return "benchmarks.keras_steps:ours", arguments
 
     def __str__(self):
         return f"{self.variant}, {self.image_size} px, {self.batch_size} images"

@@ -1,6 +1,7 @@
 """The figures of the training benchmark as tables and as a picture."""
 
-from benchmarks import input_report
+from benchmarks import pictures
+from benchmarks import tables
 from benchmarks import train_contenders as contenders
 
 
@@ -43,19 +44,15 @@ def _machine(figures):
     )
 
 
-def _spread(values, form):
-    return input_report.spread(values, form)
-
-
 def _speed(figures):
     speed, missing = figures["speed"], figures["missing"]
     rows = [
         [
             name,
-            _spread(speed[name]["images_per_second"], ".3g"),
-            _spread(speed[name]["step_seconds"], ".2f"),
-            _spread(speed[name]["step_cpu_seconds"], ".2f"),
-            _spread(speed[name]["ours_over_this"], ".2f"),
+            tables.spread(speed[name]["images_per_second"], ".3g"),
+            tables.spread(speed[name]["step_seconds"], ".2f"),
+            tables.spread(speed[name]["step_cpu_seconds"], ".2f"),
+            tables.spread(speed[name]["ours_over_this"], ".2f"),
         ]
         if name in speed
         else [name, f"not installed: {missing[name]}", "", "", ""]
@@ -65,7 +62,7 @@ def _speed(figures):
         "contender | images/s | s a step | CPU s a step | "
         "ours over it, images/s"
     )
-    return input_report.table(titles, rows)
+    return tables.table(titles, rows)
 
 
 def _input(figures):
@@ -81,14 +78,14 @@ def _first_steps(figures):
     rows = [
         [
             name,
-            _spread(row["build"], ".1f"),
-            _spread(row["first_step"], ".1f"),
-            _spread(row["ours_over_this"], ".2f"),
+            tables.spread(row["build"], ".1f"),
+            tables.spread(row["first_step"], ".1f"),
+            tables.spread(row["ours_over_this"], ".2f"),
         ]
         for name, row in figures["first_steps"].items()
     ]
     titles = "contender | built, s | first step done, s | ours over it, seconds"
-    return input_report.table(titles, rows)
+    return tables.table(titles, rows)
 
 
 def _deepest(row):
@@ -101,10 +98,10 @@ def _deepest(row):
 
 def _builds(builds):
     rows = [
-        [f"`{name}`", _spread(seconds, ".1f")]
+        [f"`{name}`", tables.spread(seconds, ".1f")]
         for name, seconds in builds.items()
     ]
-    return input_report.table("call | s", rows)
+    return tables.table("call | s", rows)
 
 
 def _memory(figures):
@@ -128,7 +125,7 @@ def _memory(figures):
         "network | contender | activations | MB built | most | "
         "more for the step"
     )
-    return input_report.table(titles, rows)
+    return tables.table(titles, rows)
 
 
 def _megabytes(row):
@@ -147,7 +144,7 @@ def _profile(profile):
         ]
         for kind, row in profile.items()
     ]
-    return input_report.table("what | thread ms | share | operations", rows)
+    return tables.table("what | thread ms | share | operations", rows)
 
 
 def draw(figures, path):
@@ -167,13 +164,13 @@ def draw(figures, path):
         name: row["images_per_second"] for name, row in figures["speed"].items()
     }
     bound = speed.pop(contenders.CEILING)["median"]
-    input_report.bars(above, speed)
-    input_report.line(above, bound, f"{contenders.CEILING}, {bound:.3g}")
+    pictures.bars(above, speed)
+    pictures.line(above, bound, f"{contenders.CEILING}, {bound:.3g}")
     above.set_xlabel("images a second: median; the line is the spread")
     first = {
         name: row["first_step"] for name, row in figures["first_steps"].items()
     }
-    input_report.bars(below, first)
+    pictures.bars(below, first)
     below.set_xlabel("seconds from the imports to the end of the first step")
-    comment = input_report.mark(figures)
+    comment = pictures.mark(figures)
     figure.savefig(path, dpi=120, metadata={"Comment": comment})

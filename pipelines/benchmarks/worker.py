@@ -1,6 +1,6 @@
 """A contender in a process of its own, which works when it is told to.
 
-    python -m benchmarks.worker '{"contender": "keras_steps:ours", ...}'
+    python -m benchmarks.worker '{"contender": "MODULE:FUNCTION", "arguments": {}}'
 
 reads numbers of steps from its standard input, a line each, and writes a line
 of JSON for each: first what the start took, then the time of the steps.
@@ -29,7 +29,7 @@ def megabytes(field):
 
 def _function(contender):
     module, _, name = contender.partition(":")
-    return getattr(importlib.import_module(f"benchmarks.{module}"), name)
+    return getattr(importlib.import_module(module), name)
 
 
 class _Times:
