@@ -201,7 +201,7 @@ def test_the_ceilings_gradients_are_the_convolutions(
 
 
 def test_the_ceiling_runs_all_of_its_operations():
-    """Nothing reads the results; the profiler counts what ran all the same."""
+    """Nothing reads its results; TensorFlow leaves out what is not needed."""
     shapes = ((1, 8, 8, 3), (3, 3, 3, 3), 1, "SAME")
     c = convolution_steps.Convolution(*shapes)
     step = convolution_steps.one_pass([c, c])

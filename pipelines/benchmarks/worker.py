@@ -1,6 +1,6 @@
 """A contender in a process of its own, which works when it is told to.
 
-    python -m benchmarks.worker '{"contender": "MODULE:FUNCTION", "arguments": {}}'
+    python -m benchmarks.worker TASK
 
 reads numbers of steps from its standard input, a line each, and writes a line
 of JSON for each: first what the start took, then the time of the steps.
