@@ -123,25 +123,28 @@ def one_pass(found):
 
     @tf.function(jit_compile=False)
     def step():
-        done = []
+        before, kept = [], []
+
+        def after(make):
+            nonlocal before
+            with tf.control_dependencies(before):
+                before = make()
+            # TensorFlow leaves out what nothing needs: one value of each.
+            kept.extend(tf.reshape(array, [-1])[0] for array in before)
+
         for c in found:
-            with tf.control_dependencies(done):
-                done = [
-                    tf.nn.conv2d(
-                        values[c.image],
-                        values[c.kernel],
-                        c.strides,
-                        c.padding,
-                    )
-                ]
+            after(lambda c=c: [forward(c, values)])
         for number, c in reversed(list(enumerate(found))):
-            with tf.control_dependencies(done):
-                done = list(gradients(c, values, by_image=number > 0))
-        # What nothing returned waits for would not run.
-        with tf.control_dependencies(done):
-            return tf.constant(0)
+            after(lambda c=c, n=number: gradients(c, values, by_image=n > 0))
+        return tf.stack(kept)
 
     return step
+
+
+def forward(c, values):
+    """The convolution. `values` as of `gradients`."""
+    image, kernel = values[c.image], values[c.kernel]
+    return tf.nn.conv2d(image, kernel, c.strides, c.padding)
 
 
 def gradients(c, values, *, by_image):
@@ -151,6 +154,9 @@ def gradients(c, values, *, by_image):
         c: `Convolution`.
         values: {shape: values} with those of its image, kernel and output.
         by_image: bool.
+
+    Returns:
+        list of one or two arrays.
     """
     image, kernel = values[c.image], values[c.kernel]
     arguments = {
@@ -158,10 +164,15 @@ def gradients(c, values, *, by_image):
         "strides": [1, c.strides, c.strides, 1],
         "padding": c.padding,
     }
-    yield tf.raw_ops.Conv2DBackpropFilter(
-        input=image, filter_sizes=c.kernel, **arguments
-    )
-    if by_image:
-        yield tf.raw_ops.Conv2DBackpropInput(
-            input_sizes=c.image, filter=kernel, **arguments
+    made = [
+        tf.raw_ops.Conv2DBackpropFilter(
+            input=image, filter_sizes=c.kernel, **arguments
         )
+    ]
+    if by_image:
+        made.append(
+            tf.raw_ops.Conv2DBackpropInput(
+                input_sizes=c.image, filter=kernel, **arguments
+            )
+        )
+    return made
