@@ -6,6 +6,8 @@ To bring the documentation up to date:
 
     python pipelines/benchmark.py input --json=docs/input.json \\
       --plot=docs/input.png --markdown=docs/PERFORMANCE.md
+    python pipelines/benchmark.py train --json=docs/train.json \\
+      --plot=docs/train.png --markdown=docs/PERFORMANCE.md
 """
 
 import dataclasses
@@ -33,7 +35,9 @@ flags.DEFINE_string(
 flags.DEFINE_string(
     "figures", None, "Show the figures of this JSON file; measure nothing."
 )
-flags.DEFINE_bool("quick", False, "Few images: whether it works, in seconds.")
+flags.DEFINE_bool(
+    "quick", False, "Little of all: whether it works; the figures mean nothing."
+)
 flags.DEFINE_string(
     "images",
     None,
@@ -75,7 +79,18 @@ def _input():
     )
 
 
-BENCHMARKS = {"input": _input}
+def _train():
+    from benchmarks import train_benchmark as benchmark
+    from benchmarks import train_contenders as contenders
+    from benchmarks import train_report as report
+
+    amounts = contenders.QUICK if FLAGS.quick else contenders.FULL
+    return Benchmark(
+        lambda: benchmark.run(amounts), report.markdown, report.draw
+    )
+
+
+BENCHMARKS = {"input": _input, "train": _train}
 
 
 def main(args):

@@ -1,11 +1,8 @@
 """The figures of the input benchmark as tables and as a picture."""
 
-import hashlib
-import json
-
 from benchmarks import contenders
-
-MARK = "figures "
+from benchmarks import pictures
+from benchmarks import tables
 
 
 def markdown(figures):
@@ -47,21 +44,6 @@ def _heading(name, of_set):
     )
 
 
-def table(titles, rows):
-    """Lines of a Markdown table, its columns aligned.
-
-    Args:
-        titles: words with " | " between.
-        rows: lists of words.
-    """
-    lines = [titles.split(" | "), *rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    lines.insert(1, ["-" * width for width in widths])
-    return "\n".join(
-        f"| {' | '.join(map(str.ljust, line, widths))} |" for line in lines
-    )
-
-
 def _speed(speed, what):
     rows = []
     for name, row in speed.items():
@@ -69,20 +51,13 @@ def _speed(speed, what):
         rows.append(
             [
                 name,
-                _spread(cpu, ".3g"),
+                tables.spread(cpu, ".3g"),
                 f"{fast['median']:,.0f}",
-                _spread(row["reference_over_this"], ".2f"),
+                tables.spread(row["reference_over_this"], ".2f"),
             ]
         )
     titles = f"contender | CPU ms an {what} | images/s | ours over it, CPU"
-    return table(titles, rows)
-
-
-def _spread(values, form):
-    median, low, high = (
-        format(values[key], form) for key in ("median", "min", "max")
-    )
-    return f"{median} ({low}..{high})"
+    return tables.table(titles, rows)
 
 
 def _quality(of_set):
@@ -97,7 +72,7 @@ def _quality(of_set):
         for side, shrink in shrinks.items()
     ]
     titles = " | ".join(["shorter side", "shrinks by", *methods])
-    return table(titles, rows)
+    return tables.table(titles, rows)
 
 
 def _difference(row):
@@ -128,17 +103,7 @@ def _memory(cases):
         f"after {first:,} images | after {last:,} | most | "
         "KB more each 1,000 images of the second half"
     )
-    return table(titles, rows)
-
-
-def mark(figures):
-    """Stands in the picture's file for the figures that it shows."""
-    text = json.dumps(figures, sort_keys=True)
-    return MARK + hashlib.sha256(text.encode()).hexdigest()
-
-
-# Okabe and Ito's colours, which the colour-blind tell apart.
-OURS, PEER, BOUND = "#0072B2", "#E69F00", "#000000"
+    return tables.table(titles, rows)
 
 
 def draw(figures, path):
@@ -160,45 +125,14 @@ def draw(figures, path):
     panels[-1].set_xlabel(
         "CPU ms an image: median; the line is the spread over the rounds"
     )
-    figure.savefig(path, dpi=120, metadata={"Comment": mark(figures)})
+    figure.savefig(path, dpi=120, metadata={"Comment": pictures.mark(figures)})
 
 
 def _draw_panel(axes, name, of_set):
-    speed = of_set["speed"]
-    bound = speed[contenders.CEILING]["cpu_ms"]["median"]
-    names = [key for key in speed if key != contenders.CEILING]
-    for place, key in enumerate(names):
-        cpu = speed[key]["cpu_ms"]
-        median = cpu["median"]
-        axes.barh(
-            place,
-            median,
-            color=OURS if key.startswith(contenders.OURS) else PEER,
-            xerr=[[median - cpu["min"]], [cpu["max"] - median]],
-            error_kw={"linewidth": 1, "capsize": 2, "ecolor": "0.3"},
-        )
-        axes.annotate(
-            f"{median:.3g}",
-            (cpu["max"], place),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=9,
-        )
-    axes.axvline(bound, color=BOUND, linestyle="--", linewidth=1.2)
-    axes.annotate(
-        f"{contenders.CEILING}, {bound:.3g}",
-        (bound, len(names) - 0.3),
-        xytext=(4, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=8,
-    )
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names), -0.6)
-    axes.margins(x=0.1)
+    cpu = {key: row["cpu_ms"] for key, row in of_set["speed"].items()}
+    bound = cpu.pop(contenders.CEILING)["median"]
+    pictures.bars(axes, cpu)
+    pictures.line(axes, bound, f"{contenders.CEILING}, {bound:.3g}")
     axes.set_title(
         f"{name}, {of_set['mean_kilobytes']:,.0f} KB a file", fontsize=10
     )
-    axes.grid(axis="x", alpha=0.3)
-    axes.set_axisbelow(True)

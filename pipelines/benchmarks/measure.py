@@ -1,6 +1,6 @@
-"""Times contenders that do the same work, in turns, in one process.
+"""Times contenders that do the same work, in turns.
 
-CPU time is the process time of all threads of this process, and of no other
+CPU time is the process time of all threads of one process, and of no other
 process: it hardly changes when the machine is busy. Speeds are told as ratios
 of medians of runs that took turns, never as a time alone.
 """
@@ -77,17 +77,18 @@ def summarise(runs, reference):
     }
     return {
         name: {
-            "cpu_ms": _spread(cpu[name]),
-            "images_per_second": _spread(
+            "cpu_ms": spread(cpu[name]),
+            "images_per_second": spread(
                 [run.images / run.wall_seconds for run in of_one]
             ),
-            "reference_over_this": _ratio(cpu[reference], cpu[name]),
+            "reference_over_this": ratio(cpu[reference], cpu[name]),
         }
         for name, of_one in runs.items()
     }
 
 
-def _spread(values):
+def spread(values):
+    """{"median", "min", "max"} of some numbers."""
     return {
         "median": statistics.median(values),
         "min": min(values),
@@ -95,7 +96,15 @@ def _spread(values):
     }
 
 
-def _ratio(above, below):
+def ratio(above, below):
+    """The ratio of two medians, and its least and greatest within a round.
+
+    Args:
+        above, below: numbers of the same rounds, one a round.
+
+    Returns:
+        a spread, its "median" the ratio of the medians.
+    """
     of_medians = statistics.median(above) / statistics.median(below)
     pairs = [a / b for a, b in zip(above, below, strict=True)]
-    return {**_spread(pairs), "median": of_medians}
+    return {**spread(pairs), "median": of_medians}

@@ -1,0 +1,114 @@
+"""Our training step on Keras' JAX backend, and matrix products; no TensorFlow.
+
+The environment must say KERAS_BACKEND=jax.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+
+import keras_resnet
+from keras_resnet import model as model_lib
+from keras_resnet import optimizers
+
+CLASSES = 1000
+
+
+def ours(image_size, batch_size, *, variant, dtype):
+    """One compiled step; the state stays on the device.
+
+    Args:
+        image_size, batch_size: ints.
+        variant: key of `keras_resnet.VARIANTS`.
+        dtype: dtype policy.
+    """
+    rng = np.random.default_rng(0)
+    shape = (batch_size, image_size, image_size, 3)
+    images = jnp.asarray(rng.integers(0, 256, shape, np.uint8))
+    labels = jnp.asarray(rng.integers(0, CLASSES, batch_size, np.int32))
+
+    def build():
+        state, step = make_step(
+            keras_resnet.build(variant, input_shape=shape[1:], dtype=dtype)
+        )
+
+        def steps(count, tick):
+            nonlocal state
+            for number in range(count):
+                state, loss = step(state, images, labels)
+                # The device may run ahead of us but for what is timed.
+                if number in (0, count - 1):
+                    loss.block_until_ready()
+                tick()
+
+        return steps
+
+    return build
+
+
+def make_step(model):
+    """A step of SGD as a function of a state.
+
+    Args:
+        model: from `keras_resnet.build`. Its variables' arrays become the
+            first state, which the first step takes over.
+
+    Returns:
+        the state and a function (state, uint8 images (B, S, S, 3), int labels
+        (B,)) -> (state, loss).
+    """
+    network = model_lib.logits(model)
+    optimizer = optimizers.SGD()
+    optimizer.build(network.trainable_variables)
+
+    def loss_of(trainable, others, images, labels):
+        logits, others = network.stateless_call(
+            trainable, others, images, training=True
+        )
+        losses = keras.losses.sparse_categorical_crossentropy(
+            labels, logits, from_logits=True
+        )
+        return losses.mean(), others
+
+    @functools.partial(jax.jit, donate_argnums=0)
+    def step(state, images, labels):
+        trainable, others, slots = state
+        (loss, others), gradients = jax.value_and_grad(loss_of, has_aux=True)(
+            trainable, others, images, labels
+        )
+        trainable, slots = optimizer.stateless_apply(
+            slots, gradients, trainable
+        )
+        return (trainable, others, slots), loss
+
+    groups = (
+        network.trainable_variables,
+        network.non_trainable_variables,
+        optimizer.variables,
+    )
+    return tuple([v.value for v in of_one] for of_one in groups), step
+
+
+def matrix_product(side):
+    """Products of two bfloat16 matrices, side x side, one a step."""
+    keys = jax.random.split(jax.random.key(0))
+    left, right = (
+        jax.random.normal(key, (side, side), jnp.bfloat16) for key in keys
+    )
+
+    def build():
+        product = jax.jit(jnp.matmul)
+
+        def steps(count, tick):
+            for number in range(count):
+                made = product(left, right)
+                if number in (0, count - 1):
+                    made.block_until_ready()
+                tick()
+
+        return steps
+
+    return build

@@ -1,0 +1,174 @@
+"""Training steps in TensorFlow: ours, and keras.applications under `fit`."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import keras_resnet
+from keras_resnet import recipes
+from keras_resnet.data import datasets
+from keras_resnet.data import pipeline
+from keras_resnet.training import distribution
+from keras_resnet.training import start
+from keras_resnet.training import step as step_lib
+
+CLASSES = 1000
+
+
+def _pixels(image_size, batch_size):
+    rng = np.random.default_rng(0)
+    images = rng.integers(
+        0, 256, (batch_size, image_size, image_size, 3), np.uint8
+    )
+    return images, rng.integers(0, CLASSES, batch_size, np.int32)
+
+
+def _recipe(image_size, batch_size, folder, dtype):
+    """ResNet-50's, its crops in proportion to the image."""
+    changes = {
+        "image_size": image_size,
+        "scale_range": (256 * image_size // 224, 480 * image_size // 224),
+        "batch_size": batch_size,
+        "dtype": dtype,
+        # More than any benchmark takes.
+        "steps": 1_000_000,
+    }
+    if folder:
+        changes["dataset"] = f"folder:{folder}"
+    return recipes.load("imagenet_resnet50", changes)
+
+
+def ours(
+    image_size,
+    batch_size,
+    *,
+    variant="resnet50",
+    classes=CLASSES,
+    dtype="float32",
+    folder=None,
+    choices=None,
+):
+    """The step of `pipelines/train.py` on one device.
+
+    Args:
+        image_size, batch_size: ints.
+        variant: key of `keras_resnet.VARIANTS`.
+        classes: int.
+        dtype: dtype policy.
+        folder: with JPEG files in train/CLASS/, which the input pipeline
+            reads. Default: one batch of random pixels, again and again.
+        choices: dict of other arguments of `keras_resnet.build`.
+    """
+    recipe = _recipe(image_size, batch_size, folder, dtype)
+    strategy = distribution.make_strategy("one_device")
+    images = (
+        _from_files(recipe)
+        if folder
+        else _constant(image_size, batch_size, classes)
+    )
+
+    def build():
+        with strategy.scope():
+            model = keras_resnet.build(
+                variant,
+                input_shape=(image_size, image_size, 3),
+                classes=classes,
+                dtype=recipe.dtype,
+                **(choices or {}),
+            )
+            optimizer = start.make_optimizer(model, recipe)
+        train_step = step_lib.make_train_step(strategy, model, optimizer)
+
+        def steps(count, tick):
+            for _ in range(count):
+                np.asarray(train_step(next(images)))
+                tick()
+
+        return steps
+
+    return build
+
+
+def _constant(image_size, batch_size, classes):
+    images, labels = _pixels(image_size, batch_size)
+    batch = {
+        "image": tf.constant(images),
+        "label": tf.constant(labels % classes),
+        "weight": tf.ones(batch_size),
+    }
+    while True:
+        yield batch
+
+
+def _from_files(recipe):
+    split = datasets.load(recipe.dataset, "train")
+    fill = datasets.info("imagenet2012").pixel_mean
+    return iter(pipeline.train_dataset(split, recipe, fill=fill))
+
+
+def batches(image_size, batch_size, folder):
+    """The batches of `ours` alone; nothing trains on them."""
+    images = _from_files(_recipe(image_size, batch_size, folder, "float32"))
+
+    def build():
+        def steps(count, tick):
+            for _ in range(count):
+                next(images)
+                tick()
+
+        return steps
+
+    return build
+
+
+def keras_applications(image_size, batch_size):
+    """keras.applications' ResNet-50 as its users train it.
+
+    Its pixels are floats already, normalised, in memory.
+    """
+    images, labels = _pixels(image_size, batch_size)
+    images = images.astype(np.float32) / 127.5 - 1
+    batch = tf.data.Dataset.from_tensors((images, labels))
+    dataset = batch.repeat().prefetch(tf.data.AUTOTUNE)
+
+    def build():
+        model = keras.applications.ResNet50(
+            weights=None, input_shape=(image_size, image_size, 3)
+        )
+        model.compile(
+            optimizer=keras.optimizers.SGD(0.1, momentum=0.9),
+            loss="sparse_categorical_crossentropy",
+        )
+
+        def steps(count, tick):
+            after_each = keras.callbacks.LambdaCallback(
+                on_train_batch_end=lambda batch, logs: tick()
+            )
+            model.fit(
+                dataset,
+                steps_per_epoch=count,
+                callbacks=[after_each],
+                verbose=0,
+            )
+
+        return steps
+
+    return build
+
+
+def our_model(name):
+    """Any of our networks, random weights, and nothing else."""
+
+    def build():
+        keras_resnet.build(name)
+
+    return build
+
+
+def their_model(name):
+    """Any network of keras.applications, random weights."""
+
+    def build():
+        getattr(keras.applications, name)(weights=None)
+
+    return build
