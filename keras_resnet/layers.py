@@ -10,20 +10,15 @@ import dataclasses
 import keras
 from keras import ops
 
+from keras_resnet import execution
 from keras_resnet import specs
+from keras_resnet.initializers import HeNormal
 
 _register = keras.saving.register_keras_serializable(package="keras_resnet")
 
 # P1 sec. 3.4 and P2 appendix; the authors' Caffe and Torch code give the two
 # numbers of BN. Fan-out and not truncated: resnet-1k-layers, torchvision, timm.
 BATCH_NORM = {"momentum": 0.9, "epsilon": 1e-5}
-
-
-def he_normal(seed=None):
-    """N(0, sqrt(2 / (k * k * filters))), He 2015b eq. 14, not truncated."""
-    return keras.initializers.VarianceScaling(
-        2.0, mode="fan_out", distribution="untruncated_normal", seed=seed
-    )
 
 
 def conv2d(filters, kernel_size, strides, **kwargs):
@@ -36,7 +31,7 @@ def conv2d(filters, kernel_size, strides, **kwargs):
     Returns:
         list of one or two Keras layers, to be applied in order.
     """
-    kwargs = {"use_bias": False, "kernel_initializer": he_normal(), **kwargs}
+    kwargs = {"use_bias": False, "kernel_initializer": HeNormal(), **kwargs}
     if strides == 1:
         kwargs["padding"] = "same"
     conv = keras.layers.Conv2D(filters, kernel_size, strides, **kwargs)
@@ -69,9 +64,7 @@ def make_ops(names, convolutions=(), *, dtype, seen=None):
         if op == "conv":
             layers += conv2d(*next(convolutions), **common)
         elif op == "bn":
-            layers.append(
-                keras.layers.BatchNormalization(**BATCH_NORM, **common)
-            )
+            layers.append(BatchNormalization(**BATCH_NORM, **common))
         elif op == "relu":
             layers.append(keras.layers.ReLU(**common))
         elif op == "pool":
@@ -98,9 +91,17 @@ def output_shape(layers, shape):
     return shape
 
 
-def _apply(layers, x):
+# Said to each: Keras would tell them only within the call of a model, which a
+# unit that is computed again for the gradient is not.
+_KNOW_TRAINING = (keras.layers.BatchNormalization, keras.layers.Dropout)
+
+
+def _apply(layers, x, training):
     for layer in layers:
-        x = layer(x)
+        if isinstance(layer, _KNOW_TRAINING):
+            x = layer(x, training=training)
+        else:
+            x = layer(x)
     return x
 
 
@@ -194,6 +195,25 @@ class EdgePadding2D(keras.layers.Layer):
 
 
 @_register
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Keras' layer, trained by one kernel where the backend has one."""
+
+    def call(self, inputs, training=None, mask=None):
+        learns = training and self.trainable
+        if not (learns and execution.has_fused_batch_norm(inputs)):
+            return super().call(inputs, training=training, mask=mask)
+        y, mean, variance = execution.fused_batch_norm(
+            inputs, self.gamma, self.beta, self.epsilon
+        )
+        for moving, new in (
+            (self.moving_mean, mean),
+            (self.moving_variance, variance),
+        ):
+            moving.assign(moving * self.momentum + new * (1 - self.momentum))
+        return y
+
+
+@_register
 class Chain(keras.layers.Layer):
     """A few ops in a row under one name: the stem, or the end of a network.
 
@@ -209,8 +229,8 @@ class Chain(keras.layers.Layer):
     def build(self, input_shape):
         _build(self.layers, input_shape)
 
-    def call(self, x):
-        return _apply(self.layers, x)
+    def call(self, x, training=None):
+        return _apply(self.layers, x, training)
 
     def compute_output_shape(self, input_shape):
         return output_shape(self.layers, input_shape)
@@ -260,6 +280,7 @@ class ResidualUnit(keras.layers.Layer):
         agrees: bool, whether input and output have the same shape, that is,
             whether `shortcut.same` or `shortcut.change` is h.
         block, placement, shortcut: rows of `specs`, or dicts of their fields.
+        remat, shared: bools, how it is trained (`execution.call_unit`).
 
     Input shape:
         (B, H, W, C).
@@ -277,9 +298,12 @@ class ResidualUnit(keras.layers.Layer):
         block,
         placement,
         shortcut,
+        remat=False,
+        shared=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
+        self.remat, self.shared = remat, shared
         self.filters, self.strides, self.agrees = filters, strides, agrees
         self.block = _row(specs.Block, block)
         self.placement = _row(specs.Placement, placement)
@@ -320,7 +344,7 @@ class ResidualUnit(keras.layers.Layer):
             layers = conv2d(out, 1, self.strides, name=name, dtype=dtype)
             if "bn" in self.placement.after:
                 layers.append(
-                    keras.layers.BatchNormalization(
+                    BatchNormalization(
                         **BATCH_NORM, name="shortcut_bn", dtype=dtype
                     )
                 )
@@ -354,25 +378,33 @@ class ResidualUnit(keras.layers.Layer):
         )
 
     def build(self, input_shape):
-        shared = _build(self.before, input_shape)
-        output_shape = _build(self.branch, shared)
-        _build(self.shortcut_layers, shared)
-        _build(self.gate, shared)
-        _build(self.after_add, output_shape)
+        with execution.common_name():
+            shared = _build(self.before, input_shape)
+            output_shape = _build(self.branch, shared)
+            _build(self.shortcut_layers, shared)
+            _build(self.gate, shared)
+            _build(self.after_add, output_shape)
 
-    def call(self, x):
-        shared = _apply(self.before, x)
-        branch = _apply(self.branch, shared)
+    def call(self, x, training=None):
+        if training:
+            return execution.call_unit(self, x)
+        return self.forward(x, training)
+
+    def forward(self, x, training):
+        """The unit itself: what `call` gives, however it is executed."""
+        shared = _apply(self.before, x, training)
+        branch = _apply(self.branch, shared, training)
         if self.kind == "none":
-            return _apply(self.after_add, branch)
+            return _apply(self.after_add, branch, training)
         shortcut = x if self.kind == "identity" else shared
-        shortcut = _apply(self.shortcut_layers, shortcut)
-        return _apply(self.after_add, self._sum(shortcut, branch, shared))
+        shortcut = _apply(self.shortcut_layers, shortcut, training)
+        y = self._sum(shortcut, branch, shared)
+        return _apply(self.after_add, y, training)
 
     def _sum(self, shortcut, branch, shared):
         row = self.shortcut
         if self.gate:
-            gate = _apply(self.gate, shared)
+            gate = _apply(self.gate, shared, training=None)
             shortcut = (1 - gate) * shortcut
             branch = gate * branch if row.gate == "exclusive" else branch
         if row.scale != 1:
@@ -393,6 +425,8 @@ class ResidualUnit(keras.layers.Layer):
             "block": dataclasses.asdict(self.block),
             "placement": dataclasses.asdict(self.placement),
             "shortcut": dataclasses.asdict(self.shortcut),
+            "remat": self.remat,
+            "shared": self.shared,
         }
 
 

@@ -28,6 +28,11 @@ _TABLES = {
 }
 
 
+# Units of a stage from which tracing one of them as a function, and calling
+# it, takes less time than tracing each.
+_SHARED_DEPTH = 9
+
+
 def build(
     variant,
     *,
@@ -41,6 +46,7 @@ def build(
     dtype=None,
     pixel_mean=None,
     pixel_std=None,
+    remat=False,
     **choices,
 ):
     """Builds any published network, or a change of one.
@@ -73,6 +79,9 @@ def build(
             computed, in float32 at least.
         pixel_mean, pixel_std: C floats, 0..255. Default: those of the
             published weights, otherwise ImageNet's or CIFAR's, by the variant.
+        remat: whether units are computed again for the gradient, so that
+            training keeps their inputs only: a third more time, and the
+            memory of very deep networks on one device.
         **choices: other fields of the row: `shortcut="A"`,
             `placement="full_preact"`, `block=...`, `depths=...`,
             `filters=...`. For `block`, `placement` and `shortcut` also a row
@@ -111,7 +120,7 @@ def build(
 
     image = keras.Input(input_shape, name="image")
     x = PixelNormalization(**constants, name="pixels", dtype=full)(image)
-    x = _body(x, row, stem, policy)
+    x = _body(x, row, stem, policy, remat)
     if include_top:
         x = keras.layers.GlobalAveragePooling2D(name="pool", dtype=policy)(x)
         x = _classifier(x, classes, classifier_activation, full)
@@ -176,7 +185,7 @@ def _resolve(kind, value):
     return lookup(table, value, kind)
 
 
-def _body(x, row, stem, policy):
+def _body(x, row, stem, policy, remat):
     """Stem, stages and what the next unit would have applied first."""
     block, placement, shortcut = (
         _resolve(kind, getattr(row, kind))
@@ -205,6 +214,8 @@ def _body(x, row, stem, policy):
                 block=block,
                 placement=unit_placement,
                 shortcut=shortcut,
+                remat=remat,
+                shared=depth >= _SHARED_DEPTH,
                 name=f"stage{stage}_unit{unit}",
                 dtype=policy,
             )(x)

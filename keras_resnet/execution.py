@@ -1,0 +1,145 @@
+"""How networks are executed in training: what a backend can do better.
+
+Nothing here changes what is computed, only its speed and memory. TensorFlow is
+imported where Keras runs on it.
+"""
+
+import contextlib
+import math
+
+import keras
+
+_TRAINED = ("kernel", "bias", "gamma", "beta")
+
+
+def _is_tensorflow():
+    return keras.config.backend() == "tensorflow"
+
+
+def has_fused_batch_norm(x):
+    """Whether one kernel of the backend normalises x, a batch of images."""
+    return _is_tensorflow() and len(x.shape) == 4 and x.dtype != "float64"
+
+
+def fused_batch_norm(x, gamma, beta, epsilon):
+    """A batch normalised by its own statistics, in one kernel.
+
+    Keras' own composition of a dozen operations reads and writes the
+    activations of a network about twice as often.
+
+    Args:
+        x: (B, H, W, C), float32, bfloat16 or float16.
+        gamma, beta: float32 (C,).
+        epsilon: float.
+
+    Returns:
+        (y, mean, variance): like x, and float32 (C,) both. The variance is
+        the batch's own, divided by B * H * W, which Keras keeps.
+    """
+    import tensorflow as tf
+
+    y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=x,
+        scale=gamma,
+        offset=beta,
+        mean=[],
+        variance=[],
+        epsilon=epsilon,
+        is_training=True,
+    )
+    shape = x.shape[:3]
+    if None in shape:
+        shape = tf.unstack(tf.cast(tf.shape(x)[:3], tf.float32))
+    count = math.prod(shape)
+    # The kernel divides by one less.
+    return y, mean, variance * ((count - 1) / count)
+
+
+def common_name():
+    """A scope for the variables of all units, which makes them faster.
+
+    TensorFlow compiles the operation that makes a variable once for each name
+    and shape; Keras tells variables apart by their own paths.
+    """
+    if not _is_tensorflow():
+        return contextlib.nullcontext()
+    import tensorflow as tf
+
+    return tf.name_scope("unit/")
+
+
+def call_unit(unit, x):
+    """`unit.forward(x, training=True)`, traced once or rematerialised.
+
+    With `unit.shared` TensorFlow traces the units of a network that are equal
+    but for their weights once, as one function, which takes the weights as
+    arguments: a graph of 600 units is made in seconds, not minutes. With
+    `unit.remat` the unit keeps its input only, and is computed again for the
+    gradient (Chen et al. 2016, arXiv 1604.06174). `keras.RematScope` would
+    also update BN's moving statistics again.
+
+    Args:
+        unit: `layers.ResidualUnit`.
+        x: (B, H, W, C).
+    """
+    shares = unit.shared and _is_tracing()
+    if not (shares or unit.remat):
+        return unit.forward(x, training=True)
+    state = [v for v in unit.variables if v.name not in _TRAINED]
+    function = _shared(unit, state) if shares else _pure(unit, state)
+    if unit.remat:
+        function = keras.remat(function)
+    y, values = function(x, [_tensor(v) for v in unit.variables])
+    for variable, value in zip(state, values, strict=True):
+        variable.assign(value)
+    return y
+
+
+def _tensor(variable):
+    if not _is_tensorflow():
+        return variable.value
+    import tensorflow as tf
+
+    # Of a variable on several devices a function would take the first one.
+    return tf.convert_to_tensor(variable.value)
+
+
+def _is_tracing():
+    if not _is_tensorflow():
+        return False
+    import tensorflow as tf
+
+    return not tf.executing_eagerly()
+
+
+def _pure(unit, state):
+    """(x, values of all variables) -> (y, new values of the state)."""
+
+    def pure(x, values):
+        mapping = zip(unit.variables, values, strict=True)
+        with keras.StatelessScope(mapping) as scope:
+            y = unit.forward(x, training=True)
+        return y, [scope.get_current_value(v) for v in state]
+
+    return pure
+
+
+def _shared(unit, state):
+    """`_pure` of the first unit of its kind in the graph that is traced."""
+    import tensorflow as tf
+
+    # A collection lives as long as its graph.
+    found = tf.compat.v1.get_collection_ref("keras_resnet_units")
+    kind = {**unit.get_config(), "name": None}
+    kind["variables"] = [(v.shape, v.trainable) for v in unit.variables]
+    for known, function in found:
+        if known == kind:
+            return function
+    function = tf.function(
+        _pure(unit, state),
+        autograph=False,
+        # Not pasted into the graph at each call, which would undo it.
+        experimental_attributes={"_noinline": True},
+    )
+    found.append((kind, function))
+    return function

@@ -1,0 +1,78 @@
+"""He's initialisation: the distribution, and what decides the numbers."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_resnet
+from keras_resnet import initializers
+
+SHAPE = (3, 3, 128, 256)  # 294,912 numbers, in three chunks
+
+
+def _values(initializer, shape=SHAPE):
+    return keras.ops.convert_to_numpy(initializer(shape, dtype="float32"))
+
+
+def test_the_standard_deviation_is_of_the_fan_out():
+    values = _values(initializers.HeNormal(seed=1))
+    expected = np.sqrt(2 / (3 * 3 * 256))
+    assert values.shape == SHAPE and values.dtype == np.float32
+    # The standard error of a standard deviation is sigma / sqrt(2 n).
+    assert values.std() == pytest.approx(expected, rel=5 / np.sqrt(2 * 294_912))
+    assert abs(values.mean()) < 5 * expected / np.sqrt(294_912)
+
+
+def test_the_normal_is_not_truncated_and_has_the_normal_moments():
+    z = initializers.standard_normal(1_000_000, seed=2).astype("float64")
+    assert np.abs(z).max() > 4.2  # 27 of a million are
+    for power, moment in ((3, 0), (4, 3), (6, 15)):
+        spread = np.std(z**power) / 1_000
+        assert np.mean(z**power) == pytest.approx(moment, abs=5 * spread)
+    # 2 and 3 sigma: of a million, 45,500 and 2,700.
+    for bound, share in ((2, 0.0455), (3, 0.0027)):
+        spread = np.sqrt(share / 1_000_000)
+        assert np.mean(np.abs(z) > bound) == pytest.approx(
+            share, abs=5 * spread
+        )
+
+
+def test_the_numbers_do_not_depend_on_the_number_of_threads(monkeypatch):
+    many = initializers.standard_normal(500_000, seed=3)
+    with initializers.concurrent.futures.ThreadPoolExecutor(1) as one:
+        monkeypatch.setattr(initializers, "_threads", lambda: one)
+        np.testing.assert_array_equal(
+            initializers.standard_normal(500_000, seed=3), many
+        )
+
+
+def test_chunks_calls_and_kernels_differ():
+    z = initializers.standard_normal(3 * initializers._CHUNK, seed=4)
+    a, b, c = z.reshape(3, -1)
+    for left, right in ((a, b), (b, c), (a, c)):
+        assert abs(np.corrcoef(left, right)[0, 1]) < 5 / np.sqrt(len(a))
+    anew = initializers.HeNormal()
+    assert (_values(anew) != _values(anew)).mean() > 0.99
+    model = keras_resnet.build("resnet20")
+    kernels = [v for v in model.trainable_variables if v.name == "kernel"]
+    first = [
+        float(np.asarray(v).flat[0] / np.asarray(v).std()) for v in kernels
+    ]
+    assert len(set(first)) == len(first)
+
+
+def test_keras_seed_decides_the_network():
+    networks = []
+    for seed in (5, 5, 6):
+        keras.utils.set_random_seed(seed)
+        networks.append(keras_resnet.build("resnet20").get_weights())
+    for a, b, c in zip(*networks, strict=True):
+        np.testing.assert_array_equal(a, b)
+        if a.ndim == 4:
+            assert (a != c).mean() > 0.99
+
+
+def test_a_seed_is_kept_in_the_configuration():
+    seeded = initializers.HeNormal(seed=7)
+    again = initializers.HeNormal.from_config(seeded.get_config())
+    np.testing.assert_array_equal(_values(seeded), _values(again))
