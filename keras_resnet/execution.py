@@ -55,6 +55,36 @@ def fused_batch_norm(x, gamma, beta, epsilon):
     return y, mean, variance * ((count - 1) / count)
 
 
+def has_fused_momentum():
+    """Whether one kernel of the backend updates a variable and its momentum."""
+    return _is_tensorflow()
+
+
+def fused_momentum(variable, buffer, gradient, rate, momentum, nesterov):
+    """The update of `keras.optimizers.SGD`, in one kernel.
+
+    A variable takes 4 operations of a graph in place of 13, which are most of
+    what TensorFlow has to make and to schedule for very deep networks.
+
+    Args:
+        variable, buffer: `tf.Variable` of one shape.
+        gradient: like them.
+        rate: scalar of their dtype.
+        momentum: float.
+        nesterov: bool.
+    """
+    import tensorflow as tf
+
+    tf.raw_ops.ResourceApplyKerasMomentum(
+        var=variable.handle,
+        accum=buffer.handle,
+        lr=tf.cast(rate, variable.dtype),
+        grad=tf.cast(gradient, variable.dtype),
+        momentum=tf.cast(momentum, variable.dtype),
+        use_nesterov=nesterov,
+    )
+
+
 def common_name():
     """A scope for the variables of all units, which makes them faster.
 

@@ -5,6 +5,7 @@ import re
 import keras
 from keras import ops
 
+from keras_resnet import execution
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 
@@ -119,6 +120,15 @@ class SGD(keras.optimizers.SGD):
             ) * ops.convert_to_tensor(variable)
         if self.rule == "torch" and self.momentum:
             self._torch_step(gradient, variable, learning_rate)
+        elif self.momentum and execution.has_fused_momentum():
+            execution.fused_momentum(
+                variable,
+                self.momentums[index].value,
+                gradient,
+                learning_rate,
+                self.momentum,
+                self.nesterov,
+            )
         else:
             # Keras' buffer is -m.
             super().update_step(gradient, variable, learning_rate)

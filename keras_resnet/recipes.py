@@ -148,6 +148,11 @@ class Recipe:
     jit_compile: bool = _field(
         False, "Compile the training step by XLA; for one_device."
     )
+    remat: bool = _field(
+        False,
+        "Compute each unit again for the gradient, which keeps less in memory "
+        "and takes a third longer.",
+    )
 
     # Learning rate.
     schedule: str = _field(

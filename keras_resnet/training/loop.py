@@ -116,6 +116,7 @@ class _Run:
             classes=len(class_names),
             input_shape=(self.recipe.image_size, self.recipe.image_size, 3),
             dtype=self.recipe.dtype,
+            remat=self.recipe.remat,
             pixel_mean=self.info.pixel_mean,
             pixel_std=self.info.pixel_std,
         )

@@ -49,7 +49,7 @@ FULL = Amounts(
     batch_size=32,
     files={"500x375": 32, "12 megapixels": 8},
     # A run's start takes some 80 ms of CPU, whatever reads: little of it.
-    images={"500x375": 2048, "12 megapixels": 64},
+    images={"500x375": 4096, "12 megapixels": 256},
     quality_images={"500x375": 32, "12 megapixels": 8},
     # From the one that keeps 375 pixels to P1's least.
     scales=(375, 320, 288, 256),

@@ -32,7 +32,10 @@ FIRST_STEPS = (OURS, THEIRS, TORCHVISION)
 INPUT = "benchmarks.keras_steps:batches"
 
 # How activations are kept: {heading: arguments of `keras_resnet.build`}.
-REMATERIALISATION = {"all kept": {}}
+REMATERIALISATION = {
+    "all kept": {},
+    "rematerialised": {"remat": True},
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
