@@ -101,9 +101,8 @@ def main(args):
         return 130
     except workers.WorkerLost as lost:
         return _lost(
-            "Another worker died, hangs or cannot be reached; its own log "
-            f"says more. TensorFlow: {lost}\nStart all workers again: they go "
-            f"on from the newest checkpoint in {workdir}."
+            f"{lost} Start all workers again: they go on from "
+            f"{_newest(workdir) or 'the beginning'} in {workdir}."
         )
     print(
         f"Validation: top-1 accuracy {metrics.top1_accuracy:.2%}, "
@@ -116,6 +115,11 @@ def main(args):
     if masked.exists():
         print(f"Images that could not be read: {masked}")
     return 0
+
+
+def _newest(workdir):
+    names = pathlib.Path(workdir, "checkpoints").glob("step-*")
+    return max((path.name for path in names), default=None)
 
 
 def _lost(message):

@@ -1,6 +1,7 @@
 """What the workers of a run tell each other, besides sums and gradients."""
 
 import contextlib
+import re
 
 import tensorflow as tf
 
@@ -96,8 +97,14 @@ class Workers:
             yield
         except tf.errors.OpError as error:
             if self.count > 1 and is_loss(error):
-                raise WorkerLost(error.message.splitlines()[0]) from error
+                raise WorkerLost(self._blame(error.message)) from error
             raise
+
+    def _blame(self, message):
+        named = {int(i) for i in re.findall(r"/task:(\d+)", message)}
+        others = [str(index) for index in sorted(named - {self.index})]
+        who = f"Worker {', '.join(others)}" if others else "Another worker"
+        return f"{who} died, hangs or cannot be reached."
 
 
 def is_loss(error):
