@@ -107,8 +107,8 @@ def _from_tf_config(text):
         f"TF_CONFIG's task is {task} {index}, but its cluster has "
         f"{len(jobs.get(task, ()))} of that type, counted from 0.",
     )
-    before = jobs_before = _JOBS[: _JOBS.index(task)]
-    before = sum(len(jobs.get(job, ())) for job in jobs_before)
+    earlier = _JOBS[: _JOBS.index(task)]
+    before = sum(len(jobs.get(job, ())) for job in earlier)
     addresses = [a for job in _JOBS for a in jobs.get(job, ())]
     return Cluster(addresses=tuple(addresses), index=before + index)
 
@@ -133,22 +133,36 @@ def _from_slurm(environment):
         f"most {_TASKS_APART} on each. Received: {hosts} and {tasks}.",
     )
     places = [(node, i) for node, n in enumerate(tasks) for i in range(n)]
-    index = int(read("SLURM_PROCID"))
+    index = _number(environment, "SLURM_PROCID")
+    require(
+        index < len(places),
+        f"Slurm's machines have {len(places)} tasks, but SLURM_PROCID is "
+        f"{index}, counted from 0.",
+    )
     own = (
-        int(environment.get("SLURM_NODEID", places[index][0])),
-        int(environment.get("SLURM_LOCALID", places[index][1])),
+        _number(environment, "SLURM_NODEID", places[index][0]),
+        _number(environment, "SLURM_LOCALID", places[index][1]),
     )
     require(
         places[index] == own,
         "Slurm dealt the tasks to the machines in turns. Pass "
         "--distribution=block to srun.",
     )
-    job = int(read("SLURM_JOB_ID", "SLURM_JOBID"))
+    job = _number(environment, "SLURM_JOB_ID")
     port = _FIRST_PORT + job % _JOBS_APART * _TASKS_APART
     return Cluster(
         addresses=tuple(f"{hosts[node]}:{port + i}" for node, i in places),
         index=index,
     )
+
+
+def _number(environment, name, default=None):
+    text = environment.get(name, default)
+    require(
+        re.fullmatch(r"\d+", str(text)),
+        f"{name} must be a number. Received: {text!r}.",
+    )
+    return int(text)
 
 
 def expand_hosts(text):

@@ -88,7 +88,7 @@ def _take(cluster, call, calls):
     call.settimeout(5)
     try:
         index, addresses = _receive(call)
-    except (OSError, ValueError):  # not one of us
+    except (OSError, ValueError, TypeError):  # not one of us
         call.close()
         return None
     twice = index in calls
@@ -118,7 +118,8 @@ def _call(cluster, deadline, timeout):
                 # The chief began to wait maybe later.
                 call.settimeout(timeout + 5)
                 return _receive(call)
-        except (OSError, ValueError):
+        except (OSError, ValueError, TypeError):
+            # Nobody yet, or the servers of a job that is about to end.
             time.sleep(_PAUSE)
     return (
         "missing",
