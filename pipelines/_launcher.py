@@ -171,7 +171,8 @@ def environments(count):
     The GPUs of CUDA_VISIBLE_DEVICES, if it is set, are dealt out.
     """
     addresses = [f"127.0.0.1:{port}" for port in _free_ports(count)]
-    gpus = [g for g in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    gpus = [gpu for gpu in visible.split(",") if gpu]
     share = len(gpus) // count
     found = []
     for index in range(count):

@@ -75,7 +75,16 @@ def _input():
     )
 
 
-BENCHMARKS = {"input": _input}
+def _scaling():
+    from benchmarks import scaling
+
+    amounts = scaling.QUICK if FLAGS.quick else scaling.FULL
+    return Benchmark(
+        lambda: scaling.run(amounts), scaling.markdown, scaling.draw
+    )
+
+
+BENCHMARKS = {"input": _input, "scaling": _scaling}
 
 
 def main(args):

@@ -33,7 +33,8 @@ def test_tf_config_gives_addresses_and_index():
 
 @pytest.mark.parametrize("chief", ["chief", "master"])
 @pytest.mark.parametrize(
-    "kind, index, expected", [("chief", 0, 0), ("worker", 0, 1), ("worker", 1, 2)]
+    "kind, index, expected",
+    [("chief", 0, 0), ("worker", 0, 1), ("worker", 1, 2)],
 )
 def test_a_chief_goes_before_the_workers(chief, kind, index, expected):
     jobs = {"worker": ["a:1", "b:1"], chief: ["c:1"], "ps": []}
@@ -85,7 +86,9 @@ def test_slurms_lists_of_hosts_are_expanded_in_order(text, hosts):
     assert cluster.expand_hosts(text) == hosts.split()
 
 
-@pytest.mark.parametrize("text", ["", "n[1-", "n[a-b]", "n1,,n2", "n1,", "n1 n2"])
+@pytest.mark.parametrize(
+    "text", ["", "n[1-", "n[a-b]", "n1,,n2", "n1,", "n1 n2"]
+)
 def test_what_is_no_list_of_hosts_is_refused(text):
     with pytest.raises(errors.UsageError, match="list of hosts"):
         cluster.expand_hosts(text)
@@ -103,16 +106,12 @@ def _slurm(process, hosts, tasks, **more):
 
 def test_slurms_tasks_are_workers_machine_by_machine():
     found = cluster.from_environment(_slurm(2, "n[9-10],m1", "2,1(x2)"))
-    hosts, ports = zip(
-        *(a.split(":") for a in found.addresses), strict=True
-    )
+    hosts, ports = zip(*(a.split(":") for a in found.addresses), strict=True)
     assert hosts == ("n9", "n9", "n10", "m1")
     assert found.index == 2
     assert int(ports[1]) == int(ports[0]) + 1 and ports[0] == ports[2]
     assert 20_000 <= int(ports[0]) < 32_768 - 16
-    other = cluster.from_environment(
-        _slurm(0, "n1", "2", SLURM_JOB_ID="4712")
-    )
+    other = cluster.from_environment(_slurm(0, "n1", "2", SLURM_JOB_ID="4712"))
     assert other.addresses[0].split(":")[1] != ports[0]
 
 
@@ -162,7 +161,7 @@ def test_the_kubernetes_example_gives_each_pod_its_place():
     assert int(given["WORKERS"]) == spec["completions"]
     for index in range(spec["completions"]):
         done = subprocess.run(
-            [shell, option, before + "printf %s \"$TF_CONFIG\""],
+            [shell, option, before + 'printf %s "$TF_CONFIG"'],
             env={**given, "JOB_COMPLETION_INDEX": str(index)},
             capture_output=True,
             text=True,
