@@ -134,11 +134,17 @@ def test_what_slurm_cannot_mean_is_refused(environment, message):
         cluster.from_environment(environment)
 
 
+with_docs = pytest.mark.skipif(
+    not DOCS.is_dir(), reason="docs/ is not beside the tests"
+)
+
+
 def _documents(path):
     yaml = pytest.importorskip("yaml")
     return list(yaml.safe_load_all((DOCS / path).read_text()))
 
 
+@with_docs
 def test_the_kubernetes_example_gives_each_pod_its_place():
     service, job = _documents("kubernetes.yaml")
     assert service["kind"] == "Service"
@@ -176,6 +182,7 @@ def test_the_kubernetes_example_gives_each_pod_its_place():
     _check_train_flags(program)
 
 
+@with_docs
 def test_the_kubeflow_example_is_a_tfjob_of_workers():
     (job,) = _documents("tfjob.yaml")
     assert job["kind"] == "TFJob"
@@ -195,6 +202,7 @@ def test_the_kubeflow_example_is_a_tfjob_of_workers():
         assert done.returncode == expected
 
 
+@with_docs
 def test_the_slurm_example_gives_each_task_its_place():
     path = DOCS / "slurm.sbatch"
     text = path.read_text()

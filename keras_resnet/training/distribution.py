@@ -1,7 +1,7 @@
 """Where a run computes: a tf.distribute strategy by its name."""
 
+import contextlib
 import signal
-from unittest import mock
 
 import tensorflow as tf
 from tensorflow.python.distribute import collective_all_reduce_strategy
@@ -88,21 +88,11 @@ def _multi_worker(cluster, devices, communication):
         task_type="worker",
         task_id=cluster.index,
         rpc_layer="grpc",
+        num_accelerators={"GPU": sum("GPU" in device for device in devices)},
     )
-
-    def local_devices(extended, resolver, worker):
-        del extended, resolver
-        kind = devices[0].split(":")[0]
-        return tuple(f"{worker}/device:{d}" for d in devices), kind
-
     handler = signal.getsignal(signal.SIGTERM)
     try:
-        # TensorFlow takes all GPUs, or one CPU device whatever there are.
-        with mock.patch.object(
-            collective_all_reduce_strategy.CollectiveAllReduceExtended,
-            "_initialize_local_devices",
-            local_devices,
-        ):
+        with _all_cpu_devices(devices):
             strategy = tf.distribute.MultiWorkerMirroredStrategy(
                 resolver, options
             )
@@ -114,6 +104,26 @@ def _multi_worker(cluster, devices, communication):
     # TensorFlow's notice of preemptions swallows SIGTERM.
     signal.signal(signal.SIGTERM, handler)
     return strategy
+
+
+@contextlib.contextmanager
+def _all_cpu_devices(devices):
+    """Of a split CPU TensorFlow's workers would take the first part only."""
+    if "CPU" not in devices[0] or len(devices) == 1:
+        yield
+        return
+    extended = collective_all_reduce_strategy.CollectiveAllReduceExtended
+    original = extended._initialize_local_devices
+
+    def local_devices(self, resolver, worker):
+        del self, resolver
+        return tuple(f"{worker}/device:{d}" for d in devices), "CPU"
+
+    extended._initialize_local_devices = local_devices
+    try:
+        yield
+    finally:
+        extended._initialize_local_devices = original
 
 
 def is_chief(strategy):

@@ -187,7 +187,8 @@ class _Run:
             self.step += 1
             self.reporter.step()
             last = self.step == recipe.steps
-            stop = self.workers.any(signals.received) and not last
+            # All stop at the same step, whichever got the signal.
+            stop = self.workers.highest(signals.received) and not last
             if self.step % recipe.log_every_steps == 0:
                 self._report(rate)
             if last or self.step % recipe.eval_every_steps == 0:

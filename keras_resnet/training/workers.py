@@ -62,9 +62,9 @@ class Workers:
         row[self.index] = int(number)
         return self._total(tf.constant(row, tf.int64)).numpy().tolist()
 
-    def any(self, flag):
-        """Whether it holds for any of them; the same answer for all."""
-        return any(self.gather(bool(flag)))
+    def highest(self, number):
+        """The highest of all; None, from one that has none, is 0."""
+        return max(self.gather(number or 0))
 
     def wait(self):
         """Returns once all of them have come here."""
