@@ -3,6 +3,7 @@
 Real processes on loopback, a network of 8 layers, `tiny_worker.py`.
 """
 
+import dataclasses
 import json
 import pathlib
 import signal
@@ -13,6 +14,12 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
+
+from keras_resnet import errors
+from keras_resnet import recipes
+from keras_resnet.training import distribution
+from keras_resnet.training import workdir as workdir_lib
+from keras_resnet.training import workers
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TINY = [sys.executable, str(ROOT / "tests" / "tiny_worker.py")]
@@ -34,9 +41,9 @@ def _one(workdir, devices, *flags):
     return workdir
 
 
-def _many(workdir, *faults, workers=2, options=(), flags=()):
+def _many(workdir, *faults, options=(), flags=()):
     """The finished launcher."""
-    command = [*LAUNCH, f"--workers={workers}", *options, "--", *TINY, *faults]
+    command = [*LAUNCH, "--workers=2", *options, "--", *TINY, *faults]
     command += ["--", *FLAGS, "--strategy=multi_worker", *flags]
     command += [f"--workdir={workdir}"]
     return subprocess.run(
@@ -128,6 +135,52 @@ def test_statistics_are_the_mean_over_workers_in_checkpoint_and_model(two):
             np.testing.assert_allclose(value, mean, rtol=1e-6, atol=1e-7)
     # They differed, or there would be nothing to tell apart.
     assert np.abs(copies[0] - copies[1]).max() > 1e-4
+
+
+def test_one_machine_is_one_worker_who_asks_nobody():
+    for name, devices in (("one_device", 1), ("mirrored", 2)):
+        strategy = distribution.make_strategy(name, devices)
+        alone = workers.Workers(strategy)
+        assert (alone.index, alone.count, alone.is_chief) == (0, 1, True)
+        assert distribution.is_chief(strategy)
+        assert alone.gather(7) == [7]
+        assert (alone.highest(None), alone.highest(15)) == (0, 15)
+        assert alone.together(lambda: "done") == "done"
+        with pytest.raises(errors.UsageError, match="as it was"):
+            alone.together(lambda: errors.require(False, "as it was"))
+
+
+def test_only_a_lost_worker_is_a_loss():
+    aborted = "Collective ops is aborted by: ... /task:1"
+    lost = (
+        tf.errors.UnavailableError(None, None, "Connection refused"),
+        tf.errors.InternalError(None, None, aborted),
+    )
+    for error in lost:
+        assert workers.is_loss(error)
+    own = tf.errors.InvalidArgumentError(None, None, "shapes")
+    assert not workers.is_loss(own)
+    alone = workers.Workers(distribution.make_strategy("one_device"))
+    for error in (*lost, own):
+        with pytest.raises(type(error)), alone.noticing_loss():
+            raise error
+
+
+def test_a_workdir_that_is_not_shared_is_refused(tmp_path):
+    strategy = distribution.make_strategy("one_device")
+    recipe = recipes.RECIPES["digits"]
+    with pytest.raises(errors.UsageError, match="storage that they share"):
+        workdir_lib.check_shared(tmp_path, recipe)
+    workdir_lib.claim(tmp_path, recipe, strategy)
+    workdir_lib.check_shared(tmp_path, recipe)
+    other = dataclasses.replace(recipe, seed=1)
+    with pytest.raises(errors.UsageError, match="another recipe .seed: 0"):
+        workdir_lib.check_shared(tmp_path, other)
+    workdir_lib.check_same_step(tmp_path, [20, 20, 20])
+    with pytest.raises(
+        errors.UsageError, match="chief goes on at step 20, worker 2 at step 0"
+    ):
+        workdir_lib.check_same_step(tmp_path, [20, 20, 0])
 
 
 @pytest.mark.large
