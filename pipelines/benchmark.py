@@ -90,7 +90,16 @@ def _train():
     )
 
 
-BENCHMARKS = {"input": _input, "train": _train}
+def _scaling():
+    from benchmarks import scaling
+
+    amounts = scaling.QUICK if FLAGS.quick else scaling.FULL
+    return Benchmark(
+        lambda: scaling.run(amounts), scaling.markdown, scaling.draw
+    )
+
+
+BENCHMARKS = {"input": _input, "train": _train, "scaling": _scaling}
 
 
 def main(args):

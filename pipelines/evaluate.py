@@ -85,6 +85,11 @@ def main(args):
     _app.no_arguments(args)
     scales = _scales()
     max_masked = recipes.max_masked(FLAGS.on_bad_image)
+    require(
+        FLAGS.strategy != "multi_worker",
+        "One machine evaluates a finished model: take --strategy=mirrored for "
+        "all its GPUs. During training all workers evaluate together.",
+    )
     strategy = distribution.make_strategy(FLAGS.strategy, FLAGS.devices)
     require(
         FLAGS.batch_size > 0

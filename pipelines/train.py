@@ -1,12 +1,17 @@
 """Trains a network by a recipe.
 
     python pipelines/train.py --recipe=digits --strategy=mirrored
+    python pipelines/launch.py --workers=2 -- \\
+        python pipelines/train.py --recipe=digits --strategy=multi_worker
 
 Every field of the recipe is a flag that overrides it. The same command goes on
-from the last checkpoint.
+from the last checkpoint. Of several workers only the chief, number 0, prints.
+If one is lost the others end with status 76: start them all again.
 """
 
+import os
 import pathlib
+import sys
 import time
 
 import _app
@@ -17,13 +22,32 @@ from keras_resnet import recipes
 
 FLAGS = flags.FLAGS
 
+# Exit status: another worker, or the chief, is gone.
+LOST = 76
+
 flags.DEFINE_string("recipe", "digits", "Name of a recipe.")
 flags.DEFINE_string(
     "workdir", None, "Directory of this run. Default: runs/RECIPE."
 )
-flags.DEFINE_string("strategy", "one_device", "one_device or mirrored.")
+flags.DEFINE_string(
+    "strategy", "one_device", "one_device, mirrored or multi_worker."
+)
 flags.DEFINE_integer(
-    "devices", None, "Devices to use; without GPUs, logical CPU devices."
+    "devices",
+    None,
+    "Devices to use, of each worker; without GPUs, logical CPU devices.",
+)
+flags.DEFINE_string(
+    "communication", "auto", "Between workers: auto, ring (gRPC) or nccl."
+)
+flags.DEFINE_float(
+    "start_timeout", 300, "Seconds that a worker waits for the others."
+)
+flags.DEFINE_bool(
+    "deterministic",
+    False,
+    "Only operations that give the same bits each time: slower, and on a CPU "
+    "two workers then equal two devices of one machine.",
 )
 flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps data.")
 
@@ -32,11 +56,27 @@ def main(args):
     _app.no_arguments(args)
     recipe = recipes.load(FLAGS.recipe, _recipe_flags.overrides())
     workdir = FLAGS.workdir or f"runs/{FLAGS.recipe}"
+    import tensorflow as tf
+
     from keras_resnet.training import distribution
     from keras_resnet.training import loop
+    from keras_resnet.training import rendezvous
     from keras_resnet.training import workdir as workdir_lib
+    from keras_resnet.training import workers
 
-    strategy = distribution.make_strategy(FLAGS.strategy, FLAGS.devices)
+    if FLAGS.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    try:
+        strategy = distribution.make_strategy(
+            FLAGS.strategy,
+            FLAGS.devices,
+            communication=FLAGS.communication,
+            start_timeout=FLAGS.start_timeout,
+        )
+    except rendezvous.Missing as missing:
+        return _lost(str(missing))
+    if not distribution.is_chief(strategy):
+        sys.stdout = open(os.devnull, "w")
     print(
         f"Training {recipe.variant} on {recipe.dataset} "
         f"({FLAGS.strategy}, {distribution.describe(strategy)}) in {workdir}",
@@ -59,6 +99,11 @@ def main(args):
             f"in {workdir}. The same command goes on from there."
         )
         return 130
+    except workers.WorkerLost as lost:
+        return _lost(
+            f"{lost} Start all workers again: they go on from "
+            f"{_newest(workdir) or 'the beginning'} in {workdir}."
+        )
     print(
         f"Validation: top-1 accuracy {metrics.top1_accuracy:.2%}, "
         f"top-5 {metrics.top5_accuracy:.2%} of {metrics.num_examples} images, "
@@ -70,6 +115,18 @@ def main(args):
     if masked.exists():
         print(f"Images that could not be read: {masked}")
     return 0
+
+
+def _newest(workdir):
+    names = pathlib.Path(workdir, "checkpoints").glob("step-*")
+    return max((path.name for path in names), default=None)
+
+
+def _lost(message):
+    print(f"ERROR: {message}", file=sys.stderr, flush=True)
+    sys.stdout.flush()
+    # TensorFlow would wait for the lost worker before the process ends.
+    os._exit(LOST)
 
 
 _recipe_flags.define()

@@ -79,6 +79,14 @@ def test_evaluate_gives_what_train_reported(run, tmp_path):
         (["train.py", "digits"], "Received: 'digits'"),
         (["evaluate.py", "--model=nothing.keras"], "There is no model"),
         (["evaluate.py", "--model=README.md"], "Expected a .keras file"),
+        (
+            ["evaluate.py", "--model=x", "--strategy=multi_worker"],
+            "One machine evaluates a finished model",
+        ),
+        (
+            ["train.py", "--strategy=multi_worker"],
+            "neither TF_CONFIG nor SLURM_PROCID is set",
+        ),
     ],
 )
 def test_a_mistake_is_one_message(command, message):

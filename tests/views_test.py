@@ -357,8 +357,8 @@ def test_batches_are_full_and_as_many_as_devices(split, batch_size, batches):
     dataset = pipeline.every_example(
         split,
         lambda image: (tf.shape(image),),
-        batch_size=batch_size,
-        batches=batches,
+        batch_size=batch_size * batches,
+        context=tf.distribute.InputContext(num_replicas_in_sync=batches),
     )
     found = list(dataset.as_numpy_iterator())
     assert len(found) % batches == 0

@@ -13,10 +13,13 @@ from keras_resnet.data import bad_images
 from keras_resnet.data import decoding
 from keras_resnet.data import order
 from keras_resnet.data import transforms
+from keras_resnet.data.shares import Share
 from keras_resnet.errors import require
 
 
-def train_dataset(split, recipe, *, fill, first_step=0, masked=None):
+def train_dataset(
+    split, recipe, *, fill, first_step=0, masked=None, context=None
+):
     """Augmented training batches, steps `first_step` to `recipe.steps`.
 
     Args:
@@ -27,26 +30,33 @@ def train_dataset(split, recipe, *, fill, first_step=0, masked=None):
         first_step: int, batches before it are not made.
         masked: `bad_images.MaskedImages`, to mask what cannot be read; without
             it the iterator fails there.
+        context: `tf.distribute.InputContext` of the worker whose share this
+            is: of each global batch one element for each of its replicas.
+            Default: all of it in one.
 
     Returns:
         `tf.data.Dataset` of {"image": uint8 (B, S, S, 3), "label": int32 (B,),
-        "weight": float32 (B,)}, B the global batch, S `recipe.image_size`.
+        "weight": float32 (B,)}, B the global batch or a replica's, S
+        `recipe.image_size`.
     """
     split = order.arranged(split, recipe)
+    share = Share.of(context, recipe.batch_size)
 
     def steps():
         for step in range(first_step, recipe.steps):
-            yield order.positions(split, recipe, step)
+            indices, seeds = order.positions(split, recipe, step)
+            yield from zip(share.rows(indices), share.rows(seeds), strict=True)
 
     signature = (
-        tf.TensorSpec((recipe.batch_size,), tf.int64),
-        tf.TensorSpec((recipe.batch_size,), tf.int64),
+        tf.TensorSpec((share.batch_size,), tf.int64),
+        tf.TensorSpec((share.batch_size,), tf.int64),
     )
     dataset = tf.data.Dataset.from_generator(steps, output_signature=signature)
     if _is_batchwise(split, recipe):
         dataset = _batchwise(dataset, split, recipe, fill)
     else:
         dataset = _one_by_one(dataset, split, recipe, fill, masked)
+        dataset = dataset.batch(share.batch_size, drop_remainder=True)
     return _finish(dataset)
 
 
@@ -73,7 +83,7 @@ def _batchwise(steps, split, recipe, fill):
                 fill,
             ),
             "label": tf.gather(labels, indices),
-            "weight": tf.ones((recipe.batch_size,)),
+            "weight": tf.ones(indices.shape),
         }
 
     return steps.map(batch, tf.data.AUTOTUNE)
@@ -102,11 +112,10 @@ def _one_by_one(steps, split, recipe, fill, masked):
             {n: d for n, d in augmentations.draw(seeds).items() if n in used},
         )
     )
-    examples = steps.unbatch().map(example, tf.data.AUTOTUNE)
-    return examples.batch(recipe.batch_size, drop_remainder=True)
+    return steps.unbatch().map(example, tf.data.AUTOTUNE)
 
 
-def eval_dataset(split, *, batch_size, resize, size, masked=None):
+def eval_dataset(split, *, batch_size, resize, size, masked=None, context=None):
     """Every example once, in order, in full batches.
 
     The last batch is filled with copies of weight 0.
@@ -116,11 +125,11 @@ def eval_dataset(split, *, batch_size, resize, size, masked=None):
         batch_size: int, the global batch B.
         resize: pixels of the shorter side.
         size: pixels of the central crop, S.
-        masked: as for `train_dataset`.
+        masked, context: as for `train_dataset`.
 
     Returns:
         `tf.data.Dataset` of {"image": uint8 (B, S, S, 3), "label": int32 (B,),
-        "weight": float32 (B,)}.
+        "weight": float32 (B,)}, B the global batch or a replica's.
     """
     require(
         resize >= size,
@@ -132,28 +141,29 @@ def eval_dataset(split, *, batch_size, resize, size, masked=None):
         image = transforms.evaluation(image, resize=resize, size=size)
         return tf.ensure_shape(image, (size, size, 3))
 
-    return every_example(split, view, batch_size=batch_size, masked=masked)
+    return every_example(
+        split, view, batch_size=batch_size, masked=masked, context=context
+    )
 
 
-def every_example(split, view, *, batch_size, batches=1, masked=None):
+def every_example(split, view, *, batch_size, masked=None, context=None):
     """Every example once, in order, in full batches of any view of it.
 
-    The last batches are filled with copies of weight 0.
+    The last global batch is filled with copies of weight 0.
 
     Args:
         split: `datasets.Split`.
         view: uint8 (H, W, 3) -> tensor, or nested tuples of tensors.
-        batch_size: int, B.
-        batches: the number of batches is a multiple of it, so that as many
-            devices have a batch each at every step.
-        masked: as for `train_dataset`.
+        batch_size: int, the global batch.
+        masked, context: as for `train_dataset`.
 
     Returns:
         `tf.data.Dataset` of {"image": what `view` returns, with a first
-        dimension B, "label": int32 (B,), "weight": float32 (B,)}.
+        dimension B, "label": int32 (B,), "weight": float32 (B,)}, B the
+        global batch or a replica's.
     """
-    n, whole = split.num_examples, batch_size * batches
-    padded = -(-n // whole) * whole
+    n, share = split.num_examples, Share.of(context, batch_size)
+    steps = -(-n // batch_size)
 
     def example(index, weight):
         image, label = read_example(split, index)
@@ -161,11 +171,12 @@ def every_example(split, view, *, batch_size, batches=1, masked=None):
 
     if masked is not None:
         example = bad_images.mask(example, lambda: _masked(view), masked)
-    dataset = tf.data.Dataset.range(padded).map(
+    dataset = tf.data.Dataset.range(steps * share.size).map(share.place)
+    dataset = dataset.map(
         lambda i: (tf.minimum(i, n - 1), tf.cast(i < n, tf.float32))
     )
     dataset = dataset.map(example, tf.data.AUTOTUNE)
-    return _finish(dataset.batch(batch_size, drop_remainder=True))
+    return _finish(dataset.batch(share.batch_size, drop_remainder=True))
 
 
 def _masked(view):
@@ -191,7 +202,7 @@ def _finish(dataset):
     options.deterministic = True
     # Images are made side by side; to split one's work as well only costs.
     options.threading.max_intra_op_parallelism = 1
-    # Replicas take slices of one global batch.
+    # Each worker makes its share itself.
     options.experimental_distribute.auto_shard_policy = (
         tf.data.experimental.AutoShardPolicy.OFF
     )

@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras_resnet import model as model_lib
 from keras_resnet.data import bad_images
 from keras_resnet.data import pipeline
+from keras_resnet.data import shares
 from keras_resnet.data.views import VIEWS
 from keras_resnet.data.views import Sizes
 from keras_resnet.errors import lookup
@@ -141,13 +142,16 @@ def _dataset(strategy, split, row, sizes, batch_size, masked):
         (distributed dataset, examples of all devices in one element).
     """
     replicas = strategy.num_replicas_in_sync
-    images = row.images_at_once(batch_size // replicas)
-    dataset = pipeline.every_example(
-        split,
-        lambda image: tuple(row.pixels(image, s) for s in sizes),
-        batch_size=images,
-        batches=replicas,
-        masked=masked,
-    )
-    distributed = strategy.distribute_datasets_from_function(lambda _: dataset)
-    return distributed, images * replicas
+    images = row.images_at_once(batch_size // replicas) * replicas
+
+    def make(context):
+        return pipeline.every_example(
+            split,
+            lambda image: tuple(row.pixels(image, s) for s in sizes),
+            batch_size=images,
+            masked=masked,
+            context=context,
+        )
+
+    steps = -(-split.num_examples // images)
+    return shares.distribute(strategy, make, steps), images

@@ -1,1 +1,1 @@
-"""Training on tf.distribute: one device or all devices of a machine."""
+"""Training on tf.distribute: one device, those of a machine, or many."""

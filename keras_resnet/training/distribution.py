@@ -1,29 +1,51 @@
 """Where a run computes: a tf.distribute strategy by its name."""
 
+import contextlib
+import signal
+
 import tensorflow as tf
+from tensorflow.python.distribute import collective_all_reduce_strategy
 
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
+from keras_resnet.training import cluster as cluster_lib
+from keras_resnet.training import rendezvous
 
 STRATEGIES = {
     "one_device": "the first GPU, or the CPU",
     "mirrored": "all GPUs, or the CPU's logical devices",
+    "multi_worker": "the same on each of the workers that TF_CONFIG or Slurm "
+    "name",
 }
+COMMUNICATIONS = {
+    "auto": "TensorFlow's choice: NCCL between GPUs, else rings over gRPC",
+    "ring": "rings over gRPC, for GPUs too",
+    "nccl": "NCCL; GPUs only",
+}
+START_TIMEOUT = 300  # seconds
 
 
-def make_strategy(name, devices=None):
-    """A strategy for the devices of this machine.
+def make_strategy(
+    name, devices=None, *, communication="auto", start_timeout=START_TIMEOUT
+):
+    """A strategy for the devices of this machine, or of all workers.
 
     Args:
         name: key of `STRATEGIES`.
         devices: int, how many to use. Default: all GPUs; without a GPU, the
             CPU as one device. More than there are splits the CPU into logical
             devices, for tests and development; that works only before
-            TensorFlow has started.
+            TensorFlow has started. With multi_worker: of each worker.
+        communication: key of `COMMUNICATIONS`, for multi_worker.
+        start_timeout: seconds that a worker waits for the others.
 
     Returns:
         `tf.distribute.Strategy`.
+
+    Raises:
+        rendezvous.Missing: if a worker is not there in time.
+        keras_resnet.UsageError: if the devices or the workers cannot work.
     """
     lookup(STRATEGIES, name, "strategy")
     require(
@@ -31,10 +53,15 @@ def make_strategy(name, devices=None):
         f"devices must be >= 1. Received: {devices}.",
     )
     require(
-        name == "mirrored" or devices in (None, 1),
+        name != "one_device" or devices in (None, 1),
         f"--strategy={name} uses one device. For {devices} take "
         "--strategy=mirrored.",
     )
+    lookup(COMMUNICATIONS, communication, "communication")
+    if name == "multi_worker":
+        cluster = cluster_lib.from_environment()
+        rendezvous.meet(cluster, start_timeout)
+        return _multi_worker(cluster, _devices(devices), communication)
     found = _devices(devices)
     if name == "one_device":
         return tf.distribute.OneDeviceStrategy(found[0])
@@ -43,6 +70,66 @@ def make_strategy(name, devices=None):
     # TensorFlow's collectives for several CPUs allow one strategy a process.
     reduce = tf.distribute.ReductionToOneDevice()
     return tf.distribute.MirroredStrategy(found, cross_device_ops=reduce)
+
+
+def _multi_worker(cluster, devices, communication):
+    require(
+        communication != "nccl" or "CPU" not in devices[0],
+        "--communication=nccl needs GPUs; this machine has none.",
+    )
+    options = tf.distribute.experimental.CommunicationOptions(
+        implementation=getattr(
+            tf.distribute.experimental.CommunicationImplementation,
+            communication.upper(),
+        )
+    )
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec({"worker": list(cluster.addresses)}),
+        task_type="worker",
+        task_id=cluster.index,
+        rpc_layer="grpc",
+        num_accelerators={"GPU": sum("GPU" in device for device in devices)},
+    )
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        with _all_cpu_devices(devices):
+            strategy = tf.distribute.MultiWorkerMirroredStrategy(
+                resolver, options
+            )
+    except (tf.errors.OpError, RuntimeError) as error:
+        raise UsageError(
+            f"Worker {cluster.index} cannot start at "
+            f"{cluster.addresses[cluster.index]}: {error}"
+        ) from error
+    # TensorFlow's notice of preemptions swallows SIGTERM.
+    signal.signal(signal.SIGTERM, handler)
+    return strategy
+
+
+@contextlib.contextmanager
+def _all_cpu_devices(devices):
+    """Of a split CPU TensorFlow's workers would take the first part only."""
+    if "CPU" not in devices[0] or len(devices) == 1:
+        yield
+        return
+    extended = collective_all_reduce_strategy.CollectiveAllReduceExtended
+    original = extended._initialize_local_devices
+
+    def local_devices(self, resolver, worker):
+        del self, resolver
+        return tuple(f"{worker}/device:{d}" for d in devices), "CPU"
+
+    extended._initialize_local_devices = local_devices
+    try:
+        yield
+    finally:
+        extended._initialize_local_devices = original
+
+
+def is_chief(strategy):
+    """Whether this process writes what all workers share."""
+    resolver = strategy.cluster_resolver
+    return resolver is None or resolver.task_id == 0
 
 
 def _devices(count):
@@ -73,7 +160,9 @@ def _split_cpu(count):
 
 
 def describe(strategy):
-    """'2 x CPU', for reports."""
+    """'2 x CPU', or '4 x 2 x CPU' of 4 workers, for reports."""
     devices = strategy.extended.worker_devices
     kind = devices[0].split(":")[-2]
-    return f"{len(devices)} x {kind}"
+    workers = strategy.num_replicas_in_sync // len(devices)
+    each = f"{len(devices)} x {kind}"
+    return f"{workers} x {each}" if workers > 1 else each

@@ -15,6 +15,7 @@ from keras_resnet.data import datasets
 from keras_resnet.data import inspection
 from keras_resnet.data import order
 from keras_resnet.data import pipeline
+from keras_resnet.data import shares
 from keras_resnet.errors import require
 from keras_resnet.evaluation import metrics as metrics_lib
 from keras_resnet.training import averages
@@ -24,8 +25,10 @@ from keras_resnet.training import start
 from keras_resnet.training import step as step_lib
 from keras_resnet.training import workdir as workdir_lib
 from keras_resnet.training.reporting import Reporter
+from keras_resnet.training.reporting import Silence
 from keras_resnet.training.schedules import Schedule
 from keras_resnet.training.signals import Signals
+from keras_resnet.training.workers import Workers
 
 _NO_SUMS = np.zeros(len(metrics_lib.SUMS))
 
@@ -59,25 +62,42 @@ def train_and_evaluate(recipe, workdir, *, strategy, data_dir=None):
             work; before the first iteration, but for an unreadable image and
             for a loss that is not finite.
         Interrupted: after SIGINT or SIGTERM, once a checkpoint is written.
+        workers.WorkerLost: if another worker is gone.
     """
     start.check(recipe)
     start.check_devices(recipe, strategy)
-    splits = {
-        name: datasets.load(recipe.dataset, name, data_dir=data_dir)
-        for name in ("train", "validation")
-    }
-    start.check_classes(splits["train"])
+    workers = Workers(strategy)
+    require(
+        workers.count == 1 or not recipes.max_masked(recipe.on_bad_image),
+        "--on_bad_image=mask:N counts the images of one process, so it cannot "
+        "work with --strategy=multi_worker. Find them first with "
+        "pipelines/data.py validate, and remove them.",
+    )
     workdir = pathlib.Path(workdir)
-    workdir_lib.claim(workdir, recipe, strategy)
-    return _Run(recipe, workdir, strategy, splits).finish()
+
+    def prepare():
+        splits = {
+            name: datasets.load(recipe.dataset, name, data_dir=data_dir)
+            for name in ("train", "validation")
+        }
+        start.check_classes(splits["train"])
+        if workers.is_chief:
+            workdir_lib.claim(workdir, recipe, strategy)
+        return splits
+
+    with workers.noticing_loss():
+        splits = workers.together(prepare)
+        workers.together(lambda: workdir_lib.check_shared(workdir, recipe))
+        return _Run(recipe, workdir, strategy, workers, splits).finish()
 
 
 class _Run:
     """The state of a run between two iterations."""
 
-    def __init__(self, recipe, workdir, strategy, splits):
+    def __init__(self, recipe, workdir, strategy, workers, splits):
         self.recipe, self.workdir = recipe, workdir
-        self.strategy, self.splits = strategy, splits
+        self.strategy, self.workers = strategy, workers
+        self.splits = splits
         self.info = datasets.info(recipe.dataset)
         self.schedule = Schedule(recipe)
         keras.utils.set_random_seed(recipe.seed)
@@ -104,10 +124,13 @@ class _Run:
         self.recent = []
         self.totals = {"report": _NO_SUMS, "evaluation": _NO_SUMS}
         self.masked = {}
-        self.step = self._restore()
-        self.reporter = Reporter(
-            workdir, first_step=self.step, steps=recipe.steps
-        )
+        self.step = workers.together(self._restore)
+        workdir_lib.check_same_step(workdir, workers.gather(self.step))
+        self.reporter = Silence()
+        if workers.is_chief:
+            self.reporter = Reporter(
+                workdir, first_step=self.step, steps=recipe.steps
+            )
 
     def _build(self):
         class_names = self.splits["train"].class_names
@@ -149,9 +172,12 @@ class _Run:
                 self._train(signals)
             if self.metrics is None:  # an earlier session trained to the end
                 self.metrics = self._evaluate()
-            self._save_model()
-            self._list_masked()
+            if self.workers.is_chief:
+                self._save_model()
+                self._list_masked()
             self.reporter.draw(self._title())
+            # The chief's process keeps the others together.
+            self.workers.wait()
             return self.metrics
         finally:
             self.reporter.close()
@@ -166,7 +192,8 @@ class _Run:
             self.step += 1
             self.reporter.step()
             last = self.step == recipe.steps
-            stop = signals.received and not last
+            # All stop at the same step, whichever got the signal.
+            stop = self.workers.highest(signals.received) and not last
             if self.step % recipe.log_every_steps == 0:
                 self._report(rate)
             if last and recipe.precise_bn_batches:
@@ -181,17 +208,21 @@ class _Run:
     def _batches(self):
         """Of all iterations to come, and of `_recalibrate` after them."""
         steps = self.recipe.steps + self.recipe.precise_bn_batches
-        dataset = pipeline.train_dataset(
-            self.splits["train"],
-            dataclasses.replace(self.recipe, steps=steps),
-            # The model's own: they come with --weights.
-            fill=keras.ops.convert_to_numpy(
-                self.model.get_layer("pixels").mean
-            ),
-            first_step=self.step,
-            masked=self.masked.get("train"),
-        )
-        return self.strategy.experimental_distribute_dataset(dataset)
+        recipe = dataclasses.replace(self.recipe, steps=steps)
+        # The model's own: they come with --weights.
+        fill = keras.ops.convert_to_numpy(self.model.get_layer("pixels").mean)
+
+        def make(context):
+            return pipeline.train_dataset(
+                self.splits["train"],
+                recipe,
+                fill=fill,
+                first_step=self.step,
+                masked=self.masked.get("train"),
+                context=context,
+            )
+
+        return shares.distribute(self.strategy, make, steps - self.step)
 
     def _next(self, batches, ahead=0):
         try:
@@ -283,17 +314,18 @@ class _Run:
     def _save_checkpoint(self):
         self._read_sums()
         self.sync()
-        checkpoint.save(
-            self.workdir / workdir_lib.CHECKPOINTS,
-            self.step,
-            self.variables,
-            {
-                "schedule": self.schedule.state(),
-                "totals": {n: t.tolist() for n, t in self.totals.items()},
-                "masked": {n: m.reasons for n, m in self.masked.items()},
-            },
-            keep=self.recipe.keep_checkpoints,
-        )
+        if self.workers.is_chief:
+            checkpoint.save(
+                self.workdir / workdir_lib.CHECKPOINTS,
+                self.step,
+                self.variables,
+                {
+                    "schedule": self.schedule.state(),
+                    "totals": {n: t.tolist() for n, t in self.totals.items()},
+                    "masked": {n: m.reasons for n, m in self.masked.items()},
+                },
+                keep=self.recipe.keep_checkpoints,
+            )
         self.reporter.draw(self._title())
         self.reporter.restart_clock(self.step)
 
@@ -339,11 +371,20 @@ def evaluate(
         resize, size: pixels, as `pipeline.eval_dataset`.
         masked: `bad_images.MaskedImages`, or None to fail.
     """
-    dataset = pipeline.eval_dataset(
-        split, batch_size=batch_size, resize=resize, size=size, masked=masked
-    )
+
+    def make(context):
+        return pipeline.eval_dataset(
+            split,
+            batch_size=batch_size,
+            resize=resize,
+            size=size,
+            masked=masked,
+            context=context,
+        )
+
+    steps = -(-split.num_examples // batch_size)
     batches = bad_images.naming_bad(
-        split, strategy.experimental_distribute_dataset(dataset), batch_size
+        split, shares.distribute(strategy, make, steps), batch_size
     )
     metrics = metrics_lib.evaluate(eval_step, batches)
     if masked is not None:

@@ -109,6 +109,18 @@ class Reporter:
         self._tensorboard.close()
 
 
+class Silence:
+    """In place of a `Reporter` where another worker reports."""
+
+    images_per_second = 0.0
+
+    def _nothing(self, *_):
+        pass
+
+    step = pace = restart_clock = training = evaluation = _nothing
+    draw = close = _nothing
+
+
 def _drop_after(path, step):
     """Records up to a step; the file keeps only those."""
     if not path.exists():

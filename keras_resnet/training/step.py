@@ -109,9 +109,10 @@ def make_sync_batch_norm(strategy, model):
 
     def replica_sync():
         context = tf.distribute.get_replica_context()
+        # Of what it reads here a worker with one device knows the device.
         values = context.all_reduce(
             tf.distribute.ReduceOp.MEAN,
-            [tf.convert_to_tensor(variable.value) for variable in statistics],
+            [tf.identity(variable.value) for variable in statistics],
         )
         for variable, value in zip(statistics, values, strict=True):
             variable.assign(value)
