@@ -3,7 +3,11 @@
     python pipelines/train.py --recipe=digits --strategy=mirrored
 
 Every field of the recipe is a flag that overrides it. The same command goes on
-from the last checkpoint.
+from the last checkpoint, and ends as if it had never been stopped.
+
+Exit status: 0 done; 2 something to correct, which the last line says; 130
+after SIGINT (Ctrl-C) and 75 after SIGTERM, both with a checkpoint written: run
+it again.
 """
 
 import pathlib
@@ -24,6 +28,12 @@ flags.DEFINE_string(
 flags.DEFINE_string("strategy", "one_device", "one_device or mirrored.")
 flags.DEFINE_integer(
     "devices", None, "Devices to use; without GPUs, logical CPU devices."
+)
+flags.DEFINE_string(
+    "resume",
+    "auto",
+    "auto: go on from the last checkpoint of the workdir, if there is one; "
+    "must: fail if there is none; never: fail if there is one.",
 )
 flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps data.")
 
@@ -51,14 +61,25 @@ def main(args):
     start = time.perf_counter()
     try:
         metrics = loop.train_and_evaluate(
-            recipe, workdir, strategy=strategy, data_dir=FLAGS.data_dir
+            recipe,
+            workdir,
+            strategy=strategy,
+            data_dir=FLAGS.data_dir,
+            resume=FLAGS.resume,
         )
     except loop.Interrupted as stop:
-        print(
-            f"Stopped at step {stop.step} of {recipe.steps}; a checkpoint is "
-            f"in {workdir}. The same command goes on from there."
-        )
-        return 130
+        if stop.step:
+            print(
+                f"{stop.signal}: stopped at step {stop.step} of "
+                f"{recipe.steps}; a checkpoint is in {workdir}. The same "
+                "command goes on from there."
+            )
+        else:
+            print(
+                f"{stop.signal}: stopped before an iteration was done. The "
+                "same command goes on."
+            )
+        return stop.status
     print(
         f"Validation: top-1 accuracy {metrics.top1_accuracy:.2%}, "
         f"top-5 {metrics.top5_accuracy:.2%} of {metrics.num_examples} images, "

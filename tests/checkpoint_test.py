@@ -52,8 +52,9 @@ def test_every_variable_of_model_and_optimizer_comes_back(tmp_path, network):
     saved = _save(tmp_path, network, 7)
     _fill(variables, 99)
     assert not _equal(saved, _arrays(variables))
-    state = checkpoint.restore(tmp_path, variables)
+    state, statistics, damaged = checkpoint.restore(tmp_path, variables)
     assert state == {"step": 7, "schedule": {"factor": 7}}
+    assert (statistics, damaged) == (None, [])
     assert _equal(saved, _arrays(variables))
 
 
@@ -66,7 +67,8 @@ def test_only_the_last_are_kept_and_leftovers_go(tmp_path, network):
 
 
 def test_no_checkpoint_is_a_fresh_start(tmp_path, network):
-    assert checkpoint.restore(tmp_path / "nothing", network[2]) is None
+    state, _, damaged = checkpoint.restore(tmp_path / "nothing", network[2])
+    assert (state, damaged) == (None, [])
 
 
 def _flip(path):

@@ -83,7 +83,6 @@ def test_metrics_have_a_line_an_evaluation(finished):
     assert set(records[0]) == {
         "step", "epoch", "train_loss", "train_top1_accuracy",
         "validation_loss", "top1_accuracy", "top5_accuracy", "learning_rate",
-        "images_per_second",
     }  # fmt: skip
     assert records[-1]["top1_accuracy"] == metrics.top1_accuracy
     assert records[1]["epoch"] == pytest.approx(6 * 32 / 1438)
@@ -135,9 +134,8 @@ def test_an_interrupted_run_ends_with_the_very_same_weights(
     whole, resumed = _arrays(finished[0]), _arrays(tmp_path)
     for path in whole:
         np.testing.assert_array_equal(whole[path], resumed[path], path)
-    for record in (a := _records(finished[0])) + (b := _records(tmp_path)):
-        del record["images_per_second"]
-    assert a == b
+    metrics = [path / "metrics.jsonl" for path in (finished[0], tmp_path)]
+    assert metrics[0].read_bytes() == metrics[1].read_bytes()
 
 
 def test_a_finished_run_is_not_trained_again(finished, strategy):
@@ -315,6 +313,7 @@ def test_a_run_of_a_version_without_a_field_goes_on(
     config = json.loads((finished[0] / "config.json").read_text())
     del config["recipe"]["freeze_until"]
     (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "metrics.jsonl").write_text("")
     recipe = dataclasses.replace(RECIPE)
     workdir_lib.claim(tmp_path, recipe, strategy)
     with pytest.raises(errors.UsageError, match="freeze_until: '' there"):
@@ -329,4 +328,4 @@ def test_a_diverging_run_stops_and_keeps_its_checkpoints(tmp_path, strategy):
     recipe = dataclasses.replace(RECIPE, learning_rate=1e30)
     with pytest.raises(errors.UsageError, match="diverged"):
         loop.train_and_evaluate(recipe, tmp_path, strategy=strategy)
-    assert not (tmp_path / "checkpoints").exists()
+    assert not any((tmp_path / "checkpoints").iterdir())

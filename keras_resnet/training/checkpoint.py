@@ -1,22 +1,41 @@
 """What a run saves, and how it comes back.
 
 A checkpoint is a directory `step-00000100` with every variable of the model
-and the optimizer, by its path, and state.json. It is written under another
-name and renamed when complete, so that a directory of that name is whole.
+and the optimizer, by its path, and state.json, which has the sizes and sha256
+of the other files and of itself. It is written under another name and renamed
+when complete, so that a directory of that name is whole; one that is damaged
+later is noticed before any variable is touched.
 """
 
+import contextlib
+import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 
+import numpy as np
 import tensorflow as tf
-from absl import logging
 
-from keras_resnet.errors import UsageError
+from keras_resnet import atomic
+from keras_resnet.errors import require
 
-_PREFIX = "step-"
-_UNFINISHED = ".unfinished-"
+STATE = "state.json"
+STATISTICS = "statistics.npy"
+_VARIABLES = "variables"
+# A step that is saved again gets a number: the old one stays until the new
+# one is complete, and no file system replaces a directory in one step.
+_NAME = re.compile(r"step-(\d{8,})(?:-(\d+))?")
+_SPARE = 1.2  # of the size of a checkpoint must be free
+
+
+class SaveError(Exception):
+    """A checkpoint could not be written; those before are as they were."""
+
+
+class _DamageError(Exception):
+    """A checkpoint is not what was written."""
 
 
 def variables_by_path(model, optimizer):
@@ -33,8 +52,10 @@ def variables_by_path(model, optimizer):
     return found
 
 
-def save(directory, step, variables, state, *, keep):
+def save(directory, step, variables, state, *, keep, statistics=None):
     """Writes the checkpoint of a step and deletes all but the last `keep`.
+
+    At any moment the directory holds this checkpoint or those before it.
 
     Args:
         directory: of all checkpoints of a run.
@@ -42,72 +63,221 @@ def save(directory, step, variables, state, *, keep):
         variables: from `variables_by_path`.
         state: dict of JSON values: what else decides the future.
         keep: int >= 1.
+        statistics: float32 (replicas, N), what `replicas.gather` gave, where
+            replicas differ; None where they are equal.
+
+    Raises:
+        SaveError: if the disk is full or does not take it.
     """
     directory = pathlib.Path(directory)
+    unfinished = directory / f"{atomic.UNFINISHED}{step}-{os.getpid()}"
+    try:
+        make_room(directory, variables)
+        unfinished.mkdir()
+        _write(unfinished, step, variables, state, statistics)
+        final = _unused_name(directory, step)
+        os.rename(unfinished, final)
+        atomic.flush(directory)
+    except (OSError, tf.errors.OpError) as error:
+        _sweep(directory)
+        raise SaveError(_reason(error)) from error
+    _prune(directory, final, keep)
+
+
+def make_room(directory, variables):
+    """Makes the directory, deletes leftovers and looks for space.
+
+    Raises:
+        OSError: if nothing can be written, or the disk has no room for
+            another checkpoint.
+    """
     directory.mkdir(parents=True, exist_ok=True)
-    for leftover in directory.glob(f"{_UNFINISHED}*"):
-        shutil.rmtree(leftover, ignore_errors=True)
-    unfinished = directory / f"{_UNFINISHED}{step}-{os.getpid()}"
-    unfinished.mkdir()
-    tf.train.Checkpoint(variables=variables).write(
-        str(unfinished / "variables")
+    _sweep(directory)
+    (directory / f"{atomic.UNFINISHED}probe").mkdir()
+    _sweep(directory)
+    size = sum(
+        v.dtype.size * v.shape.num_elements() for v in variables.values()
     )
-    (unfinished / "state.json").write_text(json.dumps({"step": step, **state}))
-    for path in (*unfinished.iterdir(), unfinished):
-        _flush(path)
-    final = directory / f"{_PREFIX}{step:08d}"
-    shutil.rmtree(final, ignore_errors=True)
-    unfinished.rename(final)
-    _flush(directory)
-    for old in _checkpoints(directory)[:-keep]:
-        shutil.rmtree(old)
+    needed, free = int(_SPARE * size), shutil.disk_usage(directory).free
+    if free < needed:
+        raise OSError(
+            f"a checkpoint needs {needed / 1e6:.1f} MB, and "
+            f"{free / 1e6:.1f} MB are free"
+        )
 
 
-def restore(directory, variables):
-    """Assigns the newest checkpoint that can be read.
+def _write(directory, step, variables, state, statistics):
+    prefix = str(directory / _VARIABLES)
+    tf.train.Checkpoint(variables=variables).write(prefix)
+    if statistics is not None:
+        np.save(directory / STATISTICS, statistics)
+    files = {
+        path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)}
+        for path in sorted(directory.iterdir())
+    }
+    # Through JSON, which makes strings of keys, before it is hashed.
+    content = json.loads(json.dumps({"step": step, **state, "files": files}))
+    content["sha256"] = _sha256_of_json(content)
+    (directory / STATE).write_text(json.dumps(content))
+    for path in (*directory.iterdir(), directory):
+        atomic.flush(path)
+
+
+def restore(directory, variables, check=lambda state: None):
+    """Assigns the newest checkpoint that is whole.
 
     Args:
         directory: of all checkpoints of a run; it need not exist.
         variables: from `variables_by_path`.
+        check: called with the state before anything is assigned; raises to
+            refuse the checkpoint.
 
     Returns:
-        The state dict of `save`, with "step"; None where there is no
-        checkpoint.
+        (state, statistics, damaged): what `save` got, the state with "step";
+        and messages on newer checkpoints that are damaged. (None, None, [])
+        where there is no checkpoint.
 
     Raises:
-        keras_resnet.UsageError: if there are checkpoints and none is readable.
+        keras_resnet.UsageError: if there are checkpoints and none is whole, or
+            the newest that is whole is of another network.
     """
-    found = _checkpoints(pathlib.Path(directory))
-    for path in reversed(found):
+    damaged = {}
+    for path in reversed(found(directory)):
         try:
-            state = json.loads((path / "state.json").read_text())
-            checkpoint = tf.train.Checkpoint(variables=variables)
-            status = checkpoint.read(str(path / "variables"))
-            status.assert_consumed()
-            return state
-        except (tf.errors.OpError, OSError, ValueError, IndexError) as error:
-            reason = str(error).splitlines()[0]
-            logging.warning("Checkpoint %s is damaged: %s", path, reason)
-        except AssertionError as error:
-            raise UsageError(
-                f"{path} holds other variables than this network: {error}"
-            ) from error
-    if found:
-        raise UsageError(
-            f"No checkpoint in {directory} can be read. Move it away to start "
-            "from the beginning."
-        )
-    return None
+            state, statistics = _read(path)
+        except _DamageError as error:
+            damaged[path] = error
+            continue
+        check(state)
+        _check_variables(path, variables)
+        checkpoint = tf.train.Checkpoint(variables=variables)
+        checkpoint.read(str(path / _VARIABLES)).assert_consumed()
+        messages = [
+            f"The checkpoint {bad} is damaged ({reason}); using {path}."
+            for bad, reason in damaged.items()
+        ]
+        return state, statistics, messages
+    require(
+        not damaged,
+        f"There is no usable checkpoint in {directory}: "
+        + "; ".join(f"{path.name}: {why}" for path, why in damaged.items())
+        + ". Delete it to start from the beginning, or put back a copy.",
+    )
+    return None, None, []
 
 
-def _checkpoints(directory):
-    return sorted(directory.glob(f"{_PREFIX}*")) if directory.is_dir() else []
+def found(directory):
+    """Paths of the checkpoints in a directory, oldest first."""
+    directory = pathlib.Path(directory)
+    if not directory.is_dir():
+        return []
+    names = [name for name in os.listdir(directory) if _NAME.fullmatch(name)]
+    return [directory / name for name in sorted(names, key=_order)]
 
 
-def _flush(path):
-    """Waits until the disk has a file or the entries of a directory."""
-    handle = os.open(path, os.O_RDONLY)
+def _order(name):
+    step, again = _NAME.fullmatch(name).groups()
+    return int(step), int(again or 1)
+
+
+def _unused_name(directory, step):
+    again = [_order(p.name)[1] for p in found(directory) if _step(p) == step]
+    suffix = f"-{max(again) + 1}" if again else ""
+    return directory / f"step-{step:08d}{suffix}"
+
+
+def _step(path):
+    return _order(path.name)[0]
+
+
+def _read(path):
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        content = json.loads((path / STATE).read_text())
+        written = content.pop("sha256")
+        if written != _sha256_of_json(content):
+            raise _DamageError(f"{STATE} has changed")
+        for name, file in content.pop("files").items():
+            size = (path / name).stat().st_size
+            if size != file["bytes"]:
+                raise _DamageError(
+                    f"{name} has {size} of {file['bytes']} bytes"
+                )
+            if _sha256(path / name) != file["sha256"]:
+                raise _DamageError(f"{name} has changed")
+        statistics = None
+        if (path / STATISTICS).exists():
+            statistics = np.load(path / STATISTICS, allow_pickle=False)
+    except OSError as error:
+        name = pathlib.Path(error.filename or path).name
+        raise _DamageError(f"{name}: {_reason(error)}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _DamageError(f"{STATE} is not what was written") from error
+    return content, statistics
+
+
+def _check_variables(path, variables):
+    """Refuses a checkpoint whose variables are not the network's."""
+    reader = tf.train.load_checkpoint(str(path / _VARIABLES))
+    held = {
+        # TensorFlow writes "/" as ".S" and "." as "..".
+        re.sub(r"\.(.)", lambda m: "/" if m[1] == "S" else ".", key[1]): shape
+        for name, shape in reader.get_variable_to_shape_map().items()
+        if (key := name.split("/"))[0] == _VARIABLES
+    }
+    wanted = {name: v.shape.as_list() for name, v in variables.items()}
+    differences = [
+        *(f"- {name} is missing in it" for name in wanted if name not in held),
+        *(f"+ {name} is not here" for name in held if name not in wanted),
+        *(
+            f"{name} has the shape {held[name]} there, {shape} here"
+            for name, shape in wanted.items()
+            if held.get(name, shape) != shape
+        ),
+    ]
+    more = f"; and {len(differences) - 4} more" * (len(differences) > 4)
+    require(
+        not differences,
+        f"{path} holds other variables than this network: "
+        f"{'; '.join(differences[:4])}{more}. It is of another variant, data "
+        "set or optimizer: take another --workdir.",
+    )
+
+
+def _prune(directory, newest, keep):
+    """Keeps the newest and those before it.
+
+    Those of the same or a later step were damaged, or the run would not have
+    come to this step again.
+    """
+    others = [path for path in found(directory) if path != newest]
+    before = [path for path in others if _step(path) < _step(newest)]
+    kept = before[::-1][: keep - 1]
+    for path in others:
+        if path not in kept:
+            # Renamed first: half of a directory is no checkpoint.
+            with contextlib.suppress(OSError):
+                doomed = directory / f"{atomic.UNFINISHED}{path.name}"
+                os.rename(path, doomed)
+                shutil.rmtree(doomed)
+
+
+def _sweep(directory):
+    """Deletes what a process that died or a full disk left behind."""
+    for leftover in directory.glob(f"{atomic.UNFINISHED}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _reason(error):
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return str(error).splitlines()[0]
+
+
+def _sha256(path):
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sha256_of_json(content):
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,71 @@
+"""What can be refused before the first batch is, before the first batch."""
+
+import importlib.util
+
+import numpy as np
+
+from keras_resnet.data import augmentations
+from keras_resnet.data import order
+from keras_resnet.errors import require
+from keras_resnet.training import start
+
+# What a run imports late, and what it would lack then.
+_PACKAGES = {"matplotlib": "curves.png", "h5py": "model.keras"}
+
+
+def check_settings(recipe, strategy):
+    """Refuses a recipe that cannot work on these devices, without its data.
+
+    Raises:
+        keras_resnet.UsageError: says what.
+    """
+    start.check(recipe)
+    augmentations.augmentation(recipe.augmentation)
+    replicas = strategy.num_replicas_in_sync
+    require(
+        recipe.batch_size % replicas == 0,
+        f"The {replicas} devices must divide the global batch. "
+        f"Received: batch_size={recipe.batch_size}.",
+    )
+    for package, file in _PACKAGES.items():
+        require(
+            importlib.util.find_spec(package) is not None,
+            f"{package} is not installed; {file} needs it at the end of the "
+            f"run. Install it: pip install {package}.",
+        )
+
+
+def check_data(splits, recipe):
+    """Refuses data that cannot be learnt or scored.
+
+    Args:
+        splits: {"train": `datasets.Split`, "validation": the same}.
+        recipe: `recipes.Recipe`.
+
+    Raises:
+        keras_resnet.UsageError: says what.
+    """
+    train, validation = splits["train"], splits["validation"]
+    start.check_classes(train)
+    require(
+        train.class_names == validation.class_names,
+        f"{train.name} and {validation.name} must have the same classes. Only "
+        f"in the one: {_only(train, validation)}. Only in the other: "
+        f"{_only(validation, train)}.",
+    )
+    # An index of the last step: --shuffle=blocks needs a store with blocks.
+    order.positions(train, recipe, recipe.steps - 1)
+    for split in splits.values():
+        if split.labels is None:
+            continue
+        least, greatest = np.min(split.labels), np.max(split.labels)
+        require(
+            0 <= least and greatest < len(split.class_names),
+            f"Labels of {split.name} must be in [0, {len(split.class_names)})."
+            f" Received: {least} to {greatest}.",
+        )
+
+
+def _only(a, b):
+    names = [name for name in a.class_names if name not in b.class_names]
+    return ", ".join(map(repr, names[:5])) or "none, but the order differs"
