@@ -1,29 +1,22 @@
 """What a run saves, and how it comes back.
 
-A checkpoint is a directory `step-00000100` with every variable of the model
-and the optimizer, by its path, and state.json, which has the sizes and sha256
-of the other files and of itself. It is written under another name and renamed
-when complete, so that a directory of that name is whole; one that is damaged
-later is noticed before any variable is touched.
+A checkpoint is a directory `step-00000100`, see `snapshot`. It is written under
+another name and renamed when complete, so that a directory of that name is
+whole, whenever the process dies.
 """
 
 import contextlib
-import hashlib
-import json
 import os
 import pathlib
 import re
 import shutil
 
-import numpy as np
 import tensorflow as tf
 
 from keras_resnet import atomic
 from keras_resnet.errors import require
+from keras_resnet.training import snapshot
 
-STATE = "state.json"
-STATISTICS = "statistics.npy"
-_VARIABLES = "variables"
 # A step that is saved again gets a number: the old one stays until the new
 # one is complete, and no file system replaces a directory in one step.
 _NAME = re.compile(r"step-(\d{8,})(?:-(\d+))?")
@@ -32,10 +25,6 @@ _SPARE = 1.2  # of the size of a checkpoint must be free
 
 class SaveError(Exception):
     """A checkpoint could not be written; those before are as they were."""
-
-
-class _DamageError(Exception):
-    """A checkpoint is not what was written."""
 
 
 def variables_by_path(model, optimizer):
@@ -74,7 +63,7 @@ def save(directory, step, variables, state, *, keep, statistics=None):
     try:
         make_room(directory, variables)
         unfinished.mkdir()
-        _write(unfinished, step, variables, state, statistics)
+        snapshot.write(unfinished, step, variables, state, statistics)
         final = _unused_name(directory, step)
         os.rename(unfinished, final)
         atomic.flush(directory)
@@ -106,23 +95,6 @@ def make_room(directory, variables):
         )
 
 
-def _write(directory, step, variables, state, statistics):
-    prefix = str(directory / _VARIABLES)
-    tf.train.Checkpoint(variables=variables).write(prefix)
-    if statistics is not None:
-        np.save(directory / STATISTICS, statistics)
-    files = {
-        path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)}
-        for path in sorted(directory.iterdir())
-    }
-    # Through JSON, which makes strings of keys, before it is hashed.
-    content = json.loads(json.dumps({"step": step, **state, "files": files}))
-    content["sha256"] = _sha256_of_json(content)
-    (directory / STATE).write_text(json.dumps(content))
-    for path in (*directory.iterdir(), directory):
-        atomic.flush(path)
-
-
 def restore(directory, variables, check=lambda state: None):
     """Assigns the newest checkpoint that is whole.
 
@@ -144,14 +116,12 @@ def restore(directory, variables, check=lambda state: None):
     damaged = {}
     for path in reversed(found(directory)):
         try:
-            state, statistics = _read(path)
-        except _DamageError as error:
+            state, statistics = snapshot.read(path)
+        except snapshot.DamageError as error:
             damaged[path] = error
             continue
         check(state)
-        _check_variables(path, variables)
-        checkpoint = tf.train.Checkpoint(variables=variables)
-        checkpoint.read(str(path / _VARIABLES)).assert_consumed()
+        snapshot.assign(path, variables)
         messages = [
             f"The checkpoint {bad} is damaged ({reason}); using {path}."
             for bad, reason in damaged.items()
@@ -190,59 +160,6 @@ def _step(path):
     return _order(path.name)[0]
 
 
-def _read(path):
-    try:
-        content = json.loads((path / STATE).read_text())
-        written = content.pop("sha256")
-        if written != _sha256_of_json(content):
-            raise _DamageError(f"{STATE} has changed")
-        for name, file in content.pop("files").items():
-            size = (path / name).stat().st_size
-            if size != file["bytes"]:
-                raise _DamageError(
-                    f"{name} has {size} of {file['bytes']} bytes"
-                )
-            if _sha256(path / name) != file["sha256"]:
-                raise _DamageError(f"{name} has changed")
-        statistics = None
-        if (path / STATISTICS).exists():
-            statistics = np.load(path / STATISTICS, allow_pickle=False)
-    except OSError as error:
-        name = pathlib.Path(error.filename or path).name
-        raise _DamageError(f"{name}: {_reason(error)}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _DamageError(f"{STATE} is not what was written") from error
-    return content, statistics
-
-
-def _check_variables(path, variables):
-    """Refuses a checkpoint whose variables are not the network's."""
-    reader = tf.train.load_checkpoint(str(path / _VARIABLES))
-    held = {
-        # TensorFlow writes "/" as ".S" and "." as "..".
-        re.sub(r"\.(.)", lambda m: "/" if m[1] == "S" else ".", key[1]): shape
-        for name, shape in reader.get_variable_to_shape_map().items()
-        if (key := name.split("/"))[0] == _VARIABLES
-    }
-    wanted = {name: v.shape.as_list() for name, v in variables.items()}
-    differences = [
-        *(f"- {name} is missing in it" for name in wanted if name not in held),
-        *(f"+ {name} is not here" for name in held if name not in wanted),
-        *(
-            f"{name} has the shape {held[name]} there, {shape} here"
-            for name, shape in wanted.items()
-            if held.get(name, shape) != shape
-        ),
-    ]
-    more = f"; and {len(differences) - 4} more" * (len(differences) > 4)
-    require(
-        not differences,
-        f"{path} holds other variables than this network: "
-        f"{'; '.join(differences[:4])}{more}. It is of another variant, data "
-        "set or optimizer: take another --workdir.",
-    )
-
-
 def _prune(directory, newest, keep):
     """Keeps the newest and those before it.
 
@@ -271,13 +188,3 @@ def _reason(error):
     if isinstance(error, OSError):
         return error.strerror or str(error)
     return str(error).splitlines()[0]
-
-
-def _sha256(path):
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sha256_of_json(content):
-    text = json.dumps(content, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
