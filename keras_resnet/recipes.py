@@ -1,6 +1,7 @@
 """Everything that decides the result of a training run, as named values."""
 
 import dataclasses
+import math
 import types
 
 from keras_resnet import optimizers
@@ -149,6 +150,12 @@ class Recipe:
             f"dtype must be one of {', '.join(DTYPES)}; mixed_float16 needs "
             f"loss scaling, which is not here. Received: {self.dtype!r}.",
         )
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            require(
+                not isinstance(value, float) or math.isfinite(value),
+                f"{field.name} must be finite. Received: {value}.",
+            )
         for name in _POSITIVE:
             value = getattr(self, name)
             require(value > 0, f"{name} must be > 0. Received: {value}.")
@@ -160,6 +167,12 @@ class Recipe:
             "stage_learning_rate_decay must be <= 1: earlier stages train "
             f"slower. Received: {self.stage_learning_rate_decay}.",
         )
+        for name, limit in _BELOW.items():
+            value = getattr(self, name)
+            require(
+                0 <= value < limit,
+                f"{name} must be in [0, {limit}). Received: {value}.",
+            )
         max_masked(self.on_bad_image)
         require(
             self.eval_resize >= self.image_size,
@@ -167,8 +180,10 @@ class Recipe:
             f"eval_resize={self.eval_resize}, image_size={self.image_size}.",
         )
         require(
-            list(self.boundaries) == sorted(self.boundaries),
-            f"boundaries must ascend. Received: {self.boundaries}.",
+            list(self.boundaries) == sorted(self.boundaries)
+            and min(self.boundaries, default=0) >= 0,
+            "boundaries must ascend and not be below 0. "
+            f"Received: {self.boundaries}.",
         )
         require(
             len(self.scale_range) == 2
@@ -195,12 +210,13 @@ _POSITIVE = (
     "keep_checkpoints",
 )
 
+# Momentum 1 forgets nothing; a seed is NumPy's.
+_BELOW = {"momentum": 1, "warmup_error": 1.001, "seed": 2**32}
+
 _NOT_NEGATIVE = (
-    "momentum",
     "weight_decay",
     "warmup_steps",
     "pad_pixels",
-    "seed",
 )
 
 

@@ -10,6 +10,7 @@ from absl import logging
 
 from keras_resnet import errors
 from keras_resnet import recipes
+from keras_resnet.data import datasets
 from keras_resnet.training import checkpoint
 from keras_resnet.training import distribution
 from keras_resnet.training import loop
@@ -45,10 +46,11 @@ def _read_only(disk, mode="ro"):
     subprocess.run(command, check=True)
 
 
-def _saver(directory, recipe=RECIPE, size=MEGABYTE):
+def _saver(directory, recipe=RECIPE, size=MEGABYTE, split=None):
     strategy = distribution.make_strategy("one_device")
     variables = {"w": tf.Variable(tf.zeros((size // 4,)))}
-    return saving.Saver(directory, variables, recipe, strategy)
+    splits = {"train": split or datasets.load("digits", "train")}
+    return saving.Saver(directory, variables, recipe, strategy, splits)
 
 
 @pytest.fixture
@@ -133,6 +135,19 @@ def test_checkpoints_of_another_recipe_are_refused(tmp_path):
     other = dataclasses.replace(RECIPE, momentum=0.5)
     with pytest.raises(errors.UsageError, match="momentum: 0.9 there, 0.5 now"):
         _saver(tmp_path, other).restore()
+
+
+def test_data_that_have_changed_are_refused(tmp_path):
+    _saver(tmp_path).save(5, {})
+    train = datasets.load("digits", "train")
+    for changes, message in (
+        ({"num_examples": 1439}, "1438 examples then, 1439 now"),
+        ({"class_names": train.class_names[::-1]}, "or other classes"),
+        ({"labels": train.labels[::-1]}, "or other classes or labels"),
+    ):
+        split = dataclasses.replace(train, **changes)
+        with pytest.raises(errors.UsageError, match=message):
+            _saver(tmp_path, split=split).restore()
 
 
 def test_other_conditions_are_a_warning(tmp_path, monkeypatch):

@@ -94,7 +94,11 @@ class _Run:
             self.model, self.optimizer
         )
         self.saver = Saver(
-            workdir / workdir_lib.CHECKPOINTS, self.variables, recipe, strategy
+            workdir / workdir_lib.CHECKPOINTS,
+            self.variables,
+            recipe,
+            strategy,
+            splits,
         )
         # Sums of steps not yet read from the devices, and totals since the
         # last report and since the last evaluation.

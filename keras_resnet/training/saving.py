@@ -1,10 +1,12 @@
 """The checkpoints of one run: when saving fails, and what they must match."""
 
+import hashlib
 import pathlib
 
 from absl import logging
 
 from keras_resnet.errors import UsageError
+from keras_resnet.errors import require
 from keras_resnet.training import checkpoint
 from keras_resnet.training import environment
 from keras_resnet.training import workdir as workdir_lib
@@ -18,15 +20,17 @@ class Saver:
         variables: from `checkpoint.variables_by_path`.
         recipe: `recipes.Recipe`, of which `keep_checkpoints` are kept.
         strategy: `tf.distribute.Strategy`.
+        splits: {name: `datasets.Split`} of the run.
     """
 
     FAILURES = 3  # in a row end the run
 
-    def __init__(self, directory, variables, recipe, strategy):
+    def __init__(self, directory, variables, recipe, strategy, splits):
         self.directory, self.variables = pathlib.Path(directory), variables
         self.keep = recipe.keep_checkpoints
         self._recipe = workdir_lib.fields(recipe)
         self._environment = environment.describe(strategy)
+        self._data = {name: _describe(s) for name, s in splits.items()}
         self._failures = 0
 
     @property
@@ -67,6 +71,7 @@ class Saver:
             **state,
             "recipe": self._recipe,
             "environment": self._environment,
+            "data": self._data,
         }
         try:
             checkpoint.save(
@@ -106,7 +111,7 @@ class Saver:
 
         Raises:
             keras_resnet.UsageError: if none is whole, or it is of another
-                recipe or network.
+                recipe, network or data.
         """
         state, statistics, damaged = checkpoint.restore(
             self.directory, self.variables, self._check
@@ -131,3 +136,23 @@ class Saver:
                 f"The checkpoints in {self.directory} are of another recipe "
                 f"({differences}). Take another --workdir."
             )
+        for name, now in self._data.items():
+            then = state["data"][name]
+            require(
+                then == now,
+                f"The {name} data have changed since the checkpoints in "
+                f"{self.directory} were written: {then['examples']} examples "
+                f"then, {now['examples']} now, or other classes or labels. "
+                "Put them back, or take another --workdir.",
+            )
+
+
+def _describe(split):
+    """What of a split decides its order and its labels; not its pixels."""
+    names = "\n".join(split.class_names).encode(errors="surrogateescape")
+    labels = b"" if split.labels is None else split.labels.tobytes()
+    return {
+        "examples": split.num_examples,
+        "classes": hashlib.sha256(names).hexdigest(),
+        "labels": hashlib.sha256(labels).hexdigest(),
+    }
