@@ -136,6 +136,11 @@ class Recipe:
         1_000, "Iterations between checkpoints."
     )
     keep_checkpoints: int = _field(2, "How many checkpoints are kept.")
+    keep_every_steps: int = _field(
+        0,
+        "Checkpoints of the multiples of so many iterations are kept too; 0 "
+        "for none.",
+    )
 
     def __post_init__(self):
         variant = lookup(specs.VARIANTS, self.variant, "variant")
@@ -217,6 +222,7 @@ _NOT_NEGATIVE = (
     "weight_decay",
     "warmup_steps",
     "pad_pixels",
+    "keep_every_steps",
 )
 
 

@@ -81,6 +81,14 @@ def test_the_last_are_those_with_the_greatest_steps(tmp_path, network, keep):
     assert kept == list(steps[-keep:])
 
 
+def test_every_so_many_steps_one_is_kept_for_good(tmp_path, network):
+    for step in range(2, 21, 2):
+        variables = network[2]
+        checkpoint.save(tmp_path, step, variables, {}, keep=2, keep_every=8)
+    kept = [checkpoint._step(path) for path in checkpoint.found(tmp_path)]
+    assert kept == [8, 16, 18, 20]
+
+
 @pytest.mark.parametrize("keep", [1, 2])
 def test_a_step_that_is_saved_again_is_there_at_every_moment(
     tmp_path, network, keep, monkeypatch

@@ -41,7 +41,9 @@ def variables_by_path(model, optimizer):
     return found
 
 
-def save(directory, step, variables, state, *, keep, statistics=None):
+def save(
+    directory, step, variables, state, *, keep, keep_every=0, statistics=None
+):
     """Writes the checkpoint of a step and deletes all but the last `keep`.
 
     At any moment the directory holds this checkpoint or those before it.
@@ -52,6 +54,7 @@ def save(directory, step, variables, state, *, keep, statistics=None):
         variables: from `variables_by_path`.
         state: dict of JSON values: what else decides the future.
         keep: int >= 1.
+        keep_every: int; those of its multiples are kept too. 0 for none.
         statistics: float32 (replicas, N), what `replicas.gather` gave, where
             replicas differ; None where they are equal.
 
@@ -70,7 +73,7 @@ def save(directory, step, variables, state, *, keep, statistics=None):
     except (OSError, tf.errors.OpError) as error:
         _sweep(directory)
         raise SaveError(_reason(error)) from error
-    _prune(directory, final, keep)
+    _prune(directory, final, keep, keep_every)
 
 
 def make_room(directory, variables):
@@ -160,8 +163,8 @@ def _step(path):
     return _order(path.name)[0]
 
 
-def _prune(directory, newest, keep):
-    """Keeps the newest and those before it.
+def _prune(directory, newest, keep, keep_every):
+    """Keeps the newest, those before it and every n-th.
 
     Those of the same or a later step were damaged, or the run would not have
     come to this step again.
@@ -169,6 +172,8 @@ def _prune(directory, newest, keep):
     others = [path for path in found(directory) if path != newest]
     before = [path for path in others if _step(path) < _step(newest)]
     kept = before[::-1][: keep - 1]
+    if keep_every:
+        kept += [path for path in before if _step(path) % keep_every == 0]
     for path in others:
         if path not in kept:
             # Renamed first: half of a directory is no checkpoint.

@@ -7,16 +7,21 @@ from keras_resnet.errors import UsageError
 
 
 class DivergedError(UsageError):
-    """The loss or a variable is not finite. `step` is where it was seen."""
+    """The loss or a variable is not finite.
+
+    Args:
+        what: what is not, in words.
+        step: int, counted from 1, where it was seen.
+        newest: () -> a sentence on the newest checkpoint.
+    """
 
     def __init__(self, what, step, newest):
         super().__init__(
-            f"{what} at step {step}: the run has diverged. {newest} In "
+            f"{what} at step {step}: the run has diverged. {newest()} In "
             "another --workdir try a lower --learning_rate, a warm-up "
             "(--warmup_steps=400), or --dtype=float32 if it was another; if "
             "it happens at once, look at the data (pipelines/data.py inspect)."
         )
-        self.step = step
 
 
 def check_loss(loss, step, newest):
@@ -24,8 +29,7 @@ def check_loss(loss, step, newest):
 
     Args:
         loss: float, of the step.
-        step: int, counted from 1.
-        newest: sentence on the newest checkpoint.
+        step, newest: as for `DivergedError`.
     """
     if not np.isfinite(loss):
         raise DivergedError(f"The loss is {loss}", step, newest)
@@ -39,7 +43,7 @@ def check_variables(variables, step, newest):
 
     Args:
         variables: from `checkpoint.variables_by_path`.
-        step, newest: as for `check_loss`.
+        step, newest: as for `DivergedError`.
     """
     for path, variable in variables.items():
         if variable.dtype.is_floating and not tf.reduce_all(

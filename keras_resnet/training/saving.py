@@ -18,7 +18,7 @@ class Saver:
     Args:
         directory: of all checkpoints of the run.
         variables: from `checkpoint.variables_by_path`.
-        recipe: `recipes.Recipe`, of which `keep_checkpoints` are kept.
+        recipe: `recipes.Recipe`: keep_checkpoints, keep_every_steps.
         strategy: `tf.distribute.Strategy`.
         splits: {name: `datasets.Split`} of the run.
     """
@@ -27,13 +27,15 @@ class Saver:
 
     def __init__(self, directory, variables, recipe, strategy, splits):
         self.directory, self.variables = pathlib.Path(directory), variables
-        self.keep = recipe.keep_checkpoints
+        self._keep = {
+            "keep": recipe.keep_checkpoints,
+            "keep_every": recipe.keep_every_steps,
+        }
         self._recipe = workdir_lib.fields(recipe)
         self._environment = environment.describe(strategy)
         self._data = {name: _describe(s) for name, s in splits.items()}
         self._failures = 0
 
-    @property
     def newest(self):
         """A sentence on the newest checkpoint, for messages."""
         paths = checkpoint.found(self.directory)
@@ -79,14 +81,14 @@ class Saver:
                 step,
                 self.variables,
                 state,
-                keep=self.keep,
                 statistics=statistics,
+                **self._keep,
             )
         except checkpoint.SaveError as error:
             self._failures += 1
             message = (
                 f"The checkpoint of step {step} could not be written into "
-                f"{self.directory}: {error}. {self.newest}"
+                f"{self.directory}: {error}. {self.newest()}"
             )
             if last or self._failures == self.FAILURES:
                 raise UsageError(
