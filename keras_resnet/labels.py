@@ -8,6 +8,7 @@ import pathlib
 import keras
 import numpy as np
 
+from keras_resnet import atomic
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 
@@ -39,10 +40,10 @@ class Card:
         directory = pathlib.Path(directory)
         fields = dataclasses.asdict(self)
         names = fields.pop("class_names")
-        (directory / LABELS).write_text(
-            "".join(f"{name}\n" for name in names), encoding="utf-8"
+        atomic.write_text(
+            directory / LABELS, "".join(f"{name}\n" for name in names)
         )
-        (directory / CARD).write_text(json.dumps(fields, indent=2) + "\n")
+        atomic.write_text(directory / CARD, json.dumps(fields, indent=2) + "\n")
 
 
 def load_card(directory):

@@ -1,6 +1,7 @@
 """Everything that decides the result of a training run, as named values."""
 
 import dataclasses
+import math
 import types
 
 from keras_resnet import optimizers
@@ -177,6 +178,11 @@ class Recipe:
         1_000, "Iterations between checkpoints."
     )
     keep_checkpoints: int = _field(2, "How many checkpoints are kept.")
+    keep_every_steps: int = _field(
+        0,
+        "Checkpoints of the multiples of so many iterations are kept too; 0 "
+        "for none.",
+    )
 
     def __post_init__(self):
         variant = lookup(specs.VARIANTS, self.variant, "variant")
@@ -188,18 +194,18 @@ class Recipe:
         lookup(optimizers.DECAY_SCOPES, self.decay, "decay scope")
         lookup(optimizers.MOMENTUM_RULES, self.momentum_rule, "momentum rule")
         lookup(DTYPES, self.dtype, "dtype")
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            require(
+                not isinstance(value, float) or math.isfinite(value),
+                f"{field.name} must be finite. Received: {value}.",
+            )
         for name in _POSITIVE:
             value = getattr(self, name)
             require(value > 0, f"{name} must be > 0. Received: {value}.")
         for name in _NOT_NEGATIVE:
             value = getattr(self, name)
             require(value >= 0, f"{name} must be >= 0. Received: {value}.")
-        for name in _BELOW_ONE:
-            value = getattr(self, name)
-            require(
-                0 <= value < 1,
-                f"{name} must be >= 0 and < 1. Received: {value}.",
-            )
         require(
             self.batch_size % self.gradient_accumulation_steps == 0,
             "gradient_accumulation_steps must divide batch_size. Received: "
@@ -211,6 +217,12 @@ class Recipe:
             "stage_learning_rate_decay must be <= 1: earlier stages train "
             f"slower. Received: {self.stage_learning_rate_decay}.",
         )
+        for name, limit in _BELOW.items():
+            value = getattr(self, name)
+            require(
+                0 <= value < limit,
+                f"{name} must be in [0, {limit}). Received: {value}.",
+            )
         max_masked(self.on_bad_image)
         require(
             self.eval_resize >= self.image_size,
@@ -218,8 +230,10 @@ class Recipe:
             f"eval_resize={self.eval_resize}, image_size={self.image_size}.",
         )
         require(
-            list(self.boundaries) == sorted(self.boundaries),
-            f"boundaries must ascend. Received: {self.boundaries}.",
+            list(self.boundaries) == sorted(self.boundaries)
+            and min(self.boundaries, default=0) >= 0,
+            "boundaries must ascend and not be below 0. "
+            f"Received: {self.boundaries}.",
         )
         require(
             len(self.scale_range) == 2
@@ -247,16 +261,22 @@ _POSITIVE = (
     "keep_checkpoints",
 )
 
+# Momentum 1 forgets nothing; a seed is NumPy's.
+_BELOW = {
+    "momentum": 1,
+    "label_smoothing": 1,
+    "ema_momentum": 1,
+    "warmup_error": 1.001,
+    "seed": 2**32,
+}
+
 _NOT_NEGATIVE = (
-    "momentum",
     "weight_decay",
     "warmup_steps",
     "precise_bn_batches",
     "pad_pixels",
-    "seed",
+    "keep_every_steps",
 )
-
-_BELOW_ONE = ("label_smoothing", "ema_momentum")
 
 
 def max_masked(on_bad_image):

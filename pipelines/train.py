@@ -5,8 +5,12 @@
         python pipelines/train.py --recipe=digits --strategy=multi_worker
 
 Every field of the recipe is a flag that overrides it. The same command goes on
-from the last checkpoint. Of several workers only the chief, number 0, prints.
-If one is lost the others end with status 76: start them all again.
+from the last checkpoint, and ends as if it had never been stopped.
+
+Exit status: 0 done; 2 something to correct, which the last line says; 130
+after SIGINT (Ctrl-C) and 75 after SIGTERM, both with a checkpoint written: run
+it again; 76 where another worker was lost: run all of them again. Of several
+workers only the chief, number 0, prints.
 """
 
 import os
@@ -48,6 +52,12 @@ flags.DEFINE_bool(
     False,
     "Only operations that give the same bits each time: slower, and on a CPU "
     "two workers then equal two devices of one machine.",
+)
+flags.DEFINE_string(
+    "resume",
+    "auto",
+    "auto: go on from the last checkpoint of the workdir, if there is one; "
+    "must: fail if there is none; never: fail if there is one.",
 )
 flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps data.")
 
@@ -91,14 +101,25 @@ def main(args):
     start = time.perf_counter()
     try:
         metrics = loop.train_and_evaluate(
-            recipe, workdir, strategy=strategy, data_dir=FLAGS.data_dir
+            recipe,
+            workdir,
+            strategy=strategy,
+            data_dir=FLAGS.data_dir,
+            resume=FLAGS.resume,
         )
     except loop.Interrupted as stop:
-        print(
-            f"Stopped at step {stop.step} of {recipe.steps}; a checkpoint is "
-            f"in {workdir}. The same command goes on from there."
-        )
-        return 130
+        if stop.step:
+            print(
+                f"{stop.signal}: stopped at step {stop.step} of "
+                f"{recipe.steps}; a checkpoint is in {workdir}. The same "
+                "command goes on from there."
+            )
+        else:
+            print(
+                f"{stop.signal}: stopped before an iteration was done. The "
+                "same command goes on."
+            )
+        return stop.status
     except workers.WorkerLost as lost:
         return _lost(
             f"{lost} Start all workers again: they go on from "

@@ -1,5 +1,7 @@
 """Checkpoints: all or nothing, and damage falls back."""
 
+import os
+import re
 import types
 
 import numpy as np
@@ -9,6 +11,7 @@ import keras_resnet
 from keras_resnet import errors
 from keras_resnet import optimizers
 from keras_resnet.training import checkpoint
+from keras_resnet.training import snapshot
 
 
 def _network(**choices):
@@ -52,21 +55,73 @@ def test_every_variable_of_model_and_optimizer_comes_back(tmp_path, network):
     saved = _save(tmp_path, network, 7)
     _fill(variables, 99)
     assert not _equal(saved, _arrays(variables))
-    state = checkpoint.restore(tmp_path, variables)
+    state, statistics, damaged = checkpoint.restore(tmp_path, variables)
     assert state == {"step": 7, "schedule": {"factor": 7}}
+    assert (statistics, damaged) == (None, [])
     assert _equal(saved, _arrays(variables))
+
+
+def _names(directory):
+    return sorted(path.name for path in directory.iterdir())
 
 
 def test_only_the_last_are_kept_and_leftovers_go(tmp_path, network):
     (tmp_path / ".unfinished-3-1").mkdir()
     for step in (5, 10, 15):
         _save(tmp_path, network, step, keep=2)
-    names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["step-00000010", "step-00000015"]
+    assert _names(tmp_path) == ["step-00000010", "step-00000015"]
+
+
+@pytest.mark.parametrize("keep", [1, 2, 5])
+def test_the_last_are_those_with_the_greatest_steps(tmp_path, network, keep):
+    steps = (9, 99_999_999, 100_000_000)
+    for step in steps:
+        _save(tmp_path, network, step, keep=keep)
+    kept = [checkpoint._step(path) for path in checkpoint.found(tmp_path)]
+    assert kept == list(steps[-keep:])
+
+
+def test_every_so_many_steps_one_is_kept_for_good(tmp_path, network):
+    for step in range(2, 21, 2):
+        variables = network[2]
+        checkpoint.save(tmp_path, step, variables, {}, keep=2, keep_every=8)
+    kept = [checkpoint._step(path) for path in checkpoint.found(tmp_path)]
+    assert kept == [8, 16, 18, 20]
+
+
+@pytest.mark.parametrize("keep", [1, 2])
+def test_a_step_that_is_saved_again_is_there_at_every_moment(
+    tmp_path, network, keep, monkeypatch
+):
+    _save(tmp_path, network, 5, keep=keep)
+    rename, seen = os.rename, []
+
+    def watching(*names):
+        seen.append(snapshot.read(checkpoint.found(tmp_path)[-1])[0])
+        rename(*names)
+        seen.append(snapshot.read(checkpoint.found(tmp_path)[-1])[0])
+
+    monkeypatch.setattr(os, "rename", watching)
+    again = _save(tmp_path, network, 5, keep=keep)
+    assert len(seen) >= 4
+    assert {state["step"] for state in seen} == {5}
+    assert _names(tmp_path) == ["step-00000005-2"]
+    _fill(network[2], 99)
+    checkpoint.restore(tmp_path, network[2])
+    assert _equal(again, _arrays(network[2]))
+
+
+def test_a_damaged_later_one_does_not_displace_a_good_one(tmp_path, network):
+    for step in (5, 10):
+        _save(tmp_path, network, step)
+    (tmp_path / "step-00000010" / "state.json").unlink()
+    _save(tmp_path, network, 7, keep=1)
+    assert _names(tmp_path) == ["step-00000007"]
 
 
 def test_no_checkpoint_is_a_fresh_start(tmp_path, network):
-    assert checkpoint.restore(tmp_path / "nothing", network[2]) is None
+    state, _, damaged = checkpoint.restore(tmp_path / "nothing", network[2])
+    assert (state, damaged) == (None, [])
 
 
 def _flip(path):
@@ -75,37 +130,110 @@ def _flip(path):
     path.write_bytes(data)
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda d: _flip(next(d.glob("variables.data*"))),
-        lambda d: next(d.glob("variables.data*")).write_bytes(b""),
-        lambda d: next(d.glob("variables.index")).unlink(),
-        lambda d: (d / "state.json").write_text("{"),
-    ],
-    ids=["bit", "truncated", "missing", "json"],
-)
+def _cut(path, size):
+    path.write_bytes(path.read_bytes()[:size])
+
+
+def _data(directory):
+    return next(directory.glob("variables.data*"))
+
+
+DAMAGE = {
+    "bit of the data": (lambda d: _flip(_data(d)), "data.* has changed"),
+    "bit of the index": (
+        lambda d: _flip(d / "variables.index"),
+        "variables.index has changed",
+    ),
+    "truncated": (lambda d: _cut(_data(d), 1000), "has 1000 of [0-9]+ bytes"),
+    "empty data": (lambda d: _cut(_data(d), 0), "has 0 of [0-9]+ bytes"),
+    "no data": (lambda d: _data(d).unlink(), "data.*: No such file"),
+    "no index": (
+        lambda d: (d / "variables.index").unlink(),
+        "variables.index: No such file",
+    ),
+    "no state": (lambda d: (d / "state.json").unlink(), "No such file"),
+    "empty state": (lambda d: _cut(d / "state.json", 0), "not what was"),
+    "half a state": (lambda d: _cut(d / "state.json", 50), "not what was"),
+    "bit of the state": (lambda d: _flip(d / "state.json"), "state.json"),
+    "another number": (
+        lambda d: (d / "state.json").write_text(
+            (d / "state.json").read_text().replace("10", "12", 1)
+        ),
+        "state.json has changed",
+    ),
+    "other JSON": (
+        lambda d: (d / "state.json").write_text("[1]"),
+        "not what was written",
+    ),
+    "bytes": (
+        lambda d: (d / "state.json").write_bytes(b"\xff" * 9),
+        "not what was written",
+    ),
+    "empty directory": (
+        lambda d: [path.unlink() for path in d.iterdir()],
+        "state.json: No such file",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage, reason", DAMAGE.values(), ids=list(DAMAGE))
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(
-    tmp_path, network, damage
+    tmp_path, network, damage, reason
 ):
     before = _save(tmp_path, network, 5)
     _save(tmp_path, network, 10)
     damage(tmp_path / "step-00000010")
-    assert checkpoint.restore(tmp_path, network[2])["step"] == 5
+    state, _, (message,) = checkpoint.restore(tmp_path, network[2])
+    assert state["step"] == 5
+    assert re.search(
+        f"step-00000010 is damaged .*{reason}.*; using .*step-00000005",
+        message,
+    )
     assert _equal(before, _arrays(network[2]))
-    damage(tmp_path / "step-00000005")
-    with pytest.raises(errors.UsageError, match="No checkpoint .* can be read"):
+
+
+def test_damaged_checkpoints_alone_are_no_fresh_start(tmp_path, network):
+    for step in (5, 10):
+        _save(tmp_path, network, step)
+        DAMAGE["truncated"][0](tmp_path / f"step-{step:08d}")
+    held = _arrays(network[2])
+    with pytest.raises(
+        errors.UsageError,
+        match="no usable checkpoint in .*step-00000010: .*step-00000005: ",
+    ):
         checkpoint.restore(tmp_path, network[2])
+    assert _equal(held, _arrays(network[2]))
 
 
-def test_a_checkpoint_of_another_network_is_refused(tmp_path, network):
+@pytest.mark.parametrize(
+    "choices, message",
+    [
+        ({"classes": 7}, r"logits/bias has the shape \[10\] there, \[7\] here"),
+        ({"shortcut": "C"}, "shortcut.* is missing in it"),
+        ({"placement": "full_preact"}, "[+] .* is not here"),
+    ],
+)
+def test_a_checkpoint_of_another_network_is_refused(
+    tmp_path, network, choices, message
+):
     _save(tmp_path, network, 5)
-    _, _, other = _network(classes=7)
-    with pytest.raises(errors.UsageError):
+    _, _, other = _network(**choices)
+    held = _arrays(other)
+    with pytest.raises(errors.UsageError, match=f"other variables.*{message}"):
         checkpoint.restore(tmp_path, other)
-    _, _, deeper = _network(shortcut="C")
-    with pytest.raises(errors.UsageError, match="other variables"):
-        checkpoint.restore(tmp_path, deeper)
+    assert _equal(held, _arrays(other))
+
+
+def test_random_seeds_are_saved(tmp_path):
+    model, _, variables = network = _network(shortcut="dropout")
+    seeds = [path for path in variables if "seed_generator" in path]
+    assert seeds
+    _save(tmp_path, network, 5)
+    before = [variables[path].numpy() for path in seeds]
+    model(np.zeros((1, 32, 32, 3), "uint8"), training=True)
+    assert not np.array_equal(before, [variables[p].numpy() for p in seeds])
+    checkpoint.restore(tmp_path, variables)
+    assert np.array_equal(before, [variables[path].numpy() for path in seeds])
 
 
 def test_variables_with_one_path_are_refused(network):

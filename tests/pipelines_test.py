@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -49,6 +50,27 @@ def test_train_writes_into_runs_and_reports(run):
     assert "oneDNN" not in result.stderr
 
 
+def test_sigterm_writes_a_checkpoint_and_ends_with_75(tmp_path):
+    command = [sys.executable, ROOT / "pipelines" / "train.py"]
+    flags = ["--steps=100000", "--batch_size=8", "--eval_every_steps=3"]
+    train = subprocess.Popen(
+        [*command, *flags, f"--workdir={tmp_path}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in train.stdout:
+        if line.startswith("step "):
+            break
+    train.send_signal(signal.SIGTERM)
+    said, wrong = train.communicate(timeout=120)
+    assert train.returncode == 75, wrong
+    assert "SIGTERM: stopped at step" in said
+    assert "The same command goes on from there." in said
+    assert len(list((tmp_path / "checkpoints").iterdir())) == 1
+    assert "Traceback" not in wrong
+
+
 def test_evaluate_gives_what_train_reported(run, tmp_path):
     workdir, _ = run
     figures = tmp_path / "figures.json"
@@ -77,6 +99,7 @@ def test_evaluate_gives_what_train_reported(run, tmp_path):
         (["train.py", "--recipie=digits"], "Did you mean: recipe"),
         (["train.py", "--boundaries=1,x"], "--boundaries takes integers"),
         (["train.py", "digits"], "Received: 'digits'"),
+        (["train.py", "--workdir=gs://b/run"], "directory of this machine"),
         (["evaluate.py", "--model=nothing.keras"], "There is no model"),
         (["evaluate.py", "--model=README.md"], "Expected a .keras file"),
         (

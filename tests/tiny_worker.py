@@ -68,7 +68,7 @@ def _hurt(faults, index, workdir):
 def _save_statistics(index, workdir):
     validate = loop._Run._validate
 
-    def save_and_validate(run, rate):
+    def save_and_validate(run):
         values = {
             variable.path: [
                 copy.numpy()
@@ -80,7 +80,7 @@ def _save_statistics(index, workdir):
             for variable in (layer.moving_mean, layer.moving_variance)
         }
         np.savez(f"{workdir}.statistics{index}.npz", **values)
-        validate(run, rate)
+        validate(run)
 
     loop._Run._validate = save_and_validate
 

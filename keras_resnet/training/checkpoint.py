@@ -1,22 +1,30 @@
 """What a run saves, and how it comes back.
 
-A checkpoint is a directory `step-00000100` with every variable of the model
-and the optimizer, by its path, and state.json. It is written under another
-name and renamed when complete, so that a directory of that name is whole.
+A checkpoint is a directory `step-00000100`, see `snapshot`. It is written under
+another name and renamed when complete, so that a directory of that name is
+whole, whenever the process dies.
 """
 
-import json
+import contextlib
 import os
 import pathlib
+import re
 import shutil
 
 import tensorflow as tf
-from absl import logging
 
-from keras_resnet.errors import UsageError
+from keras_resnet import atomic
+from keras_resnet.errors import require
+from keras_resnet.training import snapshot
 
-_PREFIX = "step-"
-_UNFINISHED = ".unfinished-"
+# A step that is saved again gets a number: the old one stays until the new
+# one is complete, and no file system replaces a directory in one step.
+_NAME = re.compile(r"step-(\d{8,})(?:-(\d+))?")
+_SPARE = 1.2  # of the size of a checkpoint must be free
+
+
+class SaveError(Exception):
+    """A checkpoint could not be written; those before are as they were."""
 
 
 def variables_by_path(model, optimizer):
@@ -33,8 +41,12 @@ def variables_by_path(model, optimizer):
     return found
 
 
-def save(directory, step, variables, state, *, keep):
+def save(
+    directory, step, variables, state, *, keep, keep_every=0, statistics=None
+):
     """Writes the checkpoint of a step and deletes all but the last `keep`.
+
+    At any moment the directory holds this checkpoint or those before it.
 
     Args:
         directory: of all checkpoints of a run.
@@ -42,72 +54,142 @@ def save(directory, step, variables, state, *, keep):
         variables: from `variables_by_path`.
         state: dict of JSON values: what else decides the future.
         keep: int >= 1.
+        keep_every: int; those of its multiples are kept too. 0 for none.
+        statistics: float32 (replicas, N), what `replicas.gather` gave, where
+            replicas differ; None where they are equal.
+
+    Raises:
+        SaveError: if the disk is full or does not take it.
     """
     directory = pathlib.Path(directory)
+    unfinished = directory / f"{atomic.UNFINISHED}{step}-{os.getpid()}"
+    try:
+        make_room(directory, variables)
+        unfinished.mkdir()
+        snapshot.write(unfinished, step, variables, state, statistics)
+        final = _unused_name(directory, step)
+        os.rename(unfinished, final)
+        atomic.flush(directory)
+    except (OSError, tf.errors.OpError) as error:
+        _sweep(directory)
+        raise SaveError(_reason(error)) from error
+    _prune(directory, final, keep, keep_every)
+
+
+def make_room(directory, variables):
+    """Makes the directory, deletes leftovers and looks for space.
+
+    Raises:
+        OSError: if nothing can be written, or the disk has no room for
+            another checkpoint.
+    """
     directory.mkdir(parents=True, exist_ok=True)
-    for leftover in directory.glob(f"{_UNFINISHED}*"):
-        shutil.rmtree(leftover, ignore_errors=True)
-    unfinished = directory / f"{_UNFINISHED}{step}-{os.getpid()}"
-    unfinished.mkdir()
-    tf.train.Checkpoint(variables=variables).write(
-        str(unfinished / "variables")
+    _sweep(directory)
+    (directory / f"{atomic.UNFINISHED}probe").mkdir()
+    _sweep(directory)
+    size = sum(
+        v.dtype.size * v.shape.num_elements() for v in variables.values()
     )
-    (unfinished / "state.json").write_text(json.dumps({"step": step, **state}))
-    for path in (*unfinished.iterdir(), unfinished):
-        _flush(path)
-    final = directory / f"{_PREFIX}{step:08d}"
-    shutil.rmtree(final, ignore_errors=True)
-    unfinished.rename(final)
-    _flush(directory)
-    for old in _checkpoints(directory)[:-keep]:
-        shutil.rmtree(old)
+    needed, free = int(_SPARE * size), shutil.disk_usage(directory).free
+    if free < needed:
+        raise OSError(
+            f"a checkpoint needs {needed / 1e6:.1f} MB, and "
+            f"{free / 1e6:.1f} MB are free"
+        )
 
 
-def restore(directory, variables):
-    """Assigns the newest checkpoint that can be read.
+def restore(directory, variables, check=lambda state: None):
+    """Assigns the newest checkpoint that is whole.
 
     Args:
         directory: of all checkpoints of a run; it need not exist.
         variables: from `variables_by_path`.
+        check: called with the state before anything is assigned; raises to
+            refuse the checkpoint.
 
     Returns:
-        The state dict of `save`, with "step"; None where there is no
-        checkpoint.
+        (state, statistics, damaged): what `save` got, the state with "step";
+        and messages on newer checkpoints that are damaged. (None, None, [])
+        where there is no checkpoint.
 
     Raises:
-        keras_resnet.UsageError: if there are checkpoints and none is readable.
+        keras_resnet.UsageError: if there are checkpoints and none is whole, or
+            the newest that is whole is of another network.
     """
-    found = _checkpoints(pathlib.Path(directory))
-    for path in reversed(found):
+    damaged = {}
+    for path in reversed(found(directory)):
         try:
-            state = json.loads((path / "state.json").read_text())
-            checkpoint = tf.train.Checkpoint(variables=variables)
-            status = checkpoint.read(str(path / "variables"))
-            status.assert_consumed()
-            return state
-        except (tf.errors.OpError, OSError, ValueError, IndexError) as error:
-            reason = str(error).splitlines()[0]
-            logging.warning("Checkpoint %s is damaged: %s", path, reason)
-        except AssertionError as error:
-            raise UsageError(
-                f"{path} holds other variables than this network: {error}"
-            ) from error
-    if found:
-        raise UsageError(
-            f"No checkpoint in {directory} can be read. Move it away to start "
-            "from the beginning."
-        )
-    return None
+            state, statistics = snapshot.read(path)
+        except snapshot.DamageError as error:
+            damaged[path] = error
+            continue
+        check(state)
+        snapshot.assign(path, variables)
+        messages = [
+            f"The checkpoint {bad} is damaged ({reason}); using {path}."
+            for bad, reason in damaged.items()
+        ]
+        return state, statistics, messages
+    require(
+        not damaged,
+        f"There is no usable checkpoint in {directory}: "
+        + "; ".join(f"{path.name}: {why}" for path, why in damaged.items())
+        + ". Delete it to start from the beginning, or put back a copy.",
+    )
+    return None, None, []
 
 
-def _checkpoints(directory):
-    return sorted(directory.glob(f"{_PREFIX}*")) if directory.is_dir() else []
+def found(directory):
+    """Paths of the checkpoints in a directory, oldest first."""
+    directory = pathlib.Path(directory)
+    if not directory.is_dir():
+        return []
+    names = [name for name in os.listdir(directory) if _NAME.fullmatch(name)]
+    return [directory / name for name in sorted(names, key=_order)]
 
 
-def _flush(path):
-    """Waits until the disk has a file or the entries of a directory."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _order(name):
+    step, again = _NAME.fullmatch(name).groups()
+    return int(step), int(again or 1)
+
+
+def _unused_name(directory, step):
+    again = [_order(p.name)[1] for p in found(directory) if _step(p) == step]
+    suffix = f"-{max(again) + 1}" if again else ""
+    return directory / f"step-{step:08d}{suffix}"
+
+
+def _step(path):
+    return _order(path.name)[0]
+
+
+def _prune(directory, newest, keep, keep_every):
+    """Keeps the newest, those before it and every n-th.
+
+    Those of the same or a later step were damaged, or the run would not have
+    come to this step again.
+    """
+    others = [path for path in found(directory) if path != newest]
+    before = [path for path in others if _step(path) < _step(newest)]
+    kept = before[::-1][: keep - 1]
+    if keep_every:
+        kept += [path for path in before if _step(path) % keep_every == 0]
+    for path in others:
+        if path not in kept:
+            # Renamed first: half of a directory is no checkpoint.
+            with contextlib.suppress(OSError):
+                doomed = directory / f"{atomic.UNFINISHED}{path.name}"
+                os.rename(path, doomed)
+                shutil.rmtree(doomed)
+
+
+def _sweep(directory):
+    """Deletes what a process that died or a full disk left behind."""
+    for leftover in directory.glob(f"{atomic.UNFINISHED}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _reason(error):
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return str(error).splitlines()[0]

@@ -1,103 +1,99 @@
 """A training run, from a recipe and a directory to metrics and a model."""
 
 import dataclasses
-import pathlib
+import itertools
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_resnet import labels
 from keras_resnet import model as model_lib
 from keras_resnet import recipes
 from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
-from keras_resnet.data import inspection
 from keras_resnet.data import order
 from keras_resnet.data import pipeline
 from keras_resnet.data import shares
-from keras_resnet.errors import require
 from keras_resnet.evaluation import metrics as metrics_lib
 from keras_resnet.training import averages
 from keras_resnet.training import checkpoint
+from keras_resnet.training import checks
+from keras_resnet.training import divergence
 from keras_resnet.training import precise_bn
+from keras_resnet.training import replicas
+from keras_resnet.training import results
 from keras_resnet.training import start
 from keras_resnet.training import step as step_lib
 from keras_resnet.training import workdir as workdir_lib
 from keras_resnet.training.reporting import Reporter
 from keras_resnet.training.reporting import Silence
+from keras_resnet.training.saving import Saver
 from keras_resnet.training.schedules import Schedule
+from keras_resnet.training.signals import Interrupted
 from keras_resnet.training.signals import Signals
 from keras_resnet.training.workers import Workers
 
 _NO_SUMS = np.zeros(len(metrics_lib.SUMS))
 
 
-class Interrupted(Exception):
-    """A signal stopped the run after a checkpoint. `step` is where."""
-
-    def __init__(self, step):
-        super().__init__(f"stopped at step {step}")
-        self.step = step
-
-
-def train_and_evaluate(recipe, workdir, *, strategy, data_dir=None):
+def train_and_evaluate(
+    recipe, workdir, *, strategy, data_dir=None, resume="auto"
+):
     """Trains a network, going on from the last checkpoint of the workdir.
 
     Writes config.json, checkpoints/, metrics.jsonl, tensorboard/, curves.png,
     and at the end model.keras with labels.txt and card.json, and
     masked_images.csv if `on_bad_image` masked any.
 
+    Wherever the process dies, the same call ends with the weights and the
+    metrics.jsonl of a run that was never stopped, bit for bit on the same
+    machine, TensorFlow, threads and number of replicas.
+
     Args:
         recipe: `recipes.Recipe`.
         workdir: a directory of this run alone; made if missing.
         strategy: from `distribution.make_strategy`.
         data_dir: for TensorFlow Datasets.
+        resume: key of `workdir.RESUME`.
 
     Returns:
         `metrics.Metrics` on the validation split.
 
     Raises:
         keras_resnet.UsageError: if a setting, the data or the workdir cannot
-            work; before the first iteration, but for an unreadable image and
-            for a loss that is not finite.
+            work, before the first iteration; later for an unreadable image,
+            for a loss or weight that is not finite and for a disk that takes
+            no checkpoint.
         Interrupted: after SIGINT or SIGTERM, once a checkpoint is written.
         workers.WorkerLost: if another worker is gone.
     """
-    start.check(recipe)
-    start.check_devices(recipe, strategy)
     workers = Workers(strategy)
-    require(
-        workers.count == 1 or not recipes.max_masked(recipe.on_bad_image),
-        "--on_bad_image=mask:N counts the images of one process, so it cannot "
-        "work with --strategy=multi_worker. Find them first with "
-        "pipelines/data.py validate, and remove them.",
-    )
-    workdir = pathlib.Path(workdir)
 
     def prepare():
+        checks.check_settings(recipe, strategy, workers)
+        checked = workdir_lib.check(workdir, recipe, resume)
         splits = {
             name: datasets.load(recipe.dataset, name, data_dir=data_dir)
             for name in ("train", "validation")
         }
-        start.check_classes(splits["train"])
-        if workers.is_chief:
-            workdir_lib.claim(workdir, recipe, strategy)
-        return splits
+        checks.check_data(splits, recipe)
+        return checked, splits
 
-    with workers.noticing_loss():
-        splits = workers.together(prepare)
-        workers.together(lambda: workdir_lib.check_shared(workdir, recipe))
-        return _Run(recipe, workdir, strategy, workers, splits).finish()
+    with Signals() as signals, workers.noticing_loss():
+        checked, splits = workers.together(prepare)
+        return _Run(
+            recipe, checked, strategy, workers, splits, signals
+        ).finish()
 
 
 class _Run:
     """The state of a run between two iterations."""
 
-    def __init__(self, recipe, workdir, strategy, workers, splits):
+    def __init__(self, recipe, workdir, strategy, workers, splits, signals):
         self.recipe, self.workdir = recipe, workdir
         self.strategy, self.workers = strategy, workers
-        self.splits = splits
+        self.splits, self.signals = splits, signals
+        self.stopped_by = 0  # the signal that the workers have agreed on
         self.info = datasets.info(recipe.dataset)
         self.schedule = Schedule(recipe)
         keras.utils.set_random_seed(recipe.seed)
@@ -114,23 +110,45 @@ class _Run:
         )
         self.averaged = averages.make_averaged(strategy, self.optimizer)
         self.eval_step = step_lib.make_eval_step(strategy, self.model)
-        self.sync = step_lib.make_sync_batch_norm(strategy, self.model)
+        self.average = step_lib.make_sync_batch_norm(strategy, self.model)
         self.variables = checkpoint.variables_by_path(
             self.model, self.optimizer
         )
+        self.saver = Saver(
+            workdir / workdir_lib.CHECKPOINTS,
+            self.variables,
+            recipe,
+            strategy,
+            splits,
+        )
         # Sums of steps not yet read from the devices, and totals since the
         # last report and since the last evaluation.
-        self.metrics = None  # of the last evaluation
         self.recent = []
         self.totals = {"report": _NO_SUMS, "evaluation": _NO_SUMS}
-        self.masked = {}
-        self.step = workers.together(self._restore)
+        self.step, self.rate = 0, self.schedule.learning_rate(0)
+        self.metrics = None  # of the last evaluation
+        # The last steps at which each was done.
+        self.done = {"average": 0, "evaluation": 0, "checkpoint": 0}
+        records = workers.together(self._restore)
         workdir_lib.check_same_step(workdir, workers.gather(self.step))
+        self.saved = self.step
+        workers.together(self._claim)
+        workers.together(lambda: workdir_lib.check_shared(workdir, recipe))
         self.reporter = Silence()
         if workers.is_chief:
             self.reporter = Reporter(
-                workdir, first_step=self.step, steps=recipe.steps
+                workdir,
+                first_step=self.step,
+                steps=recipe.steps,
+                records=records,
             )
+
+    def _claim(self):
+        if not self.workers.is_chief:
+            return
+        workdir_lib.claim(self.workdir, self.recipe, self.strategy)
+        if self.step < self.recipe.steps:
+            self.saver.check()
 
     def _build(self):
         class_names = self.splits["train"].class_names
@@ -147,63 +165,92 @@ class _Run:
         return model
 
     def _restore(self):
-        state = checkpoint.restore(
-            self.workdir / workdir_lib.CHECKPOINTS, self.variables
-        )
+        """Takes back what `_save_checkpoint` saved; returns the records."""
+        state, statistics = self.saver.restore()
         limit = recipes.max_masked(self.recipe.on_bad_image)
+        self.masked = {}
         if limit:
-            known = state.get("masked", {}) if state else {}
+            known = state["masked"] if state else {}
             self.masked = {
                 name: bad_images.MaskedImages(split, limit, known.get(name))
                 for name, split in self.splits.items()
             }
         if state is None:
-            return 0
+            return []
+        same = self.strategy.num_replicas_in_sync
+        if statistics is not None and len(statistics) == same:
+            replicas.scatter(self.strategy, self.model, statistics)
         self.schedule.restore(state["schedule"])
-        self.totals = {
-            name: np.array(total) for name, total in state["totals"].items()
-        }
-        return state["step"]
+        self.totals = {n: np.array(t) for n, t in state["totals"].items()}
+        self.step, self.rate = state["step"], state["learning_rate"]
+        self.done = state["done"]
+        if state["metrics"]:
+            self.metrics = metrics_lib.Metrics(**state["metrics"])
+        return state["records"]
 
     def finish(self):
         """Runs to the last step; returns the final `Metrics`."""
         try:
-            with Signals() as signals:
-                self._train(signals)
-            if self.metrics is None:  # an earlier session trained to the end
-                self.metrics = self._evaluate()
+            self.signals.wait()
+            self._train()
+            self.reporter.finish(self._title())
             if self.workers.is_chief:
-                self._save_model()
-                self._list_masked()
-            self.reporter.draw(self._title())
+                self._save_results()
             # The chief's process keeps the others together.
             self.workers.wait()
             return self.metrics
         finally:
             self.reporter.close()
 
-    def _train(self, signals):
-        recipe = self.recipe
+    def _save_results(self):
+        results.list_masked(self.workdir, self.masked.values())
+        with self.averaged():
+            results.save_model(
+                self.workdir,
+                self.model,
+                self.recipe,
+                self.splits["train"].class_names,
+            )
+
+    def _train(self):
         batches = iter(self._batches())
-        while self.step < recipe.steps:
-            rate = self.schedule.learning_rate(self.step)
-            self._set_learning_rate(rate)
+        # A signal may have cut off what follows the last one.
+        self._finish_step(batches)
+        while self.step < self.recipe.steps:
+            self.rate = self.schedule.learning_rate(self.step)
+            self._set_learning_rate(self.rate)
             self.recent.append(self.train_step(self._next(batches)))
             self.step += 1
             self.reporter.step()
-            last = self.step == recipe.steps
-            # All stop at the same step, whichever got the signal.
-            stop = self.workers.highest(signals.received) and not last
-            if self.step % recipe.log_every_steps == 0:
-                self._report(rate)
-            if last and recipe.precise_bn_batches:
+            if self.step % self.recipe.log_every_steps == 0:
+                self._report()
+            self._finish_step(batches)
+
+    def _finish_step(self, batches):
+        """What follows an iteration; each is done once in the whole run."""
+        recipe = self.recipe
+        if self._is_due("evaluation", recipe.eval_every_steps):
+            if self.step == recipe.steps and recipe.precise_bn_batches:
                 self._recalibrate(batches)
-            if last or self.step % recipe.eval_every_steps == 0:
-                self._validate(rate)
-            if last or stop or self.step % recipe.checkpoint_every_steps == 0:
-                self._save_checkpoint()
-            if stop:
-                raise Interrupted(self.step)
+            self._validate()
+        cut_off = self._is_due("evaluation", recipe.eval_every_steps)
+        stop = cut_off or self._is_asked_to_stop()
+        due = self._is_due("checkpoint", recipe.checkpoint_every_steps)
+        if due or stop and self.saved != self.step:
+            self._save_checkpoint(scheduled=due, last=stop)
+        if stop and (cut_off or self.step < recipe.steps):
+            raise Interrupted(self.stopped_by, self.step)
+
+    def _is_due(self, what, every):
+        if self.step == 0 or self.done[what] == self.step:
+            return False
+        return self.step == self.recipe.steps or self.step % every == 0
+
+    def _is_asked_to_stop(self):
+        """Whether any worker got a signal: all of them stop at one place."""
+        if not self.stopped_by:
+            self.stopped_by = self.workers.highest(self.signals.received)
+        return self.stopped_by != 0
 
     def _batches(self):
         """Of all iterations to come, and of `_recalibrate` after them."""
@@ -247,17 +294,28 @@ class _Run:
                 strategy=self.strategy,
                 parts=self.recipe.gradient_accumulation_steps,
             )
+        self.done["average"] = self.step
 
     def _set_learning_rate(self, rate):
         held = keras.ops.convert_to_numpy(self.optimizer.learning_rate)
         if held != np.float32(rate):
             self.optimizer.learning_rate = rate
 
+    def _average(self):
+        """BN statistics become their means over replicas, once a step."""
+        if self.done["average"] != self.step:
+            self.average()
+            self.done["average"] = self.step
+
     def _read_sums(self):
-        if self.recent:
-            sums = np.sum([np.asarray(s) for s in self.recent], axis=0)
-            self.recent = []
+        first = self.step - len(self.recent) + 1
+        for step, sums in enumerate(self.recent, first):
+            sums = np.asarray(sums, np.float64)
+            divergence.check_loss(sums[0], step, self.saver.newest)
+            # One after the other: a sum of sums would round by the steps at
+            # which it was read, and a signal may add one.
             self.totals = {n: t + sums for n, t in self.totals.items()}
+        self.recent = []
 
     def _take(self, name):
         """The metrics of a total, which starts again."""
@@ -266,23 +324,32 @@ class _Run:
         self.totals[name] = _NO_SUMS
         return metrics
 
-    def _report(self, rate):
+    def _report(self):
         metrics = self._take("report")
-        require(
-            np.isfinite(metrics.loss),
-            f"The loss is {metrics.loss} at step {self.step}: the run has "
-            "diverged. The last checkpoint is from before; try a lower "
-            "--learning_rate or a warm-up (--warmup_steps=400).",
-        )
         self.schedule.after_training(metrics.top1_error)
         self.reporter.pace(self.step, self.recipe.batch_size)
-        self.reporter.training(self.step, metrics, rate)
+        self.reporter.training(self.step, metrics, self.rate)
 
-    def _validate(self, rate):
-        self.sync()
-        metrics = self.metrics = self._evaluate()
-        train = self._take("evaluation")
+    def _validate(self):
+        """Evaluates and reports; a signal leaves all for the next session."""
+        self._read_sums()
+        self._average()
+        with self.averaged():
+            metrics = evaluate(
+                self.eval_step,
+                self.strategy,
+                self.splits["validation"],
+                batch_size=self.recipe.batch_size,
+                resize=self.recipe.eval_resize,
+                size=self.recipe.image_size,
+                masked=self.masked.get("validation"),
+                stop=self._is_asked_to_stop,
+            )
+        if metrics is None:
+            return
+        self.metrics, self.done["evaluation"] = metrics, self.step
         self.schedule.after_evaluation(metrics.top1_error)
+        train = self._take("evaluation")
         images = self.step * self.recipe.batch_size
         self.reporter.evaluation(
             {
@@ -293,73 +360,58 @@ class _Run:
                 "validation_loss": metrics.loss,
                 "top1_accuracy": metrics.top1_accuracy,
                 "top5_accuracy": metrics.top5_accuracy,
-                "learning_rate": rate,
-                "images_per_second": self.reporter.images_per_second,
+                "learning_rate": self.rate,
             }
         )
         self.reporter.restart_clock(self.step)
 
-    def _evaluate(self):
-        with self.averaged():
-            return evaluate(
-                self.eval_step,
-                self.strategy,
-                self.splits["validation"],
-                batch_size=self.recipe.batch_size,
-                resize=self.recipe.eval_resize,
-                size=self.recipe.image_size,
-                masked=self.masked.get("validation"),
-            )
-
-    def _save_checkpoint(self):
+    def _save_checkpoint(self, *, scheduled, last):
         self._read_sums()
-        self.sync()
-        if self.workers.is_chief:
-            checkpoint.save(
-                self.workdir / workdir_lib.CHECKPOINTS,
-                self.step,
-                self.variables,
-                {
-                    "schedule": self.schedule.state(),
-                    "totals": {n: t.tolist() for n, t in self.totals.items()},
-                    "masked": {n: m.reasons for n, m in self.masked.items()},
-                },
-                keep=self.recipe.keep_checkpoints,
-            )
+        statistics = None
+        if scheduled:
+            self._average()
+        elif self.done["average"] != self.step:
+            # Not for the steps to come: see `replicas`.
+            statistics = replicas.gather(self.strategy, self.model)
+            self.average()
+        divergence.check_variables(self.variables, self.step, self.saver.newest)
+        if scheduled:
+            self.done["checkpoint"] = self.step
+        self.saved = self.step
+        if not self.workers.is_chief:
+            return
+        state = {
+            "schedule": self.schedule.state(),
+            "learning_rate": self.rate,
+            "totals": {n: t.tolist() for n, t in self.totals.items()},
+            "done": self.done,
+            "metrics": self.metrics and dataclasses.asdict(self.metrics),
+            "records": self.reporter.records,
+            "masked": {n: m.reasons for n, m in self.masked.items()},
+        }
+        self.saver.save(
+            self.step,
+            state,
+            statistics=statistics,
+            last=last or self.step == self.recipe.steps,
+        )
         self.reporter.draw(self._title())
         self.reporter.restart_clock(self.step)
-
-    def _save_model(self):
-        unfinished = self.workdir / f"unfinished-{workdir_lib.MODEL}"
-        with self.averaged():
-            self.model.save(unfinished)
-        unfinished.rename(self.workdir / workdir_lib.MODEL)
-        labels.Card(
-            class_names=self.splits["train"].class_names,
-            image_size=self.recipe.image_size,
-            eval_resize=self.recipe.eval_resize,
-            variant=self.recipe.variant,
-            dataset=self.recipe.dataset,
-        ).save(self.workdir)
-
-    def _list_masked(self):
-        rows = [
-            (masked.split.describe(index), why)
-            for masked in self.masked.values()
-            for index, why in masked.reasons.items()
-        ]
-        if not rows:
-            return
-        inspection.write_csv(
-            self.workdir / workdir_lib.MASKED, ("image", "reason"), rows
-        )
 
     def _title(self):
         return f"{self.recipe.variant} on {self.recipe.dataset}"
 
 
 def evaluate(
-    eval_step, strategy, split, *, batch_size, resize, size, masked=None
+    eval_step,
+    strategy,
+    split,
+    *,
+    batch_size,
+    resize,
+    size,
+    masked=None,
+    stop=lambda: False,
 ):
     """`Metrics` of a split, on all devices of a strategy.
 
@@ -370,6 +422,8 @@ def evaluate(
         batch_size: the global batch; a multiple of the devices.
         resize, size: pixels, as `pipeline.eval_dataset`.
         masked: `bad_images.MaskedImages`, or None to fail.
+        stop: asked before each batch whether to leave; then there are no
+            metrics, but None.
     """
 
     def make(context):
@@ -386,7 +440,11 @@ def evaluate(
     batches = bad_images.naming_bad(
         split, shares.distribute(strategy, make, steps), batch_size
     )
-    metrics = metrics_lib.evaluate(eval_step, batches)
+    metrics = metrics_lib.evaluate(
+        eval_step, itertools.takewhile(lambda _: not stop(), batches)
+    )
+    if stop():
+        return None
     if masked is not None:
         masked.check()
     return metrics

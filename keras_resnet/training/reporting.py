@@ -1,5 +1,6 @@
 """What a person sees of a run: progress, TensorBoard, metrics, curves."""
 
+import contextlib
 import json
 import pathlib
 import statistics
@@ -8,24 +9,34 @@ import time
 
 import tensorflow as tf
 import tqdm
+from absl import logging
 
-METRICS = "metrics.jsonl"
+from keras_resnet import atomic
+from keras_resnet.training.workdir import METRICS
+
 CURVES = "curves.png"
 
 
 class Reporter:
     """Reports one run into its workdir and on the terminal.
 
+    A disk that is full does not stop it: metrics.jsonl is written whole each
+    time, so the next time writes what is missing.
+
     Args:
         workdir: of the run.
-        first_step: where it goes on; records from there on are dropped.
+        first_step: where it goes on.
         steps: the last one.
+        records: what `evaluation` was told before `first_step`. Checkpoints
+            keep them, so metrics.jsonl has no step twice and none missing.
     """
 
-    def __init__(self, workdir, *, first_step, steps):
+    def __init__(self, workdir, *, first_step, steps, records=()):
         self.workdir = pathlib.Path(workdir)
         self.steps = steps
-        self.records = _drop_after(self.workdir / METRICS, first_step)
+        self.records = list(records)
+        if self.records or (self.workdir / METRICS).exists():
+            self._write_records()
         self._tensorboard = tf.summary.create_file_writer(
             str(self.workdir / "tensorboard")
         )
@@ -71,10 +82,15 @@ class Reporter:
         self._scalars(step, scalars)
 
     def evaluation(self, record):
-        """A line of metrics.jsonl: `record` is a dict of JSON values."""
+        """A line of metrics.jsonl.
+
+        Args:
+            record: dict of JSON values, all of which the recipe decides: what
+                depends on the clock goes to TensorBoard and the terminal.
+        """
         self.records.append(record)
-        with (self.workdir / METRICS).open("a") as file:
-            file.write(json.dumps(record) + "\n")
+        with _forgiving(METRICS):
+            self._write_records()
         scalars = {
             "validation/loss": record["validation_loss"],
             "validation/top1_accuracy": record["top1_accuracy"],
@@ -88,25 +104,41 @@ class Reporter:
             f"train accuracy {record['train_top1_accuracy']:.2%}  "
             f"validation accuracy {record['top1_accuracy']:.2%}  "
             f"learning rate {record['learning_rate']:g}  "
-            f"{record['images_per_second']:.0f} images/s"
+            f"{self.images_per_second:.0f} images/s"
         )
         sys.stdout.flush()
 
+    def _write_records(self):
+        lines = [json.dumps(record) + "\n" for record in self.records]
+        atomic.write_text(self.workdir / METRICS, "".join(lines))
+
     def _scalars(self, step, scalars):
-        with self._tensorboard.as_default(step=step):
+        with _forgiving("tensorboard"), self._tensorboard.as_default(step=step):
             for name, value in scalars.items():
                 tf.summary.scalar(name, value)
 
     def draw(self, title):
         """Writes curves.png from all records of the run."""
-        self._tensorboard.flush()
+        with _forgiving("tensorboard"):
+            self._tensorboard.flush()
+        with _forgiving(CURVES):
+            self._draw(title)
+
+    def finish(self, title):
+        """Writes all that the run leaves; a full disk is an error now."""
+        self._write_records()
+        self._draw(title)
+
+    def _draw(self, title):
         if self.records:
-            draw_curves(self.records, self.workdir / CURVES, title)
+            with atomic.replacing(self.workdir / CURVES) as path:
+                draw_curves(self.records, path, title)
 
     def close(self):
         """Ends the bar and TensorBoard's file."""
         self._bar.close()
-        self._tensorboard.close()
+        with _forgiving("tensorboard"):
+            self._tensorboard.close()
 
 
 class Silence:
@@ -118,17 +150,17 @@ class Silence:
         pass
 
     step = pace = restart_clock = training = evaluation = _nothing
-    draw = close = _nothing
+    draw = finish = close = _nothing
 
 
-def _drop_after(path, step):
-    """Records up to a step; the file keeps only those."""
-    if not path.exists():
-        return []
-    records = [json.loads(line) for line in path.read_text().splitlines()]
-    records = [record for record in records if record["step"] <= step]
-    path.write_text("".join(json.dumps(r) + "\n" for r in records))
-    return records
+@contextlib.contextmanager
+def _forgiving(name):
+    """Logs that a file could not be written, and goes on."""
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        reason = str(error).splitlines()[0]
+        logging.error("Cannot write %s: %s", name, reason)
 
 
 def draw_curves(records, path, title):

@@ -1,21 +1,53 @@
-"""Signals that ask a run to stop."""
+"""Signals that ask a run to stop, and the exit status they ask for."""
 
 import signal
 
+# 75 is sysexits.h's EX_TEMPFAIL: run me again. 130 is a shell's for Ctrl-C.
+STATUS = {signal.SIGINT: 130, signal.SIGTERM: 75}
+
+
+class Interrupted(Exception):
+    """A signal stopped the run.
+
+    Attributes:
+        step: iterations done and saved; None before the first could begin.
+        signal: "SIGTERM" or "SIGINT".
+        status: int, of the process that ends by it.
+    """
+
+    def __init__(self, number, step=None):
+        where = "before the first step" if step is None else f"at step {step}"
+        self.signal = signal.Signals(number).name
+        super().__init__(f"{self.signal}: stopped {where}")
+        self.step, self.status = step, STATUS[number]
+
 
 class Signals:
-    """Notes SIGINT and SIGTERM; a second SIGINT interrupts at once."""
+    """Takes SIGINT and SIGTERM while it is entered.
+
+    At first a signal raises `Interrupted` at once: there is nothing to save
+    yet, and reading data may take long. After `wait` it is only noted; the
+    loop looks at `received` between two batches. A second SIGINT interrupts
+    at once, whatever is lost.
+    """
 
     def __enter__(self):
-        self.received = False
-        self._before = {}
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._note)
+        self.received = None
+        self._waiting = False
+        self._before = {
+            number: signal.signal(number, self._note) for number in STATUS
+        }
         return self
 
+    def wait(self):
+        """From now on signals are noted."""
+        self._waiting = True
+
     def _note(self, number, frame):
-        del number, frame
-        self.received = True
+        del frame
+        if not self._waiting:
+            raise Interrupted(number)
+        self.received = number
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def __exit__(self, *_):

@@ -86,6 +86,19 @@ def make_eval_step(strategy, model):
     return metrics.sum_over_replicas(strategy, replica_step)
 
 
+def batch_norm_statistics(model):
+    """Moving means and variances that may differ between replicas.
+
+    Those of frozen layers are equal, and a mean could round them.
+    """
+    return [
+        variable
+        for layer in transfer.batch_norms(model)
+        if layer.trainable
+        for variable in (layer.moving_mean, layer.moving_variance)
+    ]
+
+
 def make_sync_batch_norm(strategy, model):
     """Averages BN's moving statistics over the replicas.
 
@@ -97,13 +110,7 @@ def make_sync_batch_norm(strategy, model):
     """
     if strategy.num_replicas_in_sync == 1:
         return lambda: None
-    # Those of frozen layers are equal, and a mean could round them.
-    statistics = [
-        variable
-        for layer in transfer.batch_norms(model)
-        if layer.trainable
-        for variable in (layer.moving_mean, layer.moving_variance)
-    ]
+    statistics = batch_norm_statistics(model)
     if not statistics:
         return lambda: None
 

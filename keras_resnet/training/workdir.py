@@ -2,33 +2,107 @@
 
 import dataclasses
 import json
+import pathlib
 
 import keras
 import tensorflow as tf
 
+from keras_resnet import atomic
 from keras_resnet import recipes
 from keras_resnet.errors import UsageError
+from keras_resnet.errors import lookup
 from keras_resnet.errors import require
+from keras_resnet.training import checkpoint
 from keras_resnet.training import distribution
 
 MODEL = "model.keras"
 CONFIG = "config.json"
 CHECKPOINTS = "checkpoints"
 MASKED = "masked_images.csv"
+METRICS = "metrics.jsonl"
+
+RESUME = {
+    "auto": "go on from the last checkpoint, if there is one",
+    "must": "fail if there is no checkpoint",
+    "never": "fail if there is one",
+}
+
+
+def check(workdir, recipe, resume="auto"):
+    """Refuses a directory that this run cannot have; writes nothing.
+
+    Args:
+        workdir: path of a directory, which need not exist.
+        recipe: `recipes.Recipe`.
+        resume: key of `RESUME`.
+
+    Returns:
+        pathlib.Path: the workdir.
+
+    Raises:
+        keras_resnet.UsageError: if it holds another run, or does or does not
+            hold checkpoints against `resume`, or is no local path.
+    """
+    lookup(RESUME, resume, "--resume")
+    require(
+        "://" not in str(workdir),
+        f"The workdir must be a directory of this machine. Received: "
+        f"{str(workdir)!r}.",
+    )
+    workdir = pathlib.Path(workdir)
+    saved = checkpoint.found(workdir / CHECKPOINTS)
+    require(
+        resume != "must" or saved,
+        f"There is no checkpoint in {workdir / CHECKPOINTS}, and "
+        "--resume=must asks for one. Is it the right --workdir? Without the "
+        "flag the run starts from the beginning.",
+    )
+    require(
+        resume != "never" or not saved,
+        f"{workdir} holds a run: {len(saved)} checkpoints. Take another "
+        "--workdir, or --resume=auto to go on.",
+    )
+    # What has made nothing yet is in nobody's way.
+    made = saved or any((workdir / n).exists() for n in (METRICS, MODEL))
+    if made and (workdir / CONFIG).exists():
+        _refuse_another(workdir, recipe)
+    return workdir
+
+
+def _refuse_another(workdir, recipe):
+    try:
+        held = json.loads((workdir / CONFIG).read_text())["recipe"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise UsageError(
+            f"{workdir / CONFIG} cannot be read: {error}. Delete it if "
+            "the directory is this run's, or take another --workdir."
+        ) from error
+    changes = differences(held, fields(recipe))
+    require(
+        not changes,
+        f"{workdir} holds a run of another recipe ({changes}). "
+        "Take another --workdir, or delete this one.",
+    )
 
 
 def claim(workdir, recipe, strategy):
-    """Writes config.json; refuses a directory of another recipe."""
-    wanted = _wanted(recipe)
-    _refuse_changes(workdir, wanted)
+    """Writes config.json; refuses a directory of another run.
+
+    To be called when nothing else can be refused: a recipe that could not
+    work leaves nothing behind that would be in the way of the next.
+
+    Raises:
+        keras_resnet.UsageError: as `check`, or if it cannot be written.
+    """
+    check(workdir, recipe)
     config = {
-        "recipe": wanted,
+        "recipe": fields(recipe),
         "strategy": distribution.describe(strategy),
         "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
     }
     try:
         workdir.mkdir(parents=True, exist_ok=True)
-        (workdir / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
+        atomic.write_text(workdir / CONFIG, json.dumps(config, indent=2) + "\n")
     except OSError as error:
         raise UsageError(
             f"Cannot write into {workdir}: {error.strerror}. Take another "
@@ -46,7 +120,7 @@ def check_shared(workdir, recipe):
         f"There is no {workdir / CONFIG} here, which the chief has written. "
         "All workers need the same --workdir on storage that they share.",
     )
-    _refuse_changes(workdir, _wanted(recipe))
+    _refuse_another(workdir, recipe)
 
 
 def check_same_step(workdir, steps):
@@ -69,24 +143,22 @@ def check_same_step(workdir, steps):
     )
 
 
-def _wanted(recipe):
+def fields(recipe):
+    """A recipe as JSON values: tuples become lists."""
     return json.loads(json.dumps(dataclasses.asdict(recipe)))
 
 
-def _refuse_changes(workdir, wanted):
-    defaults = dataclasses.asdict(recipes.Recipe())
-    path = workdir / CONFIG
-    if path.exists():
-        # A field that the run's version did not have had its default's effect.
-        held = {**defaults, **json.loads(path.read_text())["recipe"]}
-        names = sorted(set(held) | set(wanted))
-        changes = [
-            f"{name}: {held.get(name)!r} there, {wanted.get(name)!r} now"
-            for name in names
-            if held.get(name) != wanted.get(name)
-        ]
-        require(
-            not changes,
-            f"{workdir} holds a run of another recipe ({'; '.join(changes)}). "
-            "Take another --workdir, or delete this one.",
-        )
+def differences(held, wanted):
+    """What differs between two recipes, in words; "" if nothing does.
+
+    Args:
+        held: `fields` of a recipe that was written. A field that its version
+            did not have had its default's effect.
+        wanted: `fields` of this one.
+    """
+    held = {**fields(recipes.Recipe()), **held}
+    return "; ".join(
+        f"{name}: {held.get(name)!r} there, {wanted.get(name)!r} now"
+        for name in sorted(set(held) | set(wanted))
+        if held.get(name) != wanted.get(name)
+    )

@@ -1,0 +1,83 @@
+"""What the bits of a result depend on, beside the recipe.
+
+The same recipe gives the same bits on the same machine type, TensorFlow,
+threads and replicas; measured, others give other bits (threads of one
+operation, oneDNN, XLA and op determinism each do). TensorFlow does not tell
+whether `enable_op_determinism` was called; its environment variable is here.
+"""
+
+import os
+import pathlib
+import platform
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+_VARIABLES = (
+    "TF_ENABLE_ONEDNN_OPTS",
+    "TF_DETERMINISTIC_OPS",
+    "TF_CUDNN_DETERMINISTIC",
+    "TF_NUM_INTRAOP_THREADS",
+    "OMP_NUM_THREADS",
+    "XLA_FLAGS",
+)
+
+
+def describe(strategy):
+    """The environment of a run, for its checkpoints.
+
+    Args:
+        strategy: `tf.distribute.Strategy`.
+
+    Returns:
+        dict of str to int or str.
+    """
+    threading = tf.config.threading
+    return {
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+        "replicas": strategy.num_replicas_in_sync,
+        "device": _device(strategy.extended.worker_devices[0]),
+        "cpus": _cpus(),
+        "intra-op threads": threading.get_intra_op_parallelism_threads(),
+        **{name: os.environ.get(name, "") for name in _VARIABLES},
+    }
+
+
+def changes(before, now):
+    """What differs, in words: "replicas: 1 then, 2 now"; "" if nothing does.
+
+    Args:
+        before, now: from `describe`.
+    """
+    return "; ".join(
+        f"{name}: {before.get(name)!r} then, {now.get(name)!r} now"
+        for name in {**before, **now}
+        if before.get(name) != now.get(name)
+    )
+
+
+def _cpus():
+    """CPUs that this process may use, as TensorFlow counts its threads."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
+
+
+def _device(name):
+    """The model of a device: kernels choose their instructions by it."""
+    kind = name.split(":")[-2]
+    if kind == "GPU":
+        gpu = tf.config.list_physical_devices("GPU")[0]
+        details = tf.config.experimental.get_device_details(gpu)
+        return details.get("device_name", kind)
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    models = [line for line in lines if line.startswith("model name")]
+    if not models:
+        return platform.machine()
+    return models[0].partition(":")[2].strip()

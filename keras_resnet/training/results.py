@@ -1,0 +1,43 @@
+"""The files that a finished run leaves: each whole or not there."""
+
+from keras_resnet import atomic
+from keras_resnet import labels
+from keras_resnet.data import inspection
+from keras_resnet.training import workdir as workdir_lib
+
+
+def save_model(workdir, model, recipe, class_names):
+    """Writes labels.txt, card.json and, last, model.keras.
+
+    Args:
+        workdir: pathlib.Path of the run.
+        model: the trained `keras.Model`.
+        recipe: `recipes.Recipe` of the run.
+        class_names: of the model's outputs.
+    """
+    labels.Card(
+        class_names=class_names,
+        image_size=recipe.image_size,
+        eval_resize=recipe.eval_resize,
+        variant=recipe.variant,
+        dataset=recipe.dataset,
+    ).save(workdir)
+    with atomic.replacing(workdir / workdir_lib.MODEL) as path:
+        model.save(path)
+
+
+def list_masked(workdir, masked):
+    """Writes masked_images.csv if there are any.
+
+    Args:
+        workdir: pathlib.Path of the run.
+        masked: list of `bad_images.MaskedImages`.
+    """
+    rows = [
+        (images.split.describe(index), why)
+        for images in masked
+        for index, why in images.reasons.items()
+    ]
+    if rows:
+        with atomic.replacing(workdir / workdir_lib.MASKED) as path:
+            inspection.write_csv(path, ("image", "reason"), rows)

@@ -1,0 +1,206 @@
+"""A disk that is full or read-only: old checkpoints stay, the run goes on."""
+
+import dataclasses
+import shutil
+import subprocess
+
+import pytest
+import tensorflow as tf
+from absl import logging
+
+from keras_resnet import errors
+from keras_resnet import recipes
+from keras_resnet.data import datasets
+from keras_resnet.training import checkpoint
+from keras_resnet.training import distribution
+from keras_resnet.training import loop
+from keras_resnet.training import reporting
+from keras_resnet.training import saving
+
+RECIPE = recipes.RECIPES["digits"]
+MEGABYTE = 2**20
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 8 MB, where a process may mount one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(disk)]
+    if shutil.which("mount") is None:
+        pytest.skip("there is no mount")
+    if subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("mounting is not permitted")
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def _fill(disk):
+    """Leaves less than a checkpoint's room."""
+    free = shutil.disk_usage(disk).free - MEGABYTE // 4
+    (disk / "ballast").write_bytes(bytes(free))
+
+
+def _read_only(disk, mode="ro"):
+    command = ["mount", "-o", f"remount,{mode}", str(disk)]
+    subprocess.run(command, check=True)
+
+
+def _saver(directory, recipe=RECIPE, size=MEGABYTE, split=None):
+    strategy = distribution.make_strategy("one_device")
+    variables = {"w": tf.Variable(tf.zeros((size // 4,)))}
+    splits = {"train": split or datasets.load("digits", "train")}
+    return saving.Saver(directory, variables, recipe, strategy, splits)
+
+
+@pytest.fixture
+def errors_logged(monkeypatch):
+    found = []
+    monkeypatch.setattr(
+        logging, "error", lambda text, *words: found.append(text % words)
+    )
+    return found
+
+
+@pytest.mark.parametrize("foreseen", [True, False])
+def test_a_full_disk_is_an_error_and_the_third_in_a_row_the_end(
+    small_disk, errors_logged, monkeypatch, foreseen
+):
+    if not foreseen:  # another process takes the room while it is written
+        monkeypatch.setattr(checkpoint, "_SPARE", 0)
+    saver = _saver(small_disk / "checkpoints")
+    saver.save(5, {})
+    _fill(small_disk)
+    for step in (10, 15):
+        saver.save(step, {})
+    assert len(errors_logged) == 2
+    assert "step 10 could not be written" in errors_logged[0]
+    reason = "MB are free" if foreseen else "No space left"
+    assert (
+        reason in errors_logged[0] or "RESOURCE_EXHAUSTED" in (errors_logged[0])
+    )
+    assert "step-00000005. Training goes on; failure 2 of 3" in errors_logged[1]
+    names = [path.name for path in (small_disk / "checkpoints").iterdir()]
+    assert names == ["step-00000005"]
+    (small_disk / "ballast").unlink()
+    saver.save(20, {})  # which ends the row
+    _fill(small_disk)
+    for step in (25, 30):
+        saver.save(step, {})
+    with pytest.raises(
+        errors.UsageError, match="step 35 .*step-00000020. Make room"
+    ):
+        saver.save(35, {})
+    assert saver.restore()[0]["step"] == 20
+
+
+def test_the_last_save_of_a_run_must_not_fail(small_disk):
+    saver = _saver(small_disk / "checkpoints")
+    saver.check()
+    _fill(small_disk)
+    with pytest.raises(errors.UsageError, match="no checkpoint yet. Make room"):
+        saver.save(5, {}, last=True)
+
+
+def test_a_disk_without_room_is_refused_at_the_start(small_disk):
+    with pytest.raises(errors.UsageError, match="needs 12.6 MB, and 8.4 MB"):
+        _saver(small_disk / "checkpoints", size=10 * MEGABYTE).check()
+
+
+def test_a_read_only_disk_keeps_what_it_has(small_disk, errors_logged):
+    saver = _saver(small_disk / "checkpoints")
+    saver.save(5, {})
+    _read_only(small_disk)
+    saver.save(10, {})
+    assert "Read-only file system" in errors_logged[0]
+    with pytest.raises(errors.UsageError, match="Read-only .* another --work"):
+        saver.check()
+    assert saver.restore()[0]["step"] == 5
+    with pytest.raises(errors.UsageError, match="Cannot write into"):
+        loop.train_and_evaluate(
+            RECIPE,
+            small_disk / "run",
+            strategy=distribution.make_strategy("one_device"),
+        )
+
+
+def test_a_file_where_checkpoints_belong_is_refused(tmp_path):
+    (tmp_path / "checkpoints").write_text("")
+    with pytest.raises(errors.UsageError, match="Checkpoints cannot be writ"):
+        _saver(tmp_path / "checkpoints").check()
+
+
+def test_checkpoints_of_another_recipe_are_refused(tmp_path):
+    _saver(tmp_path).save(5, {})
+    other = dataclasses.replace(RECIPE, momentum=0.5)
+    with pytest.raises(errors.UsageError, match="momentum: 0.9 there, 0.5 now"):
+        _saver(tmp_path, other).restore()
+
+
+def test_data_that_have_changed_are_refused(tmp_path):
+    _saver(tmp_path).save(5, {})
+    train = datasets.load("digits", "train")
+    for changes, message in (
+        ({"num_examples": 1439}, "1438 examples then, 1439 now"),
+        ({"class_names": train.class_names[::-1]}, "or other classes"),
+        ({"labels": train.labels[::-1]}, "or other classes or labels"),
+    ):
+        split = dataclasses.replace(train, **changes)
+        with pytest.raises(errors.UsageError, match=message):
+            _saver(tmp_path, split=split).restore()
+
+
+def test_other_conditions_are_a_warning(tmp_path, monkeypatch):
+    _saver(tmp_path).save(5, {})
+    found = []
+    monkeypatch.setattr(
+        logging, "warning", lambda text, *words: found.append(text % words)
+    )
+    assert _saver(tmp_path).restore()[0]["step"] == 5
+    assert not found
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    _saver(tmp_path).restore()
+    assert "OMP_NUM_THREADS: '' then, '7' now" in found[0]
+    assert "not be the same bit for bit" in found[0]
+
+
+def test_a_run_outlives_a_disk_that_is_full_for_a_while(
+    small_disk, tmp_path, errors_logged, monkeypatch
+):
+    """Nothing of it is lost: neither steps nor lines of metrics.jsonl."""
+    recipe = dataclasses.replace(
+        RECIPE,
+        batch_size=16,
+        steps=6,
+        log_every_steps=1,
+        eval_every_steps=1,
+        checkpoint_every_steps=2,
+        keep_checkpoints=1,
+    )
+    count, calls = reporting.Reporter.step, []
+
+    def step(reporter):
+        count(reporter)
+        calls.append(1)
+        if len(calls) == 3:
+            # To the last byte, after room for a checkpoint is gone.
+            _fill(small_disk)
+            with open(small_disk / "rest", "wb") as rest:
+                try:
+                    rest.write(bytes(MEGABYTE))
+                except OSError:
+                    pass
+        if len(calls) == 5:
+            (small_disk / "ballast").unlink()
+            (small_disk / "rest").unlink()
+
+    monkeypatch.setattr(reporting.Reporter, "step", step)
+    strategy = distribution.make_strategy("one_device")
+    loop.train_and_evaluate(recipe, small_disk / "run", strategy=strategy)
+    said = " ".join(errors_logged)
+    assert "step 4 could not be written" in said
+    assert "Cannot write metrics.jsonl" in said
+    lines = (small_disk / "run" / "metrics.jsonl").read_text().splitlines()
+    assert len(lines) == 6
+    names = [p.name for p in (small_disk / "run" / "checkpoints").iterdir()]
+    assert names == ["step-00000006"]
