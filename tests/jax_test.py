@@ -73,6 +73,39 @@ for name, (variant, choices) in networks.items():
         np.save(f"{folder}/{name}_{kind}.npy", np.asarray(logits))
 """
 
+_GRADIENTS = """
+import sys
+
+import jax
+import numpy as np
+
+import keras_resnet
+
+folder = sys.argv[1]
+for name, remat in (("plain", False), ("remat", True)):
+    whole = keras_resnet.build(
+        "resnet20", input_shape=(16, 16, 3), remat=remat
+    )
+    whole.load_weights(f"{folder}/trained.weights.h5")
+    model = keras_resnet.logits(whole)
+    x = np.load(f"{folder}/trained_images.npy")
+
+    def loss(weights, state):
+        y, state = model.stateless_call(weights, state, x, training=True)
+        return (y**2).sum(), state
+
+    values = [
+        [v.value for v in variables]
+        for variables in (model.trainable_variables,
+                          model.non_trainable_variables)
+    ]
+    gradients, state = jax.jit(jax.grad(loss, has_aux=True))(*values)
+    paths = [v.path for v in (*model.trainable_variables,
+                              *model.non_trainable_variables)]
+    found = dict(zip(paths, map(np.asarray, [*gradients, *state])))
+    np.savez(f"{folder}/{name}.npz", **found)
+"""
+
 _MODULES = """
 import json
 import sys
@@ -128,6 +161,34 @@ def test_jax_gives_the_same_logits(logits, name, kind):
     # Different images give different logits, so that the pixels count.
     assert expected.std(0).max() > 0.01 * spread
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * spread)
+
+
+def test_jax_trains_as_tensorflow_and_when_it_computes_units_again(tmp_path):
+    """TensorFlow has a kernel of its own for BN, JAX has Keras' operations."""
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("Compares JAX with TensorFlow.")
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(0)
+    whole = keras_resnet.build("resnet20", input_shape=(16, 16, 3))
+    model = keras_resnet.logits(whole)
+    whole.save_weights(tmp_path / "trained.weights.h5")
+    x = np.random.default_rng(1).integers(0, 256, (4, 16, 16, 3), "uint8")
+    np.save(tmp_path / "trained_images.npy", x)
+    run_on("jax", _GRADIENTS, str(tmp_path))
+    variables = model.trainable_variables
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(model(x, training=True) ** 2)
+    gradients = tape.gradient(loss, [v.value for v in variables])
+    here = {v.path: g for v, g in zip(variables, gradients, strict=True)}
+    here |= {v.path: v for v in model.non_trainable_variables}
+    for name in ("plain", "remat"):
+        on_jax = np.load(tmp_path / f"{name}.npz")
+        assert set(on_jax.files) == set(here)
+        for path, value in here.items():
+            value = np.asarray(value)
+            atol = 1e-3 * np.abs(value).max()
+            np.testing.assert_allclose(on_jax[path], value, atol=atol, rtol=0)
 
 
 def test_importing_the_library_loads_no_more_than_keras_does():
