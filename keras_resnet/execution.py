@@ -8,6 +8,11 @@ import contextlib
 import math
 
 import keras
+import numpy as np
+
+# Bytes, for the widest vector instructions; TensorFlow ends the process where
+# memory it shares is aligned less.
+_ALIGNMENT = 64
 
 _TRAINED = ("kernel", "bias", "gamma", "beta")
 
@@ -83,6 +88,26 @@ def fused_momentum(variable, buffer, gradient, rate, momentum, nesterov):
         momentum=tf.cast(momentum, variable.dtype),
         use_nesterov=nesterov,
     )
+
+
+def empty(count):
+    """float32 (count,) NumPy memory that `tensor` need not copy."""
+    memory = np.empty(4 * count + _ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % _ALIGNMENT
+    return memory[start : start + 4 * count].view(np.float32)
+
+
+def tensor(values):
+    """A tensor of values from `empty`, not to be changed any more.
+
+    TensorFlow makes two copies of an array elsewhere, which for the weights of
+    a large network takes as long as drawing them.
+    """
+    if not _is_tensorflow():
+        return values
+    import tensorflow as tf
+
+    return tf.experimental.dlpack.from_dlpack(values.__dlpack__())
 
 
 def common_name():

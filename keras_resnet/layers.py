@@ -53,7 +53,7 @@ def make_ops(names, convolutions=(), *, dtype, seen=None):
         seen: `collections.Counter` of the ops numbered so far, updated.
 
     Returns:
-        list of Keras layers named conv1, bn1, relu1, conv2, ...
+        list of Keras layers and `ReLU`, named conv1, bn1, relu1, conv2, ...
     """
     convolutions = iter(convolutions)
     seen = collections.Counter() if seen is None else seen
@@ -66,7 +66,7 @@ def make_ops(names, convolutions=(), *, dtype, seen=None):
         elif op == "bn":
             layers.append(BatchNormalization(**BATCH_NORM, **common))
         elif op == "relu":
-            layers.append(keras.layers.ReLU(**common))
+            layers.append(ReLU(common["name"]))
         elif op == "pool":
             # Zeros are exact only after a ReLU: none can exceed what is there.
             pad = keras.layers.ZeroPadding2D if seen["relu"] else EdgePadding2D
@@ -103,6 +103,22 @@ def _apply(layers, x, training):
         else:
             x = layer(x)
     return x
+
+
+class ReLU:
+    """max(x, 0). Not a Keras layer, which takes longer to make than to run."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __call__(self, x):
+        return ops.relu(x)
+
+    def build(self, input_shape):
+        pass
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
 
 
 @_register

@@ -9,6 +9,7 @@ import numbers
 
 import keras
 
+from keras_resnet import initializers
 from keras_resnet import pretrained
 from keras_resnet import specs
 from keras_resnet import transfer
@@ -120,7 +121,8 @@ def build(
 
     image = keras.Input(input_shape, name="image")
     x = PixelNormalization(**constants, name="pixels", dtype=full)(image)
-    x = _body(x, row, stem, policy, remat)
+    with initializers.drawing_ahead():
+        x = _body(x, row, stem, policy, remat)
     if include_top:
         x = keras.layers.GlobalAveragePooling2D(name="pool", dtype=policy)(x)
         x = _classifier(x, classes, classifier_activation, full)

@@ -7,11 +7,17 @@ import pytest
 import keras_resnet
 from keras_resnet import initializers
 
-SHAPE = (3, 3, 128, 256)  # 294,912 numbers, in three chunks
+SHAPE = (3, 3, 128, 256)  # 294,912 numbers, of two chunks
 
 
 def _values(initializer, shape=SHAPE):
     return keras.ops.convert_to_numpy(initializer(shape, dtype="float32"))
+
+
+def _normal(count, seed):
+    values = np.empty(count, np.float32)
+    initializers.Normals(seed).read(values, scale=1)
+    return values
 
 
 def test_the_standard_deviation_is_of_the_fan_out():
@@ -24,7 +30,7 @@ def test_the_standard_deviation_is_of_the_fan_out():
 
 
 def test_the_normal_is_not_truncated_and_has_the_normal_moments():
-    z = initializers.standard_normal(1_000_000, seed=2).astype("float64")
+    z = _normal(1_000_000, seed=2).astype("float64")
     assert np.abs(z).max() > 4.2  # 27 of a million are
     for power, moment in ((3, 0), (4, 3), (6, 15)):
         spread = np.std(z**power) / 1_000
@@ -38,16 +44,38 @@ def test_the_normal_is_not_truncated_and_has_the_normal_moments():
 
 
 def test_the_numbers_do_not_depend_on_the_number_of_threads(monkeypatch):
-    many = initializers.standard_normal(500_000, seed=3)
+    many = _normal(1_500_000, seed=3)
     with initializers.concurrent.futures.ThreadPoolExecutor(1) as one:
         monkeypatch.setattr(initializers, "_threads", lambda: one)
-        np.testing.assert_array_equal(
-            initializers.standard_normal(500_000, seed=3), many
-        )
+        np.testing.assert_array_equal(_normal(1_500_000, seed=3), many)
+
+
+def test_numbers_follow_each_other_however_they_are_read():
+    count = 2 * initializers._CHUNK + 1_000
+    whole, parts = _normal(count, seed=8), np.empty(count, np.float32)
+    numbers = initializers.Normals(8)
+    for part in np.split(parts, [7, 1_000, initializers._CHUNK + 3]):
+        numbers.read(part, scale=0.5)
+    np.testing.assert_array_equal(parts, whole * np.float32(0.5))
+
+
+def test_kernels_made_within_drawing_ahead_follow_from_keras_seed():
+    def kernels():
+        keras.utils.set_random_seed(9)
+        with initializers.drawing_ahead():
+            return [_values(initializers.HeNormal()) for _ in range(3)]
+
+    first, again = kernels(), kernels()
+    np.testing.assert_array_equal(first, again)
+    assert (first[0] != first[1]).mean() > 0.99
+    seeded = initializers.HeNormal(seed=7)
+    with initializers.drawing_ahead():
+        within = _values(seeded)
+    np.testing.assert_array_equal(within, _values(seeded))
 
 
 def test_chunks_calls_and_kernels_differ():
-    z = initializers.standard_normal(3 * initializers._CHUNK, seed=4)
+    z = _normal(3 * initializers._CHUNK, seed=4)
     a, b, c = z.reshape(3, -1)
     for left, right in ((a, b), (b, c), (a, c)):
         assert abs(np.corrcoef(left, right)[0, 1]) < 5 / np.sqrt(len(a))
