@@ -58,7 +58,7 @@ report: $(VENV)/.installed
 	@echo "Artifacts:  exported/ (SavedModel, TFLite, ONNX, manifest.json)"
 
 test: $(VENV)/.test-installed lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not large"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not large" --durations=20
 
 peers: $(VENV)/.peers-installed
 

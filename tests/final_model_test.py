@@ -17,6 +17,9 @@ from keras_resnet.training import distribution
 from keras_resnet.training import loop
 from keras_resnet.training import precise_bn
 
+# float16 is slow on a CPU.
+pytestmark = pytest.mark.large
+
 RECIPE = dataclasses.replace(
     recipes.RECIPES["digits"],
     dtype="mixed_float16",

@@ -1,7 +1,6 @@
 """A training run, from a recipe and a directory to metrics and a model."""
 
 import dataclasses
-import itertools
 
 import keras
 import numpy as np
@@ -24,6 +23,7 @@ from keras_resnet.training import replicas
 from keras_resnet.training import results
 from keras_resnet.training import start
 from keras_resnet.training import step as step_lib
+from keras_resnet.training import validation
 from keras_resnet.training import workdir as workdir_lib
 from keras_resnet.training.reporting import Reporter
 from keras_resnet.training.reporting import Silence
@@ -335,7 +335,7 @@ class _Run:
         self._read_sums()
         self._average()
         with self.averaged():
-            metrics = evaluate(
+            metrics = validation.validate(
                 self.eval_step,
                 self.strategy,
                 self.splits["validation"],
@@ -400,51 +400,3 @@ class _Run:
 
     def _title(self):
         return f"{self.recipe.variant} on {self.recipe.dataset}"
-
-
-def evaluate(
-    eval_step,
-    strategy,
-    split,
-    *,
-    batch_size,
-    resize,
-    size,
-    masked=None,
-    stop=lambda: False,
-):
-    """`Metrics` of a split, on all devices of a strategy.
-
-    Args:
-        eval_step: from `step.make_eval_step`.
-        strategy: the same.
-        split: `datasets.Split`.
-        batch_size: the global batch; a multiple of the devices.
-        resize, size: pixels, as `pipeline.eval_dataset`.
-        masked: `bad_images.MaskedImages`, or None to fail.
-        stop: asked before each batch whether to leave; then there are no
-            metrics, but None.
-    """
-
-    def make(context):
-        return pipeline.eval_dataset(
-            split,
-            batch_size=batch_size,
-            resize=resize,
-            size=size,
-            masked=masked,
-            context=context,
-        )
-
-    steps = -(-split.num_examples // batch_size)
-    batches = bad_images.naming_bad(
-        split, shares.distribute(strategy, make, steps), batch_size
-    )
-    metrics = metrics_lib.evaluate(
-        eval_step, itertools.takewhile(lambda _: not stop(), batches)
-    )
-    if stop():
-        return None
-    if masked is not None:
-        masked.check()
-    return metrics

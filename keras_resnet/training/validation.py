@@ -1,0 +1,56 @@
+"""The validation split, on all devices of a strategy."""
+
+import itertools
+
+from keras_resnet.data import bad_images
+from keras_resnet.data import pipeline
+from keras_resnet.data import shares
+from keras_resnet.evaluation import metrics as metrics_lib
+
+
+def validate(
+    eval_step,
+    strategy,
+    split,
+    *,
+    batch_size,
+    resize,
+    size,
+    masked=None,
+    stop=lambda: False,
+):
+    """`Metrics` of a split, on all devices of a strategy.
+
+    Args:
+        eval_step: from `step.make_eval_step`.
+        strategy: the same.
+        split: `datasets.Split`.
+        batch_size: the global batch; a multiple of the devices.
+        resize, size: pixels, as `pipeline.eval_dataset`.
+        masked: `bad_images.MaskedImages`, or None to fail.
+        stop: asked before each batch whether to leave; then there are no
+            metrics, but None.
+    """
+
+    def make(context):
+        return pipeline.eval_dataset(
+            split,
+            batch_size=batch_size,
+            resize=resize,
+            size=size,
+            masked=masked,
+            context=context,
+        )
+
+    steps = -(-split.num_examples // batch_size)
+    batches = bad_images.naming_bad(
+        split, shares.distribute(strategy, make, steps), batch_size
+    )
+    metrics = metrics_lib.evaluate(
+        eval_step, itertools.takewhile(lambda _: not stop(), batches)
+    )
+    if stop():
+        return None
+    if masked is not None:
+        masked.check()
+    return metrics
