@@ -95,7 +95,10 @@ def _differences(a, b):
     return [name for name in {**a, **b} if a.get(name) != b.get(name)]
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize(
+    "strategy",
+    ["one_device", pytest.param("mirrored", marks=pytest.mark.large)],
+)
 def test_a_killed_run_ends_as_one_that_was_not(tmp_path, strategy):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     statuses, result = _live(
