@@ -89,6 +89,7 @@ def _assert_same(workdir, other):
     assert _records(workdir) == _records(other)
 
 
+@pytest.mark.large
 def test_two_workers_equal_two_devices_bit_for_bit_after_a_kill(one, two):
     """Loss curve, weights, momentum, statistics; each example counts once."""
     workdir, output = two
@@ -100,6 +101,7 @@ def test_two_workers_equal_two_devices_bit_for_bit_after_a_kill(one, two):
     _assert_same(workdir, one)
 
 
+@pytest.mark.large
 def test_only_the_chief_prints_and_writes(two):
     workdir, output = two
     lines = output.splitlines()
@@ -108,6 +110,7 @@ def test_only_the_chief_prints_and_writes(two):
     assert len(list((workdir / "tensorboard").iterdir())) == 2  # two starts
 
 
+@pytest.mark.large
 def test_statistics_are_the_mean_over_workers_in_checkpoint_and_model(two):
     import keras
 
