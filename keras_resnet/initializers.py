@@ -38,9 +38,12 @@ class HeNormal(keras.initializers.Initializer):
 
     def __call__(self, shape, dtype=None):
         """Values of a kernel (height, width, channels, filters)."""
-        numbers = _ahead.get() if self.seed is None else Normals(self.seed)
-        numbers = numbers or Normals(random.getrandbits(64))
-        values = execution.empty(math.prod(shape))
+        count = math.prod(shape)
+        if self.seed is not None:
+            numbers = Normals(self.seed, count)
+        else:
+            numbers = _ahead.get() or Normals(random.getrandbits(64), count)
+        values = execution.empty(count)
         scale = math.sqrt(2 / (math.prod(shape[:-2]) * shape[-1]))
         numbers.read(values, scale)
         values = execution.tensor(values.reshape(shape))
@@ -73,10 +76,12 @@ class Normals:
 
     Args:
         seed: int >= 0.
+        count: how many are read at most. Default: any number.
     """
 
-    def __init__(self, seed):
+    def __init__(self, seed, count=math.inf):
         self._seed = seed
+        self._left = count  # to be drawn
         self._started = 0
         self._chunks = collections.deque()
         self._chunk = self._rest = np.empty(0, np.float32)
@@ -99,12 +104,14 @@ class Normals:
         # as the numbers in it.
         memory = self._chunk
         ahead = min(1 + self._started, _MOST_AHEAD)
-        while len(self._chunks) < ahead:
-            if not len(memory):
-                memory = np.empty(_CHUNK, np.float32)
-            task = (_draw, self._seed, self._started, memory)
+        while len(self._chunks) < ahead and self._left:
+            size = min(_CHUNK, self._left)
+            if len(memory) < size:
+                memory = np.empty(size, np.float32)
+            task = (_draw, self._seed, self._started, memory[:size])
             self._chunks.append(_threads().submit(*task))
             self._started += 1
+            self._left -= size
             memory = ()
         return self._chunks.popleft().result()
 

@@ -57,6 +57,9 @@ def test_numbers_follow_each_other_however_they_are_read():
     for part in np.split(parts, [7, 1_000, initializers._CHUNK + 3]):
         numbers.read(part, scale=0.5)
     np.testing.assert_array_equal(parts, whole * np.float32(0.5))
+    limited = np.empty(count, np.float32)
+    initializers.Normals(8, count).read(limited, scale=1)
+    np.testing.assert_array_equal(limited, whole)
 
 
 def test_kernels_made_within_drawing_ahead_follow_from_keras_seed():
