@@ -44,8 +44,19 @@ def read(file, card):
     Raises:
         UsageError: if the file cannot be read.
     """
+    return transforms.evaluation(
+        read_whole(file), resize=card.eval_resize, size=card.image_size
+    ).numpy()
+
+
+def read_whole(file):
+    """The pixels of an image file: uint8 (H, W, 3).
+
+    Raises:
+        UsageError: if the file cannot be read.
+    """
     try:
-        image = decoding.decode(file.read_bytes())
+        return decoding.decode(file.read_bytes()).numpy()
     except OSError as error:
         raise UsageError(
             f"Cannot read {str(file)!r}: {error.strerror}."
@@ -55,6 +66,3 @@ def read(file, card):
             f"{str(file)!r} is not an image that can be read. Expected a "
             "whole JPEG, PNG, BMP or GIF file."
         ) from error
-    return transforms.evaluation(
-        image, resize=card.eval_resize, size=card.image_size
-    ).numpy()

@@ -40,7 +40,12 @@ def main(args):
         num_classes=predictor.num_classes,
         image_size=predictor.image_size,
     )
-    images = [_images.read(file, card) for file in files]
+    images = [
+        _images.read_whole(file)
+        if predictor.resizes
+        else _images.read(file, card)
+        for file in files
+    ]
     times = []
     for file, image in zip(files, images, strict=True):
         start = time.perf_counter()

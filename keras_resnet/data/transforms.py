@@ -38,12 +38,12 @@ def evaluation(image, *, resize, size):
     """Shorter side `resize`, then the central `size` square: one view.
 
     Args:
-        image: uint8 (H, W, 3).
+        image: uint8 (H, W, 3), or (B, H, W, 3): images of one size.
         resize: pixels of the shorter side, at least `size`.
         size: pixels of the square, S.
 
     Returns:
-        uint8 (S, S, 3).
+        uint8 (S, S, 3), or (B, S, S, 3).
     """
     return resized_crop(image, (1, 1), resize=resize, size=size)
 
@@ -52,17 +52,18 @@ def resized_crop(image, place, *, resize, size):
     """A square of what `resize_shorter_side` gives, without the rest of it.
 
     Args:
-        image: uint8 (H, W, 3).
+        image: uint8 (H, W, 3), or (B, H, W, 3): images of one size.
         place: 0, 1 or 2 from the top and 0, 1 or 2 from the left: at the
             first edge, in the middle (rounded down) or at the last edge.
         resize: pixels of the shorter side, at least `size`.
         size: pixels of the square, S.
 
     Returns:
-        uint8 (S, S, 3).
+        uint8 (S, S, 3), or (B, S, S, 3).
     """
     image = tf.convert_to_tensor(image)
-    height_width = tf.shape(image)[:2]
+    images = image if image.shape.rank == 4 else image[tf.newaxis]
+    height_width = tf.shape(images)[1:3]
     resized = _rectangle(height_width, resize)
     corner = (resized - size) * place // 2
     corner = tf.cast(corner, tf.float32)
@@ -72,16 +73,16 @@ def resized_crop(image, place, *, resize, size):
     first = tf.maximum(tf.cast(corner / scale - reach, tf.int32), 0)
     last = tf.cast(tf.math.ceil((corner + size) / scale + reach), tf.int32)
     last = tf.minimum(last, height_width)
-    part = image[first[0] : last[0], first[1] : last[1]]
-    square = tf.raw_ops.ScaleAndTranslate(
-        images=part[tf.newaxis],
+    squares = tf.raw_ops.ScaleAndTranslate(
+        images=images[:, first[0] : last[0], first[1] : last[1]],
         size=[size, size],
         scale=scale,
         translation=tf.cast(first, tf.float32) * scale - corner,
         kernel_type="triangle",
         antialias=True,
     )
-    return colors.to_uint8(square[0])
+    squares = colors.to_uint8(squares)
+    return squares if image.shape.rank == 4 else squares[0]
 
 
 def pad_crop(images, corners, mirrored, padding, fill):

@@ -19,11 +19,14 @@ class Predictor(abc.ABC):
         format: "keras", "saved_model", "tflite" or "onnx".
         image_size: S, or None for images of any size.
         num_classes: K.
+        resizes: whether `predict` takes whole images of any one size, not
+            evaluation views, which it makes itself.
     """
 
     format: str
     image_size: int | None
     num_classes: int
+    resizes: bool = False
 
     def predict(self, images):
         """Probabilities of images.
@@ -77,6 +80,9 @@ class SavedModelPredictor(Predictor):
         self._output = PROBABILITIES if len(outputs) > 1 else min(outputs)
         self.image_size = spec.shape[1]
         self.num_classes = outputs[self._output].shape[-1]
+        self._dtype = spec.dtype
+        # Only export_saved_model(resize=True) writes this.
+        self.resizes = spec.dtype == tf.uint8 and spec.shape[1] is None
 
     def _signature(self, name):
         require(
@@ -87,7 +93,8 @@ class SavedModelPredictor(Predictor):
         return self._loaded.signatures[name]
 
     def _predict(self, images):
-        output = self._function(**{self._input: tf.constant(images)})
+        images = tf.cast(images, self._dtype)
+        output = self._function(**{self._input: images})
         return output[self._output]
 
     def predict_bytes(self, image_bytes):

@@ -1,0 +1,257 @@
+"""The error of every layer of int8 files, and which layer is blamed.
+
+Layers are damaged in two ways: in a good file, by a wrong scale of its
+weights, and in the network, before quantisation, by large weights that nothing
+depends on, which leave the others no bits. A good file is not accused.
+"""
+
+import shutil
+
+import flatbuffers
+import int8_files
+import numpy as np
+import onnx
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from exported_networks import card_of
+from exported_networks import digits
+from exported_networks import network
+
+from keras_resnet.errors import UsageError
+from keras_resnet.export import layer_errors
+from keras_resnet.export.layer_errors import LayerError
+from keras_resnet.export.layer_errors import onnx_layer_errors
+from keras_resnet.export.layer_errors import tflite_layer_errors
+from keras_resnet.export.layer_outputs import layer_name
+from keras_resnet.export.verify import evaluation_views
+
+# What pre-activation leaves unfused, pools and projections are in it.
+PREACT = {
+    "variant": "resnet50_v2",
+    "depths": (1, 1),
+    "filters": (8, 16),
+    "input_shape": (32, 32, 3),
+}
+
+FILES = ("dynamic_int8.tflite", "int8.tflite", "int8.onnx")
+
+# In the order of the equations of the network.
+LAYERS = [
+    "stem/conv1",
+    "stem/pool1",
+    "stage1_unit1/conv1",
+    "stage1_unit1/conv2",
+    "stage1_unit1/conv3",
+    "stage1_unit1/shortcut_conv",
+    "stage1_unit1/add",
+    "stage2_unit1/conv1",
+    "stage2_unit1/conv2",
+    "stage2_unit1/conv3",
+    "stage2_unit1/shortcut_conv",
+    "stage2_unit1/add",
+    "pool",
+    "logits",
+]
+
+
+def _write(model, folder):
+    int8_files.write_tflite(model, folder)
+    int8_files.write_onnx(model, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory):
+    return _write(network(**PREACT), tmp_path_factory.mktemp("good"))
+
+
+@pytest.fixture(scope="module")
+def outliers(tmp_path_factory):
+    """Files of a network in which one convolution cannot be quantised.
+
+    A channel that it reads is never active, so its weights for that one may be
+    any: they are 600 times the others.
+    """
+    model = network(depths=(1, 1, 1))
+    unit = model.get_layer("stage2_unit1")
+    layers = {layer.name: layer for layer in unit.branch}
+    layers["bn1"].beta.assign(layers["bn1"].beta.numpy() - 100 * np.eye(32)[5])
+    kernel = layers["conv2"].kernel.numpy()
+    kernel[:, :, 5] = 50
+    layers["conv2"].kernel.assign(kernel)
+    return _write(model, tmp_path_factory.mktemp("outliers"))
+
+
+def _errors(folder, file, size=32):
+    compare, suffix = tflite_layer_errors, file.split(".")[1]
+    if suffix == "onnx":
+        compare = onnx_layer_errors
+    images, _ = digits(4)
+    card = card_of(network(input_shape=(size, size, 3)))
+    views = evaluation_views(images, card)
+    return compare(folder / f"float32.{suffix}", folder / file, views)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_good_file_is_not_accused(good, file):
+    errors = _errors(good, file)
+    assert layer_errors.first_wrong(errors) is None
+    # It has noise: what is compared are not twice the same numbers.
+    assert 0.001 < errors[-1].relative_error < layer_errors.BOUND
+    assert "No layer goes wrong by itself" in layer_errors.table(errors)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_the_layers_are_the_network_s(good, file):
+    names = [error.name for error in _errors(good, file)]
+    assert len(set(names)) == len(names)
+    # A BN that is folded is another layer than one that is not.
+    found = [name for name in names if name in LAYERS]
+    assert sorted(found) == sorted(LAYERS)
+    # Two layers that read the same may come in either order.
+    shortcuts = [name for name in LAYERS if "shortcut" in name]
+    assert [name for name in found if name not in shortcuts] == [
+        name for name in LAYERS if name not in shortcuts
+    ]
+    assert all(
+        name.rsplit("/")[-1].rstrip("1") in ("bn", "affine")
+        for name in set(names) - set(LAYERS)
+    )
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_weights_beside_far_larger_ones_are_found(outliers, file):
+    errors = _errors(outliers, file, size=16)
+    wrong = layer_errors.first_wrong(errors)
+    assert wrong.name == "stage2_unit1/conv2"
+    assert wrong.relative_error > 0.5
+    assert wrong.inherited_error < 0.05
+    (line,) = [
+        line
+        for line in layer_errors.table(errors).splitlines()
+        if "the first wrong layer" in line
+    ]
+    assert line.startswith("stage2_unit1/conv2 ")
+
+
+def _scale_tflite(path, place, factor):
+    """Multiplies the scales of the weights of one convolution."""
+    root = schema.Model.GetRootAs(path.read_bytes(), 0)
+    model = schema.ModelT.InitFromObj(root)
+    graph = model.subgraphs[0]
+    convolutions = [
+        op
+        for op in graph.operators
+        if model.operatorCodes[op.opcodeIndex].builtinCode
+        == schema.BuiltinOperator.CONV_2D
+    ]
+    weights = graph.tensors[convolutions[place].inputs[1]]
+    weights.quantization.scale = weights.quantization.scale * np.float32(factor)
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    path.write_bytes(bytes(builder.Output()))
+
+
+def _scale_onnx(path, place, factor):
+    model = onnx.load(path)
+    graph = model.graph
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    weights = convolutions[place].input[1]
+    (node,) = [node for node in graph.node if weights in node.output]
+    (scale,) = [t for t in graph.initializer if t.name == node.input[1]]
+    values = onnx.numpy_helper.to_array(scale) * np.float32(factor)
+    scale.CopyFrom(onnx.numpy_helper.from_array(values, scale.name))
+    onnx.save(model, path)
+
+
+@pytest.mark.parametrize("file", FILES)
+# Of the convolutions; dynamic quantisation leaves those of few weights alone.
+@pytest.mark.parametrize("place", [0, 7])
+def test_a_wrong_scale_is_found(good, tmp_path, file, place):
+    shutil.copytree(good, tmp_path, dirs_exist_ok=True)
+    scale = _scale_onnx if file.endswith("onnx") else _scale_tflite
+    path = tmp_path / file
+    scale(path, place, 1.0)
+    same = _errors(tmp_path, file)
+    assert layer_errors.first_wrong(same) is None
+    scale(path, place, 2.0)
+    errors = _errors(tmp_path, file)
+    convolutions = [e.name for e in same if "conv" in e.name]
+    wrong = layer_errors.first_wrong(errors)
+    assert wrong.name == convolutions[place]
+    # Those before it are as they were.
+    before = errors.index(wrong)
+    assert errors[:before] == same[:before]
+
+
+def _chain(*values):
+    inherited = (0.0, *values)
+    return [
+        LayerError(
+            name=str(i),
+            kind="Conv",
+            relative_error=value,
+            inherited_error=before,
+        )
+        for i, (value, before) in enumerate(
+            zip(values, inherited, strict=False)
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    "values, first",
+    [
+        ((0.01, 0.02, 0.9, 0.8), "2"),
+        # The last is as wrong, but has it from the one before.
+        ((0.01, 0.5, 0.9), "1"),
+        # A jump of noise to more noise.
+        ((0.001, 0.09), None),
+        # Noise that adds up: no layer is to blame.
+        ((0.05, 0.1, 0.2, 0.4), None),
+        ((0.5,), "0"),
+        ((0.01, float("nan"), 0.9), "1"),
+        ((0.01, float("inf"), float("inf")), "1"),
+        ((), None),
+    ],
+)
+def test_the_first_wrong_layer_is_bad_and_its_input_is_not(values, first):
+    wrong = layer_errors.first_wrong(_chain(*values))
+    assert (wrong and wrong.name) == first
+
+
+@pytest.mark.parametrize(
+    "names, expected",
+    [
+        (
+            "resnet20_1/stage1_unit12_1/Relu;resnet20_1/stage1_unit12_1/bn1_1/"
+            "batchnorm/add_1;resnet20_1/stage1_unit12_1/conv1_1/convolution",
+            "stage1_unit12/conv1",
+        ),
+        ("m/stem/pool1/MaxPool2d", "stem/pool1"),
+        ("m_2/stage3_unit1_2/shortcut_conv_2/convolution1", None),
+        ("m/stage1_unit2/Relu_1;m/stage1_unit2/add", "stage1_unit2/add"),
+        ("m/final_1/Relu;m/final_1/bn1_1/batchnorm/add_1", "final/bn1"),
+        ("m/final_1/affine1_1/add;m/final_1/affine1_1/mul", "final/affine1"),
+        ("m/pool_1/Mean:0", "pool"),
+        ("Conv__42;m/stem_1/conv1_1/convolution/merged_input:0", "stem/conv1"),
+        ("StatefulPartitionedCall:0", "StatefulPartitionedCall:0"),
+    ],
+)
+def test_layers_have_the_network_s_names(names, expected):
+    assert layer_name(names) == (expected or "stage3_unit1/shortcut_conv")
+
+
+def test_files_of_two_networks_are_refused(good, outliers):
+    views = np.zeros((1, 32, 32, 3), np.uint8)
+    with pytest.raises(UsageError, match="are not of one network"):
+        tflite_layer_errors(
+            good / "float32.tflite", outliers / "int8.tflite", views
+        )
+
+
+@pytest.mark.parametrize("compare", [tflite_layer_errors, onnx_layer_errors])
+def test_no_images_are_refused(compare, tmp_path):
+    for images in ([], np.zeros((32, 32, 3)), np.zeros((0, 32, 32, 3))):
+        with pytest.raises(UsageError, match="Pass evaluation views"):
+            compare(tmp_path / "a", tmp_path / "b", images)

@@ -1,0 +1,99 @@
+"""OpenVINO reads our files and gives what the Keras model gives."""
+
+import sys
+
+import int8_files
+import numpy as np
+import pytest
+from exported_networks import card_of
+from exported_networks import digits
+from exported_networks import network
+
+from keras_resnet.errors import UsageError
+from keras_resnet.export.saved_model import export_saved_model
+from keras_resnet.export.second_opinion import OpenVinoPredictor
+from keras_resnet.export.verify import evaluation_views
+
+MODELS = {
+    "v1": {"variant": "resnet20", "depths": (1, 1, 1)},
+    "v2": {
+        "variant": "resnet50_v2",
+        "depths": (1, 1),
+        "filters": (8, 16),
+        "input_shape": (32, 32, 3),
+    },
+}
+
+# Largest difference of a probability from the Keras model's. 8 bits of an
+# activation are 1 / 256 of its range, and a network has many activations.
+FILES = {
+    "saved_model": 1e-5,
+    "float32.tflite": 1e-5,
+    "float32.onnx": 1e-5,
+    "dynamic_int8.tflite": 0.02,
+    "int8.tflite": 0.05,
+    "int8.onnx": 0.05,
+}
+
+
+@pytest.fixture(scope="module", params=list(MODELS))
+def written(request, tmp_path_factory):
+    """(model, views, folder) of all files of a network."""
+    folder = tmp_path_factory.mktemp(request.param)
+    model = network(**MODELS[request.param])
+    card = card_of(model)
+    export_saved_model(model, folder / "saved_model", card=card)
+    int8_files.write_tflite(model, folder)
+    int8_files.write_onnx(model, folder)
+    return model, evaluation_views(digits(16)[0], card), folder
+
+
+def _openvino():
+    return pytest.importorskip("openvino", reason="needs openvino (peers)")
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_its_probabilities_are_those_of_keras(written, file):
+    _openvino()
+    model, views, folder = written
+    predictor = OpenVinoPredictor(folder / file)
+    assert predictor.format == "openvino"
+    assert predictor.image_size == views.shape[1]
+    assert predictor.num_classes == 10
+    expected = model.predict_on_batch(views.astype(np.float32))
+    assert expected.std() > 0.01  # not 1 / K whatever the input
+    for dtype in (np.uint8, np.float32):
+        actual = predictor.predict(views.astype(dtype))
+        assert actual.dtype == np.float32
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=FILES[file])
+    alone = predictor.predict(views[:1])
+    np.testing.assert_allclose(alone, actual[:1], rtol=0, atol=1e-6)
+    # Another image is further away than the bound.
+    assert abs(actual - expected[::-1]).max() > 2 * FILES[file]
+
+
+def test_a_saved_model_that_resizes_is_refused_by_name(tmp_path):
+    _openvino()
+    model = network()
+    path = tmp_path / "saved_model"
+    export_saved_model(model, path, card=card_of(model), resize=True)
+    message = "OpenVINO cannot read '.*saved_model'.*: ScaleAndTranslate"
+    with pytest.raises(UsageError, match=message):
+        OpenVinoPredictor(path)
+
+
+@pytest.mark.parametrize("name", ["nowhere.onnx", "note.tflite", "m.keras"])
+def test_other_files_are_refused(tmp_path, name):
+    _openvino()
+    if name != "nowhere.onnx":
+        (tmp_path / name).write_text("not a network at all\n")
+    with pytest.raises(UsageError, match=f"OpenVINO cannot read '.*{name}'"):
+        OpenVinoPredictor(tmp_path / name)
+
+
+def test_where_it_is_missing_the_message_says_how_to_get_it(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(UsageError, match="Run `pip install openvino`"):
+        OpenVinoPredictor(tmp_path / "model.onnx")
