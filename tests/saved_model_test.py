@@ -19,6 +19,7 @@ from PIL import Image
 from keras_resnet.data import decoding
 from keras_resnet.data import transforms
 from keras_resnet.errors import UsageError
+from keras_resnet.export import answers
 from keras_resnet.export import artifact as artifact_lib
 from keras_resnet.export import runtime
 from keras_resnet.export import warmup
@@ -103,38 +104,42 @@ def test_the_most_probable_classes_come_first_by_index_and_name(
         "serving_default": {"images": _views(images, card).astype("float32")},
         "serve_bytes": {"image_bytes": tf.constant(list(map(_encode, images)))},
     }
-    answers = _signature(views_path, name)(**inputs[name])
-    assert sorted(answers) == OUTPUTS
+    found = _signature(views_path, name)(**inputs[name])
+    assert sorted(found) == OUTPUTS
     np.testing.assert_allclose(
-        answers["probabilities"], expected, rtol=0, atol=1e-5
+        found["probabilities"], expected, rtol=0, atol=1e-5
     )
-    assert answers["top_indices"].dtype == np.int32
-    assert answers["top_indices"].shape == (4, 5)
+    assert found["top_indices"].dtype == np.int32
+    assert found["top_indices"].shape == (4, 5)
     # The command line sorts by itself.
     for row, classes in enumerate(top_classes(expected, NAMES, 5)):
         names, values = zip(*classes, strict=True)
-        found = [name.decode() for name in answers["top_names"][row]]
-        assert found == [*names]
-        assert found == [NAMES[i] for i in answers["top_indices"][row]]
+        chosen = [name.decode() for name in found["top_names"][row]]
+        assert chosen == [*names]
+        assert chosen == [NAMES[i] for i in found["top_indices"][row]]
         np.testing.assert_allclose(
-            answers["top_probabilities"][row], values, rtol=0, atol=1e-5
+            found["top_probabilities"][row], values, rtol=0, atol=1e-5
         )
 
 
-@pytest.mark.parametrize("top, named", [(1, 1), (50, 10)])
-def test_top_is_at_most_the_number_of_classes(
-    model, card, tmp_path, top, named
-):
-    artifact = export_saved_model(model, tmp_path / "m", card=card, top=top)
-    answers = _signature(tmp_path / "m", "serving_default")(
+def test_top_is_at_most_the_number_of_classes(model, card, tmp_path):
+    artifact = export_saved_model(model, tmp_path / "m", card=card, top=50)
+    found = _signature(tmp_path / "m", "serving_default")(
         images=np.zeros((2, 16, 16, 3), np.float32)
     )
-    assert answers["top_names"].shape == (2, named)
+    assert found["top_names"].shape == (2, 10)
     outputs = artifact.signature["outputs"]
-    assert {k: v["shape"][1:] for k, v in outputs.items()} == {
-        k: [*v.shape[1:]] for k, v in answers.items()
+    assert {name: output["shape"][1:] for name, output in outputs.items()} == {
+        name: [*value.shape[1:]] for name, value in found.items()
     }
     assert sorted(outputs) == OUTPUTS
+
+
+def test_of_equal_probabilities_the_first_class_comes_first():
+    probabilities = tf.constant([[0.1, 0.3, 0.3, 0.3], [0.25] * 4])
+    found = answers.answers(probabilities, ["a", "b", "c", "d"], 2)
+    assert found["top_names"].numpy().tolist() == [[b"b", b"c"], [b"a", b"b"]]
+    assert found["top_indices"].numpy().tolist() == [[1, 2], [0, 1]]
 
 
 @pytest.mark.parametrize("top", [0, -1, 2.0, "5"])
@@ -255,10 +260,10 @@ def test_serving_finds_a_request_for_each_signature(kind, whole, views_path):
     assert images.dtype == (np.float32 if kind == "views" else np.uint8)
     assert (images == 128).all()
     for name, inputs in requests.items():
-        answers = _signature(path, name)(
+        found = _signature(path, name)(
             **{key: tf.constant(value) for key, value in inputs.items()}
         )
-        assert answers["probabilities"].shape == (1, 10)
+        assert found["probabilities"].shape == (1, 10)
 
 
 def test_warm_up_requests_are_small_and_part_of_the_sha256(whole):

@@ -15,7 +15,7 @@ from keras_resnet.export.second_opinion import OpenVinoPredictor
 from keras_resnet.export.verify import evaluation_views
 
 MODELS = {
-    "v1": {"variant": "resnet20", "depths": (1, 1, 1)},
+    "v1": {"variant": "resnet20", "depths": (1, 1), "filters": (16, 32)},
     "v2": {
         "variant": "resnet50_v2",
         "depths": (1, 1),
@@ -24,21 +24,26 @@ MODELS = {
     },
 }
 
-# Largest difference of a probability from the Keras model's. 8 bits of an
-# activation are 1 / 256 of its range, and a network has many activations.
+# RMS of the difference from the Keras model's probabilities, over that of the
+# difference between two images, which are all much alike to a random network.
 FILES = {
-    "saved_model": 1e-5,
-    "float32.tflite": 1e-5,
-    "float32.onnx": 1e-5,
-    "dynamic_int8.tflite": 0.02,
-    "int8.tflite": 0.05,
-    "int8.onnx": 0.05,
+    "saved_model": 1e-4,
+    "float32.tflite": 1e-4,
+    "float32.onnx": 1e-4,
+    "dynamic_int8.tflite": 0.2,
+    "int8.tflite": 0.4,
+    "int8.onnx": 0.4,
 }
+
+
+def _openvino():
+    return pytest.importorskip("openvino", reason="needs openvino (peers)")
 
 
 @pytest.fixture(scope="module", params=list(MODELS))
 def written(request, tmp_path_factory):
     """(model, views, folder) of all files of a network."""
+    _openvino()
     folder = tmp_path_factory.mktemp(request.param)
     model = network(**MODELS[request.param])
     card = card_of(model)
@@ -48,13 +53,8 @@ def written(request, tmp_path_factory):
     return model, evaluation_views(digits(16)[0], card), folder
 
 
-def _openvino():
-    return pytest.importorskip("openvino", reason="needs openvino (peers)")
-
-
 @pytest.mark.parametrize("file", FILES)
 def test_its_probabilities_are_those_of_keras(written, file):
-    _openvino()
     model, views, folder = written
     predictor = OpenVinoPredictor(folder / file)
     assert predictor.format == "openvino"
@@ -62,14 +62,19 @@ def test_its_probabilities_are_those_of_keras(written, file):
     assert predictor.num_classes == 10
     expected = model.predict_on_batch(views.astype(np.float32))
     assert expected.std() > 0.01  # not 1 / K whatever the input
+    another = _rms(expected - expected[::-1])
     for dtype in (np.uint8, np.float32):
         actual = predictor.predict(views.astype(dtype))
         assert actual.dtype == np.float32
-        np.testing.assert_allclose(actual, expected, rtol=0, atol=FILES[file])
+        assert _rms(actual - expected) < FILES[file] * another
+        # Those of another image are not.
+        assert _rms(actual - expected[::-1]) > 2 * FILES[file] * another
     alone = predictor.predict(views[:1])
     np.testing.assert_allclose(alone, actual[:1], rtol=0, atol=1e-6)
-    # Another image is further away than the bound.
-    assert abs(actual - expected[::-1]).max() > 2 * FILES[file]
+
+
+def _rms(difference):
+    return np.sqrt(np.square(difference).mean())
 
 
 def test_a_saved_model_that_resizes_is_refused_by_name(tmp_path):
