@@ -8,6 +8,7 @@ import numpy as np
 import keras_resnet
 from keras_resnet.data import datasets
 from keras_resnet.export import pipeline
+from keras_resnet.export.verify import evaluation_views
 from keras_resnet.labels import Card
 
 NAMES = tuple(str(digit) for digit in range(10))
@@ -75,7 +76,7 @@ def trained():
         keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy"
     )
     model.fit(
-        np.stack(images),
+        evaluation_views(images, card_of(model)),
         np.array(labels),
         batch_size=64,
         epochs=8,

@@ -55,8 +55,7 @@ LAYERS = [
 
 
 def _write(model, folder):
-    int8_files.write_tflite(model, folder)
-    int8_files.write_onnx(model, folder)
+    int8_files.write_all(model, folder)
     return folder
 
 

@@ -48,8 +48,7 @@ def written(request, tmp_path_factory):
     model = network(**MODELS[request.param])
     card = card_of(model)
     export_saved_model(model, folder / "saved_model", card=card)
-    int8_files.write_tflite(model, folder)
-    int8_files.write_onnx(model, folder)
+    int8_files.write_all(model, folder)
     return model, evaluation_views(digits(16)[0], card), folder
 
 

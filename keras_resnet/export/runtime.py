@@ -10,6 +10,7 @@ import keras_resnet.layers  # noqa: F401
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 from keras_resnet.export import predictors
+from keras_resnet.export import second_opinion
 
 
 def load(path):
@@ -136,3 +137,6 @@ FORMATS = {
     "tflite": predictors.TFLitePredictor,
     "onnx": predictors.OnnxPredictor,
 }
+
+# Who runs an artifact -> how to open it there.
+RUNTIMES = {"own": load, "openvino": second_opinion.OpenVinoPredictor}

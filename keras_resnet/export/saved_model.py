@@ -16,7 +16,7 @@ from keras_resnet.export.artifact import IMAGES
 from keras_resnet.export.artifact import PROBABILITIES
 from keras_resnet.export.artifact import describe
 from keras_resnet.export.artifact import replacing
-from keras_resnet.export.float32 import float32_copy
+from keras_resnet.export.fold import folded
 
 IMAGE_BYTES = "image_bytes"
 
@@ -51,7 +51,7 @@ def export_saved_model(model, path, *, card, top=answers.TOP, resize=False):
     """
     serving.check(model, card)
     answers.check_top(top)
-    copy = float32_copy(model)
+    copy = folded(model)
     classify = _view_function(copy, card, top)
     signatures = {
         "serving_default": _image_function(classify, card)
