@@ -2,8 +2,10 @@
 
 import io
 import os
+import pathlib
 import shutil
 import subprocess
+import sys
 import sysconfig
 
 import numpy as np
@@ -21,10 +23,15 @@ from keras_resnet.data import transforms
 from keras_resnet.errors import UsageError
 from keras_resnet.export import answers
 from keras_resnet.export import artifact as artifact_lib
+from keras_resnet.export import isolated
 from keras_resnet.export import runtime
 from keras_resnet.export import warmup
 from keras_resnet.export.saved_model import export_saved_model
+from keras_resnet.export.verify import VerificationError
+from keras_resnet.export.verify import verify
 from keras_resnet.labels import top_classes
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 # Of any size, and one that is evaluated as it is.
 SIZES = [(40, 60), (33, 20), (18, 18), (128, 50)]
@@ -209,6 +216,34 @@ def test_normalised_pixels_are_refused_where_whole_images_are_taken(whole):
         call(images=tf.zeros((1, 20, 20, 3), tf.float32))
 
 
+def _sign(directory, artifact, card):
+    card.save(directory)
+    artifact_lib.write_manifest(directory, [artifact], card)
+
+
+def test_verify_gives_it_whole_images(model, card, whole):
+    artifact, path = whole
+    images, _ = digits(8)
+    _sign(path.parent, artifact, card)
+    reports = verify(path.parent, model, images, predict=isolated.predict)
+    signatures = [report.signature for report in reports]
+    assert signatures == ["serving_default", "serve_bytes"]
+    assert max(report.max_abs_diff for report in reports) < 1e-5
+
+
+def test_verify_catches_another_crop_inside(model, card, tmp_path):
+    other = card_of(model, eval_resize=32)
+    artifact = export_saved_model(
+        model, tmp_path / "saved_model", card=other, resize=True
+    )
+    _sign(tmp_path, artifact, card)
+    images, _ = digits(8)
+    with pytest.raises(VerificationError) as raised:
+        verify(tmp_path, model, images, predict=isolated.predict)
+    for signature in ("serving_default", "serve_bytes"):
+        assert f"saved_model ({signature})" in str(raised.value)
+
+
 def test_the_manifest_says_what_is_taken(whole, views_path):
     artifact, path = whole
     shape = [None, None, None, 3]
@@ -329,3 +364,21 @@ def test_saved_model_cli_runs_it_on_a_photograph(
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5)
     best = NAMES[expected[0].argmax()]
     assert f"[[b'{best}'" in done.stdout
+
+
+@pytest.mark.large
+def test_predict_gives_it_the_whole_photograph(whole, model, card):
+    directory = whole[1].parent
+    _sign(directory, whole[0], card)
+    photo = directory / "photo.png"
+    photo.write_bytes(_encode(photograph()))
+    program = ROOT / "pipelines" / "predict.py"
+    done = subprocess.run(
+        [sys.executable, program, f"--model={whole[1]}", photo],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    expected = _expected(model, [photograph()], card)
+    ((best, probability), *_) = top_classes(expected, NAMES)[0]
+    assert f"  {probability:7.2%}  {best}\n" in done.stdout

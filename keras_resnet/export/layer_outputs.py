@@ -78,6 +78,9 @@ class TFLiteFile:
     def run(self, image):
         """float32 outputs of the layers for an image (H, W, 3), 0..255."""
         (details,) = self._interpreter.get_input_details()
+        scale, zero_point = details["quantization"]
+        if scale:
+            image = np.round(image / scale) + zero_point
         self._interpreter.set_tensor(
             details["index"], image[np.newaxis].astype(details["dtype"])
         )

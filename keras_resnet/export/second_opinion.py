@@ -20,7 +20,7 @@ _UINT8_SCALE = np.float32(1 / 256)
 class OpenVinoPredictor(Predictor):
     """A SavedModel, TFLite or ONNX file in OpenVINO, on the CPU.
 
-    It reads what this package exports, of float32 and of 8 bits, except for a
+    It reads what this package exports, in every precision, except for a
     SavedModel that resizes: OpenVINO lacks TensorFlow's ScaleAndTranslate. Of
     a SavedModel it runs `serving_default`.
 
