@@ -247,6 +247,8 @@ def test_files_of_two_networks_are_refused(good, outliers):
         tflite_layer_errors(
             good / "float32.tflite", outliers / "int8.tflite", views
         )
+    with pytest.raises(UsageError, match="has no quantised layer that"):
+        onnx_layer_errors(good / "float32.onnx", good / "float32.onnx", views)
 
 
 @pytest.mark.parametrize("compare", [tflite_layer_errors, onnx_layer_errors])

@@ -139,25 +139,20 @@ def onnx_layer_errors(float_path, int8_path, images):
         keras_resnet.UsageError: if there are no images, or the files are not
             of one network.
     """
-    from onnxruntime.quantization import qdq_loss_debug
-
     _check(images)
-    comparison = None
     with tempfile.TemporaryDirectory() as folder:
         whole, small = (
             layer_outputs.OnnxFile(path, folder)
             for path in (float_path, int8_path)
         )
+        comparison = None
         for image in images:
-            pairs = qdq_loss_debug.create_activation_matching(
-                small.run(image), whole.run(image)
-            )
+            pairs = layer_outputs.pairs(whole, small, image)
             if comparison is None:
                 layers = whole.layers(pairs)
                 comparison = _Comparison(layers, whole.producers)
             for layer in layers:
-                pair = pairs[layer.output]
-                comparison.add(layer, pair["float"], pair["post_qdq"])
+                comparison.add(layer, *pairs[layer.output])
     require(
         layers,
         f"{str(int8_path)!r} has no quantised layer that {str(float_path)!r} "

@@ -146,13 +146,12 @@ class OnnxFile:
         feed = {self._input.name: image[np.newaxis].astype(self._dtype)}
         return self._debug.collect_activations(str(self._path), [feed])
 
-    def layers(self, pairs):
+    def layers(self, compared):
         """list of `Layer` whose outputs were compared, in the file's order.
 
         Args:
-            pairs: as `create_activation_matching` gives them.
+            compared: tensors, as `pairs` gives them.
         """
-        compared = {tensor for tensor, pair in pairs.items() if "float" in pair}
         readers = {
             tensor: node for node in self._nodes for tensor in node.input
         }
@@ -170,6 +169,24 @@ class OnnxFile:
 
     def _weights(self, node):
         return [name for name in node.input if name not in self.producers]
+
+
+def pairs(whole, small, image):
+    """What a float32 and an int8 `OnnxFile` give for an image.
+
+    Returns:
+        {tensor of both: (float32 array, the other dequantised)}, flat.
+    """
+    from onnxruntime.quantization import qdq_loss_debug
+
+    matched = qdq_loss_debug.create_activation_matching(
+        small.run(image), whole.run(image)
+    )
+    return {
+        tensor: (pair["float"][0], pair["post_qdq"][0])
+        for tensor, pair in matched.items()
+        if "float" in pair
+    }
 
 
 # `stage2_unit1_1/conv1_1/convolution`: a part of the network, an op in it, each

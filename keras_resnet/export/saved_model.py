@@ -52,17 +52,20 @@ def export_saved_model(model, path, *, card, top=answers.TOP, resize=False):
     serving.check(model, card)
     answers.check_top(top)
     copy = folded(model)
-    classify = _view_function(copy, card, top)
-    signatures = {
-        "serving_default": _image_function(classify, card)
-        if resize
-        else classify,
-        "serve_bytes": _bytes_function(classify, card),
-    }
+    signatures = _signatures(copy, card, top, resize)
     with replacing(path) as beside:
         serving.save(copy, beside, signatures)
         warmup.write_requests(beside, model.name, _requests(card, resize))
     return _described(path, copy, card, signatures, top)
+
+
+def _signatures(model, card, top, resize):
+    classify = _view_function(model, card, top)
+    whole = _image_function(classify, card)
+    return {
+        "serving_default": whole if resize else classify,
+        "serve_bytes": _bytes_function(classify, card),
+    }
 
 
 def _described(path, model, card, signatures, top):
