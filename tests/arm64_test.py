@@ -77,7 +77,9 @@ def emulate(sysroot, content, inputs, folder):
 def test_arm64_gives_the_answers_of_this_machine(
     files, sysroot, tmp_path, dtype, tolerance
 ):
-    content = add_metadata(getattr(files, dtype), card=files.card, name="r")
+    content = add_metadata(
+        getattr(files, dtype), card=files.card, name="resnet20"
+    )
     expected = phone_files.predict(content, files.images)
     inputs = files.images.astype(dtype)
     actual, report = emulate(sysroot, content, inputs, tmp_path)

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import phone_files
 import pytest
+from ai_edge_litert.compiled_model import CompiledModel
 from ai_edge_litert.interpreter import Interpreter
 
 from keras_resnet.export.tflite_metadata import add_metadata
@@ -119,6 +120,24 @@ def test_types_that_are_written_are_those_of_the_files(exported):
             *_, given, _ = _tensors(exported / f"{file}.tflite")
             dtype = np.dtype(given["dtype"]).name
             assert word[dtype] in block, (language, file)
+
+
+@pytest.mark.parametrize(
+    "file, dtype", [("model.tflite", "float32"), ("model_int8.tflite", "uint8")]
+)
+def test_compiled_model_takes_these_names_and_types(exported, file, dtype):
+    """The API of the examples, which has the same calls in Python."""
+    signature, given, taken, *_ = _tensors(exported / file)
+    image = np.arange(phone_files.SIZE**2 * 3).astype(np.uint8)
+    model = CompiledModel.from_file(str(exported / file))
+    images = model.create_input_buffer_by_name(signature, given)
+    probabilities = model.create_output_buffer_by_name(signature, taken)
+    images.write(image.astype(dtype))
+    model.run_by_name(signature, {given: images}, {taken: probabilities})
+    actual = probabilities.read(len(phone_files.NAMES), np.dtype(dtype).type)
+    image = image.reshape(1, phone_files.SIZE, phone_files.SIZE, 3)
+    (expected,) = phone_files.predict((exported / file).read_bytes(), image)
+    np.testing.assert_array_equal(actual, expected)
 
 
 def test_what_did_not_run_is_said():

@@ -50,7 +50,7 @@ apt=(
 )
 apt-get "${apt[@]}" update >"$work/log" 2>&1 \
   || unavailable "apt-get update failed: $(tail -n 3 "$work/log")"
-version=$(apt-cache "${apt[@]}" show python3-minimal \
+version=$(apt-cache "${apt[@]}" show python3-minimal 2>/dev/null \
   | grep -om 1 'python3\.[0-9]*-minimal' | grep -o '3\.[0-9]*' || true)
 [ -n "$version" ] || unavailable "$sources offers no python3-minimal for arm64."
 apt-get "${apt[@]}" install --yes --download-only --no-install-recommends \
