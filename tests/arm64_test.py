@@ -14,8 +14,6 @@ import numpy as np
 import phone_files
 import pytest
 
-from keras_resnet.export.tflite_metadata import add_metadata
-
 pytestmark = pytest.mark.large
 
 HERE = pathlib.Path(__file__).parent
@@ -24,11 +22,6 @@ QEMU = "qemu-aarch64-static"
 NEEDS = {QEMU: "qemu-user-static", "apt-get": "apt", "dpkg-deb": "dpkg"}
 # Exit status of sysroot.sh where packages cannot be downloaded.
 UNAVAILABLE = 69
-
-
-@pytest.fixture(scope="module")
-def files():
-    return phone_files.make()
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +44,9 @@ def sysroot(request):
     return folder / "root"
 
 
-def emulate(sysroot, content, inputs, folder):
-    """(outputs, report) of arm64_guest.py for the bytes of a .tflite file."""
-    paths = [folder / name for name in ("model.tflite", "in.npy", "out.npy")]
-    paths[0].write_bytes(content)
+def emulate(sysroot, model, inputs):
+    """(outputs, report) of arm64_guest.py for a .tflite file."""
+    paths = [model, model.with_name("in.npy"), model.with_name("out.npy")]
     np.save(paths[1], inputs)
     result = subprocess.run(
         [
@@ -73,27 +65,31 @@ def emulate(sysroot, content, inputs, folder):
     return np.load(paths[2]), report
 
 
-@pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-5), ("uint8", 0)])
+# Activations that are quantised as they come round to either side of a half.
+@pytest.mark.parametrize(
+    "precision, tolerance",
+    [("float32", 1e-5), ("float16", 1e-5), ("dynamic_int8", 0.02), ("int8", 0)],
+)
 def test_arm64_gives_the_answers_of_this_machine(
-    files, sysroot, tmp_path, dtype, tolerance
+    sysroot, tmp_path, precision, tolerance
 ):
-    content = add_metadata(
-        getattr(files, dtype), card=files.card, name="resnet20"
-    )
-    expected = phone_files.predict(content, files.images)
-    inputs = files.images.astype(dtype)
-    actual, report = emulate(sysroot, content, inputs, tmp_path)
+    images = phone_files.phone().images
+    model = phone_files.export(tmp_path, precision)
+    expected = phone_files.predict(model.read_bytes(), images)
+    dtype = "uint8" if precision == "int8" else "float32"
+    actual, report = emulate(sysroot, model, images.astype(dtype))
     assert report["machine"] == "aarch64"
     assert actual.dtype == expected.dtype == dtype
     # Another answer for every image, so an equal one is no accident.
-    assert len(np.unique(expected, axis=0)) == len(files.images)
+    assert len(np.unique(expected, axis=0)) == len(images)
     difference = np.abs(actual.astype(float) - expected).max()
-    print(f"{dtype}: largest difference {difference}")
+    print(f"{precision}: largest difference {difference:.1e}")
     assert difference <= tolerance
 
 
-def test_another_image_gives_another_answer(files, sysroot, tmp_path):
+def test_another_image_gives_another_answer(sysroot, tmp_path):
     """What the comparison above would see."""
-    inputs = files.images[:1] ^ 255
-    actual, _ = emulate(sysroot, files.uint8, inputs, tmp_path)
-    assert (actual != phone_files.predict(files.uint8, files.images[:1])).any()
+    image = phone_files.phone().images[:1]
+    model = phone_files.export(tmp_path, "int8")
+    actual, _ = emulate(sysroot, model, image ^ 255)
+    assert (actual != phone_files.predict(model.read_bytes(), image)).any()

@@ -1,77 +1,81 @@
-"""TFLite files of a small network, by the converter alone: no metadata yet."""
+"""TFLite files of a small network, with metadata and without it."""
 
 import dataclasses
-import tempfile
+import functools
 
+import exported_networks
 import keras
 import numpy as np
-import tensorflow as tf
 
-import keras_resnet
-from keras_resnet.data import datasets
-from keras_resnet.data import transforms
-from keras_resnet.export import pipeline
 from keras_resnet.export import serving
-from keras_resnet.export.float32 import float32_copy
+from keras_resnet.export import tflite
+from keras_resnet.export.fold import folded
+from keras_resnet.export.verify import evaluation_views
 from keras_resnet.labels import Card
 
 SIZE = 16
 # Long, short and with letters of two and of three bytes; not in the order of
 # the alphabet.
 NAMES = ("null", "eins", "zwei", "drei", "vier")
-NAMES += ("fünf", "sechs", "七", "acht of ten", "neun")
+NAMES += ("f\u00fcnf", "sechs", "\u4e03", "acht of ten", "neun")
+# What export.py calls the file of each precision.
+FILES = {
+    "dynamic_int8": "model.tflite",
+    "float32": "model_float32.tflite",
+    "float16": "model_float16.tflite",
+    "int8": "model_int8.tflite",
+}
 
 
 @dataclasses.dataclass(frozen=True)
-class PhoneFiles:
-    """A network and its files.
+class Phone:
+    """A network and what it is shown.
 
     Attributes:
         model: `keras.Model`, from 16 x 16 pixels to 10 probabilities.
         card: its `Card`.
-        images: uint8 (B, 16, 16, 3), with pixels 0 and 255.
-        float32: bytes of a .tflite file.
-        uint8: bytes of one in int8, with uint8 input and output.
+        images: uint8 (B, 16, 16, 3).
     """
 
     model: keras.Model
     card: Card
     images: np.ndarray
-    float32: bytes
-    uint8: bytes
 
 
-def make(num_images=16):
-    """`PhoneFiles` of a network whose normalisations do something."""
-    model = _network()
-    card = Card(
-        class_names=NAMES,
-        image_size=SIZE,
-        eval_resize=18,
-        variant="resnet20",
-        dataset="digits",
+@functools.cache
+def phone():
+    """`Phone` of a network whose normalisations do something."""
+    model = exported_networks.network()
+    card = dataclasses.replace(
+        exported_networks.card_of(model), class_names=NAMES
     )
-    split = datasets.load("digits", "validation")
-    stored, _ = pipeline.read_images(split, num_images)
-    images = [
-        transforms.evaluation(image, resize=18, size=SIZE) for image in stored
-    ]
-    images = np.stack(images)
-    return PhoneFiles(
-        model, card, images, convert(model), convert(model, images)
-    )
+    stored, _ = exported_networks.digits()
+    return Phone(model, card, evaluation_views(stored, card))
 
 
-def convert(model, calibration=None):
-    """Bytes of a .tflite file: float32, or with images int8."""
-    model = float32_copy(model)
+@functools.cache
+def plain(precision):
+    """Bytes of a .tflite file as the converter writes it."""
+    model = folded(phone().model)
     function = serving.image_function(model, batch=1, image_size=(SIZE, SIZE))
-    with tempfile.TemporaryDirectory() as folder:
-        serving.save(model, folder, {"serving_default": function})
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        if calibration is not None:
-            _quantize(converter, calibration)
-        return converter.convert()
+
+    def prepare(converter):
+        tflite.PRECISIONS[precision](converter, phone().images)
+
+    return tflite._convert(function, model, prepare)
+
+
+def export(folder, precision):
+    """The path of a file by `export_tflite`, in a folder."""
+    path = folder / FILES[precision]
+    tflite.export_tflite(
+        phone().model,
+        path,
+        card=phone().card,
+        precision=precision,
+        calibration=phone().images if precision == "int8" else None,
+    )
+    return path
 
 
 def predict(content, images):
@@ -84,40 +88,8 @@ def predict(content, images):
     (taken,) = interpreter.get_output_details()
     outputs = []
     for image in images:
-        interpreter.set_tensor(
-            given["index"], image[None].astype(given["dtype"])
-        )
+        image = image[None].astype(given["dtype"])
+        interpreter.set_tensor(given["index"], image)
         interpreter.invoke()
         outputs.append(interpreter.get_tensor(taken["index"])[0])
     return np.stack(outputs)
-
-
-def _network():
-    keras.utils.set_random_seed(0)
-    model = keras_resnet.build(
-        "resnet20",
-        depths=(1, 1, 1),
-        classes=len(NAMES),
-        input_shape=(SIZE, SIZE, 3),
-    )
-    rng = np.random.default_rng(0)
-    draws = {
-        "gamma": lambda shape: rng.uniform(0.5, 1.5, shape),
-        "beta": lambda shape: rng.normal(0, 0.3, shape),
-        "moving_mean": lambda shape: rng.normal(0, 0.3, shape),
-        "moving_variance": lambda shape: rng.uniform(0.5, 2, shape),
-    }
-    for weight in model.weights:
-        if weight.name in draws:
-            weight.assign(draws[weight.name](weight.shape))
-    return model
-
-
-def _quantize(converter, images):
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: (
-        [image[None].astype(np.float32)] for image in images
-    )
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = tf.uint8
-    converter.inference_output_type = tf.uint8

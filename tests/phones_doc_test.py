@@ -10,7 +10,7 @@ import pytest
 from ai_edge_litert.compiled_model import CompiledModel
 from ai_edge_litert.interpreter import Interpreter
 
-from keras_resnet.export.tflite_metadata import add_metadata
+from keras_resnet.export import pipeline
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 DOCUMENT = (ROOT / "docs/PHONES.md").read_text(encoding="utf-8")
@@ -25,16 +25,9 @@ OTHERS = {"square.png"}
 def exported(tmp_path_factory):
     """A directory with the files for phones."""
     folder = tmp_path_factory.mktemp("exported")
-    files = phone_files.make(num_images=4)
-    files.card.save(folder)
-    for name, content in {
-        "model.tflite": files.float32,
-        "model_float32.tflite": files.float32,
-        "model_float16.tflite": files.float32,
-        "model_int8.tflite": files.uint8,
-    }.items():
-        content = add_metadata(content, card=files.card, name="resnet20")
-        (folder / name).write_bytes(content)
+    phone_files.phone().card.save(folder)
+    for precision in phone_files.FILES:
+        phone_files.export(folder, precision)
     return folder
 
 
@@ -68,6 +61,8 @@ def test_table_is_what_the_files_are(exported):
         r"^\| `([\w.]+)` \| `([^`]+)`[^|]*\| `([^`]+)`", DOCUMENT, re.M
     )
     assert len(rows) == len(list(exported.glob("*.tflite"))) == 4
+    written = {name for name, _ in pipeline.FORMATS.values()}
+    assert {file for file, *_ in rows} <= written
     names = {phone_files.SIZE: "S", len(phone_files.NAMES): "K"}
     for file, images, probabilities in rows:
         *_, given, taken = _tensors(exported / file)

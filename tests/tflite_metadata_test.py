@@ -28,7 +28,7 @@ from keras_resnet.export.tflite_metadata import add_metadata
 from keras_resnet.export.tflite_metadata import find_card
 from keras_resnet.export.tflite_metadata import read_metadata
 
-DTYPES = ("float32", "uint8")
+PRECISIONS = ("float32", "dynamic_int8", "int8")
 READER = pathlib.Path(__file__).with_name("mediapipe_reader.py")
 
 mediapipe = pytest.mark.skipif(
@@ -38,21 +38,26 @@ mediapipe = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def files():
-    return phone_files.make()
+def card():
+    return phone_files.phone().card
 
 
-@pytest.fixture(params=DTYPES)
-def plain(files, request):
+@pytest.fixture(scope="module")
+def images():
+    return phone_files.phone().images
+
+
+@pytest.fixture(params=PRECISIONS)
+def plain(request):
     """Bytes of a file without metadata."""
-    return getattr(files, request.param)
+    return phone_files.plain(request.param)
 
 
 @pytest.fixture
-def path(files, plain, tmp_path):
+def path(card, plain, tmp_path):
     """A lone file with metadata."""
     path = tmp_path / "lone.tflite"
-    path.write_bytes(with_metadata(plain, files.card))
+    path.write_bytes(with_metadata(plain, card))
     return path
 
 
@@ -63,21 +68,21 @@ def with_metadata(content, card):
 # What is written.
 
 
-def test_outputs_and_signature_stay_the_same_bit_for_bit(files, plain):
-    content = with_metadata(plain, files.card)
-    before = phone_files.predict(plain, files.images)
-    after = phone_files.predict(content, files.images)
+def test_outputs_and_signature_stay_bit_for_bit(card, images, plain):
+    content = with_metadata(plain, card)
+    before = phone_files.predict(plain, images)
+    after = phone_files.predict(content, images)
     assert before.dtype == after.dtype
     np.testing.assert_array_equal(before, after)
-    assert len(np.unique(before, axis=0)) == len(files.images)
+    assert len(np.unique(before, axis=0)) == len(images)
     signatures = Interpreter(model_content=content).get_signature_list()
     assert signatures == {
         "serving_default": {"inputs": ["images"], "outputs": ["probabilities"]}
     }
 
 
-def test_zip_lists_what_stands_beside_a_model(files, path, tmp_path):
-    files.card.save(tmp_path)
+def test_zip_lists_what_stands_beside_a_model(card, path, tmp_path):
+    card.save(tmp_path)
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
         assert archive.namelist() == ["labels.txt", "card.json"]
@@ -87,9 +92,9 @@ def test_zip_lists_what_stands_beside_a_model(files, path, tmp_path):
             assert archive.read(info) == beside
 
 
-def test_bytes_depend_on_the_arguments_alone(files, plain):
-    first = with_metadata(plain, files.card)
-    assert first == with_metadata(plain, files.card)
+def test_bytes_depend_on_the_arguments_alone(card, plain):
+    first = with_metadata(plain, card)
+    assert first == with_metadata(plain, card)
 
 
 def test_bytes_are_the_same_in_another_process():
@@ -116,12 +121,12 @@ def test_bytes_are_the_same_in_another_process():
     assert result.stdout.strip() == flatbuffer(root).hex()
 
 
-def test_earlier_metadata_is_replaced(files, plain):
-    once = with_metadata(plain, files.card)
-    assert with_metadata(once, files.card) == once
-    names = tuple(reversed(files.card.class_names))
-    other = dataclasses.replace(files.card, class_names=names)
-    assert with_metadata(with_metadata(plain, other), files.card) == once
+def test_earlier_metadata_is_replaced(card, plain):
+    once = with_metadata(plain, card)
+    assert with_metadata(once, card) == once
+    names = tuple(reversed(card.class_names))
+    other = dataclasses.replace(card, class_names=names)
+    assert with_metadata(with_metadata(plain, other), card) == once
 
 
 def _offsets(content):
@@ -133,12 +138,12 @@ def _offsets(content):
     ]
 
 
-def test_tensor_buffers_are_aligned(files, plain):
+def test_tensor_buffers_are_aligned(card, plain):
     """TFLite's schema.fbs: `data:[ubyte] (force_align: 16)`.
 
     The converter of TensorFlow 2.21 aligns to 4 only.
     """
-    content = with_metadata(plain, files.card)
+    content = with_metadata(plain, card)
     after = _offsets(content)
     assert len(after) == len(_offsets(plain)) + 1 >= 16
     assert {offset % 16 for offset in after} == {0}
@@ -149,8 +154,8 @@ def test_tensor_buffers_are_aligned(files, plain):
     assert {offset % 16 for offset in _offsets(builder.Output())} != {0}
 
 
-def test_it_costs_little(files, plain):
-    content = with_metadata(plain, files.card)
+def test_it_costs_little(card, plain):
+    content = with_metadata(plain, card)
     assert content[4:8] == b"TFL3"
     assert len(content) - len(plain) < 4000
 
@@ -198,15 +203,15 @@ def _root(content):
     return Table(bytearray(data), start)
 
 
-@pytest.mark.parametrize("dtype, greatest", [("float32", 1), ("uint8", 255)])
-def test_flatbuffer_says_what_a_classifier_needs(files, dtype, greatest):
-    content = with_metadata(getattr(files, dtype), files.card)
+@pytest.mark.parametrize("precision, greatest", [("float32", 1), ("int8", 255)])
+def test_flatbuffer_says_what_a_classifier_needs(card, precision, greatest):
+    content = with_metadata(phone_files.plain(precision), card)
     model = _root(content)
     assert _string(model, 4) == "resnet20"
     assert "RGB pixels 0..255" in _string(model, 6)
     assert _string(model, 18) == "1.0.0"
-    (card,) = _children(model, 16)
-    assert _string(card, 4) == "card.json"
+    (file,) = _children(model, 16)
+    assert _string(file, 4) == "card.json"
     (subgraph,) = _children(model, 10)
     (images,), (probabilities,) = (
         _children(subgraph, 8),
@@ -234,16 +239,16 @@ def test_flatbuffer_says_what_a_classifier_needs(files, dtype, greatest):
 # What this library reads.
 
 
-def test_card_comes_back(files, path):
-    assert read_metadata(path) == files.card
-    assert find_card(path) == files.card
-    assert runtime.load(path).num_classes == len(files.card.class_names)
-
-
-def test_files_beside_a_model_come_first(files, path):
-    card = dataclasses.replace(files.card, eval_resize=20)
-    card.save(path.parent)
+def test_card_comes_back(card, path):
+    assert read_metadata(path) == card
     assert find_card(path) == card
+    assert runtime.load(path).num_classes == len(card.class_names)
+
+
+def test_files_beside_a_model_come_first(card, path):
+    beside = dataclasses.replace(card, eval_resize=20)
+    beside.save(path.parent)
+    assert find_card(path) == beside
     (path.parent / "labels.txt").unlink()
     with pytest.raises(UsageError, match="There is no labels.txt"):
         find_card(path)
@@ -268,31 +273,39 @@ def test_damaged_archive_is_named(path):
         read_metadata(path)
 
 
+@pytest.mark.parametrize("precision", ("float32", "int8"))
+def test_exported_files_hold_their_card(card, tmp_path, precision):
+    path = phone_files.export(tmp_path, precision)
+    assert find_card(path) == card
+    plain = phone_files.plain(precision)
+    assert path.read_bytes() == add_metadata(plain, card=card, name="resnet20")
+
+
 # What cannot work.
 
 
-def test_wrong_labels_are_refused(files, plain):
-    names = files.card.class_names
+def test_wrong_labels_are_refused(card, plain):
+    names = card.class_names
     for wrong, message in {
         names[:-1]: "has 10 classes, its labels.txt 9 names",
         (*names, "x"): "has 10 classes, its labels.txt 11 names",
         (*names[:-1], "a\nb"): r"one line of labels.txt. Received: \['a",
         (*names[:-1], ""): r"one line of labels.txt. Received: \[''\]",
     }.items():
-        card = dataclasses.replace(files.card, class_names=wrong)
+        other = dataclasses.replace(card, class_names=wrong)
         with pytest.raises(UsageError, match=message):
-            with_metadata(plain, card)
+            with_metadata(plain, other)
 
 
-def test_another_card_is_refused(files, plain):
-    card = dataclasses.replace(files.card, image_size=32)
+def test_another_card_is_refused(card, plain):
+    other = dataclasses.replace(card, image_size=32)
     with pytest.raises(UsageError, match=r"32 x 32 .*Received: .*\[1, 16, 16"):
-        with_metadata(plain, card)
+        with_metadata(plain, other)
 
 
-def test_other_bytes_are_refused(files):
+def test_other_bytes_are_refused(card):
     with pytest.raises(UsageError, match="Expected the bytes of a .tflite"):
-        with_metadata(b"PK\3\4 not a network", files.card)
+        with_metadata(b"PK\3\4 not a network", card)
 
 
 def _changed(content, change):
@@ -326,9 +339,9 @@ def _grey(graph, images):
         (_grey, r"0 and 255 mean -?0\.0 and 200\.0 here: calibrate"),
     ],
 )
-def test_files_that_classifiers_cannot_feed_are_refused(files, change, message):
+def test_files_that_classifiers_cannot_feed_are_refused(card, change, message):
     with pytest.raises(UsageError, match=message):
-        with_metadata(_changed(files.uint8, change), files.card)
+        with_metadata(_changed(phone_files.plain("int8"), change), card)
 
 
 # What MediaPipe reads.
@@ -341,15 +354,16 @@ def _swapped(card):
 
 
 @pytest.fixture(scope="module")
-def by_mediapipe(files, tmp_path_factory):
-    """{(dtype, kind): rows of mediapipe_reader.py, or an error}."""
+def by_mediapipe(card, images, tmp_path_factory):
+    """{(precision, kind): rows of mediapipe_reader.py, or an error}."""
     folder, models = tmp_path_factory.mktemp("mediapipe"), {}
-    np.save(folder / "images.npy", files.images)
-    for dtype in DTYPES:
-        plain = getattr(files, dtype)
-        models[dtype, "whole"] = with_metadata(plain, files.card)
-        models[dtype, "swapped"] = with_metadata(plain, _swapped(files.card))
-        models[dtype, "plain"] = plain
+    np.save(folder / "images.npy", images)
+    for precision in PRECISIONS:
+        plain = phone_files.plain(precision)
+        path = phone_files.export(folder, precision)
+        models[precision, "exported"] = path.read_bytes()
+        models[precision, "swapped"] = with_metadata(plain, _swapped(card))
+        models[precision, "plain"] = plain
     paths = [folder / ("_".join(key) + ".tflite") for key in models]
     for path, content in zip(paths, models.values(), strict=True):
         path.write_bytes(content)
@@ -374,34 +388,37 @@ def _names_and_scores(rows):
 
 @mediapipe
 @pytest.mark.parametrize(
-    "dtype, tolerance", [("float32", 1e-5), ("uint8", 0.02)]
+    "precision, tolerance",
+    [("float32", 1e-5), ("dynamic_int8", 0.02), ("int8", 0.02)],
 )
 def test_mediapipe_gives_our_names_and_keras_probabilities(
-    files, by_mediapipe, dtype, tolerance
+    card, images, by_mediapipe, precision, tolerance
 ):
-    names, scores = _names_and_scores(by_mediapipe[dtype, "whole"])
-    assert tuple(names) == files.card.class_names
-    outputs = phone_files.predict(getattr(files, dtype), files.images)
+    names, scores = _names_and_scores(by_mediapipe[precision, "exported"])
+    assert tuple(names) == card.class_names
+    outputs = phone_files.predict(phone_files.plain(precision), images)
     # A byte is worth 1/256.
-    expected = outputs / (256 if dtype == "uint8" else 1)
+    expected = outputs / (256 if precision == "int8" else 1)
     np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-6)
-    keras = files.model.predict_on_batch(files.images.astype(np.float32))
+    model = phone_files.phone().model
+    keras = model.predict_on_batch(images.astype(np.float32))
     assert keras.std() > 0.01  # not 1 / K whatever the input
     np.testing.assert_allclose(scores, keras, rtol=0, atol=tolerance)
 
 
 @mediapipe
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_mediapipe_sees_swapped_labels(files, by_mediapipe, dtype):
-    names, scores = _names_and_scores(by_mediapipe[dtype, "swapped"])
-    assert tuple(names) == _swapped(files.card).class_names
-    _, whole = _names_and_scores(by_mediapipe[dtype, "whole"])
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_mediapipe_sees_swapped_labels(card, by_mediapipe, precision):
+    names, scores = _names_and_scores(by_mediapipe[precision, "swapped"])
+    assert tuple(names) == _swapped(card).class_names
+    _, whole = _names_and_scores(by_mediapipe[precision, "exported"])
     np.testing.assert_array_equal(scores, whole)
 
 
 @mediapipe
 def test_mediapipe_needs_the_metadata(by_mediapipe):
-    error = by_mediapipe["float32", "plain"]
-    assert "requires specifying NormalizationOptions metadata" in error
-    names, _ = _names_and_scores(by_mediapipe["uint8", "plain"])
+    for precision in ("float32", "dynamic_int8"):
+        error = by_mediapipe[precision, "plain"]
+        assert "requires specifying NormalizationOptions metadata" in error
+    names, _ = _names_and_scores(by_mediapipe["int8", "plain"])
     assert set(names) == {None}
