@@ -65,7 +65,7 @@ def plain(precision):
     return tflite._convert(function, model, prepare)
 
 
-def export(folder, precision):
+def export(folder, precision, **choices):
     """The path of a file by `export_tflite`, in a folder."""
     path = folder / FILES[precision]
     tflite.export_tflite(
@@ -74,6 +74,7 @@ def export(folder, precision):
         card=phone().card,
         precision=precision,
         calibration=phone().images if precision == "int8" else None,
+        **choices,
     )
     return path
 
