@@ -7,12 +7,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 RUN := runs/digits
 DIGITS := --model=$(RUN)/model.keras
 
-.PHONY: help quickstart train report test test-large peers lint format bazel clean
+.PHONY: help quickstart train report test test-large arm64 peers lint format bazel clean
 
 help:
 	@echo "make quickstart  train, evaluate, export, verify and predict digits"
 	@echo "make test        all quick tests, lint and the Bazel check if Bazel is there"
 	@echo "make test-large  the tests that take minutes"
+	@echo "make arm64       the phone's files as ARM64 code, emulated (needs qemu-user-static)"
 	@echo "make peers       PyTorch, torchvision, timm, KerasHub, for the tests that compare with them"
 	@echo "make lint        ruff"
 	@echo "make format      ruff's formatter"
@@ -64,6 +65,9 @@ peers: $(VENV)/.peers-installed
 
 test-large: $(VENV)/.test-installed
 	$(BIN)/python -m pytest -m large
+
+arm64: $(VENV)/.test-installed
+	$(BIN)/python -m pytest -m large -s tests/arm64_test.py
 
 lint: $(VENV)/.test-installed
 	$(BIN)/ruff check .

@@ -32,6 +32,7 @@ setup(
     install_requires=[
         "absl-py>=2.1",
         "ai-edge-litert>=2.1,<3",
+        "flatbuffers>=25",
         "h5py>=3.11",
         "importlib-resources>=6",  # tensorflow-datasets imports it unasked
         "keras>=3.15.1,<3.16",
@@ -57,7 +58,6 @@ setup(
             "torchvision>=0.25",
         ],
         "test": [
-            "flatbuffers>=25",
             "jax>=0.6",
             "pydot>=3",
             "pytest>=8",

@@ -37,13 +37,17 @@ class Card:
 
     def save(self, directory):
         """Writes labels.txt (a name a line) and card.json into a directory."""
-        directory = pathlib.Path(directory)
+        for name, text in self.texts().items():
+            atomic.write_text(pathlib.Path(directory) / name, text)
+
+    def texts(self):
+        """What `save` writes: {"labels.txt": text, "card.json": text}."""
         fields = dataclasses.asdict(self)
         names = fields.pop("class_names")
-        atomic.write_text(
-            directory / LABELS, "".join(f"{name}\n" for name in names)
-        )
-        atomic.write_text(directory / CARD, json.dumps(fields, indent=2) + "\n")
+        return {
+            LABELS: "".join(f"{name}\n" for name in names),
+            CARD: json.dumps(fields, indent=2) + "\n",
+        }
 
 
 def load_card(directory):
@@ -59,14 +63,25 @@ def load_card(directory):
             f"There is no {name} in {str(directory)!r}: it stands beside "
             "every model that train.py and export.py write.",
         )
-    names = (directory / LABELS).read_text(encoding="utf-8").splitlines()
+    names = (directory / LABELS).read_text(encoding="utf-8")
+    return card_of(names, (directory / CARD).read_text(), directory / CARD)
+
+
+def card_of(names, fields, path):
+    """The `Card` of the two texts that `Card.texts` gave.
+
+    Args:
+        names, fields: str, of labels.txt and of card.json.
+        path: where the second was read, for the message.
+
+    Raises:
+        keras_resnet.UsageError: if the second is damaged.
+    """
     try:
-        fields = json.loads((directory / CARD).read_text())
-        return Card(class_names=tuple(names), **fields)
+        names = tuple(names.splitlines())
+        return Card(class_names=names, **json.loads(fields))
     except (ValueError, TypeError) as error:
-        raise UsageError(
-            f"{str(directory / CARD)!r} is damaged: {error}."
-        ) from error
+        raise UsageError(f"{str(path)!r} is damaged: {error}.") from error
 
 
 def check_card(card, path, *, num_classes, image_size):

@@ -13,6 +13,7 @@ from keras_resnet.export import serving
 from keras_resnet.export.artifact import describe
 from keras_resnet.export.artifact import replacing
 from keras_resnet.export.fold import folded
+from keras_resnet.export.tflite_metadata import add_metadata
 
 
 def _float32(converter, images):
@@ -110,6 +111,7 @@ def export_tflite(
     if precision == "int8":
         input_dtype = "uint8"
         _check_pixels_are_whole(content)
+    content = add_metadata(content, card=card, name=card.variant or model.name)
     with replacing(path) as beside:
         pathlib.Path(beside).write_bytes(content)
     return describe(

@@ -1,0 +1,95 @@
+"""The files for phones as ARM64 code, under qemu: the answers of this machine.
+
+Emulated times mean nothing and are not tested.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import phone_files
+import pytest
+
+pytestmark = pytest.mark.large
+
+HERE = pathlib.Path(__file__).parent
+QEMU = "qemu-aarch64-static"
+# Program -> Debian's package.
+NEEDS = {QEMU: "qemu-user-static", "apt-get": "apt", "dpkg-deb": "dpkg"}
+# Exit status of sysroot.sh where packages cannot be downloaded.
+UNAVAILABLE = 69
+
+
+@pytest.fixture(scope="module")
+def sysroot(request):
+    """The folder that arm64/sysroot.sh makes, kept between runs."""
+    for program, package in NEEDS.items():
+        if shutil.which(program) is None:
+            pytest.skip(f"needs {program} (Debian's package {package})")
+    folder = request.config.cache.mkdir("arm64")
+    result = subprocess.run(
+        [HERE / "arm64/sysroot.sh", folder],
+        env={**os.environ, "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode == UNAVAILABLE:
+        pytest.skip(result.stderr.strip())
+    assert result.returncode == 0, result.stderr
+    return folder / "root"
+
+
+def emulate(sysroot, model, inputs):
+    """(outputs, report) of arm64_guest.py for a .tflite file."""
+    paths = [model, model.with_name("in.npy"), model.with_name("out.npy")]
+    np.save(paths[1], inputs)
+    result = subprocess.run(
+        [
+            *(QEMU, "-cpu", "cortex-a76", "-L", sysroot),
+            *(sysroot / "usr/bin/python3", HERE / "arm64_guest.py", *paths),
+        ],
+        env={"PYTHONPATH": str(sysroot / "site")},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout.splitlines()[-1])
+    print(report)
+    return np.load(paths[2]), report
+
+
+# Activations that are quantised as they come round to either side of a half.
+@pytest.mark.parametrize(
+    "precision, tolerance",
+    [("float32", 1e-5), ("float16", 1e-5), ("dynamic_int8", 0.02), ("int8", 0)],
+)
+def test_arm64_gives_the_answers_of_this_machine(
+    sysroot, tmp_path, precision, tolerance
+):
+    images = phone_files.phone().images
+    model = phone_files.export(tmp_path, precision)
+    expected = phone_files.predict(model.read_bytes(), images)
+    dtype = "uint8" if precision == "int8" else "float32"
+    actual, report = emulate(sysroot, model, images.astype(dtype))
+    assert report["machine"] == "aarch64"
+    assert actual.dtype == expected.dtype == dtype
+    # Another answer for every image, so an equal one is no accident.
+    assert len(np.unique(expected, axis=0)) == len(images)
+    difference = np.abs(actual.astype(float) - expected).max()
+    print(f"{precision}: largest difference {difference:.1e}")
+    assert difference <= tolerance
+
+
+def test_another_image_gives_another_answer(sysroot, tmp_path):
+    """What the comparison above would see."""
+    image = phone_files.phone().images[:1]
+    model = phone_files.export(tmp_path, "int8")
+    actual, _ = emulate(sysroot, model, image ^ 255)
+    assert (actual != phone_files.predict(model.read_bytes(), image)).any()

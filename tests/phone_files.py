@@ -1,0 +1,96 @@
+"""TFLite files of a small network, with metadata and without it."""
+
+import dataclasses
+import functools
+
+import exported_networks
+import keras
+import numpy as np
+
+from keras_resnet.export import serving
+from keras_resnet.export import tflite
+from keras_resnet.export.fold import folded
+from keras_resnet.export.verify import evaluation_views
+from keras_resnet.labels import Card
+
+SIZE = 16
+# Long, short and with letters of two and of three bytes; not in the order of
+# the alphabet.
+NAMES = ("null", "eins", "zwei", "drei", "vier")
+NAMES += ("f\u00fcnf", "sechs", "\u4e03", "acht of ten", "neun")
+# What export.py calls the file of each precision.
+FILES = {
+    "dynamic_int8": "model.tflite",
+    "float32": "model_float32.tflite",
+    "float16": "model_float16.tflite",
+    "int8": "model_int8.tflite",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Phone:
+    """A network and what it is shown.
+
+    Attributes:
+        model: `keras.Model`, from 16 x 16 pixels to 10 probabilities.
+        card: its `Card`.
+        images: uint8 (B, 16, 16, 3).
+    """
+
+    model: keras.Model
+    card: Card
+    images: np.ndarray
+
+
+@functools.cache
+def phone():
+    """`Phone` of a network whose normalisations do something."""
+    model = exported_networks.network()
+    card = dataclasses.replace(
+        exported_networks.card_of(model), class_names=NAMES
+    )
+    stored, _ = exported_networks.digits()
+    return Phone(model, card, evaluation_views(stored, card))
+
+
+@functools.cache
+def plain(precision):
+    """Bytes of a .tflite file as the converter writes it."""
+    model = folded(phone().model)
+    function = serving.image_function(model, batch=1, image_size=(SIZE, SIZE))
+
+    def prepare(converter):
+        tflite.PRECISIONS[precision](converter, phone().images)
+
+    return tflite._convert(function, model, prepare)
+
+
+def export(folder, precision, **choices):
+    """The path of a file by `export_tflite`, in a folder."""
+    path = folder / FILES[precision]
+    tflite.export_tflite(
+        phone().model,
+        path,
+        card=phone().card,
+        precision=precision,
+        calibration=phone().images if precision == "int8" else None,
+        **choices,
+    )
+    return path
+
+
+def predict(content, images):
+    """Outputs of LiteRT on one thread for bytes of a .tflite file: (B, K)."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=content, num_threads=1)
+    interpreter.allocate_tensors()
+    (given,) = interpreter.get_input_details()
+    (taken,) = interpreter.get_output_details()
+    outputs = []
+    for image in images:
+        image = image[None].astype(given["dtype"])
+        interpreter.set_tensor(given["index"], image)
+        interpreter.invoke()
+        outputs.append(interpreter.get_tensor(taken["index"])[0])
+    return np.stack(outputs)
