@@ -38,6 +38,11 @@ flags.DEFINE_string(
 flags.DEFINE_bool(
     "dynamic_batch", False, "TFLite for any number of images, not for one."
 )
+flags.DEFINE_bool(
+    "resize",
+    False,
+    "SavedModel whose serving_default takes whole images, uint8 of any size.",
+)
 flags.DEFINE_string(
     "dataset",
     None,
@@ -71,6 +76,7 @@ def main(args):
         opset=FLAGS.opset,
         input_dtype=FLAGS.input_dtype,
         dynamic_batch=FLAGS.dynamic_batch,
+        resize=FLAGS.resize,
         calibration=_calibration(card),
     )
     pipeline.check(

@@ -206,6 +206,7 @@ def test_a_network_that_8_bits_break_is_refused(tmp_path, card, options):
         )
     assert "of top-1 accuracy are lost, more than" in str(raised.value)
     assert "the first class agrees for" in str(raised.value)
+    assert "<- the first wrong layer" in str(raised.value)
     assert not list(tmp_path.iterdir())
 
 

@@ -47,6 +47,9 @@ BOUNDS = {
 }
 
 
+EIGHT_BITS = tuple(name for name in BOUNDS if BOUNDS[name] is _INT8)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Report:
     """How far an artifact is from the Keras model.

@@ -36,6 +36,7 @@ class Options:
         opset: version of ONNX.
         input_dtype: "float32" or "uint8", of TFLite's and ONNX's pixels.
         dynamic_batch: whether TFLite takes any number of images.
+        resize: whether the SavedModel takes whole images of any size.
         calibration: uint8 (N, S, S, 3), evaluation views of real images for
             the formats of 8 bits, or None.
     """
@@ -43,12 +44,12 @@ class Options:
     opset: int = onnx.OPSET
     input_dtype: str = "float32"
     dynamic_batch: bool = False
+    resize: bool = False
     calibration: np.ndarray | None = None
 
 
 def _saved_model(model, path, card, options):
-    del options
-    return export_saved_model(model, path, card=card)
+    return export_saved_model(model, path, card=card, resize=options.resize)
 
 
 def _tflite(precision):
