@@ -24,11 +24,11 @@ class Artifact:
 
     Attributes:
         path: relative to the directory of manifest.json.
-        format: "saved_model", "tflite" or "onnx".
+        format: "saved_model", "tflite", "onnx" or "web".
         precision: of the weights and of the arithmetic: "float32".
         signature: {"inputs": {name: {"dtype", "shape"}}, "outputs": ...}; a
             size that is free is None.
-        bytes: size of the file, or of all files of a SavedModel.
+        bytes: size of the file, or of all files of a directory.
         sha256: as `sha256` gives it.
         max_abs_diff: largest difference of a probability from the Keras
             model's, or None before `verify`.
@@ -58,7 +58,7 @@ def describe(path, *, format, image_size, classes, batch):
 
     Args:
         path: of the file or directory.
-        format: "saved_model", "tflite" or "onnx".
+        format: "saved_model", "tflite", "onnx" or "web".
         image_size: (H, W), None where it is free.
         classes: K.
         batch: int, or None for any.

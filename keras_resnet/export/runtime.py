@@ -10,6 +10,8 @@ import keras_resnet.layers  # noqa: F401
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 from keras_resnet.export import predictors
+from keras_resnet.export.web_model import MODEL
+from keras_resnet.export.web_model import WebPredictor
 
 
 def load(path):
@@ -18,7 +20,8 @@ def load(path):
     The content tells the format, not the name.
 
     Args:
-        path: of a .keras, .tflite or .onnx file or of a SavedModel directory.
+        path: of a .keras, .tflite or .onnx file or of the directory of a
+            SavedModel or of a page.
 
     Returns:
         `predictors.Predictor`.
@@ -75,6 +78,8 @@ def recognise(path):
         ".onnx file or a SavedModel directory.",
     )
     if path.is_dir():
+        if all((path / name).is_file() for name in ("page.json", MODEL)):
+            return "web"
         require(
             (path / "saved_model.pb").is_file(),
             f"{str(path)!r} is a directory without saved_model.pb, so not a "
@@ -135,4 +140,5 @@ FORMATS = {
     "saved_model": predictors.SavedModelPredictor,
     "tflite": predictors.TFLitePredictor,
     "onnx": predictors.OnnxPredictor,
+    "web": WebPredictor,
 }
