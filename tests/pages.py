@@ -62,9 +62,6 @@ def browser(profile, *arguments):
         *arguments,
     ):
         options.add_argument(argument)
-    options.set_capability(
-        "goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"}
-    )
     # With a path the driver is not looked for in the network.
     service = webdriver.ChromeService(executable_path=DRIVER)
     driver = webdriver.Chrome(options=options, service=service)
@@ -109,7 +106,9 @@ class Page:
     """An exported page in a browser."""
 
     def __init__(self, driver, url, *, wait_for="[data-ready]"):
-        self.driver, self.url = driver, url
+        self.driver = driver
+        if url is None:  # it is open
+            return
         driver.get(url)
         if wait_for:
             self.wait_for(wait_for)
@@ -133,10 +132,11 @@ class Page:
         return self.driver.execute_script(script, *arguments)
 
     def run_async(self, script, *arguments):
-        """Of a script that ends by `return` of a promise's value."""
+        """What the body of an async function returns, or its error."""
         return self.driver.execute_async_script(
-            "const done = arguments[arguments.length - 1];"
-            f"(async () => {{ {script} }})().then(done, (e) => done(`${{e}}`));",
+            "const done = [...arguments].at(-1);"
+            f"(async function () {{ {script} }})(...arguments)"
+            ".then(done, (error) => done(String(error)));",
             *arguments,
         )
 
@@ -155,17 +155,16 @@ class Page:
         """The error that the page shows, once there is one."""
         return self.wait(lambda _: self.find("#problem").text)
 
-    def requests(self):
-        """URLs that the browser has asked for since the last call."""
-        messages = [
-            json.loads(entry["message"])["message"]
-            for entry in self.driver.get_log("performance")
-        ]
-        return [
-            message["params"]["request"]["url"]
-            for message in messages
-            if message["method"] == "Network.requestWillBeSent"
-        ]
+
+def requests(log, origin):
+    """What pages and threads of an origin have asked for, by Chromium's log."""
+    events = json.loads(log.read_text())["events"]
+    return {
+        event["params"]["url"]
+        for event in events
+        if event.get("params", {}).get("initiator") == origin
+        and "url" in event["params"]
+    }
 
 
 def _decoded(row):

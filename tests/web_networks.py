@@ -39,7 +39,11 @@ def card_of(model, **changes):
 
 def view(file, card):
     """What Python's pipeline makes of an image file: uint8 (S, S, 3)."""
-    image = decoding.decode(file.read_bytes())
+    return view_of(decoding.decode(file.read_bytes()), card)
+
+
+def view_of(image, card):
+    """The same of decoded pixels, uint8 (H, W, 3)."""
     return transforms.evaluation(
         image, resize=card.eval_resize, size=card.image_size
     ).numpy()

@@ -64,10 +64,7 @@ index.js has been changed: it imports ./wasm_utils.js, which is dist/index.js
 of {UTILITIES}. The other files are as they were published.
 """
 
-INSTALL = (
-    "npm install --ignore-scripts "
-    f"{CORE}@{VERSION} {UTILITIES}@{VERSION}"
-)
+INSTALL = f"npm install --ignore-scripts {CORE}@{VERSION} {UTILITIES}@{VERSION}"
 
 _SECONDS = 600  # 12 MB over a slow line
 

@@ -85,10 +85,12 @@ async function loadRuntime(variant) {
 async function fetchModel(expected) {
   const response = await fetch(MODEL).catch(() => null);
   if (!response?.ok) {
-    const reason = response ? `the server answered ${response.status}` : "";
+    const reason = response
+      ? `the server answered ${response.status}`
+      : "there is no connection";
     throw problem(
-      `${MODEL} could not be loaded: ${reason || "no connection"}. It belongs ` +
-        "beside this page: copy the whole folder again.",
+      `${MODEL} could not be loaded: ${reason}. It belongs beside this page: ` +
+        "copy the whole folder again.",
     );
   }
   const bytes = new Uint8Array(expected);
@@ -102,8 +104,8 @@ async function fetchModel(expected) {
   }
   if (received !== expected) {
     throw problem(
-      `${MODEL} has ${received} bytes, not ${expected}: it is not the one that ` +
-        "was exported with this page. Copy the whole folder again.",
+      `${MODEL} has ${received} bytes, not ${expected}: it is not the one ` +
+        "that was exported with this page. Copy the whole folder again.",
     );
   }
   return bytes;

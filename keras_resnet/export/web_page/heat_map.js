@@ -18,7 +18,7 @@ const COLORS = [
 ];
 
 // How much of the picture stays visible, where it is cold and where it is hot.
-const OPACITY = { cold: 0.35, hot: 0.7 };
+const OPACITY = { cold: 0.25, hot: 0.7 };
 
 /**
  * The heat of a class: ReLU of its map, divided by the greatest value.

@@ -54,8 +54,7 @@ function describe(page, names) {
   const trained = page.dataset ? `, trained on ${page.dataset}` : "";
   const count = names.length.toLocaleString("en");
   byId("about").textContent =
-    `${page.variant || "A residual network"}${trained}, knows ${count} ` +
-    "classes. It runs on this device.";
+    `${page.variant || "A residual network"}${trained}, knows ${count} classes.`;
   byId("samples").hidden = !page.samples.length;
   for (const { file, name } of page.samples) {
     const item = document.createElement("li");
