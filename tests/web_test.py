@@ -1,9 +1,12 @@
 """The exported page in a real browser: its answers are Python's."""
 
+import functools
+import http.server
 import io
 import re
 import shutil
 import struct
+import threading
 
 import numpy as np
 import odd_images
@@ -514,3 +517,23 @@ def test_a_new_export_is_offered_and_taken(driver, copied, other, card, files):
 def test_serve_web_gives_threads(page):
     assert page.run("return crossOriginIsolated")
     assert "several threads" in page.find("#state").text
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    """A static server that knows nothing of the page."""
+
+    def log_message(self, format, *args):
+        pass
+
+
+def test_any_server_gives_threads_from_the_second_visit_on(driver, exported):
+    handler = functools.partial(_Quiet, directory=exported)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        url = f"http://localhost:{server.server_port}/"
+        states = [pages.Page(driver, url).find("#state").text for _ in range(2)]
+        server.shutdown()
+        thread.join()
+    assert "on one thread" in states[0]
+    assert "on several threads" in states[1]

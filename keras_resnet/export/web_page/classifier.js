@@ -44,7 +44,7 @@ async function load({ page }) {
   if (!globalThis.WebAssembly || !WebAssembly.validate(SIMD_MODULE)) {
     throw problem(
       "This browser has no WebAssembly SIMD, which the network needs. Take a " +
-        "newer one: Chrome or Edge 91, Firefox 89, Safari 16.4 or later.",
+        "newer one: Chrome or Edge 91, Firefox 114, Safari 16.4 or later.",
     );
   }
   const start = performance.now();

@@ -31,6 +31,8 @@ async function fetchOwn(name) {
 }
 
 async function start() {
+  byId("state").textContent = "";
+  byId("state").classList.remove("late");
   const files = ["card.json", "page.json", "labels.txt"].map(fetchOwn);
   const [card, more, labels] = await Promise.all(files);
   const page = { ...(await card.json()), ...(await more.json()) };
@@ -85,18 +87,22 @@ async function classify({ file, name, upright = false }) {
   picture = { file, name, upright };
   const result = await ask(picture);
   if (result) {
-    byId("image").ariaLabel = `The picture ${name}, as the network sees it`;
+    setLabel(`The picture ${name}, as the network sees it`);
     byId("upright").hidden = !result.turned;
     byId("upright").setAttribute("aria-pressed", String(upright));
     byId("spoken").textContent = bars.sentence(result.probabilities);
   }
 }
 
+function setLabel(text) {
+  byId("image").setAttribute("aria-label", text);
+}
+
 async function look(bitmap) {
   const before = shown?.top[0];
   const result = await ask({ bitmap });
   if (!result) return;
-  byId("image").ariaLabel = "The camera's picture, as the network sees it";
+  setLabel("The camera's picture, as the network sees it");
   byId("upright").hidden = true;
   if (result.top[0] !== before) {
     byId("spoken").textContent = bars.sentence(result.probabilities);
@@ -105,7 +111,7 @@ async function look(bitmap) {
 
 async function ask(image) {
   const number = ++asked;
-  byId("stage").ariaBusy = "true";
+  byId("stage").setAttribute("aria-busy", "true");
   try {
     await network.ready;
     const result = await network.classify(image);
@@ -116,7 +122,7 @@ async function ask(image) {
     if (number === asked) showProblem(error);
     return null;
   } finally {
-    if (number === asked) byId("stage").ariaBusy = "false";
+    if (number === asked) byId("stage").setAttribute("aria-busy", "false");
   }
 }
 
