@@ -28,6 +28,7 @@ setup(
     package_data={
         "keras_resnet": ["imagenet_classes.txt"],
         "keras_resnet.data": ["digits.npz"],
+        "keras_resnet.export": ["web_page/*"],
     },
     install_requires=[
         "absl-py>=2.1",

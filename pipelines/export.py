@@ -4,7 +4,8 @@
         --output_dir=exported --formats=saved_model,tflite,onnx
 
 Formats: saved_model; tflite (8-bit weights, for phones), tflite_float32,
-tflite_float16, tflite_int8 (all of 8 bits, uint8 pixels); onnx, onnx_int8.
+tflite_float16, tflite_int8 (all of 8 bits, uint8 pixels); onnx, onnx_int8; web,
+a page that runs the network in a browser.
 """
 
 import pathlib
@@ -44,6 +45,12 @@ flags.DEFINE_bool(
     "SavedModel whose serving_default takes whole images, uint8 of any size.",
 )
 flags.DEFINE_string(
+    "litert_js",
+    None,
+    "For web: folder of an unpacked @litertjs/core. Default: npm fetches it "
+    "once, into the cache.",
+)
+flags.DEFINE_string(
     "dataset",
     None,
     "digits, folder:PATH, tfrecord:PATTERN or a TFDS name: real images to "
@@ -77,6 +84,7 @@ def main(args):
         input_dtype=FLAGS.input_dtype,
         dynamic_batch=FLAGS.dynamic_batch,
         resize=FLAGS.resize,
+        litert_js=FLAGS.litert_js,
         calibration=_calibration(card),
     )
     pipeline.check(

@@ -14,8 +14,8 @@ import numpy as np
 from absl import flags
 
 from keras_resnet.export import runtime
+from keras_resnet.export.tflite_metadata import find_card
 from keras_resnet.labels import check_card
-from keras_resnet.labels import load_card
 from keras_resnet.labels import top_classes
 
 FLAGS = flags.FLAGS
@@ -23,7 +23,7 @@ flags.DEFINE_string(
     "model",
     None,
     ".keras, .tflite or .onnx file or SavedModel directory, beside its "
-    "labels.txt and card.json.",
+    "labels.txt and card.json; our .tflite files have both inside.",
 )
 flags.DEFINE_integer("top", 5, "Classes to print for an image.", lower_bound=1)
 flags.mark_flag_as_required("model")
@@ -33,7 +33,7 @@ def main(args):
     files = _images.files(args)
     path = pathlib.Path(FLAGS.model)
     predictor = runtime.load(path)
-    card = load_card(path.parent)
+    card = find_card(path)
     check_card(
         card,
         path,

@@ -20,6 +20,9 @@ MANIFEST = "manifest.json"
 IMAGES = "images"
 PROBABILITIES = "probabilities"
 
+# The network of a page, in the page's folder.
+WEB_MODEL = "model.tflite"
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Artifact:
@@ -27,13 +30,13 @@ class Artifact:
 
     Attributes:
         path: relative to the directory of manifest.json.
-        format: "saved_model", "tflite" or "onnx".
+        format: "saved_model", "tflite", "onnx" or "web".
         precision: of the weights and of the arithmetic: "float32", "float16"
             (weights), "dynamic_int8" (weights of 8 bits, activations
             quantised as they come) or "int8" (all).
         signature: {"inputs": {name: {"dtype", "shape"}}, "outputs": ...}; a
             size that is free is None.
-        bytes: size of the file, or of all files of a SavedModel.
+        bytes: size of the file, or of all files of a directory.
         sha256: as `sha256` gives it.
         operators: {name: how many} that the file consists of.
         max_abs_diff: largest difference of a probability from the Keras
@@ -75,7 +78,7 @@ def describe(
 
     Args:
         path: of the file or directory.
-        format: "saved_model", "tflite" or "onnx".
+        format: "saved_model", "tflite", "onnx" or "web".
         image_size: (H, W), None where it is free.
         classes: K.
         batch: int, or None for any.

@@ -20,7 +20,7 @@ def count(path, format):
 
     Args:
         path: of the file or directory.
-        format: "saved_model", "tflite" or "onnx".
+        format: "saved_model", "tflite", "onnx" or "web".
 
     Returns:
         {name of the operator in its format: int}, in alphabetical order. Of a
@@ -80,4 +80,9 @@ def _calls(nodes, functions):
             yield node.op
 
 
-_COUNT = {"saved_model": _saved_model, "tflite": _tflite, "onnx": _onnx}
+_COUNT = {
+    "saved_model": _saved_model,
+    "tflite": _tflite,
+    "onnx": _onnx,
+    "web": lambda path: _tflite(path / "model.tflite"),
+}

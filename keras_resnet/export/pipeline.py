@@ -17,9 +17,11 @@ from keras_resnet.errors import require
 from keras_resnet.export import artifact as artifact_lib
 from keras_resnet.export import calibration
 from keras_resnet.export import isolated
+from keras_resnet.export import litert_js
 from keras_resnet.export import onnx
 from keras_resnet.export import serving
 from keras_resnet.export import verify as verify_lib
+from keras_resnet.export import web
 from keras_resnet.export.saved_model import export_saved_model
 from keras_resnet.export.tflite import export_tflite
 from keras_resnet.labels import check_classes
@@ -37,6 +39,7 @@ class Options:
         input_dtype: "float32" or "uint8", of TFLite's and ONNX's pixels.
         dynamic_batch: whether TFLite takes any number of images.
         resize: whether the SavedModel takes whole images of any size.
+        litert_js: folder of the page's runtime; None lets npm fetch it.
         calibration: uint8 (N, S, S, 3), evaluation views of real images for
             the formats of 8 bits, or None.
     """
@@ -45,6 +48,7 @@ class Options:
     input_dtype: str = "float32"
     dynamic_batch: bool = False
     resize: bool = False
+    litert_js: str | None = None
     calibration: np.ndarray | None = None
 
 
@@ -82,6 +86,13 @@ def _onnx(precision):
     return export
 
 
+def _web(model, path, card, options):
+    samples = sorted((path.parent / SAMPLES).iterdir())
+    return web.export_web(
+        model, path, card=card, runtime=options.litert_js, samples=samples
+    )
+
+
 # Format -> (name in the directory, (model, path, card, options) -> Artifact).
 # "tflite" is what a phone wants: a quarter of the size, no calibration.
 FORMATS = {
@@ -92,6 +103,7 @@ FORMATS = {
     "tflite_int8": ("model_int8.tflite", _tflite("int8")),
     "onnx": ("model.onnx", _onnx("float32")),
     "onnx_int8": ("model_int8.onnx", _onnx("int8")),
+    "web": ("web", _web),
 }
 DEFAULT_FORMATS = ("saved_model", "tflite", "onnx")
 # Those that ask for calibration images.
@@ -140,6 +152,7 @@ def export_all(
     with tempfile.TemporaryDirectory(dir=output_dir, prefix=".export-") as path:
         staging = pathlib.Path(path)
         card.save(staging)
+        _write_samples(staging / SAMPLES, images, labels, card)
         artifacts = [
             _export(model, staging, card, name, options) for name in formats
         ]
@@ -149,7 +162,6 @@ def export_all(
         )
         artifacts = [_measured(artifact, reports) for artifact in artifacts]
         artifact_lib.write_manifest(staging, artifacts, card)
-        _write_samples(staging / SAMPLES, images, labels, card)
         _move(staging, output_dir)
     return artifacts
 
@@ -167,6 +179,8 @@ def check(model, output_dir, *, card, formats, options=Options()):
     serving.check(model, card)
     if set(formats) & set(CALIBRATED):
         calibration.check(options.calibration, card)
+    if "web" in formats:
+        litert_js.files(options.litert_js)
     try:
         pathlib.Path(output_dir).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=output_dir):

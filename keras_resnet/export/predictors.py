@@ -4,18 +4,21 @@ Shapes: B batch, S side of the square images, K classes.
 """
 
 import abc
+import pathlib
 
 import numpy as np
 
 from keras_resnet.errors import require
+from keras_resnet.export.artifact import IMAGES
 from keras_resnet.export.artifact import PROBABILITIES
+from keras_resnet.export.artifact import WEB_MODEL
 
 
 class Predictor(abc.ABC):
     """A network in its own runtime.
 
     Attributes:
-        format: "keras", "saved_model", "tflite" or "onnx".
+        format: "keras", "saved_model", "tflite", "onnx" or "web".
         image_size: S, or None for images of any size.
         num_classes: K.
         resizes: whether `predict` takes whole images of any one size, not
@@ -145,6 +148,29 @@ class TFLitePredictor(Predictor):
             return output
         scale, zero_point = self._output["quantization"]
         return (output.astype(np.float32) - zero_point) * np.float32(scale)
+
+
+class WebPredictor(Predictor):
+    """The network of a page, in this machine's LiteRT, image by image."""
+
+    format = "web"
+
+    def __init__(self, path):
+        from ai_edge_litert.interpreter import Interpreter
+
+        path = pathlib.Path(path) / WEB_MODEL
+        self._interpreter = Interpreter(model_path=str(path))
+        self._runner = self._interpreter.get_signature_runner()
+        images = self._runner.get_input_details()[IMAGES]
+        outputs = self._runner.get_output_details()
+        self.image_size = int(images["shape"][1])
+        self.num_classes = int(outputs[PROBABILITIES]["shape"][-1])
+
+    def _predict(self, images):
+        return np.concatenate([self._one(image) for image in images])
+
+    def _one(self, image):
+        return self._runner(images=image[np.newaxis])[PROBABILITIES]
 
 
 class OnnxPredictor(Predictor):

@@ -11,6 +11,7 @@ from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 from keras_resnet.export import predictors
 from keras_resnet.export import second_opinion
+from keras_resnet.export.artifact import WEB_MODEL
 
 
 def load(path):
@@ -19,7 +20,8 @@ def load(path):
     The content tells the format, not the name.
 
     Args:
-        path: of a .keras, .tflite or .onnx file or of a SavedModel directory.
+        path: of a .keras, .tflite or .onnx file or of the directory of a
+            SavedModel or of a page.
 
     Returns:
         `predictors.Predictor`.
@@ -76,6 +78,8 @@ def recognise(path):
         ".onnx file or a SavedModel directory.",
     )
     if path.is_dir():
+        if all((path / name).is_file() for name in ("page.json", WEB_MODEL)):
+            return "web"
         require(
             (path / "saved_model.pb").is_file(),
             f"{str(path)!r} is a directory without saved_model.pb, so not a "
@@ -136,6 +140,7 @@ FORMATS = {
     "saved_model": predictors.SavedModelPredictor,
     "tflite": predictors.TFLitePredictor,
     "onnx": predictors.OnnxPredictor,
+    "web": predictors.WebPredictor,
 }
 
 # Who runs an artifact -> how to open it there.

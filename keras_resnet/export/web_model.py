@@ -1,0 +1,61 @@
+"""The network of a page: probabilities, and where each class is seen.
+
+Shapes: H, W, C of the last feature map; K classes.
+"""
+
+import tempfile
+
+import keras
+import tensorflow as tf
+
+from keras_resnet.export import serving
+from keras_resnet.export.artifact import IMAGES
+from keras_resnet.export.artifact import PROBABILITIES
+from keras_resnet.export.fold import folded
+
+CLASS_MAPS = "class_maps"
+
+
+def convert(model, card):
+    """A float32 TFLite file of one image, with two outputs.
+
+    The mean over places and a dense layer are both linear, so they commute:
+    the kernel of the logits applied to every place gives each class its map
+    (Zhou et al. 2016, arXiv 1512.04150), whose mean, with the bias, is the
+    logit. The maps cost H * W times the dense layer, for a ResNet-50 2.6 % of
+    the whole, and are what `evaluation.explain.grad_cam` is made of.
+
+    Args:
+        model: `keras.Model` from `keras_resnet.build`, of any dtype policy.
+        card: `keras_resnet.labels.Card`.
+
+    Returns:
+        (bytes, (H, W)): the file's signature `serving_default` takes float32
+        (1, S, S, 3) `images`, RGB 0..255, to float32 (1, K) `probabilities`
+        and float32 (1, H, W, K) `class_maps`.
+    """
+    copy = folded(model)
+    image_size = serving.fixed_size(copy, card)
+    function = _function(copy, image_size)
+    with tempfile.TemporaryDirectory() as folder:
+        serving.save(copy, folder, {"serving_default": function})
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        content = converter.convert()
+    maps = function.get_concrete_function().structured_outputs[CLASS_MAPS]
+    return content, tuple(maps.shape[1:3])
+
+
+def _function(model, image_size):
+    body = keras.Model(model.input, model.get_layer("pool").input)
+    logits = model.get_layer("logits")
+    spec = tf.TensorSpec((1, *image_size, 3), tf.float32, name=IMAGES)
+
+    @tf.function(input_signature=[spec], autograph=False)
+    def serve(images):
+        kernel = logits.kernel.value[tf.newaxis, tf.newaxis]
+        maps = tf.nn.conv2d(body(images, training=False), kernel, 1, "VALID")
+        mean = tf.reduce_mean(maps, axis=(1, 2))
+        probabilities = tf.nn.softmax(mean + logits.bias.value)
+        return {PROBABILITIES: probabilities, CLASS_MAPS: maps}
+
+    return serve

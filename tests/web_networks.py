@@ -1,0 +1,49 @@
+"""Small networks and image files for the tests of the page."""
+
+import keras
+import numpy as np
+
+import keras_resnet
+from keras_resnet.data import decoding
+from keras_resnet.data import transforms
+from keras_resnet.labels import Card
+
+NAMES = ("one", "two words", "drei", "vier", "fünf", "six", "seven_up")
+
+
+def network(seed=0, variant="resnet20", **choices):
+    """A network that answers clearly: its normalisations do something."""
+    keras.utils.set_random_seed(seed)
+    defaults = {"depths": (1, 1, 1), "input_shape": (32, 32, 3)}
+    model = keras_resnet.build(
+        variant, classes=len(NAMES), **{**defaults, **choices}
+    )
+    rng = np.random.default_rng(seed)
+    draws = {
+        "gamma": lambda shape: rng.uniform(0.5, 1.5, shape),
+        "beta": lambda shape: rng.normal(0, 0.3, shape),
+        "moving_mean": lambda shape: rng.normal(0, 0.3, shape),
+        "moving_variance": lambda shape: rng.uniform(0.5, 2, shape),
+        "bias": lambda shape: rng.normal(0, 0.3, shape),
+    }
+    for weight in model.weights:
+        if weight.name in draws:
+            weight.assign(draws[weight.name](weight.shape))
+    return model
+
+
+def card_of(model, **changes):
+    fields = {"image_size": 32, "eval_resize": 36, "variant": model.name}
+    return Card(class_names=NAMES, **{**fields, **changes})
+
+
+def view(file, card):
+    """What Python's pipeline makes of an image file: uint8 (S, S, 3)."""
+    return view_of(decoding.decode(file.read_bytes()), card)
+
+
+def view_of(image, card):
+    """The same of decoded pixels, uint8 (H, W, 3)."""
+    return transforms.evaluation(
+        image, resize=card.eval_resize, size=card.image_size
+    ).numpy()
