@@ -14,7 +14,7 @@ help:
 	@echo "make test        all quick tests, lint and the Bazel check if Bazel is there"
 	@echo "make test-large  the tests that take minutes"
 	@echo "make arm64       the phone's files as ARM64 code, emulated (needs qemu-user-static)"
-	@echo "make peers       PyTorch, torchvision, timm, KerasHub, for the tests that compare with them"
+	@echo "make peers       PyTorch, torchvision, timm, KerasHub, OpenVINO, MediaPipe, for the tests that compare with them"
 	@echo "make lint        ruff"
 	@echo "make format      ruff's formatter"
 	@echo "make bazel       the Bazel build files, checked offline"
@@ -35,8 +35,8 @@ $(VENV)/.test-installed: $(VENV)/.installed
 	$(PIP) install --quiet -c requirements_lock.txt -e ".[test]"
 	@touch $@
 
-# The frameworks whose weights are read, to prove that we read them right.
-# torchvision and timm are needed for their model code alone.
+# The frameworks whose weights are read, and other readers of what is exported,
+# to prove both right. torchvision and timm are needed for their model code alone.
 $(VENV)/.peers-installed: $(VENV)/.test-installed tests/peers.txt
 	$(PIP) install --quiet -c tests/peers.txt torch huggingface_hub pyyaml regex tokenizers
 	$(PIP) install --quiet --no-deps -r tests/peers.txt

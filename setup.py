@@ -50,10 +50,13 @@ setup(
         "tqdm>=4.60",
     ],
     extras_require={
-        # Whose weights we read: tests/weights_test.py runs their networks.
+        # Whose weights we read, and who reads what we export.
         # With a PyTorch for the CPU, install torchvision and timm --no-deps.
         "peers": [
             "keras-hub>=0.32",
+            "mediapipe>=1.2",
+            "openvino>=2026.4",
+            "tensorflow-serving-api>=2.21,<2.22",
             "timm>=1",
             "torch>=2.10",
             "torchvision>=0.25",
@@ -65,6 +68,7 @@ setup(
             "pytest-xdist>=3.5",
             "ruff>=0.12",
             "scikit-learn>=1.5",
+            "selenium>=4.20",
         ],
     },
     classifiers=[

@@ -20,9 +20,11 @@ import web_networks
 from keras_resnet.errors import UsageError
 from keras_resnet.evaluation import explain
 from keras_resnet.export import litert_js
+from keras_resnet.export import predictors
 from keras_resnet.export import runtime
 from keras_resnet.export import web
 from keras_resnet.export import web_model
+from keras_resnet.export.artifact import WEB_MODEL
 from keras_resnet.export.artifact import sha256
 from keras_resnet.export.float32 import float32_copy
 
@@ -83,8 +85,8 @@ def test_the_network_of_the_page_is_the_model(choices, tmp_path):
     model = web_networks.network(**choices)
     card = web_networks.card_of(model)
     content, map_size = web_model.convert(model, card)
-    (tmp_path / web_model.MODEL).write_bytes(content)
-    predictor = web_model.WebPredictor(tmp_path)
+    (tmp_path / WEB_MODEL).write_bytes(content)
+    predictor = predictors.WebPredictor(tmp_path)
     assert (predictor.image_size, predictor.num_classes) == (32, 7)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (3, 32, 32, 3)).astype(np.float32)
