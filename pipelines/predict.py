@@ -97,12 +97,13 @@ def _write_table():
         return 130
     for image, why in summary.named:
         print(f"Cannot read {image}: {why}.")
-    new = summary.rows - summary.earlier_rows
     print(
         f"{FLAGS.output}: {summary.rows:,} rows in {summary.parts:,} parts, "
-        f"{summary.errors:,} of them with an error; {new:,} are new, "
-        f"{new / summary.seconds:,.0f} images a second."
+        f"{summary.errors:,} of them with an error."
     )
+    new = summary.rows - summary.earlier_rows
+    speed = f": {new / summary.seconds:,.0f} a second" if new else ""
+    print(f"{new:,} of the rows are new{speed}.")
     return 0
 
 

@@ -57,6 +57,9 @@ def opened(folder, made_by, *, force=False):
             that were made by something else, or damaged ones, or another
             process writes to it.
     """
+    # Here, so that what fails to load fails before the work.
+    import pyarrow.parquet  # noqa: F401
+
     require(
         "://" not in str(folder),
         "The output must be a folder of this machine. Received: "
