@@ -280,7 +280,9 @@ def test_records_are_named_by_file_and_number(job, tmp_path):
     damaged[60] ^= 1  # in the first record, below its checksum
     (tmp_path / "data-2").write_bytes(damaged)
     job = dataclasses.replace(job, input=str(pattern), rows_per_part=7)
-    assert batch.run(job).errors == 1
+    summary = batch.run(job)
+    assert summary.named == [(f"record 0 of {path}", "it is damaged")]
+    assert summary.errors == 1
     rows = table(job).to_pylist()
     assert [(row["file"], row["record"]) for row in rows] == [
         (path, number) for path, number, _ in expected
