@@ -319,7 +319,7 @@ def _killed(job, part):
             batch.run(job, force=True)
 
 
-@pytest.mark.parametrize("part", [1, 2, 3])
+@pytest.mark.parametrize("part", [1, 3])
 def test_a_run_that_died_goes_on_to_the_same_bytes(job, whole, part):
     _killed(job, part)
     # What was there is whole, and is not all.
@@ -366,10 +366,7 @@ def test_the_command_goes_on_after_sigkill(job, whole):
     result = _command(job, before=("-c", _SIGKILL))
     assert result.returncode == -signal.SIGKILL, result.stderr
     assert list(files(job)) == ["part-00000.parquet"]
-    result = _command(job)
-    assert result.returncode == 0, result.stderr
-    assert f"{len(NAMES)} rows in 3 parts, 0 of them" in result.stdout
-    assert f"{len(NAMES) - 16} of the rows are new: " in result.stdout
+    assert batch.run(job).earlier_rows == 16
     assert files(job) == whole
 
 
@@ -471,10 +468,29 @@ def test_what_cannot_work_is_said_before_any_work(job, tmp_path):
     refuses(changed(output="gs://bucket/x"), "a folder of this machine")
     refuses(changed(output=__file__), "is a file; the output is a folder")
     refuses(changed(model=str(tmp_path / "no.tflite")), "There is no model")
-    refuses_flag = _command(job, "photo.jpg")
-    assert refuses_flag.returncode == 2
-    assert "--input and --output go together" in refuses_flag.stderr
     assert not os.path.exists(job.output)
+
+
+@pytest.mark.large
+def test_the_command_takes_one_kind_of_input_and_counts_bad_images(
+    job, tmp_path
+):
+    result = _command(job, "photo.jpg")
+    assert result.returncode == 2
+    assert "--input and --output go together" in result.stderr
+    job = dataclasses.replace(job, input=str(tmp_path / "two"))
+    for name in (b"1.jpg", b"2.jpg"):
+        write(job.input, name, b"")
+    result = _command(job, "--on_bad_image=mask:1")
+    assert result.returncode == 2
+    assert "2.jpg: it is empty. That makes 2 where" in result.stderr
+    result = _command(job, "--on_bad_image=mask:2")
+    assert result.returncode == 0, result.stderr
+    assert "1.jpg: it is empty." in result.stdout
+    assert "2 rows in 1 parts, 2 of them with an error." in result.stdout
+    assert "\n2 of the rows are new: " in result.stdout
+    result = _command(job, "--on_bad_image=mask:2")
+    assert result.stdout.endswith("\n0 of the rows are new.\n")
 
 
 # Prints the resident size after every 1,000 rows, MB.
