@@ -42,6 +42,7 @@ setup(
         "onnx>=1.21",  # earlier versions follow links out of a model's folder
         "onnxruntime>=1.20",
         "pillow>=10",
+        "pyarrow>=18",
         "safetensors>=0.5",
         "tensorboard>=2.20",
         "tensorflow>=2.21,<2.22",

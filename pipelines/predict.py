@@ -2,6 +2,11 @@
 
 python pipelines/predict.py --model=exported/model.tflite photo.jpg
 python pipelines/predict.py --model=exported/model.onnx exported/samples
+python pipelines/predict.py --model=exported/model.onnx --input=photos \\
+  --output=predictions.parquet
+
+With --input any number of images goes into a table, docs/BATCH.md; stopped,
+the same command goes on.
 """
 
 import pathlib
@@ -13,6 +18,9 @@ import _images
 import numpy as np
 from absl import flags
 
+from keras_resnet import recipes
+from keras_resnet.errors import require
+from keras_resnet.export import batch
 from keras_resnet.export import runtime
 from keras_resnet.export.tflite_metadata import find_card
 from keras_resnet.labels import check_card
@@ -25,11 +33,81 @@ flags.DEFINE_string(
     ".keras, .tflite or .onnx file or SavedModel directory, beside its "
     "labels.txt and card.json; our .tflite files have both inside.",
 )
-flags.DEFINE_integer("top", 5, "Classes to print for an image.", lower_bound=1)
+flags.DEFINE_integer("top", 5, "Classes of an image.", lower_bound=1)
+flags.DEFINE_string(
+    "input",
+    None,
+    "A folder of images, or of folders of them; or a pattern of TFRecord "
+    "files. Needs --output.",
+)
+flags.DEFINE_string("output", None, "Folder for the table of Parquet files.")
+flags.DEFINE_bool("force", False, "Replace an earlier table.")
+flags.DEFINE_bool("probabilities", False, "Keep those of all classes too.")
+flags.DEFINE_string(
+    "on_bad_image",
+    "note",
+    "What an image that cannot be read does: note, a row with an error; "
+    "mask:N, for up to N of them; or fail.",
+)
+flags.DEFINE_integer("batch_size", 32, "Images at a time.", lower_bound=1)
+flags.DEFINE_integer(
+    "rows_per_part",
+    10_000,
+    "Images of a file of the table, and what is lost when a run dies.",
+    lower_bound=1,
+)
+flags.DEFINE_integer(
+    "threads",
+    None,
+    "Interpreters of a TFLite file. Default: one a core.",
+    lower_bound=1,
+)
 flags.mark_flag_as_required("model")
 
 
 def main(args):
+    if FLAGS.input is None and FLAGS.output is None:
+        return _print_each(args)
+    require(
+        FLAGS.input is not None and FLAGS.output is not None and not args,
+        "--input and --output go together, and without other images. "
+        f"Received: --input={FLAGS.input} --output={FLAGS.output} "
+        f"{' '.join(args)}",
+    )
+    return _write_table()
+
+
+def _write_table():
+    bad = FLAGS.on_bad_image
+    job = batch.Job(
+        model=FLAGS.model,
+        input=FLAGS.input,
+        output=FLAGS.output,
+        top=FLAGS.top,
+        probabilities=FLAGS.probabilities,
+        batch_size=FLAGS.batch_size,
+        rows_per_part=FLAGS.rows_per_part,
+        max_errors=None if bad == "note" else recipes.max_masked(bad),
+        threads=FLAGS.threads,
+    )
+    try:
+        summary = batch.run(job, force=FLAGS.force)
+    except KeyboardInterrupt:
+        print("Stopped. The same command goes on after the last whole part.")
+        return 130
+    for image, why in summary.named:
+        print(f"Cannot read {image}: {why}.")
+    print(
+        f"{FLAGS.output}: {summary.rows:,} rows in {summary.parts:,} parts, "
+        f"{summary.errors:,} of them with an error."
+    )
+    new = summary.rows - summary.earlier_rows
+    speed = f": {new / summary.seconds:,.0f} a second" if new else ""
+    print(f"{new:,} of the rows are new{speed}.")
+    return 0
+
+
+def _print_each(args):
     files = _images.files(args)
     path = pathlib.Path(FLAGS.model)
     predictor = runtime.load(path)

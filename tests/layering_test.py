@@ -23,6 +23,7 @@ LAZY = {
     "matplotlib",
     "ai_edge_litert",
     "PIL",
+    "pyarrow",
     "torch",
 }
 ROOT_MAY_IMPORT = {"numpy", "h5py", "safetensors", "keras", "keras_resnet"}

@@ -15,7 +15,7 @@ EXTENSIONS = (b".jpg", b".jpeg", b".png", b".bmp", b".gif", b".webp")
 
 def is_folder(path):
     """Whether `path` (bytes) is a folder that can be listed."""
-    if _is_remote(path):
+    if is_remote(path):
         return tf.io.gfile.isdir(path)
     return os.path.isdir(path)
 
@@ -25,7 +25,7 @@ def subfolders(folder):
 
     Links to folders count as folders; one that leads in a circle does not.
     """
-    if _is_remote(folder):
+    if is_remote(folder):
         names = [
             name
             for name in _list_remote(folder)
@@ -44,7 +44,7 @@ def images(folder):
     `EXTENSIONS`, in any case. A link that leads nowhere is one: it is lost,
     and whoever reads it shall know.
     """
-    if _is_remote(folder):
+    if is_remote(folder):
         # A request for each name to tell files from folders takes too long.
         names, others = _list_remote(folder), 0
     else:
@@ -57,7 +57,35 @@ def images(folder):
     return chosen, others + len(names) - len(chosen)
 
 
-def _is_remote(path):
+def walk(folder):
+    """The images of a folder and of all folders in it, a folder at a time.
+
+    A folder's own images come before those of its subfolders. Hidden folders
+    are left out, and a link to a folder that it lies in is not followed.
+
+    Args:
+        folder: bytes.
+
+    Yields:
+        (folder, sorted names of its images), where there are any.
+    """
+    yield from _walk(folder, frozenset())
+
+
+def _walk(folder, around):
+    itself = folder if is_remote(folder) else os.path.realpath(folder)
+    if itself in around:
+        return
+    names, _ = images(folder)
+    if names:
+        yield folder, names
+    del names  # not to be held while its subfolders are read
+    for name in subfolders(folder)[0]:
+        yield from _walk(os.path.join(folder, name), around | {itself})
+
+
+def is_remote(path):
+    """Whether `path` (bytes) has a scheme: `tf.io.gfile` knows it, not `os`."""
     return b"://" in path
 
 
