@@ -23,6 +23,7 @@ from keras_resnet.export.layer_errors import LayerError
 from keras_resnet.export.layer_errors import onnx_layer_errors
 from keras_resnet.export.layer_errors import tflite_layer_errors
 from keras_resnet.export.layer_outputs import layer_name
+from keras_resnet.export.tflite import export_tflite
 from keras_resnet.export.verify import evaluation_views
 
 # What pre-activation leaves unfused, pools and projections are in it.
@@ -256,3 +257,21 @@ def test_no_images_are_refused(compare, tmp_path):
     for images in ([], np.zeros((32, 32, 3)), np.zeros((0, 32, 32, 3))):
         with pytest.raises(UsageError, match="Pass evaluation views"):
             compare(tmp_path / "a", tmp_path / "b", images)
+
+
+@pytest.mark.parametrize("file", ["int8.tflite", "int8.onnx"])
+def test_a_damaged_file_is_named(good, tmp_path, file):
+    shutil.copytree(good, tmp_path, dirs_exist_ok=True)
+    content = (tmp_path / file).read_bytes()
+    (tmp_path / file).write_bytes(content[: len(content) // 2])
+    with pytest.raises(UsageError, match=f"{file}' cannot be read layer by"):
+        _errors(tmp_path, file)
+
+
+def test_a_network_of_other_widths_is_refused(good, tmp_path):
+    model = network(**{**PREACT, "filters": (8, 8)})
+    other, whole = tmp_path / "other.tflite", good / "float32.tflite"
+    export_tflite(model, other, card=card_of(model), precision="float32")
+    views = np.zeros((1, 32, 32, 3), np.uint8)
+    with pytest.raises(UsageError, match="'stage2_unit1/.*one network"):
+        tflite_layer_errors(whole, other, views)

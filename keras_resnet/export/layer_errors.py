@@ -13,6 +13,7 @@ import tempfile
 
 import numpy as np
 
+from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 from keras_resnet.export import layer_outputs
 
@@ -102,11 +103,14 @@ def tflite_layer_errors(float_path, int8_path, images):
         list of `LayerError`, in the network's order.
 
     Raises:
-        keras_resnet.UsageError: if there are no images, or the files are not
-            of one network.
+        keras_resnet.UsageError: if there are no images, a file cannot be read,
+            or they are not of one network.
     """
     _check(images)
-    whole, small = map(layer_outputs.TFLiteFile, (float_path, int8_path))
+    whole, small = (
+        _open(layer_outputs.TFLiteFile, path)
+        for path in (float_path, int8_path)
+    )
     kinds = [[layer.kind for layer in file.layers] for file in (whole, small)]
     require(
         kinds[0] == kinds[1],
@@ -136,13 +140,13 @@ def onnx_layer_errors(float_path, int8_path, images):
         are quantised.
 
     Raises:
-        keras_resnet.UsageError: if there are no images, or the files are not
-            of one network.
+        keras_resnet.UsageError: if there are no images, a file cannot be read,
+            or they are not of one network.
     """
     _check(images)
     with tempfile.TemporaryDirectory() as folder:
         whole, small = (
-            layer_outputs.OnnxFile(path, folder)
+            _open(layer_outputs.OnnxFile, path, folder)
             for path in (float_path, int8_path)
         )
         comparison = None
@@ -169,6 +173,16 @@ def _check(images):
     )
 
 
+def _open(reader, path, *arguments):
+    try:
+        return reader(path, *arguments)
+    except Exception as error:  # each library has its own, down to bare ones
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UsageError(
+            f"{str(path)!r} cannot be read layer by layer: {reason}"
+        ) from error
+
+
 class _Comparison:
     """Sums over images of what layers give in two files.
 
@@ -183,7 +197,12 @@ class _Comparison:
         self._sums = {layer.output: np.zeros(2) for layer in layers}
 
     def add(self, layer, expected, actual):
-        """Counts the outputs of a layer, arrays of as many values."""
+        """Counts the outputs of a layer for an image, float arrays."""
+        require(
+            np.size(expected) == np.size(actual),
+            f"{layer.name!r} gives {np.size(expected)} values in one file and "
+            f"{np.size(actual)} in the other: they are not of one network.",
+        )
         expected = np.asarray(expected, np.float64).ravel()
         difference = np.asarray(actual, np.float64).ravel() - expected
         self._sums[layer.output] += (
