@@ -15,8 +15,8 @@ import odd_images
 import pyarrow.parquet
 import pytest
 import tensorflow as tf
-from export_test import card_of
-from export_test import network
+from exported_networks import card_of
+from exported_networks import network
 
 from keras_resnet import atomic
 from keras_resnet.data import decoding

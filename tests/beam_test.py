@@ -9,8 +9,8 @@ import numpy as np
 import odd_images
 import pyarrow.parquet
 import pytest
-from export_test import card_of
-from export_test import network
+from exported_networks import card_of
+from exported_networks import network
 
 from keras_resnet.export import batch
 from keras_resnet.export.onnx import export_onnx

@@ -317,7 +317,7 @@ def test_warm_up_requests_are_small_and_part_of_the_sha256(whole):
 # What a user types.
 
 
-# The README has these lines.
+# The README has the first, with a sample.
 COMMANDS = {
     "serve_bytes": """
 python -c "import numpy

@@ -8,6 +8,7 @@ import os
 
 import numpy as np
 
+from keras_resnet.errors import require
 from keras_resnet.export import runtime
 from keras_resnet.labels import check_card
 
@@ -30,6 +31,11 @@ class Network:
 
     def __init__(self, path, card, *, threads=None):
         first = runtime.load(path)
+        require(
+            not first.resizes,
+            f"{str(path)!r} takes whole images. Tables are made by networks "
+            "that take evaluation views: export it without --resize.",
+        )
         check_card(
             card,
             path,
