@@ -22,6 +22,7 @@ LAZY = {
     "onnxruntime",
     "matplotlib",
     "ai_edge_litert",
+    "openvino",
     "PIL",
     "pyarrow",
     "torch",

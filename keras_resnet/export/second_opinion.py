@@ -4,10 +4,13 @@ A converter and the runtime of its format may share a mistake; Intel's reader
 of the same file does not. It is not installed with this package.
 """
 
+import pathlib
+
 import numpy as np
 
 from keras_resnet.errors import UsageError
 from keras_resnet.export.artifact import PROBABILITIES
+from keras_resnet.export.artifact import WEB_MODEL
 from keras_resnet.export.predictors import Predictor
 
 # Float32 as such, also where a processor has faster arithmetic of 16 bits.
@@ -18,7 +21,7 @@ _UINT8_SCALE = np.float32(1 / 256)
 
 
 class OpenVinoPredictor(Predictor):
-    """A SavedModel, TFLite or ONNX file in OpenVINO, on the CPU.
+    """A SavedModel, TFLite or ONNX file, or a page's, in OpenVINO on the CPU.
 
     It reads what this package exports, in every precision, except for a
     SavedModel that resizes: OpenVINO lacks TensorFlow's ScaleAndTranslate. Of
@@ -37,6 +40,8 @@ class OpenVinoPredictor(Predictor):
     def __init__(self, path):
         openvino = _openvino()
         core = openvino.Core()
+        page = pathlib.Path(path) / WEB_MODEL
+        path = page if page.is_file() else path
         try:
             model = core.read_model(str(path))
             self._compiled = core.compile_model(model, "CPU", _EXACT)
@@ -70,7 +75,9 @@ def _place(outputs):
     for place, output in enumerate(outputs):
         if PROBABILITIES in output.names:
             return place
-    return 0  # TFLite's name of its only one says nothing
+    # Of TFLite the names are others; a page has maps beside them.
+    ranks = [len(output.partial_shape) for output in outputs]
+    return ranks.index(2)
 
 
 def _reason(error):
