@@ -150,19 +150,26 @@ def _their_model(name, image_size, depths=None):
 def randomise(model, pixels):
     """Random scales and shifts, and the statistics of pictures.
 
+    Channels that hardly change would be enlarged until rounding is all that is
+    left of them, so the square of the mean counts as variance too.
+
     Args:
         model: `keras.Model` that ends in a softmax; changed.
         pixels: float32 (N, H, W, 3), as the model takes them.
     """
     rng = np.random.default_rng(0)
-    for layer in transfer.batch_norms(model):
+    norms = transfer.batch_norms(model)
+    for layer in norms:
         layer.gamma.assign(rng.uniform(0.5, 1.5, layer.gamma.shape))
         layer.beta.assign(rng.normal(0, 0.3, layer.beta.shape))
         layer.momentum = 0.0  # what it sees is what it keeps
     model(pixels, training=True)
+    for layer in norms:
+        mean, variance = layer.moving_mean, layer.moving_variance
+        variance.assign(variance + keras.ops.square(mean))
     logits = np.log(predict(model, pixels))
-    kernel = model.layers[-1].kernel
-    kernel.assign(kernel * (SPREAD / logits.std()))
+    dense = [x for x in model.layers if isinstance(x, keras.layers.Dense)]
+    dense[-1].kernel.assign(dense[-1].kernel * (SPREAD / logits.std()))
 
 
 def predict(model, pixels):

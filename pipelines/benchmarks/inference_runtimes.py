@@ -136,15 +136,24 @@ def _openvino(threads):
 
 
 def _pytorch(threads):
+    import torch
     from benchmarks import torch_networks
 
-    return _torch(threads, torch_networks.load)
+    def load(path):
+        network = torch_networks.load(path)
+        return network.to(memory_format=torch.channels_last)
+
+    return _torch(threads, load)
 
 
 def _torchscript(threads):
     import torch
 
-    return _torch(threads, torch.jit.load)
+    def load(path):
+        # Weights as oneDNN wants them, which no file can hold.
+        return torch.jit.optimize_for_inference(torch.jit.load(path))
+
+    return _torch(threads, load)
 
 
 def _torch(threads, load):
@@ -156,7 +165,7 @@ def _torch(threads, load):
     def open_file(path, images):
         tensor = torch.from_numpy(images)
         tensor = tensor.contiguous(memory_format=torch.channels_last)
-        network = load(path).to(memory_format=torch.channels_last)
+        network = load(path)
 
         def predict():
             with torch.inference_mode():

@@ -56,12 +56,19 @@ def _network(torch, name, depths=None):
 
 
 def _randomise(torch, network, pixels):
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.weight.uniform_(0.5, 1.5)
-            module.bias.normal_(0, 0.3)
-            module.momentum = 1.0  # what it sees is what it keeps
+    """As `inference_networks.randomise` does it."""
+    norms = [
+        module
+        for module in network.modules()
+        if isinstance(module, torch.nn.BatchNorm2d)
+    ]
+    for module in norms:
+        module.weight.uniform_(0.5, 1.5)
+        module.bias.normal_(0, 0.3)
+        module.momentum = 1.0
     network.train()(pixels)
+    for module in norms:
+        module.running_var += module.running_mean**2
     logits = network.eval()(pixels).log()
     network[0].fc.weight.mul_(SPREAD / logits.std())
 
