@@ -6,6 +6,7 @@ Imports keras only, so every layer runs on any Keras backend.
 
 import collections
 import dataclasses
+import functools
 
 import keras
 from keras import ops
@@ -47,7 +48,8 @@ def make_ops(names, convolutions=(), *, dtype, seen=None):
     """Layers for op names, numbered by kind in reading order.
 
     Args:
-        names: tuple of "conv", "bn", "relu" and "pool".
+        names: tuple of "conv", "bn", "relu" and "pool"; of "bias" and "affine"
+            where BN was folded (`keras_resnet.export.fold`).
         convolutions: (filters, kernel_size, strides) of each "conv" in turn.
         dtype: dtype policy of the layers.
         seen: `collections.Counter` of the ops numbered so far, updated.
@@ -63,8 +65,8 @@ def make_ops(names, convolutions=(), *, dtype, seen=None):
         common = {"name": f"{op}{seen[op]}", "dtype": dtype}
         if op == "conv":
             layers += conv2d(*next(convolutions), **common)
-        elif op == "bn":
-            layers.append(BatchNormalization(**BATCH_NORM, **common))
+        elif op in _NORMALISERS:
+            layers.append(_NORMALISERS[op](**common))
         elif op == "relu":
             layers.append(ReLU(common["name"]))
         elif op == "pool":
@@ -73,7 +75,9 @@ def make_ops(names, convolutions=(), *, dtype, seen=None):
             layers.append(pad(1, name="pool_pad", dtype=dtype))
             layers.append(keras.layers.MaxPooling2D(3, 2, **common))
         else:
-            raise ValueError(f"Expected conv, bn, relu or pool. Received: {op}")
+            raise ValueError(
+                f"Expected conv, bn, relu, pool, bias or affine. Received: {op}"
+            )
     return layers
 
 
@@ -130,7 +134,8 @@ class PixelNormalization(keras.layers.Layer):
     each call, so assigning or restoring them has effect.
 
     Args:
-        mean, std: floats of shape (C,), in units of the pixels, 0..255.
+        mean, std: floats of shape (C,), in units of the pixels, 0..255. `std`
+            is None where the first convolution divides by it.
 
     Input shape:
         (B, H, W, C), uint8 or float, 0..255.
@@ -141,10 +146,12 @@ class PixelNormalization(keras.layers.Layer):
 
     def __init__(self, mean, std, **kwargs):
         super().__init__(**kwargs)
-        self.initial = {"mean": list(mean), "std": list(std)}
+        self.initial = {"mean": list(mean), "std": std and list(std)}
 
     def build(self, input_shape):
         for name, values in self.initial.items():
+            if values is None:
+                continue
             weight = self.add_weight(
                 name=name,
                 shape=(len(values),),
@@ -154,8 +161,8 @@ class PixelNormalization(keras.layers.Layer):
             setattr(self, name, weight)
 
     def call(self, pixels):
-        pixels = ops.cast(pixels, self.compute_dtype)
-        return (pixels - self.mean) / self.std
+        pixels = ops.cast(pixels, self.compute_dtype) - self.mean
+        return pixels if self.initial["std"] is None else pixels / self.std
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -227,6 +234,51 @@ class BatchNormalization(keras.layers.BatchNormalization):
         ):
             moving.assign(moving * self.momentum + new * (1 - self.momentum))
         return y
+
+
+@_register
+class Bias(keras.layers.Layer):
+    """x + bias: BN after a convolution that its scale was folded into."""
+
+    def build(self, input_shape):
+        self.bias = self.add_weight(
+            name="bias", shape=(input_shape[-1],), initializer="zeros"
+        )
+
+    def call(self, x):
+        # TensorFlow's kernels fuse BiasAdd, which Keras makes of this.
+        return ops.add(x, self.bias)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+@_register
+class Affine(keras.layers.Layer):
+    """scale * x + offset: BN at inference where no convolution precedes it."""
+
+    def build(self, input_shape):
+        shape = (input_shape[-1],)
+        self.scale = self.add_weight(
+            name="scale", shape=shape, initializer="ones"
+        )
+        self.offset = self.add_weight(
+            name="offset", shape=shape, initializer="zeros"
+        )
+
+    def call(self, x):
+        return x * self.scale + self.offset
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+# What a BN is, in training and when it is folded.
+_NORMALISERS = {
+    "bn": functools.partial(BatchNormalization, **BATCH_NORM),
+    "bias": Bias,
+    "affine": Affine,
+}
 
 
 @_register
@@ -358,12 +410,10 @@ class ResidualUnit(keras.layers.Layer):
         if self.kind == "projection":
             name = "shortcut_conv"
             layers = conv2d(out, 1, self.strides, name=name, dtype=dtype)
-            if "bn" in self.placement.after:
-                layers.append(
-                    BatchNormalization(
-                        **BATCH_NORM, name="shortcut_bn", dtype=dtype
-                    )
-                )
+            for op in self.placement.after:
+                if op in _NORMALISERS:
+                    name = f"shortcut_{op}"
+                    layers.append(_NORMALISERS[op](name=name, dtype=dtype))
         elif self.kind == "zero_pad":
             name = "shortcut_zero_pad"
             layers = [

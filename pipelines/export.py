@@ -1,6 +1,10 @@
 """Exports a trained model as SavedModel, TFLite and ONNX, and verifies each.
 
-python pipelines/export.py --model=runs/digits/model.keras --output_dir=exported
+    python pipelines/export.py --model=runs/digits/model.keras \\
+        --output_dir=exported --formats=saved_model,tflite,onnx
+
+Formats: saved_model; tflite (8-bit weights, for phones), tflite_float32,
+tflite_float16, tflite_int8 (all of 8 bits, uint8 pixels); onnx, onnx_int8.
 """
 
 import pathlib
@@ -11,6 +15,7 @@ from absl import flags
 from keras_resnet.errors import require
 from keras_resnet.export import pipeline
 from keras_resnet.export import runtime
+from keras_resnet.export import verify
 from keras_resnet.labels import load_card
 
 FLAGS = flags.FLAGS
@@ -18,8 +23,21 @@ flags.DEFINE_string(
     "model", None, ".keras file, beside its labels.txt and card.json."
 )
 flags.DEFINE_string("output_dir", "exported", "Where the files go.")
-flags.DEFINE_list("formats", list(pipeline.FORMATS), "What to write.")
+flags.DEFINE_list(
+    "formats",
+    list(pipeline.DEFAULT_FORMATS),
+    f"What to write, some of: {', '.join(pipeline.FORMATS)}.",
+)
 flags.DEFINE_integer("opset", pipeline.onnx.OPSET, "Version of ONNX, 13-18.")
+flags.DEFINE_string(
+    "input_dtype",
+    "float32",
+    "float32 or uint8: of the pixels that TFLite and ONNX take. tflite_int8 "
+    "takes uint8.",
+)
+flags.DEFINE_bool(
+    "dynamic_batch", False, "TFLite for any number of images, not for one."
+)
 flags.DEFINE_string(
     "dataset",
     None,
@@ -27,7 +45,13 @@ flags.DEFINE_string(
     "verify with. "
     "Default: what the model was trained on.",
 )
-flags.DEFINE_integer("num_images", 64, "How many images to verify with.")
+flags.DEFINE_integer("num_images", 256, "How many images to verify with.")
+flags.DEFINE_integer(
+    "num_calibration_images",
+    256,
+    "How many images of the training split show the ranges of the activations "
+    "to tflite_int8 and onnx_int8.",
+)
 flags.DEFINE_string("data_dir", None, "Where TFDS keeps its data.")
 flags.DEFINE_bool("force", False, "Replace an earlier export.")
 flags.mark_flag_as_required("model")
@@ -43,14 +67,22 @@ def main(args):
     )
     model = runtime.load_keras(FLAGS.model)
     card = load_card(pathlib.Path(FLAGS.model).parent)
+    options = pipeline.Options(
+        opset=FLAGS.opset,
+        input_dtype=FLAGS.input_dtype,
+        dynamic_batch=FLAGS.dynamic_batch,
+        calibration=_calibration(card),
+    )
     pipeline.check(
         model,
         FLAGS.output_dir,
         card=card,
         formats=FLAGS.formats,
-        opset=FLAGS.opset,
+        options=options,
     )
-    images, labels = pipeline.read_images(_split(card), FLAGS.num_images)
+    images, labels = pipeline.read_images(
+        _split(card, "validation"), FLAGS.num_images
+    )
     artifacts = pipeline.export_all(
         model,
         FLAGS.output_dir,
@@ -58,25 +90,35 @@ def main(args):
         formats=FLAGS.formats,
         images=images,
         labels=labels,
-        opset=FLAGS.opset,
+        options=options,
     )
     _print_table(artifacts)
 
 
-def _split(card):
-    return pipeline.verification_split(
-        card, dataset=FLAGS.dataset, data_dir=FLAGS.data_dir
+def _split(card, name):
+    return pipeline.split_of(
+        card, name, dataset=FLAGS.dataset, data_dir=FLAGS.data_dir
     )
+
+
+def _calibration(card):
+    """Evaluation views of training images, if a format asks for them."""
+    if not set(FLAGS.formats) & set(pipeline.CALIBRATED):
+        return None
+    images, _ = pipeline.read_images(
+        _split(card, "train"), FLAGS.num_calibration_images
+    )
+    return verify.evaluation_views(images, card)
 
 
 def _print_table(artifacts):
     print(
-        f"{'file':<14}{'format':<13}{'MB':>8}{'max abs diff':>14}"
+        f"{'file':<22}{'precision':<14}{'MB':>8}{'max abs diff':>14}"
         f"{'top-1 agreement':>17}{'seconds':>9}"
     )
     for a in artifacts:
         print(
-            f"{a.path:<14}{a.format:<13}{a.bytes / 1e6:>8.2f}"
+            f"{a.path:<22}{a.precision:<14}{a.bytes / 1e6:>8.2f}"
             f"{a.max_abs_diff:>14.1e}{a.top1_agreement:>17.1%}"
             f"{a.export_seconds:>9.1f}"
         )

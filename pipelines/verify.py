@@ -1,13 +1,17 @@
-"""Checks an export against its model: every file, in its own runtime.
+"""Checks an export: every file by its sha256, then against its model.
 
-python pipelines/verify.py --model=runs/digits/model.keras exported
+    python pipelines/verify.py exported
+    python pipelines/verify.py --model=runs/digits/model.keras exported
 
-The exit status is 0 if all is well and 2 otherwise.
+Without a model nothing of the export runs. With one, every artifact runs in a
+process of its own, on real images. The exit status is 0 if all is well and 2
+otherwise.
 """
 
 import _app
 from absl import flags
 
+from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.export import pipeline
 from keras_resnet.export import runtime
@@ -15,7 +19,14 @@ from keras_resnet.export import verify
 from keras_resnet.labels import load_card
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("model", None, ".keras file that was exported.")
+flags.DEFINE_string(
+    "model", None, ".keras file that was exported. Default: checksums only."
+)
+flags.DEFINE_list(
+    "runtimes",
+    ["own"],
+    f"Who runs the artifacts, of: {', '.join(runtime.RUNTIMES)}.",
+)
 flags.DEFINE_float(
     "tolerance", verify.TOLERANCE, "Largest difference of a probability."
 )
@@ -26,9 +37,8 @@ flags.DEFINE_string(
     "verify with. "
     "Default: what the model was trained on.",
 )
-flags.DEFINE_integer("num_images", 64, "How many images to verify with.")
+flags.DEFINE_integer("num_images", 256, "How many images to verify with.")
 flags.DEFINE_string("data_dir", None, "Where TFDS keeps its data.")
-flags.mark_flag_as_required("model")
 
 
 def main(args):
@@ -38,21 +48,36 @@ def main(args):
         f"{' '.join(args) or 'none'}.",
     )
     (directory,) = args
+    for name in FLAGS.runtimes:
+        lookup(runtime.RUNTIMES, name, "runtime")
+    if FLAGS.model is None:
+        count = verify.check_files(directory)
+        print(f"{directory}: all {count} files are as they were exported.")
+        return
     card = load_card(directory)
     model = runtime.load_keras(FLAGS.model)
-    split = pipeline.verification_split(
+    split = pipeline.split_of(
         card, dataset=FLAGS.dataset, data_dir=FLAGS.data_dir
     )
-    images, _ = pipeline.read_images(split, FLAGS.num_images)
-    reports = verify.verify(directory, model, images, tolerance=FLAGS.tolerance)
+    images, labels = pipeline.read_images(split, FLAGS.num_images)
+    reports = verify.verify(
+        directory,
+        model,
+        images,
+        labels=labels,
+        tolerance=FLAGS.tolerance,
+        runtimes=FLAGS.runtimes,
+    )
     print(
-        f"{'file':<14}{'signature':<17}{'max abs diff':>13}"
+        f"{'file':<22}{'signature':<17}{'runtime':<9}{'max abs diff':>13}"
         f"{'logit diff / std':>18}{'top-1 agreement':>17}"
+        f"{'accuracy lost':>15}"
     )
     for r in reports:
         print(
-            f"{r.path:<14}{r.signature:<17}{r.max_abs_diff:>13.1e}"
-            f"{r.relative_logit_diff:>18.1e}{r.top1_agreement:>17.1%}"
+            f"{r.path:<22}{r.signature:<17}{r.runtime:<9}"
+            f"{r.max_abs_diff:>13.1e}{r.relative_logit_diff:>18.1e}"
+            f"{r.top1_agreement:>17.1%}{r.accuracy_loss:>15.2%}"
         )
     print(f"\n{directory} holds {FLAGS.model}, by {len(images)} images.")
 

@@ -1,6 +1,7 @@
 """Every format against the Keras model, and that a wrong file is caught."""
 
 import dataclasses
+import functools
 import io
 import os
 import re
@@ -15,6 +16,10 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
+from exported_networks import NAMES
+from exported_networks import card_of
+from exported_networks import digits
+from exported_networks import network
 from PIL import Image
 
 import keras_resnet
@@ -23,62 +28,24 @@ from keras_resnet.data import decoding
 from keras_resnet.data import transforms
 from keras_resnet.errors import UsageError
 from keras_resnet.export import artifact as artifact_lib
+from keras_resnet.export import isolated
 from keras_resnet.export import pipeline
 from keras_resnet.export import runtime
+from keras_resnet.export import tflite
 from keras_resnet.export.float32 import float32_copy
+from keras_resnet.export.fold import folded
 from keras_resnet.export.onnx import export_onnx
 from keras_resnet.export.saved_model import export_saved_model
-from keras_resnet.export.tflite import export_tflite
 from keras_resnet.export.verify import VerificationError
-from keras_resnet.export.verify import verify
+from keras_resnet.export.verify import verify as verify_isolated
 from keras_resnet.labels import Card
 
-NAMES = tuple(str(digit) for digit in range(10))
-FORMATS = ("saved_model", "tflite", "onnx")
-
-# Every dimension changes somewhere; v2 leaves normalisations unfused.
-NETWORKS = {
-    "resnet20": {"depths": (1, 1, 1), "input_shape": (16, 16, 3)},
-    "resnet50_v2": {
-        "depths": (1, 1, 1, 1),
-        "filters": (8, 16, 16, 16),
-        "input_shape": (32, 32, 3),
-    },
-}
+FORMATS = ("saved_model", "tflite_float32", "onnx")
 
 
-def network(variant="resnet20", seed=0, **choices):
-    """A network whose normalisations do something: random statistics."""
-    keras.utils.set_random_seed(seed)
-    choices = {**NETWORKS[variant], **choices}
-    model = keras_resnet.build(variant, classes=10, **choices)
-    rng = np.random.default_rng(seed)
-    draws = {
-        "gamma": lambda shape: rng.uniform(0.5, 1.5, shape),
-        "beta": lambda shape: rng.normal(0, 0.3, shape),
-        "moving_mean": lambda shape: rng.normal(0, 0.3, shape),
-        "moving_variance": lambda shape: rng.uniform(0.5, 2, shape),
-    }
-    for weight in model.weights:
-        if weight.name in draws:
-            weight.assign(draws[weight.name](weight.shape))
-    return model
-
-
-def card_of(model, **changes):
-    size = model.input_shape[1]
-    fields = {"image_size": size, "eval_resize": size + size // 8}
-    return Card(
-        class_names=NAMES,
-        variant=model.name,
-        dataset="digits",
-        **{**fields, **changes},
-    )
-
-
-def digits(num_images=16):
-    split = datasets.load("digits", "validation")
-    return pipeline.read_images(split, num_images)
+# Most tests stay in this process, which takes a second, not five.
+verify = functools.partial(verify_isolated, predict=isolated.predict)
+export_tflite = functools.partial(tflite.export_tflite, precision="float32")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,6 +83,7 @@ def _export(variant, directory):
         formats=FORMATS,
         images=images,
         labels=labels,
+        predict=isolated.predict,
     )
     by_format = {artifact.format: artifact for artifact in artifacts}
     return Export(model, directory, by_format, images, card)
@@ -155,7 +123,7 @@ def sign_again(directory, format):
 # What is written.
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", ["saved_model", "tflite", "onnx"])
 def test_equals_the_keras_model(export, format):
     path = export.directory / export.artifacts[format].path
     inputs = views(export.images, export.card)
@@ -170,7 +138,7 @@ def test_equals_the_keras_model(export, format):
 def test_manifest_holds_what_was_measured(export):
     artifacts = artifact_lib.read_manifest(export.directory)
     assert artifacts == list(export.artifacts.values())
-    assert [a.format for a in artifacts] == list(FORMATS)
+    assert [a.format for a in artifacts] == ["saved_model", "tflite", "onnx"]
     for artifact in artifacts:
         path = export.directory / artifact.path
         assert artifact.sha256 == artifact_lib.sha256(path)
@@ -186,7 +154,7 @@ def test_directory_holds_one_complete_export(small):
         "labels.txt",
         "manifest.json",
         "model.onnx",
-        "model.tflite",
+        "model_float32.tflite",
         "samples",
         "saved_model",
     ]
@@ -203,25 +171,29 @@ def test_directory_holds_one_complete_export(small):
 def test_saved_model_stores_each_weight_once(export):
     path = export.directory / "saved_model"
     stored = sum(f.stat().st_size for f in path.glob("variables/*.data*"))
-    weights = sum(4 * int(np.prod(w.shape)) for w in export.model.weights)
+    network = folded(export.model)
+    weights = sum(4 * int(np.prod(w.shape)) for w in network.weights)
     assert weights <= stored < 1.1 * weights
     # The graph is the rest: it does not grow with the widths.
     assert export.artifacts["saved_model"].bytes - stored < 500_000
 
 
 def test_tflite_keeps_names_and_fuses_normalisations(small):
-    interpreter = Interpreter(model_path=f"{small.directory}/model.tflite")
+    interpreter = Interpreter(
+        model_path=f"{small.directory}/model_float32.tflite"
+    )
     signature = interpreter.get_signature_list()["serving_default"]
     assert signature == {"inputs": ["images"], "outputs": ["probabilities"]}
     interpreter.allocate_tensors()
     ops = [op["op_name"] for op in interpreter._get_ops_details()]
     assert ops.count("CONV_2D") == 7
-    # One product and one difference: of the pixels.
-    assert ops.count("MUL") + ops.count("DIV") == 1
+    # One difference, of the pixels, and no product.
+    assert ops.count("SUB") == 1
+    assert ops.count("MUL") + ops.count("DIV") == 0
 
 
 def test_tflite_takes_a_batch_image_by_image(small):
-    predictor = runtime.load(small.directory / "model.tflite")
+    predictor = runtime.load(small.directory / "model_float32.tflite")
     batch = views(small.images[:3], small.card)
     assert predictor.predict(batch).shape == (3, 10)
     for image, row in zip(batch, predictor.predict(batch), strict=True):
@@ -357,15 +329,16 @@ def test_export_replaces_an_earlier_one_as_a_whole(small, copied):
         small.model,
         copied,
         card=small.card,
-        formats=["tflite"],
+        formats=["tflite_float32"],
         images=images,
         labels=labels,
+        predict=isolated.predict,
     )
     assert sorted(path.name for path in copied.iterdir()) == [
         "card.json",
         "labels.txt",
         "manifest.json",
-        "model.tflite",
+        "model_float32.tflite",
         "samples",
     ]
     assert len(list(copied.glob("samples/*"))) == 4
@@ -420,10 +393,13 @@ CHANGES = {
         directory / "model.onnx", ("MatMul", "Gemm"), 0, delta
     ),
     ("tflite", "convolution"): lambda directory, small, delta: _change_tflite(
-        directory / "model.tflite", schema.BuiltinOperator.CONV_2D, 3, delta
+        directory / "model_float32.tflite",
+        schema.BuiltinOperator.CONV_2D,
+        3,
+        delta,
     ),
     ("tflite", "classifier"): lambda directory, small, delta: _change_tflite(
-        directory / "model.tflite",
+        directory / "model_float32.tflite",
         schema.BuiltinOperator.FULLY_CONNECTED,
         0,
         delta,
@@ -465,9 +441,9 @@ def test_error_that_softmax_hides_is_caught(copied, small):
     kernel = wrong.get_layer("logits").kernel
     kernel.assign(kernel + 0.1 * np.eye(*kernel.shape))
     export_onnx(wrong, copied / "model.onnx", card=small.card)
-    export_tflite(sure, copied / "model.tflite", card=small.card)
+    export_tflite(sure, copied / "model_float32.tflite", card=small.card)
     export_saved_model(sure, copied / "saved_model", card=small.card)
-    for format in FORMATS:
+    for format in small.artifacts:
         sign_again(copied, format)
     with pytest.raises(VerificationError) as raised:
         verify(copied, sure, small.images)
@@ -489,7 +465,7 @@ def test_wrong_preprocessing_inside_is_caught(small, copied):
 def test_another_model_is_caught(small):
     with pytest.raises(VerificationError) as raised:
         verify(small.directory, network(seed=2), small.images)
-    for path in ("saved_model", "model.tflite", "model.onnx"):
+    for path in ("saved_model", "model_float32.tflite", "model.onnx"):
         assert path in str(raised.value)
 
 
@@ -515,7 +491,7 @@ def _truncate(path):
 @pytest.mark.parametrize(
     "file",
     [
-        "model.tflite",
+        "model_float32.tflite",
         "model.onnx",
         "saved_model/variables/variables.data-00000-of-00001",
     ],
@@ -531,30 +507,31 @@ def test_damaged_file_is_caught_by_its_sha256(small, copied, file, damage):
 
 def test_missing_file_is_caught_beside_the_others(small, copied):
     (copied / "model.onnx").unlink()
-    _flip(copied / "model.tflite")
+    _flip(copied / "model_float32.tflite")
     with pytest.raises(VerificationError) as raised:
         verify(copied, small.model, small.images)
     assert "model.onnx: it is missing" in str(raised.value)
-    assert "model.tflite: its sha256" in str(raised.value)
+    assert "model_float32.tflite: its sha256" in str(raised.value)
 
 
 def test_failed_verification_leaves_the_directory(small, tmp_path, monkeypatch):
     """A converter that loses something must not leave its file behind."""
 
-    def broken(model, path, *, card):
-        return export_tflite(network(seed=3), path, card=card)
+    def broken(model, path, **arguments):
+        return tflite.export_tflite(network(seed=3), path, **arguments)
 
     monkeypatch.setattr(pipeline, "export_tflite", broken)
     (tmp_path / "mine.txt").write_text("mine")
     images, labels = digits(4)
-    with pytest.raises(VerificationError, match="model.tflite"):
+    with pytest.raises(VerificationError, match="model_float32.tflite"):
         pipeline.export_all(
             small.model,
             tmp_path,
             card=small.card,
-            formats=["tflite"],
+            formats=["tflite_float32"],
             images=images,
             labels=labels,
+            predict=isolated.predict,
         )
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
@@ -562,7 +539,7 @@ def test_failed_verification_leaves_the_directory(small, tmp_path, monkeypatch):
 # What runtime.load and export_all say of what cannot work.
 
 
-@pytest.mark.parametrize("name", ["model.tflite", "model.onnx"])
+@pytest.mark.parametrize("name", ["model_float32.tflite", "model.onnx"])
 @pytest.mark.parametrize("kept", [0.5, 0.01])
 def test_truncated_file_is_a_usage_error(small, tmp_path, name, kept):
     data = (small.directory / name).read_bytes()
@@ -606,7 +583,7 @@ def test_other_files_are_refused(small, tmp_path):
     with pytest.raises(UsageError, match=r"It holds: .*model\.onnx, .*tflite"):
         runtime.load(small.directory)
     with pytest.raises(UsageError, match="Expected a .keras file.*tflite"):
-        runtime.load_keras(small.directory / "model.tflite")
+        runtime.load_keras(small.directory / "model_float32.tflite")
 
 
 def _check(small, tmp_path, **changes):
@@ -627,7 +604,19 @@ def test_arguments_are_checked_before_any_work(small, tmp_path):
             "formats": ["tflit"]
         },
         "formats is empty": {"formats": []},
-        "opset must be 13 to 18.*Received: opset=21": {"opset": 21},
+        "opset must be 13 to 18.*Received: opset=21": {
+            "options": pipeline.Options(opset=21)
+        },
+        "int8 needs calibration images.*Received: none": {
+            "formats": ["tflite_int8"]
+        },
+        r"must be uint8 \(N, 16, 16, 3\). Received: float64 \(2, 8, 8, 3\)": {
+            "formats": ["onnx_int8"],
+            "options": pipeline.Options(calibration=np.zeros((2, 8, 8, 3))),
+        },
+        "Unknown input dtype 'int8'": {
+            "options": pipeline.Options(input_dtype="int8")
+        },
         "10 classes, its labels.txt 2 names": {"card": card},
         "32 x 32 pixels, as its card says": {
             "card": dataclasses.replace(small.card, image_size=32)
@@ -654,7 +643,7 @@ def test_data_set_of_other_classes_is_refused(small, tmp_path):
         (folder / "1.png").write_bytes(_encode(small.images[0], "PNG"))
     message = "10 classes and folder:.* has 1.*Only in the data: 'cat'"
     with pytest.raises(UsageError, match=message):
-        pipeline.verification_split(small.card, dataset=f"folder:{tmp_path}")
+        pipeline.split_of(small.card, dataset=f"folder:{tmp_path}")
 
 
 def test_damaged_manifest_is_named(small, copied):

@@ -20,7 +20,7 @@ PIPELINES = pathlib.Path(__file__).resolve().parent.parent / "pipelines"
 MODELS = {
     "keras": "run/model.keras",
     "saved_model": "exported/saved_model",
-    "tflite": "exported/model.tflite",
+    "tflite": "exported/model_float32.tflite",
     "onnx": "exported/model.onnx",
 }
 
@@ -68,7 +68,12 @@ def root(network, tmp_path_factory):
         variant="resnet20",
         dataset="digits",
     ).save(run)
-    result = start("export", "--model=run/model.keras", cwd=root)
+    result = start(
+        "export",
+        "--model=run/model.keras",
+        "--formats=saved_model,tflite_float32,onnx",
+        cwd=root,
+    )
     assert result.returncode == 0, result.stderr
     (root / "table.txt").write_text(result.stdout)
     return root
@@ -80,12 +85,12 @@ def test_export_prints_what_it_measured(root):
     assert len(manifest["artifacts"]) == 3
     for artifact in manifest["artifacts"]:
         row = re.search(rf"^{artifact['path']} .*$", table, re.M)[0]
-        _, format, megabytes, difference, agreement, _ = row.split()
-        assert format == artifact["format"]
+        _, precision, megabytes, difference, agreement, _ = row.split()
+        assert precision == artifact["precision"]
         assert float(megabytes) == round(artifact["bytes"] / 1e6, 2)
         assert float(difference) <= 1e-5
         assert agreement == "100.0%"
-    assert "Verified on 64 images" in table
+    assert "Verified on 256 images" in table
 
 
 def test_export_keeps_an_earlier_one_without_force(root):
@@ -105,11 +110,12 @@ def test_verify_passes_and_then_names_the_damaged_file(root, tmp_path):
     arguments = (f"--model={root}/run/model.keras", exported)
     result = start("verify", *arguments, "--num_images=8", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
+    assert "own" in result.stdout
     rows = [line.split()[:2] for line in result.stdout.splitlines()[1:5]]
     assert rows == [
         ["saved_model", "serving_default"],
         ["saved_model", "serve_bytes"],
-        ["model.tflite", "serving_default"],
+        ["model_float32.tflite", "serving_default"],
         ["model.onnx", "serving_default"],
     ]
     path = exported / "model.onnx"
@@ -154,7 +160,7 @@ def test_predict_gives_the_model_s_top_classes(root, network, format):
 
 
 def test_predict_needs_images(root, tmp_path):
-    model = f"--model={root}/exported/model.tflite"
+    model = f"--model={root}/exported/model_float32.tflite"
     refuses("There are no images. Pass", "predict", model, cwd=tmp_path)
 
 
@@ -163,7 +169,7 @@ def test_predict_names_a_file_that_is_no_image(root, tmp_path):
     result = refuses(
         "'notes.jpg' is not an image that can be read",
         "predict",
-        f"--model={root}/exported/model.tflite",
+        f"--model={root}/exported/model_float32.tflite",
         root / "exported/samples",
         "notes.jpg",
         cwd=tmp_path,
@@ -172,8 +178,8 @@ def test_predict_names_a_file_that_is_no_image(root, tmp_path):
 
 
 def test_predict_needs_the_labels_of_the_model(root, tmp_path):
-    shutil.copy(root / "exported/model.tflite", tmp_path)
-    arguments = ("--model=model.tflite", root / "exported/samples")
+    shutil.copy(root / "exported/model_float32.tflite", tmp_path)
+    arguments = ("--model=model_float32.tflite", root / "exported/samples")
     refuses("There is no labels.txt in", "predict", *arguments, cwd=tmp_path)
     shutil.copy(root / "exported/card.json", tmp_path)
     (tmp_path / "labels.txt").write_text("cat\ndog\n")
@@ -187,9 +193,9 @@ def test_predict_needs_the_labels_of_the_model(root, tmp_path):
 
 def test_predict_names_a_missing_model(root, tmp_path):
     refuses(
-        "There is no model 'model.tflite'",
+        "There is no model 'model_float32.tflite'",
         "predict",
-        "--model=model.tflite",
+        "--model=model_float32.tflite",
         root / "exported/samples",
         cwd=tmp_path,
     )

@@ -10,6 +10,9 @@ import shutil
 
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
+from keras_resnet.export import operators
+from keras_resnet.labels import CARD
+from keras_resnet.labels import LABELS
 
 MANIFEST = "manifest.json"
 
@@ -25,11 +28,14 @@ class Artifact:
     Attributes:
         path: relative to the directory of manifest.json.
         format: "saved_model", "tflite" or "onnx".
-        precision: of the weights and of the arithmetic: "float32".
+        precision: of the weights and of the arithmetic: "float32", "float16"
+            (weights), "dynamic_int8" (weights of 8 bits, activations
+            quantised as they come) or "int8" (all).
         signature: {"inputs": {name: {"dtype", "shape"}}, "outputs": ...}; a
             size that is free is None.
         bytes: size of the file, or of all files of a SavedModel.
         sha256: as `sha256` gives it.
+        operators: {name: how many} that the file consists of.
         max_abs_diff: largest difference of a probability from the Keras
             model's, or None before `verify`.
         relative_logit_diff: largest difference of a logit, in standard
@@ -46,6 +52,7 @@ class Artifact:
     signature: dict
     bytes: int
     sha256: str
+    operators: dict = dataclasses.field(default_factory=dict)
     max_abs_diff: float | None = None
     relative_logit_diff: float | None = None
     top1_agreement: float | None = None
@@ -53,8 +60,18 @@ class Artifact:
     export_seconds: float | None = None
 
 
-def describe(path, *, format, image_size, classes, batch):
-    """The `Artifact` of a float32 network that has just been written.
+def describe(
+    path,
+    *,
+    format,
+    image_size,
+    classes,
+    batch,
+    precision="float32",
+    input_dtype="float32",
+    output_dtype="float32",
+):
+    """The `Artifact` of a network that has just been written.
 
     Args:
         path: of the file or directory.
@@ -62,20 +79,23 @@ def describe(path, *, format, image_size, classes, batch):
         image_size: (H, W), None where it is free.
         classes: K.
         batch: int, or None for any.
+        precision: as `Artifact` has it.
+        input_dtype, output_dtype: of images and of probabilities.
     """
     path = pathlib.Path(path)
-    images = {"dtype": "float32", "shape": [batch, *image_size, 3]}
-    probabilities = {"dtype": "float32", "shape": [batch, classes]}
+    images = {"dtype": input_dtype, "shape": [batch, *image_size, 3]}
+    probabilities = {"dtype": output_dtype, "shape": [batch, classes]}
     return Artifact(
         path=path.name,
         format=format,
-        precision="float32",
+        precision=precision,
         signature={
             "inputs": {IMAGES: images},
             "outputs": {PROBABILITIES: probabilities},
         },
         bytes=sum(file.stat().st_size for file in _files(path)),
         sha256=sha256(path),
+        operators=operators.count(path, format),
     )
 
 
@@ -103,7 +123,7 @@ def sha256(path):
 
 
 def _files(path):
-    if path.is_file():
+    if not path.is_dir():
         return [path]
     return [file for file in path.rglob("*") if file.is_file()]
 
@@ -130,9 +150,47 @@ def write_manifest(directory, artifacts, card):
             "dataset": card.dataset,
         },
         "artifacts": [dataclasses.asdict(artifact) for artifact in artifacts],
+        "files": _sums(pathlib.Path(directory), artifacts),
     }
     with replacing(pathlib.Path(directory) / MANIFEST) as path:
         path.write_text(json.dumps(fields, indent=2) + "\n")
+
+
+def _sums(directory, artifacts):
+    """{name: sha256} of every file that a network needs, in order of names."""
+    paths = [directory / name for name in (LABELS, CARD)]
+    for artifact in artifacts:
+        paths += _files(directory / artifact.path)
+    return {
+        path.relative_to(directory).as_posix(): sha256(path)
+        for path in sorted(paths)
+    }
+
+
+def changed_files(directory):
+    """Which files of an export are not those of its manifest.
+
+    Returns:
+        ({name: what is wrong}, int, how many files the manifest lists).
+
+    Raises:
+        keras_resnet.UsageError: if there is no manifest or it is damaged.
+    """
+    directory, changed = pathlib.Path(directory), {}
+    files = _read(directory, lambda fields: dict(fields["files"]))
+    for name, digest in files.items():
+        if not (directory / name).is_file():
+            changed[name] = "it is missing."
+        elif sha256(directory / name) != digest:
+            changed[name] = (
+                "its sha256 is not the manifest's: it was changed or damaged."
+            )
+    for artifact in read_manifest(directory):
+        for path in _files(directory / artifact.path):
+            name = path.relative_to(directory).as_posix()
+            if name not in files and path.exists():
+                changed[name] = "the manifest does not list it."
+    return changed, len(files)
 
 
 def read_manifest(directory):
@@ -144,15 +202,21 @@ def read_manifest(directory):
     Raises:
         keras_resnet.UsageError: if there is no manifest or it is damaged.
     """
-    path = pathlib.Path(directory) / MANIFEST
+    return _read(
+        pathlib.Path(directory),
+        lambda fields: [Artifact(**row) for row in fields["artifacts"]],
+    )
+
+
+def _read(directory, take):
+    path = directory / MANIFEST
     require(
         path.is_file(),
         f"There is no {MANIFEST} in {str(directory)!r}: it stands beside what "
         "export.py writes. Pass that directory.",
     )
     try:
-        rows = json.loads(path.read_text())["artifacts"]
-        return [Artifact(**row) for row in rows]
+        return take(json.loads(path.read_text()))
     except (ValueError, TypeError, KeyError) as error:
         raise UsageError(
             f"{str(path)!r} is damaged: {error}. Export the model again."

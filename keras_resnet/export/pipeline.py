@@ -15,6 +15,8 @@ from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.export import artifact as artifact_lib
+from keras_resnet.export import calibration
+from keras_resnet.export import isolated
 from keras_resnet.export import onnx
 from keras_resnet.export import serving
 from keras_resnet.export import verify as verify_lib
@@ -26,30 +28,85 @@ SAMPLES = "samples"
 NUM_SAMPLES = 8
 
 
-def _saved_model(model, path, card, opset):
-    del opset
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """What can be chosen of the formats.
+
+    Attributes:
+        opset: version of ONNX.
+        input_dtype: "float32" or "uint8", of TFLite's and ONNX's pixels.
+        dynamic_batch: whether TFLite takes any number of images.
+        calibration: uint8 (N, S, S, 3), evaluation views of real images for
+            the formats of 8 bits, or None.
+    """
+
+    opset: int = onnx.OPSET
+    input_dtype: str = "float32"
+    dynamic_batch: bool = False
+    calibration: np.ndarray | None = None
+
+
+def _saved_model(model, path, card, options):
+    del options
     return export_saved_model(model, path, card=card)
 
 
-def _tflite(model, path, card, opset):
-    del opset
-    return export_tflite(model, path, card=card)
+def _tflite(precision):
+    def export(model, path, card, options):
+        return export_tflite(
+            model,
+            path,
+            card=card,
+            precision=precision,
+            batch=None if options.dynamic_batch else 1,
+            input_dtype=options.input_dtype,
+            calibration=options.calibration,
+        )
+
+    return export
 
 
-def _onnx(model, path, card, opset):
-    return onnx.export_onnx(model, path, card=card, opset=opset)
+def _onnx(precision):
+    def export(model, path, card, options):
+        return onnx.export_onnx(
+            model,
+            path,
+            card=card,
+            precision=precision,
+            opset=options.opset,
+            input_dtype=options.input_dtype,
+            calibration=options.calibration,
+        )
+
+    return export
 
 
-# Format -> (name in the directory, (model, path, card, opset) -> Artifact).
+# Format -> (name in the directory, (model, path, card, options) -> Artifact).
+# "tflite" is what a phone wants: a quarter of the size, no calibration.
 FORMATS = {
     "saved_model": ("saved_model", _saved_model),
-    "tflite": ("model.tflite", _tflite),
-    "onnx": ("model.onnx", _onnx),
+    "tflite": ("model.tflite", _tflite("dynamic_int8")),
+    "tflite_float32": ("model_float32.tflite", _tflite("float32")),
+    "tflite_float16": ("model_float16.tflite", _tflite("float16")),
+    "tflite_int8": ("model_int8.tflite", _tflite("int8")),
+    "onnx": ("model.onnx", _onnx("float32")),
+    "onnx_int8": ("model_int8.onnx", _onnx("int8")),
 }
+DEFAULT_FORMATS = ("saved_model", "tflite", "onnx")
+# Those that ask for calibration images.
+CALIBRATED = ("tflite_int8", "onnx_int8")
 
 
 def export_all(
-    model, output_dir, *, card, formats, images, labels, opset=onnx.OPSET
+    model,
+    output_dir,
+    *,
+    card,
+    formats,
+    images,
+    labels,
+    options=Options(),
+    predict=isolated.predict_isolated,
 ):
     """Exports a model, verifies every file, and only then puts them in place.
 
@@ -66,7 +123,8 @@ def export_all(
         images: sequence of real images to verify with, uint8 (H, W, 3) of any
             sizes.
         labels: their classes, ints.
-        opset: int, the version of ONNX.
+        options: `Options`.
+        predict: as `verify.verify` takes it.
 
     Returns:
         list of `Artifact`, as the manifest lists them.
@@ -76,16 +134,18 @@ def export_all(
         keras_resnet.export.verify.VerificationError: if an artifact differs
             from the model.
     """
-    check(model, output_dir, card=card, formats=formats, opset=opset)
+    check(model, output_dir, card=card, formats=formats, options=options)
     output_dir = pathlib.Path(output_dir)
     with tempfile.TemporaryDirectory(dir=output_dir, prefix=".export-") as path:
         staging = pathlib.Path(path)
         card.save(staging)
         artifacts = [
-            _export(model, staging, card, name, opset) for name in formats
+            _export(model, staging, card, name, options) for name in formats
         ]
         artifact_lib.write_manifest(staging, artifacts, card)
-        reports = verify_lib.verify(staging, model, images)
+        reports = verify_lib.verify(
+            staging, model, images, labels=labels, predict=predict
+        )
         artifacts = [_measured(artifact, reports) for artifact in artifacts]
         artifact_lib.write_manifest(staging, artifacts, card)
         _write_samples(staging / SAMPLES, images, labels, card)
@@ -93,7 +153,7 @@ def export_all(
     return artifacts
 
 
-def check(model, output_dir, *, card, formats, opset=onnx.OPSET):
+def check(model, output_dir, *, card, formats, options=Options()):
     """Raises `UsageError` if `export_all` could not work; makes the directory.
 
     Args: as `export_all` takes them.
@@ -101,8 +161,11 @@ def check(model, output_dir, *, card, formats, opset=onnx.OPSET):
     require(formats, f"formats is empty. Take some of: {', '.join(FORMATS)}.")
     for name in formats:
         lookup(FORMATS, name, "format")
-    onnx.check_opset(opset)
+    onnx.check_opset(options.opset)
+    lookup(serving.INPUT_DTYPES, options.input_dtype, "input dtype")
     serving.check(model, card)
+    if set(formats) & set(CALIBRATED):
+        calibration.check(options.calibration, card)
     try:
         pathlib.Path(output_dir).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=output_dir):
@@ -122,11 +185,12 @@ def existing(output_dir):
     return [path for path in paths if path.exists()]
 
 
-def verification_split(card, *, dataset=None, data_dir=None):
-    """The validation split of a model's data set, or of another one.
+def split_of(card, name="validation", *, dataset=None, data_dir=None):
+    """A split of a model's data set, or of another one.
 
     Args:
         card: `keras_resnet.labels.Card` of the model.
+        name: "validation" to verify with, "train" to calibrate with.
         dataset: as `datasets.load` takes it. Default: the card's.
         data_dir: where TFDS keeps its data.
 
@@ -142,7 +206,7 @@ def verification_split(card, *, dataset=None, data_dir=None):
         dataset,
         "The model's card.json names no data set. Pass one with --dataset.",
     )
-    split = datasets.load(dataset, "validation", data_dir=data_dir)
+    split = datasets.load(dataset, name, data_dir=data_dir)
     check_classes(card.class_names, split.class_names, split.name)
     return split
 
@@ -170,10 +234,10 @@ def read_images(split, num_images):
     return images, labels
 
 
-def _export(model, staging, card, name, opset):
+def _export(model, staging, card, name, options):
     file_name, export = FORMATS[name]
     start = time.perf_counter()
-    artifact = export(model, staging / file_name, card, opset)
+    artifact = export(model, staging / file_name, card, options)
     seconds = round(time.perf_counter() - start, 1)
     return dataclasses.replace(artifact, export_seconds=seconds)
 

@@ -6,7 +6,6 @@ Shapes: B batch, S side of the square images, K classes.
 import abc
 
 import numpy as np
-import tensorflow as tf
 
 from keras_resnet.errors import require
 from keras_resnet.export.artifact import PROBABILITIES
@@ -48,6 +47,8 @@ class KerasPredictor(Predictor):
     format = "keras"
 
     def __init__(self, model):
+        import tensorflow as tf
+
         shape = model.input_shape
         self.image_size = shape[1]
         self.num_classes = model.output_shape[-1]
@@ -59,7 +60,7 @@ class KerasPredictor(Predictor):
         )
 
     def _predict(self, images):
-        return self._function(tf.constant(images))
+        return self._function(images)
 
 
 class SavedModelPredictor(Predictor):
@@ -68,6 +69,8 @@ class SavedModelPredictor(Predictor):
     format = "saved_model"
 
     def __init__(self, path):
+        import tensorflow as tf
+
         self._loaded = tf.saved_model.load(str(path))
         self._function = self._signature("serving_default")
         _, inputs = self._function.structured_input_signature
@@ -87,6 +90,8 @@ class SavedModelPredictor(Predictor):
         return self._loaded.signatures[name]
 
     def _predict(self, images):
+        import tensorflow as tf
+
         output = self._function(**{self._input: tf.constant(images)})
         return output[self._output]
 
@@ -99,6 +104,8 @@ class SavedModelPredictor(Predictor):
         Returns:
             float32 (B, K), NumPy.
         """
+        import tensorflow as tf
+
         serve = self._signature("serve_bytes")
         output = serve(image_bytes=tf.constant(image_bytes))
         return output[PROBABILITIES].numpy()
@@ -126,7 +133,11 @@ class TFLitePredictor(Predictor):
         image = image[np.newaxis].astype(self._input["dtype"])
         self._interpreter.set_tensor(self._input["index"], image)
         self._interpreter.invoke()
-        return self._interpreter.get_tensor(self._output["index"])
+        output = self._interpreter.get_tensor(self._output["index"])
+        if output.dtype == np.float32:
+            return output
+        scale, zero_point = self._output["quantization"]
+        return (output.astype(np.float32) - zero_point) * np.float32(scale)
 
 
 class OnnxPredictor(Predictor):
@@ -145,9 +156,11 @@ class OnnxPredictor(Predictor):
         (image,) = self._session.get_inputs()
         (output,) = self._session.get_outputs()
         self._input = image.name
+        self._dtype = np.uint8 if "uint8" in image.type else np.float32
         size = image.shape[1]
         self.image_size = size if isinstance(size, int) else None
         self.num_classes = output.shape[-1]
 
     def _predict(self, images):
+        images = images.astype(self._dtype, copy=False)
         return self._session.run(None, {self._input: images})[0]

@@ -136,3 +136,6 @@ FORMATS = {
     "tflite": predictors.TFLitePredictor,
     "onnx": predictors.OnnxPredictor,
 }
+
+# Who runs an artifact -> how to open it there.
+RUNTIMES = {"own": load}

@@ -7,7 +7,7 @@ from keras_resnet.data import transforms
 from keras_resnet.export import serving
 from keras_resnet.export.artifact import describe
 from keras_resnet.export.artifact import replacing
-from keras_resnet.export.float32 import float32_copy
+from keras_resnet.export.fold import folded
 
 IMAGE_BYTES = "image_bytes"
 
@@ -33,7 +33,7 @@ def export_saved_model(model, path, *, card):
         keras_resnet.UsageError: if model and card do not fit.
     """
     serving.check(model, card)
-    copy = float32_copy(model)
+    copy = folded(model)
     image_size = tuple(copy.input_shape[1:3])
     serve = serving.image_function(copy, batch=None, image_size=image_size)
     signatures = {

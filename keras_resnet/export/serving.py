@@ -37,19 +37,26 @@ def check(model, card):
     )
 
 
-def image_function(model, *, batch, image_size):
+# Of the pixels that an artifact takes.
+INPUT_DTYPES = {"float32": tf.float32, "uint8": tf.uint8}
+
+
+def image_function(model, *, batch, image_size, dtype="float32"):
     """The model in inference mode, as a function of named images.
 
     Args:
         model: `keras.Model`.
         batch: int, or None for any.
         image_size: (H, W), None where it is free.
+        dtype: key of `INPUT_DTYPES`.
 
     Returns:
-        `tf.function` from float32 (batch, H, W, 3) `images`, RGB 0..255, to
+        `tf.function` from (batch, H, W, 3) `images`, RGB 0..255, to
         {"probabilities": float32 (batch, K)}.
     """
-    spec = tf.TensorSpec((batch, *image_size, 3), tf.float32, name=IMAGES)
+    spec = tf.TensorSpec(
+        (batch, *image_size, 3), INPUT_DTYPES[dtype], name=IMAGES
+    )
 
     @tf.function(input_signature=[spec], autograph=False)
     def serve(images):

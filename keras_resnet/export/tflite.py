@@ -3,49 +3,145 @@
 import pathlib
 import tempfile
 
+import numpy as np
 import tensorflow as tf
 
+from keras_resnet.errors import lookup
+from keras_resnet.errors import require
+from keras_resnet.export import calibration as calibration_lib
 from keras_resnet.export import serving
 from keras_resnet.export.artifact import describe
 from keras_resnet.export.artifact import replacing
-from keras_resnet.export.float32 import float32_copy
+from keras_resnet.export.fold import folded
 
 
-def export_tflite(model, path, *, card):
-    """Writes a float32 TFLite file for one image at a time.
+def _float32(converter, images):
+    del images
 
-    Its signature `serving_default` takes float32 (1, H, W, 3) `images`, RGB
-    0..255, to float32 (1, K) `probabilities`. The batch is fixed because
-    LiteRT in browsers and on GPUs takes no other.
+
+def _float16(converter, images):
+    del images
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+
+
+def _dynamic_int8(converter, images):
+    del images
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+
+
+def _int8(converter, images):
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: (
+        [image[np.newaxis].astype(np.float32)]
+        for image in calibration_lib.with_all_values(images)
+    )
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.uint8
+    converter.inference_output_type = tf.uint8
+
+
+# What is stored and computed -> how the converter is told:
+# float32; weights of 16 bits, arithmetic of 32; weights of 8 bits for each
+# channel, activations quantised as they come; everything of 8 bits, by the
+# ranges that calibration images show.
+PRECISIONS = {
+    "float32": _float32,
+    "float16": _float16,
+    "dynamic_int8": _dynamic_int8,
+    "int8": _int8,
+}
+
+
+def export_tflite(
+    model,
+    path,
+    *,
+    card,
+    precision="dynamic_int8",
+    batch=1,
+    input_dtype="float32",
+    calibration=None,
+):
+    """Writes a TFLite file with labels and card inside.
+
+    Its signature `serving_default` takes (batch, H, W, 3) `images`, RGB 0..255,
+    to (batch, K) `probabilities`. The float formats and "dynamic_int8" give
+    float32; "int8" takes and gives uint8, its probabilities in units of
+    1 / 256. The batch is fixed at 1 because LiteRT in browsers and on GPUs
+    takes no other.
 
     Args:
         model: `keras.Model` from `keras_resnet.build`, of any dtype policy.
         path: of the file; an earlier one is replaced once complete.
         card: `keras_resnet.labels.Card`; its `image_size` is H and W for a
             model of any size.
+        precision: key of `PRECISIONS`.
+        batch: int, or None for any.
+        input_dtype: "float32", or "uint8" for pixels as cameras give them.
+        calibration: uint8 (N, H, W, 3), evaluation views of real images; for
+            "int8" only, which needs them.
 
     Returns:
         `Artifact`.
 
     Raises:
-        keras_resnet.UsageError: if model and card do not fit.
+        keras_resnet.UsageError: if model and card do not fit, or for another
+            precision or input.
     """
     serving.check(model, card)
-    copy = float32_copy(model)
+    prepare = lookup(PRECISIONS, precision, "precision of TFLite")
+    lookup(serving.INPUT_DTYPES, input_dtype, "input dtype")
+    if precision == "int8":
+        calibration_lib.check(calibration, card)
+    copy = folded(model)
     image_size = serving.fixed_size(copy, card)
-    function = serving.image_function(copy, batch=1, image_size=image_size)
-    with tempfile.TemporaryDirectory() as folder:
-        # Not from_concrete_functions: with a Keras model as the trackable it
-        # drops the weights, without one it drops the names.
-        serving.save(copy, folder, {"serving_default": function})
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        content = converter.convert()
+    content = _convert(
+        serving.image_function(
+            copy,
+            batch=batch,
+            image_size=image_size,
+            # The converter itself makes the input of "int8" uint8.
+            dtype="float32" if precision == "int8" else input_dtype,
+        ),
+        copy,
+        lambda converter: prepare(converter, calibration),
+    )
+    if precision == "int8":
+        input_dtype = "uint8"
+        _check_pixels_are_whole(content)
     with replacing(path) as beside:
         pathlib.Path(beside).write_bytes(content)
     return describe(
         path,
         format="tflite",
+        precision=precision,
         image_size=image_size,
         classes=copy.output_shape[-1],
-        batch=1,
+        batch=batch,
+        input_dtype=input_dtype,
+        output_dtype="uint8" if precision == "int8" else "float32",
+    )
+
+
+def _convert(function, model, prepare):
+    with tempfile.TemporaryDirectory() as folder:
+        # Not from_concrete_functions: with a Keras model as the trackable it
+        # drops the weights, without one it drops the names.
+        serving.save(model, folder, {"serving_default": function})
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        prepare(converter)
+        return converter.convert()
+
+
+def _check_pixels_are_whole(content):
+    """A pixel's value must be its quantised value, as users will take it."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    (image,) = Interpreter(model_content=content).get_input_details()
+    scale, zero_point = image["quantization"]
+    require(
+        abs(scale - 1) < 1e-6 and zero_point == 0,
+        "The converter quantised the pixels themselves: by a scale of "
+        f"{scale} and a zero point of {zero_point}, not 1 and 0.",
     )

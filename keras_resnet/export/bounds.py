@@ -1,0 +1,149 @@
+"""How far an artifact may be from the Keras model, by its precision."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+# exp() of a runtime may flush smaller probabilities to zero.
+_SMALLEST = 1e-30
+
+# Logits that are almost equal have no spread to measure by.
+_SMALLEST_SPREAD = 1e-2
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Bound:
+    """What must hold for a precision.
+
+    Attributes:
+        probability: largest difference of a probability.
+        logit: largest difference of a logit, in standard deviations of the
+            logits.
+        margin: between the model's two largest probabilities, from which on
+            its first class is clear.
+        agreement: least fraction of the clear images with the same first class.
+        accuracy_loss: largest loss of top-1 accuracy, a fraction; one image
+            may always be lost, which is more of a small number of images.
+    """
+
+    probability: float = math.inf
+    logit: float = math.inf
+    margin: float
+    agreement: float = 1.0
+    accuracy_loss: float = math.inf
+
+
+_INT8 = Bound(margin=0.1, agreement=0.99, accuracy_loss=0.005)
+
+# Float32 arithmetic in another order changes a probability by 1e-6 to 1e-5; a
+# ResNet-50 shows 9.4e-5 standard deviations of a logit between runtimes. The
+# 11 bits of a float16 weight are 1 / 2048 of it.
+BOUNDS = {
+    "float32": Bound(probability=1e-4, logit=1e-3, margin=2e-4),
+    "float16": Bound(probability=1e-2, logit=2e-2, margin=2e-2),
+    "dynamic_int8": _INT8,
+    "int8": _INT8,
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Report:
+    """How far an artifact is from the Keras model.
+
+    Attributes:
+        path: of the artifact, relative to its directory.
+        signature: "serving_default", or "serve_bytes" of a SavedModel.
+        runtime: "own", or "openvino" for the second opinion.
+        precision: as `Artifact` has it.
+        max_abs_diff: largest difference of a probability.
+        relative_logit_diff: largest difference of a logit in standard
+            deviations of the logits.
+        top1_agreement: fraction of images with the same first class.
+        clear_agreement: the same among the images that are clear to the model.
+        accuracy_loss: top-1 accuracy of the model less that of the artifact, or
+            None without labels.
+        num_images: int.
+    """
+
+    path: str
+    signature: str
+    runtime: str
+    precision: str
+    max_abs_diff: float
+    relative_logit_diff: float
+    top1_agreement: float
+    clear_agreement: float
+    accuracy_loss: float | None
+    num_images: int
+
+
+def compare(expected, actual, *, bound, labels=None, **names):
+    """The `Report` of an artifact's probabilities beside the model's.
+
+    Args:
+        expected, actual: float32 (N, K), of the model and of the artifact.
+        bound: `Bound`.
+        labels: N ints, or None.
+        **names: the fields of `Report` that say what it is of.
+    """
+    logits = _centred_logits(expected)
+    spread = max(logits.std(), _SMALLEST_SPREAD)
+    same = expected.argmax(-1) == actual.argmax(-1)
+    ordered = np.sort(expected, axis=-1)
+    second = ordered[:, -2] if ordered.shape[-1] > 1 else 0.0
+    clear = ordered[:, -1] - second > bound.margin
+    logit_diff = np.abs(logits - _centred_logits(actual)).max() / spread
+    return Report(
+        **names,
+        max_abs_diff=float(np.abs(expected - actual).max()),
+        relative_logit_diff=float(logit_diff),
+        top1_agreement=float(same.mean()),
+        clear_agreement=float(same[clear].mean()) if clear.any() else 1.0,
+        accuracy_loss=None
+        if labels is None
+        else _accuracy(expected, labels) - _accuracy(actual, labels),
+        num_images=len(expected),
+    )
+
+
+def _accuracy(probabilities, labels):
+    return float((probabilities.argmax(-1) == np.asarray(labels)).mean())
+
+
+def _centred_logits(probabilities):
+    """Logits of mean 0, from float32 (N, K) probabilities; float64."""
+    logits = np.log(np.maximum(probabilities.astype(np.float64), _SMALLEST))
+    return logits - logits.mean(-1, keepdims=True)
+
+
+def breaches(report, bound):
+    """A line for each thing that does not hold; none if all is well."""
+    name = f"{report.path} ({report.signature})"
+    if report.runtime != "own":
+        name = f"{report.path} ({report.signature}, by {report.runtime})"
+    lines = []
+    # Not `>`: NaN must not pass.
+    if not report.max_abs_diff <= bound.probability:
+        lines.append(
+            f"{name}: a probability differs by {report.max_abs_diff:.2g}, "
+            f"more than {bound.probability:.2g}."
+        )
+    if not report.relative_logit_diff <= bound.logit:
+        lines.append(
+            f"{name}: a logit differs by {report.relative_logit_diff:.2g} "
+            f"standard deviations, more than {bound.logit:.2g}."
+        )
+    if not report.clear_agreement >= bound.agreement:
+        lines.append(
+            f"{name}: the first class agrees for {report.clear_agreement:.1%} "
+            "of the images that are clear to the model, not for "
+            f"{bound.agreement:.0%}."
+        )
+    lost = max(bound.accuracy_loss, 1 / report.num_images) + 1e-9
+    if report.accuracy_loss is not None and not report.accuracy_loss <= lost:
+        lines.append(
+            f"{name}: {report.accuracy_loss:.1%} of top-1 accuracy are lost, "
+            f"more than {lost:.1%}."
+        )
+    return lines

@@ -1,0 +1,167 @@
+"""The folded network is the network, without batch normalisation."""
+
+import keras
+import numpy as np
+import pytest
+from exported_networks import network
+from exported_networks import randomize
+
+import keras_resnet
+from keras_resnet import specs
+from keras_resnet.export.fold import folded
+from keras_resnet.export.fold import folded_ops
+from keras_resnet.layers import Affine
+from keras_resnet.layers import BatchNormalization
+
+SMALL = {"filters": (8, 16, 16, 16), "depths": (2, 1, 1, 1)}
+CASES = {
+    **{
+        f"{placement}-{shortcut}": (
+            "resnet20",
+            {"placement": placement, "shortcut": shortcut},
+        )
+        for placement in specs.PLACEMENTS
+        for shortcut in ("A", "B", "C", "none")
+    },
+    **{
+        shortcut: ("resnet20", {"shortcut": shortcut})
+        for shortcut in specs.SHORTCUT_ABLATIONS
+    },
+    **{
+        variant: (variant, {**SMALL, "input_shape": (32, 32, 3)})
+        for variant in ("resnet18", "resnet50", "resnet50_v1_5", "resnet50_v2")
+    },
+    "resnet50_v2_timm": (
+        "resnet50_v2_timm",
+        {**SMALL, "input_shape": (32, 32, 3)},
+    ),
+    "grey": ("resnet20", {"input_shape": (16, 16, 1)}),
+    "any size": ("resnet20", {"input_shape": (None, None, 3)}),
+}
+
+
+def _logits(model, images):
+    logits = keras_resnet.logits(model).predict_on_batch(images)
+    return np.asarray(logits, np.float64)
+
+
+def _images(model, count=4):
+    _, height, width, channels = model.input_shape
+    shape = (count, height or 16, width or 16, channels)
+    rng = np.random.default_rng(1)
+    return rng.integers(0, 256, shape).astype(np.float32)
+
+
+def _difference(model, other):
+    """Of the logits, in their standard deviations."""
+    images = _images(model)
+    expected = _logits(model, images)
+    return abs(_logits(other, images) - expected).max() / expected.std()
+
+
+def _layers(model, kind):
+    return [
+        layer for layer in model._flatten_layers() if isinstance(layer, kind)
+    ]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_folded_equals_the_network(case):
+    variant, choices = CASES[case]
+    model = network(variant, **choices)
+    copy = folded(model)
+    assert not _layers(copy, BatchNormalization)
+    assert _difference(model, copy) < 1e-5
+
+
+def test_a_folded_weight_that_is_wrong_is_seen():
+    model = network()
+    copy = folded(model)
+    bias = copy.get_layer("stage2_unit1").branch[1 + 1]  # pad, conv, bias
+    assert bias.name == "bias1"
+    bias.bias.assign(bias.bias + 1e-3)
+    assert _difference(model, copy) > 1e-4
+
+
+@pytest.mark.parametrize(
+    "variant, left",
+    # One before each unit but the first, and the last; timm's has all.
+    [("resnet50", 0), ("resnet50_v2", 16), ("resnet50_v2_timm", 17)],
+)
+def test_only_what_no_convolution_precedes_stays(variant, left):
+    filters = (8, 8, 8, 8)
+    model = keras_resnet.build(
+        variant, filters=filters, classes=10, input_shape=(32, 32, 3)
+    )
+    copy = folded(model)
+    assert len(_layers(copy, Affine)) == left
+    assert not _layers(copy, BatchNormalization)
+
+
+def test_a_half_precision_network_is_folded_in_float32():
+    full = network(dtype="float32")
+    half = network(dtype="mixed_bfloat16")
+    half.set_weights(full.get_weights())
+    copy = folded(half)
+    policies = {layer.dtype_policy.name for layer in copy._flatten_layers()}
+    assert policies == {"float32"}
+    assert _difference(full, copy) < 1e-5
+    assert _difference(full, half) > 1e-4
+
+
+def test_folding_twice_is_folding_once():
+    once = folded(network("resnet50_v2"))
+    twice = folded(once)
+    assert _difference(once, twice) == 0
+    once.get_layer("logits").bias.assign(np.ones(10))
+    assert _difference(once, twice) > 0  # a copy
+
+
+def test_pixels_are_no_longer_divided():
+    copy = folded(network())
+    assert [w.name for w in copy.get_layer("pixels").weights] == ["mean"]
+
+
+def test_weights_of_any_scale_keep_their_digits():
+    """Folded in float64: a BN of tiny variance scales by hundreds."""
+    model = network()
+    for weight in model.weights:
+        if weight.name == "moving_variance":
+            weight.assign(weight * 1e-4)
+    assert _difference(model, folded(model)) < 1e-5
+
+
+def test_networks_without_our_head_or_pixels_are_folded():
+    model = keras_resnet.build(
+        "resnet20",
+        depths=(1, 1, 1),
+        include_top=False,
+        pooling="avg",
+        input_shape=(16, 16, 3),
+    )
+    randomize(model)
+    images = _images(model)
+    expected = model.predict_on_batch(images)
+    actual = folded(model).predict_on_batch(images)
+    np.testing.assert_allclose(actual, expected, atol=1e-5 * expected.std())
+
+
+def test_a_folded_network_is_saved_and_loaded(tmp_path):
+    copy = folded(network("resnet50_v2"))
+    copy.save(tmp_path / "folded.keras")
+    again = keras.saving.load_model(tmp_path / "folded.keras", compile=False)
+    assert _difference(copy, again) == 0
+
+
+@pytest.mark.parametrize(
+    "names, previous, expected",
+    [
+        (("conv", "bn", "relu", "pool"), None, "conv bias relu pool"),
+        (("bn", "relu"), None, "affine relu"),
+        (("bn", "relu"), "conv", "bias relu"),
+        (("relu", "bn"), "conv", "relu affine"),
+        ((), "conv", ""),
+    ],
+)
+def test_a_row_is_transformed(names, previous, expected):
+    assert folded_ops(names, previous) == expected.split()

@@ -1,0 +1,339 @@
+"""Smaller precisions: what they are, on a network that reads digits."""
+
+import dataclasses
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+from exported_networks import card_of
+from exported_networks import digits
+from exported_networks import network
+from exported_networks import trained
+
+from keras_resnet.errors import UsageError
+from keras_resnet.export import bounds
+from keras_resnet.export import calibration
+from keras_resnet.export import isolated
+from keras_resnet.export import pipeline
+from keras_resnet.export import runtime
+from keras_resnet.export.onnx import export_onnx
+from keras_resnet.export.tflite import export_tflite
+from keras_resnet.export.verify import VerificationError
+from keras_resnet.export.verify import evaluation_views
+from keras_resnet.export.verify import verify
+
+FORMATS = tuple(pipeline.FORMATS)
+SMALL = ("tflite", "tflite_float16", "tflite_int8", "onnx_int8")
+
+
+@pytest.fixture(scope="module")
+def card():
+    return card_of(trained())
+
+
+@pytest.fixture(scope="module")
+def options(card):
+    images, _ = digits(200, "train")
+    return pipeline.Options(calibration=evaluation_views(images, card))
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory, card, options):
+    """All formats of the trained network, verified on the whole split."""
+    directory = tmp_path_factory.mktemp("exported")
+    images, labels = digits(359)
+    artifacts = pipeline.export_all(
+        trained(),
+        directory,
+        card=card,
+        formats=FORMATS,
+        images=images,
+        labels=labels,
+        options=options,
+        predict=isolated.predict,
+    )
+    return directory, dict(zip(FORMATS, artifacts, strict=True))
+
+
+def _views(card, count=359):
+    return evaluation_views(digits(count)[0], card)
+
+
+def test_the_network_was_trained(card):
+    """Else agreement would mean nothing."""
+    predicted = trained().predict_on_batch(_views(card).astype(np.float32))
+    assert (predicted.argmax(-1) == digits(359)[1]).mean() > 0.9
+
+
+@pytest.mark.parametrize("format", SMALL)
+def test_a_smaller_precision_reads_digits_as_well(exported, card, format):
+    directory, artifacts = exported
+    path = directory / artifacts[format].path
+    labels = np.array(digits(359)[1])
+    expected = trained().predict_on_batch(_views(card).astype(np.float32))
+    actual = runtime.load(path).predict(_views(card))
+    expected, actual = expected.argmax(-1), actual.argmax(-1)
+    assert (expected == actual).mean() >= 0.99
+    lost = (expected == labels).mean() - (actual == labels).mean()
+    assert lost <= 0.005
+
+
+# Of 77,000 parameters; larger networks have less beside their weights.
+@pytest.mark.parametrize(
+    "format, whole, ratio",
+    [
+        ("tflite", "tflite_float32", 0.4),
+        ("tflite_int8", "tflite_float32", 0.4),
+        ("tflite_float16", "tflite_float32", 0.6),
+        ("onnx_int8", "onnx", 0.5),
+    ],
+)
+def test_a_smaller_precision_is_smaller(exported, format, whole, ratio):
+    _, artifacts = exported
+    assert artifacts[format].bytes < ratio * artifacts[whole].bytes
+
+
+def test_the_manifest_says_what_each_file_takes(exported):
+    _, artifacts = exported
+    said = {
+        name: (a.precision, a.signature["inputs"]["images"]["dtype"])
+        for name, a in artifacts.items()
+    }
+    assert said == {
+        "saved_model": ("float32", "float32"),
+        "tflite": ("dynamic_int8", "float32"),
+        "tflite_float32": ("float32", "float32"),
+        "tflite_float16": ("float16", "float32"),
+        "tflite_int8": ("int8", "uint8"),
+        "onnx": ("float32", "float32"),
+        "onnx_int8": ("int8", "float32"),
+    }
+
+
+def test_full_int8_takes_pixels_and_gives_256ths(exported):
+    directory, _ = exported
+    interpreter = Interpreter(model_path=f"{directory}/model_int8.tflite")
+    (image,) = interpreter.get_input_details()
+    (output,) = interpreter.get_output_details()
+    assert (image["dtype"], image["quantization"]) == (np.uint8, (1.0, 0))
+    assert output["dtype"] == np.uint8
+    assert output["quantization"] == (1 / 256, 0)
+    details = interpreter.get_tensor_details()
+    kernels = [
+        detail["quantization_parameters"]["scales"]
+        for detail in details
+        if len(detail["shape"]) == 4 and detail["shape"][1] == 3
+    ]
+    # A scale for each channel.
+    assert {len(scales) for scales in kernels} >= {16, 32, 64}
+    floats = [d["name"] for d in details if d["dtype"] == np.float32]
+    assert not floats
+
+
+def test_int8_onnx_quantises_weights_by_channel(exported):
+    directory, artifacts = exported
+    graph = onnx.load(directory / "model_int8.onnx").graph
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    dtypes = {
+        onnx.TensorProto.DataType.Name(tensor.data_type)
+        for tensor in stored.values()
+        if len(tensor.dims) == 4
+    }
+    assert dtypes == {"INT8"}
+    assert artifacts["onnx_int8"].operators["Conv"] == 9 - 2
+    scales = [
+        tensor.dims[0]
+        for name, tensor in stored.items()
+        if name.endswith("_scale") and tensor.dims
+    ]
+    assert {16, 32, 64} <= set(scales)
+
+
+@pytest.mark.parametrize(
+    "export", [export_tflite, export_onnx], ids=["tflite", "onnx"]
+)
+def test_uint8_pixels_are_the_same_pixels(tmp_path, card, export):
+    path = tmp_path / "model"
+    artifact = export(
+        trained(), path, card=card, precision="float32", input_dtype="uint8"
+    )
+    assert artifact.signature["inputs"]["images"]["dtype"] == "uint8"
+    views = _views(card, 8)
+    np.testing.assert_allclose(
+        runtime.load(path).predict(views),
+        trained().predict_on_batch(views.astype(np.float32)),
+        atol=1e-5,
+    )
+
+
+def test_tflite_takes_any_batch_where_asked(tmp_path, card):
+    path = tmp_path / "model.tflite"
+    artifact = export_tflite(
+        trained(), path, card=card, precision="float32", batch=None
+    )
+    assert artifact.signature["inputs"]["images"]["shape"][0] is None
+    interpreter = Interpreter(model_path=str(path))
+    views = _views(card, 5).astype(np.float32)
+    interpreter.resize_tensor_input(
+        interpreter.get_input_details()[0]["index"], views.shape
+    )
+    runner = interpreter.get_signature_runner("serving_default")
+    np.testing.assert_allclose(
+        runner(images=views)["probabilities"],
+        trained().predict_on_batch(views),
+        atol=1e-5,
+    )
+
+
+def test_a_network_that_8_bits_break_is_refused(tmp_path, card, options):
+    """Calibrated on black images, every activation is out of range."""
+    black = dataclasses.replace(
+        options, calibration=np.zeros_like(options.calibration)
+    )
+    images, labels = digits(100)
+    with pytest.raises(VerificationError) as raised:
+        pipeline.export_all(
+            trained(),
+            tmp_path,
+            card=card,
+            formats=["onnx_int8"],
+            images=images,
+            labels=labels,
+            options=black,
+            predict=isolated.predict,
+        )
+    assert "of top-1 accuracy are lost, more than" in str(raised.value)
+    assert "the first class agrees for" in str(raised.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("write", [export_tflite, export_onnx])
+def test_int8_needs_images(tmp_path, card, write):
+    with pytest.raises(UsageError, match="200 or more. Received: none"):
+        write(trained(), tmp_path / "x", card=card, precision="int8")
+    with pytest.raises(UsageError, match="Did you mean 'int8'"):
+        write(trained(), tmp_path / "x", card=card, precision="int9")
+    assert not list(tmp_path.iterdir())
+
+
+def test_calibration_sees_all_values_and_leaves_the_images():
+    images = np.full((2, 4, 4, 3), 100, np.uint8)
+    seen = calibration.with_all_values(images)
+    assert (seen.min(), seen.max()) == (0, 255)
+    assert (images == 100).all()
+
+
+def test_verification_in_processes_finds_the_same(exported, card):
+    """Each artifact in a process of its own: a large part of five seconds."""
+    directory, _ = exported
+    images, labels = digits(16)
+    arguments = (directory, trained(), images)
+    inside = verify(*arguments, labels=labels, predict=isolated.predict)
+    outside = verify(*arguments, labels=labels)
+    assert inside == outside
+
+
+def test_a_process_that_dies_is_one_artifact_s_fault(exported, card):
+    directory, _ = exported
+    images, _ = digits(4)
+    inputs = isolated.Inputs(evaluation_views(images, card), images)
+    with pytest.raises(UsageError, match="There is no model"):
+        isolated.predict_isolated(directory / "nothing", inputs)
+    with pytest.raises(UsageError, match="(?s)ended with status 1: .*KeyError"):
+        isolated.predict_isolated(
+            directory / "model.onnx", inputs, runtime="none"
+        )
+
+
+@pytest.mark.parametrize(
+    "changes, breach",
+    [
+        ({"max_abs_diff": 2e-4}, "a probability differs by 0.0002"),
+        ({"max_abs_diff": float("nan")}, "a probability differs by nan"),
+        ({"relative_logit_diff": 0.1}, "a logit differs by 0.1"),
+        ({"clear_agreement": 0.995}, "agrees for 99.5%"),
+        ({}, None),
+    ],
+)
+def test_float32_must_be_the_same(changes, breach):
+    _check_breach("float32", changes, breach)
+
+
+@pytest.mark.parametrize(
+    "changes, breach",
+    [
+        ({"max_abs_diff": 0.2, "relative_logit_diff": 9.0}, None),
+        ({"clear_agreement": 0.99}, None),
+        ({"clear_agreement": 0.98}, "agrees for 98.0%"),
+        ({"accuracy_loss": 0.005}, None),
+        ({"accuracy_loss": 0.006}, "0.6% of top-1 accuracy are lost"),
+        ({"accuracy_loss": 0.02, "num_images": 50}, None),  # one image
+        ({"accuracy_loss": 0.04, "num_images": 50}, "4.0% of top-1"),
+        ({"accuracy_loss": -0.1}, None),
+        ({"accuracy_loss": None}, None),
+    ],
+)
+def test_8_bits_may_lose_half_a_point(changes, breach):
+    _check_breach("int8", changes, breach)
+
+
+def _check_breach(precision, changes, breach):
+    fields = {
+        "max_abs_diff": 0.0,
+        "relative_logit_diff": 0.0,
+        "top1_agreement": 1.0,
+        "clear_agreement": 1.0,
+        "accuracy_loss": 0.0,
+        "num_images": 1000,
+        **changes,
+    }
+    report = bounds.Report(
+        path="m", signature="s", runtime="own", precision=precision, **fields
+    )
+    lines = bounds.breaches(report, bounds.BOUNDS[precision])
+    assert len(lines) == (breach is not None)
+    assert breach is None or breach in lines[0]
+
+
+def test_operators_are_those_of_the_papers_layers(tmp_path):
+    """The shape of ResNet-50, narrow: as many operators of each kind."""
+    counts = {}
+    for variant in ("resnet50", "resnet50_v2"):
+        model = network(
+            variant,
+            depths=(3, 4, 6, 3),
+            filters=(8, 8, 8, 8),
+            input_shape=(32, 32, 3),
+        )
+        counts[variant] = export_tflite(
+            model,
+            tmp_path / "m.tflite",
+            card=card_of(model),
+            precision="float32",
+        ).operators
+    assert counts["resnet50"] == {
+        "ADD": 16,
+        "CONV_2D": 53,
+        "FULLY_CONNECTED": 1,
+        "MAX_POOL_2D": 1,
+        "MEAN": 1,
+        "PAD": 2,  # of the 7x7 and of the pooling: one pixel on each side
+        "SOFTMAX": 1,
+        "SUB": 1,  # the mean of the pixels
+    }
+    # 15 units and the end of the network normalise what was added.
+    assert counts["resnet50_v2"] == {
+        **counts["resnet50"],
+        "ADD": 16 + 16,
+        "MUL": 16,
+    }
+    operators = export_onnx(
+        model, tmp_path / "m.onnx", card=card_of(model)
+    ).operators
+    assert operators["Transpose"] == 1
+    assert operators["Conv"] == 53
+    assert operators["Mul"] == 16
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
+    assert session.get_inputs()[0].name == "images"
