@@ -57,7 +57,7 @@ def run(amounts, root, say=print):
         "machine": {**machine, "packages": files_lib.versions()},
         "successor": list(amounts.successor),
         "networks": _networks(amounts, folders),
-        "groups": groups,
+        "groups": [group for group in groups if group],
         "starts": [row for _, row in starts.values()],
         "missing": missing,
     }
@@ -122,7 +122,7 @@ def _tasks(amounts, group, folders):
 
 
 def _measure(amounts, group, tasks, starts, missing, say):
-    """The figures of a group; of each row's first process also the start."""
+    """The figures of a group, or None; `starts` and `missing` are added to."""
     calls, rounds = amounts.calls[group.batch], amounts.rounds[group.batch]
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
@@ -133,6 +133,8 @@ def _measure(amounts, group, tasks, starts, missing, say):
             except _FAILURES as error:
                 say(f"  Without {task}: {error}")
                 missing[str(task)] = str(error)
+        if not workers:
+            return None
         say(f"  {len(workers)} contenders in turns ...")
         spent = turns.Spent()
         runs = measure.alternate(

@@ -217,7 +217,8 @@ FULL = Amounts(
     networks=_NETWORKS,
     groups=(
         *_groups(_BOTH_50, 1, _ALL),
-        *_groups(_BOTH_50, 16, _LARGE_BATCH),
+        *_groups(_BOTH_50[:1], 16, _LARGE_BATCH, threads=(1,)),
+        *_groups(_BOTH_50, 16, _LARGE_BATCH, threads=(2,)),
         *_groups(_OTHERS, 1, _ALL),
         *_groups(_OTHERS, 16, _ALL, threads=(2,)),
         *_groups(_BOTH_152, 1, _ALL),

@@ -38,6 +38,7 @@ def draw(figures, path):
         for column, (title, spreads) in enumerate(of_one):
             axes = figure.add_subplot(grid[place, column])
             pictures.bars(axes, spreads)
+            axes.margins(x=0.2)
             axes.set_title(title, fontsize=10)
             axes.set_xlabel("ms a call: median; the line is the spread")
     _draw_ratios(figure.add_subplot(grid[-1, :]), figures, rows)
@@ -92,12 +93,20 @@ def _draw_ratios(axes, figures, rows):
             ends = [place - 0.4, place + 0.4]
             axes.plot([row.target] * 2, ends, color=pictures.BOUND)
     axes.set_yticks(range(len(rows)), [_label(row) for row in rows], fontsize=8)
+    axes.set_xlim(*_limits(rows))
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.grid(alpha=0.3)
     axes.set_axisbelow(True)
     axes.set_title("ours over its peers; black is the target", fontsize=10)
     axes.set_xlabel("how many times as fast ours is")
     axes.legend(fontsize=8)
+
+
+def _limits(rows):
+    """Of all medians and targets; one wild round would hide the rest."""
+    shown = [cell["median"] for row in rows for cell in row.cells.values()]
+    shown += [row.target for row in rows if row.target is not None]
+    return min(shown) - 0.1, max(shown) + 0.1
 
 
 def _label(row):
