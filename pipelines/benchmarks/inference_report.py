@@ -99,8 +99,19 @@ def _target(row):
 
 
 def _peers(figures):
-    titles = ("network", "ours", "peer"), ()
-    return _ratio_table(figures, titles, ratios.of_peers(figures))
+    rows = ratios.of_peers(figures)
+    more = [[_work(figures, row)] for row in rows]
+    titles = ("network", "ours", "peer"), ("multiply-adds, ours over it",)
+    return _ratio_table(figures, titles, rows, more)
+
+
+def _work(figures, row):
+    """Ours over the peer's, who may have an easier task."""
+    network, _, peer = row.words
+    counts = figures["networks"][network]["multiply_adds"]
+    keras_is_it = peer.startswith(contenders.KERAS)
+    library = contenders.KERAS if keras_is_it else contenders.TORCHVISION
+    return f"{counts[contenders.OURS] / counts[library]:.2f}"
 
 
 def _int8(figures):
