@@ -8,6 +8,8 @@ To bring the documentation up to date:
       --plot=docs/input.png --markdown=docs/PERFORMANCE.md
     python pipelines/benchmark.py train --json=docs/train.json \\
       --plot=docs/train.png --markdown=docs/PERFORMANCE.md
+    python pipelines/benchmark.py inference --json=docs/inference.json \\
+      --plot=docs/inference.png --markdown=docs/PERFORMANCE.md
 """
 
 import dataclasses
@@ -45,6 +47,11 @@ flags.DEFINE_string(
 )
 flags.DEFINE_integer(
     "images_per_round", 512, "input: of --images, those of one timed run."
+)
+flags.DEFINE_string(
+    "exports",
+    "runs/inference",
+    "inference: where exported networks are kept for the next time, 3 GB.",
 )
 
 
@@ -90,6 +97,20 @@ def _train():
     )
 
 
+def _inference():
+    from benchmarks import inference_benchmark as benchmark
+    from benchmarks import inference_contenders as contenders
+    from benchmarks import inference_picture as picture
+    from benchmarks import inference_report as report
+
+    amounts = contenders.QUICK if FLAGS.quick else contenders.FULL
+    return Benchmark(
+        lambda: benchmark.run(amounts, FLAGS.exports),
+        report.markdown,
+        picture.draw,
+    )
+
+
 def _scaling():
     from benchmarks import scaling
 
@@ -99,7 +120,12 @@ def _scaling():
     )
 
 
-BENCHMARKS = {"input": _input, "train": _train, "scaling": _scaling}
+BENCHMARKS = {
+    "input": _input,
+    "train": _train,
+    "inference": _inference,
+    "scaling": _scaling,
+}
 
 
 def main(args):

@@ -22,7 +22,7 @@ def torchvision(
     """
     import torch
 
-    models = _models(torch)
+    models = torchvision_models(torch)
     torch.manual_seed(0)
     images = torch.randn(batch_size, 3, image_size, image_size, device=device)
     images = images.to(memory_format=torch.channels_last)
@@ -54,7 +54,7 @@ def torchvision(
     return build
 
 
-def _models(torch):
+def torchvision_models(torch):
     """`torchvision.models`, also where its compiled operators are missing.
 
     Beside a PyTorch for CPUs alone it still declares their shapes, which
