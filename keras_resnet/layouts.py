@@ -12,7 +12,7 @@ import re
 
 import numpy as np
 
-from keras_resnet.layers import BATCH_NORM
+from keras_resnet.operations import BATCH_NORM
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -17,9 +17,9 @@ from keras_resnet import weights as weights_lib
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.layers import Chain
-from keras_resnet.layers import PixelNormalization
 from keras_resnet.layers import ResidualUnit
-from keras_resnet.layers import output_shape
+from keras_resnet.operations import PixelNormalization
+from keras_resnet.operations import output_shape
 
 _TABLES = {
     "stem": specs.STEMS,

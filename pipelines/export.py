@@ -14,6 +14,7 @@ import _app
 from absl import flags
 
 from keras_resnet.errors import require
+from keras_resnet.export import formats
 from keras_resnet.export import pipeline
 from keras_resnet.export import runtime
 from keras_resnet.export import verify
@@ -26,10 +27,10 @@ flags.DEFINE_string(
 flags.DEFINE_string("output_dir", "exported", "Where the files go.")
 flags.DEFINE_list(
     "formats",
-    list(pipeline.DEFAULT_FORMATS),
-    f"What to write, some of: {', '.join(pipeline.FORMATS)}.",
+    list(formats.DEFAULT_FORMATS),
+    f"What to write, some of: {', '.join(formats.FORMATS)}.",
 )
-flags.DEFINE_integer("opset", pipeline.onnx.OPSET, "Version of ONNX, 13-18.")
+flags.DEFINE_integer("opset", formats.onnx.OPSET, "Version of ONNX, 13-18.")
 flags.DEFINE_string(
     "input_dtype",
     "float32",
@@ -79,7 +80,7 @@ def main(args):
     )
     model = runtime.load_keras(FLAGS.model)
     card = load_card(pathlib.Path(FLAGS.model).parent)
-    options = pipeline.Options(
+    options = formats.Options(
         opset=FLAGS.opset,
         input_dtype=FLAGS.input_dtype,
         dynamic_batch=FLAGS.dynamic_batch,
@@ -117,7 +118,7 @@ def _split(card, name):
 
 def _calibration(card):
     """Evaluation views of training images, if a format asks for them."""
-    if not set(FLAGS.formats) & set(pipeline.CALIBRATED):
+    if not set(FLAGS.formats) & set(formats.CALIBRATED):
         return None
     images, _ = pipeline.read_images(
         _split(card, "train"), FLAGS.num_calibration_images

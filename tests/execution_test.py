@@ -8,6 +8,7 @@ import tensorflow as tf
 import keras_resnet
 from keras_resnet import layers
 from keras_resnet import model as model_lib
+from keras_resnet import operations
 
 
 def _images(*shape, seed=0):
@@ -15,7 +16,7 @@ def _images(*shape, seed=0):
 
 
 def _batch_norm(kind, dtype="float32"):
-    layer = kind(**layers.BATCH_NORM, name="bn", dtype=dtype)
+    layer = kind(**operations.BATCH_NORM, name="bn", dtype=dtype)
     layer.build((None, None, None, 5))
     rng = np.random.default_rng(1)
     for weight in layer.weights:
@@ -49,7 +50,7 @@ def _trained(layer, x, signature=None):
     [("float32", 1e-4), ("mixed_bfloat16", 0.05)],
 )
 def test_the_fused_kernel_trains_as_keras_does(shape, dtype, atol):
-    kinds = (keras.layers.BatchNormalization, layers.BatchNormalization)
+    kinds = (keras.layers.BatchNormalization, operations.BatchNormalization)
     x = tf.constant(_images(*shape))
     if dtype != "float32":
         x = tf.cast(x, tf.bfloat16)
@@ -61,14 +62,14 @@ def test_the_fused_kernel_trains_as_keras_does(shape, dtype, atol):
 def test_the_fused_kernel_knows_no_batch_size_beforehand():
     x = tf.constant(_images(4, 6, 7, 5))
     anything = [tf.TensorSpec((None, None, None, 5))]
-    known = _trained(_batch_norm(layers.BatchNormalization), x)
-    unknown = _trained(_batch_norm(layers.BatchNormalization), x, anything)
+    known = _trained(_batch_norm(operations.BatchNormalization), x)
+    unknown = _trained(_batch_norm(operations.BatchNormalization), x, anything)
     for a, b in zip(known, unknown, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6)
 
 
 def test_a_frozen_layer_keeps_its_statistics():
-    layer = _batch_norm(layers.BatchNormalization)
+    layer = _batch_norm(operations.BatchNormalization)
     layer.trainable = False
     before = [np.asarray(w) for w in layer.weights]
     x = _images(4, 6, 7, 5)

@@ -28,6 +28,7 @@ from keras_resnet.data import decoding
 from keras_resnet.data import transforms
 from keras_resnet.errors import UsageError
 from keras_resnet.export import artifact as artifact_lib
+from keras_resnet.export import formats
 from keras_resnet.export import isolated
 from keras_resnet.export import pipeline
 from keras_resnet.export import runtime
@@ -520,7 +521,7 @@ def test_failed_verification_leaves_the_directory(small, tmp_path, monkeypatch):
     def broken(model, path, **arguments):
         return tflite.export_tflite(network(seed=3), path, **arguments)
 
-    monkeypatch.setattr(pipeline, "export_tflite", broken)
+    monkeypatch.setattr(formats, "export_tflite", broken)
     (tmp_path / "mine.txt").write_text("mine")
     images, labels = digits(4)
     with pytest.raises(VerificationError, match="model_float32.tflite"):
@@ -605,17 +606,17 @@ def test_arguments_are_checked_before_any_work(small, tmp_path):
         },
         "formats is empty": {"formats": []},
         "opset must be 13 to 18.*Received: opset=21": {
-            "options": pipeline.Options(opset=21)
+            "options": formats.Options(opset=21)
         },
         "int8 needs calibration images.*Received: none": {
             "formats": ["tflite_int8"]
         },
         r"must be uint8 \(N, 16, 16, 3\). Received: float64 \(2, 8, 8, 3\)": {
             "formats": ["onnx_int8"],
-            "options": pipeline.Options(calibration=np.zeros((2, 8, 8, 3))),
+            "options": formats.Options(calibration=np.zeros((2, 8, 8, 3))),
         },
         "Unknown input dtype 'int8'": {
-            "options": pipeline.Options(input_dtype="int8")
+            "options": formats.Options(input_dtype="int8")
         },
         "10 classes, its labels.txt 2 names": {"card": card},
         "32 x 32 pixels, as its card says": {

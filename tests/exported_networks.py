@@ -34,13 +34,14 @@ def network(variant="resnet20", seed=0, **choices):
 
 
 def randomize(model, seed=0):
-    """Gives every BN of a model statistics, scales and offsets of its own."""
+    """Gives every BN statistics, a scale and an offset; biases too."""
     rng = np.random.default_rng(seed)
     draws = {
         "gamma": lambda shape: rng.uniform(0.5, 1.5, shape),
         "beta": lambda shape: rng.normal(0, 0.3, shape),
         "moving_mean": lambda shape: rng.normal(0, 0.3, shape),
         "moving_variance": lambda shape: rng.uniform(0.5, 2, shape),
+        "bias": lambda shape: rng.normal(0, 0.3, shape),
     }
     for weight in model.weights:
         if weight.name in draws:

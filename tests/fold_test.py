@@ -10,8 +10,8 @@ import keras_resnet
 from keras_resnet import specs
 from keras_resnet.export.fold import folded
 from keras_resnet.export.fold import folded_ops
-from keras_resnet.layers import Affine
-from keras_resnet.layers import BatchNormalization
+from keras_resnet.operations import Affine
+from keras_resnet.operations import BatchNormalization
 
 SMALL = {"filters": (8, 16, 16, 16), "depths": (2, 1, 1, 1)}
 CASES = {

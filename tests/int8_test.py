@@ -15,6 +15,7 @@ from exported_networks import trained
 from keras_resnet.errors import UsageError
 from keras_resnet.export import bounds
 from keras_resnet.export import calibration
+from keras_resnet.export import formats
 from keras_resnet.export import isolated
 from keras_resnet.export import pipeline
 from keras_resnet.export import runtime
@@ -25,7 +26,7 @@ from keras_resnet.export.verify import evaluation_views
 from keras_resnet.export.verify import verify
 
 # The page has tests of its own, and asks for npm.
-FORMATS = tuple(name for name in pipeline.FORMATS if name != "web")
+FORMATS = tuple(name for name in formats.FORMATS if name != "web")
 SMALL = ("tflite", "tflite_float16", "tflite_int8", "onnx_int8")
 
 
@@ -37,7 +38,7 @@ def card():
 @pytest.fixture(scope="module")
 def options(card):
     images, _ = digits(200, "train")
-    return pipeline.Options(calibration=evaluation_views(images, card))
+    return formats.Options(calibration=evaluation_views(images, card))
 
 
 @pytest.fixture(scope="module")

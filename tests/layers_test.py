@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from keras_resnet import layers
+from keras_resnet import operations
 from keras_resnet import specs
 
 CHANNELS = 4  # of the inputs
@@ -167,7 +168,7 @@ every_shortcut = pytest.mark.parametrize("shortcut", specs.SHORTCUTS)
 def test_kernels_start_at_he_fan_out_and_are_not_truncated(kernel_size):
     """He 2015b: std sqrt(2 / (k k filters)); fb.resnet.torch: plain normal."""
     keras.utils.set_random_seed(0)
-    *_, conv = layers.conv2d(256, kernel_size, 1)
+    *_, conv = operations.conv2d(256, kernel_size, 1)
     conv.build((None, None, None, 128))
     kernel = np.asarray(conv.kernel)
     expected = math.sqrt(2 / (kernel_size**2 * 256))
@@ -207,7 +208,7 @@ def test_convolutions_pad_half_the_kernel_on_both_sides(
 ):
     """As Caffe and PyTorch do, for even and odd sizes."""
     x = images(2, size, size, CHANNELS)
-    chain = layers.conv2d(5, kernel_size, strides, name="conv1")
+    chain = operations.conv2d(5, kernel_size, strides, name="conv1")
     y = x
     for layer in chain:
         y = layer(y)
@@ -255,7 +256,7 @@ def test_before_a_relu_max_pooling_pads_by_minus_infinity(size):
 
 def test_unknown_ops_are_named():
     with pytest.raises(ValueError, match="conv, bn, relu or pool.*: swish"):
-        layers.make_ops(("swish",), dtype="float32")
+        operations.make_ops(("swish",), dtype="float32")
 
 
 # What a unit is made of.
@@ -511,14 +512,14 @@ MEAN, STD = (120.0, 110.0, 100.0), (60.0, 50.0, 40.0)
 
 def test_pixels_are_normalised_by_channel():
     pixels = np.arange(2 * 4 * 4 * 3).reshape(2, 4, 4, 3)
-    layer = layers.PixelNormalization(MEAN, STD)
+    layer = operations.PixelNormalization(MEAN, STD)
     expected = (pixels - np.array(MEAN)) / np.array(STD)
     np.testing.assert_allclose(layer(pixels.astype("float32")), expected, 1e-5)
 
 
 def test_uint8_and_float_pixels_are_the_same_image():
     pixels = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3), "uint8")
-    layer = layers.PixelNormalization(MEAN, STD)
+    layer = operations.PixelNormalization(MEAN, STD)
     floats = layer(pixels.astype("float32"))
     assert keras.backend.standardize_dtype(floats.dtype) == "float32"
     np.testing.assert_array_equal(layer(pixels), floats)
@@ -527,7 +528,7 @@ def test_uint8_and_float_pixels_are_the_same_image():
 def test_assigning_the_mean_has_effect():
     """`keras.layers.Normalization` ignores its weights after the build."""
     inputs = keras.Input((4, 4, 3))
-    layer = layers.PixelNormalization(MEAN, STD)
+    layer = operations.PixelNormalization(MEAN, STD)
     model = keras.Model(inputs, layer(inputs))
     pixels = np.full((1, 4, 4, 3), 100, "float32")
     before = model.predict(pixels, verbose=0)
@@ -538,7 +539,7 @@ def test_assigning_the_mean_has_effect():
 
 
 def test_pixel_constants_are_saved_and_not_trained():
-    layer = layers.PixelNormalization(MEAN, STD)
+    layer = operations.PixelNormalization(MEAN, STD)
     layer.build((None, None, None, 3))
     assert [w.name for w in layer.weights] == ["mean", "std"]
     assert not layer.trainable_weights

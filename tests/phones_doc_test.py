@@ -10,7 +10,7 @@ import pytest
 from ai_edge_litert.compiled_model import CompiledModel
 from ai_edge_litert.interpreter import Interpreter
 
-from keras_resnet.export import pipeline
+from keras_resnet.export import formats
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 DOCUMENT = (ROOT / "docs/PHONES.md").read_text(encoding="utf-8")
@@ -61,7 +61,7 @@ def test_table_is_what_the_files_are(exported):
         r"^\| `([\w.]+)` \| `([^`]+)`[^|]*\| `([^`]+)`", DOCUMENT, re.M
     )
     assert len(rows) == len(list(exported.glob("*.tflite"))) == 4
-    written = {name for name, _ in pipeline.FORMATS.values()}
+    written = {name for name, _ in formats.FORMATS.values()}
     assert {file for file, *_ in rows} <= written
     names = {phone_files.SIZE: "S", len(phone_files.NAMES): "K"}
     for file, images, probabilities in rows:

@@ -1,7 +1,7 @@
 """Small networks and image files for the tests of the page."""
 
 import keras
-import numpy as np
+from exported_networks import randomize
 
 import keras_resnet
 from keras_resnet.data import decoding
@@ -18,17 +18,7 @@ def network(seed=0, variant="resnet20", **choices):
     model = keras_resnet.build(
         variant, classes=len(NAMES), **{**defaults, **choices}
     )
-    rng = np.random.default_rng(seed)
-    draws = {
-        "gamma": lambda shape: rng.uniform(0.5, 1.5, shape),
-        "beta": lambda shape: rng.normal(0, 0.3, shape),
-        "moving_mean": lambda shape: rng.normal(0, 0.3, shape),
-        "moving_variance": lambda shape: rng.uniform(0.5, 2, shape),
-        "bias": lambda shape: rng.normal(0, 0.3, shape),
-    }
-    for weight in model.weights:
-        if weight.name in draws:
-            weight.assign(draws[weight.name](weight.shape))
+    randomize(model, seed)
     return model
 
 

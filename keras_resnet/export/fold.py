@@ -16,11 +16,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_resnet.layers import Affine
-from keras_resnet.layers import Bias
 from keras_resnet.layers import Chain
-from keras_resnet.layers import PixelNormalization
 from keras_resnet.layers import ResidualUnit
+from keras_resnet.operations import Affine
+from keras_resnet.operations import Bias
+from keras_resnet.operations import PixelNormalization
 
 
 def folded(model):

@@ -12,102 +12,16 @@ import tensorflow as tf
 from keras_resnet.data import datasets
 from keras_resnet.data.pipeline import read_example
 from keras_resnet.errors import UsageError
-from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.export import artifact as artifact_lib
-from keras_resnet.export import calibration
+from keras_resnet.export import formats as formats_lib
 from keras_resnet.export import isolated
-from keras_resnet.export import litert_js
-from keras_resnet.export import onnx
-from keras_resnet.export import serving
 from keras_resnet.export import verify as verify_lib
-from keras_resnet.export import web
-from keras_resnet.export.saved_model import export_saved_model
-from keras_resnet.export.tflite import export_tflite
+from keras_resnet.export.formats import SAMPLES
+from keras_resnet.export.formats import Options
 from keras_resnet.labels import check_classes
 
-SAMPLES = "samples"
 NUM_SAMPLES = 8
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Options:
-    """What can be chosen of the formats.
-
-    Attributes:
-        opset: version of ONNX.
-        input_dtype: "float32" or "uint8", of TFLite's and ONNX's pixels.
-        dynamic_batch: whether TFLite takes any number of images.
-        resize: whether the SavedModel takes whole images of any size.
-        litert_js: folder of the page's runtime; None lets npm fetch it.
-        calibration: uint8 (N, S, S, 3), evaluation views of real images for
-            the formats of 8 bits, or None.
-    """
-
-    opset: int = onnx.OPSET
-    input_dtype: str = "float32"
-    dynamic_batch: bool = False
-    resize: bool = False
-    litert_js: str | None = None
-    calibration: np.ndarray | None = None
-
-
-def _saved_model(model, path, card, options):
-    return export_saved_model(model, path, card=card, resize=options.resize)
-
-
-def _tflite(precision):
-    def export(model, path, card, options):
-        return export_tflite(
-            model,
-            path,
-            card=card,
-            precision=precision,
-            batch=None if options.dynamic_batch else 1,
-            input_dtype=options.input_dtype,
-            calibration=options.calibration,
-        )
-
-    return export
-
-
-def _onnx(precision):
-    def export(model, path, card, options):
-        return onnx.export_onnx(
-            model,
-            path,
-            card=card,
-            precision=precision,
-            opset=options.opset,
-            input_dtype=options.input_dtype,
-            calibration=options.calibration,
-        )
-
-    return export
-
-
-def _web(model, path, card, options):
-    samples = sorted((path.parent / SAMPLES).iterdir())
-    return web.export_web(
-        model, path, card=card, runtime=options.litert_js, samples=samples
-    )
-
-
-# Format -> (name in the directory, (model, path, card, options) -> Artifact).
-# "tflite" is what a phone wants: a quarter of the size, no calibration.
-FORMATS = {
-    "saved_model": ("saved_model", _saved_model),
-    "tflite": ("model.tflite", _tflite("dynamic_int8")),
-    "tflite_float32": ("model_float32.tflite", _tflite("float32")),
-    "tflite_float16": ("model_float16.tflite", _tflite("float16")),
-    "tflite_int8": ("model_int8.tflite", _tflite("int8")),
-    "onnx": ("model.onnx", _onnx("float32")),
-    "onnx_int8": ("model_int8.onnx", _onnx("int8")),
-    "web": ("web", _web),
-}
-DEFAULT_FORMATS = ("saved_model", "tflite", "onnx")
-# Those that ask for calibration images.
-CALIBRATED = ("tflite_int8", "onnx_int8")
 
 
 def export_all(
@@ -132,11 +46,11 @@ def export_all(
         model: `keras.Model` from `keras_resnet.build`, of any dtype policy.
         output_dir: path; made if missing.
         card: `keras_resnet.labels.Card` of the model.
-        formats: keys of `FORMATS`.
+        formats: keys of `formats.FORMATS`.
         images: sequence of real images to verify with, uint8 (H, W, 3) of any
             sizes.
         labels: their classes, ints.
-        options: `Options`.
+        options: `formats.Options`.
         predict: as `verify.verify` takes it.
 
     Returns:
@@ -171,16 +85,7 @@ def check(model, output_dir, *, card, formats, options=Options()):
 
     Args: as `export_all` takes them.
     """
-    require(formats, f"formats is empty. Take some of: {', '.join(FORMATS)}.")
-    for name in formats:
-        lookup(FORMATS, name, "format")
-    onnx.check_opset(options.opset)
-    lookup(serving.INPUT_DTYPES, options.input_dtype, "input dtype")
-    serving.check(model, card)
-    if set(formats) & set(CALIBRATED):
-        calibration.check(options.calibration, card)
-    if "web" in formats:
-        litert_js.files(options.litert_js)
+    formats_lib.check(formats, options, model=model, card=card)
     try:
         pathlib.Path(output_dir).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=output_dir):
@@ -194,7 +99,7 @@ def check(model, output_dir, *, card, formats, options=Options()):
 
 def existing(output_dir):
     """What an earlier export left in a directory: a list of paths."""
-    names = [name for name, _ in FORMATS.values()]
+    names = [name for name, _ in formats_lib.FORMATS.values()]
     names = [artifact_lib.MANIFEST, *names, SAMPLES]
     paths = [pathlib.Path(output_dir) / name for name in names]
     return [path for path in paths if path.exists()]
@@ -250,7 +155,7 @@ def read_images(split, num_images):
 
 
 def _export(model, staging, card, name, options):
-    file_name, export = FORMATS[name]
+    file_name, export = formats_lib.FORMATS[name]
     start = time.perf_counter()
     artifact = export(model, staging / file_name, card, options)
     seconds = round(time.perf_counter() - start, 1)

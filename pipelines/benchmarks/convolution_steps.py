@@ -7,6 +7,7 @@ import tensorflow as tf
 
 import keras_resnet
 from keras_resnet import layers
+from keras_resnet import operations
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +65,7 @@ def of_model(model, batch_size):
 
 def _of_layer(layer, shape):
     if isinstance(layer, layers.ResidualUnit):
-        shared = layers.output_shape(layer.before, shape)
+        shared = operations.output_shape(layer.before, shape)
         branches = (layer.branch, layer.shortcut_layers, layer.gate)
         return [c for branch in branches for c in _of_chain(branch, shared)]
     if isinstance(layer, layers.Chain):
