@@ -40,7 +40,7 @@ def draw(figures, path):
             pictures.bars(axes, spreads)
             axes.margins(x=0.2)
             axes.set_title(title, fontsize=10)
-            axes.set_xlabel("ms a call: median; the line is the spread")
+            axes.set_xlabel("ms a call, median and spread")
     _draw_ratios(figure.add_subplot(grid[-1, :]), figures, rows)
     comment = pictures.mark(figures)
     figure.savefig(path, dpi=110, metadata={"Comment": comment})
