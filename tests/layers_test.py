@@ -255,7 +255,9 @@ def test_before_a_relu_max_pooling_pads_by_minus_infinity(size):
 
 
 def test_unknown_ops_are_named():
-    with pytest.raises(ValueError, match="conv, bn, relu or pool.*: swish"):
+    with pytest.raises(
+        ValueError, match="conv, bn, relu, pool, bias or affine.*: swish"
+    ):
         operations.make_ops(("swish",), dtype="float32")
 
 

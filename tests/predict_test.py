@@ -178,8 +178,8 @@ def test_predict_names_a_file_that_is_no_image(root, tmp_path):
 
 
 def test_predict_needs_the_labels_of_the_model(root, tmp_path):
-    shutil.copy(root / "exported/model_float32.tflite", tmp_path)
-    arguments = ("--model=model_float32.tflite", root / "exported/samples")
+    shutil.copy(root / "exported/model.onnx", tmp_path)
+    arguments = ("--model=model.onnx", root / "exported/samples")
     refuses("There is no labels.txt in", "predict", *arguments, cwd=tmp_path)
     shutil.copy(root / "exported/card.json", tmp_path)
     (tmp_path / "labels.txt").write_text("cat\ndog\n")
@@ -189,6 +189,14 @@ def test_predict_needs_the_labels_of_the_model(root, tmp_path):
         *arguments,
         cwd=tmp_path,
     )
+
+
+def test_a_lone_tflite_file_has_them_inside(root, tmp_path):
+    shutil.copy(root / "exported/model_float32.tflite", tmp_path)
+    arguments = ("--model=model_float32.tflite", root / "exported/samples")
+    result = start("predict", *arguments, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "8 images with tflite" in result.stdout
 
 
 def test_predict_names_a_missing_model(root, tmp_path):

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import socket
+import time
 
 import pytest
 
@@ -70,18 +71,22 @@ def test_other_addresses_are_refused(addresses):
     assert "elsewhere:1" in str(found[0])
 
 
+def _connection(host, port):
+    """A connection, once the other side listens."""
+    for _ in range(100):
+        try:
+            return socket.create_connection((host, port))
+        except ConnectionRefusedError:
+            time.sleep(0.01)
+    raise AssertionError(f"Nobody listens at {port}.")
+
+
 def test_a_stranger_at_the_chiefs_port_does_not_count(addresses):
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         call = pool.submit(rendezvous.meet, *_clusters(addresses[:2], 0), 2)
         host, port = addresses[0].split(":")
         for text in (b"GET / HTTP/1.1\r\n\r\n", b'{"a": 1}\n', b"7\n", b""):
-            for _ in range(100):
-                try:
-                    stranger = socket.create_connection((host, int(port)))
-                    break
-                except ConnectionRefusedError:
-                    pass
-            with stranger:
+            with _connection(host, int(port)) as stranger:
                 stranger.sendall(text)
         assert isinstance(call.exception(), rendezvous.Missing)
 

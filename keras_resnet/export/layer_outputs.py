@@ -155,7 +155,7 @@ class OnnxFile:
         readers = {
             tensor: node for node in self._nodes for tensor in node.input
         }
-        layers = []
+        layers = {}
         for node in self._nodes:
             (output, *_) = node.output
             reader = readers.get(output)
@@ -164,8 +164,9 @@ class OnnxFile:
                 output = reader.output[0]
             if node.op_type in self.KINDS and output in compared:
                 name = layer_name(";".join([node.name, *self._weights(node)]))
-                layers.append(Layer(name, node.op_type, output))
-        return layers
+                # The product of the classifier, then the sum with its bias.
+                layers[name] = Layer(name, node.op_type, output)
+        return list(layers.values())
 
     def _weights(self, node):
         return [name for name in node.input if name not in self.producers]
