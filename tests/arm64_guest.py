@@ -1,9 +1,10 @@
 """LiteRT on one thread, run by an emulated Python that has NumPy alone.
 
-python arm64_guest.py MODEL.tflite INPUTS.npy OUTPUTS.npy
+python arm64_guest.py MODEL.tflite INPUTS.npy OUTPUTS.npy KERNELS
 
-The inputs are (B, ...) for a model of one, the outputs are written as they
-come. Prints JSON: the machine and the seconds.
+Kernels are a key of `OpResolverType`. The inputs are (B, ...) for a model of
+one, the outputs are written as they come. Prints JSON: the machine and the
+seconds.
 """
 
 import json
@@ -13,11 +14,16 @@ import time
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import OpResolverType
 
 
-def main(model, inputs, outputs):
+def main(model, inputs, outputs, kernels):
     start = time.perf_counter()
-    interpreter = Interpreter(model_path=model, num_threads=1)
+    interpreter = Interpreter(
+        model_path=model,
+        num_threads=1,
+        experimental_op_resolver_type=OpResolverType[kernels],
+    )
     interpreter.allocate_tensors()
     (given,) = interpreter.get_input_details()
     (taken,) = interpreter.get_output_details()

@@ -79,11 +79,16 @@ def export(folder, precision, **choices):
     return path
 
 
-def predict(content, images):
+def predict(content, images, kernels="AUTO"):
     """Outputs of LiteRT on one thread for bytes of a .tflite file: (B, K)."""
     from ai_edge_litert.interpreter import Interpreter
+    from ai_edge_litert.interpreter import OpResolverType
 
-    interpreter = Interpreter(model_content=content, num_threads=1)
+    interpreter = Interpreter(
+        model_content=content,
+        num_threads=1,
+        experimental_op_resolver_type=OpResolverType[kernels],
+    )
     interpreter.allocate_tensors()
     (given,) = interpreter.get_input_details()
     (taken,) = interpreter.get_output_details()
