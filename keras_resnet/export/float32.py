@@ -1,4 +1,4 @@
-"""The copy of a model that exports start from."""
+"""The copy of a model that exports are compared with."""
 
 import keras
 from keras import ops
@@ -15,9 +15,8 @@ def is_float32(model):
 def float32_copy(model):
     """An independent copy of a model that computes in float32.
 
-    Converters do not take half precision, and a file for any machine should
-    not depend on it. Nested layers take the precision of the layer that holds
-    them.
+    Exports compute in float32, so half precision is no measure of them. Nested
+    layers take the precision of the layer that holds them.
 
     Args:
         model: functional `keras.Model` of any dtype policy.

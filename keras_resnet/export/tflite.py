@@ -16,8 +16,8 @@ from keras_resnet.export.fold import folded
 from keras_resnet.export.tflite_metadata import add_metadata
 
 
-def _float32(converter, images):
-    del images
+def _float32(converter, images=None):
+    del converter, images
 
 
 def _float16(converter, images):
@@ -97,7 +97,7 @@ def export_tflite(
         calibration_lib.check(calibration, card)
     copy = folded(model)
     image_size = serving.fixed_size(copy, card)
-    content = _convert(
+    content = convert(
         serving.image_function(
             copy,
             batch=batch,
@@ -126,7 +126,14 @@ def export_tflite(
     )
 
 
-def _convert(function, model, prepare):
+def convert(function, model, prepare=_float32):
+    """The bytes of a TFLite file.
+
+    Args:
+        function: `tf.function` with an input signature.
+        model: `keras.Model` that it calls.
+        prepare: what sets a `tf.lite.TFLiteConverter` up.
+    """
     with tempfile.TemporaryDirectory() as folder:
         # Not from_concrete_functions: with a Keras model as the trackable it
         # drops the weights, without one it drops the names.

@@ -3,12 +3,11 @@
 Shapes: H, W, C of the last feature map; K classes.
 """
 
-import tempfile
-
 import keras
 import tensorflow as tf
 
 from keras_resnet.export import serving
+from keras_resnet.export import tflite
 from keras_resnet.export.artifact import IMAGES
 from keras_resnet.export.artifact import PROBABILITIES
 from keras_resnet.export.fold import folded
@@ -37,10 +36,7 @@ def convert(model, card):
     copy = folded(model)
     image_size = serving.fixed_size(copy, card)
     function = _function(copy, image_size)
-    with tempfile.TemporaryDirectory() as folder:
-        serving.save(copy, folder, {"serving_default": function})
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        content = converter.convert()
+    content = tflite.convert(function, copy)
     maps = function.get_concrete_function().structured_outputs[CLASS_MAPS]
     return content, tuple(maps.shape[1:3])
 

@@ -144,14 +144,19 @@ def of_int8(figures):
                 found.get((network, contenders.OURS, key), {})
                 for key in (name, whole)
             )
-            cells = {
-                setting: measure.ratio(of_float32[setting], milliseconds)
-                for setting, milliseconds in of_int8.items()
-                if setting in of_float32
-            }
+            cells = _ratios(of_float32, of_int8)
             words = network, name
             rows.append(Row(words=words, cells=cells, target=INT8_SPEED))
     return [row for row in rows if row.cells]
+
+
+def _ratios(above, below):
+    """{setting: ratio of latencies} of the settings that both have."""
+    return {
+        setting: measure.ratio(above[setting], milliseconds)
+        for setting, milliseconds in below.items()
+        if setting in above
+    }
 
 
 def of_sizes(figures):
@@ -190,11 +195,7 @@ def of_successor(figures):
             found.get((network, contenders.OURS, name), {})
             for network in (before, after)
         )
-        cells = {
-            setting: measure.ratio(second[setting], milliseconds)
-            for setting, milliseconds in first.items()
-            if setting in second
-        }
+        cells = _ratios(second, first)
         words = (name,)
         rows.append(
             Row(words=words, cells=cells, target=SUCCESSOR, at_most=True)
