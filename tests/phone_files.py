@@ -62,7 +62,7 @@ def plain(precision):
     def prepare(converter):
         tflite.PRECISIONS[precision](converter, phone().images)
 
-    return tflite._convert(function, model, prepare)
+    return tflite.convert(function, model, prepare)
 
 
 def export(folder, precision, **choices):
