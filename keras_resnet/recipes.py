@@ -47,6 +47,15 @@ class Recipe:
 
     # What is trained on what.
     variant: str = _field("resnet20", "Key of keras_resnet.VARIANTS.")
+    depths: tuple[int, ...] = _field(
+        (), "Units of each stage in place of the variant's; empty for those."
+    )
+    placement: str = _field(
+        "", "Key of specs.PLACEMENTS in place of the variant's, or empty."
+    )
+    shortcut: str = _field(
+        "", "Key of specs.SHORTCUTS in place of the variant's, or empty."
+    )
     dataset: str = _field(
         "cifar10", "digits, a TFDS name, folder:PATH or tfrecord:PATTERN."
     )
@@ -186,6 +195,7 @@ class Recipe:
 
     def __post_init__(self):
         variant = lookup(specs.VARIANTS, self.variant, "variant")
+        self._check_architecture(variant)
         if self.freeze_until:
             parts = dict.fromkeys(variant.parts)
             lookup(parts, self.freeze_until, f"part of {self.variant}")
@@ -242,6 +252,26 @@ class Recipe:
             "scale_range must be two ascending sizes of the shorter side, not "
             f"below image_size. Received: {self.scale_range}.",
         )
+
+    def _check_architecture(self, variant):
+        require(
+            not self.depths
+            or len(self.depths) == len(variant.depths)
+            and min(self.depths) > 0,
+            f"depths must be {len(variant.depths)} numbers > 0, one for each "
+            f"stage of {self.variant}, or empty. Received: {self.depths}.",
+        )
+        if self.placement:
+            lookup(specs.PLACEMENTS, self.placement, "placement")
+        if self.shortcut:
+            lookup(specs.SHORTCUTS, self.shortcut, "shortcut")
+
+    @property
+    def architecture(self):
+        """{field: value} of what replaces the variant's, for `build`."""
+        names = ("depths", "placement", "shortcut")
+        fields = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in fields.items() if value}
 
 
 _POSITIVE = (

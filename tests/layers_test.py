@@ -132,7 +132,7 @@ def numpy_sum(shortcut, h, branch, gate):
         return 0.5 * h + branch
     if shortcut == "dropout":  # its expectation, P2 sec. 3.1
         return 0.5 * h + branch
-    if shortcut == "exclusive_gating":
+    if shortcut.startswith("exclusive_gating"):
         return (1 - gate) * h + gate * branch
     if shortcut.startswith("shortcut_only_gating"):
         return (1 - gate) * h + branch
@@ -370,6 +370,9 @@ def test_one_convolution_of_each_block_strides(block, strides):
     "shortcut, bias",
     [
         ("exclusive_gating", -6),
+        ("exclusive_gating_bias_0", 0),
+        ("exclusive_gating_bias_minus_5", -5),
+        ("exclusive_gating_bias_minus_7", -7),
         ("shortcut_only_gating", -6),
         ("shortcut_only_gating_bias_0", 0),
     ],

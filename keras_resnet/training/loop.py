@@ -160,6 +160,7 @@ class _Run:
             remat=self.recipe.remat,
             pixel_mean=self.info.pixel_mean,
             pixel_std=self.info.pixel_std,
+            **self.recipe.architecture,
         )
         start.load_and_freeze(model, self.recipe, class_names)
         return model
