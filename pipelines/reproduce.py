@@ -1,0 +1,82 @@
+"""Reproduces the papers' tables and figures, one experiment at a time.
+
+    python pipelines/reproduce.py --list
+    python pipelines/reproduce.py --experiment=degradation --scale=quick
+    python pipelines/reproduce.py --experiment=degradation --scale=full \\
+        --dataset=cifar10 --seeds=0,1,2,3,4
+    python pipelines/reproduce.py --report
+
+Each row of a table is run with several seeds. What is done is a record in
+docs/results/EXPERIMENT.json and is not run again; a run that was cut off goes
+on where it was. Several processes may share the work, each with its --seeds or
+--rows. --report writes docs/RESULTS.md and its pictures from the records.
+
+Exit status as that of train.py: 0 done, 130 and 75 after a signal.
+"""
+
+import pathlib
+
+import _app
+import _recipe_flags
+from absl import flags
+from reproduction import experiments
+from reproduction import jobs
+from reproduction import report
+from reproduction import results
+from reproduction import runs
+
+from keras_resnet.errors import lookup
+from keras_resnet.errors import require
+
+FLAGS = flags.FLAGS
+DOCS = pathlib.Path(__file__).resolve().parents[1] / "docs"
+
+flags.DEFINE_string("experiment", None, "Name of an experiment; see --list.")
+flags.DEFINE_string(
+    "scale", "quick", "quick: reduced, on a laptop; full: the papers'."
+)
+flags.DEFINE_list("rows", None, "Rows to run. Default: those of the scale.")
+flags.DEFINE_list("seeds", None, "Seeds to run. Default: as many as planned.")
+flags.DEFINE_string("workdir", "runs/reproduce", "Directory of all runs.")
+flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps data.")
+flags.DEFINE_string("docs_dir", str(DOCS), "Where results and report go.")
+flags.DEFINE_bool("list", False, "Show all experiments and what was run.")
+flags.DEFINE_bool("report", False, "Write docs/RESULTS.md and its pictures.")
+
+
+def main(args):
+    _app.no_arguments(args)
+    docs = pathlib.Path(FLAGS.docs_dir)
+    asked = [FLAGS.list, FLAGS.report, FLAGS.experiment is not None]
+    require(
+        sum(asked) == 1,
+        "Pass one of --experiment=NAME, --list and --report. Experiments: "
+        f"{', '.join(experiments.EXPERIMENTS)}.",
+    )
+    if FLAGS.list:
+        print(report.listing(docs / report.RESULTS))
+        return 0
+    if FLAGS.report:
+        print(f"Written: {', '.join(map(str, report.write(docs)))}")
+        return 0
+    name = FLAGS.experiment
+    experiment = lookup(experiments.EXPERIMENTS, name, "experiment")
+    overrides = _recipe_flags.overrides()
+    todo = jobs.make(
+        name,
+        experiment,
+        FLAGS.scale,
+        dataset=overrides.pop("dataset", None),
+        rows=FLAGS.rows,
+        seeds=FLAGS.seeds and _app.integers("seeds", FLAGS.seeds),
+        workdir=FLAGS.workdir,
+        data_dir=FLAGS.data_dir,
+        overrides=overrides,
+    )
+    return runs.run(experiment, todo, results.Results(docs / "results", name))
+
+
+_recipe_flags.define()
+
+if __name__ == "__main__":
+    _app.run(main)

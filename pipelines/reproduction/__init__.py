@@ -1,0 +1,1 @@
+"""The papers' experiments, as data and what runs, keeps and shows them."""

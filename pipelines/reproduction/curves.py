@@ -1,0 +1,173 @@
+"""Experiments whose result is a trained network's errors, and their curves."""
+
+import itertools
+import statistics
+
+from benchmarks import tables
+
+# P2 Table 1: a network "fails" above this test error.
+FAILS = 0.2
+
+
+def run(job):
+    """Trains; the errors and the curve of `training.summary`."""
+    from reproduction import training
+
+    return training.train(job)
+
+
+def table(experiment, records):
+    """The paper beside ours, as Markdown.
+
+    Args:
+        experiment: `jobs.Experiment`.
+        records: those of one scale and data set.
+
+    Returns:
+        str: a line for each row of the experiment that has a record or a
+        figure in the paper.
+    """
+    lines = []
+    for name, row in experiment.rows.items():
+        mine = [record for record in records if record["row"] == name]
+        if not mine and not row.paper:
+            continue
+        seconds = [r["seconds"] for r in mine if r["status"] == "finished"]
+        lines.append(
+            [
+                name,
+                row.paper,
+                _errors(mine, "train_error"),
+                _errors(mine, "test_error"),
+                str(len(mine) or ""),
+                f"{statistics.median(seconds):,.0f}" if seconds else "",
+            ]
+        )
+    titles = (
+        f"row | paper: {experiment.unit} | training error, % | "
+        "test error, % | seeds | s a seed"
+    )
+    return tables.table(titles, lines)
+
+
+def summary(records):
+    """Training and test errors of one row, in words."""
+    errors = (_errors(records, name) for name in ("train_error", "test_error"))
+    return "training {} %, test {} %".format(*errors)
+
+
+def _errors(records, name):
+    """'median (least..greatest)' in percent, and what failed."""
+    if not records:
+        return "not run"
+    diverged = sum(record["status"] == "failed" for record in records)
+    values = ends(records, name)
+    if not values:
+        return f"fail: {diverged} diverged"
+    low, middle, high = (
+        f"{100 * value:.2f}"
+        for value in (min(values), statistics.median(values), max(values))
+    )
+    words = f"{middle} ({low}..{high})" if len(values) > 1 else middle
+    if name == "test_error" and statistics.median(values) > FAILS:
+        words = f"fail: {words}"
+    return f"{words}, {diverged} diverged" if diverged else words
+
+
+def ends(records, name):
+    """The last errors, 0 to 1, of the runs that finished."""
+    return [
+        record["result"][name]
+        for record in records
+        if record["status"] == "finished"
+    ]
+
+
+def picture(experiment, records, path):
+    """Errors over iterations, as P1 Fig. 6: training thin, test bold.
+
+    Medians over the seeds, a band from the least to the greatest test error.
+
+    Args:
+        experiment, records: as for `table`.
+        path: of the PNG.
+    """
+    import matplotlib.figure  # no pyplot: no display, no global state
+
+    rows = {
+        name: [r for r in records if r["row"] == name]
+        for name in experiment.rows
+    }
+    rows = {name: found for name, found in rows.items() if found}
+    panels = {}
+    for name in rows:
+        panels.setdefault(experiment.rows[name].panel, []).append(name)
+    figure = matplotlib.figure.Figure(
+        figsize=(4.6 * max(len(panels), 1.6), 4.4), layout="constrained"
+    )
+    all_axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axes, (title, names) in zip(all_axes, panels.items(), strict=True):
+        colors = itertools.cycle(_COLORS)
+        for name in names:
+            _draw(axes, name, rows[name], next(colors))
+        axes.set(title=title, xlabel="iterations")
+        axes.grid(alpha=0.3)
+        axes.margins(x=0)
+        axes.legend(loc="upper right", fontsize=8, title="test (bold), train")
+    all_axes[0].set(ylabel="error (%)", ylim=(0, _top(records)))
+    figure.savefig(path, dpi=120)
+
+
+# Okabe and Ito's colours, which the colour-blind tell apart.
+_COLORS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#000000",
+)
+
+
+def _draw(axes, name, records, color):
+    curves = [r["result"]["curve"] for r in records if r["result"]["curve"]]
+    steps = min((curve["step"] for curve in curves), key=len)
+    errors = {
+        which: [
+            sorted(100 * curve[which][i] for curve in curves)
+            for i in range(len(steps))
+        ]
+        for which in ("train_error", "test_error")
+    }
+    middle = {
+        which: [statistics.median(values) for values in of_one]
+        for which, of_one in errors.items()
+    }
+    axes.plot(steps, middle["train_error"], color=color, linewidth=0.9)
+    axes.plot(
+        steps, middle["test_error"], color=color, linewidth=2.2, label=name
+    )
+    axes.fill_between(
+        steps,
+        [values[0] for values in errors["test_error"]],
+        [values[-1] for values in errors["test_error"]],
+        color=color,
+        alpha=0.15,
+        linewidth=0,
+    )
+
+
+def _top(records):
+    """Per cent that the axis ends at: what the later half of curves needs."""
+    late = [
+        error
+        for record in records
+        for name in ("train_error", "test_error")
+        for error in _later_half(record["result"]["curve"][name])
+    ]
+    return min(100.0, 115 * max(late, default=1.0))
+
+
+def _later_half(values):
+    return values[len(values) // 2 :]

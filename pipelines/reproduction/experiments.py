@@ -1,0 +1,349 @@
+"""The papers' tables and figures as data; the files beside this run them.
+
+P1 is He et al. 2015, arXiv 1512.03385; P2 He et al. 2016, arXiv 1603.05027.
+"""
+
+import dataclasses
+import types
+
+from reproduction.jobs import Experiment
+from reproduction.jobs import Row
+from reproduction.jobs import Setting
+
+# P1 4.2: until the training error is below 80 %, "about 400 iterations".
+_WARM = {"warmup_steps": 400}
+# P2 sec. 3: "the first 400 iterations", for every network.
+_WARM_2016 = {"warmup_steps": 400, "warmup_error": 0.0}
+_WARM_QUICK = {"warmup_steps": 50, "warmup_error": 0.0}
+
+# Data sets of the full scale: CIFAR's schedule and augmentation on each.
+_FASHION = {"image_size": 28, "eval_resize": 28, "pad_pixels": 2}
+_FULL = {
+    "cifar10": Setting(seeds=5),
+    "cifar100": Setting(seeds=5),
+    "fashion_mnist": Setting(recipe=_FASHION, seeds=5),
+}
+_FULL_2016 = {
+    dataset: dataclasses.replace(
+        setting, recipe={**setting.recipe, **_WARM_2016}
+    )
+    for dataset, setting in _FULL.items()
+}
+# The quick scale: small images, batches of 64, the papers' rate, momentum and
+# decay, and the same divisions of the rate at 3/5 and 9/10 of the way.
+_QUICK = {"batch_size": 64, "log_every_steps": 25}
+_DIGITS = {
+    **_QUICK,
+    "image_size": 8,
+    "eval_resize": 8,
+    "augmentation": "pad_crop",
+    "pad_pixels": 1,
+}
+_FASHION_14 = {
+    **_QUICK,
+    "image_size": 14,
+    "eval_resize": 14,
+    "pad_pixels": 1,
+}
+
+
+def _steps(steps):
+    """Fields of a schedule of so many iterations."""
+    return {
+        "steps": steps,
+        "boundaries": (steps * 3 // 5, steps * 9 // 10),
+        "eval_every_steps": steps // 10,
+        "checkpoint_every_steps": steps // 5,
+    }
+
+
+_SMALL_IMAGES = (
+    "the quick scale shrinks images to 8 (digits) and 14 (Fashion-MNIST) "
+    "pixels, so that the last stage has maps of 2x2 and 4x4"
+)
+_AUGMENTED = (
+    "training error is that of all iterations since the evaluation before, on "
+    "augmented images while the weights change; P1 does not say"
+)
+
+_DEGRADATION = Experiment(
+    title="Degradation",
+    question="Do deeper networks get worse on the images they are trained on?",
+    source="P1 Fig. 6, Table 6",
+    rows={
+        **{
+            f"plain-{depth}": Row(
+                variant=f"plainnet{depth}",
+                paper={110: "> 60"}.get(depth, ""),
+                panel="plain",
+            )
+            for depth in (20, 32, 44, 56, 110)
+        },
+        **{
+            f"ResNet-{depth}": Row(
+                variant=f"resnet{depth}",
+                paper=paper,
+                panel="residual",
+                overrides=_WARM if depth == 110 else {},
+            )
+            for depth, paper in (
+                (20, "8.75"),
+                (32, "7.51"),
+                (44, "7.17"),
+                (56, "6.97"),
+                (110, "6.43 best, 6.61 mean"),
+            )
+        },
+    },
+    settings={
+        "quick": {
+            "digits": Setting(
+                recipe={**_DIGITS, **_steps(600)},
+                rows=("plain-20", "plain-56", "ResNet-20", "ResNet-56"),
+            ),
+            "fashion_mnist": Setting(
+                recipe={**_FASHION_14, **_steps(2500)},
+                rows=("plain-20", "plain-56", "ResNet-20", "ResNet-56"),
+            ),
+        },
+        "full": _FULL,
+    },
+    silent=(
+        _AUGMENTED,
+        _SMALL_IMAGES,
+        "P1 plots plain-20 to 56 without figures; plain-110 is in the text",
+    ),
+)
+
+_OPTIONS = Experiment(
+    title="Shortcut options A, B and C",
+    question="Does it matter how a shortcut changes its shape?",
+    source="P1 Table 3",
+    unit="10-crop top-1 error of ResNet-34 on ImageNet, %",
+    rows={
+        option: Row(
+            variant="resnet56", paper=paper, overrides={"shortcut": option}
+        )
+        for option, paper in (("A", "25.03"), ("B", "24.52"), ("C", "24.19"))
+    },
+    settings={
+        "quick": {
+            "digits": Setting(recipe={**_DIGITS, **_steps(600)}),
+            "fashion_mnist": Setting(recipe={**_FASHION_14, **_steps(1000)}),
+        },
+        "full": _FULL,
+    },
+    silent=(
+        "P1 compares them on ImageNet (experiment imagenet); here in a "
+        "ResNet-56",
+        _SMALL_IMAGES,
+    ),
+)
+
+_SHORTCUTS = Experiment(
+    title="Identity against other shortcuts",
+    question="What happens when anything multiplies the shortcut?",
+    source="P2 Table 1, ResNet-110",
+    rows={
+        name: Row(variant=variant, paper=paper, panel=panel)
+        for name, variant, paper, panel in (
+            ("identity", "resnet110", "6.61", "scaled, dropped"),
+            ("none (0, 1)", "plainnet110", "fail", "scaled, dropped"),
+            (
+                "constant scaling (0.5, 1)",
+                "resnet110_constant_scaling_branch_1",
+                "fail",
+                "scaled, dropped",
+            ),
+            (
+                "constant scaling (0.5, 0.5)",
+                "resnet110_constant_scaling",
+                "12.35",
+                "scaled, dropped",
+            ),
+            ("dropout 0.5", "resnet110_dropout", "fail", "scaled, dropped"),
+            (
+                "exclusive gating, b 0",
+                "resnet110_exclusive_gating_bias_0",
+                "fail",
+                "gated, convolved",
+            ),
+            (
+                "exclusive gating, b -5",
+                "resnet110_exclusive_gating_bias_minus_5",
+                "fail",
+                "gated, convolved",
+            ),
+            (
+                "exclusive gating, b -6",
+                "resnet110_exclusive_gating",
+                "8.70",
+                "gated, convolved",
+            ),
+            (
+                "exclusive gating, b -7",
+                "resnet110_exclusive_gating_bias_minus_7",
+                "9.81",
+                "gated, convolved",
+            ),
+            (
+                "shortcut-only gating, b 0",
+                "resnet110_shortcut_only_gating_bias_0",
+                "12.86",
+                "gated, convolved",
+            ),
+            (
+                "shortcut-only gating, b -6",
+                "resnet110_shortcut_only_gating",
+                "6.91",
+                "gated, convolved",
+            ),
+            (
+                "1x1 convolution",
+                "resnet110_conv1x1",
+                "12.22",
+                "gated, convolved",
+            ),
+        )
+    },
+    settings={
+        "quick": {
+            "digits": Setting(recipe={**_DIGITS, **_steps(600), **_WARM_QUICK}),
+            "fashion_mnist": Setting(
+                recipe={**_FASHION_14, **_steps(1000), **_WARM_QUICK}
+            ),
+        },
+        "full": _FULL_2016,
+    },
+    silent=(
+        "the gate is a 1x1 convolution with bias and a sigmoid, without BN, "
+        "which would cancel the bias; where shapes change it scales option A",
+        "dropout keeps the expectation 0.5 that P2 argues with",
+        _SMALL_IMAGES,
+    ),
+)
+
+
+def _placements(depth, papers):
+    rows = {}
+    for (name, placement), paper in zip(_PLACES.items(), papers, strict=True):
+        rows[f"{name}, {depth}"] = Row(
+            variant=f"resnet{depth}{placement}",
+            paper=paper,
+            panel=f"{depth} layers",
+        )
+    return rows
+
+
+_PLACES = {
+    "original": "",
+    "BN after addition": "_bn_after_add",
+    "ReLU before addition": "_relu_before_add",
+    "ReLU-only pre-activation": "_relu_preact",
+    "full pre-activation": "_v2",
+}
+
+_PLACEMENTS = Experiment(
+    title="Placements of BN and ReLU",
+    question="Does it matter what follows the addition?",
+    source="P2 Table 2",
+    rows={
+        **_placements(110, ("6.61", "8.17", "7.84", "6.71", "6.37")),
+        **_placements(164, ("5.93", "6.50", "6.14", "5.91", "5.46")),
+    },
+    settings={
+        "quick": {
+            "digits": Setting(recipe={**_DIGITS, **_steps(600), **_WARM_QUICK}),
+            "fashion_mnist": Setting(
+                recipe={**_FASHION_14, **_steps(1000), **_WARM_QUICK}
+            ),
+        },
+        "full": _FULL_2016,
+    },
+    silent=(
+        "the stem owns the first activation, and what the next unit would "
+        "have applied ends the network (P2's appendix, read for every row)",
+        _SMALL_IMAGES,
+    ),
+)
+
+_PREACTIVATION = Experiment(
+    title="Original against pre-activation",
+    question="Does pre-activation help more the deeper the network is?",
+    source="P2 Table 3",
+    rows={
+        f"{name}, {depth}": Row(variant=variant, paper=paper, panel=name)
+        for depth, pair in {
+            "110 one-layer": (
+                ("resnet110_one_layer", "9.90"),
+                ("resnet110_one_layer_v2", "8.91"),
+            ),
+            "110": (("resnet110", "6.61"), ("resnet110_v2", "6.37")),
+            "164": (("resnet164", "5.93"), ("resnet164_v2", "5.46")),
+            "1001": (("resnet1001", "7.61"), ("resnet1001_v2", "4.92")),
+        }.items()
+        for name, (variant, paper) in zip(
+            ("original", "pre-activation"), pair, strict=True
+        )
+    },
+    settings={
+        "quick": {
+            "digits": Setting(
+                recipe={**_DIGITS, **_steps(600), **_WARM_QUICK},
+                rows=tuple(
+                    f"{name}, {depth}"
+                    for depth in ("110 one-layer", "110", "164")
+                    for name in ("original", "pre-activation")
+                ),
+            ),
+        },
+        "full": _FULL_2016,
+    },
+    silent=("the warm-up of 400 iterations is every row's", _SMALL_IMAGES),
+)
+
+_WARMUP = Experiment(
+    title="Warm-up",
+    question="Do 110 and 1202 layers need a start at 0.01?",
+    source="P1 sec. 4.2",
+    unit="test error on CIFAR-10 (with the warm-up), %",
+    rows={
+        f"ResNet-{depth}, {name}": Row(
+            variant=f"resnet{depth}",
+            paper=paper,
+            panel=f"ResNet-{depth}",
+            overrides=overrides,
+        )
+        for depth, papers in ((110, ("6.43", "")), (1202, ("7.93", "")))
+        for (name, overrides), paper in zip(
+            {"warm-up": _WARM, "none": {"warmup_steps": 0}}.items(),
+            papers,
+            strict=True,
+        )
+    },
+    settings={
+        "quick": {
+            "digits": Setting(
+                recipe={**_DIGITS, **_steps(600)},
+                rows=("ResNet-110, warm-up", "ResNet-110, none"),
+            ),
+        },
+        "full": _FULL,
+    },
+    silent=(
+        "P1 says that 0.1 'is slightly too large to start converging' and "
+        "prints no figure for a run without",
+        _SMALL_IMAGES,
+    ),
+)
+
+EXPERIMENTS = types.MappingProxyType(
+    {
+        "degradation": _DEGRADATION,
+        "options": _OPTIONS,
+        "shortcuts": _SHORTCUTS,
+        "placements": _PLACEMENTS,
+        "preactivation": _PREACTIVATION,
+        "warmup": _WARMUP,
+    }
+)

@@ -1,0 +1,175 @@
+"""What an experiment is, and the runs that it consists of. No TensorFlow."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+
+from keras_resnet import recipes
+from keras_resnet.errors import lookup
+from keras_resnet.errors import require
+
+SCALES = {
+    "quick": "reduced, on a laptop",
+    "full": "the papers' schedules",
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Row:
+    """A network of an experiment.
+
+    Attributes:
+        variant: key of `keras_resnet.VARIANTS`.
+        paper: what the paper prints for it, "6.61"; "" for nothing.
+        overrides: fields of the recipe in place of the setting's.
+        panel: title of the panel of the picture that shows it.
+    """
+
+    variant: str
+    paper: str = ""
+    overrides: Mapping = dataclasses.field(default_factory=dict)
+    panel: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What a scale runs on a data set.
+
+    Attributes:
+        recipe: fields in place of the experiment's base recipe's.
+        rows: the experiment's rows that it has; () for all.
+        seeds: how many, from 0.
+    """
+
+    recipe: Mapping = dataclasses.field(default_factory=dict)
+    rows: tuple[str, ...] = ()
+    seeds: int = 3
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """A table or figure of the papers.
+
+    Attributes:
+        title, question, source: a line each.
+        rows: {name: `Row`}.
+        settings: {scale: {data set: `Setting`}}; the first data set of a
+            scale is its default.
+        unit: of the rows' `paper`.
+        silent: what the papers do not say, and what was chosen.
+        base: key of `recipes.RECIPES`.
+        module: of this package, with `run`, `table` and perhaps `picture`.
+    """
+
+    title: str
+    question: str
+    source: str
+    rows: Mapping
+    settings: Mapping
+    unit: str = "test error on CIFAR-10, %"
+    silent: tuple[str, ...] = ()
+    base: str = "cifar10_resnet20"
+    module: str = "curves"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Job:
+    """One run: a row of an experiment with one seed.
+
+    Attributes:
+        experiment, scale, row_name: str.
+        row: `Row`.
+        recipe: `recipes.Recipe`, with the data set and the seed.
+        workdir: pathlib.Path of this run alone.
+        data_dir: of TensorFlow Datasets, or None.
+    """
+
+    experiment: str
+    scale: str
+    row_name: str
+    row: Row
+    recipe: recipes.Recipe
+    workdir: pathlib.Path
+    data_dir: str | None = None
+
+    @property
+    def seed(self):
+        return self.recipe.seed
+
+    @property
+    def dataset(self):
+        return self.recipe.dataset
+
+    @property
+    def key(self):
+        """What tells its record from all others of the experiment."""
+        return (self.scale, self.dataset, self.row_name, self.seed)
+
+
+def make(
+    name,
+    experiment,
+    scale,
+    *,
+    dataset=None,
+    rows=None,
+    seeds=None,
+    workdir,
+    data_dir=None,
+    overrides=None,
+):
+    """The runs of an experiment, seed by seed.
+
+    Args:
+        name, experiment: item of `experiments.EXPERIMENTS`.
+        scale: key of `SCALES`.
+        dataset: as `--dataset` of train.py. Default: the scale's first. One
+            that has no setting takes that of the first.
+        rows: names. Default: those of the setting.
+        seeds: ints. Default: as many as the setting says.
+        workdir: of all experiments.
+        data_dir: of TensorFlow Datasets.
+        overrides: fields of the recipe in place of all others.
+
+    Returns:
+        list of `Job`.
+
+    Raises:
+        keras_resnet.UsageError: if a name is unknown or a value cannot work.
+    """
+    lookup(SCALES, scale, "scale")
+    settings = experiment.settings.get(scale)
+    require(settings, f"{name} has no scale {scale!r}.")
+    dataset = dataset or next(iter(settings))
+    setting = settings.get(dataset) or next(iter(settings.values()))
+    rows = rows or setting.rows or tuple(experiment.rows)
+    seeds = range(setting.seeds) if seeds is None else seeds
+    folder = dataset.replace(":", "/").split("/")
+    place = pathlib.Path(workdir, name, scale, "-".join(filter(None, folder)))
+    jobs = []
+    for seed in seeds:
+        for row_name in rows:
+            row = lookup(experiment.rows, row_name, f"row of {name}")
+            recipe = recipes.load(
+                experiment.base,
+                {
+                    **setting.recipe,
+                    "variant": row.variant,
+                    "dataset": dataset,
+                    "seed": seed,
+                    **row.overrides,
+                    **(overrides or {}),
+                },
+            )
+            jobs.append(
+                Job(
+                    experiment=name,
+                    scale=scale,
+                    row_name=row_name,
+                    row=row,
+                    recipe=recipe,
+                    workdir=place / row_name / f"seed_{seed}",
+                    data_dir=data_dir,
+                )
+            )
+    return jobs

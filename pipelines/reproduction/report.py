@@ -1,0 +1,136 @@
+"""What was run, beside the papers: a list for the terminal, docs/RESULTS.md."""
+
+import importlib
+import itertools
+
+from benchmarks import tables
+from reproduction import results as results_lib
+from reproduction.experiments import EXPERIMENTS
+
+from keras_resnet import atomic
+
+RESULTS, DOCUMENT = "results", "RESULTS.md"
+
+_HEAD = """\
+# The papers' results, and ours
+
+Written by `python pipelines/reproduce.py --report` from the records in
+`docs/results/`; do not edit. P1 and P2 are the papers of 2015
+([arXiv 1512.03385](https://arxiv.org/abs/1512.03385)) and 2016
+([arXiv 1603.05027](https://arxiv.org/abs/1603.05027)). Ours are medians over
+seeds, with the least and the greatest; P1 prints the best of several runs, P2
+the median of 5. "fail" is a test error above 20 %, as in P2 Table 1. Where
+`full` has no table, it has not been run.
+"""
+
+
+def listing(folder):
+    """All experiments, their rows and how many records each has.
+
+    Args:
+        folder: pathlib.Path of the results.
+
+    Returns:
+        str: a Markdown table.
+    """
+    lines = []
+    for name, experiment in EXPERIMENTS.items():
+        groups = _groups(results_lib.Results(folder, name).records())
+        for row_name, row in experiment.rows.items():
+            ours = [
+                f"{scale} {dataset}: {_summary(experiment, records, row_name)}"
+                for (scale, dataset), records in groups.items()
+                if any(record["row"] == row_name for record in records)
+            ]
+            lines.append(
+                [name, row_name, row.paper, "; ".join(ours) or "not run"]
+            )
+            name = ""
+    return tables.table("experiment | row | paper | ours", lines)
+
+
+def _summary(experiment, records, row_name):
+    module = importlib.import_module(f"reproduction.{experiment.module}")
+    mine = [record for record in records if record["row"] == row_name]
+    summary = getattr(module, "summary", None)
+    return summary(mine) if summary else f"{len(mine)} records"
+
+
+def write(docs):
+    """Writes docs/RESULTS.md and a picture for each table that has one.
+
+    Args:
+        docs: pathlib.Path of the folder.
+
+    Returns:
+        list of pathlib.Path of the files.
+    """
+    written, parts = [], [_HEAD, _contents()]
+    for name, experiment in EXPERIMENTS.items():
+        records = results_lib.Results(docs / RESULTS, name).records()
+        parts.append(_chapter(name, experiment, records, docs, written))
+    path = docs / DOCUMENT
+    atomic.write_text(path, "\n".join(parts))
+    return [path, *written]
+
+
+def _contents():
+    lines = [
+        [f"[{name}](#{name})", experiment.question, experiment.source]
+        for name, experiment in EXPERIMENTS.items()
+    ]
+    return tables.table("experiment | question | source", lines) + "\n"
+
+
+def _chapter(name, experiment, records, docs, written):
+    module = importlib.import_module(f"reproduction.{experiment.module}")
+    lines = [
+        f"## {name}\n",
+        f"{experiment.title}: {experiment.source}. {experiment.question}\n",
+    ]
+    groups = _groups(records)
+    if not groups:
+        lines.append("Not run yet.\n")
+        lines.append(module.table(experiment, []) + "\n")
+    for (scale, dataset), found in groups.items():
+        flags = f"--experiment={name} --scale={scale} --dataset={dataset}"
+        lines.append(f"### {name}, {scale}, {dataset}\n")
+        lines.append(
+            f"`python pipelines/reproduce.py {flags}`, {_how(found)}.\n"
+        )
+        lines.append(module.table(experiment, found) + "\n")
+        if hasattr(module, "picture"):
+            file = f"{name}-{scale}-{_as_file_name(dataset)}.png"
+            module.picture(experiment, found, docs / RESULTS / file)
+            written.append(docs / RESULTS / file)
+            lines.append(f"![{experiment.title}]({RESULTS}/{file})\n")
+    if experiment.silent:
+        lines.append("Where the papers are silent, or this is not theirs:\n")
+        lines += [f"- {text}." for text in experiment.silent]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _how(records):
+    """Steps, batch and devices of the records, in words."""
+    facts = {
+        "steps": {r["recipe"]["steps"] for r in records},
+        "images a step": {r["recipe"]["batch_size"] for r in records},
+        "pixels": {r["recipe"]["image_size"] for r in records},
+    }
+    words = [
+        f"{' or '.join(map(str, sorted(values)))} {name}"
+        for name, values in facts.items()
+    ]
+    devices = {r["environment"]["device"] for r in records}
+    return ", ".join(words + sorted(devices))
+
+
+def _groups(records):
+    """{(scale, data set): records}."""
+    pairs = itertools.groupby(records, lambda r: (r["scale"], r["dataset"]))
+    return {pair: list(of_one) for pair, of_one in pairs}
+
+
+def _as_file_name(dataset):
+    return "".join(c if c.isalnum() else "_" for c in dataset)

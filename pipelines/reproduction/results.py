@@ -1,0 +1,96 @@
+"""The records of an experiment: one for each row and seed, in one JSON file.
+
+A file is read, changed and replaced under a lock, so that several processes,
+each with seeds of its own, can write to it.
+"""
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import pathlib
+
+from keras_resnet import atomic
+from keras_resnet.errors import UsageError
+
+FINISHED, FAILED = "finished", "failed"
+
+
+@dataclasses.dataclass(frozen=True)
+class Results:
+    """docs/results/NAME.json.
+
+    Args:
+        folder: of all results.
+        name: of the experiment.
+
+    Raises:
+        keras_resnet.UsageError: where the file cannot be read.
+    """
+
+    folder: pathlib.Path
+    name: str
+
+    @property
+    def path(self):
+        return pathlib.Path(self.folder) / f"{self.name}.json"
+
+    def records(self):
+        """list of dict, in the order of scale, data set, row and seed."""
+        if not self.path.exists():
+            return []
+        try:
+            return json.loads(self.path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise UsageError(
+                f"{self.path} is not JSON: {error}. Restore it or delete it; "
+                "what it held is run again."
+            ) from error
+
+    def find(self, job):
+        """The record of a job by the same recipe, or None."""
+        recipe = plain(job.recipe)
+        for record in self.records():
+            if key(record) == job.key and record["recipe"] == recipe:
+                return record
+        return None
+
+    def add(self, job, record):
+        """Puts the record of a job in place of an earlier one.
+
+        Args:
+            job: `jobs.Job`.
+            record: dict of JSON values: status, why, seconds, environment and
+                result.
+        """
+        scale, dataset, row, seed = job.key
+        record = {
+            "scale": scale,
+            "dataset": dataset,
+            "row": row,
+            "seed": seed,
+            **record,
+            "recipe": plain(job.recipe),
+        }
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self._locked():
+            others = [r for r in self.records() if key(r) != job.key]
+            records = sorted([*others, record], key=key)
+            lines = ",\n".join(map(json.dumps, records))
+            atomic.write_text(self.path, f"[\n{lines}\n]\n")
+
+    @contextlib.contextmanager
+    def _locked(self):
+        with open(self.path.with_name(f".{self.name}.lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def key(record):
+    """What tells a record from the others: (scale, data set, row, seed)."""
+    return tuple(record[name] for name in ("scale", "dataset", "row", "seed"))
+
+
+def plain(recipe):
+    """A recipe as JSON gives it back."""
+    return json.loads(json.dumps(dataclasses.asdict(recipe)))

@@ -1,0 +1,66 @@
+"""Runs jobs one after the other; each leaves a record."""
+
+import importlib
+import time
+
+import keras
+from reproduction import results as results_lib
+from reproduction import training
+
+from keras_resnet.training import distribution
+from keras_resnet.training import environment
+from keras_resnet.training.divergence import DivergedError
+from keras_resnet.training.signals import Interrupted
+
+
+def run(experiment, todo, results, say=print):
+    """Runs what has no record yet.
+
+    Args:
+        experiment: `jobs.Experiment`.
+        todo: list of its `jobs.Job`.
+        results: `results.Results` that take the records.
+        say: what takes a line on the progress.
+
+    Returns:
+        int: 0, or the exit status that a signal asks for.
+
+    Raises:
+        keras_resnet.UsageError: if a setting, the data or a workdir cannot
+            work. A divergence is a record.
+    """
+    module = importlib.import_module(f"reproduction.{experiment.module}")
+    for number, job in enumerate(todo, start=1):
+        what = f"[{number}/{len(todo)}] {' '.join(map(str, job.key))}"
+        if results.find(job):
+            say(f"{what}: has a record")
+            continue
+        say(f"{what}: {job.workdir}")
+        try:
+            record = _record(module, job)
+        except Interrupted as stop:
+            say(f"{stop}. The same command goes on from there.")
+            return stop.status
+        results.add(job, record)
+        say(f"{what}: {record['status']}, {record['seconds']:.0f} s")
+        keras.backend.clear_session()
+    return 0
+
+
+def _record(module, job):
+    job.workdir.mkdir(parents=True, exist_ok=True)
+    start = time.perf_counter()
+    try:
+        result, status, why = module.run(job), results_lib.FINISHED, ""
+    except DivergedError as error:
+        result = training.summary(job.workdir)
+        status, why = results_lib.FAILED, str(error).partition(":")[0]
+    strategy = distribution.make_strategy("one_device")
+    return {
+        "status": status,
+        "why": why,
+        "seconds": training.seconds(job.workdir)
+        or round(time.perf_counter() - start, 1),
+        "environment": environment.describe(strategy),
+        "result": result,
+    }

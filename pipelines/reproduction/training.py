@@ -1,0 +1,81 @@
+"""One run of a job: resumed where it was cut off, its end a result."""
+
+import contextlib
+import json
+import time
+
+from keras_resnet.training import distribution
+from keras_resnet.training import loop
+from keras_resnet.training import workdir as workdir_lib
+
+# Of a curve, by their names in metrics.jsonl.
+_ERRORS = {
+    "train_error": "train_top1_accuracy",
+    "test_error": "top1_accuracy",
+}
+SECONDS = "seconds.json"
+
+
+def train(job):
+    """Trains the network of a job in its workdir.
+
+    Args:
+        job: `jobs.Job`.
+
+    Returns:
+        dict from `summary`.
+
+    Raises:
+        keras_resnet.training.divergence.DivergedError: if it diverges.
+        keras_resnet.training.loop.Interrupted: after a signal, once a
+            checkpoint is written; the same call goes on.
+    """
+    strategy = distribution.make_strategy("one_device")
+    with timed(job.workdir):
+        loop.train_and_evaluate(
+            job.recipe, job.workdir, strategy=strategy, data_dir=job.data_dir
+        )
+    return summary(job.workdir)
+
+
+def summary(workdir):
+    """The curve of a run, and where it ends.
+
+    Args:
+        workdir: pathlib.Path of the run.
+
+    Returns:
+        dict: "train_error" and "test_error", 0 to 1, of the last evaluation;
+        the training error is that of all iterations since the one before, on
+        augmented images while the weights change (P1 Fig. 6's thin lines).
+        "curve": {"step", "train_error", "test_error", "learning_rate"}, lists.
+    """
+    path = workdir / workdir_lib.METRICS
+    lines = path.read_text().splitlines() if path.exists() else []
+    points = [json.loads(line) for line in lines]
+    curve = {name: [point[name] for point in points] for name in _AS_THEY_ARE}
+    for name, accuracy in _ERRORS.items():
+        curve[name] = [round(1 - point[accuracy], 6) for point in points]
+    ends = {name: curve[name][-1] for name in _ERRORS if points}
+    return {**ends, "curve": curve}
+
+
+_AS_THEY_ARE = ("step", "learning_rate")
+
+
+@contextlib.contextmanager
+def timed(workdir):
+    """Adds the seconds spent within to those of earlier sessions."""
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        if workdir.is_dir():
+            spent = seconds(workdir) + time.perf_counter() - start
+            (workdir / SECONDS).write_text(json.dumps(round(spent, 1)))
+
+
+def seconds(workdir):
+    """Seconds of all sessions of a run; those that were killed are missing."""
+    path = workdir / SECONDS
+    return json.loads(path.read_text()) if path.exists() else 0.0
