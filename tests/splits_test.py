@@ -54,8 +54,8 @@ def test_no_number_is_all_and_too_large_a_one_is_refused(digits):
 def test_training_sees_no_other_examples(digits):
     recipe = Recipe(
         dataset="digits",
-        image_size=16,
-        eval_resize=16,
+        image_size=8,
+        eval_resize=8,
         augmentation="none",
         batch_size=5,
         steps=4,
