@@ -80,7 +80,7 @@ flags.DEFINE_string("json", None, "Also write the figures to this file.")
 def main(args):
     _app.no_arguments(args)
     scales = _scales()
-    recipes.max_masked(FLAGS.on_bad_image)
+    recipes.max_masked(FLAGS.on_bad_image)  # refused before models load
     require(
         FLAGS.strategy != "multi_worker",
         "One machine evaluates a finished model: take --strategy=mirrored for "
