@@ -349,6 +349,14 @@ _IMAGENET = Recipe(
     checkpoint_every_steps=5_000,
 )
 
+_IMAGENET_2016 = dataclasses.replace(
+    _IMAGENET,
+    # P2 sec. 5: a tenth at 30 and 60 epochs of 5,005 steps.
+    schedule="steps",
+    boundaries=(150_150, 300_300),
+    steps=450_450,
+)
+
 RECIPES = types.MappingProxyType(
     {
         "digits": dataclasses.replace(
@@ -397,23 +405,31 @@ RECIPES = types.MappingProxyType(
                 "plainnet18",
                 "plainnet34",
                 "resnet18",
+                "resnet18_a",
                 "resnet34",
+                "resnet34_a",
+                "resnet34_c",
                 "resnet50",
                 "resnet101",
                 "resnet152",
             )
         },
+        # P2's text compares it with P1's ResNet-101.
+        "imagenet_resnet101_bn_after_add": dataclasses.replace(
+            _IMAGENET, variant="resnet101", placement="bn_after_add"
+        ),
         **{
             f"imagenet_{variant}": dataclasses.replace(
-                _IMAGENET,
-                variant=variant,
-                # P2 sec. 5: a tenth at 30 and 60 epochs of 5,005 steps.
-                schedule="steps",
-                boundaries=(150_150, 300_300),
-                steps=450_450,
+                _IMAGENET_2016, variant=variant
             )
-            for variant in ("resnet152_v2", "resnet200_v2")
+            for variant in ("resnet152_v2", "resnet200", "resnet200_v2")
         },
+        # P2 Table 5, last row, by fb.resnet.torch's crops and colours.
+        "imagenet_resnet200_v2_area": dataclasses.replace(
+            _IMAGENET_2016,
+            variant="resnet200_v2",
+            augmentation="area_crop_color",
+        ),
         # Not the papers': their networks on few images of other classes.
         # Takes --weights, --dataset=folder:PATH and, for other weights than
         # ImageNet's, --variant and the sizes of the images.

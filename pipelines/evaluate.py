@@ -8,24 +8,20 @@ Every example counts once, whatever the batch size and the number of devices.
 """
 
 import dataclasses
-import itertools
 import json
 import pathlib
 
 import _app
+import _members
 from absl import flags
 
-from keras_resnet import labels
 from keras_resnet import recipes
-from keras_resnet.data import bad_images
-from keras_resnet.data import datasets
 from keras_resnet.data.views import VIEWS
 from keras_resnet.data.views import Sizes
 from keras_resnet.data.views import scales_for
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.evaluation import views
-from keras_resnet.export import runtime
 from keras_resnet.training import distribution
 
 FLAGS = flags.FLAGS
@@ -84,7 +80,7 @@ flags.DEFINE_string("json", None, "Also write the figures to this file.")
 def main(args):
     _app.no_arguments(args)
     scales = _scales()
-    max_masked = recipes.max_masked(FLAGS.on_bad_image)
+    recipes.max_masked(FLAGS.on_bad_image)  # refused before models load
     require(
         FLAGS.strategy != "multi_worker",
         "One machine evaluates a finished model: take --strategy=mirrored for "
@@ -97,24 +93,19 @@ def main(args):
         f"The {strategy.num_replicas_in_sync} devices must divide "
         f"--batch_size. Received: {FLAGS.batch_size}.",
     )
-    for path in FLAGS.model:
-        require(
-            FLAGS.model.count(path) == 1,
-            f"{path!r} is there more than once: it would count more than once.",
-        )
-    with strategy.scope():
-        models = [runtime.load_keras(path) for path in FLAGS.model]
-    cards = _cards()
+    loaded = _members.load(FLAGS.model, strategy)
     members = [
-        _member(path, model, card, scales)
-        for path, model, card in zip(FLAGS.model, models, cards, strict=True)
+        views.Member(model=model, sizes=_sizes(card, scales))
+        for model, card in loaded
     ]
-    dataset = FLAGS.dataset or cards[0].dataset
-    split = datasets.load(dataset, FLAGS.split, data_dir=FLAGS.data_dir)
-    labels.check_classes(cards[0].class_names, split.class_names, split.name)
-    masked = None
-    if max_masked:
-        masked = bad_images.MaskedImages(split, max_masked)
+    _, card = loaded[0]
+    split, masked = _members.open_split(
+        card,
+        FLAGS.dataset or card.dataset,
+        FLAGS.split,
+        data_dir=FLAGS.data_dir,
+        on_bad_image=FLAGS.on_bad_image,
+    )
     *each, together = views.evaluate(
         members,
         strategy,
@@ -157,39 +148,14 @@ def _scales():
     return _app.integers("scales", FLAGS.scales)
 
 
-def _cards():
-    """The card beside each model; all of the same classes."""
-    cards = []
-    for path in FLAGS.model:
-        cards.append(labels.load_card(pathlib.Path(path).parent))
-        _check_same_classes(path, cards[0].class_names, cards[-1].class_names)
-    return cards
-
-
-def _check_same_classes(path, first, classes):
-    for index, (a, b) in enumerate(itertools.zip_longest(first, classes)):
-        require(
-            a == b,
-            "An ensemble needs networks of the same classes in the same "
-            f"order. Class {index} is {a!r} for {FLAGS.model[0]!r} and {b!r} "
-            f"for {path!r}.",
-        )
-
-
-def _member(path, model, card, scales):
+def _sizes(card, scales):
     sizes = Sizes(
         resize=card.eval_resize,
         crop=card.image_size,
         scales=scales or scales_for(card.image_size),
     )
     VIEWS[FLAGS.views].check(sizes)
-    labels.check_card(
-        card,
-        path,
-        num_classes=model.output_shape[-1],
-        image_size=model.input_shape[1],
-    )
-    return views.Member(model=model, sizes=sizes)
+    return sizes
 
 
 def _print(split, each, together, masked):

@@ -267,6 +267,21 @@ def test_a_batch_holds_no_more_views_than_asked_for(view, images):
     assert row.images_at_once(1) == 1
 
 
+def test_a_crop_may_be_larger_than_the_networks_images(split):
+    """As P2 Table 5: trained on 224, a crop of 320."""
+    sizes = pixels.Sizes(resize=23, crop=23)
+    model = _network(16)
+    member = views.Member(model=model, sizes=sizes)
+    other = views.Member(model=model, sizes=SIZES)
+    *each, _ = views.evaluate(
+        [member, other], _one_device(), split, view="center", batch_size=4
+    )
+    images = _in_order_of_the_files()
+    for measured, seen in zip(each, (member, other), strict=True):
+        _assert_metrics(measured, _probabilities(seen, "center", images))
+    assert each[0].loss != each[1].loss
+
+
 def test_the_mean_of_logits_is_another_number():
     member = _member()
     image = _photographs()[0]

@@ -106,9 +106,7 @@ def evaluate(members, strategy, split, *, view, batch_size, masked=None):
     dataset, examples = _dataset(
         strategy, split, row, sizes, batch_size, masked
     )
-    networks = [model_lib.logits(member.model) for member in members]
-    if row.crops is None:
-        networks = [any_size(network) for network in networks]
+    networks = [_network(member, row) for member in members]
     places = [sizes.index(member.sizes) for member in members]
 
     def replica_step(batch):
@@ -133,6 +131,15 @@ def evaluate(members, strategy, split, *, view, batch_size, masked=None):
     if masked is not None:
         masked.check()
     return [metrics.Metrics.from_sums(row) for row in sums]
+
+
+def _network(member, row):
+    """Up to the logits, and for images of the sizes that the views have."""
+    network = model_lib.logits(member.model)
+    _, height, width, _ = network.input_shape
+    if row.crops and height == width == member.sizes.crop:
+        return network
+    return any_size(network)
 
 
 def _dataset(strategy, split, row, sizes, batch_size, masked):

@@ -6,6 +6,7 @@ P1 is He et al. 2015, arXiv 1512.03385; P2 He et al. 2016, arXiv 1603.05027.
 import dataclasses
 import types
 
+from reproduction.imagenet_rows import IMAGENET
 from reproduction.jobs import Experiment
 from reproduction.jobs import Row
 from reproduction.jobs import Setting
@@ -348,5 +349,6 @@ EXPERIMENTS = types.MappingProxyType(
         "placements": _PLACEMENTS,
         "preactivation": _PREACTIVATION,
         "warmup": _WARMUP,
+        "imagenet": IMAGENET,
     }
 )

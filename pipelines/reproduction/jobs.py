@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Mapping
 
 from keras_resnet import recipes
+from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 
@@ -12,6 +13,10 @@ SCALES = {
     "quick": "reduced, on a laptop",
     "full": "the papers' schedules",
 }
+
+
+class NotReadyError(UsageError):
+    """A row needs what other rows leave, and they have not run yet."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,12 +28,15 @@ class Row:
         paper: what the paper prints for it, "6.61"; "" for nothing.
         overrides: fields of the recipe in place of the setting's.
         panel: title of the panel of the picture that shows it.
+        base: key of `recipes.RECIPES` in place of the experiment's; "" for
+            that.
     """
 
     variant: str
     paper: str = ""
     overrides: Mapping = dataclasses.field(default_factory=dict)
     panel: str = ""
+    base: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -151,7 +159,7 @@ def make(
         for row_name in rows:
             row = lookup(experiment.rows, row_name, f"row of {name}")
             recipe = recipes.load(
-                experiment.base,
+                row.base or experiment.base,
                 {
                     **setting.recipe,
                     "variant": row.variant,

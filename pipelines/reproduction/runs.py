@@ -4,6 +4,7 @@ import importlib
 import time
 
 import keras
+from reproduction import jobs
 from reproduction import results as results_lib
 from reproduction import training
 
@@ -27,7 +28,8 @@ def run(experiment, todo, results, say=print):
 
     Raises:
         keras_resnet.UsageError: if a setting, the data or a workdir cannot
-            work. A divergence is a record.
+            work. A divergence is a record, and a row that needs others which
+            have not run is passed over.
     """
     module = importlib.import_module(f"reproduction.{experiment.module}")
     for number, job in enumerate(todo, start=1):
@@ -41,6 +43,10 @@ def run(experiment, todo, results, say=print):
         except Interrupted as stop:
             say(f"{stop}. The same command goes on from there.")
             return stop.status
+        except jobs.NotReadyError as lacking:
+            # No record: it is not run until the same command finds them.
+            say(f"{what}: not run. {lacking}")
+            continue
         results.add(job, record)
         say(f"{what}: {record['status']}, {record['seconds']:.0f} s")
         keras.backend.clear_session()

@@ -1,0 +1,218 @@
+"""Trains a row of the ImageNet tables and looks at it as the tables do."""
+
+import dataclasses
+import statistics
+from collections.abc import Callable
+
+import _members
+from benchmarks import tables
+from reproduction import curves
+from reproduction import imagenet_photographs
+from reproduction import imagenet_rows
+from reproduction import training
+from reproduction.jobs import NotReadyError
+
+from keras_resnet.data.views import Sizes
+from keras_resnet.data.views import scales_for
+from keras_resnet.evaluation import views as views_lib
+from keras_resnet.training import distribution
+from keras_resnet.training import workdir as workdir_lib
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """How a table looks at images.
+
+    Attributes:
+        name: key of `data.views.VIEWS`.
+        sizes: `labels.Card` of a model -> `data.views.Sizes`.
+    """
+
+    name: str
+    sizes: Callable
+
+
+def _trained_for(card):
+    return Sizes(
+        resize=card.eval_resize,
+        crop=card.image_size,
+        scales=scales_for(card.image_size),
+    )
+
+
+def _larger(card):
+    # P2 Table 5: a crop of 320 from a shorter side of 320, trained on 224.
+    side = round(card.image_size * 320 / 224)
+    return Sizes(resize=side, crop=side)
+
+
+VIEWS = {
+    "center": View("center", _trained_for),
+    "ten_crop": View("ten_crop", _trained_for),
+    "multi_scale": View("multi_scale", _trained_for),
+    "center_320": View("center", _larger),
+}
+
+
+def run(job):
+    """Trains a network, or finds an ensemble's, and evaluates it.
+
+    Args:
+        job: `jobs.Job` of `imagenet_rows.IMAGENET`.
+
+    Returns:
+        dict: "views", {key of VIEWS: see `errors`} for each view that the
+        tables have of the row; for an ensemble "members", list of "ROW/seed_N";
+        otherwise what `training.train` returns.
+
+    Raises:
+        jobs.NotReadyError: if a member of an ensemble has not been trained.
+        keras_resnet.training.divergence.DivergedError: if it diverges.
+    """
+    if job.dataset == imagenet_rows.PHOTOGRAPHS:
+        imagenet_photographs.ensure(job.dataset.partition(":")[2])
+    if job.row_name in imagenet_rows.ENSEMBLES:
+        result, paths = _ensemble(job)
+    else:
+        result = training.train(job)
+        paths = [job.workdir / workdir_lib.MODEL]
+    names = imagenet_rows.views(job.row_name)
+    return {**result, "views": errors(paths, names, job)}
+
+
+def _ensemble(job):
+    members = [
+        f"{row}/seed_{job.seed + after}"
+        for row, after in imagenet_rows.ENSEMBLES[job.row_name]
+    ]
+    beside = job.workdir.parent.parent
+    paths = [beside / member / workdir_lib.MODEL for member in members]
+    lacking = [
+        member
+        for member, path in zip(members, paths, strict=True)
+        if not path.exists()
+    ]
+    if lacking:
+        raise NotReadyError(
+            f"{job.row_name} needs models in {beside} that have not been "
+            f"trained: {', '.join(lacking)}. Run them with --rows and "
+            "--seeds, then the same command again."
+        )
+    return {"members": members}, paths
+
+
+def errors(paths, names, job):
+    """Errors of a model, or of the mean of several, in several views.
+
+    Args:
+        paths: of .keras files, with their labels and cards beside them.
+        names: keys of VIEWS.
+        job: `jobs.Job`: its data set, and how many crops are seen at once.
+
+    Returns:
+        {name: {"top1_error", "top5_error", "loss", "num_examples"}}, errors
+        from 0 to 1.
+    """
+    strategy = distribution.make_strategy("one_device")
+    loaded = _members.load(paths, strategy)
+    recipe = job.recipe
+    split, masked = _members.open_split(
+        loaded[0][1],
+        recipe.dataset,
+        "validation",
+        data_dir=job.data_dir,
+        on_bad_image=recipe.on_bad_image,
+    )
+    found = {}
+    for name in names:
+        view = VIEWS[name]
+        metrics = views_lib.evaluate(
+            [
+                views_lib.Member(model=model, sizes=view.sizes(card))
+                for model, card in loaded
+            ],
+            strategy,
+            split,
+            view=view.name,
+            # As many as training has in memory.
+            batch_size=recipe.batch_size // recipe.gradient_accumulation_steps,
+            masked=masked,
+        )[-1]
+        found[name] = {
+            "top1_error": round(metrics.top1_error, 6),
+            "top5_error": round(metrics.top5_error, 6),
+            "loss": metrics.loss,
+            "num_examples": metrics.num_examples,
+        }
+    return found
+
+
+def table(experiment, records):
+    """The papers' tables beside ours, one after the other, as Markdown.
+
+    Args:
+        experiment: `jobs.Experiment`.
+        records: those of one scale and data set.
+
+    Returns:
+        str: a line for each line of a paper, and of ours where it was run.
+    """
+    del experiment
+    parts = []
+    for title, lines in imagenet_rows.TABLES.items():
+        shown = [
+            _cells(line, mine)
+            for line in lines
+            if (mine := _of(line, records)) or line.top1 or line.top5
+        ]
+        if shown:
+            titles = (
+                "network | view | paper: top-1, % | paper: top-5, % | "
+                "top-1, % | top-5, % | seeds"
+            )
+            parts.append(f"{title}:\n\n{tables.table(titles, shown)}\n")
+    return "\n".join(parts)
+
+
+def _of(line, records):
+    return [record for record in records if record["row"] == line.row]
+
+
+def _cells(line, records):
+    ours = [_errors(records, line.view, f"top{k}_error") for k in (1, 5)]
+    seeds = str(len(records) or "")
+    return [line.row, line.view, line.top1, line.top5, *ours, seeds]
+
+
+def _errors(records, view, name):
+    """'median (least..greatest)' in percent, and what failed."""
+    if not records:
+        return "not run"
+    values = [
+        100 * record["result"]["views"][view][name]
+        for record in records
+        if record["status"] == "finished"
+    ]
+    failed = len(records) - len(values)
+    if not values:
+        return f"fail: {failed} diverged"
+    words = f"{statistics.median(values):.2f}"
+    if len(values) > 1:
+        words += f" ({min(values):.2f}..{max(values):.2f})"
+    return f"{words}, {failed} diverged" if failed else words
+
+
+def summary(records):
+    """Errors of one row in each view, in words."""
+    views = imagenet_rows.views(records[0]["row"])
+    return "; ".join(
+        f"{_errors(records, view, 'top1_error')} / "
+        f"{_errors(records, view, 'top5_error')} ({view})"
+        for view in views
+    )
+
+
+def picture(experiment, records, path):
+    """Errors over iterations, as P1 Fig. 4; ensembles have no curve."""
+    trained = [record for record in records if "curve" in record["result"]]
+    curves.picture(experiment, trained, path)

@@ -1,0 +1,324 @@
+"""The ImageNet tables: the papers' figures, and every row's way to one.
+
+The quick scale goes through the code of the full one, on JPEG files.
+"""
+
+import importlib
+import itertools
+import pathlib
+import sys
+
+import pytest
+from PIL import Image
+
+from keras_resnet import labels
+from keras_resnet import specs
+from keras_resnet.data.views import Sizes
+
+PIPELINES = pathlib.Path(__file__).resolve().parents[1] / "pipelines"
+
+
+def _import(name):
+    sys.path.insert(0, str(PIPELINES))
+    try:
+        return importlib.import_module(f"reproduction.{name}")
+    finally:
+        sys.path.remove(str(PIPELINES))
+
+
+imagenet = _import("imagenet")
+photographs = _import("imagenet_photographs")
+rows = _import("imagenet_rows")
+jobs = _import("jobs")
+results = _import("results")
+runs = _import("runs")
+
+TINY = {
+    "depths": (1, 1, 1, 1),
+    "image_size": 16,
+    "eval_resize": 18,
+    "scale_range": (18, 34),
+    "batch_size": 8,
+    "steps": 2,
+    "eval_every_steps": 2,
+    "log_every_steps": 1,
+}
+
+# What the papers print, by hand: (row, view) -> top-1 and top-5 error, %.
+P1_TABLE_2 = {"plain-18": "27.94", "ResNet-18_A": "27.88"}
+P1_TABLE_3 = {
+    "plain-34": ("28.54", "10.02"),
+    "ResNet-34_A": ("25.03", "7.76"),
+    "ResNet-34_B": ("24.52", "7.46"),
+    "ResNet-34_C": ("24.19", "7.40"),
+    "ResNet-50": ("22.85", "6.71"),
+    "ResNet-101": ("21.75", "6.05"),
+    "ResNet-152": ("21.43", "5.71"),
+}
+P1_TABLE_4 = {
+    "ResNet-34_B": ("21.84", "5.71"),
+    "ResNet-34_C": ("21.53", "5.60"),
+    "ResNet-50": ("20.74", "5.25"),
+    "ResNet-101": ("19.87", "4.60"),
+    "ResNet-152": ("19.38", "4.49"),
+}
+P2_TABLE_5_AT_320 = {
+    "ResNet-152": ("21.3", "5.5"),
+    "ResNet-152_preactivation": ("21.1", "5.5"),
+    "ResNet-200": ("21.8", "6.0"),
+    "ResNet-200_preactivation": ("20.7", "5.3"),
+    "ResNet-200_preactivation_area": ("20.1", "4.8"),
+}
+P2_AT_224 = {
+    "ResNet-101": ("23.6", "7.1"),
+    "ResNet-101_bn_after_addition": ("24.6", "7.5"),
+    "ResNet-152": ("23.0", "6.7"),
+}
+
+
+def test_the_tables_are_the_papers():
+    printed = {
+        "ten_crop": {
+            **{name: (top1, "") for name, top1 in P1_TABLE_2.items()},
+            **P1_TABLE_3,
+        },
+        "multi_scale": {**P1_TABLE_4, "ensemble_of_6": ("", "3.57")},
+        "center": P2_AT_224,
+        "center_320": P2_TABLE_5_AT_320,
+    }
+    found = {view: {} for view in printed}
+    for line in itertools.chain(*rows.TABLES.values()):
+        if line.row == "ensemble_of_18":  # in no paper
+            assert not line.top1 and not line.top5
+            continue
+        figures = found[line.view].setdefault(line.row, [line.top1, ""])
+        assert figures[0] == line.top1, "two tables, two figures"
+        figures[1] = figures[1] or line.top5
+    assert {
+        view: {name: tuple(figures) for name, figures in of_view.items()}
+        for view, of_view in found.items()
+    } == printed
+
+
+def test_every_row_is_in_a_table_and_every_view_is_used():
+    lines = list(itertools.chain(*rows.TABLES.values()))
+    assert {line.row for line in lines} == set(rows.ROWS)
+    assert {line.view for line in lines} == set(imagenet.VIEWS)
+
+
+def test_the_ensemble_has_six_models_two_of_them_of_152_layers():
+    """P1 Table 5: "combine six models of different depth"."""
+    members = rows.ENSEMBLES["ensemble_of_6"]
+    assert len(set(members)) == 6
+    assert [name for name, _ in members].count("ResNet-152") == 2
+
+
+def full_job(row, **choices):
+    [job] = jobs.make(
+        "imagenet", rows.IMAGENET, "full", rows=[row], workdir="runs", **choices
+    )
+    return job
+
+
+@pytest.mark.parametrize("row", sorted(set(rows.ROWS) - set(rows.ENSEMBLES)))
+def test_the_full_recipe_is_that_of_the_rows_paper(row):
+    recipe = full_job(row).recipe
+    depth = int(row.split("_")[0].split("-")[1])
+    variant = specs.VARIANTS[recipe.variant]
+    assert variant.depth == depth
+    shortcut = "none" if row.startswith("plain") else "B"
+    assert variant.shortcut == {"A": "A", "C": "C"}.get(row[-1], shortcut)
+    placement = recipe.placement or variant.placement
+    if "preactivation" in row:
+        assert placement == "full_preact"
+    else:
+        after = "bn_after_addition" in row
+        assert placement == ("bn_after_add" if after else "original")
+    assert (recipe.learning_rate, recipe.momentum) == (0.1, 0.9)
+    assert (recipe.weight_decay, recipe.batch_size) == (1e-4, 256)
+    # P2 sec. 5: 8 GPUs, so that BN sees 32 images.
+    assert recipe.batch_size / recipe.gradient_accumulation_steps == 32
+    assert (recipe.image_size, recipe.eval_resize) == (224, 256)
+    assert not recipe.depths and not recipe.warmup_steps
+    area = row.endswith("_area")
+    assert recipe.augmentation == ("area_crop_color" if area else "imagenet")
+    if "preactivation" in row or depth == 200:
+        epoch = -(-1_281_167 // 256)
+        assert recipe.schedule == "steps"
+        assert recipe.boundaries == (30 * epoch, 60 * epoch)
+    else:
+        assert (recipe.schedule, recipe.steps) == ("plateau", 600_000)
+
+
+def test_the_views_of_224_pixels_are_the_papers():
+    card = labels.Card(class_names=("a",), image_size=224, eval_resize=256)
+    sizes = {name: view.sizes(card) for name, view in imagenet.VIEWS.items()}
+    # P1 sec. 3.4; P2 Table 5.
+    scales = (224, 256, 384, 480, 640)
+    usual = Sizes(resize=256, crop=224, scales=scales)
+    assert sizes.pop("center_320") == Sizes(resize=320, crop=320)
+    assert set(sizes.values()) == {usual}
+
+
+def quick_jobs(names, **choices):
+    return jobs.make(
+        "imagenet",
+        rows.IMAGENET,
+        "quick",
+        rows=names,
+        workdir="runs",
+        overrides=TINY,
+        **choices,
+    )
+
+
+def run(names, **choices):
+    """(what it said, records) in the current folder."""
+    said, kept = [], results.Results(pathlib.Path("docs"), "imagenet")
+    todo = quick_jobs(names, **choices)
+    assert runs.run(rows.IMAGENET, todo, kept, say=said.append) == 0
+    return said, kept.records()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("imagenet")
+
+
+@pytest.fixture(scope="module")
+def done(folder):
+    """{row: record} of plain-18, ResNet-18 and their ensemble."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        _, records = run(["plain-18", "ResNet-18_A", "ensemble_of_18"])
+    return {record["row"]: record for record in records}
+
+
+def test_every_row_leaves_the_errors_of_its_tables_views(done):
+    assert len(done) == 3
+    for name, record in done.items():
+        assert record["status"] == "finished"
+        assert tuple(record["result"]["views"]) == rows.views(name)
+        for errors in record["result"]["views"].values():
+            assert errors["num_examples"] == 24
+            assert 0 <= errors["top5_error"] <= errors["top1_error"] <= 1
+    assert rows.views("plain-18") == ("ten_crop",)
+    assert set(rows.views("ensemble_of_18")) == set(imagenet.VIEWS)
+
+
+def test_training_went_through_jpeg_files_and_has_a_curve(done, folder):
+    data = folder / "runs" / "photographs"
+    assert len(list(data.glob("train/*/*.jpg"))) == 72
+    assert done["plain-18"]["dataset"] == rows.PHOTOGRAPHS
+    assert done["plain-18"]["result"]["curve"]["step"] == [2]
+    assert "curve" not in done["ensemble_of_18"]["result"]
+
+
+def test_an_ensemble_loses_no_more_than_its_members_on_the_mean(
+    done, folder, monkeypatch
+):
+    """-log of a mean is at most the mean of the -logs (Jensen), each view."""
+    monkeypatch.chdir(folder)
+    ensemble = done["ensemble_of_18"]["result"]
+    assert ensemble["members"] == ["plain-18/seed_0", "ResNet-18_A/seed_0"]
+    views = ("center_320", "ten_crop")
+    of_members = [
+        imagenet.errors([job.workdir / "model.keras"], views, job)
+        for job in quick_jobs(["plain-18", "ResNet-18_A"])
+    ]
+    for view in views:
+        losses = [errors[view]["loss"] for errors in of_members]
+        assert losses[0] != losses[1]
+        assert ensemble["views"][view]["loss"] < sum(losses) / 2
+
+
+def test_an_ensemble_without_a_model_says_which_and_leaves_no_record(
+    done, folder, monkeypatch
+):
+    monkeypatch.chdir(folder)
+    (job,) = quick_jobs(["ensemble_of_6"])
+    (job.workdir.parents[1] / "ResNet-50" / "seed_0").mkdir(parents=True)
+    with pytest.raises(jobs.NotReadyError, match="ResNet-50/seed_0.*--rows"):
+        imagenet.run(job)
+    said, records = run(["ensemble_of_18"], seeds=[1])
+    assert "not run" in said[-1] and "plain-18/seed_1" in said[-1]
+    assert [r["seed"] for r in records] == [0, 0, 0]
+
+
+def test_a_missing_model_alone_is_named(done, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    members = (*rows.ENSEMBLES["ensemble_of_18"], ("ResNet-152", 1))
+    monkeypatch.setitem(rows.ENSEMBLES, "ensemble_of_18", members)
+    (job,) = quick_jobs(["ensemble_of_18"])
+    with pytest.raises(jobs.NotReadyError, match="trained: ResNet-152/seed_1"):
+        imagenet.run(job)
+
+
+def cells(table, row, view):
+    lines = [line.split("|") for line in table.splitlines()]
+    found = [[cell.strip() for cell in line[1:-1]] for line in lines]
+    return [line[2:] for line in found if line[:2] == [row, view]]
+
+
+def test_the_table_has_ours_beside_the_papers(done):
+    table = imagenet.table(rows.IMAGENET, list(done.values()))
+    for title in list(rows.TABLES):
+        assert title in table
+    errors = done["plain-18"]["result"]["views"]["ten_crop"]
+    ours = [f"{100 * errors[f'top{k}_error']:.2f}" for k in (1, 5)]
+    assert cells(table, "plain-18", "ten_crop") == [["27.94", "", *ours, "1"]]
+    not_run = ["not run", "not run", ""]
+    assert cells(table, "plain-34", "ten_crop") == [
+        ["28.54", "", *not_run],
+        ["28.54", "10.02", *not_run],
+    ]
+    assert cells(table, "ensemble_of_6", "multi_scale") == [
+        ["", "3.57", *not_run]
+    ]
+
+
+def test_without_records_the_table_is_the_papers_alone():
+    table = imagenet.table(rows.IMAGENET, [])
+    assert "ensemble_of_18" not in table
+    lines = [line for line in table.splitlines() if line[:3] in ("| R", "| p")]
+    assert all("not run" in line for line in lines)
+
+
+def test_seeds_have_a_median_and_a_spread_and_a_divergence_is_said():
+    records = [
+        {
+            "row": "plain-18",
+            "status": "finished",
+            "result": {"views": {"ten_crop": {"top1_error": error}}},
+        }
+        for error in (0.3, 0.1, 0.2)
+    ]
+    for record in records:
+        record["result"]["views"]["ten_crop"]["top5_error"] = 0.0
+    diverged = {"row": "plain-18", "status": "failed", "result": {"curve": {}}}
+    words = imagenet.summary([*records, diverged])
+    assert words.startswith("20.00 (10.00..30.00), 1 diverged / 0.00")
+    assert imagenet.summary([diverged]).startswith("fail: 1 diverged")
+
+
+def test_the_curves_are_drawn(done, tmp_path):
+    path = tmp_path / "curves.png"
+    imagenet.picture(rows.IMAGENET, list(done.values()), path)
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_photographs_are_the_same_each_time_and_of_several_shapes(
+    tmp_path,
+):
+    for name in ("a", "b"):
+        photographs.ensure(tmp_path / name)
+    files = sorted((tmp_path / "a").rglob("*.jpg"))
+    assert len(files) == 8 * 12
+    shapes = {Image.open(file).size for file in files}
+    assert shapes == set(photographs.SIZES)
+    for file in files:
+        other = tmp_path / "b" / file.relative_to(tmp_path / "a")
+        assert file.read_bytes() == other.read_bytes()
+    (tmp_path / "a" / "train").rename(tmp_path / "a" / "mine")
+    photographs.ensure(tmp_path / "a")
+    assert not (tmp_path / "a" / "train").exists(), "a user's folder stays"
