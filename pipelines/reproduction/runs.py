@@ -7,13 +7,11 @@ import keras
 from reproduction import results as results_lib
 from reproduction import training
 
-from keras_resnet.training import distribution
-from keras_resnet.training import environment
-from keras_resnet.training.divergence import DivergedError
+from keras_resnet.errors import DivergedError
 from keras_resnet.training.signals import Interrupted
 
 
-def run(experiment, todo, results, say=print):
+def run(experiment, todo, results, say=print, *, run_job=None, describe=None):
     """Runs what has no record yet.
 
     Args:
@@ -21,6 +19,8 @@ def run(experiment, todo, results, say=print):
         todo: list of its `jobs.Job`.
         results: `results.Results` that take the records.
         say: what takes a line on the progress.
+        run_job: job -> result. Default: `run` of the experiment's module.
+        describe: () -> dict, the environment. Default: TensorFlow's.
 
     Returns:
         int: 0, or the exit status that a signal asks for.
@@ -29,7 +29,9 @@ def run(experiment, todo, results, say=print):
         keras_resnet.UsageError: if a setting, the data or a workdir cannot
             work. A divergence is a record.
     """
-    module = importlib.import_module(f"reproduction.{experiment.module}")
+    if run_job is None:
+        module = importlib.import_module(f"reproduction.{experiment.module}")
+        run_job = module.run
     for number, job in enumerate(todo, start=1):
         what = f"[{number}/{len(todo)}] {' '.join(map(str, job.key))}"
         if results.find(job):
@@ -37,7 +39,7 @@ def run(experiment, todo, results, say=print):
             continue
         say(f"{what}: {job.workdir}")
         try:
-            record = _record(module, job)
+            record = _record(job, run_job, describe or _on_tensorflow)
         except Interrupted as stop:
             say(f"{stop}. The same command goes on from there.")
             return stop.status
@@ -47,20 +49,26 @@ def run(experiment, todo, results, say=print):
     return 0
 
 
-def _record(module, job):
+def _record(job, run_job, describe):
     job.workdir.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
     try:
-        result, status, why = module.run(job), results_lib.FINISHED, ""
+        result, status, why = run_job(job), results_lib.FINISHED, ""
     except DivergedError as error:
         result = training.summary(job.workdir)
         status, why = results_lib.FAILED, str(error).partition(":")[0]
-    strategy = distribution.make_strategy("one_device")
     return {
         "status": status,
         "why": why,
         "seconds": training.seconds(job.workdir)
         or round(time.perf_counter() - start, 1),
-        "environment": environment.describe(strategy),
+        "environment": describe(),
         "result": result,
     }
+
+
+def _on_tensorflow():
+    from keras_resnet.training import distribution
+    from keras_resnet.training import environment
+
+    return environment.describe(distribution.make_strategy("one_device"))
