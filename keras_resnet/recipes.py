@@ -59,6 +59,11 @@ class Recipe:
     dataset: str = _field(
         "cifar10", "digits, a TFDS name, folder:PATH or tfrecord:PATTERN."
     )
+    train_examples: int = _field(
+        0,
+        "How many training examples are used, evenly spaced over the data "
+        "set; 0 for all.",
+    )
     dtype: str = _field(
         "float32", "; ".join(f"{key}: {text}" for key, text in DTYPES.items())
     )
@@ -301,6 +306,7 @@ _BELOW = {
 }
 
 _NOT_NEGATIVE = (
+    "train_examples",
     "weight_decay",
     "warmup_steps",
     "precise_bn_batches",

@@ -6,6 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet.errors import require
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Blocks:
@@ -49,6 +51,45 @@ class Split:
     labels: np.ndarray | None = None
     blocks: Blocks | None = None
     pixels: tf.Tensor | None = None
+
+
+def evenly_spaced(split, number):
+    """Some of the examples: of each class its share, wherever a class lies.
+
+    Args:
+        split: `Split`.
+        number: int, how many; 0 for all.
+
+    Returns:
+        `Split` without blocks: its examples are read one by one.
+
+    Raises:
+        keras_resnet.UsageError: if there are not so many.
+    """
+    if not number:
+        return split
+    require(
+        number <= split.num_examples,
+        f"{split.name} has {split.num_examples} examples. Received: "
+        f"train_examples={number}.",
+    )
+    indices = np.arange(number) * split.num_examples // number
+    places = on_host(indices)
+
+    return dataclasses.replace(
+        split,
+        num_examples=number,
+        read=lambda index: split.read(tf.gather(places, index)),
+        describe=lambda index: split.describe(int(indices[index])),
+        labels=None if split.labels is None else split.labels[indices],
+        blocks=None,
+        pixels=None if split.pixels is None else _gather(split.pixels, indices),
+    )
+
+
+def _gather(pixels, indices):
+    with tf.device("CPU:0"):
+        return tf.gather(pixels, indices)
 
 
 def on_host(values, dtype=None):

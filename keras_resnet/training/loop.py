@@ -13,6 +13,7 @@ from keras_resnet.data import datasets
 from keras_resnet.data import order
 from keras_resnet.data import pipeline
 from keras_resnet.data import shares
+from keras_resnet.data import splits as splits_lib
 from keras_resnet.evaluation import metrics as metrics_lib
 from keras_resnet.training import averages
 from keras_resnet.training import checkpoint
@@ -76,6 +77,9 @@ def train_and_evaluate(
             name: datasets.load(recipe.dataset, name, data_dir=data_dir)
             for name in ("train", "validation")
         }
+        splits["train"] = splits_lib.evenly_spaced(
+            splits["train"], recipe.train_examples
+        )
         checks.check_data(splits, recipe)
         return checked, splits
 

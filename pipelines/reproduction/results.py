@@ -11,6 +11,7 @@ import json
 import pathlib
 
 from keras_resnet import atomic
+from keras_resnet import recipes
 from keras_resnet.errors import UsageError
 
 FINISHED, FAILED = "finished", "failed"
@@ -49,9 +50,8 @@ class Results:
 
     def find(self, job):
         """The record of a job by the same recipe, or None."""
-        recipe = plain(job.recipe)
         for record in self.records():
-            if key(record) == job.key and record["recipe"] == recipe:
+            if key(record) == job.key and is_of(record, job.recipe):
                 return record
         return None
 
@@ -89,6 +89,12 @@ class Results:
 def key(record):
     """What tells a record from the others: (scale, data set, row, seed)."""
     return tuple(record[name] for name in ("scale", "dataset", "row", "seed"))
+
+
+def is_of(record, recipe):
+    """Whether a record is of a recipe; fields it lacks had their defaults."""
+    held = {**plain(recipes.Recipe()), **record["recipe"]}
+    return held == plain(recipe)
 
 
 def plain(recipe):

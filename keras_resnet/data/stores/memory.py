@@ -12,7 +12,7 @@ from keras_resnet.errors import require
 
 
 def load_digits(split):
-    """The `Split` "train" or "validation" of the digits: uint8 (16, 16, 3)."""
+    """The `Split` "train" or "validation" of the digits: uint8 (8, 8, 3)."""
     require(
         split in ("train", "validation"),
         f"The digits have the splits train and validation. Received: {split}.",

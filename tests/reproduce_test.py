@@ -1,0 +1,361 @@
+"""reproduce.py: the papers' rows as data, each run once, a table of all."""
+
+import dataclasses
+import importlib
+import json
+import multiprocessing
+import os
+import pathlib
+import signal
+import sys
+
+import pytest
+
+from keras_resnet import recipes
+from keras_resnet import specs
+from keras_resnet.errors import UsageError
+from keras_resnet.training.signals import STATUS
+
+PIPELINES = pathlib.Path(__file__).resolve().parents[1] / "pipelines"
+
+
+def _import(name):
+    sys.path.insert(0, str(PIPELINES))
+    try:
+        return importlib.import_module(f"reproduction.{name}")
+    finally:
+        sys.path.remove(str(PIPELINES))
+
+
+curves = _import("curves")
+experiments = _import("experiments")
+jobs = _import("jobs")
+report = _import("report")
+results = _import("results")
+runs = _import("runs")
+
+EXPERIMENTS = experiments.EXPERIMENTS
+# Those that train one network a row, by the papers' schedule for CIFAR.
+TRAINED = [n for n, e in EXPERIMENTS.items() if e.module == "curves"]
+
+TINY = {
+    "image_size": 8,
+    "eval_resize": 8,
+    "augmentation": "none",
+    "depths": (1, 1, 1),
+    "batch_size": 8,
+    "steps": 4,
+    "boundaries": (3,),
+    "eval_every_steps": 2,
+    "checkpoint_every_steps": 2,
+    "log_every_steps": 1,
+}
+TWO = jobs.Experiment(
+    title="Two",
+    question="Which?",
+    source="P1 Fig. 0",
+    rows={
+        "plain": jobs.Row(variant="plainnet20", paper="9.99"),
+        "residual": jobs.Row(variant="resnet20"),
+    },
+    settings={"quick": {"digits": jobs.Setting(recipe=TINY, seeds=1)}},
+)
+
+
+def make(folder, experiment=TWO, scale="quick", **choices):
+    return jobs.make("two", experiment, scale, workdir=folder, **choices)
+
+
+def run(folder, todo):
+    """(exit status, what it said, records)."""
+    said, kept = [], results.Results(folder / "results", "two")
+    status = runs.run(TWO, todo, kept, say=said.append)
+    return status, said, kept.records()
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_all_runs_of_an_experiment_can_be_made(name, tmp_path):
+    experiment = EXPERIMENTS[name]
+    for scale, settings in experiment.settings.items():
+        for dataset in settings:
+            made = jobs.make(
+                name, experiment, scale, dataset=dataset, workdir=tmp_path
+            )
+            assert made
+            assert len({job.workdir for job in made}) == len(made)
+            assert len({job.key for job in made}) == len(made)
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_the_full_scale_is_the_papers_schedule(name, tmp_path):
+    for job in make(tmp_path, EXPERIMENTS[name], "full"):
+        recipe = job.recipe
+        # P1 sec. 4.2.
+        assert recipe.dataset == "cifar10"
+        assert recipe.batch_size == 128
+        assert recipe.steps == 64_000
+        assert recipe.boundaries == (32_000, 48_000)
+        assert (recipe.learning_rate, recipe.momentum) == (0.1, 0.9)
+        assert recipe.weight_decay == 1e-4
+        assert not recipe.nesterov
+        if EXPERIMENTS[name].source.startswith("P2"):
+            # P2 sec. 3: "the first 400 iterations", for all.
+            assert recipe.warmup_steps == 400
+            assert recipe.warmup_learning_rate == 0.01
+            assert recipe.warmup_error == 0
+
+
+# What P2 prints, by hand from its tables.
+TABLE_1 = {
+    "resnet110": "6.61",
+    "plainnet110": "fail",
+    "resnet110_constant_scaling_branch_1": "fail",
+    "resnet110_constant_scaling": "12.35",
+    "resnet110_exclusive_gating_bias_0": "fail",
+    "resnet110_exclusive_gating_bias_minus_5": "fail",
+    "resnet110_exclusive_gating": "8.70",
+    "resnet110_exclusive_gating_bias_minus_7": "9.81",
+    "resnet110_shortcut_only_gating_bias_0": "12.86",
+    "resnet110_shortcut_only_gating": "6.91",
+    "resnet110_conv1x1": "12.22",
+    "resnet110_dropout": "fail",
+}
+TABLE_2 = {
+    "resnet110": "6.61",
+    "resnet110_bn_after_add": "8.17",
+    "resnet110_relu_before_add": "7.84",
+    "resnet110_relu_preact": "6.71",
+    "resnet110_v2": "6.37",
+    "resnet164": "5.93",
+    "resnet164_bn_after_add": "6.50",
+    "resnet164_relu_before_add": "6.14",
+    "resnet164_relu_preact": "5.91",
+    "resnet164_v2": "5.46",
+}
+
+
+@pytest.mark.parametrize(
+    "name, printed", [("shortcuts", TABLE_1), ("placements", TABLE_2)]
+)
+def test_an_experiment_has_all_rows_of_its_table(name, printed):
+    rows = EXPERIMENTS[name].rows.values()
+    assert {row.variant: row.paper for row in rows} == printed
+
+
+def test_degradation_compares_nets_that_differ_in_shortcuts_alone():
+    rows = EXPERIMENTS["degradation"].rows
+    for depth in (20, 32, 44, 56, 110):
+        plain, residual = (
+            specs.VARIANTS[rows[f"{kind}-{depth}"].variant]
+            for kind in ("plain", "ResNet")
+        )
+        assert dataclasses.replace(plain, shortcut="A") == dataclasses.replace(
+            residual, reference=plain.reference
+        )
+
+
+def test_a_data_set_without_a_setting_takes_the_first_ones(tmp_path):
+    made = make(tmp_path, dataset="folder:/some/images")
+    assert {job.recipe.steps for job in made} == {4}
+    assert {job.dataset for job in made} == {"folder:/some/images"}
+    assert all(tmp_path in job.workdir.parents for job in made)
+
+
+@pytest.mark.parametrize(
+    "choices, message",
+    [
+        ({"rows": ["dense"]}, "row of two.*'dense'"),
+        ({"scale": "huge"}, "scale.*'huge'"),
+        ({"scale": "full"}, "two has no scale 'full'"),
+        ({"overrides": {"step": 4}}, "recipe field.*'step'"),
+    ],
+)
+def test_what_cannot_run_is_refused(choices, message, tmp_path):
+    with pytest.raises(UsageError, match=message):
+        make(tmp_path, **choices)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """A folder, and (status, said, records) of all runs of TWO."""
+    folder = tmp_path_factory.mktemp("done")
+    return folder, run(folder, make(folder))
+
+
+def test_every_run_leaves_a_record_and_a_curve(done):
+    _, (status, _, records) = done
+    assert status == 0
+    assert [record["row"] for record in records] == ["plain", "residual"]
+    for record in records:
+        assert record["status"] == "finished"
+        assert record["seconds"] > 0
+        assert record["environment"]["keras"]
+        assert record["recipe"]["depths"] == [1, 1, 1]
+        curve = record["result"]["curve"]
+        assert curve["step"] == [2, 4]
+        assert curve["learning_rate"] == pytest.approx([0.1, 0.01])
+        assert record["result"]["test_error"] == curve["test_error"][-1]
+        assert 0 <= record["result"]["train_error"] <= 1
+
+
+def test_what_has_a_record_is_not_run_again(done):
+    folder, (_, _, records) = done
+    status, said, after = run(folder, make(folder))
+    assert status == 0 and after == records
+    assert all("has a record" in line for line in said)
+
+
+def test_another_recipe_is_run_again_and_replaces_the_record(done, tmp_path):
+    folder, (_, _, records) = done
+    kept = results.Results(tmp_path, "two")
+    first, second = make(folder)
+    for job, record in zip((first, second), records, strict=True):
+        kept.add(job, record)
+    changed = dataclasses.replace(
+        first, recipe=dataclasses.replace(first.recipe, steps=5)
+    )
+    assert kept.find(first) and not kept.find(changed)
+    kept.add(changed, records[0])
+    assert [r["recipe"]["steps"] for r in kept.records()] == [5, 4]
+
+
+def test_a_record_from_before_a_field_was_there_is_still_of_its_recipe(done):
+    folder, (_, _, [first, _]) = done
+    recipe = make(folder)[0].recipe
+    del first["recipe"]["remat"]
+    assert results.is_of(first, recipe)
+    assert not results.is_of(first, dataclasses.replace(recipe, remat=True))
+
+
+def test_a_divergence_is_a_result(tmp_path):
+    todo = make(tmp_path, rows=["plain"], overrides={"learning_rate": 1e30})
+    status, _, [record] = run(tmp_path, todo)
+    assert status == 0
+    assert record["status"] == "failed"
+    assert "not finite" in record["why"] or "loss is" in record["why"]
+    assert "fail: 1 diverged" in curves.table(TWO, [record])
+
+
+def test_a_run_that_was_cut_off_goes_on(done, tmp_path, monkeypatch):
+    _, (_, _, [_, whole]) = done
+    todo = make(tmp_path, rows=["residual"])
+    reporting = importlib.import_module("keras_resnet.training.reporting")
+    step = reporting.Reporter.step
+
+    def cut_off(reporter):
+        step(reporter)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reporting.Reporter, "step", cut_off)
+        status, said, records = run(tmp_path, todo)
+    assert status == STATUS[signal.SIGTERM]
+    assert "goes on from there" in said[-1] and not records
+    status, _, [record] = run(tmp_path, todo)
+    assert status == 0
+    assert record["result"] == whole["result"]
+
+
+def _add(folder, experiment_seed):
+    kept = results.Results(folder, "two")
+    [job] = make(folder, rows=["plain"], seeds=[experiment_seed])
+    kept.add(job, {"status": "finished"})
+
+
+def test_processes_that_write_at_once_lose_nothing(tmp_path):
+    with multiprocessing.get_context("fork").Pool(4) as pool:
+        pool.starmap(_add, [(tmp_path, seed) for seed in range(12)])
+    seeds = [r["seed"] for r in results.Results(tmp_path, "two").records()]
+    assert seeds == list(range(12))
+
+
+def test_a_broken_file_of_records_is_named(tmp_path):
+    (tmp_path / "two.json").write_text("[{")
+    with pytest.raises(UsageError, match="two.json is not JSON.*Restore"):
+        results.Results(tmp_path, "two").records()
+
+
+def record(row, seed, test_error, *, status="finished", train_error=0.1):
+    curve = {
+        "step": [2, 4],
+        "train_error": [0.9, train_error],
+        "test_error": [0.9, test_error],
+        "learning_rate": [0.1, 0.1],
+    }
+    return {
+        "row": row,
+        "seed": seed,
+        "status": status,
+        "seconds": 3.0,
+        "result": {
+            "train_error": train_error,
+            "test_error": test_error,
+            "curve": curve,
+        },
+    }
+
+
+def test_the_table_has_medians_and_spreads_beside_the_paper():
+    errors = (0.10, 0.16, 0.12)
+    table = curves.table(
+        TWO, [record("plain", seed, e) for seed, e in enumerate(errors)]
+    )
+    cells = [cell.strip() for cell in table.splitlines()[2].split("|")]
+    assert cells[1:6] == [
+        "plain",
+        "9.99",
+        "10.00 (10.00..10.00)",
+        "12.00 (10.00..16.00)",
+        "3",
+    ]
+    assert len(table.splitlines()) == 3  # nothing for a row without either
+
+
+def test_above_twenty_per_cent_is_a_failure_and_below_is_not():
+    failed, passed = (
+        curves.table(TWO, [record("residual", 0, error)])
+        for error in (0.201, 0.199)
+    )
+    assert "fail: 20.10" in failed
+    assert "19.90" in passed and "fail" not in passed
+
+
+def test_a_row_without_a_record_is_said_not_to_have_run():
+    lines = curves.table(TWO, [record("residual", 0, 0.1)]).splitlines()
+    assert "not run" in lines[2] and "not run" not in lines[3]
+
+
+def test_the_report_shows_what_was_run(done, tmp_path, monkeypatch):
+    _, (_, _, records) = done
+    docs = tmp_path / "docs"
+    kept = results.Results(docs / report.RESULTS, "two")
+    for job, found in zip(make(tmp_path), records, strict=True):
+        kept.add(job, found)
+    monkeypatch.setattr(report, "EXPERIMENTS", {"two": TWO})
+    assert "quick digits: training" in report.listing(docs / report.RESULTS)
+    document, picture = report.write(docs)
+    text = document.read_text()
+    assert "Which?" in text and "9.99" in text
+    assert f"![Two](results/{picture.name})" in text
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_landed_records_are_of_recipes_that_still_are():
+    folder = PIPELINES.parent / "docs" / "results"
+    for path in sorted(folder.glob("*.json")):
+        experiment = EXPERIMENTS[path.stem]
+        for found in json.loads(path.read_text()):
+            made = jobs.make(
+                path.stem,
+                experiment,
+                found["scale"],
+                dataset=found["dataset"],
+                rows=[found["row"]],
+                seeds=[found["seed"]],
+                workdir="runs",
+            )
+            assert results.is_of(found, made[0].recipe), path
+
+
+def test_all_experiments_start_from_a_recipe():
+    assert {e.base for e in EXPERIMENTS.values()} <= set(recipes.RECIPES)
