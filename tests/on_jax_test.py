@@ -96,6 +96,7 @@ _RUNS = (
 import signal
 
 import jax
+from keras_resnet.training import signals
 from reproduction import jobs
 
 # All runs here are the same functions.
@@ -114,7 +115,7 @@ whole = jax_training.train(job("whole"), matrix_side=64)
 cut = lambda line: os.kill(os.getpid(), signal.SIGTERM)
 try:
     jax_training.train(job("cut"), say=cut)
-except jax_training.Interrupted as stop:
+except signals.Interrupted as stop:
     print("stopped", stop.step, stop.status)
 parts = jax_training.train(job("cut"))
 print("same", {**whole, "speed": 0} == {**parts, "speed": 0})

@@ -66,7 +66,7 @@ class Run:
             return
         self.network.state, facts = held
         require(
-            facts["recipe"] == results.plain(self.recipe),
+            results.is_of(facts, self.recipe),
             f"{self.workdir} holds a run of another recipe. Take another "
             "--workdir, or delete this one.",
         )

@@ -63,6 +63,9 @@ def train(job, *, matrix_side=0, say=print):
             name: arrays.load(job.recipe.dataset, name, job.data_dir)
             for name in ("train", "validation")
         }
+        splits["train"] = arrays.evenly_spaced(
+            splits["train"], job.recipe.train_examples
+        )
         job.workdir.mkdir(parents=True, exist_ok=True)
         run = Run(job.recipe, job.workdir, splits, say)
         signals.wait()

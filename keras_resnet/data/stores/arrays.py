@@ -86,8 +86,27 @@ def load(dataset, split, folder=None):
     return read(split, folder and pathlib.Path(folder))
 
 
+def evenly_spaced(split, number):
+    """The examples that `splits.evenly_spaced` takes; 0 for all.
+
+    Raises:
+        keras_resnet.UsageError: if there are not so many.
+    """
+    if not number:
+        return split
+    count = len(split.labels)
+    require(
+        number <= count,
+        f"There are {count} examples. Received: train_examples={number}.",
+    )
+    indices = np.arange(number) * count // number
+    return dataclasses.replace(
+        split, images=split.images[indices], labels=split.labels[indices]
+    )
+
+
 def digits(split, folder=None):
-    """The digits that the package holds: 16 x 16 pixels."""
+    """The digits that the package holds: 8 x 8 pixels."""
     del folder
     data = DIGITS.read_bytes()
     require(
