@@ -12,6 +12,24 @@ class UsageError(ValueError):
     """
 
 
+class DivergedError(UsageError):
+    """The loss or a variable is not finite.
+
+    Args:
+        what: what is not, in words.
+        step: int, counted from 1, where it was seen.
+        newest: () -> a sentence on the newest checkpoint.
+    """
+
+    def __init__(self, what, step, newest):
+        super().__init__(
+            f"{what} at step {step}: the run has diverged. {newest()} In "
+            "another --workdir try a lower --learning_rate, a warm-up "
+            "(--warmup_steps=400), or --dtype=float32 if it was another; if "
+            "it happens at once, look at the data (pipelines/data.py inspect)."
+        )
+
+
 def require(condition, message):
     """Raises `UsageError(message)` unless `condition` holds."""
     if not condition:

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-import _app
+import _command
 from absl import flags
 
 from keras_resnet import recipes
@@ -31,6 +31,6 @@ def overrides():
         if value is None:
             continue
         if field.type == tuple[int, ...]:
-            value = _app.integers(field.name, value)
+            value = _command.integers(field.name, value)
         values[field.name] = value
     return values

@@ -10,6 +10,7 @@ from sklearn.datasets import load_digits
 from keras_resnet import errors
 from keras_resnet.data import datasets
 from keras_resnet.data import decoding
+from keras_resnet.data.stores import arrays
 from keras_resnet.data.stores import memory
 from keras_resnet.data.stores import tfds
 
@@ -43,11 +44,11 @@ def test_digits_statistics_are_those_of_the_train_split():
 
 
 def test_damaged_digits_are_refused(monkeypatch, tmp_path):
-    data = bytearray(memory.DIGITS.read_bytes())
+    data = bytearray(arrays.DIGITS.read_bytes())
     data[1000] ^= 1
     path = tmp_path / "digits.npz"
     path.write_bytes(data)
-    monkeypatch.setattr(memory, "DIGITS", path)
+    monkeypatch.setattr(arrays, "DIGITS", path)
     with pytest.raises(errors.UsageError, match="damaged"):
         datasets.load("digits", "train")
 

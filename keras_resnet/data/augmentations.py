@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from keras_resnet.data import colors
 from keras_resnet.data import decoding
+from keras_resnet.data import draws as draws_lib
 from keras_resnet.data import randomness
 from keras_resnet.data import transforms
 from keras_resnet.data import windows
@@ -81,15 +82,6 @@ AUGMENTATIONS = {
     ),
 }
 
-# How many uniform numbers each part of an augmentation takes.
-_DRAWS = {
-    "window": windows.DRAWS,
-    "pad": 2,
-    "flip": 1,
-    "pca": colors.PCA_DRAWS,
-    "jitter": colors.JITTER_DRAWS,
-}
-
 
 def augmentation(name):
     """A row of AUGMENTATIONS by its name."""
@@ -112,9 +104,9 @@ def draw(seeds):
     Returns:
         dict from names to float32 (..., n), uniform between 0 and 1.
     """
-    numbers = randomness.uniform(seeds, sum(_DRAWS.values()))
-    parts = tf.split(numbers, list(_DRAWS.values()), axis=-1)
-    return dict(zip(_DRAWS, parts, strict=True))
+    numbers = randomness.uniform(seeds, sum(draws_lib.COUNTS.values()))
+    parts = tf.split(numbers, list(draws_lib.COUNTS.values()), axis=-1)
+    return dict(zip(draws_lib.COUNTS, parts, strict=True))
 
 
 def augment(image, seed, recipe, fill):

@@ -56,8 +56,8 @@ def positions(split, recipe, step):
     for epoch in np.unique(epochs):
         order = _epoch(split, num_examples, recipe, int(epoch))
         indices[epochs == epoch] = order[places[epochs == epoch]]
-    of_epoch = _splitmix64(epochs.astype(np.uint64) ^ _key(recipe.seed, 1))
-    bits = _splitmix64(of_epoch + indices.astype(np.uint64))
+    of_epoch = splitmix64(epochs.astype(np.uint64) ^ _key(recipe.seed, 1))
+    bits = splitmix64(of_epoch + indices.astype(np.uint64))
     return indices, bits.view(np.int64)
 
 
@@ -122,17 +122,17 @@ def _block_permutation(blocks, num_mixed, seed, epoch):
 
 def _hashes(number, *key):
     """Random bits of 0, 1, ...: uint64 (number,)."""
-    return _splitmix64(np.arange(number, dtype=np.uint64) ^ _key(*key))
+    return splitmix64(np.arange(number, dtype=np.uint64) ^ _key(*key))
 
 
 def _key(*numbers):
     key = np.zeros(1, np.uint64)
     for number in numbers:
-        key = _splitmix64(key + np.uint64(number))
+        key = splitmix64(key + np.uint64(number))
     return key
 
 
-def _splitmix64(x):
+def splitmix64(x):
     """Steele et al. 2014: our own bits, the same in every NumPy version."""
     x = np.asarray(x, np.uint64) + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -60,9 +60,54 @@ def make_step(model):
         the state and a function (state, uint8 images (B, S, S, 3), int labels
         (B,)) -> (state, loss).
     """
-    network = model_lib.logits(model)
-    optimizer = optimizers.SGD()
+    network, optimizer = model_lib.logits(model), optimizers.SGD()
+    state = first_state(network, optimizer)
+    update = make_update(network, optimizer)
+
+    @functools.partial(jax.jit, donate_argnums=0)
+    def step(state, images, labels):
+        state, _, losses = update(state, images, labels)
+        return state, losses.mean()
+
+    return state, step
+
+
+def variables(network, optimizer):
+    """What a step changes: three lists of `keras.Variable`.
+
+    Args:
+        network: `keras.Model`.
+        optimizer: `optimizers.SGD`, built for it.
+    """
+    return (
+        network.trainable_variables,
+        network.non_trainable_variables,
+        optimizer.variables,
+    )
+
+
+def first_state(network, optimizer):
+    """The arrays of `variables`, after building the optimizer."""
     optimizer.build(network.trainable_variables)
+    groups = variables(network, optimizer)
+    return tuple([v.value for v in of_one] for of_one in groups)
+
+
+def make_update(network, optimizer):
+    """An iteration of SGD, to be traced as a part of a function.
+
+    Args:
+        network: `keras.Model` from images to logits.
+        optimizer: `optimizers.SGD`, of which `first_state` was made.
+
+    Returns:
+        Function (state, uint8 images (B, S, S, 3), int labels (B,), rate) ->
+        (state, float32 logits (B, K), float32 losses (B,)), logits and losses
+        those before the update. The rate is a float32 scalar, or None for the
+        optimizer's own, which is in the state.
+    """
+    names = [v.path for v in optimizer.variables]
+    place = names.index(f"{optimizer.name}/learning_rate")
 
     def loss_of(trainable, others, images, labels):
         logits, others = network.stateless_call(
@@ -71,25 +116,23 @@ def make_step(model):
         losses = keras.losses.sparse_categorical_crossentropy(
             labels, logits, from_logits=True
         )
-        return losses.mean(), others
+        return losses.mean(), (others, logits, losses)
 
-    @functools.partial(jax.jit, donate_argnums=0)
-    def step(state, images, labels):
+    gradients_of = jax.grad(loss_of, has_aux=True)
+
+    def update(state, images, labels, rate=None):
         trainable, others, slots = state
-        (loss, others), gradients = jax.value_and_grad(loss_of, has_aux=True)(
+        if rate is not None:
+            slots = [*slots[:place], rate, *slots[place + 1 :]]
+        gradients, (others, logits, losses) = gradients_of(
             trainable, others, images, labels
         )
         trainable, slots = optimizer.stateless_apply(
             slots, gradients, trainable
         )
-        return (trainable, others, slots), loss
+        return (trainable, others, slots), logits, losses
 
-    groups = (
-        network.trainable_variables,
-        network.non_trainable_variables,
-        optimizer.variables,
-    )
-    return tuple([v.value for v in of_one] for of_one in groups), step
+    return update
 
 
 def matrix_product(side):

@@ -8,13 +8,11 @@ from reproduction import jobs
 from reproduction import results as results_lib
 from reproduction import training
 
-from keras_resnet.training import distribution
-from keras_resnet.training import environment
-from keras_resnet.training.divergence import DivergedError
+from keras_resnet.errors import DivergedError
 from keras_resnet.training.signals import Interrupted
 
 
-def run(experiment, todo, results, say=print):
+def run(experiment, todo, results, say=print, *, run_job=None, describe=None):
     """Runs what has no record yet.
 
     Args:
@@ -22,6 +20,8 @@ def run(experiment, todo, results, say=print):
         todo: list of its `jobs.Job`.
         results: `results.Results` that take the records.
         say: what takes a line on the progress.
+        run_job: job -> result. Default: `run` of the experiment's module.
+        describe: () -> dict, the environment. Default: TensorFlow's.
 
     Returns:
         int: 0, or the exit status that a signal asks for.
@@ -31,7 +31,9 @@ def run(experiment, todo, results, say=print):
             work. A divergence is a record, and a row that needs others which
             have not run is passed over.
     """
-    module = importlib.import_module(f"reproduction.{experiment.module}")
+    if run_job is None:
+        module = importlib.import_module(f"reproduction.{experiment.module}")
+        run_job = module.run
     for number, job in enumerate(todo, start=1):
         what = f"[{number}/{len(todo)}] {' '.join(map(str, job.key))}"
         if results.find(job):
@@ -39,7 +41,7 @@ def run(experiment, todo, results, say=print):
             continue
         say(f"{what}: {job.workdir}")
         try:
-            record = _record(module, job)
+            record = _record(job, run_job, describe or _on_tensorflow)
         except Interrupted as stop:
             say(f"{stop}. The same command goes on from there.")
             return stop.status
@@ -53,20 +55,26 @@ def run(experiment, todo, results, say=print):
     return 0
 
 
-def _record(module, job):
+def _record(job, run_job, describe):
     job.workdir.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
     try:
-        result, status, why = module.run(job), results_lib.FINISHED, ""
+        result, status, why = run_job(job), results_lib.FINISHED, ""
     except DivergedError as error:
         result = training.summary(job.workdir)
         status, why = results_lib.FAILED, str(error).partition(":")[0]
-    strategy = distribution.make_strategy("one_device")
     return {
         "status": status,
         "why": why,
         "seconds": training.seconds(job.workdir)
         or round(time.perf_counter() - start, 1),
-        "environment": environment.describe(strategy),
+        "environment": describe(),
         "result": result,
     }
+
+
+def _on_tensorflow():
+    from keras_resnet.training import distribution
+    from keras_resnet.training import environment
+
+    return environment.describe(distribution.make_strategy("one_device"))

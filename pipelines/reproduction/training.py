@@ -1,12 +1,13 @@
-"""One run of a job: resumed where it was cut off, its end a result."""
+"""One run of a job: resumed where it was cut off, its end a result.
+
+TensorFlow is imported where a run begins: runs on JAX have summaries too.
+"""
 
 import contextlib
 import json
 import time
 
-from keras_resnet.training import distribution
-from keras_resnet.training import loop
-from keras_resnet.training import workdir as workdir_lib
+METRICS = "metrics.jsonl"  # `workdir.METRICS`
 
 # Of a curve, by their names in metrics.jsonl.
 _ERRORS = {
@@ -30,6 +31,9 @@ def train(job):
         keras_resnet.training.loop.Interrupted: after a signal, once a
             checkpoint is written; the same call goes on.
     """
+    from keras_resnet.training import distribution
+    from keras_resnet.training import loop
+
     strategy = distribution.make_strategy("one_device")
     with timed(job.workdir):
         loop.train_and_evaluate(
@@ -50,7 +54,7 @@ def summary(workdir):
         augmented images while the weights change (P1 Fig. 6's thin lines).
         "curve": {"step", "train_error", "test_error", "learning_rate"}, lists.
     """
-    path = workdir / workdir_lib.METRICS
+    path = workdir / METRICS
     lines = path.read_text().splitlines() if path.exists() else []
     points = [json.loads(line) for line in lines]
     curve = {name: [point[name] for point in points] for name in _AS_THEY_ARE}

@@ -1,20 +1,14 @@
 """Examples that are all in memory; the digits, which the package holds."""
 
 import dataclasses
-import hashlib
-import pathlib
 
 import numpy as np
 import tensorflow as tf
 
 from keras_resnet.data import decoding
 from keras_resnet.data import splits
+from keras_resnet.data.stores import arrays
 from keras_resnet.errors import require
-
-DIGITS = pathlib.Path(__file__).parent.with_name("digits.npz")
-_DIGITS_SHA256 = (
-    "b2dab7b501728c22e9119ad76740b2e17c77a231e42d1e592380d90886f1a05e"
-)
 
 
 def load_digits(split):
@@ -23,22 +17,10 @@ def load_digits(split):
         split in ("train", "validation"),
         f"The digits have the splits train and validation. Received: {split}.",
     )
-    data = DIGITS.read_bytes()
-    require(
-        hashlib.sha256(data).hexdigest() == _DIGITS_SHA256,
-        f"{DIGITS} is damaged: its sha256 is not {_DIGITS_SHA256}. "
-        "Install the package again.",
+    digits = arrays.digits(split)
+    return from_memory(
+        f"digits/{split}", digits.class_names, digits.images, digits.labels
     )
-    with np.load(DIGITS) as arrays:
-        images, labels = arrays["images"], arrays["labels"]
-    # Every fifth image, so that both splits hold every writer.
-    chosen = np.arange(len(images)) % 5 == 4
-    chosen = chosen if split == "validation" else ~chosen
-    # The pixels count 0..16 dots.
-    pixels = np.round(images[chosen] * (255 / 16)).astype(np.uint8)
-    pixels = np.repeat(pixels[..., np.newaxis], 3, axis=-1)
-    names = tuple(str(digit) for digit in range(10))
-    return from_memory(f"digits/{split}", names, pixels, labels[chosen])
 
 
 def from_memory(name, class_names, images, labels):

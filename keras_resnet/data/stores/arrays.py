@@ -1,0 +1,207 @@
+"""Small data sets as NumPy arrays, from their authors' files. No TensorFlow.
+
+N examples of H x W pixels.
+"""
+
+import dataclasses
+import gzip
+import hashlib
+import pathlib
+
+import numpy as np
+
+from keras_resnet.errors import UsageError
+from keras_resnet.errors import lookup
+from keras_resnet.errors import require
+
+DIGITS = pathlib.Path(__file__).parent.with_name("digits.npz")
+_DIGITS_SHA256 = (
+    "b2dab7b501728c22e9119ad76740b2e17c77a231e42d1e592380d90886f1a05e"
+)
+_NUMBERS = tuple(str(digit) for digit in range(10))
+# The names that TensorFlow Datasets gives them.
+_FASHION = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+_CIFAR10 = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Arrays:
+    """One split of a data set.
+
+    Attributes:
+        images: uint8 (N, H, W, 3).
+        labels: int32 (N,).
+        class_names: of the labels 0, 1, ...
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+
+
+def load(dataset, split, folder=None):
+    """A split in the order of its files, which TFDS permutes.
+
+    Args:
+        dataset: key of `READERS`.
+        split: "train" or "validation", the test images where there are only
+            those.
+        folder: of the files; the digits need none.
+
+    Returns:
+        `Arrays`.
+
+    Raises:
+        keras_resnet.UsageError: if the data set or the split is unknown, or a
+            file is missing or is not what it should be.
+    """
+    read = lookup(READERS, dataset, "data set of arrays")
+    lookup(dict.fromkeys(("train", "validation")), split, f"split of {dataset}")
+    require(
+        folder is not None or dataset == "digits",
+        f"{dataset} needs --data_dir, the folder of its authors' files.",
+    )
+    return read(split, folder and pathlib.Path(folder))
+
+
+def evenly_spaced(split, number):
+    """The examples that `splits.evenly_spaced` takes; 0 for all.
+
+    Raises:
+        keras_resnet.UsageError: if there are not so many.
+    """
+    if not number:
+        return split
+    count = len(split.labels)
+    require(
+        number <= count,
+        f"There are {count} examples. Received: train_examples={number}.",
+    )
+    indices = np.arange(number) * count // number
+    return dataclasses.replace(
+        split, images=split.images[indices], labels=split.labels[indices]
+    )
+
+
+def digits(split, folder=None):
+    """The digits that the package holds: 8 x 8 pixels."""
+    del folder
+    data = DIGITS.read_bytes()
+    require(
+        hashlib.sha256(data).hexdigest() == _DIGITS_SHA256,
+        f"{DIGITS} is damaged: its sha256 is not {_DIGITS_SHA256}. "
+        "Install the package again.",
+    )
+    with np.load(DIGITS) as arrays:
+        images, labels = arrays["images"], arrays["labels"]
+    # Every fifth image, so that both splits hold every writer.
+    chosen = np.arange(len(images)) % 5 == 4
+    chosen = chosen if split == "validation" else ~chosen
+    # The pixels count 0..16 dots.
+    pixels = np.round(images[chosen] * (255 / 16)).astype(np.uint8)
+    return Arrays(
+        images=np.repeat(pixels[..., np.newaxis], 3, axis=-1),
+        labels=labels[chosen].astype(np.int32),
+        class_names=_NUMBERS,
+    )
+
+
+def _mnist(class_names):
+    def read(split, folder):
+        name = "train" if split == "train" else "t10k"
+        images = _idx(folder / f"{name}-images-idx3-ubyte.gz", 3)
+        labels = _idx(folder / f"{name}-labels-idx1-ubyte.gz", 1)
+        images = np.repeat(images[..., np.newaxis], 3, axis=-1)
+        return _checked(images, labels, class_names, folder)
+
+    return read
+
+
+def _idx(path, rank):
+    """An array of bytes; LeCun's page of MNIST describes the format."""
+    try:
+        data = gzip.decompress(_bytes(path))
+    except (OSError, EOFError, ValueError) as error:
+        raise UsageError(f"{path} is damaged: {error}.") from error
+    header = np.frombuffer(data[: 4 + 4 * rank], ">u4")
+    good = len(header) == 1 + rank and header[0] == 0x0800 + rank
+    content = np.frombuffer(data, np.uint8, offset=4 + 4 * rank)
+    require(
+        good and content.size == np.prod(header[1:], dtype=np.int64),
+        f"{path} is not an IDX file of {rank} dimensions of bytes.",
+    )
+    return content.reshape(header[1:])
+
+
+def _cifar10(split, folder):
+    """The "binary version" of CIFAR-10: a label, then planes of 32 x 32."""
+    names = [f"data_batch_{number}.bin" for number in range(1, 6)]
+    names = names if split == "train" else ["test_batch.bin"]
+    rows = np.concatenate([_rows(folder / name) for name in names])
+    planes = rows[:, 1:].reshape(-1, 3, 32, 32)
+    images = np.ascontiguousarray(planes.transpose(0, 2, 3, 1))
+    return _checked(images, rows[:, 0], _CIFAR10, folder)
+
+
+def _rows(path):
+    data, size = _bytes(path), 1 + 3 * 32 * 32
+    require(
+        data and len(data) % size == 0,
+        f"{path} is not of CIFAR-10's binary version: it has {len(data)} "
+        f"bytes, no multiple of {size}.",
+    )
+    return np.frombuffer(data, np.uint8).reshape(-1, size)
+
+
+def _bytes(path):
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"Cannot read {path}: {error.strerror}. --data_dir must be the "
+            "folder of the data set's files, as their authors named them."
+        ) from error
+
+
+def _checked(images, labels, class_names, folder):
+    require(
+        len(images) == len(labels) > 0,
+        f"{folder} has {len(images)} images and {len(labels)} labels.",
+    )
+    require(
+        labels.max() < len(class_names),
+        f"{folder} has the label {labels.max()}, which no class has.",
+    )
+    return Arrays(
+        images=images, labels=labels.astype(np.int32), class_names=class_names
+    )
+
+
+READERS = {
+    "digits": digits,
+    "mnist": _mnist(_NUMBERS),
+    "fashion_mnist": _mnist(_FASHION),
+    "cifar10": _cifar10,
+}

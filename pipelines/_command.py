@@ -1,0 +1,50 @@
+"""How a command runs, and how it tells a user what is wrong. No TensorFlow."""
+
+import sys
+
+from absl import app
+from absl import logging
+
+from keras_resnet.errors import UsageError
+
+
+def run(main):
+    """Runs `main(args)`: one line instead of a stack trace for a user's error.
+
+    `args` are the words of the command line that are not flags. The exit
+    status is what `main` returns, 2 after a `UsageError`.
+    """
+
+    def guarded(argv):
+        logging.set_verbosity(logging.WARNING)
+        try:
+            sys.exit(main(argv[1:]) or 0)
+        except UsageError as error:
+            print(f"ERROR: {error}", file=sys.stderr)
+            sys.exit(2)
+
+    app.run(guarded)
+
+
+def no_arguments(args):
+    """Refuses words that are not flags: `--workdir runs` is fine, `runs` not.
+
+    Raises:
+        UsageError: if there are any.
+    """
+    if args:
+        raise UsageError(
+            f"This command takes flags only, --name=value. Received: "
+            f"{' '.join(args)!r}."
+        )
+
+
+def integers(name, words):
+    """A tuple of ints from the words of a list flag."""
+    try:
+        return tuple(int(word) for word in words)
+    except ValueError as error:
+        raise UsageError(
+            f"--{name} takes integers separated by commas. "
+            f"Received: {','.join(words)!r}."
+        ) from error

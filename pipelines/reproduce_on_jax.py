@@ -1,0 +1,95 @@
+"""Trains the networks of experiments on JAX, for a GPU; without TensorFlow.
+
+    python pipelines/reproduce_on_jax.py --experiment=degradation \\
+        --dataset=fashion_mnist --data_dir=/usr/share/datasets/fashion-mnist
+
+As reproduce.py, for the experiments whose result is a trained network: all
+data and the state stay on the device, many iterations are one compiled
+function, and convolutions are in bfloat16 unless --dtype=float32. --data_dir is
+the folder of the data set's own files: Fashion-MNIST's and MNIST's four .gz,
+CIFAR-10's binary version. The records have images/s and their part of the
+device's measured matrix rate. Several processes may share a GPU, each with its
+--seeds or --rows, if the environment says XLA_PYTHON_CLIENT_PREALLOCATE=false.
+
+It needs JAX and this package's requirements but for TensorFlow. Exit status as
+that of train.py: 0 done, 130 and 75 after a signal.
+"""
+
+import functools
+import os
+import pathlib
+import sys
+
+# Before Keras is imported, which would load TensorFlow where it is installed to
+# seed its generator too; it could take the GPU's memory.
+os.environ["KERAS_BACKEND"] = "jax"
+sys.modules["tensorflow"] = None
+# The command runs from a checkout too.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+import _command  # noqa: E402
+import _recipe_flags  # noqa: E402
+from absl import flags  # noqa: E402
+from reproduction import experiments  # noqa: E402
+from reproduction import jax_speed  # noqa: E402
+from reproduction import jax_training  # noqa: E402
+from reproduction import jobs  # noqa: E402
+from reproduction import results  # noqa: E402
+from reproduction import runs  # noqa: E402
+
+from keras_resnet.errors import lookup  # noqa: E402
+
+FLAGS = flags.FLAGS
+DOCS = pathlib.Path(__file__).resolve().parents[1] / "docs"
+
+flags.DEFINE_string("experiment", None, "Name of an experiment.")
+flags.DEFINE_string("scale", "full", "quick or full, see reproduce.py.")
+flags.DEFINE_list("rows", None, "Rows to run. Default: those of the scale.")
+flags.DEFINE_list("seeds", None, "Seeds to run. Default: as many as planned.")
+flags.DEFINE_string("workdir", "runs/jax", "Directory of all runs.")
+flags.DEFINE_string("data_dir", None, "Folder of the data set's own files.")
+flags.DEFINE_string("docs_dir", str(DOCS), "Its results/ takes the records.")
+flags.DEFINE_integer(
+    "matrix_side", 8192, "Of the matrices of the measured rate; 0 for none."
+)
+
+
+def main(args):
+    _command.no_arguments(args)
+    trained = {
+        name: experiment
+        for name, experiment in experiments.EXPERIMENTS.items()
+        if experiment.module == "curves"
+    }
+    experiment = lookup(trained, FLAGS.experiment, "experiment on JAX")
+    overrides = {"dtype": "mixed_bfloat16", **_recipe_flags.overrides()}
+    todo = jobs.make(
+        FLAGS.experiment,
+        experiment,
+        FLAGS.scale,
+        dataset=overrides.pop("dataset", None),
+        rows=FLAGS.rows,
+        seeds=FLAGS.seeds and _command.integers("seeds", FLAGS.seeds),
+        workdir=FLAGS.workdir,
+        data_dir=FLAGS.data_dir,
+        overrides=overrides,
+    )
+    for job in todo:
+        jax_training.check(job.recipe)
+    return runs.run(
+        experiment,
+        todo,
+        results.Results(
+            pathlib.Path(FLAGS.docs_dir) / "results", FLAGS.experiment
+        ),
+        run_job=functools.partial(
+            jax_training.train, matrix_side=FLAGS.matrix_side
+        ),
+        describe=jax_speed.environment,
+    )
+
+
+_recipe_flags.define()
+
+if __name__ == "__main__":
+    _command.run(main)
