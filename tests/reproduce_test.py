@@ -352,6 +352,8 @@ def test_the_landed_records_are_of_recipes_that_still_are():
                 dataset=found["dataset"],
                 rows=[found["row"]],
                 seeds=[found["seed"]],
+                # A GPU's are in bfloat16.
+                overrides={"dtype": found["recipe"]["dtype"]},
                 workdir="runs",
             )
             assert results.is_of(found, made[0].recipe), path
