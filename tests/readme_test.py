@@ -1,4 +1,4 @@
-"""The README's Python runs, and its commands exist."""
+"""The READMEs' Python runs, and their commands exist."""
 
 import pathlib
 import re
@@ -6,7 +6,8 @@ import re
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+TEXTS = ("README.md", "README.ko.md", "docs/WHY_RESIDUAL.md")
+README = "\n".join((ROOT / name).read_text(encoding="utf-8") for name in TEXTS)
 
 
 def _blocks(language):
