@@ -33,7 +33,10 @@ DOCS = pathlib.Path(__file__).resolve().parents[1] / "docs"
 
 flags.DEFINE_string("experiment", None, "Name of an experiment; see --list.")
 flags.DEFINE_string(
-    "scale", "quick", "quick: reduced, on a laptop; full: the papers'."
+    "scale",
+    None,
+    "quick: reduced, on a laptop; full: the papers'. Default: quick where the "
+    "experiment has it.",
 )
 flags.DEFINE_list("rows", None, "Rows to run. Default: those of the scale.")
 flags.DEFINE_list("seeds", None, "Seeds to run. Default: as many as planned.")
@@ -65,7 +68,7 @@ def main(args):
     todo = jobs.make(
         name,
         experiment,
-        FLAGS.scale,
+        FLAGS.scale or next(iter(experiment.settings)),
         dataset=overrides.pop("dataset", None),
         rows=FLAGS.rows,
         seeds=FLAGS.seeds and _app.integers("seeds", FLAGS.seeds),

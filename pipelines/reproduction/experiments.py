@@ -6,6 +6,8 @@ P1 is He et al. 2015, arXiv 1512.03385; P2 He et al. 2016, arXiv 1603.05027.
 import dataclasses
 import types
 
+from reproduction.cost_rows import COSTS
+from reproduction.cost_rows import REMAT
 from reproduction.imagenet_rows import IMAGENET
 from reproduction.jobs import Experiment
 from reproduction.jobs import Row
@@ -350,5 +352,7 @@ EXPERIMENTS = types.MappingProxyType(
         "preactivation": _PREACTIVATION,
         "warmup": _WARMUP,
         "imagenet": IMAGENET,
+        "costs": COSTS,
+        "remat": REMAT,
     }
 )

@@ -1,0 +1,106 @@
+"""What networks cost, as data: the papers' counts, and nets for `remat`.
+
+P1 is He et al. 2015, arXiv 1512.03385; P2 He et al. 2016, arXiv 1603.05027.
+"""
+
+from reproduction.jobs import Experiment
+from reproduction.jobs import Row
+from reproduction.jobs import Setting
+
+from keras_resnet import specs
+
+# In place of a data set.
+NO_DATA, RANDOM_PIXELS = "no_data", "random_pixels"
+
+# As printed, in millions.
+PARAMETERS = {
+    # P1 Table 6.
+    "resnet20": "0.27",
+    "resnet32": "0.46",
+    "resnet44": "0.66",
+    "resnet56": "0.85",
+    "resnet110": "1.7",
+    "resnet1202": "19.4",
+    # P2 Table 4.
+    "resnet164_v2": "1.7",
+    "resnet1001_v2": "10.2",
+}
+# As printed, in 1e9: P1 Table 1, "FLOPs (multiply-adds)"; Fig. 3 has 3.6 for
+# 34 layers with shortcuts and without.
+MULTIPLY_ADDS = {
+    "resnet18": "1.8",
+    "plainnet34": "3.6",
+    "resnet34": "3.6",
+    "resnet50": "3.8",
+    "resnet101": "7.6",
+    "resnet152": "11.3",
+}
+
+
+def _row(name):
+    size = specs.STEMS[specs.VARIANTS[name].stem].image_size
+    printed = [
+        f"{figure} {unit}"
+        for figures, unit in (
+            (PARAMETERS, "M parameters"),
+            (MULTIPLY_ADDS, "G multiply-adds"),
+        )
+        if (figure := figures.get(name))
+    ]
+    return Row(
+        variant=name,
+        paper=", ".join(printed),
+        overrides={"image_size": size, "eval_resize": size},
+    )
+
+
+COSTS = Experiment(
+    title="Costs",
+    question="What does a network cost in weights, arithmetic and memory?",
+    source="P1 Tables 1 and 6, P2 Table 4",
+    module="costs",
+    rows={name: _row(name) for name in specs.VARIANTS},
+    settings={"full": {NO_DATA: Setting(seeds=1)}},
+    silent=(
+        "parameters are trainable ones, BN's scales and offsets with them; "
+        "multiply-adds are those of convolutions and the classifier",
+        "activations are what TensorFlow's gradients read of one image in "
+        "float32: inputs of convolutions, of BN and of the classifier, outputs "
+        "of ReLUs, inputs and outputs of max-pooling, masks of dropout, and "
+        "what a gate multiplies; each tensor once. Padded copies, and what a "
+        "kernel needs while it runs, are not counted",
+        "computed again: inputs of all units, what stem and head keep, and "
+        "what the greatest unit keeps within, which is there while its "
+        "gradient is computed (Chen et al. 2016, arXiv 1604.06174)",
+        "P1 does not print the memory of any network",
+    ),
+)
+
+REMAT = Experiment(
+    title="Units computed again",
+    question="What do 1001 and 1202 layers gain if units are computed again?",
+    source="none in the papers; Chen et al. 2016, arXiv 1604.06174",
+    module="remat",
+    rows={
+        "preactivation_1001": Row(variant="resnet1001_v2"),
+        "ResNet-1202": Row(variant="resnet1202"),
+    },
+    settings={
+        "quick": {
+            RANDOM_PIXELS: Setting(
+                recipe={"batch_size": 16, "steps": 3, "boundaries": ()},
+                seeds=1,
+            )
+        }
+    },
+    silent=(
+        "the papers used batches of 128 and 64 on two GPUs; this is one "
+        "process on CPUs with 16 random images, at a learning rate of 0, so "
+        "that each iteration is of the same weights",
+        "MB are the process's resident size, after the network is built, and "
+        "the most to the end of the first iteration, which traces the graph",
+        "a difference is the greatest over all variables, of each the "
+        "greatest absolute difference over the greatest absolute gradient; "
+        "'when repeated' is that of two iterations of the same process",
+    ),
+)

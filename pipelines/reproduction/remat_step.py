@@ -1,0 +1,217 @@
+"""Iterations of one network in a process of its own: memory, time, gradients.
+
+python -m reproduction.remat_step RECIPE OUTPUT
+
+RECIPE is a JSON file of fields of `recipes.Recipe`, OUTPUT an .npz file. A
+process has one greatest size, so that each network needs one that is new.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+from benchmarks import worker
+
+import keras_resnet
+from keras_resnet import model as model_lib
+from keras_resnet import optimizers
+from keras_resnet import recipes
+
+
+@dataclasses.dataclass(frozen=True)
+class Steps:
+    """What iterations with one batch, of unchanged weights, left.
+
+    Attributes:
+        figures: dict of JSON values: "built_megabytes", the process with the
+            network before its first iteration; "most_megabytes", the most
+            that it was; "seconds" and "losses", one for each iteration;
+            "drawn", of the weights and images, equal where those are.
+        gradients: {path of a variable: float32}, of the first iteration.
+        again: the same of the last.
+        statistics: {path: float32}, BN's moving ones after the first.
+    """
+
+    figures: dict
+    gradients: dict
+    again: dict
+    statistics: dict
+
+
+def isolated(recipe, folder):
+    """`measure` in a new process.
+
+    Args:
+        recipe: `recipes.Recipe`.
+        folder: pathlib.Path for files in between, which are removed.
+
+    Returns:
+        `Steps`.
+
+    Raises:
+        RuntimeError: if the process dies, with its last words.
+    """
+    name = "remat" if recipe.remat else "plain"
+    given, found = folder / f"{name}.json", folder / f"{name}.npz"
+    given.write_text(json.dumps(dataclasses.asdict(recipe)))
+    done = subprocess.run(
+        [sys.executable, "-m", __name__, given, found],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(_paths())},
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+    )
+    if done.returncode:
+        raise RuntimeError(
+            f"{recipe.variant}, remat={recipe.remat}, ended with status "
+            f"{done.returncode}: {done.stderr.strip()[-500:]}"
+        )
+    try:
+        return load(found)
+    finally:
+        given.unlink()
+        found.unlink()
+
+
+def _paths():
+    return [str(pathlib.Path(__file__).parents[1]), *filter(None, sys.path)]
+
+
+def save(path, steps):
+    """Writes `Steps` as an .npz file."""
+    np.savez(
+        path,
+        figures=json.dumps(steps.figures),
+        **{
+            f"{field} {name}": value
+            for field in ("gradients", "again", "statistics")
+            for name, value in getattr(steps, field).items()
+        },
+    )
+
+
+def load(path):
+    """The `Steps` of an .npz file."""
+    fields = {"gradients": {}, "again": {}, "statistics": {}}
+    with np.load(path) as stored:
+        for key in stored.files:
+            field, _, name = key.partition(" ")
+            if name:
+                fields[field][name] = stored[key]
+        return Steps(figures=json.loads(str(stored["figures"])), **fields)
+
+
+def measure(recipe):
+    """Trains a network of a recipe on one batch of random pixels.
+
+    An iteration is the training step's: gradients, then the update of weights
+    and momentum, but at a rate of 0, so that each is of the same weights.
+
+    Args:
+        recipe: `recipes.Recipe`; as many iterations as its steps.
+
+    Returns:
+        `Steps`.
+    """
+    import tensorflow as tf
+
+    from keras_resnet.training import gradients as gradients_lib
+
+    keras.utils.set_random_seed(recipe.seed)
+    network = model_lib.logits(build(recipe))
+    variables = network.trainable_variables
+    optimizer = optimizers.SGD(0.0, momentum=recipe.momentum)
+    optimizer.build(variables)
+    gradients_of = gradients_lib.make_gradients(network, optimizer)
+
+    @tf.function
+    def step(batch):
+        gradients, sums = gradients_of(batch, float(recipe.batch_size))
+        optimizer.apply(gradients, variables)
+        return gradients, sums[0] / recipe.batch_size
+
+    images, labels = draw(recipe)
+    batch = {
+        "image": tf.constant(images),
+        "label": tf.constant(labels),
+        "weight": tf.ones(recipe.batch_size),
+    }
+    figures = {
+        "drawn": _digest([*map(np.asarray, variables), images, labels]),
+        "built_megabytes": worker.megabytes("VmRSS"),
+        "seconds": [],
+        "losses": [],
+    }
+    for number in range(recipe.steps):
+        start = time.perf_counter()
+        tensors, loss = step(batch)
+        figures["losses"].append(float(loss))
+        figures["seconds"].append(round(time.perf_counter() - start, 2))
+        again = _by_path(variables, tensors)
+        if number == 0:
+            figures["most_megabytes"] = worker.megabytes("VmHWM")
+            gradients, statistics = again, _statistics(network)
+    return Steps(figures, gradients, again, statistics)
+
+
+def build(recipe):
+    """The network of a recipe, for 10 classes."""
+    return keras_resnet.build(
+        recipe.variant,
+        classes=10,
+        input_shape=(recipe.image_size, recipe.image_size, 3),
+        dtype=recipe.dtype,
+        remat=recipe.remat,
+        **recipe.architecture,
+    )
+
+
+def draw(recipe):
+    """Random pixels and labels: uint8 (B, S, S, 3) and int32 (B,)."""
+    random = np.random.default_rng(recipe.seed)
+    size = (recipe.batch_size, recipe.image_size, recipe.image_size, 3)
+    pixels = random.integers(0, 256, size, dtype=np.uint8)
+    return pixels, random.integers(0, 10, recipe.batch_size, dtype=np.int32)
+
+
+def _by_path(variables, values):
+    return {
+        variable.path: np.array(value)
+        for variable, value in zip(variables, values, strict=True)
+    }
+
+
+def _statistics(network):
+    moving = [
+        variable
+        for variable in network.non_trainable_variables
+        if variable.name.startswith("moving_")
+    ]
+    return _by_path(moving, moving)
+
+
+def _digest(arrays):
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()[:16]
+
+
+def main():
+    given, found = sys.argv[1:]
+    fields = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in json.loads(pathlib.Path(given).read_text()).items()
+    }
+    save(found, measure(recipes.Recipe(**fields)))
+
+
+if __name__ == "__main__":
+    main()
