@@ -4,13 +4,11 @@ python pipelines/zoo.py            # docs/MODELS.md and docs/models.png
 python pipelines/zoo.py --check    # fails if they are not up to date
 """
 
-import dataclasses
 import hashlib
 import pathlib
 
 import _app
-import keras
-import numpy as np
+import _sizes
 from absl import flags
 
 import keras_resnet
@@ -116,51 +114,11 @@ Parameters with 10 classes; errors are of CIFAR-10, in P2 the median of 5 runs.
 """
 
 
-@dataclasses.dataclass(frozen=True)
-class Size:
-    """Trainable parameters and multiply-adds of one image."""
-
-    parameters: int
-    multiply_adds: int
-
-    def __add__(self, other):
-        return Size(
-            self.parameters + other.parameters,
-            self.multiply_adds + other.multiply_adds,
-        )
-
-    def __mul__(self, times):
-        return Size(self.parameters * times, self.multiply_adds * times)
-
-
-def measure(variant):
-    """The `Size` of a network, counted on a built model.
-
-    All units of a stage but its first are the same, so two of each are built
-    and the second counts for the rest: ResNet-1202 in a second instead of 40.
-    """
-    keras.utils.clear_session()
-    depths = specs.VARIANTS[variant].depths
-    model = keras_resnet.build(variant, depths=(2,) * len(depths))
-    size = _count(model)
-    for stage, depth in enumerate(depths, start=1):
-        unit = model.get_layer(f"stage{stage}_unit2")
-        size += _count(keras.Model(unit.input, unit.output)) * (depth - 2)
-    return size
-
-
-def _count(model):
-    return Size(
-        sum(int(np.prod(w.shape)) for w in model.trainable_weights),
-        keras_resnet.multiply_adds(model),
-    )
-
-
 def markdown(sizes):
     """The text of docs/MODELS.md.
 
     Args:
-        sizes: {variant: `Size`}, of all variants or those to show.
+        sizes: {variant: `_sizes.Size`}, of all variants or those to show.
     """
     stems = {name: specs.VARIANTS[name].stem for name in sizes}
     tables = {
@@ -295,7 +253,7 @@ def check(folder, text, series):
 def main(args):
     _app.no_arguments(args)
     folder = pathlib.Path(FLAGS.docs_dir)
-    sizes = {variant: measure(variant) for variant in specs.VARIANTS}
+    sizes = {variant: _sizes.measure(variant) for variant in specs.VARIANTS}
     text, series = markdown(sizes), points(sizes)
     if FLAGS.check:
         check(folder, text, series)

@@ -49,7 +49,7 @@ def docs(zoo):
 
 def golden_size(zoo, name):
     golden = goldens.GOLDENS[name]
-    return zoo.Size(golden.trainable_parameters, golden.multiply_adds)
+    return zoo._sizes.Size(golden.trainable_parameters, golden.multiply_adds)
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +65,12 @@ def test_the_files_are_up_to_date(zoo, docs, golden_sizes):
 
 @pytest.mark.parametrize("name", MEASURED)
 def test_sizes_are_measured_right(name, zoo):
-    assert zoo.measure(name) == golden_size(zoo, name)
+    assert zoo._sizes.measure(name) == golden_size(zoo, name)
 
 
 def test_two_units_a_stage_stand_for_all(zoo):
     model = keras_resnet.build("resnet32")
-    assert zoo.measure("resnet32") == zoo._count(model)
+    assert zoo._sizes.measure("resnet32") == zoo._sizes.count(model)
 
 
 @pytest.mark.large

@@ -21,7 +21,7 @@ PARAMETERS = {
     "resnet56": "0.85",
     "resnet110": "1.7",
     "resnet1202": "19.4",
-    # P2 Table 4.
+    # Not in P2, but in Zagoruyko and Komodakis 2016, arXiv 1605.07146, Table 5.
     "resnet164_v2": "1.7",
     "resnet1001_v2": "10.2",
 }
@@ -57,7 +57,7 @@ def _row(name):
 COSTS = Experiment(
     title="Costs",
     question="What does a network cost in weights, arithmetic and memory?",
-    source="P1 Tables 1 and 6, P2 Table 4",
+    source="P1 Tables 1 and 6, Fig. 3",
     module="costs",
     rows={name: _row(name) for name in specs.VARIANTS},
     settings={"full": {NO_DATA: Setting(seeds=1)}},
@@ -67,12 +67,15 @@ COSTS = Experiment(
         "activations are what TensorFlow's gradients read of one image in "
         "float32: inputs of convolutions, of BN and of the classifier, outputs "
         "of ReLUs, inputs and outputs of max-pooling, masks of dropout, and "
-        "what a gate multiplies; each tensor once. Padded copies, and what a "
-        "kernel needs while it runs, are not counted",
+        "what a gate multiplies; each tensor once. Copies padded before a "
+        "strided convolution are its inputs; what a kernel needs while it "
+        "runs is not counted",
         "computed again: inputs of all units, what stem and head keep, and "
         "what the greatest unit keeps within, which is there while its "
         "gradient is computed (Chen et al. 2016, arXiv 1604.06174)",
-        "P1 does not print the memory of any network",
+        "the paper's parameters of 164 and 1001 layers are those that "
+        "Zagoruyko and Komodakis 2016 print, arXiv 1605.07146, Table 5",
+        "neither paper prints the memory of a network",
     ),
 )
 
@@ -83,7 +86,7 @@ REMAT = Experiment(
     module="remat",
     rows={
         "preactivation_1001": Row(variant="resnet1001_v2"),
-        "ResNet-1202": Row(variant="resnet1202"),
+        "ResNet-1202": Row(variant="resnet1202", overrides={"batch_size": 8}),
     },
     settings={
         "quick": {
@@ -94,8 +97,8 @@ REMAT = Experiment(
         }
     },
     silent=(
-        "the papers used batches of 128 and 64 on two GPUs; this is one "
-        "process on CPUs with 16 random images, at a learning rate of 0, so "
+        "the papers' batches are of 128 images on two GPUs; this is one "
+        "process on CPUs with 16 and 8 random images, at a rate of 0, so "
         "that each iteration is of the same weights",
         "MB are the process's resident size, after the network is built, and "
         "the most to the end of the first iteration, which traces the graph",

@@ -95,8 +95,9 @@ def _chapter(name, experiment, records, docs, written):
     for (scale, dataset), found in groups.items():
         flags = f"--experiment={name} --scale={scale} --dataset={dataset}"
         lines.append(f"### {name}, {scale}, {dataset}\n")
+        how = getattr(module, "how", _how)
         lines.append(
-            f"`python pipelines/reproduce.py {flags}`, {_how(found)}.\n"
+            f"`python pipelines/reproduce.py {flags}`, {how(found)}.\n"
         )
         lines.append(module.table(experiment, found) + "\n")
         if hasattr(module, "picture"):
