@@ -11,7 +11,6 @@ import _app
 import _sizes
 from absl import flags
 
-import keras_resnet
 from keras_resnet import pretrained
 from keras_resnet import specs
 from keras_resnet.errors import require
