@@ -67,7 +67,7 @@ _SMALL_IMAGES = (
 )
 _AUGMENTED = (
     "training error is that of all iterations since the evaluation before, on "
-    "augmented images while the weights change; P1 does not say"
+    "the images that they saw and while the weights changed; P1 does not say"
 )
 
 _DEGRADATION = Experiment(
