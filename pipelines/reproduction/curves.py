@@ -107,7 +107,7 @@ def picture(experiment, records, path):
     )
     all_axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (title, names) in zip(all_axes, panels.items(), strict=True):
-        colors = itertools.cycle(_COLORS)
+        colors = itertools.cycle(COLORS)
         for name in names:
             _draw(axes, name, rows[name], next(colors))
         axes.set(title=title, xlabel="iterations")
@@ -127,7 +127,7 @@ def picture(experiment, records, path):
 
 
 # Okabe and Ito's colours, which the colour-blind tell apart.
-_COLORS = (
+COLORS = (
     "#0072B2",
     "#D55E00",
     "#009E73",
