@@ -206,10 +206,11 @@ class ResidualUnit(keras.layers.Layer):
             return operations.apply(self.after_add, branch, training)
         shortcut = x if self.kind == "identity" else shared
         shortcut = operations.apply(self.shortcut_layers, shortcut, training)
-        y = self._sum(shortcut, branch, shared)
+        y = self.join(shortcut, branch, shared)
         return operations.apply(self.after_add, y, training)
 
-    def _sum(self, shortcut, branch, shared):
+    def join(self, shortcut, branch, shared):
+        """The sum, scaled or gated: what the ops after the addition get."""
         row = self.shortcut
         if self.gate:
             gate = operations.apply(self.gate, shared, training=None)

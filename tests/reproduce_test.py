@@ -320,9 +320,11 @@ def test_above_twenty_per_cent_is_a_failure_and_below_is_not():
     assert "19.90" in passed and "fail" not in passed
 
 
-def test_a_row_without_a_record_is_said_not_to_have_run():
-    lines = curves.table(TWO, [record("residual", 0, 0.1)]).splitlines()
-    assert "not run" in lines[2] and "not run" not in lines[3]
+def test_what_the_paper_prints_and_nobody_ran_is_said_not_to_have_run():
+    [line] = curves.table(TWO, []).splitlines()[2:]
+    assert "plain" in line and "9.99" in line and "not run" in line
+    [line] = curves.table(TWO, [record("residual", 0, 0.1)]).splitlines()[2:]
+    assert "residual" in line and "not run" not in line
 
 
 def test_the_report_shows_what_was_run(done, tmp_path, monkeypatch):

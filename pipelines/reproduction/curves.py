@@ -24,13 +24,13 @@ def table(experiment, records):
         records: those of one scale and data set.
 
     Returns:
-        str: a line for each row of the experiment that has a record or a
-        figure in the paper.
+        str: a line for each row that has a record; without any record, for
+        each that has a figure in the paper.
     """
     lines = []
     for name, row in experiment.rows.items():
         mine = [record for record in records if record["row"] == name]
-        if not mine and not row.paper:
+        if not mine and (records or not row.paper):
             continue
         seconds = [r["seconds"] for r in mine if r["status"] == "finished"]
         lines.append(
@@ -103,23 +103,31 @@ def picture(experiment, records, path):
     for name in rows:
         panels.setdefault(experiment.rows[name].panel, []).append(name)
     figure = matplotlib.figure.Figure(
-        figsize=(4.6 * max(len(panels), 1.6), 4.4), layout="constrained"
+        figsize=(4.6 * max(len(panels), 1.6), 4.8), layout="constrained"
     )
     all_axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (title, names) in zip(all_axes, panels.items(), strict=True):
-        colors = itertools.cycle(_COLORS)
+        colors = itertools.cycle(COLORS)
         for name in names:
             _draw(axes, name, rows[name], next(colors))
         axes.set(title=title, xlabel="iterations")
         axes.grid(alpha=0.3)
         axes.margins(x=0)
-        axes.legend(loc="upper right", fontsize=8, title="test (bold), train")
-    all_axes[0].set(ylabel="error (%)", ylim=(0, _top(records)))
+        axes.legend(
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.14),
+            ncols=2,
+            fontsize=8,
+            frameon=False,
+        )
+    all_axes[0].set(
+        ylabel="error (%), test bold, training thin", ylim=(0, _top(records))
+    )
     figure.savefig(path, dpi=120)
 
 
 # Okabe and Ito's colours, which the colour-blind tell apart.
-_COLORS = (
+COLORS = (
     "#0072B2",
     "#D55E00",
     "#009E73",

@@ -69,7 +69,7 @@ _SMALL_IMAGES = (
 )
 _AUGMENTED = (
     "training error is that of all iterations since the evaluation before, on "
-    "augmented images while the weights change; P1 does not say"
+    "the images that they saw and while the weights changed; P1 does not say"
 )
 
 _DEGRADATION = Experiment(
@@ -343,6 +343,65 @@ _WARMUP = Experiment(
     ),
 )
 
+_RESPONSES = Experiment(
+    title="Responses of layers",
+    question="Do residual layers change their input less than plain ones?",
+    source="P1 Fig. 7",
+    rows={
+        name: row
+        for name, row in _DEGRADATION.rows.items()
+        if name.endswith(("-20", "-56", "-110"))
+    },
+    settings={
+        scale: {
+            dataset: dataclasses.replace(setting, seeds=1)
+            for dataset, setting in settings.items()
+        }
+        for scale, settings in _DEGRADATION.settings.items()
+    },
+    silent=(
+        "BN uses its moving statistics; P1 does not say",
+        "on the first 1,000 images of the test set, at most",
+        _SMALL_IMAGES,
+    ),
+    module="responses",
+)
+
+_PROPAGATION = Experiment(
+    title="What reaches each unit",
+    question="How much of the loss's gradient comes back to the first unit?",
+    source="P2 eqs. 5 and 8",
+    rows={
+        name: Row(
+            variant="resnet110",
+            overrides={"shortcut": shortcut, "placement": placement},
+        )
+        for name, shortcut, placement in (
+            ("identity", "A", "full_preact"),
+            ("identity_original", "A", "original"),
+            ("scaled_0.5_1", "constant_scaling_branch_1", "full_preact"),
+            ("scaled_0.5_0.5", "constant_scaling", "full_preact"),
+            ("plain", "none", "full_preact"),
+        )
+    },
+    settings={
+        "quick": {"digits": Setting(recipe=_DIGITS, seeds=1)},
+        "full": {
+            dataset: dataclasses.replace(setting, seeds=1)
+            for dataset, setting in _FULL_2016.items()
+        },
+    },
+    silent=(
+        "norms over one batch of 128 training images, BN with its statistics; "
+        "trained for 50 and 200 iterations at the full rate",
+        "where shapes change option A takes every other pixel of the "
+        "pre-activated input; the product of lambdas counts such a unit as "
+        "the others",
+        "all networks are pre-activated, but identity_original",
+    ),
+    module="propagation",
+)
+
 EXPERIMENTS = types.MappingProxyType(
     {
         "degradation": _DEGRADATION,
@@ -351,6 +410,8 @@ EXPERIMENTS = types.MappingProxyType(
         "placements": _PLACEMENTS,
         "preactivation": _PREACTIVATION,
         "warmup": _WARMUP,
+        "responses": _RESPONSES,
+        "propagation": _PROPAGATION,
         "imagenet": IMAGENET,
         "costs": COSTS,
         "remat": REMAT,

@@ -83,3 +83,40 @@ def seconds(workdir):
     """Seconds of all sessions of a run; those that were killed are missing."""
     path = workdir / SECONDS
     return json.loads(path.read_text()) if path.exists() else 0.0
+
+
+def images(job, split, number, *, with_labels=False):
+    """The first examples of a split, as evaluation sees them.
+
+    Args:
+        job: `jobs.Job`.
+        split: "train" or "validation".
+        number: of examples; fewer where there are not so many.
+        with_labels: whether the labels come too.
+
+    Returns:
+        uint8 (N, S, S, 3), or a pair with int32 (N,).
+    """
+    from keras_resnet.data import datasets
+    from keras_resnet.data import pipeline
+
+    recipe = job.recipe
+    found = datasets.load(recipe.dataset, split, data_dir=job.data_dir)
+    batches = pipeline.eval_dataset(
+        found,
+        batch_size=min(number, found.num_examples),
+        resize=recipe.eval_resize,
+        size=recipe.image_size,
+    )
+    batch = next(iter(batches))
+    pixels, labels = batch["image"].numpy(), batch["label"].numpy()
+    return (pixels, labels) if with_labels else pixels
+
+
+def class_names(job):
+    """Of the data set of a job."""
+    from keras_resnet.data import datasets
+
+    recipe = job.recipe
+    split = datasets.load(recipe.dataset, "train", data_dir=job.data_dir)
+    return split.class_names

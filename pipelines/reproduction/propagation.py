@@ -1,0 +1,226 @@
+"""P2 eqs. 5 and 8: what of the loss's gradient reaches each unit."""
+
+import dataclasses
+import math
+
+import numpy as np
+from benchmarks import tables
+
+# Iterations of training after which gradients are measured.
+AFTER = (0, 50, 200)
+IMAGES = 128
+
+
+def gradients(model, images, labels):
+    """Norms of the gradient of the loss with respect to the units' inputs.
+
+    BN uses the statistics of the batch, as in training.
+
+    Args:
+        model: from `keras_resnet.build`.
+        images: (B, H, W, C) pixels.
+        labels: int (B,).
+
+    Returns:
+        {"total": norms, "shortcuts": norms}, lists of floats: of x_0, ...,
+        x_L, the inputs of the L units and the output of the last. "shortcuts"
+        is the part that comes through shortcuts alone, all branches and gates
+        held constant: within a stage of pre-activated units with scaled
+        shortcuts it is lambda^(L - l) times the last norm (P2 eq. 8).
+    """
+    return {
+        "total": _norms(model, images, labels, held=False),
+        "shortcuts": _norms(model, images, labels, held=True),
+    }
+
+
+def _norms(model, images, labels, held):
+    import keras
+    import tensorflow as tf
+
+    from keras_resnet.layers import Chain
+    from keras_resnet.layers import ResidualUnit
+
+    x, inputs = tf.convert_to_tensor(images), []
+    with tf.GradientTape() as tape:
+        for layer in model.layers[1:]:
+            if layer.name == "probabilities":
+                break
+            if isinstance(layer, ResidualUnit):
+                inputs.append(_watched(tape, x))
+                x = _unit(layer, inputs[-1], held)
+                last = x
+            elif isinstance(layer, Chain):
+                x = layer(x, training=True)
+            else:
+                x = layer(x)
+        loss = keras.losses.sparse_categorical_crossentropy(
+            labels, x, from_logits=True
+        )
+        loss = tf.reduce_mean(loss)
+    found = tape.gradient(loss, [*inputs, last], unconnected_gradients="zero")
+    return [float(tf.norm(tf.cast(g, tf.float64))) for g in found]
+
+
+def _watched(tape, x):
+    tape.watch(x)
+    return x
+
+
+def _unit(unit, x, held):
+    """What a unit gives; held: with its branch and gate held constant."""
+    import tensorflow as tf
+
+    from keras_resnet import operations
+
+    if not held:
+        return unit.forward(x, True)
+    shared = operations.apply(unit.before, x, True)
+    branch = operations.apply(unit.branch, shared, True)
+    branch = tf.stop_gradient(branch)
+    if unit.kind == "none":
+        return operations.apply(unit.after_add, branch, True)
+    shortcut = x if unit.kind == "identity" else shared
+    shortcut = operations.apply(unit.shortcut_layers, shortcut, True)
+    y = unit.join(shortcut, branch, tf.stop_gradient(shared))
+    return operations.apply(unit.after_add, y, True)
+
+
+def run(job):
+    """Gradients after `AFTER` iterations of training.
+
+    Returns:
+        dict: "after": {"0": `gradients`, ...}; "product": for each norm the
+        product of the shortcuts' scales from there on, which is what reaches
+        it of the last norm by P2 eq. 8.
+    """
+    from reproduction import training
+
+    from keras_resnet import specs
+
+    images, labels = training.images(job, "train", IMAGES, with_labels=True)
+    found = {
+        str(steps): gradients(_model(job, steps), images, labels)
+        for steps in AFTER
+    }
+    units = len(found["0"]["total"]) - 1
+    variant = specs.VARIANTS[job.recipe.variant]
+    row = specs.SHORTCUTS[job.recipe.shortcut or variant.shortcut]
+    scale = 0.0 if row.same == "none" else row.scale
+    product = [scale ** (units - unit) for unit in range(units + 1)]
+    return {"after": found, "product": product}
+
+
+def _model(job, steps):
+    """The network after so many iterations, in a workdir of its own."""
+    import keras
+    from reproduction import training
+
+    import keras_resnet
+    from keras_resnet.data import datasets
+
+    recipe = job.recipe
+    if steps == 0:
+        # As the loop makes it.
+        info = datasets.info(recipe.dataset)
+        keras.utils.set_random_seed(recipe.seed)
+        return keras_resnet.build(
+            recipe.variant,
+            classes=len(training.class_names(job)),
+            input_shape=(recipe.image_size, recipe.image_size, 3),
+            pixel_mean=info.pixel_mean,
+            pixel_std=info.pixel_std,
+            **recipe.architecture,
+        )
+    part = dataclasses.replace(
+        job,
+        recipe=dataclasses.replace(recipe, steps=steps),
+        workdir=job.workdir / f"after_{steps}",
+    )
+    training.train(part)
+    return keras.models.load_model(part.workdir / "model.keras")
+
+
+def table(experiment, records):
+    """How much of the gradient reaches the first unit, as Markdown.
+
+    Args:
+        experiment: `jobs.Experiment`.
+        records: those of one scale and data set.
+    """
+    lines = []
+    for record in _of_rows(experiment, records):
+        result = record["result"]
+        cells = [
+            _power(of_one["total"][0] / of_one["total"][-1])
+            for of_one in result["after"].values()
+        ]
+        alone = result["after"]["0"]["shortcuts"]
+        cells += [_power(result["product"][0]), _power(alone[0] / alone[-1])]
+        lines.append([record["row"], *cells])
+    if not lines:
+        return "Not run."
+    titles = [f"after {n}" for n in lines and result["after"]]
+    return tables.table(
+        " | ".join(
+            [
+                "first over last norm",
+                *titles,
+                "product of lambdas",
+                "through shortcuts alone, after 0",
+            ]
+        ),
+        lines,
+    )
+
+
+def _power(ratio):
+    return f"10^{math.log10(ratio):.1f}" if ratio else "0"
+
+
+def _of_rows(experiment, records):
+    return [
+        record
+        for name in experiment.rows
+        for record in records
+        if record["row"] == name
+        and record["status"] == "finished"
+        and record["seed"] == 0
+    ]
+
+
+def picture(experiment, records, path):
+    """Norms over the units, at the beginning and after training.
+
+    Args:
+        experiment, records: as for `table`.
+        path: of the PNG.
+    """
+    import matplotlib.figure  # no pyplot: no display, no global state
+    from reproduction import curves
+
+    figure = matplotlib.figure.Figure(figsize=(9, 4.9), layout="constrained")
+    panels = figure.subplots(1, len(AFTER), sharey=True)
+    for axes, steps in zip(panels, AFTER, strict=True):
+        of_rows = _of_rows(experiment, records)
+        for record, color in zip(of_rows, curves.COLORS, strict=False):
+            result = record["result"]
+            norms = np.array(result["after"][str(steps)]["total"])
+            product = np.array(result["product"])
+            units = range(len(norms))
+            axes.semilogy(units, norms, color=color, label=record["row"])
+            if 0 < product[0] < 1:
+                axes.semilogy(
+                    units, product * norms[-1], "--", color=color, linewidth=1
+                )
+        axes.set(
+            title=f"after {steps} iterations" if steps else "at the beginning",
+            xlabel="unit",
+        )
+        axes.grid(alpha=0.3)
+    panels[0].set_ylabel("norm of the gradient (dashed: product of lambdas)")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=3, frameon=False
+    )
+    figure.savefig(path, dpi=120)

@@ -1,0 +1,178 @@
+"""P1 Fig. 7: how strongly the layers of trained networks respond."""
+
+import statistics
+
+import numpy as np
+from benchmarks import tables
+
+IMAGES, BATCH = 1000, 100
+
+
+def layer_responses(model, images):
+    """Standard deviations of what each 3x3 convolution gives.
+
+    A response is what follows from a convolution and the BN behind it, before
+    ReLU and addition (P1 Fig. 7). BN uses its moving statistics, as the
+    network that is shipped does; P1 does not say which. The deviation is over
+    all images, positions and channels.
+
+    Args:
+        model: from `keras_resnet.build`, trained.
+        images: (N, H, W, C) pixels.
+
+    Returns:
+        list of {"layer": "stage1_unit1/conv2", "std": float}, from the input
+        on.
+    """
+    moments = {}
+    for start in range(0, len(images), BATCH):
+        for name, response in _responses(model, images[start : start + BATCH]):
+            add(moments.setdefault(name, [0, 0.0, 0.0]), response)
+    return [{"layer": n, "std": deviation(m)} for n, m in moments.items()]
+
+
+def add(moments, values):
+    """Takes an array into [count, mean, sum of squared differences].
+
+    Chan et al. 1979: sums of squares of large arrays would lose digits.
+    """
+    values = np.asarray(values, np.float64)
+    count, mean, squares = moments
+    total = count + values.size
+    apart = values.mean() - mean
+    moments[:] = (
+        total,
+        mean + apart * values.size / total,
+        squares
+        + ((values - values.mean()) ** 2).sum()
+        + apart**2 * count * values.size / total,
+    )
+
+
+def deviation(moments):
+    """The standard deviation of all that `add` took."""
+    count, _, squares = moments
+    return float(np.sqrt(squares / count))
+
+
+def _responses(model, x):
+    from keras_resnet import operations
+    from keras_resnet.layers import Chain
+    from keras_resnet.layers import ResidualUnit
+
+    for layer in model.layers[1:]:
+        if isinstance(layer, Chain):
+            yield from _of_layers(layer.name, layer.layers, x)
+        elif isinstance(layer, ResidualUnit):
+            shared = operations.apply(layer.before, x, training=False)
+            yield from _of_layers(layer.name, layer.branch, shared)
+        x = layer(x, training=False) if _knows(layer) else layer(x)
+
+
+def _knows(layer):
+    from keras_resnet.layers import Chain
+    from keras_resnet.layers import ResidualUnit
+
+    return isinstance(layer, (Chain, ResidualUnit))
+
+
+def _of_layers(owner, layers, x):
+    import keras
+
+    from keras_resnet import operations
+
+    for layer, following in zip(layers, [*layers[1:], None], strict=True):
+        x = operations.apply([layer], x, training=False)
+        if isinstance(layer, keras.layers.Conv2D):
+            if layer.kernel_size != (3, 3):
+                continue
+            response = x
+            if isinstance(following, keras.layers.BatchNormalization):
+                response = following(x, training=False)
+            yield f"{owner}/{layer.name}", response
+
+
+def run(job):
+    """Trains and measures: errors of `training.summary`, "responses"."""
+    import keras
+    from reproduction import training
+
+    result = training.train(job)
+    model = keras.models.load_model(job.workdir / "model.keras")
+    images = training.images(job, "validation", IMAGES)
+    return {**result, "responses": layer_responses(model, images)}
+
+
+def table(experiment, records):
+    """How large the responses of each network are, as Markdown.
+
+    Args:
+        experiment: `jobs.Experiment`.
+        records: those of one scale and data set.
+    """
+    lines = []
+    for name, records_of_one in _by_row(experiment, records).items():
+        result = records_of_one[0]["result"]
+        deviations = [layer["std"] for layer in result["responses"]]
+        lines.append(
+            [
+                name,
+                str(len(deviations)),
+                f"{statistics.median(deviations):.3f}",
+                f"{max(deviations):.3f}",
+                f"{100 * result['train_error']:.2f}",
+            ]
+        )
+    titles = (
+        "network | 3x3 layers | median deviation | greatest | training error, %"
+    )
+    return tables.table(titles, lines) if lines else "Not run."
+
+
+def _by_row(experiment, records):
+    rows = {
+        name: [
+            r for r in records if r["row"] == name and r["status"] == "finished"
+        ]
+        for name in experiment.rows
+    }
+    return {name: found for name, found in rows.items() if found}
+
+
+def picture(experiment, records, path):
+    """P1 Fig. 7: in the order of the layers, and from the greatest on.
+
+    Args:
+        experiment, records: as for `table`.
+        path: of the PNG.
+    """
+    import matplotlib.figure  # no pyplot: no display, no global state
+    from reproduction import curves
+
+    figure = matplotlib.figure.Figure(figsize=(9, 4.4), layout="constrained")
+    ordered, by_size = figure.subplots(1, 2, sharey=True)
+    colors = curves.COLORS
+    rows = _by_row(experiment, records)
+    for (name, of_one), color in zip(rows.items(), colors, strict=False):
+        responses = of_one[0]["result"]["responses"]
+        deviations = [layer["std"] for layer in responses]
+        style = "--" if name.startswith("plain") else "-"
+        style = {"color": color, "linestyle": style, "linewidth": 1.6}
+        ordered.plot(range(1, len(deviations) + 1), deviations, **style)
+        by_size.plot(
+            range(1, len(deviations) + 1),
+            sorted(deviations, reverse=True),
+            label=name,
+            **style,
+        )
+    ordered.set(
+        title="in the order of the layers",
+        xlabel="3x3 layer",
+        ylabel="standard deviation of the response",
+        ylim=(0, None),
+    )
+    by_size.set(title="by size", xlabel="3x3 layer, greatest first")
+    by_size.legend(loc="upper right", frameon=False)
+    for axes in (ordered, by_size):
+        axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=120)
