@@ -27,6 +27,10 @@ sizes = _import("_sizes")
 activations = _import("reproduction.activations")
 cost_rows = _import("reproduction.cost_rows")
 costs = _import("reproduction.costs")
+experiments = _import("reproduction.experiments")
+report = _import("reproduction.report")
+results = _import("reproduction.results")
+jobs = _import("reproduction.jobs")
 
 # One of each kind: of block, placement, shortcut, gate and stem.
 TINY = {
@@ -184,3 +188,26 @@ def test_the_table_has_a_line_for_each_network_that_was_counted():
         "51.7",
     ]
     assert len(lines) == 3
+
+
+def test_a_network_is_counted_and_reported_as_such(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(PIPELINES)
+    monkeypatch.setattr(report, "EXPERIMENTS", {"costs": cost_rows.COSTS})
+    [job] = jobs.make(
+        "costs", cost_rows.COSTS, "full", rows=["resnet20"], workdir=tmp_path
+    )
+    folder = tmp_path / report.RESULTS
+    results.Results(folder, "costs").add(
+        job, {"status": "finished", "seconds": 1.0, "result": costs.run(job)}
+    )
+    report.write(tmp_path)
+    text = (tmp_path / report.DOCUMENT).read_text()
+    assert "networks counted: 1" in text
+    assert "| 0.270 " in text and "| 0.27 " in text
+    assert "0.27e6 parameters" in report.listing(folder)
+
+
+def test_a_scale_that_is_left_out_is_quick_where_there_is_one():
+    for experiment in experiments.EXPERIMENTS.values():
+        if "quick" in experiment.settings:
+            assert next(iter(experiment.settings)) == "quick"

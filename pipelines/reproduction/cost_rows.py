@@ -86,7 +86,7 @@ REMAT = Experiment(
     module="remat",
     rows={
         "preactivation_1001": Row(variant="resnet1001_v2"),
-        "ResNet-1202": Row(variant="resnet1202", overrides={"batch_size": 8}),
+        "ResNet-1202": Row(variant="resnet1202"),
     },
     settings={
         "quick": {
@@ -98,10 +98,11 @@ REMAT = Experiment(
     },
     silent=(
         "the papers' batches are of 128 images on two GPUs; this is one "
-        "process on CPUs with 16 and 8 random images, at a rate of 0, so "
+        "process on CPUs with 16 random images, at a learning rate of 0, so "
         "that each iteration is of the same weights",
         "MB are the process's resident size, after the network is built, and "
-        "the most to the end of the first iteration, which traces the graph",
+        "the most to the end of the first iteration, which traces the graph; "
+        "seconds are of a machine that had other work too",
         "a difference is the greatest over all variables, of each the "
         "greatest absolute difference over the greatest absolute gradient; "
         "'when repeated' is that of two iterations of the same process",

@@ -113,7 +113,7 @@ def beside(counted, printed):
 
 def how(records):
     """How the records came about, in words."""
-    return f"{len(records)} networks, counted; nothing was trained or timed"
+    return f"networks counted: {len(records)}, nothing trained or timed"
 
 
 def summary(records):
