@@ -14,6 +14,15 @@ SCHEDULES = {
     "steps": "a tenth after each of `boundaries` iterations",
     "plateau": "a tenth when the validation error stops improving",
 }
+PIXEL_MEANS = {
+    "channel": (
+        "the data set's mean colour, and division by its standard deviation"
+    ),
+    "image": (
+        "the mean of the training images' evaluation views, read once before "
+        "the first iteration, without division (P1 sec. 3.4)"
+    ),
+}
 SHUFFLES = {
     "examples": "a uniform permutation of the examples an epoch",
     "blocks": (
@@ -106,6 +115,11 @@ class Recipe:
     image_size: int = _field(32, "Side of the crop, pixels.")
     eval_resize: int = _field(
         32, "Shorter side before the central crop of evaluation, pixels."
+    )
+    pixel_mean: str = _field(
+        "channel",
+        "What the network subtracts; with --weights of that kind the file's. "
+        + "; ".join(f"{key}: {text}" for key, text in PIXEL_MEANS.items()),
     )
     augmentation: str = _field(
         "cifar",
@@ -206,6 +220,7 @@ class Recipe:
             lookup(parts, self.freeze_until, f"part of {self.variant}")
         lookup(SCHEDULES, self.schedule, "schedule")
         lookup(SHUFFLES, self.shuffle, "shuffle")
+        lookup(PIXEL_MEANS, self.pixel_mean, "pixel mean")
         lookup(optimizers.DECAY_SCOPES, self.decay, "decay scope")
         lookup(optimizers.MOMENTUM_RULES, self.momentum_rule, "momentum rule")
         lookup(DTYPES, self.dtype, "dtype")
