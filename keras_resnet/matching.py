@@ -43,7 +43,7 @@ def values(model, file, new_head):
     _choose_head(layout, variables, tensors, new_head)
     found, differences = _match(layout, variables, tensors)
     require(not differences, _report(layout, differences))
-    found.update(_pixel_values(layout, file.metadata))
+    found.update(_pixel_values(layout, file.metadata, weights))
     return {
         path: _checked(path, array, weights[path])
         for path, array in found.items()
@@ -133,7 +133,7 @@ def _report(layout, differences):
     )
 
 
-def _pixel_values(layout, metadata):
+def _pixel_values(layout, metadata, weights):
     """Pixel constants of the layout, or those that `save_weights` noted."""
     values = dict(layout.pixels)
     for name in PIXELS:
@@ -146,7 +146,12 @@ def _pixel_values(layout, metadata):
                     f"pixel_{name} in the metadata must be numbers with "
                     f"spaces between. Received: {text!r}."
                 ) from error
-    return {PIXELS[name]: np.asarray(value) for name, value in values.items()}
+    arrays = {PIXELS[name]: np.asarray(v) for name, v in values.items()}
+    for path, array in arrays.items():
+        shape = tuple(weights[path].shape)
+        if array.size == np.prod(shape):  # a mean image was noted flat
+            arrays[path] = array.reshape(shape)
+    return arrays
 
 
 def _checked(path, array, variable):

@@ -8,6 +8,7 @@ import inspect
 import numbers
 
 import keras
+import numpy as np
 
 from keras_resnet import initializers
 from keras_resnet import pretrained
@@ -80,6 +81,8 @@ def build(
             computed, in float32 at least.
         pixel_mean, pixel_std: C floats, 0..255. Default: those of the
             published weights, otherwise ImageNet's or CIFAR's, by the variant.
+            `pixel_mean` may be an image, an array (H, W, C), for a network of
+            that one size (P1 sec. 3.4, 4.2).
         remat: whether units are computed again for the gradient, so that
             training keeps their inputs only: a third more time, and the
             memory of very deep networks on one device.
@@ -111,6 +114,7 @@ def build(
     if published is not None:
         pixel_mean = published.pixel_mean if pixel_mean is None else pixel_mean
         pixel_std = published.pixel_std if pixel_std is None else pixel_std
+    mean_image, pixel_mean = _mean_image(pixel_mean, input_shape)
     constants = _pixel_constants(pixel_mean, pixel_std, stem, input_shape[-1])
     new_head = classes is not None
     classes = stem.classes if classes is None else classes
@@ -120,7 +124,15 @@ def build(
     full = "float64" if policy.compute_dtype == "float64" else "float32"
 
     image = keras.Input(input_shape, name="image")
-    x = PixelNormalization(**constants, name="pixels", dtype=full)(image)
+    pixels = PixelNormalization(
+        **constants,
+        mean_size=None if mean_image is None else input_shape[:2],
+        name="pixels",
+        dtype=full,
+    )
+    x = pixels(image)
+    if mean_image is not None:
+        pixels.mean.assign(mean_image)
     with initializers.drawing_ahead():
         x = _body(x, row, stem, policy, remat)
     if include_top:
@@ -352,6 +364,20 @@ def _check_input_shape(input_shape, stem):
         f"width may be None. Received: input_shape={input_shape!r}.",
     )
     return shape
+
+
+def _mean_image(mean, input_shape):
+    """(image or None, its colour or `mean` as it is)."""
+    if np.ndim(mean) != 3:
+        return None, mean
+    image = np.asarray(mean, "float64")
+    require(
+        image.shape == input_shape and np.isfinite(image).all(),
+        "pixel_mean as an image must be finite and of the network's "
+        "input_shape, whose height and width cannot be None. Received: "
+        f"pixel_mean of shape {image.shape}, input_shape={input_shape}.",
+    )
+    return image, tuple(image.mean(axis=(0, 1)).tolist())
 
 
 def _pixel_constants(mean, std, stem, channels):

@@ -11,6 +11,7 @@ import keras
 from keras import ops
 
 from keras_resnet import execution
+from keras_resnet.errors import require
 from keras_resnet.initializers import HeNormal
 
 register = keras.saving.register_keras_serializable(package="keras_resnet")
@@ -136,44 +137,70 @@ class PixelNormalization(keras.layers.Layer):
     Args:
         mean, std: floats of shape (C,), in units of the pixels, 0..255. `std`
             is None where the first convolution divides by it.
+        mean_size: (H, W) where the weight `mean` is an image (H, W, C), every
+            pixel of it `mean` at first (P1 sec. 3.4); None for a colour (C,).
 
     Input shape:
-        (B, H, W, C), uint8 or float, 0..255.
+        (B, H, W, C), uint8 or float, 0..255; H and W those of a mean image.
 
     Output shape:
         (B, H, W, C), float.
+
+    Raises:
+        keras_resnet.UsageError: for images of another size than the mean's.
     """
 
-    def __init__(self, mean, std, **kwargs):
+    def __init__(self, mean, std, mean_size=None, **kwargs):
         super().__init__(**kwargs)
         self.initial = {"mean": list(mean), "std": std and list(std)}
+        self.mean_size = mean_size and tuple(mean_size)
 
     def build(self, input_shape):
+        self._check_size(input_shape)
+        sizes = {"mean": self.mean_size or (), "std": ()}
         for name, values in self.initial.items():
             if values is None:
                 continue
             weight = self.add_weight(
                 name=name,
-                shape=(len(values),),
+                shape=(*sizes[name], len(values)),
                 initializer=_constant(values),
                 trainable=False,
             )
             setattr(self, name, weight)
+
+    @property
+    def mean_color(self):
+        """float (C,), NumPy: the mean, over the positions of an image too."""
+        mean = ops.convert_to_numpy(self.mean)
+        return mean.reshape(-1, mean.shape[-1]).mean(axis=0, dtype="float64")
 
     def call(self, pixels):
         pixels = ops.cast(pixels, self.compute_dtype) - self.mean
         return pixels if self.initial["std"] is None else pixels / self.std
 
     def compute_output_shape(self, input_shape):
+        self._check_size(input_shape)
         return input_shape
 
+    def _check_size(self, shape):
+        require(
+            self.mean_size in (None, tuple(shape[1:3])),
+            f"The network subtracts a mean image of {self.mean_size} pixels, "
+            "so it takes images of that height and width alone. Received: "
+            f"{tuple(shape[1:3])}. Images of other sizes need a network with "
+            "a pixel_mean for each channel.",
+        )
+
     def get_config(self):
-        return {**super().get_config(), **self.initial}
+        config = {**super().get_config(), **self.initial}
+        return {**config, "mean_size": self.mean_size}
 
 
 def _constant(values):
     def initializer(shape, dtype=None):
-        return ops.reshape(ops.convert_to_tensor(values, dtype=dtype), shape)
+        values_ = ops.convert_to_tensor(values, dtype=dtype)
+        return ops.broadcast_to(values_, shape)
 
     return initializer
 

@@ -196,9 +196,17 @@ def grey_from_rgb(grey, rgb):
         rgb: the same network of three channels.
 
     Raises:
-        keras_resnet.UsageError: if the two differ elsewhere.
+        keras_resnet.UsageError: if the two differ elsewhere, or subtract a
+            mean image.
     """
     constants = rgb.get_layer("pixels")
+    require(
+        constants.mean_size is None,
+        "grey_from_rgb needs a network that subtracts a mean colour: with a "
+        "mean image the difference between the channels is another one at "
+        "each place. Repeat the channel and keep the RGB network. Received: a "
+        f"mean image of {constants.mean_size} pixels.",
+    )
     conv, norm = _first_convolution(rgb)
     kernel, mean, std, shift = grey_kernel(
         *map(_array, (conv.kernel, constants.mean, constants.std))

@@ -63,7 +63,8 @@ def save_weights(model, path, *, layout="torchvision"):
     PyTorch loads it with
     `net.load_state_dict(safetensors.torch.load_file(path))`. Its networks do
     not hold pixel constants. They are in the file's metadata as `pixel_mean`
-    and `pixel_std`, RGB 0..255, and `load_weights` reads them back.
+    and `pixel_std`, RGB 0..255 (of a mean image all H * W * C numbers), and
+    `load_weights` reads them back.
 
     Args:
         model: `keras.Model` from `keras_resnet.build`.
@@ -111,7 +112,7 @@ def _tensors(model, layout):
 def _metadata(model):
     values = {w.path: ops.convert_to_numpy(w.value) for w in model.weights}
     metadata = {
-        f"pixel_{name}": " ".join(str(float(v)) for v in values[path])
+        f"pixel_{name}": " ".join(map(str, values[path].ravel().tolist()))
         for name, path in matching.PIXELS.items()
     }
     return {"model": model.name, **metadata}

@@ -85,6 +85,10 @@ found["sums"] = network.train(plan, np.array([0.1, 0.1, 0.01], np.float32))
 for paths, values in zip(network.paths, network.state):
     for path, value in zip(paths, values):
         found[path] = np.asarray(value)
+by_image = dataclasses.replace(recipe, pixel_mean="image")
+pixels = jax_run.build(by_image, 10, images).get_layer("pixels")
+found["mean image"], found["std"] = np.asarray(pixels.mean), pixels.std
+found["means"] = images.mean(axis=0, dtype="float64")
 np.savez(folder / "jax.npz", **found)
 assert sys.modules["tensorflow"] is None
 """
@@ -236,6 +240,13 @@ def test_convolutions_start_at_tensorflows_weights(both):
         if not np.array_equal(value, there["drawn"][path])
     }
     assert different == {"logits/kernel"}
+
+
+def test_a_mean_image_is_that_of_the_training_images(both):
+    _, there = both
+    np.testing.assert_allclose(there["mean image"], there["means"], rtol=1e-6)
+    np.testing.assert_array_equal(there["std"], np.ones(3))
+    assert np.ptp(there["means"]) > 50
 
 
 def test_three_steps_are_those_of_tensorflows_loop(both):

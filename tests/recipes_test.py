@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from keras_resnet import errors
+from keras_resnet import protocols
 from keras_resnet import recipes
 
 
@@ -19,6 +20,7 @@ def test_cifar_recipe_is_section_4_2_of_the_2015_paper():
     assert recipe.weight_decay == 1e-4
     assert recipe.pad_pixels == 4
     assert recipe.warmup_steps == 0
+    assert recipe.pixel_mean == "image"
 
 
 @pytest.mark.parametrize("variant", ["resnet110", "resnet1202"])
@@ -47,9 +49,89 @@ def test_no_paper_recipe_has_later_practice():
         "gradient_accumulation_steps": 1,
         "jit_compile": False,
     }
-    for recipe in recipes.RECIPES.values():
+    for key, recipe in recipes.RECIPES.items():
         for name, value in later.items():
-            assert getattr(recipe, name) == value
+            if not key.endswith("_1k_code"):
+                assert getattr(recipe, name) == value
+
+
+# A recipe of each protocol; the table has nothing to do with how it was made.
+OF_PROTOCOL = {
+    "paper_2015": "cifar10_resnet110",
+    "paper_2016": "cifar10_resnet164_v2",
+    "resnet_1k_layers": "cifar10_resnet164_v2_1k_code",
+}
+
+
+def _printed():
+    """{protocol: {field: value}} as the table prints them."""
+    head, _, *rows = [
+        [cell.strip() for cell in line.strip("|").split(" | ")]
+        for line in protocols.table().splitlines()
+    ]
+    return {
+        name: {row[0]: row[column].split("`")[1] for row in rows}
+        for column, name in enumerate(head)
+        if column
+    }
+
+
+def test_the_2016_paper_warms_up_whatever_the_error_is():
+    for variant in ("resnet110_v2", "resnet164_v2", "resnet1001_v2"):
+        recipe = recipes.RECIPES[f"cifar10_{variant}"]
+        assert (recipe.warmup_steps, recipe.warmup_error) == (400, 0.0)
+        assert recipe.warmup_learning_rate == 0.01
+
+
+@pytest.mark.parametrize("variant", ["resnet164_v2", "resnet1001_v2"])
+def test_the_released_code_of_2016_is_not_its_paper(variant):
+    """`-batchSize 64 -nEpochs 200`, and fb.resnet.torch's train.lua."""
+    recipe = recipes.RECIPES[f"cifar10_{variant}_1k_code"]
+    assert recipe.variant == variant
+    assert recipe.batch_size == 64
+    assert recipe.nesterov
+    assert recipe.momentum_rule == "torch"
+    assert recipe.decay == "all"
+    assert recipe.warmup_steps == 0
+    assert recipe.pixel_mean == "channel"
+    epochs = 50_000 / recipe.batch_size
+    assert recipe.steps == 200 * epochs
+    # epoch >= 81 and epoch >= 122, counted from 1, to the batch.
+    assert recipe.boundaries == (80 * epochs, 121 * epochs // 1)
+
+
+def test_the_table_of_protocols_says_what_the_recipes_have():
+    printed = _printed()
+    assert list(printed) == list(OF_PROTOCOL)
+    for protocol, name in OF_PROTOCOL.items():
+        recipe = recipes.RECIPES[name]
+        for field, value in printed[protocol].items():
+            assert value == str(getattr(recipe, field)), (protocol, field)
+
+
+def test_the_table_has_all_fields_that_differ():
+    made = [recipes.RECIPES[name] for name in OF_PROTOCOL.values()]
+    differ = {
+        field.name
+        for field in dataclasses.fields(recipes.Recipe)
+        if len({getattr(recipe, field.name) for recipe in made}) > 1
+    }
+    assert set(_printed()["paper_2015"]) == differ - {"variant"}
+    assert len(differ) > 5
+
+
+def test_every_value_of_a_protocol_has_a_source():
+    names = {field.name for field in dataclasses.fields(recipes.Recipe)}
+    for protocol in protocols.PROTOCOLS.values():
+        assert protocol.keys() <= names
+        assert all(source for _, source in protocol.values())
+
+
+def test_the_defaults_are_the_first_papers_but_for_the_mean_image():
+    """The digits keep their colour, as they always had it."""
+    paper = recipes.RECIPES["cifar10_resnet20"]
+    assert recipes.Recipe() == dataclasses.replace(paper, pixel_mean="channel")
+    assert recipes.RECIPES["digits"].pixel_mean == "channel"
 
 
 def test_overrides_change_only_their_fields():
@@ -70,6 +152,7 @@ def test_every_part_of_a_network_can_be_the_last_frozen_one():
         ("digits", {"learning_rat": 1}, "Did you mean 'learning_rate'"),
         ("digits", {"variant": "resnet2O"}, "Did you mean 'resnet20'"),
         ("digits", {"schedule": "step"}, "Did you mean 'steps'"),
+        ("digits", {"pixel_mean": "colour"}, "Unknown pixel mean"),
         ("digits", {"shuffle": "block"}, "Did you mean 'blocks'"),
         ("digits", {"shuffle_blocks": 0}, "shuffle_blocks must be > 0"),
         ("digits", {"steps": 0}, "steps must be > 0. Received: 0"),

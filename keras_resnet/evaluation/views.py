@@ -17,6 +17,7 @@ from keras_resnet.data import shares
 from keras_resnet.data.views import VIEWS
 from keras_resnet.data.views import Sizes
 from keras_resnet.errors import lookup
+from keras_resnet.errors import require
 from keras_resnet.evaluation import metrics
 
 
@@ -42,7 +43,17 @@ def any_size(network):
 
     Returns:
         `keras.Model` of images (B, any, any, C).
+
+    Raises:
+        keras_resnet.UsageError: if it subtracts a mean image.
     """
+    sizes = [getattr(layer, "mean_size", None) for layer in network.layers]
+    require(
+        not any(sizes),
+        f"{network.name!r} subtracts a mean image, so it takes images of its "
+        "size alone, not whole ones: evaluate it by the views center or "
+        "ten_crop.",
+    )
     image = keras.Input((None, None, network.input_shape[-1]), name="image")
     return keras.models.clone_model(
         network, input_tensors=image, clone_function=lambda layer: layer

@@ -5,6 +5,8 @@ import os
 import pathlib
 import tempfile
 
+import numpy as np
+
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.export import calibration as calibration_lib
@@ -123,7 +125,9 @@ def _subtract_planes(graph):
         if subtract is None or subtract.op_type != "Sub":
             continue
         (mean,) = [t for t in graph.initializer if t.name == subtract.input[1]]
-        planes = numpy_helper.to_array(mean).reshape(-1, 1, 1)
+        # (C,) or, of a mean image, (H, W, C).
+        planes = np.array(numpy_helper.to_array(mean), ndmin=3)
+        planes = np.ascontiguousarray(np.moveaxis(planes, -1, -3))
         mean.CopyFrom(numpy_helper.from_array(planes, mean.name))
         pixels, between = subtract.input[0], subtract.output[0]
         subtract.input[0], subtract.output[0] = between, transpose.output[0]

@@ -19,6 +19,7 @@ from keras_resnet.training import averages
 from keras_resnet.training import checkpoint
 from keras_resnet.training import checks
 from keras_resnet.training import divergence
+from keras_resnet.training import mean_image
 from keras_resnet.training import precise_bn
 from keras_resnet.training import replicas
 from keras_resnet.training import results
@@ -162,12 +163,35 @@ class _Run:
             input_shape=(self.recipe.image_size, self.recipe.image_size, 3),
             dtype=self.recipe.dtype,
             remat=self.recipe.remat,
-            pixel_mean=self.info.pixel_mean,
-            pixel_std=self.info.pixel_std,
+            **self._pixel_constants(),
             **self.recipe.architecture,
         )
         start.load_and_freeze(model, self.recipe, class_names)
         return model
+
+    def _pixel_constants(self):
+        mean, size = self.info.pixel_mean, self.recipe.image_size
+        if self.recipe.pixel_mean == "channel":
+            return {"pixel_mean": mean, "pixel_std": self.info.pixel_std}
+        # Until the image is known. P1 does not divide. BN after the first
+        # convolution takes away any scale that the channels have in common,
+        # from the function, from the gradients and so from the whole training.
+        image = np.broadcast_to(mean, (size, size, 3))
+        return {"pixel_mean": image, "pixel_std": (1.0,) * 3}
+
+    def _compute_mean_image(self):
+        recipe = self.recipe
+        # Weights and checkpoints have it, as a variable of the model.
+        if recipe.pixel_mean != "image" or recipe.weights:
+            return
+        mean = mean_image.of(
+            self.splits["train"],
+            resize=recipe.eval_resize,
+            size=recipe.image_size,
+            masked=self.masked.get("train"),
+        )
+        with self.strategy.scope():
+            self.model.get_layer("pixels").mean.assign(mean)
 
     def _restore(self):
         """Takes back what `_save_checkpoint` saved; returns the records."""
@@ -181,6 +205,7 @@ class _Run:
                 for name, split in self.splits.items()
             }
         if state is None:
+            self._compute_mean_image()
             return []
         same = self.strategy.num_replicas_in_sync
         if statistics is not None and len(statistics) == same:
@@ -261,8 +286,8 @@ class _Run:
         """Of all iterations to come, and of `_recalibrate` after them."""
         steps = self.recipe.steps + self.recipe.precise_bn_batches
         recipe = dataclasses.replace(self.recipe, steps=steps)
-        # The model's own: they come with --weights.
-        fill = keras.ops.convert_to_numpy(self.model.get_layer("pixels").mean)
+        # The model's own: it may come with --weights.
+        fill = self.model.get_layer("pixels").mean_color
 
         def make(context):
             return pipeline.train_dataset(

@@ -90,7 +90,9 @@ def load_and_freeze(model, recipe, class_names):
         path, published = pretrained.locate(recipe.variant, recipe.weights)
         if published is not None:
             pixels = model.get_layer("pixels")
-            pixels.mean.assign(published.pixel_mean)
+            # A mean image has the colour at every place.
+            shape = tuple(pixels.mean.shape)
+            pixels.mean.assign(np.broadcast_to(published.pixel_mean, shape))
             pixels.std.assign(published.pixel_std)
         if _has_classes(recipe.weights, class_names):
             weights_lib.load_weights(model, path)

@@ -20,7 +20,9 @@ _WARM_2016 = {"warmup_steps": 400, "warmup_error": 0.0}
 _WARM_QUICK = {"warmup_steps": 50, "warmup_error": 0.0}
 
 # Data sets of the full scale: CIFAR's schedule and augmentation on each.
-_FASHION = {"image_size": 28, "eval_resize": 28, "pad_pixels": 2}
+# A mean image is for the papers' own data set.
+_COLOR = {"pixel_mean": "channel"}
+_FASHION = {"image_size": 28, "eval_resize": 28, "pad_pixels": 2, **_COLOR}
 _FULL = {
     "cifar10": Setting(seeds=5),
     "cifar100": Setting(seeds=5),
@@ -34,7 +36,12 @@ _FULL_2016 = {
 }
 # The quick scale: small images, half the papers' batch and half their rate,
 # their momentum and decay, and a tenth of the rate after 3/5 and 9/10.
-_QUICK = {"batch_size": 64, "learning_rate": 0.05, "log_every_steps": 25}
+_QUICK = {
+    "batch_size": 64,
+    "learning_rate": 0.05,
+    "log_every_steps": 25,
+    **_COLOR,
+}
 _DIGITS = {
     **_QUICK,
     "image_size": 8,

@@ -37,7 +37,7 @@ class Network:
         self._network = model_lib.logits(model)
         self._optimizer = make_optimizer(recipe)
         # The model's own: padding is zero after the mean is subtracted.
-        self._fill = np.asarray(model.get_layer("pixels").mean)
+        self._fill = model.get_layer("pixels").mean_color
         self._data = jax.device_put((images, labels))
         self.state = jax_steps.first_state(self._network, self._optimizer)
         self._update = jax_steps.make_update(self._network, self._optimizer)

@@ -48,7 +48,7 @@ class Run:
             (pixels["validation"], splits["validation"].labels)
         )
         self.network = jax_network.Network(
-            build(recipe, len(self.class_names)),
+            build(recipe, len(self.class_names), pixels["train"]),
             recipe,
             pixels["train"],
             splits["train"].labels,
@@ -214,22 +214,31 @@ class Run:
             self.network.model.save(path)
 
 
-def build(recipe, classes):
+def build(recipe, classes, images=None):
     """The network of a recipe, with the weights of its seed.
 
     Those of convolutions are TensorFlow's; the classifier's are drawn by
     Keras, which has other numbers on each backend.
+
+    Args:
+        recipe: `recipes.Recipe`.
+        classes: int.
+        images: uint8 (N, S, S, 3), the training split's, for
+            `pixel_mean="image"`.
     """
     keras.utils.set_random_seed(recipe.seed)
     info = catalog.info(recipe.dataset)
+    mean, std = info.pixel_mean, info.pixel_std
+    if recipe.pixel_mean == "image":  # as `training.loop` does, and why there
+        mean, std = images.mean(axis=0, dtype="float64"), (1.0,) * 3
     return keras_resnet.build(
         recipe.variant,
         classes=classes,
         input_shape=(recipe.image_size, recipe.image_size, 3),
         dtype=recipe.dtype,
         remat=recipe.remat,
-        pixel_mean=info.pixel_mean,
-        pixel_std=info.pixel_std,
+        pixel_mean=mean,
+        pixel_std=std,
         **recipe.architecture,
     )
 
