@@ -8,6 +8,7 @@ from reproduction import results as results_lib
 from reproduction.experiments import EXPERIMENTS
 
 from keras_resnet import atomic
+from keras_resnet import protocols
 
 RESULTS, DOCUMENT = "results", "RESULTS.md"
 
@@ -21,6 +22,15 @@ Written by `python pipelines/reproduce.py --report` from the records in
 seeds, with the least and the greatest; P1 prints the best of several runs, P2
 the median of 5. "fail" is a test error above 20 %, as in P2 Table 1.
 """
+
+_PROTOCOLS = """\
+## protocols
+
+How the papers train on CIFAR and how the authors' released code of 2016 does,
+where they differ, each with its source. They are recipes of `train.py`:
+`cifar10_resnet164_v2` and `cifar10_resnet164_v2_1k_code`.
+
+{table}"""
 
 
 def listing(folder):
@@ -68,6 +78,7 @@ def write(docs):
     for name, experiment in EXPERIMENTS.items():
         records = results_lib.Results(docs / RESULTS, name).records()
         parts.append(_chapter(name, experiment, records, docs, written))
+    parts.append(_PROTOCOLS.format(table=protocols.table()))
     path = docs / DOCUMENT
     atomic.write_text(path, "\n".join(parts))
     return [path, *written]
