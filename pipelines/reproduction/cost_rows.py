@@ -12,6 +12,9 @@ from keras_resnet import specs
 # In place of a data set.
 NO_DATA, RANDOM_PIXELS = "no_data", "random_pixels"
 
+# No images, of which there could be a mean.
+_COLOR = {"pixel_mean": "channel"}
+
 # As printed, in millions.
 PARAMETERS = {
     # P1 Table 6.
@@ -60,7 +63,7 @@ COSTS = Experiment(
     source="P1 Tables 1 and 6, Fig. 3",
     module="costs",
     rows={name: _row(name) for name in specs.VARIANTS},
-    settings={"full": {NO_DATA: Setting(seeds=1)}},
+    settings={"full": {NO_DATA: Setting(recipe=_COLOR, seeds=1)}},
     silent=(
         "parameters are trainable ones, BN's scales and offsets with them; "
         "multiply-adds are those of convolutions and the classifier",
@@ -91,7 +94,12 @@ REMAT = Experiment(
     settings={
         "quick": {
             RANDOM_PIXELS: Setting(
-                recipe={"batch_size": 16, "steps": 3, "boundaries": ()},
+                recipe={
+                    **_COLOR,
+                    "batch_size": 16,
+                    "steps": 3,
+                    "boundaries": (),
+                },
                 seeds=1,
             )
         }
