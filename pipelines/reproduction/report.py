@@ -103,7 +103,7 @@ def _chapter(name, experiment, records, docs, written):
         flags = f"--experiment={name} --scale={scale} --dataset={dataset}"
         lines.append(f"### {name}, {scale}, {dataset}\n")
         lines.append(
-            f"`python pipelines/reproduce.py {flags}`, {_how(found)}.\n"
+            f"`python pipelines/reproduce.py {flags}`, {_how(module, found)}.\n"
         )
         lines.append(module.table(experiment, found) + "\n")
         if hasattr(module, "picture"):
@@ -125,10 +125,12 @@ def _chapter(name, experiment, records, docs, written):
     return "\n".join(lines)
 
 
-def _how(records):
+def _how(module, records):
     """Steps, batch and devices of the records, in words."""
+    steps = {record["recipe"]["steps"] for record in records}
     facts = {
-        "steps": {r["recipe"]["steps"] for r in records},
+        # A module that trains for other numbers of steps than the recipe says.
+        "steps": set(getattr(module, "AFTER", steps)),
         "images a step": {r["recipe"]["batch_size"] for r in records},
         "training images": {
             r["recipe"].get("train_examples", 0) for r in records
