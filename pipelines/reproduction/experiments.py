@@ -395,7 +395,7 @@ _PROPAGATION = Experiment(
         "quick": {"digits": Setting(recipe=_DIGITS, seeds=1)},
         "full": {
             dataset: dataclasses.replace(setting, seeds=1)
-            for dataset, setting in _FULL_2016.items()
+            for dataset, setting in _FULL.items()
         },
     },
     silent=(

@@ -14,12 +14,8 @@ IMAGES = 128
 def gradients(model, images, labels):
     """Norms of the gradient of the loss with respect to the units' inputs.
 
-    BN uses the statistics of the batch, as in training.
-
     Args:
-        model: from `keras_resnet.build`.
-        images: (B, H, W, C) pixels.
-        labels: int (B,).
+        model, images, labels: as for `input_gradients`.
 
     Returns:
         {"total": norms, "shortcuts": norms}, lists of floats: of x_0, ...,
@@ -29,12 +25,29 @@ def gradients(model, images, labels):
         shortcuts it is lambda^(L - l) times the last norm (P2 eq. 8).
     """
     return {
-        "total": _norms(model, images, labels, held=False),
-        "shortcuts": _norms(model, images, labels, held=True),
+        name: [
+            float(np.linalg.norm(np.asarray(gradient, np.float64)))
+            for gradient in input_gradients(model, images, labels, held=held)
+        ]
+        for name, held in (("total", False), ("shortcuts", True))
     }
 
 
-def _norms(model, images, labels, held):
+def input_gradients(model, images, labels, *, held):
+    """The gradient of the mean loss with respect to each unit's input.
+
+    BN uses the statistics of the batch, as in training, and gradients go
+    through them; the model keeps its own.
+
+    Args:
+        model: from `keras_resnet.build`, its shortcuts without dropout.
+        images: (B, H, W, C) pixels.
+        labels: int (B,).
+        held: whether branches and gates are constants.
+
+    Returns:
+        list of (B, H, W, C) tensors, of x_0, ..., x_L.
+    """
     import keras
     import tensorflow as tf
 
@@ -42,14 +55,15 @@ def _norms(model, images, labels, held):
     from keras_resnet.layers import ResidualUnit
 
     x, inputs = tf.convert_to_tensor(images), []
-    with tf.GradientTape() as tape:
+    # Moving statistics are assigned in the scope and forgotten after it.
+    with keras.StatelessScope(), tf.GradientTape() as tape:
         for layer in model.layers[1:]:
             if layer.name == "probabilities":
                 break
             if isinstance(layer, ResidualUnit):
-                inputs.append(_watched(tape, x))
-                x = _unit(layer, inputs[-1], held)
-                last = x
+                inputs = inputs or [_watched(tape, x)]
+                x = _watched(tape, _unit(layer, x, held))
+                inputs.append(x)
             elif isinstance(layer, Chain):
                 x = layer(x, training=True)
             else:
@@ -58,8 +72,7 @@ def _norms(model, images, labels, held):
             labels, x, from_logits=True
         )
         loss = tf.reduce_mean(loss)
-    found = tape.gradient(loss, [*inputs, last], unconnected_gradients="zero")
-    return [float(tf.norm(tf.cast(g, tf.float64))) for g in found]
+    return tape.gradient(loss, inputs, unconnected_gradients="zero")
 
 
 def _watched(tape, x):
@@ -100,8 +113,8 @@ def run(job):
 
     images, labels = training.images(job, "train", IMAGES, with_labels=True)
     found = {
-        str(steps): gradients(_model(job, steps), images, labels)
-        for steps in AFTER
+        str(steps): gradients(model, images, labels)
+        for steps, model in _models(job)
     }
     units = len(found["0"]["total"]) - 1
     variant = specs.VARIANTS[job.recipe.variant]
@@ -111,30 +124,40 @@ def run(job):
     return {"after": found, "product": product}
 
 
-def _model(job, steps):
-    """The network after so many iterations, in a workdir of its own."""
+def _models(job):
+    """The network after each of `AFTER`: (iterations, model)."""
+    trained = [(steps, _trained(job, steps)) for steps in AFTER if steps]
+    pixels = trained[0][1].get_layer("pixels")
+    return [(0, _initial(job, pixels)), *trained]
+
+
+def _initial(job, pixels):
+    """What a run begins with: the weights of its seed, its mean of pixels."""
     import keras
     from reproduction import training
 
     import keras_resnet
-    from keras_resnet.data import datasets
 
     recipe = job.recipe
-    if steps == 0:
-        # As the loop makes it.
-        info = datasets.info(recipe.dataset)
-        keras.utils.set_random_seed(recipe.seed)
-        return keras_resnet.build(
-            recipe.variant,
-            classes=len(training.class_names(job)),
-            input_shape=(recipe.image_size, recipe.image_size, 3),
-            pixel_mean=info.pixel_mean,
-            pixel_std=info.pixel_std,
-            **recipe.architecture,
-        )
+    keras.utils.set_random_seed(recipe.seed)
+    return keras_resnet.build(
+        recipe.variant,
+        classes=len(training.class_names(job)),
+        input_shape=(recipe.image_size, recipe.image_size, 3),
+        pixel_mean=np.asarray(pixels.mean),
+        pixel_std=np.asarray(pixels.std),
+        **recipe.architecture,
+    )
+
+
+def _trained(job, steps):
+    """The network after so many iterations, in a workdir of its own."""
+    import keras
+    from reproduction import training
+
     part = dataclasses.replace(
         job,
-        recipe=dataclasses.replace(recipe, steps=steps),
+        recipe=dataclasses.replace(job.recipe, steps=steps),
         workdir=job.workdir / f"after_{steps}",
     )
     training.train(part)

@@ -1,5 +1,6 @@
 """What was run, beside the papers: a list for the terminal, docs/RESULTS.md."""
 
+import functools
 import importlib
 import itertools
 
@@ -102,9 +103,10 @@ def _chapter(name, experiment, records, docs, written):
     for (scale, dataset), found in groups.items():
         flags = f"--experiment={name} --scale={scale} --dataset={dataset}"
         lines.append(f"### {name}, {scale}, {dataset}\n")
-        how = getattr(module, "how", _how)
+        how = getattr(module, "how", functools.partial(_how, module))
         lines.append(
-            f"`python pipelines/reproduce.py {flags}`, {how(found)}.\n"
+            f"`python pipelines/reproduce.py {flags}`, {how(found)}.
+"
         )
         lines.append(module.table(experiment, found) + "\n")
         if hasattr(module, "picture"):
@@ -126,10 +128,12 @@ def _chapter(name, experiment, records, docs, written):
     return "\n".join(lines)
 
 
-def _how(records):
+def _how(module, records):
     """Steps, batch and devices of the records, in words."""
+    steps = {record["recipe"]["steps"] for record in records}
     facts = {
-        "steps": {r["recipe"]["steps"] for r in records},
+        # A module that trains for other numbers of steps than the recipe says.
+        "steps": set(getattr(module, "AFTER", steps)),
         "images a step": {r["recipe"]["batch_size"] for r in records},
         "training images": {
             r["recipe"].get("train_examples", 0) for r in records

@@ -147,6 +147,7 @@ def picture(experiment, records, path):
         path: of the PNG.
     """
     import matplotlib.figure  # no pyplot: no display, no global state
+    import matplotlib.ticker
     from reproduction import curves
 
     figure = matplotlib.figure.Figure(figsize=(9, 4.4), layout="constrained")
@@ -169,8 +170,13 @@ def picture(experiment, records, path):
         title="in the order of the layers",
         xlabel="3x3 layer",
         ylabel="standard deviation of the response",
-        ylim=(0, None),
     )
+    # P1's axis is linear; here one network would hide the others.
+    ordered.set_yscale("log")
+    axis = ordered.yaxis
+    axis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_locator(matplotlib.ticker.NullLocator())
     by_size.set(title="by size", xlabel="3x3 layer, greatest first")
     by_size.legend(loc="upper right", frameon=False)
     for axes in (ordered, by_size):
