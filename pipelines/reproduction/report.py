@@ -105,8 +105,7 @@ def _chapter(name, experiment, records, docs, written):
         lines.append(f"### {name}, {scale}, {dataset}\n")
         how = getattr(module, "how", functools.partial(_how, module))
         lines.append(
-            f"`python pipelines/reproduce.py {flags}`, {how(found)}.
-"
+            f"`python pipelines/reproduce.py {flags}`, {how(found)}.\n"
         )
         lines.append(module.table(experiment, found) + "\n")
         if hasattr(module, "picture"):
