@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import pathlib
+import re
 import signal
 import sys
 
@@ -363,3 +364,35 @@ def test_the_landed_records_are_of_recipes_that_still_are():
 
 def test_all_experiments_start_from_a_recipe():
     assert {e.base for e in EXPERIMENTS.values()} <= set(recipes.RECIPES)
+
+
+DOCS = PIPELINES.parent / "docs"
+STORIES = ("WHY_RESIDUAL.md", "WHY_RESIDUAL.ko.md")
+
+
+def test_the_results_on_paper_are_those_of_the_landed_records(tmp_path):
+    folder = tmp_path / report.RESULTS
+    folder.mkdir()
+    for path in (DOCS / report.RESULTS).glob("*.json"):
+        (folder / path.name).write_bytes(path.read_bytes())
+    document, *pictures = report.write(tmp_path)
+    landed = (DOCS / report.DOCUMENT).read_text(encoding="utf-8")
+    assert document.read_text(encoding="utf-8") == landed
+    for picture in pictures:
+        assert (DOCS / report.RESULTS / picture.name).exists()
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_what_the_story_shows_is_there(name):
+    text = (DOCS / name).read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!http)([^)]+)\)", text)
+    assert links and all((DOCS / link).exists() for link in links)
+    assert "{" not in text
+
+
+def test_both_languages_tell_the_same_figures():
+    figures = [
+        re.findall(r"\d+\.\d+", (DOCS / name).read_text(encoding="utf-8"))
+        for name in STORIES
+    ]
+    assert figures[0] == figures[1]
