@@ -370,7 +370,10 @@ DOCS = PIPELINES.parent / "docs"
 STORIES = ("WHY_RESIDUAL.md", "WHY_RESIDUAL.ko.md")
 
 
-def test_the_results_on_paper_are_those_of_the_landed_records(tmp_path):
+def test_the_results_on_paper_are_those_of_the_landed_records(
+    tmp_path, monkeypatch
+):
+    monkeypatch.syspath_prepend(PIPELINES)
     folder = tmp_path / report.RESULTS
     folder.mkdir()
     for path in (DOCS / report.RESULTS).glob("*.json"):
