@@ -1,7 +1,6 @@
 """benchmark.py: turns, medians and ratios; peers that do the same work."""
 
 import dataclasses
-import importlib
 import json
 import math
 import os
@@ -11,6 +10,7 @@ import subprocess
 import sys
 
 import numpy as np
+import programs
 import pytest
 from absl.testing import flagsaver
 from PIL import Image
@@ -31,24 +31,15 @@ PEERS = (
 )
 
 
-def _import(name):
-    """A module of the command; it finds its helpers as a program does."""
-    sys.path.insert(0, str(PROGRAM.parent))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(str(PROGRAM.parent))
-
-
-measure = _import("benchmarks.measure")
-photographs = _import("benchmarks.photographs")
-contenders = _import("benchmarks.contenders")
-quality = _import("benchmarks.quality")
-memory = _import("benchmarks.memory")
-small = _import("benchmarks.small")
-report = _import("benchmarks.input_report")
-pictures = _import("benchmarks.pictures")
-document = _import("benchmarks.document")
+measure = programs.module("benchmarks.measure")
+photographs = programs.module("benchmarks.photographs")
+contenders = programs.module("benchmarks.contenders")
+quality = programs.module("benchmarks.quality")
+memory = programs.module("benchmarks.memory")
+small = programs.module("benchmarks.small")
+report = programs.module("benchmarks.input_report")
+pictures = programs.module("benchmarks.pictures")
+document = programs.module("benchmarks.document")
 
 
 class _Clock:
@@ -327,7 +318,7 @@ def test_the_documentation_shows_one_run():
 
 def _main(*words):
     """The command inside this process: seconds less than a new one."""
-    benchmark = _import("benchmark")
+    benchmark = programs.module("benchmark")
     with flagsaver.flagsaver():
         benchmark.main(benchmark.FLAGS(["benchmark.py", *map(str, words)])[1:])
 
@@ -371,7 +362,7 @@ def test_figures_of_another_benchmark_are_refused(tmp_path):
 
 
 def test_one_set_from_the_flags_to_the_files(tmp_path, monkeypatch, capsys):
-    benchmark = _import("benchmarks.input_benchmark")
+    benchmark = programs.module("benchmarks.input_benchmark")
     one = {"files": 2, "images": 8, "quality_images": 2}
     amounts = dataclasses.replace(
         benchmark.QUICK, **{k: {"500x375": n} for k, n in one.items()}
@@ -432,7 +423,7 @@ def _check_speed(speed):
 
 
 def test_sets_and_amounts_name_the_same():
-    amounts = _import("benchmarks.input_benchmark")
+    amounts = programs.module("benchmarks.input_benchmark")
     for of_run in (amounts.FULL, amounts.QUICK):
         for field in ("files", "images", "quality_images"):
             assert list(getattr(of_run, field)) == list(photographs.SETS)

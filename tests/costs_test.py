@@ -1,36 +1,23 @@
 """Costs are counted right: by hand, and against TensorFlow's own graph."""
 
-import importlib
 import math
-import pathlib
-import sys
 
 import goldens
+import programs
 import pytest
 import tensorflow as tf
 
 import keras_resnet
 from keras_resnet import specs
 
-PIPELINES = pathlib.Path(__file__).resolve().parents[1] / "pipelines"
-
-
-def _import(name):
-    sys.path.insert(0, str(PIPELINES))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(str(PIPELINES))
-
-
-sizes = _import("_sizes")
-activations = _import("reproduction.activations")
-cost_rows = _import("reproduction.cost_rows")
-costs = _import("reproduction.costs")
-experiments = _import("reproduction.experiments")
-report = _import("reproduction.report")
-results = _import("reproduction.results")
-jobs = _import("reproduction.jobs")
+sizes = programs.module("_sizes")
+activations = programs.module("reproduction.activations")
+cost_rows = programs.module("reproduction.cost_rows")
+costs = programs.module("reproduction.costs")
+experiments = programs.module("reproduction.experiments")
+report = programs.module("reproduction.report")
+results = programs.module("reproduction.results")
+jobs = programs.module("reproduction.jobs")
 
 # One of each kind: of block, placement, shortcut, gate and stem.
 TINY = {
@@ -191,7 +178,7 @@ def test_the_table_has_a_line_for_each_network_that_was_counted():
 
 
 def test_a_network_is_counted_and_reported_as_such(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(PIPELINES)
+    monkeypatch.syspath_prepend(programs.PIPELINES)
     monkeypatch.setattr(report, "EXPERIMENTS", {"costs": cost_rows.COSTS})
     [job] = jobs.make(
         "costs", cost_rows.COSTS, "full", rows=["resnet20"], workdir=tmp_path

@@ -3,11 +3,10 @@
 The quick scale goes through the code of the full one, on JPEG files.
 """
 
-import importlib
 import itertools
 import pathlib
-import sys
 
+import programs
 import pytest
 from PIL import Image
 
@@ -15,23 +14,12 @@ from keras_resnet import labels
 from keras_resnet import specs
 from keras_resnet.data.views import Sizes
 
-PIPELINES = pathlib.Path(__file__).resolve().parents[1] / "pipelines"
-
-
-def _import(name):
-    sys.path.insert(0, str(PIPELINES))
-    try:
-        return importlib.import_module(f"reproduction.{name}")
-    finally:
-        sys.path.remove(str(PIPELINES))
-
-
-imagenet = _import("imagenet")
-photographs = _import("imagenet_photographs")
-rows = _import("imagenet_rows")
-jobs = _import("jobs")
-results = _import("results")
-runs = _import("runs")
+imagenet = programs.module("reproduction.imagenet")
+photographs = programs.module("reproduction.imagenet_photographs")
+rows = programs.module("reproduction.imagenet_rows")
+jobs = programs.module("reproduction.jobs")
+results = programs.module("reproduction.results")
+runs = programs.module("reproduction.runs")
 
 TINY = {
     "depths": (1, 1, 1, 1),

@@ -12,39 +12,30 @@ import sys
 
 import keras
 import numpy as np
+import programs
 import pytest
 from PIL import Image
 
 import keras_resnet
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-PIPELINES = ROOT / "pipelines"
 DOCUMENT = ROOT / "docs" / "PERFORMANCE.md"
 FIGURES = ROOT / "docs" / "inference.json"
 SIZE, NUM_PICTURES = 32, 4
 
 
-def _import(name):
-    """A module of the command; it finds its helpers as a program does."""
-    sys.path.insert(0, str(PIPELINES))
-    try:
-        return importlib.import_module(f"benchmarks.{name}")
-    finally:
-        sys.path.remove(str(PIPELINES))
-
-
-turns = _import("turns")
-measure = _import("measure")
-photographs = _import("photographs")
-pictures = _import("pictures")
-contenders = _import("inference_contenders")
-files_lib = _import("inference_files")
-networks = _import("inference_networks")
-runtimes = _import("inference_runtimes")
-benchmark = _import("inference_benchmark")
-ratios = _import("inference_ratios")
-report = _import("inference_report")
-picture = _import("inference_picture")
+turns = programs.module("benchmarks.turns")
+measure = programs.module("benchmarks.measure")
+photographs = programs.module("benchmarks.photographs")
+pictures = programs.module("benchmarks.pictures")
+contenders = programs.module("benchmarks.inference_contenders")
+files_lib = programs.module("benchmarks.inference_files")
+networks = programs.module("benchmarks.inference_networks")
+runtimes = programs.module("benchmarks.inference_runtimes")
+benchmark = programs.module("benchmarks.inference_benchmark")
+ratios = programs.module("benchmarks.inference_ratios")
+report = programs.module("benchmarks.inference_report")
+picture = programs.module("benchmarks.inference_picture")
 
 NETWORK = "ResNet-50 v2"
 JOBS = {
@@ -150,7 +141,7 @@ def test_their_files_give_their_networks_probabilities(
 @pytest.fixture
 def on_path(monkeypatch):
     """Workers find the benchmark's modules."""
-    monkeypatch.syspath_prepend(str(PIPELINES))
+    monkeypatch.syspath_prepend(str(programs.PIPELINES))
 
 
 def _check_in_a_process(task, path):
@@ -675,7 +666,7 @@ def test_the_full_run_has_all_settings_and_precisions():
 @pytest.mark.large
 def test_the_whole_command_in_small(tmp_path):
     path, picture_path = tmp_path / "inference.json", tmp_path / "x.png"
-    program = PIPELINES / "benchmark.py"
+    program = programs.PIPELINES / "benchmark.py"
     flags = [f"--json={path}", f"--plot={picture_path}"]
     result = subprocess.run(
         [

@@ -1,32 +1,19 @@
 """Gradients that reach the units: P2 eqs. 5 and 8, to the last bit."""
 
 import dataclasses
-import importlib
-import pathlib
-import sys
 
 import keras
 import numpy as np
+import programs
 import pytest
 import tensorflow as tf
 
 import keras_resnet
 from keras_resnet import operations
 
-PIPELINES = pathlib.Path(__file__).resolve().parents[1] / "pipelines"
-
-
-def _import(name):
-    sys.path.insert(0, str(PIPELINES))
-    try:
-        return importlib.import_module(f"reproduction.{name}")
-    finally:
-        sys.path.remove(str(PIPELINES))
-
-
-experiments = _import("experiments")
-jobs = _import("jobs")
-propagation = _import("propagation")
+experiments = programs.module("reproduction.experiments")
+jobs = programs.module("reproduction.jobs")
+propagation = programs.module("reproduction.propagation")
 
 UNITS = 2  # of each stage
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)

@@ -1,29 +1,16 @@
 """Units that are computed again give the same gradients and statistics."""
 
 import dataclasses
-import importlib
-import pathlib
-import sys
 
 import keras
 import numpy as np
+import programs
 import pytest
 
-PIPELINES = pathlib.Path(__file__).resolve().parents[1] / "pipelines"
-
-
-def _import(name):
-    sys.path.insert(0, str(PIPELINES))
-    try:
-        return importlib.import_module(f"reproduction.{name}")
-    finally:
-        sys.path.remove(str(PIPELINES))
-
-
-cost_rows = _import("cost_rows")
-jobs = _import("jobs")
-remat = _import("remat")
-remat_step = _import("remat_step")
+cost_rows = programs.module("reproduction.cost_rows")
+jobs = programs.module("reproduction.jobs")
+remat = programs.module("reproduction.remat")
+remat_step = programs.module("reproduction.remat_step")
 
 TINY = {
     "image_size": 8,

@@ -5,11 +5,10 @@ import importlib
 import json
 import multiprocessing
 import os
-import pathlib
 import re
 import signal
-import sys
 
+import programs
 import pytest
 
 from keras_resnet import recipes
@@ -17,23 +16,12 @@ from keras_resnet import specs
 from keras_resnet.errors import UsageError
 from keras_resnet.training.signals import STATUS
 
-PIPELINES = pathlib.Path(__file__).resolve().parents[1] / "pipelines"
-
-
-def _import(name):
-    sys.path.insert(0, str(PIPELINES))
-    try:
-        return importlib.import_module(f"reproduction.{name}")
-    finally:
-        sys.path.remove(str(PIPELINES))
-
-
-curves = _import("curves")
-experiments = _import("experiments")
-jobs = _import("jobs")
-report = _import("report")
-results = _import("results")
-runs = _import("runs")
+curves = programs.module("reproduction.curves")
+experiments = programs.module("reproduction.experiments")
+jobs = programs.module("reproduction.jobs")
+report = programs.module("reproduction.report")
+results = programs.module("reproduction.results")
+runs = programs.module("reproduction.runs")
 
 EXPERIMENTS = experiments.EXPERIMENTS
 # Those that train one network a row, by the papers' schedule for CIFAR.
@@ -344,7 +332,7 @@ def test_the_report_shows_what_was_run(done, tmp_path, monkeypatch):
 
 
 def test_the_landed_records_are_of_recipes_that_still_are():
-    folder = PIPELINES.parent / "docs" / "results"
+    folder = programs.PIPELINES.parent / "docs" / "results"
     for path in sorted(folder.glob("*.json")):
         experiment = EXPERIMENTS[path.stem]
         for found in json.loads(path.read_text()):
@@ -366,14 +354,14 @@ def test_all_experiments_start_from_a_recipe():
     assert {e.base for e in EXPERIMENTS.values()} <= set(recipes.RECIPES)
 
 
-DOCS = PIPELINES.parent / "docs"
+DOCS = programs.PIPELINES.parent / "docs"
 STORIES = ("WHY_RESIDUAL.md", "WHY_RESIDUAL.ko.md")
 
 
 def test_the_results_on_paper_are_those_of_the_landed_records(
     tmp_path, monkeypatch
 ):
-    monkeypatch.syspath_prepend(PIPELINES)
+    monkeypatch.syspath_prepend(programs.PIPELINES)
     folder = tmp_path / report.RESULTS
     folder.mkdir()
     for path in (DOCS / report.RESULTS).glob("*.json"):

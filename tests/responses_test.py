@@ -1,29 +1,15 @@
 """Deviations of layer responses (P1 Fig. 7) against closed formulas."""
 
-import importlib
-import pathlib
-import sys
-
 import keras
 import numpy as np
+import programs
 import pytest
 
 import keras_resnet
 
-PIPELINES = pathlib.Path(__file__).resolve().parents[1] / "pipelines"
-
-
-def _import(name):
-    sys.path.insert(0, str(PIPELINES))
-    try:
-        return importlib.import_module(f"reproduction.{name}")
-    finally:
-        sys.path.remove(str(PIPELINES))
-
-
-experiments = _import("experiments")
-jobs = _import("jobs")
-responses = _import("responses")
+experiments = programs.module("reproduction.experiments")
+jobs = programs.module("reproduction.jobs")
+responses = programs.module("reproduction.responses")
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), np.uint8)
 

@@ -10,6 +10,7 @@ import tempfile
 import types
 
 import numpy as np
+import programs
 import pytest
 import tensorflow as tf
 from PIL import Image
@@ -18,31 +19,21 @@ from tensorflow.tsl.profiler.protobuf import xplane_pb2
 import keras_resnet
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-PIPELINES = ROOT / "pipelines"
 DOCUMENT = ROOT / "docs" / "PERFORMANCE.md"
 FIGURES = ROOT / "docs" / "train.json"
 
 
-def _import(name):
-    """A module of the command; it finds its helpers as a program does."""
-    sys.path.insert(0, str(PIPELINES))
-    try:
-        return importlib.import_module(f"benchmarks.{name}")
-    finally:
-        sys.path.remove(str(PIPELINES))
-
-
-measure = _import("measure")
-turns = _import("turns")
-worker = _import("worker")
-contenders = _import("train_contenders")
-benchmark = _import("train_benchmark")
-report = _import("train_report")
-profile = _import("step_profile")
-pictures = _import("pictures")
-convolution_steps = _import("convolution_steps")
-keras_steps = _import("keras_steps")
-gpu_benchmark = _import("gpu_benchmark")
+measure = programs.module("benchmarks.measure")
+turns = programs.module("benchmarks.turns")
+worker = programs.module("benchmarks.worker")
+contenders = programs.module("benchmarks.train_contenders")
+benchmark = programs.module("benchmarks.train_benchmark")
+report = programs.module("benchmarks.train_report")
+profile = programs.module("benchmarks.step_profile")
+pictures = programs.module("benchmarks.pictures")
+convolution_steps = programs.module("benchmarks.convolution_steps")
+keras_steps = programs.module("benchmarks.keras_steps")
+gpu_benchmark = programs.module("benchmarks.gpu_benchmark")
 
 _CONTENDER = """
 import time
@@ -81,7 +72,7 @@ def contender(tmp_path, monkeypatch):
     """A module of contenders which the workers find."""
     (tmp_path / "of_test.py").write_text(_CONTENDER)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.syspath_prepend(str(PIPELINES))
+    monkeypatch.syspath_prepend(str(programs.PIPELINES))
     return lambda name: f"of_test:{name}"
 
 
@@ -273,11 +264,11 @@ def test_torchvisions_network_trains_where_it_is_installed():
         pytest.skip("needs torchvision (peers extra)")
     arguments = {"image_size": 32, "batch_size": 2}
     task = ("benchmarks.torch_steps:torchvision", arguments)
-    sys.path.insert(0, str(PIPELINES))
+    sys.path.insert(0, str(programs.PIPELINES))
     try:
         begun = turns.begin(*task)
     finally:
-        sys.path.remove(str(PIPELINES))
+        sys.path.remove(str(programs.PIPELINES))
     assert begun["first_step"]["wall_seconds"] > 0
 
 
@@ -377,7 +368,7 @@ def test_the_amounts_name_functions_and_networks_that_exist(amounts):
         assert network.variant in keras_resnet.VARIANTS
     for contender, _ in contenders.CONTENDERS.values():
         module, name = contender.split(":")
-        source = PIPELINES / (module.replace(".", "/") + ".py")
+        source = programs.PIPELINES / (module.replace(".", "/") + ".py")
         assert f"\ndef {name}(" in source.read_text()
 
 
@@ -422,7 +413,7 @@ assert "tensorflow" not in sys.modules
 def test_the_step_on_jax_trains_without_tensorflow(monkeypatch):
     pytest.importorskip("jax", reason="needs JAX")
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    path = f"{PIPELINES}:{ROOT}:{':'.join(sys.path)}"
+    path = f"{programs.PIPELINES}:{ROOT}:{':'.join(sys.path)}"
     monkeypatch.setenv("PYTHONPATH", path)
     subprocess.run([sys.executable, "-c", _ON_JAX], check=True, timeout=300)
 
@@ -430,7 +421,7 @@ def test_the_step_on_jax_trains_without_tensorflow(monkeypatch):
 @pytest.mark.large
 def test_the_whole_command_in_small(tmp_path):
     path = tmp_path / "train.json"
-    program = PIPELINES / "benchmark.py"
+    program = programs.PIPELINES / "benchmark.py"
     result = subprocess.run(
         [sys.executable, program, "train", "--quick", f"--json={path}"],
         capture_output=True,
@@ -452,7 +443,7 @@ def test_the_whole_command_in_small(tmp_path):
 def test_the_gpus_command_on_a_cpu(tmp_path):
     pytest.importorskip("jax", reason="needs JAX")
     path = tmp_path / "gpu.json"
-    program = PIPELINES / "benchmarks" / "gpu_train.py"
+    program = programs.PIPELINES / "benchmarks" / "gpu_train.py"
     sizes = "--image_size=32 --batch_size=2 --side=64 --rounds=1 --steps=1"
     flags = ["--device=cpu", "--nocompiled", f"--json={path}", *sizes.split()]
     subprocess.run([sys.executable, program, *flags], check=True, timeout=1_800)

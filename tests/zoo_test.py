@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import goldens
+import programs
 import pytest
 
 import keras_resnet
@@ -31,13 +32,8 @@ MEASURED = (
 
 @pytest.fixture(scope="module")
 def zoo():
-    """The command as a module; it finds its helper as a program does."""
-    sys.path.insert(0, str(PROGRAM.parent))
-    try:
-        import zoo
-    finally:
-        sys.path.remove(str(PROGRAM.parent))
-    return zoo
+    """The command as a module."""
+    return programs.module("zoo")
 
 
 @pytest.fixture(scope="module")
