@@ -35,6 +35,17 @@ class Card:
     variant: str = ""
     dataset: str = ""
 
+    @classmethod
+    def of_run(cls, recipe, class_names):
+        """The card of what a `recipes.Recipe` trains, of these classes."""
+        return cls(
+            class_names=class_names,
+            image_size=recipe.image_size,
+            eval_resize=recipe.eval_resize,
+            variant=recipe.variant,
+            dataset=recipe.dataset,
+        )
+
     def save(self, directory):
         """Writes labels.txt (a name a line) and card.json into a directory."""
         for name, text in self.texts().items():

@@ -17,15 +17,13 @@ Exit status as that of train.py: 0 done, 130 and 75 after a signal.
 import pathlib
 
 import _app
+import _asked
 import _recipe_flags
 from absl import flags
 from reproduction import experiments
-from reproduction import jobs
 from reproduction import report
-from reproduction import results
 from reproduction import runs
 
-from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 
 FLAGS = flags.FLAGS
@@ -62,21 +60,8 @@ def main(args):
     if FLAGS.report:
         print(f"Written: {', '.join(map(str, report.write(docs)))}")
         return 0
-    name = FLAGS.experiment
-    experiment = lookup(experiments.EXPERIMENTS, name, "experiment")
-    overrides = _recipe_flags.overrides()
-    todo = jobs.make(
-        name,
-        experiment,
-        FLAGS.scale or next(iter(experiment.settings)),
-        dataset=overrides.pop("dataset", None),
-        rows=FLAGS.rows,
-        seeds=FLAGS.seeds and _app.integers("seeds", FLAGS.seeds),
-        workdir=FLAGS.workdir,
-        data_dir=FLAGS.data_dir,
-        overrides=overrides,
-    )
-    return runs.run(experiment, todo, results.Results(docs / "results", name))
+    experiment, todo, kept = _asked.runs(experiments.EXPERIMENTS)
+    return runs.run(experiment, todo, kept)
 
 
 _recipe_flags.define()

@@ -27,17 +27,14 @@ sys.modules["tensorflow"] = None
 # The command runs from a checkout too.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+import _asked  # noqa: E402
 import _command  # noqa: E402
 import _recipe_flags  # noqa: E402
 from absl import flags  # noqa: E402
 from reproduction import experiments  # noqa: E402
 from reproduction import jax_speed  # noqa: E402
 from reproduction import jax_training  # noqa: E402
-from reproduction import jobs  # noqa: E402
-from reproduction import results  # noqa: E402
 from reproduction import runs  # noqa: E402
-
-from keras_resnet.errors import lookup  # noqa: E402
 
 FLAGS = flags.FLAGS
 DOCS = pathlib.Path(__file__).resolve().parents[1] / "docs"
@@ -61,27 +58,15 @@ def main(args):
         for name, experiment in experiments.EXPERIMENTS.items()
         if experiment.module == "curves"
     }
-    experiment = lookup(trained, FLAGS.experiment, "experiment on JAX")
-    overrides = {"dtype": "mixed_bfloat16", **_recipe_flags.overrides()}
-    todo = jobs.make(
-        FLAGS.experiment,
-        experiment,
-        FLAGS.scale,
-        dataset=overrides.pop("dataset", None),
-        rows=FLAGS.rows,
-        seeds=FLAGS.seeds and _command.integers("seeds", FLAGS.seeds),
-        workdir=FLAGS.workdir,
-        data_dir=FLAGS.data_dir,
-        overrides=overrides,
+    experiment, todo, kept = _asked.runs(
+        trained, "experiment on JAX", dtype="mixed_bfloat16"
     )
     for job in todo:
         jax_training.check(job.recipe)
     return runs.run(
         experiment,
         todo,
-        results.Results(
-            pathlib.Path(FLAGS.docs_dir) / "results", FLAGS.experiment
-        ),
+        kept,
         run_job=functools.partial(
             jax_training.train, matrix_side=FLAGS.matrix_side
         ),

@@ -61,6 +61,28 @@ def positions(split, recipe, step):
     return indices, bits.view(np.int64)
 
 
+def evenly_spaced(name, num_examples, number):
+    """Indices of some examples: of each class its share, wherever it lies.
+
+    Args:
+        name: of the split, for the message.
+        num_examples: int, how many there are.
+        number: int, how many to take.
+
+    Returns:
+        int64 (number,), ascending.
+
+    Raises:
+        keras_resnet.UsageError: if there are not so many.
+    """
+    require(
+        number <= num_examples,
+        f"{name} has {num_examples} examples. Received: "
+        f"train_examples={number}.",
+    )
+    return np.arange(number) * num_examples // number
+
+
 def arranged(split, recipe):
     """The split as the order of a recipe reads it best.
 

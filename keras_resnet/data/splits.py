@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from keras_resnet.errors import require
+from keras_resnet.data import order
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,12 +68,7 @@ def evenly_spaced(split, number):
     """
     if not number:
         return split
-    require(
-        number <= split.num_examples,
-        f"{split.name} has {split.num_examples} examples. Received: "
-        f"train_examples={number}.",
-    )
-    indices = np.arange(number) * split.num_examples // number
+    indices = order.evenly_spaced(split.name, split.num_examples, number)
     places = on_host(indices)
 
     return dataclasses.replace(

@@ -15,13 +15,7 @@ def save_model(workdir, model, recipe, class_names):
         recipe: `recipes.Recipe` of the run.
         class_names: of the model's outputs.
     """
-    labels.Card(
-        class_names=class_names,
-        image_size=recipe.image_size,
-        eval_resize=recipe.eval_resize,
-        variant=recipe.variant,
-        dataset=recipe.dataset,
-    ).save(workdir)
+    labels.Card.of_run(recipe, class_names).save(workdir)
     with atomic.replacing(workdir / workdir_lib.MODEL) as path:
         model.save(path)
 

@@ -1,9 +1,11 @@
 """Experiments whose result is a trained network's errors, and their curves."""
 
 import itertools
+import math
 import statistics
 
 from benchmarks import tables
+from reproduction import results
 
 # P2 Table 1: a network "fails" above this test error.
 FAILS = 0.2
@@ -32,7 +34,7 @@ def table(experiment, records):
         mine = [record for record in records if record["row"] == name]
         if not mine and (records or not row.paper):
             continue
-        seconds = [r["seconds"] for r in mine if r["status"] == "finished"]
+        seconds = [record["seconds"] for record in results.finished(mine)]
         lines.append(
             [
                 name,
@@ -57,11 +59,23 @@ def summary(records):
 
 
 def _errors(records, name):
-    """'median (least..greatest)' in percent, and what failed."""
+    limit = FAILS if name == "test_error" else math.inf
+    return percent(records, lambda result: result[name], limit)
+
+
+def percent(records, error_of, limit=math.inf):
+    """'median (least..greatest)' in percent, and what failed.
+
+    Args:
+        records: of one row.
+        error_of: result -> error, 0 to 1.
+        limit: a median above it is a failure.
+    """
     if not records:
         return "not run"
-    diverged = sum(record["status"] == "failed" for record in records)
-    values = ends(records, name)
+    finished = results.finished(records)
+    diverged = len(records) - len(finished)
+    values = [error_of(record["result"]) for record in finished]
     if not values:
         return f"fail: {diverged} diverged"
     low, middle, high = (
@@ -69,18 +83,9 @@ def _errors(records, name):
         for value in (min(values), statistics.median(values), max(values))
     )
     words = f"{middle} ({low}..{high})" if len(values) > 1 else middle
-    if name == "test_error" and statistics.median(values) > FAILS:
+    if statistics.median(values) > limit:
         words = f"fail: {words}"
     return f"{words}, {diverged} diverged" if diverged else words
-
-
-def ends(records, name):
-    """The last errors, 0 to 1, of the runs that finished."""
-    return [
-        record["result"][name]
-        for record in records
-        if record["status"] == "finished"
-    ]
 
 
 def picture(experiment, records, path):
@@ -94,11 +99,7 @@ def picture(experiment, records, path):
     """
     import matplotlib.figure  # no pyplot: no display, no global state
 
-    rows = {
-        name: [r for r in records if r["row"] == name]
-        for name in experiment.rows
-    }
-    rows = {name: found for name, found in rows.items() if found}
+    rows = results.by_row(experiment, records)
     panels = {}
     for name in rows:
         panels.setdefault(experiment.rows[name].panel, []).append(name)

@@ -153,6 +153,17 @@ _OPTIONS = Experiment(
     ),
 )
 
+# Of P2's networks of 110 and 164 layers.
+_SETTINGS_2016 = {
+    "quick": {
+        "digits": Setting(recipe={**_DIGITS, **_steps(600), **_WARM_QUICK}),
+        "fashion_mnist": Setting(
+            recipe={**_FASHION_2000, **_steps(2000), **_WARM_QUICK}
+        ),
+    },
+    "full": _FULL_2016,
+}
+
 _SHORTCUTS = Experiment(
     title="Identity against other shortcuts",
     question="What happens when anything multiplies the shortcut?",
@@ -219,15 +230,7 @@ _SHORTCUTS = Experiment(
             ),
         )
     },
-    settings={
-        "quick": {
-            "digits": Setting(recipe={**_DIGITS, **_steps(600), **_WARM_QUICK}),
-            "fashion_mnist": Setting(
-                recipe={**_FASHION_2000, **_steps(2000), **_WARM_QUICK}
-            ),
-        },
-        "full": _FULL_2016,
-    },
+    settings=_SETTINGS_2016,
     silent=(
         "the gate is a 1x1 convolution with bias and a sigmoid, without BN, "
         "which would cancel the bias; where shapes change it scales option A",
@@ -264,15 +267,7 @@ _PLACEMENTS = Experiment(
         **_placements(110, ("6.61", "8.17", "7.84", "6.71", "6.37")),
         **_placements(164, ("5.93", "6.50", "6.14", "5.91", "5.46")),
     },
-    settings={
-        "quick": {
-            "digits": Setting(recipe={**_DIGITS, **_steps(600), **_WARM_QUICK}),
-            "fashion_mnist": Setting(
-                recipe={**_FASHION_2000, **_steps(2000), **_WARM_QUICK}
-            ),
-        },
-        "full": _FULL_2016,
-    },
+    settings=_SETTINGS_2016,
     silent=(
         "the stem owns the first activation, and what the next unit would "
         "have applied ends the network (P2's appendix, read for every row)",

@@ -1,7 +1,6 @@
 """Trains a row of the ImageNet tables and looks at it as the tables do."""
 
 import dataclasses
-import statistics
 from collections.abc import Callable
 
 import _members
@@ -185,21 +184,7 @@ def _cells(line, records):
 
 
 def _errors(records, view, name):
-    """'median (least..greatest)' in percent, and what failed."""
-    if not records:
-        return "not run"
-    values = [
-        100 * record["result"]["views"][view][name]
-        for record in records
-        if record["status"] == "finished"
-    ]
-    failed = len(records) - len(values)
-    if not values:
-        return f"fail: {failed} diverged"
-    words = f"{statistics.median(values):.2f}"
-    if len(values) > 1:
-        words += f" ({min(values):.2f}..{max(values):.2f})"
-    return f"{words}, {failed} diverged" if failed else words
+    return curves.percent(records, lambda result: result["views"][view][name])
 
 
 def summary(records):

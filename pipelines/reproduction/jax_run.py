@@ -22,7 +22,6 @@ from keras_resnet.errors import require
 from keras_resnet.training.schedules import Schedule
 from keras_resnet.training.signals import Interrupted
 
-MODEL = "model.keras"
 _SUMS = ("loss", "top1", "top5", "examples")
 
 
@@ -202,15 +201,9 @@ class Run:
 
     def _save_model(self):
         """Writes labels.txt, card.json and, last, model.keras."""
-        labels.Card(
-            class_names=self.class_names,
-            image_size=self.recipe.image_size,
-            eval_resize=self.recipe.eval_resize,
-            variant=self.recipe.variant,
-            dataset=self.recipe.dataset,
-        ).save(self.workdir)
+        labels.Card.of_run(self.recipe, self.class_names).save(self.workdir)
         self.network.put_back()
-        with atomic.replacing(self.workdir / MODEL) as path:
+        with atomic.replacing(self.workdir / training.MODEL) as path:
             self.network.model.save(path)
 
 

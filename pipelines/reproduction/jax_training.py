@@ -82,8 +82,9 @@ def check(recipe):
     Raises:
         keras_resnet.UsageError: if the recipe asks for it.
     """
+    defaults = recipes.Recipe()
     for name in _ONLY_TENSORFLOW:
-        default = getattr(recipes.Recipe(), name)
+        default = getattr(defaults, name)
         require(
             getattr(recipe, name) == default,
             f"{name} must be {default!r} on JAX; train.py has it. Received: "

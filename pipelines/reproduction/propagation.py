@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 from benchmarks import tables
+from reproduction import results
 
 # Iterations of training after which gradients are measured.
 AFTER = (0, 50, 200)
@@ -161,7 +162,7 @@ def _trained(job, steps):
         workdir=job.workdir / f"after_{steps}",
     )
     training.train(part)
-    return keras.models.load_model(part.workdir / "model.keras")
+    return keras.models.load_model(part.workdir / training.MODEL)
 
 
 def table(experiment, records):
@@ -183,12 +184,11 @@ def table(experiment, records):
         lines.append([record["row"], *cells])
     if not lines:
         return "Not run."
-    titles = [f"after {n}" for n in lines and result["after"]]
     return tables.table(
         " | ".join(
             [
                 "first over last norm",
-                *titles,
+                *(f"after {steps}" for steps in AFTER),
                 "product of lambdas",
                 "through shortcuts alone, after 0",
             ]
@@ -202,14 +202,14 @@ def _power(ratio):
 
 
 def _of_rows(experiment, records):
-    return [
-        record
-        for name in experiment.rows
-        for record in records
-        if record["row"] == name
-        and record["status"] == "finished"
-        and record["seed"] == 0
-    ]
+    """Those of the first seed that finished, in the experiment's order."""
+    first = [r for r in results.finished(records) if r["seed"] == 0]
+    return [of_one[0] for of_one in results.by_row(experiment, first).values()]
+
+
+def how(records):
+    """How the records came about, in words."""
+    return results.how(records, AFTER)
 
 
 def picture(experiment, records, path):

@@ -1,6 +1,5 @@
 """What was run, beside the papers: a list for the terminal, docs/RESULTS.md."""
 
-import functools
 import importlib
 import itertools
 
@@ -103,7 +102,7 @@ def _chapter(name, experiment, records, docs, written):
     for (scale, dataset), found in groups.items():
         flags = f"--experiment={name} --scale={scale} --dataset={dataset}"
         lines.append(f"### {name}, {scale}, {dataset}\n")
-        how = getattr(module, "how", functools.partial(_how, module))
+        how = getattr(module, "how", results_lib.how)
         lines.append(
             f"`python pipelines/reproduce.py {flags}`, {how(found)}.\n"
         )
@@ -125,27 +124,6 @@ def _chapter(name, experiment, records, docs, written):
         lines += [f"- {text}." for text in experiment.silent]
         lines.append("")
     return "\n".join(lines)
-
-
-def _how(module, records):
-    """Steps, batch and devices of the records, in words."""
-    steps = {record["recipe"]["steps"] for record in records}
-    facts = {
-        # A module that trains for other numbers of steps than the recipe says.
-        "steps": set(getattr(module, "AFTER", steps)),
-        "images a step": {r["recipe"]["batch_size"] for r in records},
-        "training images": {
-            r["recipe"].get("train_examples", 0) for r in records
-        },
-        "pixels": {r["recipe"]["image_size"] for r in records},
-    }
-    words = [
-        f"{' or '.join(map(str, sorted(values)))} {name}"
-        for name, values in facts.items()
-        if values != {0}
-    ]
-    devices = {r["environment"]["device"] for r in records}
-    return ", ".join(words + sorted(devices))
 
 
 def _groups(records):

@@ -4,6 +4,7 @@ import statistics
 
 import numpy as np
 from benchmarks import tables
+from reproduction import results
 
 IMAGES, BATCH = 1000, 100
 
@@ -66,14 +67,7 @@ def _responses(model, x):
         elif isinstance(layer, ResidualUnit):
             shared = operations.apply(layer.before, x, training=False)
             yield from _of_layers(layer.name, layer.branch, shared)
-        x = layer(x, training=False) if _knows(layer) else layer(x)
-
-
-def _knows(layer):
-    from keras_resnet.layers import Chain
-    from keras_resnet.layers import ResidualUnit
-
-    return isinstance(layer, (Chain, ResidualUnit))
+        x = layer(x)
 
 
 def _of_layers(owner, layers, x):
@@ -98,7 +92,7 @@ def run(job):
     from reproduction import training
 
     result = training.train(job)
-    model = keras.models.load_model(job.workdir / "model.keras")
+    model = keras.models.load_model(job.workdir / training.MODEL)
     images = training.images(job, "validation", IMAGES)
     return {**result, "responses": layer_responses(model, images)}
 
@@ -111,7 +105,9 @@ def table(experiment, records):
         records: those of one scale and data set.
     """
     lines = []
-    for name, records_of_one in _by_row(experiment, records).items():
+    for name, records_of_one in results.by_row(
+        experiment, results.finished(records)
+    ).items():
         result = records_of_one[0]["result"]
         deviations = [layer["std"] for layer in result["responses"]]
         lines.append(
@@ -129,16 +125,6 @@ def table(experiment, records):
     return tables.table(titles, lines) if lines else "Not run."
 
 
-def _by_row(experiment, records):
-    rows = {
-        name: [
-            r for r in records if r["row"] == name and r["status"] == "finished"
-        ]
-        for name in experiment.rows
-    }
-    return {name: found for name, found in rows.items() if found}
-
-
 def picture(experiment, records, path):
     """P1 Fig. 7: in the order of the layers, and from the greatest on.
 
@@ -153,7 +139,7 @@ def picture(experiment, records, path):
     figure = matplotlib.figure.Figure(figsize=(9, 4.4), layout="constrained")
     ordered, by_size = figure.subplots(1, 2, sharey=True)
     colors = curves.COLORS
-    rows = _by_row(experiment, records)
+    rows = results.by_row(experiment, results.finished(records))
     for (name, of_one), color in zip(rows.items(), colors, strict=False):
         responses = of_one[0]["result"]["responses"]
         deviations = [layer["std"] for layer in responses]

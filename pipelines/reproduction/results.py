@@ -91,6 +91,45 @@ def key(record):
     return tuple(record[name] for name in ("scale", "dataset", "row", "seed"))
 
 
+def finished(records):
+    """Those of runs that did not diverge."""
+    return [record for record in records if record["status"] == FINISHED]
+
+
+def by_row(experiment, records):
+    """{name: records} of the rows that have any, in the experiment's order."""
+    rows = {
+        name: [record for record in records if record["row"] == name]
+        for name in experiment.rows
+    }
+    return {name: found for name, found in rows.items() if found}
+
+
+def how(records, steps=None):
+    """How records came about, in words: steps, batch, images and devices.
+
+    Args:
+        records: those of one scale and data set.
+        steps: the numbers of iterations that were trained for, where they are
+            not the recipe's.
+    """
+    facts = {
+        "steps": set(steps or (r["recipe"]["steps"] for r in records)),
+        "images a step": {r["recipe"]["batch_size"] for r in records},
+        "training images": {
+            r["recipe"].get("train_examples", 0) for r in records
+        },
+        "pixels": {r["recipe"]["image_size"] for r in records},
+    }
+    words = [
+        f"{' or '.join(map(str, sorted(values)))} {name}"
+        for name, values in facts.items()
+        if values != {0}
+    ]
+    devices = {r["environment"]["device"] for r in records}
+    return ", ".join(words + sorted(devices))
+
+
 def is_of(record, recipe):
     """Whether a record is of a recipe; fields it lacks had their defaults."""
     held = {**plain(recipes.Recipe()), **record["recipe"]}

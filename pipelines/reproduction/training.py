@@ -7,7 +7,7 @@ import contextlib
 import json
 import time
 
-METRICS = "metrics.jsonl"  # `workdir.METRICS`
+METRICS, MODEL = "metrics.jsonl", "model.keras"  # `workdir`'s
 
 # Of a curve, by their names in metrics.jsonl.
 _ERRORS = {

@@ -10,6 +10,7 @@ import pathlib
 
 import numpy as np
 
+from keras_resnet.data import order
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
@@ -94,12 +95,7 @@ def evenly_spaced(split, number):
     """
     if not number:
         return split
-    count = len(split.labels)
-    require(
-        number <= count,
-        f"There are {count} examples. Received: train_examples={number}.",
-    )
-    indices = np.arange(number) * count // number
+    indices = order.evenly_spaced("The split", len(split.labels), number)
     return dataclasses.replace(
         split, images=split.images[indices], labels=split.labels[indices]
     )
