@@ -82,7 +82,8 @@ class ResidualUnit(keras.layers.Layer):
         filters: int, of the stage; the output has `block.expansion` times it.
         strides: int, of the unit.
         agrees: bool, whether input and output have the same shape, that is,
-            whether `shortcut.same` or `shortcut.change` is h.
+            whether `shortcut.same` or `shortcut.change` is h. An identity of a
+            unit that strides takes every `strides`-th pixel.
         block, placement, shortcut: rows of `specs`, or dicts of their fields.
         remat, shared: bools, how it is trained (`execution.call_unit`).
 
@@ -160,6 +161,14 @@ class ResidualUnit(keras.layers.Layer):
             name = "shortcut_zero_pad"
             layers = [
                 ZeroPadShortcut(out, self.strides, name=name, dtype=dtype)
+            ]
+        elif self.kind == "identity" and self.strides > 1:
+            # Of one pixel: a runtime has a faster kernel for it than for `::2`.
+            name = "shortcut_subsample"
+            layers = [
+                keras.layers.MaxPooling2D(
+                    1, self.strides, name=name, dtype=dtype
+                )
             ]
         else:
             layers = []

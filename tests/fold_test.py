@@ -10,6 +10,7 @@ import keras_resnet
 from keras_resnet import specs
 from keras_resnet.export.fold import folded
 from keras_resnet.export.fold import folded_ops
+from keras_resnet.layers import ResidualUnit
 from keras_resnet.operations import Affine
 from keras_resnet.operations import BatchNormalization
 
@@ -35,6 +36,23 @@ CASES = {
         "resnet50_v2_timm",
         {**SMALL, "input_shape": (32, 32, 3)},
     ),
+    # Strides move, where numbers of pixels are odd too.
+    **{
+        f"bottleneck-{placement}-{shortcut}": (
+            "resnet164",
+            {
+                "placement": placement,
+                "shortcut": shortcut,
+                "depths": (2, 2, 1),
+                "filters": (4, 8, 8),
+                "input_shape": (15, 18, 3),
+            },
+        )
+        for placement, shortcut in (
+            *((placement, "B") for placement in specs.PLACEMENTS),
+            *(("full_preact", shortcut) for shortcut in specs.SHORTCUTS),
+        )
+    },
     "grey": ("resnet20", {"input_shape": (16, 16, 1)}),
     "any size": ("resnet20", {"input_shape": (None, None, 3)}),
 }
@@ -115,6 +133,50 @@ def test_folding_twice_is_folding_once():
     assert _difference(once, twice) == 0
     once.get_layer("logits").bias.assign(np.ones(10))
     assert _difference(once, twice) > 0  # a copy
+
+
+def _strides(model):
+    return {
+        layer.name: layer.strides
+        for layer in _layers(model, ResidualUnit)
+        if layer.strides > 1
+    }
+
+
+@pytest.mark.parametrize("variant", ["resnet50", "resnet50_v2"])
+def test_pixels_that_no_unit_reads_are_not_computed(variant):
+    """Three in four of three units' last two convolutions."""
+    model = keras_resnet.build(variant)
+    copy = folded(model)
+    assert _strides(model) == {f"stage{i}_unit1": 2 for i in (2, 3, 4)}
+    assert _strides(copy) == {
+        "stage1_unit3": 2,
+        "stage2_unit4": 2,
+        "stage3_unit6": 2,
+    }
+    # Each stage has half the side and twice the filters: the same product.
+    square, pointwise = 56**2 * 9 * 64 * 64, 56**2 * 64 * 256
+    saved = 3 * (square + pointwise) * 3 // 4
+    before = keras_resnet.multiply_adds(model)
+    assert keras_resnet.multiply_adds(copy) == before - saved
+
+
+@pytest.mark.parametrize("variant", ["resnet18", "resnet50_v1_5", "resnet20"])
+def test_strides_of_3x3_convolutions_stay(variant):
+    model = network(variant, input_shape=(32, 32, 3))
+    assert _strides(folded(model)) == _strides(model)
+
+
+def test_feature_maps_that_are_asked_for_stay_whole():
+    model = network("resnet50", **CASES["resnet50"][1])
+    maps = keras_resnet.features(model)
+    images = _images(model)
+    expected, actual = (
+        m.predict_on_batch(images) for m in (maps, folded(maps))
+    )
+    for name, values in expected.items():
+        spread = values.std()
+        np.testing.assert_allclose(actual[name], values, atol=1e-5 * spread)
 
 
 def test_pixels_are_no_longer_divided():

@@ -319,9 +319,13 @@ def test_operators_are_those_of_the_papers_layers(tmp_path):
         "ADD": 16,
         "CONV_2D": 53,
         "FULLY_CONNECTED": 1,
-        "MAX_POOL_2D": 1,
+        # Of the stem, and of three shortcuts whose unit strides for the next
+        # stage: every other pixel.
+        "MAX_POOL_2D": 1 + 3,
         "MEAN": 1,
-        "PAD": 2,  # of the 7x7 and of the pooling: one pixel on each side
+        # Of the 7x7, of its pooling, and of those units' 3x3: one pixel on
+        # each side, where TensorFlow would pad on two.
+        "PAD": 2 + 3,
         "SOFTMAX": 1,
         "SUB": 1,  # the mean of the pixels
     }
@@ -337,6 +341,9 @@ def test_operators_are_those_of_the_papers_layers(tmp_path):
     assert operators["Transpose"] == 1
     assert operators["Conv"] == 53
     assert operators["Mul"] == 16
+    # ONNX pads in convolutions and pools.
+    assert operators["MaxPool"] == 1 + 3
+    assert "Pad" not in operators
     # Planes of a color are subtracted from faster than pixels.
     nodes = [n.op_type for n in onnx.load(tmp_path / "m.onnx").graph.node]
     assert nodes[:2] == ["Transpose", "Sub"]

@@ -8,14 +8,15 @@ their mean stays, since that convolution pads with zeros: in a bias the mean
 would be wrong along the edges.
 
 As architecture is rows, the folded network is a row transformed: "bn" becomes
-"bias" or "affine", every other op keeps its place, so that the layers of both
-networks pair up in order.
+"bias" or "affine" and strides move (`strides`), every other op keeps its place,
+so that the layers of both networks that have weights pair up in order.
 """
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_resnet.export import strides
 from keras_resnet.layers import Chain
 from keras_resnet.layers import ResidualUnit
 from keras_resnet.operations import Affine
@@ -24,7 +25,9 @@ from keras_resnet.operations import PixelNormalization
 
 
 def folded(model):
-    """An independent float32 copy of a model without batch normalisation.
+    """An independent float32 copy of a model that computes no more than it must.
+
+    Without batch normalisation, and with the strides of `strides.moved`.
 
     Args:
         model: `keras.Model` from `keras_resnet.build`, of any dtype policy. A
@@ -35,9 +38,12 @@ def folded(model):
         function as `model(images, training=False)`.
     """
     first = _first_convolution(model)
+    # What a model of several outputs gives must stay whole.
+    moved = strides.moved(model.layers) if len(model.outputs) == 1 else {}
 
     def clone(layer):
         config = {**layer.get_config(), "dtype": "float32"}
+        config.update(moved.get(layer.name, {}))
         if isinstance(layer, ResidualUnit):
             config["placement"] = {
                 place: folded_ops(names, "conv" if place in _WEIGHTS else None)
@@ -112,6 +118,7 @@ def _chains(source, target):
 
 def _fold(source, target, divisor=None):
     """Gives the layers of `target` the weights of `source`, folded."""
+    source, target = map(_with_weights, (source, target))
     for place, (theirs, ours) in enumerate(zip(source, target, strict=True)):
         if isinstance(theirs, keras.layers.Conv2D):
             kernel = _float64(theirs.kernel)
@@ -133,9 +140,13 @@ def _fold(source, target, divisor=None):
             _copy(theirs, ours)
 
 
+def _with_weights(layers):
+    return [layer for layer in layers if getattr(layer, "weights", ())]
+
+
 def _copy(source, target):
-    kept = {weight.name: weight for weight in getattr(source, "weights", ())}
-    for weight in getattr(target, "weights", ()):
+    kept = {weight.name: weight for weight in source.weights}
+    for weight in target.weights:
         weight.assign(_float64(kept[weight.name]))
 
 

@@ -164,15 +164,6 @@ def of_group(amounts, group):
 
 
 _ALL = tuple(dict.fromkeys(contender.format for contender in CONTENDERS))
-_LARGE_BATCH = (
-    SAVED_MODEL,
-    TFLITE,
-    TFLITE_DYNAMIC,
-    TFLITE_INT8,
-    ONNX,
-    ONNX_INT8,
-    OPENVINO,
-)
 _OF_TORCHVISION = (SAVED_MODEL, ONNX, OPENVINO, EAGER, TORCHSCRIPT)
 _OF_KERAS = tuple(name for name in _ALL if name not in (EAGER, TORCHSCRIPT))
 _NETWORKS = {
@@ -188,13 +179,10 @@ _NETWORKS = {
         formats=_OF_TORCHVISION,
     ),
     "ResNet-18": Network(
-        names={OURS: "resnet18", TORCHVISION: "resnet18"},
-        formats=(*_OF_TORCHVISION, TFLITE, TFLITE_DYNAMIC),
+        names={OURS: "resnet18", TORCHVISION: "resnet18"}, formats=_ALL
     ),
-    # To convert 152 layers to ONNX takes 9 GB of memory: once is enough.
     "ResNet-152": Network(
-        names={OURS: "resnet152", KERAS: "ResNet152"},
-        formats=(SAVED_MODEL, TFLITE, TFLITE_DYNAMIC),
+        names={OURS: "resnet152", KERAS: "ResNet152"}, formats=_OF_KERAS
     ),
     "ResNet-152 v1.5": Network(
         names={OURS: "resnet152_v1_5", TORCHVISION: "resnet152"},
@@ -203,27 +191,26 @@ _NETWORKS = {
 }
 _BOTH_50 = ("ResNet-50", "ResNet-50 v2")
 _OTHERS = ("ResNet-18", "ResNet-50 v1.5")
-_BOTH_152 = ("ResNet-152", "ResNet-152 v1.5")
+# One at a time: they are large.
+_DEEPEST = (("ResNet-152",), ("ResNet-152 v1.5",))
 
 
-def _groups(networks, batch, formats, threads=(1, 2)):
+def _groups(networks, batch, threads=(1, 2)):
     return tuple(
-        Group(networks=networks, batch=batch, threads=n, formats=formats)
+        Group(networks=networks, batch=batch, threads=n, formats=_ALL)
         for n in threads
     )
 
 
 FULL = Amounts(
     networks=_NETWORKS,
-    groups=(
-        *_groups(_BOTH_50, 1, _ALL),
-        *_groups(_BOTH_50[:1], 16, _LARGE_BATCH, threads=(1,)),
-        *_groups(_BOTH_50, 16, _LARGE_BATCH, threads=(2,)),
-        *_groups(_OTHERS, 1, _ALL),
-        *_groups(_OTHERS, 16, _ALL, threads=(2,)),
-        *_groups(_BOTH_152, 1, _ALL),
+    groups=tuple(
+        group
+        for networks in (_BOTH_50, _OTHERS, *_DEEPEST)
+        for batch in (1, 16)
+        for group in _groups(networks, batch)
     ),
-    rounds={1: 6, 16: 4},
+    rounds={1: 6, 16: 3},
     calls={1: 4, 16: 1},
     begins=2,
     calibration=16,
@@ -243,9 +230,9 @@ QUICK = Amounts(
         if name in (*_BOTH_50, "ResNet-18")
     },
     groups=(
-        *_groups(_BOTH_50, 1, _ALL, threads=(1,)),
-        *_groups(("ResNet-50",), 2, _LARGE_BATCH, threads=(2,)),
-        *_groups(("ResNet-18",), 1, _ALL, threads=(2,)),
+        *_groups(_BOTH_50, 1, threads=(1,)),
+        *_groups(("ResNet-50",), 2, threads=(2,)),
+        *_groups(("ResNet-18",), 1, threads=(2,)),
     ),
     rounds={1: 1, 2: 1},
     calls={1: 1, 2: 1},

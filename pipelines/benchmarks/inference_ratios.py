@@ -51,11 +51,14 @@ class Row:
         return shown <= self.target if self.at_most else shown >= self.target
 
     def counts(self):
-        """(reached, all) of the settings."""
+        """(reached, missed by less than the spread, all) of the settings."""
         if self.target is None:
-            return 0, 0
-        right = [self.reached(cell["median"]) for cell in self.cells.values()]
-        return sum(right), len(right)
+            return 0, 0, 0
+        cells = self.cells.values()
+        right = sum(self.reached(cell["median"]) for cell in cells)
+        best = "min" if self.at_most else "max"
+        perhaps = sum(self.reached(cell[best]) for cell in cells)
+        return right, perhaps - right, len(cells)
 
 
 def latencies(figures):

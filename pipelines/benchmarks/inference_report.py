@@ -59,10 +59,10 @@ def _summary(figures):
         )
         for row in function(figures)
     ]
-    right, total = (sum(column) for column in zip(*counts, strict=True))
+    right, perhaps, total = map(sum, zip(*counts, strict=True))
     return (
         f"{right} of {total} ratios reach their target; those that do not are "
-        "in bold."
+        f"in bold. {perhaps} of these have the target within their brackets."
     )
 
 
