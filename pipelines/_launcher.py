@@ -29,12 +29,14 @@ class Signals:
         received: number of the last one, or None.
     """
 
+    _NUMBERS = (signal.SIGINT, signal.SIGTERM)
+
     def __enter__(self):
-        self.received, self.pass_on = None, lambda number: None
+        self.received, self._listener = None, None
         self._event = threading.Event()
         self._before = {
             number: signal.signal(number, self._note)
-            for number in (signal.SIGINT, signal.SIGTERM)
+            for number in self._NUMBERS
         }
         return self
 
@@ -42,7 +44,19 @@ class Signals:
         del frame
         self.received = number
         self._event.set()
-        self.pass_on(number)
+        if self._listener is not None:
+            self._listener(number)
+
+    def pass_on(self, listener):
+        """Calls `listener(number)` for what has come and for what will come.
+
+        None ends it.
+        """
+        signal.pthread_sigmask(signal.SIG_BLOCK, self._NUMBERS)
+        self._listener = listener
+        if listener is not None and self.received is not None:
+            listener(self.received)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._NUMBERS)
 
     def __exit__(self, *_):
         for number, handler in self._before.items():
@@ -77,7 +91,9 @@ class Worker:
     def _read(self):
         for line in self._process.stdout:
             self.lines.append(line.rstrip("\n"))
-            print(f"[worker {self.index}] {self.lines[-1]}", flush=True)
+            # Its end in the same call: workers write at the same time.
+            sys.stdout.write(f"[worker {self.index}] {self.lines[-1]}\n")
+            sys.stdout.flush()
 
     def status(self):
         """Its exit status, minus the signal that killed it, or None."""
@@ -114,17 +130,18 @@ class Job:
 
     def run(self):
         """Starts them; returns the exit status once all have ended."""
-        self._signals.pass_on = self._tell
         try:
             for index, environment in enumerate(environments(self._count)):
                 self._workers.append(Worker(index, self._command, environment))
+            # Not before: a worker may be up before it is in the list.
+            self._signals.pass_on(self._tell)
             self._wait()
         except OSError as error:
             say(f"Cannot start {self._command[0]!r}: {error.strerror}.")
             return USER_ERROR
         finally:
             self._tell(signal.SIGKILL)
-            self._signals.pass_on = lambda number: None
+            self._signals.pass_on(None)
         return self._result()
 
     def _tell(self, number):

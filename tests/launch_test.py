@@ -112,6 +112,26 @@ def test_signals_are_passed_on_and_the_status_handed_up(number, status):
     assert "failed first" not in rest
 
 
+def test_a_signal_that_comes_while_workers_start_reaches_all(monkeypatch):
+    """The first worker is up, and the launcher has not noted it yet."""
+    environments = _launcher.environments
+
+    def interrupted(count):
+        for environment in environments(count):
+            yield environment
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(_launcher, "environments", interrupted)
+    script = "trap 'exit 75' TERM; while :; do sleep 0.05; done"
+    with _launcher.Signals() as signals:
+        job = _launcher.Job(["sh", "-c", script], 2, signals)
+        started = time.monotonic()
+        job.run()
+    assert time.monotonic() - started < _launcher._GRACE
+    # Of a shell that had no time to set its trap, the signal itself.
+    assert {worker.status() for worker in job._workers} <= {75, -15}
+
+
 def test_a_worker_that_ignores_sigterm_is_killed(monkeypatch, capsys):
     monkeypatch.setattr(_launcher, "_GRACE", 0.5)
     script = IS_1 % ("exit 3", "trap '' TERM; while :; do sleep 0.05; done")

@@ -25,7 +25,7 @@ from keras_resnet.operations import PixelNormalization
 
 
 def folded(model):
-    """An independent float32 copy of a model that computes no more than it must.
+    """An independent float32 copy of a model, that infers with less work.
 
     Without batch normalisation, and with the strides of `strides.moved`.
 
