@@ -295,6 +295,13 @@ def test_the_curves_are_drawn(done, tmp_path):
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
+def test_an_ensemble_alone_has_no_curve_to_draw(tmp_path):
+    ensemble = {"row": "ensemble_of_6", "result": {"views": {}}}
+    path = tmp_path / "curves.png"
+    imagenet.picture(rows.IMAGENET, [ensemble], path)
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
 def test_the_photographs_are_the_same_each_time_and_of_several_shapes(
     tmp_path,
 ):

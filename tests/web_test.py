@@ -23,6 +23,7 @@ from keras_resnet.errors import UsageError
 from keras_resnet.evaluation import explain
 from keras_resnet.export import litert_js
 from keras_resnet.export import runtime
+from keras_resnet.export.operators import count
 from keras_resnet.export.web import export_web
 
 pytestmark = pytest.mark.skipif(
@@ -140,9 +141,12 @@ def open_page(driver, server):
 
 @pytest.fixture(scope="session")
 def other(card, tmp_path_factory):
-    """The page of a network with other weights."""
+    """The page of another network: bottlenecks, whose strides are moved."""
     folder = tmp_path_factory.mktemp("other") / "web"
-    export_web(web_networks.network(seed=1), folder, card=card)
+    network = web_networks.network(
+        variant="resnet50", depths=(2, 2, 1, 1), filters=(4, 8, 8, 8)
+    )
+    export_web(network, folder, card=card)
     return folder
 
 
@@ -216,6 +220,17 @@ def test_a_wrong_resize_and_a_changed_network_are_seen(
         answer = page.classify(files / "photograph.png")
     np.testing.assert_array_equal(answer["pixels"], view)
     assert np.abs(answer["probabilities"] - probabilities).max() > 1e-3
+
+
+def test_pools_of_one_pixel_are_pythons_too(driver, other, files, card):
+    operators = count(other, "web")
+    assert operators["MAX_POOL_2D"] == 1 + 2  # of the stem and two shortcuts
+    with pages.serving(other) as server:
+        answer = pages.Page(driver, server.url).classify(files / "noise.png")
+    _, probabilities = _expected(other, files / "noise.png", card)
+    np.testing.assert_allclose(
+        answer["probabilities"], probabilities, rtol=0, atol=TOLERANCE
+    )
 
 
 def test_bars_are_the_five_most_probable_classes(open_page, files):

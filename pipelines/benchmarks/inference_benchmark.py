@@ -123,7 +123,8 @@ def _tasks(amounts, group, folders):
 
 def _measure(amounts, group, tasks, starts, missing, say):
     """The figures of a group, or None; `starts` and `missing` are added to."""
-    calls, rounds = amounts.calls[group.batch], amounts.rounds[group.batch]
+    rounds = amounts.rounds[group.batch]
+    calls = amounts.calls[group.batch, group.threads]
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         workers = {}

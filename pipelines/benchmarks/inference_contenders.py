@@ -133,7 +133,7 @@ class Amounts:
         networks: {name: `Network`}.
         groups: `Group`s, each an alternating run.
         rounds: {batch: those that count; a contender takes one turn in each}.
-        calls: {batch: timed ones of a turn}.
+        calls: {(batch, threads): timed ones of a turn}.
         begins: new processes of each contender, of its first group, whose
             start is measured.
         calibration: pictures that show int8 files their ranges, at most those
@@ -211,7 +211,9 @@ FULL = Amounts(
         for group in _groups(networks, batch)
     ),
     rounds={1: 6, 16: 3},
-    calls={1: 4, 16: 1},
+    # Calls of a few milliseconds on both cores wait until what the contender
+    # before has started is quiet: more of them.
+    calls={(1, 1): 4, (1, 2): 16, (16, 1): 1, (16, 2): 1},
     begins=2,
     calibration=16,
     successor=_BOTH_50,
@@ -235,7 +237,7 @@ QUICK = Amounts(
         *_groups(("ResNet-18",), 1, threads=(2,)),
     ),
     rounds={1: 1, 2: 1},
-    calls={1: 1, 2: 1},
+    calls={(1, 1): 1, (1, 2): 1, (2, 2): 1},
     begins=1,
     calibration=2,
     successor=_BOTH_50,

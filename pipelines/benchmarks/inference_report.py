@@ -37,15 +37,12 @@ def _machine(figures):
 
 
 def _amounts(figures):
-    """Rounds and calls by the size of the batch."""
-    of_batch = {
-        group["setting"].partition(",")[0]: (group["rounds"], group["calls"])
+    """Rounds and calls of each setting."""
+    of_setting = {
+        group["setting"]: f"{group['rounds']} and {group['calls']}"
         for group in figures["groups"]
     }
-    return "; ".join(
-        f"{batch} {rounds} and {calls}"
-        for batch, (rounds, calls) in of_batch.items()
-    )
+    return "; ".join(f"{words}: {n}" for words, n in of_setting.items())
 
 
 def _summary(figures):

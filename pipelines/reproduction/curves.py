@@ -99,6 +99,8 @@ def picture(experiment, records, path):
     """
     import matplotlib.figure  # no pyplot: no display, no global state
 
+    # An ensemble has none, nor has what diverged at once.
+    records = [r for r in records if r["result"].get("curve", {}).get("step")]
     rows = results.by_row(experiment, records)
     panels = {}
     for name in rows:
@@ -106,8 +108,9 @@ def picture(experiment, records, path):
     figure = matplotlib.figure.Figure(
         figsize=(4.6 * max(len(panels), 1.6), 4.8), layout="constrained"
     )
-    all_axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-    for axes, (title, names) in zip(all_axes, panels.items(), strict=True):
+    columns = max(len(panels), 1)
+    all_axes = figure.subplots(1, columns, sharey=True, squeeze=False)[0]
+    for axes, (title, names) in zip(all_axes, panels.items(), strict=False):
         colors = itertools.cycle(COLORS)
         for name in names:
             _draw(axes, name, rows[name], next(colors))
@@ -140,7 +143,7 @@ COLORS = (
 
 
 def _draw(axes, name, records, color):
-    curves = [r["result"]["curve"] for r in records if r["result"]["curve"]]
+    curves = [record["result"]["curve"] for record in records]
     steps = min((curve["step"] for curve in curves), key=len)
     errors = {
         which: [
