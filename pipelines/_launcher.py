@@ -53,10 +53,12 @@ class Signals:
         None ends it.
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, self._NUMBERS)
-        self._listener = listener
-        if listener is not None and self.received is not None:
-            listener(self.received)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._NUMBERS)
+        try:
+            self._listener = listener
+            if listener is not None and self.received is not None:
+                listener(self.received)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, self._NUMBERS)
 
     def __exit__(self, *_):
         for number, handler in self._before.items():

@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import json
 import multiprocessing
+import operator
 import os
 import re
 import signal
@@ -379,6 +380,28 @@ def test_what_the_story_shows_is_there(name):
     links = re.findall(r"\]\((?!http)([^)]+)\)", text)
     assert links and all((DOCS / link).exists() for link in links)
     assert "{" not in text
+
+
+@pytest.mark.parametrize("name", STORIES)
+@pytest.mark.parametrize("experiment", ["shortcuts", "placements"])
+def test_the_tables_of_the_story_are_of_the_landed_records(name, experiment):
+    text = (DOCS / name).read_text(encoding="utf-8")
+    lines = {line.split(" | ")[0]: line for line in text.splitlines()}
+    records = results.Results(DOCS / report.RESULTS, experiment).records()
+    rows = results.by_row(
+        EXPERIMENTS[experiment],
+        [
+            r
+            for r in records
+            if (r["scale"], r["dataset"]) == ("quick", "digits")
+        ],
+    )
+    assert rows
+    for row, of_row in rows.items():
+        cells = [row, EXPERIMENTS[experiment].rows[row].paper]
+        for error in ("test_error", "train_error"):
+            cells.append(curves.percent(of_row, operator.itemgetter(error)))
+        assert lines[f"| {row}"] == f"| {' | '.join(cells)} |"
 
 
 def test_both_languages_tell_the_same_figures():

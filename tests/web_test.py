@@ -22,8 +22,8 @@ from PIL import PngImagePlugin
 from keras_resnet.errors import UsageError
 from keras_resnet.evaluation import explain
 from keras_resnet.export import litert_js
+from keras_resnet.export import operators
 from keras_resnet.export import runtime
-from keras_resnet.export.operators import count
 from keras_resnet.export.web import export_web
 
 pytestmark = pytest.mark.skipif(
@@ -223,8 +223,8 @@ def test_a_wrong_resize_and_a_changed_network_are_seen(
 
 
 def test_pools_of_one_pixel_are_pythons_too(driver, other, files, card):
-    operators = count(other, "web")
-    assert operators["MAX_POOL_2D"] == 1 + 2  # of the stem and two shortcuts
+    counts = operators.count(other, "web")
+    assert counts["MAX_POOL_2D"] == 1 + 2  # of the stem and of two shortcuts
     with pages.serving(other) as server:
         answer = pages.Page(driver, server.url).classify(files / "noise.png")
     _, probabilities = _expected(other, files / "noise.png", card)

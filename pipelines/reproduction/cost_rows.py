@@ -109,8 +109,7 @@ REMAT = Experiment(
         "process on CPUs with 16 random images, at a learning rate of 0, so "
         "that each iteration is of the same weights",
         "MB are the process's resident size, after the network is built, and "
-        "the most to the end of the first iteration, which traces the graph; "
-        "seconds are of a machine that had other work too",
+        "the most to the end of the first iteration, which traces the graph",
         "a difference is the greatest over all variables, of each the "
         "greatest absolute difference over the greatest absolute gradient; "
         "'when repeated' is that of two iterations of the same process",
