@@ -378,15 +378,13 @@ def test_a_failed_export_is_told_and_not_kept(exported, tmp_path, name, why):
 def test_a_contender_whose_package_is_missing_says_so(ours, monkeypatch):
     amounts = dataclasses.replace(
         contenders.QUICK,
-        networks={NETWORK: contenders.QUICK.networks[NETWORK]},
-        groups=(
-            contenders.Group(
-                networks=(NETWORK,),
-                batch=1,
-                threads=1,
+        networks={
+            NETWORK: dataclasses.replace(
+                contenders.QUICK.networks[NETWORK],
                 formats=(contenders.ONNX, contenders.OPENVINO),
-            ),
-        ),
+            )
+        },
+        groups=(contenders.Group(networks=(NETWORK,), batch=1, threads=1),),
     )
     expected = np.load(ours / "expected.npy")[:1]
 
@@ -671,6 +669,15 @@ def test_the_full_run_has_all_settings_and_formats(network):
     )
     ours = [c for c in contenders.CONTENDERS if c.library == contenders.OURS]
     assert found == {(s, c.format) for s in settings for c in ours}
+
+
+def test_the_full_run_opens_every_kind_of_file():
+    files = {
+        contender.file
+        for group in contenders.FULL.groups
+        for _, contender in contenders.of_group(contenders.FULL, group)
+    }
+    assert files == set(contenders.SUFFIXES)
 
 
 @pytest.mark.large

@@ -24,6 +24,7 @@ report = programs.module("reproduction.report")
 results = programs.module("reproduction.results")
 runs = programs.module("reproduction.runs")
 
+DOCS = programs.PIPELINES.parent / "docs"
 EXPERIMENTS = experiments.EXPERIMENTS
 # Those that train one network a row, by the papers' schedule for CIFAR.
 TRAINED = [n for n, e in EXPERIMENTS.items() if e.module == "curves"]
@@ -333,8 +334,7 @@ def test_the_report_shows_what_was_run(done, tmp_path, monkeypatch):
 
 
 def test_the_landed_records_are_of_recipes_that_still_are():
-    folder = programs.PIPELINES.parent / "docs" / "results"
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted((DOCS / report.RESULTS).glob("*.json")):
         experiment = EXPERIMENTS[path.stem]
         for found in json.loads(path.read_text()):
             made = jobs.make(
@@ -355,7 +355,6 @@ def test_all_experiments_start_from_a_recipe():
     assert {e.base for e in EXPERIMENTS.values()} <= set(recipes.RECIPES)
 
 
-DOCS = programs.PIPELINES.parent / "docs"
 STORIES = ("WHY_RESIDUAL.md", "WHY_RESIDUAL.ko.md")
 
 

@@ -110,13 +110,11 @@ class Group:
         networks: keys of `Amounts.networks`.
         batch: images of one call.
         threads: int, that compute.
-        formats: those of the networks' formats that are measured here.
     """
 
     networks: tuple[str, ...]
     batch: int
     threads: int
-    formats: tuple[str, ...]
 
     @property
     def setting(self):
@@ -159,7 +157,6 @@ def of_group(amounts, group):
         for contender in CONTENDERS
         if contender.library in amounts.networks[name].names
         and contender.format in amounts.networks[name].formats
-        and contender.format in group.formats
     ]
 
 
@@ -197,8 +194,7 @@ _DEEPEST = (("ResNet-152",), ("ResNet-152 v1.5",))
 
 def _groups(networks, batch, threads=(1, 2)):
     return tuple(
-        Group(networks=networks, batch=batch, threads=n, formats=_ALL)
-        for n in threads
+        Group(networks=networks, batch=batch, threads=n) for n in threads
     )
 
 
