@@ -4,20 +4,17 @@ What it does for training is in `workers_test.py`.
 """
 
 import json
-import pathlib
 import signal
 import subprocess
 import sys
 import time
 
+import programs
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.append(str(ROOT / "pipelines"))
+_launcher = programs.module("_launcher")
 
-import _launcher  # noqa: E402
-
-LAUNCH = [sys.executable, str(ROOT / "pipelines" / "launch.py")]
+LAUNCH = [sys.executable, str(programs.PIPELINES / "launch.py")]
 IS_1 = """case $TF_CONFIG in *'"index": 1'*) %s ;; *) %s ;; esac"""
 
 
