@@ -93,22 +93,26 @@ def test_training_uses_the_fused_kernel_and_inference_keras():
         assert ops.count("FusedBatchNormV3") == fused
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-@pytest.mark.parametrize("remat", [False, True])
+@pytest.mark.parametrize(
+    ("dtype", "remat"), [("bfloat16", True), ("float16", False)]
+)
 def test_a_network_of_half_precision_trains(dtype, remat):
-    """Weights, statistics and momentum too, and as one in float32 does."""
-    losses = {}
+    """Weights, statistics and momentum too, much as one in float32 does."""
+    losses = []
     for name in ("float32", dtype):
-        model = _network("post-activation", dtype=name, remat=remat)
-        losses[name] = backend_functions.fit(model)
+        keras.utils.set_random_seed(0)
+        model = keras_resnet.build(
+            "resnet20", dtype=name, remat=remat, **backend_functions.SMALL
+        )
+        kernel = model.get_layer("stage2_unit1").branch[1].kernel
+        before = np.asarray(tf.cast(kernel, tf.float32))
+        losses.append(backend_functions.fit(model))
+        assert np.any(before != np.asarray(tf.cast(kernel, tf.float32)))
         kinds = {v.dtype for v in model.get_layer("stage2_unit1").variables}
         assert kinds == {name}
-        before = _network("post-activation", dtype=name)
-        for old, new in zip(before.weights, model.weights, strict=True):
-            moved = np.any(np.asarray(old) != np.asarray(new))
-            assert moved != old.path.startswith("pixels"), old.path
-    assert losses[dtype][0] - losses[dtype][1] > 0.05
-    np.testing.assert_allclose(losses[dtype], losses["float32"], rtol=0.1)
+    wanted, found = losses
+    assert wanted[0] - wanted[1] > 0.1
+    np.testing.assert_allclose(found, wanted, rtol=0.05)
 
 
 NETWORKS = {
