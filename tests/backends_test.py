@@ -5,6 +5,10 @@ A backend is chosen once a process, so each has one of its own.
 
 import importlib.util
 import json
+import os
+import pathlib
+import subprocess
+import sys
 
 import backend_functions
 import keras
@@ -29,6 +33,10 @@ HEAVY = (
 
 _MODULES = """
 import json
+import os
+import pathlib
+import subprocess
+import sys
 import sys
 
 import {module}
@@ -225,3 +233,71 @@ def test_a_name_that_hides_one_is_found():
 
     names = {"forward", "modules", "call", "weights"}
     assert hidden(Wrong, names) == {"forward", "modules"}
+
+
+# What needs TensorFlow says so.
+
+PIPELINES = pathlib.Path(__file__).resolve().parents[1] / "pipelines"
+_LIBRARY = """
+from keras_resnet import recipes
+from keras_resnet.errors import UsageError
+from keras_resnet.training import distribution, start
+
+for call in (lambda: distribution.make_strategy("one_device"),
+             lambda: start.check(recipes.RECIPES["digits"])):
+    try:
+        call()
+    except UsageError as error:
+        print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    "backend, command",
+    [
+        ("jax", "train.py"),
+        ("jax", "evaluate.py --model=model.keras"),
+        ("jax", "reproduce.py --experiment=degradation"),
+        ("nothing", "train.py"),
+    ],
+)
+def test_a_command_on_another_backend_ends_in_one_line(
+    tmp_path, backend, command
+):
+    if backend == "jax":
+        pytest.importorskip("jax", reason="needs JAX")
+    program, *flags = command.split()
+    done = subprocess.run(
+        [sys.executable, PIPELINES / program, *flags],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 2 and not done.stdout
+    assert "Traceback" not in done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("ERROR: ") and "KERAS_BACKEND=tensorflow" in last
+    assert f"'{backend}'" in last
+    assert not list(tmp_path.iterdir())
+
+
+def test_so_do_the_functions_behind_it():
+    lines = run_on("jax", _LIBRARY).splitlines()
+    assert [line.split()[0] for line in lines] == ["A", "Training"]
+    assert all("the backend 'jax'" in line for line in lines)
+
+
+def test_data_commands_need_no_backend(tmp_path):
+    pytest.importorskip("jax", reason="needs JAX")
+    done = subprocess.run(
+        [sys.executable, PIPELINES / "data.py", "validate", "--dataset=digits"],
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "unreadable:       0" in done.stdout

@@ -409,7 +409,7 @@ for name, experiment in experiments.EXPERIMENTS.items():
             assert said(made.recipe) is None, made
 """
 )
-# Of each field that the loop on JAX does not know, a value that works elsewhere.
+# Of each field that the loop on JAX does not know, a value of TensorFlow's.
 _OTHERS = {
     "shuffle": "blocks",
     "shuffle_blocks": 17,
