@@ -10,6 +10,8 @@ import math
 import keras
 import numpy as np
 
+from keras_resnet.errors import require
+
 # Bytes, for the widest vector instructions; TensorFlow ends the process where
 # memory it shares is aligned less.
 _ALIGNMENT = 64
@@ -19,6 +21,20 @@ _TRAINED = ("kernel", "bias", "gamma", "beta")
 
 def _is_tensorflow():
     return keras.config.backend() == "tensorflow"
+
+
+def require_tensorflow(what):
+    """Raises `UsageError` unless Keras runs on TensorFlow, which `what` needs.
+
+    Args:
+        what: str, a noun in the singular, as "An export".
+    """
+    require(
+        _is_tensorflow(),
+        f"{what} needs Keras on TensorFlow: set KERAS_BACKEND=tensorflow. A "
+        ".keras file that another backend wrote can be read there. Received: "
+        f"the backend {keras.config.backend()!r}.",
+    )
 
 
 def has_fused_batch_norm(x):
@@ -34,7 +50,7 @@ def fused_batch_norm(x, gamma, beta, epsilon):
 
     Args:
         x: (B, H, W, C), float32, bfloat16 or float16.
-        gamma, beta: float32 (C,).
+        gamma, beta: (C,), of the same or float32.
         epsilon: float.
 
     Returns:
@@ -45,8 +61,8 @@ def fused_batch_norm(x, gamma, beta, epsilon):
 
     y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
         x=x,
-        scale=gamma,
-        offset=beta,
+        scale=tf.cast(gamma, tf.float32),
+        offset=tf.cast(beta, tf.float32),
         mean=[],
         variance=[],
         epsilon=epsilon,
@@ -124,7 +140,7 @@ def common_name():
 
 
 def call_unit(unit, x):
-    """`unit.forward(x, training=True)`, traced once or rematerialised.
+    """`unit.compute(x, training=True)`, traced once or rematerialised.
 
     With `unit.shared` TensorFlow traces the units of a network that are equal
     but for their weights once, as one function, which takes the weights as
@@ -139,7 +155,7 @@ def call_unit(unit, x):
     """
     shares = unit.shared and _is_tracing()
     if not (shares or unit.remat):
-        return unit.forward(x, training=True)
+        return unit.compute(x, training=True)
     state = [v for v in unit.variables if v.name not in _TRAINED]
     function = _shared(unit, state) if shares else _pure(unit, state)
     if unit.remat:
@@ -173,7 +189,7 @@ def _pure(unit, state):
     def pure(x, values):
         mapping = zip(unit.variables, values, strict=True)
         with keras.StatelessScope(mapping) as scope:
-            y = unit.forward(x, training=True)
+            y = unit.compute(x, training=True)
         return y, [scope.get_current_value(v) for v in state]
 
     return pure

@@ -167,7 +167,11 @@ class ResidualUnit(keras.layers.Layer):
             name = "shortcut_subsample"
             layers = [
                 keras.layers.MaxPooling2D(
-                    1, self.strides, name=name, dtype=dtype
+                    1,
+                    self.strides,
+                    name=name,
+                    dtype=dtype,
+                    **operations.LAYOUT,
                 )
             ]
         else:
@@ -194,6 +198,22 @@ class ResidualUnit(keras.layers.Layer):
             dtype=self.dtype_policy,
         )
 
+    @property
+    def layers(self):
+        """All its ops, as `Chain` has them; `keras.Model.summary` reads both.
+
+        Not a list: a Keras file would name variables after this one.
+        """
+        return collections.deque(
+            [
+                *self.before,
+                *self.branch,
+                *self.shortcut_layers,
+                *self.gate,
+                *self.after_add,
+            ]
+        )
+
     def build(self, input_shape):
         with execution.common_name():
             shared = operations.build(self.before, input_shape)
@@ -205,9 +225,9 @@ class ResidualUnit(keras.layers.Layer):
     def call(self, x, training=None):
         if training:
             return execution.call_unit(self, x)
-        return self.forward(x, training)
+        return self.compute(x, training)
 
-    def forward(self, x, training):
+    def compute(self, x, training):
         """The unit itself: what `call` gives, however it is executed."""
         shared = operations.apply(self.before, x, training)
         branch = operations.apply(self.branch, shared, training)

@@ -19,6 +19,7 @@ from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.layers import Chain
 from keras_resnet.layers import ResidualUnit
+from keras_resnet.operations import LAYOUT
 from keras_resnet.operations import PixelNormalization
 from keras_resnet.operations import output_shape
 
@@ -29,6 +30,16 @@ _TABLES = {
     "shortcut": specs.SHORTCUTS,
 }
 
+
+# Those that networks are tested with; others Keras takes and fails later.
+_DTYPES = (
+    "float32",
+    "mixed_bfloat16",
+    "mixed_float16",
+    "bfloat16",
+    "float16",
+    "float64",
+)
 
 # Units of a stage from which tracing one of them as a function, and calling
 # it, takes less time than tracing each.
@@ -76,8 +87,9 @@ def build(
             random and a warning says so.
         classifier_activation: "softmax", or None for logits.
         name: of the model. Default: `variant`.
-        dtype: dtype policy, "mixed_bfloat16" for example. Default: Keras'
-            global one. Pixels are normalised, and logits and probabilities
+        dtype: dtype policy: "float32", "mixed_bfloat16", "mixed_float16",
+            "bfloat16", "float16" or "float64". Default: Keras' global one.
+            Pixels are taken and normalised, and logits and probabilities
             computed, in float32 at least.
         pixel_mean, pixel_std: C floats, 0..255. Default: those of the
             published weights, otherwise ImageNet's or CIFAR's, by the variant.
@@ -119,11 +131,11 @@ def build(
     new_head = classes is not None
     classes = stem.classes if classes is None else classes
     _check_head(include_top, pooling, classes, classifier_activation)
+    policy = _policy(dtype)
     # Not below float32: a softmax in half precision loses small probabilities.
-    policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
     full = "float64" if policy.compute_dtype == "float64" else "float32"
 
-    image = keras.Input(input_shape, name="image")
+    image = keras.Input(input_shape, name="image", dtype=full)
     pixels = PixelNormalization(
         **constants,
         mean_size=None if mean_image is None else input_shape[:2],
@@ -136,11 +148,10 @@ def build(
     with initializers.drawing_ahead():
         x = _body(x, row, stem, policy, remat)
     if include_top:
-        x = keras.layers.GlobalAveragePooling2D(name="pool", dtype=policy)(x)
+        x = _pool("avg", policy)(x)
         x = _classifier(x, classes, classifier_activation, full)
     elif pooling:
-        layer = _POOLING[pooling]
-        x = layer(name="pool", dtype=policy)(x)
+        x = _pool(pooling, policy)(x)
     model = keras.Model(image, x, name=name or variant)
     if published is not None and input_shape[-1] == 1:
         _load_grey(model, row, published, path, new_head)
@@ -174,6 +185,27 @@ _POOLING = {
     "avg": keras.layers.GlobalAveragePooling2D,
     "max": keras.layers.GlobalMaxPooling2D,
 }
+
+
+def _pool(kind, policy):
+    return _POOLING[kind](name="pool", dtype=policy, **LAYOUT)
+
+
+def _policy(dtype):
+    """The dtype policy of a name, of a policy, or Keras' own for None."""
+    dtype = keras.config.dtype_policy() if dtype is None else dtype
+    name = getattr(dtype, "name", dtype)
+    lookup(dict.fromkeys(_DTYPES), name, "dtype policy")
+    policy = keras.dtype_policies.get(dtype)
+    got = keras.backend.standardize_dtype(
+        keras.ops.zeros((), policy.compute_dtype).dtype
+    )
+    require(
+        got == policy.compute_dtype,
+        f"{keras.config.backend()} computes in {got} where {name} is asked "
+        "for. JAX has float64 after jax.config.update('jax_enable_x64', True).",
+    )
+    return policy
 
 
 def _row(variant, choices):

@@ -20,6 +20,10 @@ register = keras.saving.register_keras_serializable(package="keras_resnet")
 # numbers of BN. Fan-out and not truncated: resnet-1k-layers, torchvision, timm.
 BATCH_NORM = {"momentum": 0.9, "epsilon": 1e-5}
 
+# Of every layer that asks: else it is what keras.json or
+# `keras.config.set_image_data_format` says when the layer is made.
+LAYOUT = {"data_format": "channels_last"}
+
 
 def conv2d(filters, kernel_size, strides, **kwargs):
     """Layers of a convolution padded by `kernel_size // 2` on every side.
@@ -34,11 +38,16 @@ def conv2d(filters, kernel_size, strides, **kwargs):
     kwargs = {"use_bias": False, "kernel_initializer": HeNormal(), **kwargs}
     if strides == 1:
         kwargs["padding"] = "same"
-    conv = keras.layers.Conv2D(filters, kernel_size, strides, **kwargs)
+    conv = keras.layers.Conv2D(
+        filters, kernel_size, strides, **LAYOUT, **kwargs
+    )
     if strides == 1 or kernel_size == 1:
         return [conv]
     pad = keras.layers.ZeroPadding2D(
-        kernel_size // 2, name=f"{conv.name}_pad", dtype=conv.dtype_policy
+        kernel_size // 2,
+        name=f"{conv.name}_pad",
+        dtype=conv.dtype_policy,
+        **LAYOUT,
     )
     return [pad, conv]
 
@@ -69,15 +78,21 @@ def make_ops(names, convolutions=(), *, dtype, seen=None):
         elif op == "relu":
             layers.append(ReLU(common["name"]))
         elif op == "pool":
-            # Zeros are exact only after a ReLU: none can exceed what is there.
-            pad = keras.layers.ZeroPadding2D if seen["relu"] else EdgePadding2D
-            layers.append(pad(1, name="pool_pad", dtype=dtype))
-            layers.append(keras.layers.MaxPooling2D(3, 2, **common))
+            layers.append(_pool_pad(dtype, after_relu=seen["relu"]))
+            layers.append(keras.layers.MaxPooling2D(3, 2, **LAYOUT, **common))
         else:
             raise ValueError(
                 f"Expected conv, bn, relu, pool, bias or affine. Received: {op}"
             )
     return layers
+
+
+def _pool_pad(dtype, after_relu):
+    common = {"name": "pool_pad", "dtype": dtype}
+    # Zeros are exact only after a ReLU: none can exceed what is there.
+    if after_relu:
+        return keras.layers.ZeroPadding2D(1, **LAYOUT, **common)
+    return EdgePadding2D(1, **common)
 
 
 def build(layers, shape):
@@ -113,14 +128,18 @@ def apply(layers, x, training):
 class ReLU:
     """max(x, 0). Not a Keras layer, which takes longer to make than to run."""
 
+    # What `keras.Model.summary` reads of the layers within another one.
+    _inbound_nodes = ()
+
     def __init__(self, name):
         self.name = name
+        self._build_shapes_dict = {}
 
     def __call__(self, x):
         return ops.relu(x)
 
     def build(self, input_shape):
-        pass
+        self._build_shapes_dict = {"input_shape": input_shape}
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -199,8 +218,8 @@ class PixelNormalization(keras.layers.Layer):
 
 def _constant(values):
     def initializer(shape, dtype=None):
-        values_ = ops.convert_to_tensor(values, dtype=dtype)
-        return ops.broadcast_to(values_, shape)
+        # Not `broadcast_to`: PyTorch assigns nothing to what it gives.
+        return ops.zeros(shape, dtype) + ops.convert_to_tensor(values, dtype)
 
     return initializer
 
@@ -259,7 +278,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
             (self.moving_mean, mean),
             (self.moving_variance, variance),
         ):
-            moving.assign(moving * self.momentum + new * (1 - self.momentum))
+            old = ops.cast(moving, new.dtype)
+            moving.assign(old * self.momentum + new * (1 - self.momentum))
         return y
 
 

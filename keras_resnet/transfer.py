@@ -118,15 +118,8 @@ def _parts(model):
 
 
 def _leaves(layer):
-    if isinstance(layer, ResidualUnit):
-        return [
-            *layer.before,
-            *layer.branch,
-            *layer.shortcut_layers,
-            *layer.gate,
-            *layer.after_add,
-        ]
-    return layer.layers if isinstance(layer, Chain) else [layer]
+    own = isinstance(layer, (Chain, ResidualUnit))
+    return layer.layers if own else [layer]
 
 
 def load_body(model, source):

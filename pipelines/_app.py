@@ -22,6 +22,7 @@ def _start_tensorflow():
         stderr = os.dup(2)
         os.dup2(lines.fileno(), 2)
         try:
+            _start_keras()
             import tensorflow as tf
 
             import keras_resnet  # noqa: F401  registers its layers
@@ -34,6 +35,20 @@ def _start_tensorflow():
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+
+
+def _start_keras():
+    """Imports Keras, whose backend keras.json and KERAS_BACKEND name."""
+    try:
+        import keras  # noqa: F401
+    except (ImportError, ValueError) as error:
+        print(
+            f"ERROR: Keras does not start: {error}. These commands need it on "
+            "TensorFlow: set KERAS_BACKEND=tensorflow. Received: "
+            f"KERAS_BACKEND={os.environ.get('KERAS_BACKEND')!r}.",
+            file=sys.stderr,
+        )
+        sys.exit(2)
 
 
 _start_tensorflow()

@@ -15,6 +15,7 @@ import _app
 import _members
 from absl import flags
 
+from keras_resnet import execution
 from keras_resnet import recipes
 from keras_resnet.data.views import VIEWS
 from keras_resnet.data.views import Sizes
@@ -79,6 +80,7 @@ flags.DEFINE_string("json", None, "Also write the figures to this file.")
 
 def main(args):
     _app.no_arguments(args)
+    execution.require_tensorflow("An evaluation")
     scales = _scales()
     recipes.max_masked(FLAGS.on_bad_image)  # refused before models load
     require(

@@ -24,6 +24,7 @@ from reproduction import experiments
 from reproduction import report
 from reproduction import runs
 
+from keras_resnet import execution
 from keras_resnet.errors import require
 
 FLAGS = flags.FLAGS
@@ -60,6 +61,7 @@ def main(args):
     if FLAGS.report:
         print(f"Written: {', '.join(map(str, report.write(docs)))}")
         return 0
+    execution.require_tensorflow("An experiment")
     experiment, todo, kept = _asked.runs(experiments.EXPERIMENTS)
     return runs.run(experiment, todo, kept)
 

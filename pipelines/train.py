@@ -22,6 +22,7 @@ import _app
 import _recipe_flags
 from absl import flags
 
+from keras_resnet import execution
 from keras_resnet import recipes
 
 FLAGS = flags.FLAGS
@@ -64,6 +65,7 @@ flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps data.")
 
 def main(args):
     _app.no_arguments(args)
+    execution.require_tensorflow("Training")
     recipe = recipes.load(FLAGS.recipe, _recipe_flags.overrides())
     workdir = FLAGS.workdir or f"runs/{FLAGS.recipe}"
     import tensorflow as tf

@@ -1,5 +1,6 @@
 """How networks are executed in training: faster, smaller, and the same."""
 
+import backend_functions
 import keras
 import numpy as np
 import pytest
@@ -47,13 +48,17 @@ def _trained(layer, x, signature=None):
 @pytest.mark.parametrize(
     # Of one pixel alone rounding is divided by the root of epsilon.
     ("dtype", "atol"),
-    [("float32", 1e-4), ("mixed_bfloat16", 0.05)],
+    [
+        ("float32", 1e-4),
+        ("mixed_bfloat16", 0.05),
+        ("mixed_float16", 0.01),
+        ("bfloat16", 0.05),
+        ("float16", 0.01),
+    ],
 )
 def test_the_fused_kernel_trains_as_keras_does(shape, dtype, atol):
     kinds = (keras.layers.BatchNormalization, operations.BatchNormalization)
-    x = tf.constant(_images(*shape))
-    if dtype != "float32":
-        x = tf.cast(x, tf.bfloat16)
+    x = tf.cast(_images(*shape), dtype.removeprefix("mixed_"))
     wanted, got = (_trained(_batch_norm(kind, dtype), x) for kind in kinds)
     for a, b in zip(wanted, got, strict=True):
         np.testing.assert_allclose(b, a, atol=atol * max(1, np.abs(a).max()))
@@ -86,6 +91,28 @@ def test_training_uses_the_fused_kernel_and_inference_keras():
         call = tf.function(model).get_concrete_function(x, training=training)
         ops = [op.type for op in call.graph.get_operations()]
         assert ops.count("FusedBatchNormV3") == fused
+
+
+@pytest.mark.parametrize(
+    ("dtype", "remat"), [("bfloat16", True), ("float16", False)]
+)
+def test_a_network_of_half_precision_trains(dtype, remat):
+    """Weights, statistics and momentum too, much as one in float32 does."""
+    losses = []
+    for name in ("float32", dtype):
+        keras.utils.set_random_seed(0)
+        model = keras_resnet.build(
+            "resnet20", dtype=name, remat=remat, **backend_functions.SMALL
+        )
+        kernel = model.get_layer("stage2_unit1").branch[1].kernel
+        before = np.asarray(tf.cast(kernel, tf.float32))
+        losses.append(backend_functions.fit(model))
+        assert np.any(before != np.asarray(tf.cast(kernel, tf.float32)))
+        kinds = {v.dtype for v in model.get_layer("stage2_unit1").variables}
+        assert kinds == {name}
+    wanted, found = losses
+    assert wanted[0] - wanted[1] > 0.1
+    np.testing.assert_allclose(found, wanted, rtol=0.05)
 
 
 NETWORKS = {

@@ -5,6 +5,7 @@ import re
 import shutil
 
 import goldens
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -392,6 +393,59 @@ def test_summary_has_one_line_for_each_unit():
     ]
 
 
+def test_an_expanded_summary_has_a_line_for_each_op_of_a_unit():
+    lines = []
+    model = small("resnet50_v2", input_shape=(64, 64, 3))
+    model.summary(
+        expand_nested=True,
+        show_trainable=True,
+        print_fn=lines.append,
+        line_length=150,
+    )
+    rows = re.findall(r"(\w+) \((\w+)\)", "\n".join(lines))
+    first = rows.index(("stage2_unit1", "ResidualUnit"))
+    assert rows[first + 1 : first + 12] == [
+        ("bn1", "BatchNormalization"),
+        ("relu1", "ReLU"),
+        ("conv1", "Conv2D"),
+        ("bn2", "BatchNormalization"),
+        ("relu2", "ReLU"),
+        ("conv2", "Conv2D"),
+        ("bn3", "BatchNormalization"),
+        ("relu3", "ReLU"),
+        ("conv3", "Conv2D"),
+        ("shortcut_conv", "Conv2D"),
+        ("stage3_unit1", "ResidualUnit"),
+    ]
+
+
+def test_what_summaries_read_does_not_rename_what_is_saved(tmp_path):
+    """The names of files that were written before there was `layers`."""
+    model = small("resnet20", shortcut="B")
+    model.save_weights(tmp_path / "model.weights.h5")
+    with h5py.File(tmp_path / "model.weights.h5") as file:
+        unit = file["layers/residual_unit_1"]
+        assert set(unit) == {"branch", "shortcut_layers", "vars"}
+        assert set(unit["shortcut_layers"]) == {
+            "conv2d",
+            "batch_normalization",
+        }
+
+
+def test_a_copy_and_a_config_give_the_same_network():
+    model = small("resnet50_v2", input_shape=(64, 64, 3))
+    x = images(2, 64, 64, 3)
+    for twin in (
+        keras.models.clone_model(model),
+        type(model).from_config(model.get_config()),
+    ):
+        assert twin.get_config() == model.get_config()
+        twin.set_weights(model.get_weights())
+        np.testing.assert_array_equal(twin(x), model(x))
+        unit = twin.get_layer("stage2_unit1")
+        assert unit.filters == model.get_layer("stage2_unit1").filters
+
+
 def test_a_v2_network_ends_in_what_the_next_unit_would_apply_first():
     """P2 appendix; the stem activates the first unit's input."""
     model = small("resnet50_v2", input_shape=(64, 64, 3))
@@ -414,7 +468,9 @@ def test_plot_model_draws_the_network(tmp_path):
     if shutil.which("dot") is None:
         pytest.skip("plot_model needs Graphviz' dot")
     path = tmp_path / "network.png"
-    keras.utils.plot_model(small(), str(path), show_shapes=True)
+    keras.utils.plot_model(
+        small(), str(path), show_shapes=True, expand_nested=True
+    )
     assert path.read_bytes().startswith(b"\x89PNG")
 
 

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from backends import run_on
 
+from keras_resnet import errors
+from keras_resnet import recipe_engines
 from keras_resnet import recipes
 
 PIPELINES = pathlib.Path(__file__).resolve().parents[1] / "pipelines"
@@ -113,15 +115,23 @@ def job(name, **changes):
     return jobs.Job(experiment="", scale="", row_name="", row=None,
                     recipe=changed, workdir=folder / name)
 
+other = {"variant": "resnet110_dropout", "schedule": "plateau",
+         "plateau_evaluations": 1, "warmup_steps": 100, "warmup_error": 0.95,
+         "learning_rate": 3.0, "eval_every_steps": 12, "log_every_steps": 12}
+def cut(name, **changes):
+    # A signal at the first evaluation, and the same call again.
+    end = lambda line: os.kill(os.getpid(), signal.SIGTERM)
+    try:
+        jax_training.train(job(name, **changes), say=end)
+    except signals.Interrupted as stop:
+        print("stopped", stop.step, stop.status)
+    return jax_training.train(job(name, **changes))
+
+jax_training.train(job("other whole", **other))
+cut("other cut", **other)
 whole = jax_training.train(job("whole"), matrix_side=64)
 (folder / "whole.json").write_text(json.dumps(whole))
-# A signal at the first evaluation, and the same call again.
-cut = lambda line: os.kill(os.getpid(), signal.SIGTERM)
-try:
-    jax_training.train(job("cut"), say=cut)
-except signals.Interrupted as stop:
-    print("stopped", stop.step, stop.status)
-parts = jax_training.train(job("cut"))
+parts = cut("cut")
 print("same", {**whole, "speed": 0} == {**parts, "speed": 0})
 for changes in ({"seed": 1}, {"learning_rate": 1e20}):
     try:
@@ -291,16 +301,45 @@ def test_a_run_that_was_cut_off_ends_with_the_same_bits(runs):
     folder, said = runs
     assert "stopped 24 75" in said
     assert "same True" in said
-    whole, cut = (
-        _arrays(folder / name / "checkpoint.npz") for name in ("whole", "cut")
-    )
-    assert len(whole) > 20 and set(whole) == set(cut)
-    for name, value in whole.items():
-        assert value.dtype in (np.float32, np.int32, np.int64), name
-        np.testing.assert_array_equal(cut[name], value)
+    _assert_same_ends(folder / "whole", folder / "cut")
+
+
+def _assert_same_ends(whole, cut):
+    ends = [_arrays(run / "checkpoint.npz") for run in (whole, cut)]
+    assert len(ends[0]) > 20 and set(ends[0]) == set(ends[1])
+    for name, value in ends[0].items():
+        kinds = (np.float32, np.int32, np.int64, np.uint32)
+        assert value.dtype in kinds, name
+        np.testing.assert_array_equal(ends[1][name], value)
     for name in ("metrics.jsonl", "labels.txt", "card.json"):
-        texts = [(folder / n / name).read_text() for n in ("whole", "cut")]
-        assert texts[0] == texts[1]
+        assert (whole / name).read_text() == (cut / name).read_text()
+
+
+def test_a_run_with_dropout_goes_on_with_the_same_masks(runs):
+    folder, said = runs
+    assert "stopped 12 75" in said
+    _assert_same_ends(folder / "other whole", folder / "other cut")
+    held = _arrays(folder / "other whole" / "checkpoint.npz")
+    states = [v for name, v in held.items() if "seed_generator" in name]
+    # Keras' generators count the masks that they have drawn.
+    assert len(states) == 3 and all(state[1] >= 48 for state in states)
+
+
+def test_warm_up_and_plateaus_are_followed(runs):
+    """The papers' rules, said again: a rate is that of the step before."""
+    folder, _ = runs
+    text = (folder / "other whole" / "metrics.jsonl").read_text()
+    warm, factor, best, rates = False, 1.0, np.inf, []
+    for record in map(json.loads, text.splitlines()):
+        rates.append(3.0 * factor if warm else 0.01)
+        assert record["learning_rate"] == pytest.approx(rates[-1])
+        warm = warm or record["train_top1_accuracy"] > 1 - 0.95
+        error = 1 - record["top1_accuracy"]
+        factor = factor if error < best else factor / 10
+        best = min(best, error)
+    # All of it was there to be followed.
+    assert len(rates) == 4 and rates[0] == 0.01
+    assert 3.0 in rates and 0.01 < rates[-1] < 1
 
 
 def test_a_run_learns_the_digits(runs):
@@ -348,6 +387,84 @@ def test_tensorflow_loads_the_model_and_finds_the_same_error(runs):
         wrong += int((answers != batch["label"].numpy()).sum())
     result = json.loads((folder / "whole.json").read_text())
     assert wrong / 359 == pytest.approx(result["test_error"], abs=2 / 359)
+
+
+_CHECKS = (
+    _START
+    + """
+from keras_resnet.errors import UsageError
+from reproduction import experiments, jobs
+
+def said(recipe):
+    try:
+        jax_training.check(recipe)
+    except UsageError as error:
+        return str(error)
+
+for name, value in json.loads(sys.argv[3]).items():
+    print(said(dataclasses.replace(recipe, **{name: value})))
+for name, experiment in experiments.EXPERIMENTS.items():
+    for scale in experiment.settings if experiment.module == "curves" else ():
+        for made in jobs.make(name, experiment, scale, workdir=folder):
+            assert said(made.recipe) is None, made
+"""
+)
+# Of each field that the loop on JAX does not know, a value of TensorFlow's.
+_OTHERS = {
+    "shuffle": "blocks",
+    "shuffle_blocks": 17,
+    "weights": "imagenet",
+    "freeze_until": "stem",
+    "freeze_batch_norm": True,
+    "head_learning_rate_multiplier": 2.0,
+    "stage_learning_rate_decay": 0.5,
+    "scale_range": (40, 50),
+    "on_bad_image": "mask:1",
+    "label_smoothing": 0.1,
+    "gradient_accumulation_steps": 2,
+    "ema_momentum": 0.9,
+    "precise_bn_batches": 1,
+    "jit_compile": True,
+    "keep_checkpoints": 3,
+    "keep_every_steps": 5,
+}
+
+
+def test_every_field_says_its_engines():
+    fields = {field.name for field in dataclasses.fields(recipes.Recipe)}
+    assert set(recipe_engines.ENGINES) == fields
+    for engines in recipe_engines.ENGINES.values():
+        assert "tensorflow" in engines and set(engines) <= {"tensorflow", "jax"}
+    unknown = {n for n, e in recipe_engines.ENGINES.items() if "jax" not in e}
+    assert set(_OTHERS) == unknown
+
+
+def test_a_field_that_says_nothing_is_refused():
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Wider(recipes.Recipe):
+        mixup: float = 0.0
+
+    recipe_engines.check(Wider(), "jax")
+    for engine in ("jax", "tensorflow"):
+        message = f"mixup must be 0.0 on {engine}"
+        with pytest.raises(errors.UsageError, match=message):
+            recipe_engines.check(Wider(mixup=0.2), engine)
+
+
+def test_what_jax_does_not_know_is_refused_by_name(tmp_path):
+    """And no experiment that it runs asks for it."""
+    _write_recipe(tmp_path)
+    others = {
+        **_OTHERS,
+        "dtype": "mixed_float16",
+        "eval_resize": 9,
+        "augmentation": "area_crop",
+    }
+    lines = run_on(
+        "jax", _CHECKS, str(PIPELINES), str(tmp_path), json.dumps(others)
+    ).splitlines()
+    for name, line in zip(others, lines, strict=True):
+        assert name in line and "Received" in line
 
 
 @pytest.mark.large

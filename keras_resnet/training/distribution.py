@@ -6,6 +6,7 @@ import signal
 import tensorflow as tf
 from tensorflow.python.distribute import collective_all_reduce_strategy
 
+from keras_resnet import execution
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
@@ -45,8 +46,10 @@ def make_strategy(
 
     Raises:
         rendezvous.Missing: if a worker is not there in time.
-        keras_resnet.UsageError: if the devices or the workers cannot work.
+        keras_resnet.UsageError: if the devices or the workers cannot work, or
+            Keras does not run on TensorFlow.
     """
+    execution.require_tensorflow("A strategy")
     lookup(STRATEGIES, name, "strategy")
     require(
         devices is None or devices >= 1,

@@ -5,9 +5,11 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet import execution
 from keras_resnet import labels
 from keras_resnet import optimizers
 from keras_resnet import pretrained
+from keras_resnet import recipe_engines
 from keras_resnet import transfer
 from keras_resnet import weights as weights_lib
 from keras_resnet.errors import require
@@ -18,8 +20,11 @@ def check(recipe):
     """Refuses to freeze what was never trained, before data are read.
 
     Raises:
-        keras_resnet.UsageError: if the recipe freezes random weights.
+        keras_resnet.UsageError: if the recipe freezes random weights, or
+            Keras does not run on TensorFlow.
     """
+    execution.require_tensorflow("Training")
+    recipe_engines.check(recipe, "tensorflow")
     if recipe.weights:
         return
     for name in ("freeze_until", "freeze_batch_norm"):

@@ -91,7 +91,7 @@ def _walk_all(layers, x):
 
 
 def _walk_unit(unit, x):
-    """As `ResidualUnit.forward`."""
+    """As `ResidualUnit.compute`."""
     shared, kept = _walk_all(unit.before, x)
     branch, found = _walk_all(unit.branch, shared)
     kept |= found

@@ -12,26 +12,13 @@ from reproduction import training
 from reproduction.jax_run import Run
 
 from keras_resnet import atomic
-from keras_resnet import recipes
+from keras_resnet import recipe_engines
 from keras_resnet.data.stores import arrays
 from keras_resnet.errors import require
 from keras_resnet.training.signals import Signals
 
 SPEED = "speed.json"
 
-# Fields of a recipe that only the other loop knows.
-_ONLY_TENSORFLOW = (
-    "weights",
-    "freeze_until",
-    "freeze_batch_norm",
-    "head_learning_rate_multiplier",
-    "stage_learning_rate_decay",
-    "shuffle",
-    "label_smoothing",
-    "gradient_accumulation_steps",
-    "ema_momentum",
-    "precise_bn_batches",
-)
 _DTYPES = ("float32", "mixed_bfloat16")
 
 
@@ -82,14 +69,7 @@ def check(recipe):
     Raises:
         keras_resnet.UsageError: if the recipe asks for it.
     """
-    defaults = recipes.Recipe()
-    for name in _ONLY_TENSORFLOW:
-        default = getattr(defaults, name)
-        require(
-            getattr(recipe, name) == default,
-            f"{name} must be {default!r} on JAX; train.py has it. Received: "
-            f"{getattr(recipe, name)!r}.",
-        )
+    recipe_engines.check(recipe, "jax")
     require(
         recipe.dtype in _DTYPES,
         f"dtype must be {' or '.join(_DTYPES)} on JAX. Received: "

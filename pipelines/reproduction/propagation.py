@@ -88,7 +88,7 @@ def _unit(unit, x, held):
     from keras_resnet import operations
 
     if not held:
-        return unit.forward(x, True)
+        return unit.compute(x, True)
     shared = operations.apply(unit.before, x, True)
     branch = operations.apply(unit.branch, shared, True)
     branch = tf.stop_gradient(branch)

@@ -1,0 +1,199 @@
+"""What users do with networks, as arrays that every Keras backend must give.
+
+`python -c "import backend_functions; backend_functions.main(FOLDER)"` runs it
+on the backend of KERAS_BACKEND, with the files that `prepare` wrote.
+"""
+
+import keras
+import numpy as np
+
+import keras_resnet
+from keras_resnet import optimizers
+from keras_resnet import transfer
+
+# name -> (variant, choices); together both placements and three shortcuts.
+NETWORKS = {
+    "resnet20": ("resnet20", {}),
+    "resnet50_v2": (
+        "resnet50_v2",
+        {
+            "depths": (1, 2, 1, 1),
+            "filters": (16, 32, 64, 128),
+            "input_shape": (64, 48, 3),
+            "classes": 10,
+        },
+    ),
+    "gated": (
+        "resnet110_exclusive_gating",
+        {"depths": (1, 1, 1), "input_shape": (17, 16, 3)},
+    ),
+}
+SMALL = {"depths": (1, 1, 1), "input_shape": (8, 8, 3), "classes": 5}
+# One whose weights torchvision's names fit.
+TORCHVISION = {
+    "depths": (1, 1, 1, 1),
+    "filters": (8, 16, 16, 16),
+    "input_shape": (32, 32, 3),
+    "classes": 5,
+}
+STEPS = 2
+
+
+def set_random(model):
+    """Random weights whose BN statistics are far from (0, 1)."""
+    for seed, weight in enumerate(model.weights):
+        rng = np.random.default_rng(seed)
+        if weight.path.endswith("kernel"):
+            fan_in = np.prod(weight.shape[:-1])
+            value = rng.normal(size=weight.shape) * np.sqrt(1.5 / fan_in)
+        elif weight.path.startswith("pixels"):
+            value = rng.uniform(50, 150, weight.shape)
+        elif weight.path.endswith("variance"):
+            value = rng.uniform(0.5, 2, weight.shape)
+        else:
+            value = rng.normal(size=weight.shape)
+        weight.assign(value)
+    return model
+
+
+def images(model, count=4):
+    """uint8 images that a model takes."""
+    shape = (count, *model.input_shape[1:])
+    return np.random.default_rng(0).integers(0, 256, shape, "uint8")
+
+
+def prepare(folder):
+    """Writes the networks that all backends read."""
+    for name, (variant, choices) in NETWORKS.items():
+        model = set_random(keras_resnet.build(variant, **choices))
+        model.save_weights(folder / f"{name}.weights.h5")
+        model.save(folder / f"{name}.keras")
+    keras.utils.set_random_seed(0)
+    keras_resnet.build("resnet20", **SMALL).save(folder / "start.keras")
+    model = set_random(keras_resnet.build("resnet18", **TORCHVISION))
+    keras_resnet.save_weights(model, folder / "torchvision.safetensors")
+
+
+def answers(folder):
+    """{what: logits or probabilities} of the files' networks."""
+    found, backend = {}, keras.config.backend()
+    for name, (variant, choices) in NETWORKS.items():
+        built = keras_resnet.build(
+            variant, weights=f"{folder}/{name}.weights.h5", **choices
+        )
+        loaded = keras.saving.load_model(f"{folder}/{name}.keras")
+        again = f"{folder}/{name}_{backend}.keras"
+        loaded.save(again)
+        models = {
+            "built": built,
+            "loaded": loaded,
+            "again": keras.saving.load_model(again),
+        }
+        x = images(built)
+        for kind, model in models.items():
+            found[f"{name} {kind} logits"] = keras_resnet.logits(model)(x)
+            found[f"{name} {kind} answer"] = model(x)
+    return found
+
+
+def trained(folder):
+    """{kind and path: weight} after `STEPS` steps of `fit`."""
+    found = {}
+    for kind, field in (("plain", False), ("remat", True)):
+        model = keras_resnet.build("resnet20", remat=field, **SMALL)
+        model.load_weights(f"{folder}/start.keras")
+        fit(model)
+        for variable in model.variables:
+            found[f"{kind} {variable.path}"] = variable.value
+    return found
+
+
+def fit(model, **choices):
+    """Two steps of one batch each; the losses before each."""
+    network = keras_resnet.logits(model)
+    network.compile(
+        optimizers.SGD(learning_rate=0.05, **choices),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        # TensorFlow's and PyTorch's compilers take longer than the steps.
+        jit_compile=keras.config.backend() == "jax",
+    )
+    x, labels = images(model, 8), np.arange(8) % 5
+    history = network.fit(
+        x, labels, batch_size=8, epochs=STEPS, shuffle=False, verbose=0
+    )
+    return history.history["loss"]
+
+
+def functions(folder):
+    """{what: array} of the library's functions on networks."""
+    model = keras.saving.load_model(f"{folder}/start.keras")
+    x, found = images(model), {}
+    maps = keras_resnet.features(model)(x)
+    found |= {f"features {name}": value for name, value in maps.items()}
+    found["multiply_adds"] = keras_resnet.multiply_adds(model)
+    twin = type(model).from_config(model.get_config())
+    twin.set_weights(model.get_weights())
+    found["from_config"] = twin(x)
+    clone = keras.models.clone_model(model)
+    keras_resnet.load_weights(clone, f"{folder}/start.keras")
+    found["clone"] = clone(x)
+    found["grey"] = _grey(model, x)
+    found["mean image"] = _mean_image()
+    found["torchvision"] = _torchvision(folder)
+    keras.utils.set_random_seed(0)
+    drawn = keras_resnet.build("resnet20", **SMALL)
+    found["drawn"] = drawn.get_layer("stage1_unit1").branch[0].kernel.value
+    return found
+
+
+def _grey(rgb, x):
+    shape = (*SMALL["input_shape"][:2], 1)
+    grey = keras_resnet.build("resnet20", **{**SMALL, "input_shape": shape})
+    keras_resnet.grey_from_rgb(grey, rgb)
+    return grey(x[..., :1])
+
+
+def _mean_image():
+    mean = np.random.default_rng(1).uniform(0, 255, SMALL["input_shape"])
+    model = keras_resnet.build("resnet20", pixel_mean=mean, **SMALL)
+    return model.get_layer("pixels")(images(model).astype("float32"))
+
+
+def _torchvision(folder):
+    """Logits of a file, read, written and read again."""
+    model = keras_resnet.build("resnet18", **TORCHVISION)
+    keras_resnet.load_weights(model, f"{folder}/torchvision.safetensors")
+    path = f"{folder}/{keras.config.backend()}.safetensors"
+    keras_resnet.save_weights(model, path)
+    again = keras_resnet.build("resnet18", **TORCHVISION)
+    keras_resnet.load_weights(again, path)
+    return keras_resnet.logits(again)(images(again))
+
+
+def frozen(folder):
+    """{path: change} of training with stages frozen and rates of parts."""
+    model = keras.saving.load_model(f"{folder}/start.keras")
+    keras_resnet.freeze(model, until="stage1")
+    before = [np.copy(w) for w in model.get_weights()]
+    rates = transfer.rate_multipliers(model, head=2.0, stage_decay=0.5)
+    fit(model, rate_multipliers=rates)
+    return {
+        f"frozen {weight.path}": after - old
+        for weight, old, after in zip(
+            model.weights, before, model.get_weights(), strict=True
+        )
+    }
+
+
+def everything(folder):
+    """All of it, as NumPy arrays."""
+    found = {}
+    for part in (answers, trained, functions, frozen):
+        found |= part(folder)
+    return {k: keras.ops.convert_to_numpy(v) for k, v in found.items()}
+
+
+def main(folder):
+    """Writes what the backend gives beside the files."""
+    found = everything(folder)
+    np.savez(f"{folder}/{keras.config.backend()}.npz", **found)
