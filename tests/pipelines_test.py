@@ -97,6 +97,7 @@ def test_evaluate_gives_what_train_reported(run, tmp_path):
     assert measured["num_examples"] == 359
     assert measured["top1_accuracy"] == reported["top1_accuracy"]
     assert measured["top5_accuracy"] == reported["top5_accuracy"]
+    assert ", top-5 error " in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -132,13 +133,40 @@ def test_a_mistake_is_one_message(command, message):
     assert len(result.stderr.strip().splitlines()) == 1
 
 
-def test_data_of_other_classes_is_refused(run, tmp_path):
+def _folder(root, *classes):
     from PIL import Image
 
     for split in ("train", "validation"):
-        path = tmp_path / split / "cat" / "1.png"
-        path.parent.mkdir(parents=True)
-        Image.new("RGB", (16, 16)).save(path)
+        for name in classes:
+            path = root / split / name / "1.png"
+            path.parent.mkdir(parents=True)
+            Image.new("RGB", (16, 16)).save(path)
+
+
+def test_a_run_says_nothing_that_means_nothing(run, tmp_path):
+    _folder(tmp_path, "cat", "dog", "hen")
+    trained = _run(
+        "train.py",
+        f"--dataset=folder:{tmp_path}",
+        "--image_size=16",
+        f"--weights={run[0] / 'model.keras'}",
+        *("--steps=2", "--boundaries=1", "--batch_size=3"),
+        "--eval_every_steps=1",
+        f"--workdir={tmp_path / 'run'}",
+    )
+    assert trained.returncode == 0, trained.stderr
+    assert f"Starting from {run[0] / 'model.keras'}\n" in trained.stdout
+    assert "Validation: top-1 accuracy" in trained.stdout
+    assert "top-5" not in trained.stdout
+    assert "past the end" not in trained.stderr
+    evaluated = _run("evaluate.py", f"--model={tmp_path}/run/model.keras")
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert "top-1 error" in evaluated.stdout
+    assert "top-5" not in evaluated.stdout
+
+
+def test_data_of_other_classes_is_refused(run, tmp_path):
+    _folder(tmp_path, "cat")
     result = _run(
         "evaluate.py",
         f"--model={run[0] / 'model.keras'}",
