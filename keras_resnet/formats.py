@@ -1,10 +1,11 @@
 """Files of weights as named arrays, whatever their format.
 
 The format is read from the content, never from the name. Nothing here runs
-what a file says: no configuration is read and no pickle loaded but by
-PyTorch's own restricted reader.
+what a file says, and no array is read before its name, its shape and the bytes
+that the file has for it are known.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import io
@@ -12,13 +13,14 @@ import json
 import pathlib
 import zipfile
 
-import numpy as np
-import safetensors
 import safetensors.numpy
 
 from keras_resnet import hdf5
+from keras_resnet import torch_files
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
+from keras_resnet.stored import DAMAGE
+from keras_resnet.stored import Stored
 
 # ResNet-1001 and -200 in float32 take 42 and 260 MB; what claims more than
 # this is a bomb or another kind of file.
@@ -26,13 +28,9 @@ MAX_BYTES = 2**31
 _MEMBER = "model.weights.h5"  # of a .keras file, which is a zip
 # Preset of KerasHub: the backbone and, beside it, the classifier.
 _PRESET = (_MEMBER, "task.weights.h5")
-# Earlier versions run code or corrupt memory: CVE-2025-32434, CVE-2026-24747.
-_TORCH = (2, 10)
-_CONVERSION = (
-    'python -c "import torch, safetensors.torch as s; s.save_file({k: '
-    "v.contiguous() for k, v in torch.load('x.pth', map_location='cpu', "
-    "weights_only=True).items()}, 'x.safetensors')\""
-)
+# How many times its size the weights in a .keras file may unpack to: floats
+# hardly shrink.
+_RATIO = 100
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,7 +41,7 @@ class WeightsFile:
     PyTorch's.
     """
 
-    tensors: dict[str, np.ndarray]
+    tensors: dict[str, Stored]
     model_name: str | None = None  # of the Keras model that was saved
     metadata: dict[str, str] = dataclasses.field(default_factory=dict)
 
@@ -70,10 +68,15 @@ def read(source, sha256=None):
             f"{_MEMBER} instead of its folder. Received: {str(path)!r}.",
         )
         return _preset(path)
-    return _parse(path, _content(path, sha256))
+    _check_file(path)
+    with _explained(path), path.open("rb") as file:
+        reader = _reader(file.read(16))
+    content = _content(path, sha256)
+    with _explained(path):
+        return reader(content)
 
 
-def _content(path, sha256):
+def _check_file(path):
     require(
         path.is_file(),
         f"There is no weights file {str(path)!r}. Expected the path of a "
@@ -84,6 +87,9 @@ def _content(path, sha256):
         path.stat().st_size <= MAX_BYTES,
         f"{str(path)!r} is larger than {MAX_BYTES} bytes: not a ResNet.",
     )
+
+
+def _content(path, sha256):
     content = path.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     require(
@@ -104,15 +110,13 @@ def _preset(path):
     return WeightsFile(tensors=tensors)
 
 
-def _parse(path, content):
+@contextlib.contextmanager
+def _explained(path):
     try:
-        return _reader(content)(content)
+        yield
     except UsageError as error:
         raise UsageError(f"{str(path)!r}: {error}") from error
-    except (
-        *(ValueError, OSError, KeyError, TypeError, RuntimeError, EOFError),
-        *(AttributeError, zipfile.BadZipFile, safetensors.SafetensorError),
-    ) as error:
+    except DAMAGE as error:
         raise UsageError(
             f"{str(path)!r} is damaged or another kind of file: {error!r}. "
             "Get or write it again."
@@ -120,6 +124,7 @@ def _parse(path, content):
 
 
 def _reader(content):
+    """The function that reads content with this beginning."""
     if content.startswith(b"\x89HDF\r\n\x1a\n"):
         return _read_hdf5
     if content.startswith(b"PK"):
@@ -138,7 +143,7 @@ def _reader(content):
 
 
 def _read_hdf5(content):
-    tensors, model_name = hdf5.read(content, MAX_BYTES)
+    tensors, model_name = hdf5.read(content)
     return WeightsFile(tensors=_flat(tensors), model_name=model_name)
 
 
@@ -161,9 +166,23 @@ def _read_zip(content):
                 f"a zip with neither {_MEMBER} (.keras) nor data.pkl (.pth).",
             )
             return _read_torch(content)
-        size = archive.getinfo(_MEMBER).file_size
-        require(size <= MAX_BYTES, f"unpacks to {size} bytes: not a ResNet.")
-        return _read_hdf5(archive.read(_MEMBER))
+        return _read_hdf5(_unpacked(archive, _MEMBER))
+
+
+def _unpacked(archive, name):
+    member = archive.getinfo(name)
+    size, method = member.file_size, member.compress_type
+    require(
+        method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED),
+        f"{name} is neither stored nor deflated. Save the model again.",
+    )
+    require(
+        size <= min(MAX_BYTES, _RATIO * member.compress_size),
+        f"{name} unpacks to {size} bytes: not a ResNet.",
+    )
+    with archive.open(member) as file:
+        # Without a number it would unpack more, to find that it is too much.
+        return file.read(size)
 
 
 def _read_safetensors(content):
@@ -177,64 +196,10 @@ def _read_safetensors(content):
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
     return WeightsFile(
-        tensors=_bare(tensors), metadata=header.get("__metadata__", {})
+        tensors={k: Stored.of_array(v) for k, v in tensors.items()},
+        metadata=header.get("__metadata__", {}),
     )
 
 
 def _read_torch(content):
-    try:
-        import torch
-    except ImportError as error:
-        raise UsageError(
-            "is a pickle, which can run code when it is read, and PyTorch, "
-            "whose restricted reader refuses that, is not installed. Where it "
-            f"is, convert the file with: {_CONVERSION}"
-        ) from error
-    state = _safely_unpickled(content, torch)
-    for key in ("state_dict", "model"):  # training scripts wrap it
-        if isinstance(state, dict) and isinstance(state.get(key), dict):
-            state = state[key]
-    require(
-        isinstance(state, dict)
-        and all(isinstance(v, torch.Tensor) for v in state.values()),
-        f"holds {type(state).__name__}, not a state_dict of tensors. Save "
-        "model.state_dict().",
-    )
-    return WeightsFile(
-        tensors=_bare({k: _from_torch(v, torch) for k, v in state.items()})
-    )
-
-
-def _safely_unpickled(content, torch):
-    version = tuple(int(n) for n in torch.__version__.split(".")[:2])
-    require(
-        version >= _TORCH,
-        f"reading pickles safely needs PyTorch {_TORCH[0]}.{_TORCH[1]}. "
-        f"Received: {torch.__version__}. Upgrade it.",
-    )
-    try:
-        return torch.load(
-            io.BytesIO(content), map_location="cpu", weights_only=True
-        )
-    # It has an exception for every kind of damage.
-    except Exception as error:
-        raise UsageError(
-            "PyTorch's weights_only reader refuses it: it is damaged or holds "
-            "more than tensors, which could run code. Save the model's "
-            f"state_dict() alone. It said: {str(error)[:300]}"
-        ) from error
-
-
-def _from_torch(tensor, torch):
-    tensor = tensor.detach()
-    # NumPy has no bfloat16; float32 holds all of its values.
-    return (
-        tensor.float() if tensor.dtype == torch.bfloat16 else tensor
-    ).numpy()
-
-
-def _bare(tensors):
-    """Without the prefix that `torch.nn.DataParallel` puts before names."""
-    if not all(name.startswith("module.") for name in tensors):
-        return tensors
-    return {name.removeprefix("module."): v for name, v in tensors.items()}
+    return WeightsFile(tensors=torch_files.read(content))

@@ -197,6 +197,17 @@ def bias_name(layout, path):
     return their_name(layout, path).replace("_bn/moving_mean", "_conv/bias")
 
 
+def our_shape(layout, path, shape):
+    """The shape of `ours_from_theirs` of an array of theirs."""
+    if layout.torch and path == "logits/kernel":
+        if len(shape) == 4 and shape[2:] == (1, 1):
+            shape = shape[:2]
+        return shape[::-1]
+    if layout.torch and len(shape) == 4:
+        return tuple(shape[axis] for axis in (2, 3, 1, 0))
+    return shape
+
+
 def ours_from_theirs(layout, path, array, bias=None):
     """Their array as the value of our variable `path`.
 

@@ -29,20 +29,30 @@ def values(model, file, new_head):
             is missing, left over or of another shape, or a value is not
             finite.
     """
-    layout = networks.recognise(file.tensors)
-    _check_network(model, layout, file)
+    prefix = networks.common_prefix(file.tensors)
+    tensors = {k.removeprefix(prefix): v for k, v in file.tensors.items()}
+    layout = networks.recognise(tensors)
+    _check_network(model, layout, file, tensors)
     weights = {variable.path: variable for variable in model.weights}
-    variables, tensors = dict(weights), dict(file.tensors)
+    variables = dict(weights)
     if layout.torch:  # counts batches for another kind of average
-        for name in file.tensors:
+        for name in list(tensors):
             if name.endswith(".num_batches_tracked"):
                 del tensors[name]
     if layout is not layouts.LAYOUTS["keras_resnet"]:
         for path in PIXELS.values():
             del variables[path]
     _choose_head(layout, variables, tensors, new_head)
-    found, differences = _match(layout, variables, tensors)
-    require(not differences, _report(layout, differences))
+    places, differences = _match(layout, variables, tensors)
+    require(not differences, _report(layout, differences, prefix))
+    found = {
+        path: layouts.ours_from_theirs(
+            layout, path, *(tensors[name].read(path) for name in names)
+        )
+        for path, names in places.items()
+    }
+    if prefix:
+        logging.warning("All names of the file were read without %r.", prefix)
     found.update(_pixel_values(layout, file.metadata, weights))
     return {
         path: _checked(path, array, weights[path])
@@ -50,11 +60,11 @@ def values(model, file, new_head):
     }
 
 
-def _check_network(model, layout, file):
+def _check_network(model, layout, file, names):
     """Refuses another network whose names and shapes may be the same."""
     if layout is not layouts.LAYOUTS["keras_resnet"]:
         ours = networks.of_model(model)
-        theirs = networks.of_names(layout, file.tensors)
+        theirs = networks.of_names(layout, names)
         networks.require_same(model, ours, theirs, layout.origin)
         return
     # Strides and shortcuts without weights leave no trace in our tensors. The
@@ -76,9 +86,9 @@ def _choose_head(layout, variables, tensors, new_head):
             logging.info("The model has no classifier: the file's is left out.")
         return
     fits = len(heads) == len(_HEAD) and all(
-        layouts.ours_from_theirs(layout, path, array).shape
+        layouts.our_shape(layout, path, stored.shape)
         == tuple(variables[path].shape)
-        for path, array in heads.items()
+        for path, stored in heads.items()
     )
     if fits or not new_head or len(heads) == 1:
         return
@@ -93,8 +103,8 @@ def _choose_head(layout, variables, tensors, new_head):
 
 
 def _match(layout, variables, tensors):
-    """({path: array}, differences both ways)."""
-    found, differences, used = {}, [], set()
+    """({path: their names}, differences both ways)."""
+    places, differences, used = {}, [], set()
     for path, variable in variables.items():
         name = layouts.their_name(layout, path)
         names = [n for n in (name, layouts.bias_name(layout, path)) if n]
@@ -103,22 +113,22 @@ def _match(layout, variables, tensors):
         if missing:
             differences += [f"- {n} is not in the file" for n in missing]
             continue
-        found[path] = layouts.ours_from_theirs(
-            layout, path, *(tensors[n] for n in names)
-        )
-        shape, expected = found[path].shape, tuple(variable.shape)
-        if shape != expected:
-            differences.append(
-                f"! {name} has the shape {shape} where the model has {expected}"
-            )
+        places[path], expected = names, tuple(variable.shape)
+        for n in names:
+            shape = layouts.our_shape(layout, path, tensors[n].shape)
+            if shape != expected:
+                differences.append(
+                    f"! {n} has the shape {shape} where the model has "
+                    f"{expected}"
+                )
     differences += [
         f"+ {name} {tensors[name].shape} is not in the model"
         for name in sorted(tensors.keys() - used)
     ]
-    return found, differences
+    return places, differences
 
 
-def _report(layout, differences):
+def _report(layout, differences, prefix):
     heads = [layouts.their_name(layout, path) for path in _HEAD]
     hint = (
         "\nFor other classes than the file's, give classes= to build, or "
@@ -127,9 +137,10 @@ def _report(layout, differences):
         else ""
     )
     lines = "\n  ".join(differences[:10])
+    without = f", read without {prefix!r}" if prefix else ""
     return (
-        f"{len(differences)} differences.\n  {lines}\nBuild the variant that "
-        f"the file was saved from, with its options.{hint}"
+        f"{len(differences)} differences{without}.\n  {lines}\nBuild the "
+        f"variant that the file was saved from, with its options.{hint}"
     )
 
 

@@ -1,9 +1,9 @@
 """What the values of a recipe may be."""
 
-import dataclasses
-import math
+import re
 
 from keras_resnet import optimizers
+from keras_resnet import recipe_types
 from keras_resnet import specs
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
@@ -75,6 +75,7 @@ _NOT_NEGATIVE = (
 
 def check(recipe):
     """Raises `UsageError` if a value of a `recipes.Recipe` cannot work."""
+    recipe_types.check(recipe)
     _check_names(recipe)
     _check_numbers(recipe)
     _check_sizes(recipe)
@@ -110,12 +111,6 @@ def _check_architecture(recipe, variant):
 
 
 def _check_numbers(recipe):
-    for field in dataclasses.fields(recipe):
-        value = getattr(recipe, field.name)
-        require(
-            not isinstance(value, float) or math.isfinite(value),
-            f"{field.name} must be finite. Received: {value}.",
-        )
     for name in _POSITIVE:
         value = getattr(recipe, name)
         require(value > 0, f"{name} must be > 0. Received: {value}.")
@@ -162,6 +157,31 @@ def _check_sizes(recipe):
     )
 
 
+def past_the_end(recipe):
+    """What a recipe says of iterations that its run does not have.
+
+    Returns:
+        list of str, a line each, for a warning.
+    """
+    lines, steps = [], recipe.steps
+    late = [str(b) for b in recipe.boundaries if b >= steps]
+    if recipe.schedule == "steps" and late:
+        lines.append(
+            f"boundaries: {', '.join(late)} lie at or past the end of the "
+            f"run, steps={steps}: the learning rate does not fall there. P1's "
+            "are at 1/2 and 3/4, which would be "
+            f"--boundaries={steps // 2},{steps * 3 // 4}."
+        )
+    if recipe.warmup_steps >= steps:
+        lines.append(
+            f"warmup_steps={recipe.warmup_steps} is no shorter than the run, "
+            f"steps={steps}: unless the training error falls below "
+            f"{recipe.warmup_error:.0%}, all of it has the rate of the "
+            f"warm-up, {recipe.warmup_learning_rate:g}."
+        )
+    return lines
+
+
 def max_masked(on_bad_image):
     """How many images `on_bad_image` lets a run mask: 0 for "fail".
 
@@ -172,7 +192,8 @@ def max_masked(on_bad_image):
         return 0
     kind, _, number = str(on_bad_image).partition(":")
     require(
-        kind == "mask" and number.isdecimal() and int(number) > 0,
+        # No number of images has more digits; Python would not read 5,000.
+        kind == "mask" and re.fullmatch("0*[1-9][0-9]{0,17}", number),
         "on_bad_image must be fail or mask:N, N the most images that a run "
         f"may do without. Received: {on_bad_image!r}.",
     )

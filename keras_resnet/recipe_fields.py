@@ -191,6 +191,11 @@ class Recipe:
 
     def __post_init__(self):
         recipe_checks.check(self)
+        for field in dataclasses.fields(self):
+            # JSON has no tuples.
+            if field.type == tuple[int, ...]:
+                value = tuple(getattr(self, field.name))
+                object.__setattr__(self, field.name, value)
 
     @property
     def architecture(self):

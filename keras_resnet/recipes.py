@@ -2,14 +2,24 @@
 
 import dataclasses
 import types
+from collections.abc import Mapping
 
 from keras_resnet import protocols
 from keras_resnet.errors import lookup
+from keras_resnet.errors import require
 from keras_resnet.recipe_checks import SHUFFLES
 from keras_resnet.recipe_checks import max_masked
+from keras_resnet.recipe_checks import past_the_end
 from keras_resnet.recipe_fields import Recipe
 
-__all__ = ["RECIPES", "SHUFFLES", "Recipe", "load", "max_masked"]
+__all__ = [
+    "RECIPES",
+    "SHUFFLES",
+    "Recipe",
+    "load",
+    "max_masked",
+    "past_the_end",
+]
 
 _PAPER_2015, _PAPER_2016, _1K_CODE = (
     Recipe(**protocols.fields(name))
@@ -154,11 +164,32 @@ def load(name, overrides=None):
         overrides: dict from field names to values.
 
     Raises:
-        keras_resnet.UsageError: if the name or a field is unknown, or a value
-            cannot work.
+        keras_resnet.UsageError: if the name or a field is unknown, a value
+            cannot work, or the pixels would be the digits' for other images.
     """
     recipe = lookup(RECIPES, name, "recipe")
+    overrides = {} if overrides is None else overrides
+    require(
+        isinstance(overrides, Mapping),
+        "overrides must be a dict from fields to values. Received: a "
+        f"{type(overrides).__name__}.",
+    )
     fields = {field.name: field for field in dataclasses.fields(Recipe)}
-    for field in overrides or {}:
+    for field in overrides:
         lookup(fields, field, "recipe field")
-    return dataclasses.replace(recipe, **(overrides or {}))
+    changed = dataclasses.replace(recipe, **overrides)
+    require(
+        recipe.dataset != "digits"
+        or changed.dataset == recipe.dataset
+        or "image_size" in overrides,
+        f"The recipe {name!r} shows the network {recipe.image_size}x"
+        f"{recipe.image_size} pixels, which is for the digits alone. Say what "
+        f"it sees of {changed.dataset!r}, by another --recipe or by the "
+        "fields, as in: python pipelines/train.py "
+        f"--dataset={changed.dataset} --variant=resnet20 --image_size=32 "
+        "--eval_resize=32 --augmentation=cifar --pad_pixels=4; or with "
+        "photographs: python pipelines/train.py --recipe=finetune "
+        f"--weights=torchvision:IMAGENET1K_V1 --dataset={changed.dataset}. "
+        f"Received: dataset={changed.dataset!r} without image_size.",
+    )
+    return changed

@@ -2,6 +2,7 @@
 
 import sys
 
+import _flags
 from absl import app
 from absl import logging
 
@@ -12,7 +13,8 @@ def run(main):
     """Runs `main(args)`: one line instead of a stack trace for a user's error.
 
     `args` are the words of the command line that are not flags. The exit
-    status is what `main` returns, 2 after a `UsageError`.
+    status is what `main` returns, 2 after a `UsageError` or a flag that
+    cannot be read.
     """
 
     def guarded(argv):
@@ -23,7 +25,7 @@ def run(main):
             print(f"ERROR: {error}", file=sys.stderr)
             sys.exit(2)
 
-    app.run(guarded)
+    app.run(guarded, flags_parser=_flags.parse)
 
 
 def no_arguments(args):

@@ -46,7 +46,10 @@ flags.DEFINE_string(
     "input: a folder of JPEG files, in place of those that are made.",
 )
 flags.DEFINE_integer(
-    "images_per_round", 512, "input: of --images, those of one timed run."
+    "images_per_round",
+    512,
+    "input: of --images, those of one timed run.",
+    lower_bound=1,
 )
 flags.DEFINE_string(
     "exports",

@@ -1,6 +1,7 @@
 """Looks at a data set, checks every pixel of it, or prepares one for TFDS.
 
-    python pipelines/data.py inspect --dataset=folder:photographs
+    python pipelines/data.py inspect --dataset=folder:photographs \
+        --recipe=finetune
     python pipelines/data.py validate --dataset=folder:photographs \
         --manifest=photographs.jsonl
     python pipelines/data.py prepare --source=fashion_mnist --data_dir=data
@@ -129,7 +130,8 @@ def validate():
     from keras_resnet.data import manifest
     from keras_resnet.data import scanning
 
-    dataset = recipes.load(FLAGS.recipe, _recipe_flags.overrides()).dataset
+    # The pixels of the recipe are not looked at.
+    dataset = FLAGS.dataset or recipes.load(FLAGS.recipe).dataset
     require(
         FLAGS.manifest is None or not pathlib.Path(FLAGS.manifest).exists(),
         f"{FLAGS.manifest!r} exists. Compare with it by --against, or remove "

@@ -5,9 +5,11 @@
         --views=ten_crop
 
 Every example counts once, whatever the batch size and the number of devices.
+Of five classes or fewer top-5 is not shown: it is always right.
 """
 
 import dataclasses
+import functools
 import json
 import pathlib
 
@@ -22,6 +24,7 @@ from keras_resnet.data.views import Sizes
 from keras_resnet.data.views import scales_for
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
+from keras_resnet.evaluation import metrics as metrics_lib
 from keras_resnet.evaluation import views
 from keras_resnet.training import distribution
 
@@ -64,10 +67,14 @@ flags.DEFINE_integer(
     100,
     "Crops a step, over all devices, but at least one image's on each. "
     "multi_scale takes one image a step on each.",
+    lower_bound=1,
 )
 flags.DEFINE_string("strategy", "one_device", "one_device or mirrored.")
 flags.DEFINE_integer(
-    "devices", None, "Devices to use; without GPUs, logical CPU devices."
+    "devices",
+    None,
+    "Devices to use; without GPUs, logical CPU devices.",
+    lower_bound=1,
 )
 flags.DEFINE_string(
     "on_bad_image",
@@ -90,8 +97,7 @@ def main(args):
     )
     strategy = distribution.make_strategy(FLAGS.strategy, FLAGS.devices)
     require(
-        FLAGS.batch_size > 0
-        and FLAGS.batch_size % strategy.num_replicas_in_sync == 0,
+        FLAGS.batch_size % strategy.num_replicas_in_sync == 0,
         f"The {strategy.num_replicas_in_sync} devices must divide "
         f"--batch_size. Received: {FLAGS.batch_size}.",
     )
@@ -116,7 +122,8 @@ def main(args):
         batch_size=FLAGS.batch_size,
         masked=masked,
     )
-    _print(split.name, each, together, masked)
+    shown = functools.partial(_errors, num_classes=len(card.class_names))
+    _print(split.name, each, together, masked, shown)
     if FLAGS.json:
         figures = {
             "models": [
@@ -160,22 +167,24 @@ def _sizes(card, scales):
     return sizes
 
 
-def _print(split, each, together, masked):
+def _print(split, each, together, masked, shown):
     title = split if FLAGS.views == "center" else f"{split}, {FLAGS.views}"
     if len(each) > 1:
         for path, metrics in zip(FLAGS.model, each, strict=True):
-            print(f"{path}: {_errors(metrics)}")
+            print(f"{path}: {shown(metrics)}")
         title += f", ensemble of {len(each)}"
     of = f"{together.num_examples} images"
     if masked is not None:
         of += f"; {len(masked)} more could not be read"
-    print(f"{title}: {_errors(together)} of {of}")
+    print(f"{title}: {shown(together)} of {of}")
 
 
-def _errors(metrics):
+def _errors(metrics, num_classes):
+    top5 = ""
+    if metrics_lib.has_top5(num_classes):
+        top5 = f"top-5 error {metrics.top5_error:.2%}, "
     return (
-        f"top-1 error {metrics.top1_error:.2%}, "
-        f"top-5 error {metrics.top5_error:.2%}, loss {metrics.loss:.4f}"
+        f"top-1 error {metrics.top1_error:.2%}, {top5}loss {metrics.loss:.4f}"
     )
 
 

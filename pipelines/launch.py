@@ -17,8 +17,8 @@ job ends with the workers' status: 130, or 75 for "run me again".
 import pathlib
 import sys
 
+import _flags
 import _launcher
-from absl import app
 from absl import flags
 
 FLAGS = flags.FLAGS
@@ -88,4 +88,4 @@ def _newest_checkpoint(command):
 
 
 if __name__ == "__main__":
-    app.run(lambda argv: sys.exit(main(argv)))
+    _flags.run(main)

@@ -47,7 +47,10 @@ flags.DEFINE_string("workdir", "runs/jax", "Directory of all runs.")
 flags.DEFINE_string("data_dir", None, "Folder of the data set's own files.")
 flags.DEFINE_string("docs_dir", str(DOCS), "Its results/ takes the records.")
 flags.DEFINE_integer(
-    "matrix_side", 8192, "Of the matrices of the measured rate; 0 for none."
+    "matrix_side",
+    8192,
+    "Of the matrices of the measured rate; 0 for none.",
+    lower_bound=0,
 )
 
 

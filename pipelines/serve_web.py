@@ -11,7 +11,7 @@ import http.server
 import pathlib
 import sys
 
-from absl import app
+import _flags
 from absl import flags
 
 FLAGS = flags.FLAGS
@@ -117,4 +117,4 @@ def _error(message):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    _flags.run(main)

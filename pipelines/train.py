@@ -41,12 +41,16 @@ flags.DEFINE_integer(
     "devices",
     None,
     "Devices to use, of each worker; without GPUs, logical CPU devices.",
+    lower_bound=1,
 )
 flags.DEFINE_string(
     "communication", "auto", "Between workers: auto, ring (gRPC) or nccl."
 )
 flags.DEFINE_float(
-    "start_timeout", 300, "Seconds that a worker waits for the others."
+    "start_timeout",
+    300,
+    "Seconds that a worker waits for the others.",
+    lower_bound=0,
 )
 flags.DEFINE_bool(
     "deterministic",
@@ -73,7 +77,6 @@ def main(args):
     from keras_resnet.training import distribution
     from keras_resnet.training import loop
     from keras_resnet.training import rendezvous
-    from keras_resnet.training import workdir as workdir_lib
     from keras_resnet.training import workers
 
     if FLAGS.deterministic:
@@ -90,16 +93,13 @@ def main(args):
     if not distribution.is_chief(strategy):
         sys.stdout = open(os.devnull, "w")
     print(
-        f"Training {recipe.variant} on {recipe.dataset} "
+        f"Training {recipe.variant} on {recipe.dataset} at "
+        f"{recipe.image_size}x{recipe.image_size} pixels "
         f"({FLAGS.strategy}, {distribution.describe(strategy)}) in {workdir}",
         flush=True,
     )
     if recipe.weights:
-        print(
-            f"Starting from {recipe.weights}, frozen up to "
-            f"{recipe.freeze_until or 'nothing'}",
-            flush=True,
-        )
+        print(_beginning(recipe), flush=True)
     start = time.perf_counter()
     try:
         metrics = loop.train_and_evaluate(
@@ -127,17 +127,37 @@ def main(args):
             f"{lost} Start all workers again: they go on from "
             f"{_newest(workdir) or 'the beginning'} in {workdir}."
         )
+    if distribution.is_chief(strategy):
+        _print_result(metrics, recipe, workdir, time.perf_counter() - start)
+    return 0
+
+
+def _beginning(recipe):
+    frozen = ""
+    if recipe.freeze_until:
+        frozen += f", frozen up to {recipe.freeze_until}"
+    if recipe.freeze_batch_norm:
+        frozen += ", BN frozen"
+    return f"Starting from {recipe.weights}{frozen}"
+
+
+def _print_result(metrics, recipe, workdir, seconds):
+    from keras_resnet import labels
+    from keras_resnet.evaluation import metrics as metrics_lib
+    from keras_resnet.training import workdir as workdir_lib
+
+    top5 = ""
+    if metrics_lib.has_top5(len(labels.load_card(workdir).class_names)):
+        top5 = f", top-5 {metrics.top5_accuracy:.2%}"
     print(
-        f"Validation: top-1 accuracy {metrics.top1_accuracy:.2%}, "
-        f"top-5 {metrics.top5_accuracy:.2%} of {metrics.num_examples} images, "
-        f"after {recipe.steps} steps; "
-        f"{time.perf_counter() - start:.0f} s in this session.\n"
+        f"Validation: top-1 accuracy {metrics.top1_accuracy:.2%}{top5} "
+        f"of {metrics.num_examples} images, after {recipe.steps} steps; "
+        f"{seconds:.0f} s in this session.\n"
         f"Model: {workdir}/model.keras  Curves: {workdir}/curves.png"
     )
     masked = pathlib.Path(workdir) / workdir_lib.MASKED
     if masked.exists():
         print(f"Images that could not be read: {masked}")
-    return 0
 
 
 def _newest(workdir):

@@ -35,6 +35,7 @@ def test_inspect_prints_draws_and_fails_where_something_is_unreadable(
         "inspect",
         f"--dataset=folder:{dirty}",
         "--recipe=digits",
+        "--image_size=16",
         f"--output={output}",
         "--images=12",
     )

@@ -102,7 +102,7 @@ def _problems(path, module, inside):
         yield "specs imports more than the standard library"
     allowed = standard or top in ROOT_MAY_IMPORT or module in ROOT_MAY_LOG
     # Of PyTorch only the reader of its own files, where they are read.
-    allowed |= top == "torch" and path == "keras_resnet/formats.py"
+    allowed |= top == "torch" and path == "keras_resnet/torch_files.py"
     # What one backend does better, where Keras runs on it.
     kernels = inside and path == "keras_resnet/execution.py"
     allowed |= kernels and top in TENSORFLOW
@@ -151,7 +151,7 @@ def test_the_files_are_found():
         ("keras_resnet/labels.py", "import requests", "root module may not"),
         ("keras_resnet/labels.py", "def f():\n    import PIL", "root module"),
         ("keras_resnet/model.py", "def f():\n    import torch", "root module"),
-        ("keras_resnet/formats.py", "import torch", "before it is used"),
+        ("keras_resnet/torch_files.py", "import torch", "before it is used"),
         ("keras_resnet/weights.py", "from absl import app", "root module"),
         (
             "keras_resnet/recipes.py",
@@ -216,7 +216,7 @@ def test_a_file_that_breaks_a_rule_is_reported(path, source, problem):
         ("keras_resnet/specs.py", "import dataclasses"),
         ("keras_resnet/weights.py", "import h5py, numpy, safetensors.numpy"),
         ("keras_resnet/weights.py", "from absl import logging"),
-        ("keras_resnet/formats.py", "def f():\n    import torch"),
+        ("keras_resnet/torch_files.py", "def f():\n    import torch"),
         ("keras_resnet/model.py", "from keras_resnet import specs"),
         ("keras_resnet/data/pipeline.py", "import tensorflow as tf"),
         (

@@ -222,6 +222,18 @@ def test_a_file_that_is_no_image_is_named(folder, tmp_path, strategy):
         )
 
 
+def test_what_lies_past_the_end_is_said_once(
+    folder, tmp_path, strategy, caplog
+):
+    recipe = _on_folder(folder)  # of boundaries 4 and 6
+    loop.train_and_evaluate(recipe, tmp_path / "run", strategy=strategy)
+    assert caplog.text.count("boundaries: 4, 6 lie at or past the end") == 1
+    caplog.clear()
+    recipe = dataclasses.replace(recipe, boundaries=(1, 2))
+    loop.train_and_evaluate(recipe, tmp_path / "other", strategy=strategy)
+    assert "boundaries" not in caplog.text
+
+
 def test_a_run_on_a_folder_learns_its_classes(folder, tmp_path, strategy):
     recipe = _on_folder(folder, augmentation="imagenet", scale_range=(16, 24))
     loop.train_and_evaluate(recipe, tmp_path / "run", strategy=strategy)

@@ -1,6 +1,10 @@
 """Recipes: the papers' numbers, and what cannot work is refused at once."""
 
 import dataclasses
+import itertools
+import json
+import random
+import re
 
 import pytest
 
@@ -194,3 +198,152 @@ def test_every_part_of_a_network_can_be_the_last_frozen_one():
 def test_what_cannot_work_is_refused(name, overrides, message):
     with pytest.raises(errors.UsageError, match=message):
         recipes.load(name, overrides)
+
+
+@pytest.mark.parametrize(
+    "field, value, message",
+    [
+        ("steps", "x", r"steps must be a whole number. Received: 'x' \(str"),
+        ("steps", 2.0, r"steps must be a whole number. Received: 2.0 \(float"),
+        ("steps", True, "steps must be a whole number. Received: True"),
+        ("steps", None, r"Received: None \(NoneType\)"),
+        ("steps", 2**63, r"steps must be below 2\*\*63"),
+        ("learning_rate", "0.1", "learning_rate must be a number"),
+        ("learning_rate", 10**400, r"learning_rate must be below 2\*\*63"),
+        ("learning_rate", 1e39, "learning_rate must be finite"),
+        ("nesterov", 1, "nesterov must be True or False. Received: 1"),
+        ("variant", 20, "variant must be a text. Received: 20"),
+        ("weights", b"x", "weights must be a text"),
+        ("boundaries", 350, "boundaries must be whole numbers"),
+        ("boundaries", (1, 2.5), r"Received: \(1, 2.5\) \(tuple\)"),
+        ("depths", "222", "depths must be whole numbers"),
+        ("on_bad_image", "mask:" + "9" * 5000, "mask:N"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_by_name(field, value, message):
+    with pytest.raises(errors.UsageError, match=message):
+        recipes.load("digits", {field: value})
+
+
+def test_overrides_are_a_dict_and_lists_are_tuples():
+    with pytest.raises(errors.UsageError, match="must be a dict.*a list"):
+        recipes.load("digits", ["steps"])
+    recipe = recipes.load("digits", {"boundaries": [3, 5], "momentum": 0})
+    assert recipe.boundaries == (3, 5)
+    assert recipe.momentum == 0
+
+
+# Of every type, at and past every limit; some are right for some fields.
+_VALUES = (
+    *(None, True, False, 0, 1, -1, 3, 64, 2**31, 2**63, 10**400, 10**5000),
+    *(0.0, -0.0, 0.5, 1.0, 1.5, 1e39, 1e400, -1e400, float("nan"), 1j),
+    *("", "x", "resnet20", "head", "steps", "mask:3", "folder:x", "\udcff"),
+    *(b"x", (), [], {}, set(), (1,), [1, 2], (1, "x"), (2, 1), ((1,),)),
+    *((1, True), range(3), object(), int, lambda: 0, Exception("x")),
+)
+
+
+def _random_overrides(generator):
+    """Half of the values are of the field's type."""
+    fields = dataclasses.fields(recipes.Recipe)
+    overrides = {}
+    for field in generator.sample(fields, generator.randint(1, 3)):
+        right = [value for value in _VALUES if type(value) is field.type]
+        values = generator.choice((right, _VALUES)) or _VALUES
+        overrides[field.name] = generator.choice(values)
+    return overrides
+
+
+def test_random_overrides_give_a_valid_recipe_or_one_line():
+    generator = random.Random(15)
+    accepted = 0
+    for _ in range(2_000):
+        name = generator.choice(list(recipes.RECIPES))
+        overrides = _random_overrides(generator)
+        try:
+            recipe = recipes.load(name, overrides)
+        except errors.UsageError as error:
+            assert str(error).count("\n") == 0
+            continue
+        accepted += 1
+        # What config.json holds is the same recipe.
+        held = json.loads(json.dumps(dataclasses.asdict(recipe)))
+        assert recipes.Recipe(**held) == recipe
+        hash(recipe)
+        for field in dataclasses.fields(recipe):
+            if field.type in (int, bool, str):
+                assert type(getattr(recipe, field.name)) is field.type
+    assert 100 < accepted < 1_900
+
+
+FOREIGN = ("folder:X", "tfrecord:X*", "cifar10", "fashion_mnist")
+
+
+@pytest.mark.parametrize("dataset", FOREIGN)
+def test_the_pixels_of_the_digits_are_for_the_digits(dataset):
+    """In silence a folder's images were shrunk to 16 pixels."""
+    with pytest.raises(errors.UsageError) as caught:
+        recipes.load("digits", {"dataset": dataset})
+    message = str(caught.value)
+    assert "16x16 pixels" in message
+    commands = [
+        text.partition(";")[0].partition(". ")[0].split()
+        for text in message.split("python pipelines/train.py ")[1:]
+    ]
+    assert len(commands) == 2
+    for words in commands:  # what it proposes works
+        given = dict(word.removeprefix("--").split("=", 1) for word in words)
+        name = given.pop("recipe", "digits")
+        for field in ("image_size", "eval_resize", "pad_pixels"):
+            if field in given:
+                given[field] = int(given[field])
+        recipe = recipes.load(name, given)
+        assert recipe.dataset == dataset
+        assert recipe.image_size >= 32
+    # Who says 16 pixels has them.
+    asked = recipes.load("digits", {"dataset": dataset, "image_size": 16})
+    assert (asked.dataset, asked.image_size) == (dataset, 16)
+
+
+def test_other_recipes_take_other_data():
+    for name, dataset in itertools.product(recipes.RECIPES, FOREIGN):
+        if name != "digits":
+            assert recipes.load(name, {"dataset": dataset}).dataset == dataset
+    assert recipes.load("digits", {"dataset": "digits"}).image_size == 16
+
+
+@pytest.mark.parametrize(
+    "overrides, late",
+    [
+        ({"steps": 120}, "boundaries: 350, 500 lie.*--boundaries=60,90"),
+        ({"steps": 400}, "boundaries: 500 lie.*--boundaries=200,300"),
+        ({"boundaries": (350, 600)}, "boundaries: 600 lie"),
+        ({"warmup_steps": 600}, "warmup_steps=600 is no shorter.*steps=600"),
+    ],
+)
+def test_what_lies_past_the_end_is_said(overrides, late):
+    [line] = recipes.past_the_end(recipes.load("digits", overrides))
+    assert re.search(late, line)
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {},
+        {"boundaries": (350, 599)},
+        {"steps": 120, "boundaries": (60, 90)},
+        {"steps": 120, "boundaries": ()},
+        # These have no boundaries, whatever the field says.
+        {"steps": 120, "schedule": "plateau"},
+        {"steps": 120, "schedule": "constant"},
+        {"warmup_steps": 599},
+    ],
+)
+def test_what_lies_before_the_end_is_not(overrides):
+    assert not recipes.past_the_end(recipes.load("digits", overrides))
+
+
+@pytest.mark.parametrize("name", recipes.RECIPES)
+def test_no_recipe_has_anything_past_its_end(name):
+    assert not recipes.past_the_end(recipes.RECIPES[name])

@@ -146,7 +146,10 @@ def test_degradation_compares_nets_that_differ_in_shortcuts_alone():
 
 
 def test_a_data_set_without_a_setting_takes_the_first_ones(tmp_path):
-    made = make(tmp_path, dataset="folder:/some/images")
+    """But for the pixels: those of the digits are for the digits."""
+    made = make(
+        tmp_path, dataset="folder:/some/images", overrides={"image_size": 8}
+    )
     assert {job.recipe.steps for job in made} == {4}
     assert {job.dataset for job in made} == {"folder:/some/images"}
     assert all(tmp_path in job.workdir.parents for job in made)
@@ -159,6 +162,8 @@ def test_a_data_set_without_a_setting_takes_the_first_ones(tmp_path):
         ({"scale": "huge"}, "scale.*'huge'"),
         ({"scale": "full"}, "two has no scale 'full'"),
         ({"overrides": {"step": 4}}, "recipe field.*'step'"),
+        ({"dataset": "cifar10"}, "digits how many pixels.*'cifar10'"),
+        ({"dataset": "folder:x"}, "--image_size=32.*'folder:x'"),
     ],
 )
 def test_what_cannot_run_is_refused(choices, message, tmp_path):

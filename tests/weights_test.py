@@ -5,12 +5,16 @@ reads the peer's file and must give its logits on the same pixels.
 """
 
 import hashlib
+import json
 import pathlib
 import pickle
+import re
+import subprocess
 import sys
 import zipfile
 
 import h5py
+import hostile_weights
 import keras
 import numpy as np
 import peers
@@ -629,8 +633,114 @@ def test_a_hostile_pickle_never_runs(tmp_path):
     ]
     for write in writers:
         write()
-        assert_refused(path, "weights_only reader refuses")
+        assert_refused(path, "holds more than tensors")
         assert not mark.exists()
+
+
+@pytest.fixture(scope="module", name="loaded")
+def _loaded(tmp_path_factory):
+    """What became of each hostile file, in a process with little memory."""
+    peers.torch_module()
+    folder = tmp_path_factory.mktemp("hostile")
+    for name, (write, _) in hostile_weights.FILES.items():
+        write(folder / name)
+    done = subprocess.run(
+        [sys.executable, hostile_weights.__file__, folder]
+        + list(hostile_weights.FILES),
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=240,
+    )
+    lines = map(json.loads, done.stdout.splitlines())
+    return {line["file"]: line for line in lines}
+
+
+@large
+@pytest.mark.parametrize("name", hostile_weights.FILES)
+def test_names_sizes_and_counts_come_before_bytes(
+    name, loaded, record_property
+):
+    found = loaded[name]
+    record_property("taken", str(found))
+    assert re.match(
+        f"UsageError: .*(?:{hostile_weights.FILES[name][1]})", found["said"]
+    ), found
+    # Of the file itself, and of nothing that it claims.
+    assert found["megabytes"] < 200
+
+
+def prefixed(path, prefix, **others):
+    """The names of a file with a prefix before each; and other tensors."""
+    tensors = safetensors.numpy.load_file(path)
+    tensors = {f"{prefix}{name}": value for name, value in tensors.items()}
+    safetensors.numpy.save_file({**tensors, **others}, path)
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "module.",
+        "backbone.",
+        "model.",
+        "_orig_mod.",
+        "encoder_q.",
+        "module._orig_mod.",
+        "student/backbone.",
+    ],
+)
+def test_a_prefix_of_all_names_is_taken_off(prefix, small_file, caplog):
+    right = keras_resnet.build("resnet50_v1_5", weights=small_file, **SMALL)
+    assert "read without" not in caplog.text
+    prefixed(small_file, prefix)
+    model = keras_resnet.build("resnet50_v1_5", weights=small_file, **SMALL)
+    assert_equal_weights(model, right)
+    assert f"names of the file were read without {prefix!r}" in caplog.text
+
+
+def test_our_own_names_may_have_a_prefix_too(tmp_path):
+    path, model = tmp_path / "a.safetensors", small_model()
+    keras_resnet.save_weights(model, path, layout="keras_resnet")
+    prefixed(path, "network/")
+    twin = keras_resnet.build("resnet50_v1_5", weights=path, **SMALL)
+    assert_equal_weights(twin, model)
+
+
+def test_a_prefix_that_some_names_lack_is_refused_with_the_remedy(small_file):
+    one = np.ones(1, "float32")
+    prefixed(small_file, "encoder_q.", queue=one)
+    message = assert_refused(small_file, "begin with encoder_q., others do not")
+    # The remedy, as it stands there.
+    remedy = message[message.index("{k.remove") : message.rindex("}") + 1]
+    names = {"state_dict": safetensors.numpy.load_file(small_file)}
+    safetensors.numpy.save_file(eval(remedy, names), small_file)
+    keras_resnet.load_weights(small_model(), small_file)
+
+
+def test_of_two_networks_in_a_file_none_is_taken(small_file):
+    twin = safetensors.numpy.load_file(small_file)
+    twin = {f"encoder_k.{name}": value for name, value in twin.items()}
+    prefixed(small_file, "encoder_q.", **twin)
+    assert_refused(small_file, "begin with encoder_k. or encoder_q., others")
+
+
+def test_a_prefix_does_not_make_another_network_fit(small_file):
+    prefixed(small_file, "backbone.")
+    assert_refused(small_file, "bottleneck_v1_5", small_model("resnet18"))
+    rewrite(small_file, lambda t: t.pop("backbone.bn1.weight"))
+    assert_refused(small_file, "(?s)read without 'backbone.'.*- bn1.weight is")
+
+
+def test_a_bias_of_another_shape_is_refused(tmp_path):
+    """It was left out in silence."""
+    net, path = keras_applications_net(50, 64), tmp_path / "net.h5"
+    save_as_published(net, path)
+    with h5py.File(path, "a") as file:
+        place = "conv1_conv/conv1_conv/bias"
+        [place] = [p for p in (place, f"{place}:0") if p in file]
+        del file[place]
+        file[place] = np.ones(3, "float32")
+    with pytest.raises(UsageError, match=r"! conv1_conv/bias has the shape"):
+        keras_resnet.build("resnet50", weights=path, classes=CLASSES)
 
 
 def test_without_pytorch_a_pickle_is_refused_with_the_conversion(
@@ -699,7 +809,7 @@ def _more(file):
         (_link, "is a link"),
         (_external, "is a link"),
         (_storage, "not a plain dataset"),
-        (_bomb, "unpacks to .* bytes"),
+        (_bomb, "unpacks to .* bytes, and holds"),
         (_circle, "circles"),
         (_more, r"\+ logits/2"),
     ],

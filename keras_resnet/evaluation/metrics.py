@@ -51,6 +51,11 @@ class Metrics:
         )
 
 
+def has_top5(num_classes):
+    """Whether top-5 says anything: of five classes it is always right."""
+    return num_classes > 5
+
+
 def batch_sums(logits, label, weight):
     """The SUMS of one batch, each example weighted.
 
@@ -60,8 +65,8 @@ def batch_sums(logits, label, weight):
         weight: float32 (B,), 0 for padding.
 
     Returns:
-        float32 (4,), in the order of SUMS. With fewer than five classes top-5
-        is always right. Ties count against the prediction.
+        float32 (4,), in the order of SUMS. With five classes or fewer
+        top-5 is always right. Ties count against the prediction.
     """
     losses = keras.losses.sparse_categorical_crossentropy(
         label, logits, from_logits=True

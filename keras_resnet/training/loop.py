@@ -5,6 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from keras_resnet import model as model_lib
 from keras_resnet import recipes
@@ -73,6 +74,8 @@ def train_and_evaluate(
 
     def prepare():
         checks.check_settings(recipe, strategy, workers)
+        for line in recipes.past_the_end(recipe) if workers.is_chief else ():
+            logging.warning(line)
         checked = workdir_lib.check(workdir, recipe, resume)
         splits = {
             name: datasets.load(recipe.dataset, name, data_dir=data_dir)
@@ -146,6 +149,7 @@ class _Run:
                 first_step=self.step,
                 steps=recipe.steps,
                 records=records,
+                num_classes=len(splits["train"].class_names),
             )
 
     def _claim(self):
@@ -364,6 +368,7 @@ class _Run:
         """Evaluates and reports; a signal leaves all for the next session."""
         self._read_sums()
         self._average()
+        self.reporter.pace(self.step, self.recipe.batch_size)
         with self.averaged():
             metrics = validation.validate(
                 self.eval_step,

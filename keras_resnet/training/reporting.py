@@ -12,6 +12,7 @@ import tqdm
 from absl import logging
 
 from keras_resnet import atomic
+from keras_resnet.evaluation.metrics import has_top5
 from keras_resnet.training.workdir import METRICS
 
 CURVES = "curves.png"
@@ -29,11 +30,12 @@ class Reporter:
         steps: the last one.
         records: what `evaluation` was told before `first_step`. Checkpoints
             keep them, so metrics.jsonl has no step twice and none missing.
+        num_classes: of the data set.
     """
 
-    def __init__(self, workdir, *, first_step, steps, records=()):
+    def __init__(self, workdir, *, first_step, steps, records=(), num_classes):
         self.workdir = pathlib.Path(workdir)
-        self.steps = steps
+        self.steps, self.num_classes = steps, num_classes
         self.records = list(records)
         if self.records or (self.workdir / METRICS).exists():
             self._write_records()
@@ -49,7 +51,7 @@ class Reporter:
             dynamic_ncols=True,
         )
         self._clock, self._clock_step = time.perf_counter(), first_step
-        self.images_per_second = 0.0
+        self.images_per_second = None  # until there were any
 
     def step(self):
         """Counts one iteration."""
@@ -57,6 +59,8 @@ class Reporter:
 
     def pace(self, step, batch_size):
         """Measures images/s since the last call that counted."""
+        if step == self._clock_step:
+            return
         now = time.perf_counter()
         images = (step - self._clock_step) * batch_size
         self.images_per_second = images / max(now - self._clock, 1e-9)
@@ -70,8 +74,7 @@ class Reporter:
         """A report of the last few iterations."""
         self._bar.set_postfix_str(
             f"loss {metrics.loss:.3f}, accuracy {metrics.top1_accuracy:.2%}, "
-            f"learning rate {learning_rate:g}, "
-            f"{self.images_per_second:.0f} images/s"
+            f"learning rate {learning_rate:g}{self._pace(', ')}"
         )
         scalars = {
             "train/loss": metrics.loss,
@@ -94,8 +97,9 @@ class Reporter:
         scalars = {
             "validation/loss": record["validation_loss"],
             "validation/top1_accuracy": record["top1_accuracy"],
-            "validation/top5_accuracy": record["top5_accuracy"],
         }
+        if has_top5(self.num_classes):
+            scalars["validation/top5_accuracy"] = record["top5_accuracy"]
         self._scalars(record["step"], scalars)
         self._bar.write(
             f"step {record['step']:>6}/{self.steps}  "
@@ -103,10 +107,17 @@ class Reporter:
             f"train loss {record['train_loss']:.4f}  "
             f"train accuracy {record['train_top1_accuracy']:.2%}  "
             f"validation accuracy {record['top1_accuracy']:.2%}  "
-            f"learning rate {record['learning_rate']:g}  "
-            f"{self.images_per_second:.0f} images/s"
+            f"learning rate {record['learning_rate']:g}{self._pace('  ')}"
         )
         sys.stdout.flush()
+
+    def _pace(self, separator):
+        rate = self.images_per_second
+        if rate is None:
+            return ""
+        # A large network on a CPU takes seconds an image.
+        digits = f"{rate:.0f}" if rate >= 10 else f"{rate:.2g}"
+        return f"{separator}{digits} images/s"
 
     def _write_records(self):
         lines = [json.dumps(record) + "\n" for record in self.records]
@@ -144,7 +155,7 @@ class Reporter:
 class Silence:
     """In place of a `Reporter` where another worker reports."""
 
-    images_per_second = 0.0
+    images_per_second = None
 
     def _nothing(self, *_):
         pass

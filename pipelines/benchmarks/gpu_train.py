@@ -15,17 +15,23 @@ import sys
 PIPELINES = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(PIPELINES), str(PIPELINES.parent)]
 
-from absl import app  # noqa: E402
+import _flags  # noqa: E402
 from absl import flags  # noqa: E402
 from benchmarks import gpu_benchmark  # noqa: E402
 
 DEVICE = flags.DEFINE_enum("device", "cuda", ["cuda", "cpu"], "Where.")
-IMAGE_SIZE = flags.DEFINE_integer("image_size", 224, "Pixels, square.")
-BATCH_SIZE = flags.DEFINE_integer("batch_size", 256, "Images a step.")
+IMAGE_SIZE = flags.DEFINE_integer(
+    "image_size", 224, "Pixels, square.", lower_bound=1
+)
+BATCH_SIZE = flags.DEFINE_integer(
+    "batch_size", 256, "Images a step.", lower_bound=1
+)
 COMPILED = flags.DEFINE_bool("compiled", True, "Give PyTorch its compiler.")
-SIDE = flags.DEFINE_integer("side", 8192, "Of the matrices.")
-ROUNDS = flags.DEFINE_integer("rounds", 5, "That count.")
-STEPS = flags.DEFINE_integer("steps", 30, "Timed steps of a turn.")
+SIDE = flags.DEFINE_integer("side", 8192, "Of the matrices.", lower_bound=1)
+ROUNDS = flags.DEFINE_integer("rounds", 5, "That count.", lower_bound=1)
+STEPS = flags.DEFINE_integer(
+    "steps", 30, "Timed steps of a turn.", lower_bound=1
+)
 JSON = flags.DEFINE_string("json", None, "Write every figure to this file.")
 
 
@@ -47,4 +53,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    _flags.run(main)

@@ -45,6 +45,8 @@ def train(job, *, matrix_side=0, say=print):
         Interrupted: after a signal, once a checkpoint is written.
     """
     check(job.recipe)
+    for line in recipes.past_the_end(job.recipe):
+        say(f"WARNING: {line}")
     with Signals() as signals, training.timed(job.workdir):
         splits = {
             name: arrays.load(job.recipe.dataset, name, job.data_dir)

@@ -132,7 +132,8 @@ def make(
         name, experiment: item of `experiments.EXPERIMENTS`.
         scale: key of `SCALES`.
         dataset: as `--dataset` of train.py. Default: the scale's first. One
-            that has no setting takes that of the first.
+            that has no setting takes that of the first but for the pixels,
+            which `overrides` must say.
         rows: names. Default: those of the setting.
         seeds: ints. Default: as many as the setting says.
         workdir: of all experiments.
@@ -150,6 +151,12 @@ def make(
     require(settings, f"{name} has no scale {scale!r}.")
     dataset = dataset or next(iter(settings))
     setting = settings.get(dataset) or next(iter(settings.values()))
+    require(
+        dataset in settings or "image_size" in (overrides or {}),
+        f"{name} says for {', '.join(settings)} how many pixels the network "
+        "sees, not for other data. Say it: --image_size=32 --eval_resize=32. "
+        f"Received: dataset={dataset!r}.",
+    )
     rows = rows or setting.rows or tuple(experiment.rows)
     seeds = range(setting.seeds) if seeds is None else seeds
     folder = dataset.replace(":", "/").split("/")

@@ -1,0 +1,61 @@
+"""A tensor of a file before it is read: what the file says of it."""
+
+import dataclasses
+import zipfile
+from collections.abc import Callable
+
+import numpy as np
+import safetensors
+
+from keras_resnet.errors import UsageError
+from keras_resnet.errors import require
+
+FLOATS = ("bfloat16", "float16", "float32", "float64")
+
+# What the readers of damaged files raise.
+DAMAGE = (
+    *(ValueError, OSError, KeyError, TypeError, RuntimeError, EOFError),
+    *(AttributeError, zipfile.BadZipFile, safetensors.SafetensorError),
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Stored:
+    """Shape and type of a tensor, and how to read it.
+
+    Attributes:
+        shape: as the file has it.
+        dtype: NumPy's name of the type, or "bfloat16".
+        load: () -> array of that shape; bfloat16 comes as float32.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    load: Callable[[], np.ndarray]
+
+    @classmethod
+    def of_array(cls, array):
+        """One that has been read."""
+        return cls(
+            shape=array.shape, dtype=array.dtype.name, load=lambda: array
+        )
+
+    def read(self, what):
+        """The array.
+
+        Args:
+            what: name of the weight that it is to be, for the message.
+
+        Raises:
+            keras_resnet.UsageError: if it is no array of floats, or damaged.
+        """
+        require(
+            self.dtype in FLOATS,
+            f"{what} is of type {self.dtype}, which is no weight.",
+        )
+        try:
+            return self.load()
+        except DAMAGE as error:
+            raise UsageError(
+                f"{what} is damaged: {error!r}. Get or write the file again."
+            ) from error

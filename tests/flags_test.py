@@ -1,0 +1,157 @@
+"""Command lines that cannot be read: status 2 and one line, of any command."""
+
+import ast
+import dataclasses
+import re
+import subprocess
+import sys
+
+import programs
+import pytest
+
+from keras_resnet import recipes
+
+_flags = programs.module("_flags")
+
+# A command of every kind of flag, which says what it was given.
+COMMAND = """
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+import _flags
+from absl import flags
+flags.DEFINE_integer("steps", 1, "Iterations.", lower_bound=1)
+flags.DEFINE_integer("batch_size", 1, "Images.", lower_bound=1)
+flags.DEFINE_integer("seed", 0, "Seed.")
+flags.DEFINE_float("learning_rate", 0.1, "Rate.")
+flags.DEFINE_bool("nesterov", False, "Nesterov's.")
+flags.DEFINE_multi_string("model", None, "Path of a model.", required=True)
+def main(argv):
+    print(argv[1:], flags.FLAGS.steps, flags.FLAGS.learning_rate)
+    return 7
+_flags.run(main)
+"""
+
+
+def _run(*words, command=("-c", COMMAND, str(programs.PIPELINES))):
+    return subprocess.run(
+        [sys.executable, *command, *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_what_can_be_read_is_read():
+    done = _run("--model=x", "a", "--steps=3", "--learning_rate=1e-3", "b")
+    assert (done.returncode, done.stderr) == (7, "")
+    assert done.stdout == "['a', 'b'] 3 0.001\n"
+
+
+@pytest.mark.parametrize(
+    "word, message",
+    [
+        ("--lr=0.1", "no flag --lr. Did you mean --learning_rate? .*'--lr=0.1"),
+        ("--epochs=9", "Did you mean --steps? .*iterations: epochs times"),
+        ("--bs=9", "Did you mean --batch_size?"),
+        ("--batch-size=9", "Did you mean --batch_size?"),
+        ("--lerning_rate=9", "Did you mean --learning_rate?"),
+        ("--xyzzy=9", "no flag --xyzzy. --help lists all"),
+        ("--steps=x", "--steps must be a positive integer. Received: 'x'"),
+        ("--steps=1e3", "--steps must be a positive integer. Received: '1e3'"),
+        ("--steps=0", "--steps must be a positive integer. Received: '0'"),
+        ("--steps=", "--steps must be a positive integer. Received: ''"),
+        ("--batch_size=-8", "--batch_size must be a positive.*'-8'"),
+        ("--seed=1: 2", "--seed must be an integer. Received: '1: 2'"),
+        ("--learning_rate=x", "--learning_rate must be a number. .*: 'x'"),
+        (
+            "--learning_rate=nan",
+            "--learning_rate must be a finite number. .*nan",
+        ),
+        ("--learning_rate=1e400", "--learning_rate must be a finite number"),
+        ("--nesterov=maybe", "--nesterov must be true or false. .*'maybe'"),
+        ("--nonesterov=1", "does not take an argument"),
+        ("--steps", "Missing value for flag --steps"),
+        ("--flagfile=/none", "flagfile"),
+    ],
+)
+def test_what_cannot_be_read_is_one_line_and_status_2(word, message):
+    done = _run("--model=x", word)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    [line] = done.stderr.splitlines()
+    assert line.startswith("ERROR: ")
+    assert re.search(message.replace("?", r"\?"), line), line
+
+
+def test_a_flag_that_is_missing_is_named_with_its_help():
+    done = _run("--steps=3")
+    assert done.returncode == 2
+    assert done.stderr.startswith("ERROR: --model is missing. Path of a model.")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("program", ["launch.py", "serve_web.py"])
+def test_commands_without_tensorflow_say_it_too(program):
+    done = _run("--worker=3", "x", command=(str(programs.PIPELINES / program),))
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert "no flag --worker" in line
+
+
+FIELDS = {field.name for field in dataclasses.fields(recipes.Recipe)}
+
+
+@pytest.mark.parametrize(
+    "theirs, ours",
+    [
+        ("lr", "learning_rate"),
+        ("epochs", "steps"),
+        ("max_steps", "steps"),
+        ("batch", "batch_size"),
+        ("bs", "batch_size"),
+        ("data", "dataset"),
+        ("model", "variant"),
+        ("arch", "variant"),
+        ("wd", "weight_decay"),
+        ("img_size", "image_size"),
+        ("imgsz", "image_size"),
+        ("output", "workdir"),
+        ("outdir", "workdir"),
+        ("pretrained", "weights"),
+        ("amp", "dtype"),
+        ("learningrate", "learning_rate"),
+        ("warmup_step", "warmup_steps"),
+        ("x", None),
+    ],
+)
+def test_what_other_libraries_call_it(theirs, ours):
+    assert _flags.suggestion(theirs, {*FIELDS, "workdir", "help"}) == ours
+
+
+def test_only_flags_of_the_command_are_proposed():
+    assert _flags.suggestion("lr", {"model", "views"}) is None
+    assert _flags.suggestion("output", {"output_dir", "output"}) == "output"
+    assert _flags.suggestion("ckpt", {"model"}) == "model"
+    assert _flags.suggestion("ckpt", {"weights"}) == "weights"
+
+
+def _sources():
+    yield from sorted(programs.PIPELINES.rglob("*.py"))
+
+
+def test_every_proposal_is_a_flag_of_a_command():
+    text = "".join(path.read_text(encoding="utf-8") for path in _sources())
+    defined = re.findall(r'flags\.DEFINE_\w+\(\s*"(\w+)"', text)
+    assert len(defined) > 50
+    assert _flags.ALIASES.keys() <= {*defined, *FIELDS, "help"}
+
+
+def test_no_command_reads_its_flags_otherwise():
+    """absl's own `app.run` ends with status 1."""
+    runs = set()
+    for path in _sources():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and node.attr == "run":
+                if getattr(node.value, "id", "") == "app":
+                    runs.add(path.name)
+    assert runs == {"_flags.py", "_command.py"}
