@@ -7,12 +7,18 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 RUN := runs/digits
 DIGITS := --model=$(RUN)/model.keras
 
-.PHONY: help quickstart train report test test-large arm64 peers lint format bazel clean
+# Of make soak.
+KILLS := 1000
+INPUTS := 10000
+SEED := 0
+
+.PHONY: help quickstart train report test test-large soak arm64 peers lint format bazel clean
 
 help:
 	@echo "make quickstart  train, evaluate, export, verify and predict digits"
 	@echo "make test        all quick tests, lint and the Bazel check if Bazel is there"
 	@echo "make test-large  the tests that take minutes"
+	@echo "make soak        kills and damaged inputs for hours; goes on where it was stopped"
 	@echo "make arm64       the phone's files as ARM64 code, emulated (needs qemu-user-static)"
 	@echo "make peers       PyTorch, torchvision, timm, KerasHub, OpenVINO, MediaPipe, for the tests that compare with them"
 	@echo "make lint        ruff"
@@ -65,6 +71,9 @@ peers: $(VENV)/.peers-installed
 
 test-large: $(VENV)/.test-installed
 	$(BIN)/python -m pytest -m large
+
+soak: $(VENV)/.test-installed
+	nice -n 19 $(BIN)/python pipelines/soak.py --kills=$(KILLS) --inputs=$(INPUTS) --seed=$(SEED)
 
 arm64: $(VENV)/.test-installed
 	$(BIN)/python -m pytest -m large -s tests/arm64_test.py

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import itertools
 import json
 import pathlib
 import shutil
@@ -80,8 +81,8 @@ class Campaign:
         return round(inputs * self._kinds[name].share / total)
 
     def _kill(self, book, count):
-        numbers = (n for n in range(10**9) if n not in done)
         done = book.done(kinds.KILLS)
+        numbers = (n for n in itertools.count() if n not in done)
         while book.kills() < count:
             book.add(self.kill(next(numbers)))
 

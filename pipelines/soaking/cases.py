@@ -92,7 +92,8 @@ def _work(name, kind, numbers, seed, folder, scratch, send):
         if megabytes > kind.megabytes:
             why = f"took {megabytes} MB; {end.end}: {end.why}"
             end = verdict.Verdict(verdict.FAULT, why)
-        send({**record, "end": end.end, "why": end.why, "what": case["what"]})
+        why = end.why.replace(str(scratch), "CASE")
+        send({**record, "end": end.end, "why": why, "what": case["what"]})
 
 
 def _note(scratch, what):

@@ -30,7 +30,11 @@ TRIGGERS = {
 
 
 def draw(rng):
-    """A case: {"configuration", "kills": [(trigger, times, seconds)]}."""
+    """A case: {"configuration", "kills"}.
+
+    A kill is (trigger, times, seconds, worker): when the trigger was seen so
+    many times, it waits for some seconds; of two workers one is killed.
+    """
     shares = {
         name: configuration.share / sum(configuration.kills)
         for name, configuration in lives.CONFIGURATIONS.items()
@@ -41,7 +45,8 @@ def draw(rng):
     kills = []
     for trigger in rng.choices(list(TRIGGERS), weights, k=count):
         most = TRIGGERS[trigger][1]
-        kills.append((trigger, rng.choice((1, 1, 2, 3)), rng.uniform(0, most)))
+        times, seconds = rng.choice((1, 1, 2, 3)), rng.uniform(0, most)
+        kills.append((trigger, times, seconds, rng.randrange(2)))
     return {"configuration": name, "kills": kills}
 
 
@@ -134,7 +139,7 @@ def _watch(pid, workdir, kills, launcher):
         now = time.monotonic()
         if kills and due is None and look.count(kills[0][0]) >= kills[0][1]:
             due = now + kills[0][2]
-        if due is not None and now >= due and _kill(pid, launcher):
+        if due is not None and now >= due and _kill(pid, launcher, kills[0]):
             del kills[0]
             hit.append("a worker" if launcher else _hit(workdir))
             due, look = None, _Look(workdir)
@@ -144,7 +149,7 @@ def _watch(pid, workdir, kills, launcher):
     return f"no end after {_LIFE} s", hit
 
 
-def _kill(pid, launcher):
+def _kill(pid, launcher, kill):
     """Kills a life, or one of two workers; whether there were both."""
     if not launcher:
         os.kill(pid, signal.SIGKILL)
@@ -152,7 +157,7 @@ def _kill(pid, launcher):
         return True
     workers = _children(pid)
     if len(workers) == 2:
-        os.kill(workers[pid % 2], signal.SIGKILL)
+        os.kill(workers[kill[-1]], signal.SIGKILL)
     return len(workers) == 2
 
 

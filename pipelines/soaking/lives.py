@@ -50,14 +50,14 @@ class Configuration:
 
 _TRAIN = (sys.executable, str(PIPELINES / "train.py"))
 CONFIGURATIONS = {
-    "one_device": Configuration(flags=_TINY, share=0.73, kills=(4, 14)),
+    "one_device": Configuration(flags=_TINY, share=0.70, kills=(4, 14)),
     "two_devices": Configuration(
         flags=(*_TINY, "--strategy=mirrored", "--devices=2", *_LATER_PRACTICE),
         share=0.23,
         kills=(4, 14),
     ),
     "command": Configuration(
-        flags=_SMALL, command=_TRAIN, share=0.025, kills=(2, 5)
+        flags=_SMALL, command=_TRAIN, share=0.045, kills=(2, 5)
     ),
     "workers": Configuration(
         flags=(*_SMALL, "--strategy=multi_worker", "--deterministic"),
@@ -69,7 +69,7 @@ CONFIGURATIONS = {
             "--",
             *_TRAIN,
         ),
-        share=0.015,
+        share=0.025,
         kills=(1, 3),
         launcher=True,
     ),

@@ -1,5 +1,6 @@
 """Requests to the server of an exported page: its files and nothing else."""
 
+import os
 import pathlib
 import re
 import select
@@ -21,7 +22,7 @@ STATUSES |= {421, 431, 501, 505}
 
 
 def make(folder):
-    """A page without its runtime, which no server reads, and what it hides."""
+    """A page without its runtime; beside it a secret, and a way to it."""
     from keras_resnet.export import web
 
     page = folder / "page"
@@ -30,6 +31,8 @@ def make(folder):
     for name in ("page.json", "labels.txt", "samples/00.png", "model.tflite"):
         (page / name).write_bytes(b"{} " + name.encode())
     (folder / "secret.txt").write_bytes(SECRET)
+    (page / "link.txt").symlink_to(folder / "secret.txt")
+    os.mkfifo(page / "pipe")
 
 
 class Corpus:
@@ -40,7 +43,7 @@ class Corpus:
         self.files = {
             path.relative_to(page).as_posix(): path.read_bytes()
             for path in sorted(page.rglob("*"))
-            if path.is_file()
+            if path.is_file() and not path.is_symlink()
         }
         self.log = folder / "server.log"
         self.process = subprocess.Popen(
@@ -67,6 +70,7 @@ _PARTS = (
     "..", ".", "", "%2e%2e", "%2E%2e%2f", "%00", "%0d%0a", "%", "%zz", "%ff",
     "\\", "..\\", "~", "*", ":", "?x=1", "#x", "samples", "secret.txt", "etc",
     "passwd", "\u00e9", "a" * 2000, "index.html", "page.json/",
+    "link.txt", "pipe",
 )  # fmt: skip
 _HEADERS = (
     "Host: localhost", "Range: bytes=0-", "Range: bytes=5-2", "Range: x",
@@ -84,7 +88,7 @@ def mutate(corpus, rng):
             "request": rng.randbytes(rng.choice((1, 50, 9000))),
             "what": "noise",
         }
-    name = rng.choice(list(corpus.files))
+    name = rng.choice([*corpus.files, "link.txt", "pipe", "samples/"])
     path = "/" + name if rng.random() < 0.3 else _path(name, rng)
     headers = [rng.choice(_HEADERS) for _ in range(rng.choice((0, 1, 1, 2)))]
     line = f"{rng.choice(_METHODS)} {path} {rng.choice(_VERSIONS)}"

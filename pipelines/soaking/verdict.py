@@ -48,10 +48,21 @@ def of(judge):
     except Fault as error:
         return Verdict(FAULT, line(error))
     except Exception as error:  # a user would see a traceback
-        return Verdict(
-            FAULT, f"traceback: {type(error).__name__}: {line(error)}"
-        )
+        what = f"{type(error).__name__} at {_place(error)}: {line(error)}"
+        return Verdict(FAULT, f"traceback: {what}")
     return Verdict(RIGHT)
+
+
+def _place(error):
+    """Where the last of our own functions was: "formats.py:120"."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if _is_ours(frame.filename)]
+    return f"{pathlib.Path(ours[-1].filename).name}:{ours[-1].lineno}"
+
+
+def _is_ours(path):
+    # AutoGraph's copies of our functions have no path.
+    return path.startswith((f"{_ROOT}/keras_resnet", f"{_ROOT}/pipelines"))
 
 
 def line(error, length=300):

@@ -100,7 +100,6 @@ def judge(corpus, case, folder):
         after = _values(corpus.net)
         there = tensors(case["data"], set(places.values()))
         for path, name in places.items():
-            check(name in there, f"loaded {path}, but {name} is not in it")
             same = np.array_equal(
                 after[path].ravel(), there[name].astype("f4").ravel()
             )
@@ -158,7 +157,7 @@ def _hdf5(data, names):
 
     with h5py.File(io.BytesIO(data)) as file:
         if names is not None:
-            return {name: file[name][()] for name in names if name in file}
+            return {name: file[name][()] for name in names}
         found = {}
 
         def visit(name, item):
