@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+REQUIREMENTS := $(VENV)/requirements.txt
+WHEEL := $(VENV)/wheel
 RUN := runs/digits
 DIGITS := --model=$(RUN)/model.keras
 
@@ -12,16 +14,18 @@ KILLS := 1000
 INPUTS := 10000
 SEED := 0
 
-.PHONY: help quickstart train report test test-large soak arm64 peers lint format bazel clean
+.PHONY: help quickstart train report fresh wheel test test-large soak arm64 peers lint format bazel clean
 
 help:
 	@echo "make quickstart  train, evaluate, export, verify and predict digits"
+	@echo "make fresh       after quickstart: every command of the README, once and tiny"
+	@echo "make wheel       a wheel in an empty environment runs the README's Python"
 	@echo "make test        all quick tests, lint and the Bazel check if Bazel is there"
 	@echo "make test-large  the tests that take minutes"
 	@echo "make soak        kills and damaged inputs for hours; goes on where it was stopped"
 	@echo "make arm64       the phone's files as ARM64 code, emulated (needs qemu-user-static)"
 	@echo "make peers       PyTorch, torchvision, timm, KerasHub, OpenVINO, MediaPipe, for the tests that compare with them"
-	@echo "make lint        ruff"
+	@echo "make lint        ruff; what is imported against what setup.py requires"
 	@echo "make format      ruff's formatter"
 	@echo "make bazel       the Bazel build files, checked offline"
 	@echo "make clean       remove the environment and all runs"
@@ -64,6 +68,18 @@ report: $(VENV)/.installed
 	@echo "Model:      $(RUN)/model.keras"
 	@echo "Artifacts:  exported/ (SavedModel, TFLite, ONNX, manifest.json)"
 
+fresh: $(VENV)/.installed
+	$(BIN)/python tests/fresh_machine.py
+
+wheel: $(VENV)/.made
+	rm -rf $(WHEEL)
+	$(PIP) wheel --quiet --no-deps --wheel-dir $(WHEEL) .
+	$(PYTHON) -m venv $(WHEEL)/env
+	$(WHEEL)/env/bin/python -m pip --disable-pip-version-check install --quiet \
+	  -c requirements_lock.txt $(WHEEL)/*.whl
+	$(WHEEL)/env/bin/python -P tests/fresh_machine.py --python
+	rm -rf $(WHEEL)
+
 test: $(VENV)/.test-installed lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not large" --durations=20
 
@@ -81,6 +97,8 @@ arm64: $(VENV)/.test-installed
 lint: $(VENV)/.test-installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python tests/requirements.py > $(REQUIREMENTS)
+	$(BIN)/deptry keras_resnet pipelines --requirements-files $(REQUIREMENTS)
 
 format: $(VENV)/.test-installed
 	$(BIN)/ruff check --fix .

@@ -26,7 +26,7 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["keras_resnet", "keras_resnet.*"]),
     package_data={
-        "keras_resnet": ["imagenet_classes.txt"],
+        "keras_resnet": ["__init__.pyi", "imagenet_classes.txt"],
         "keras_resnet.data": ["digits.npz"],
         "keras_resnet.export": ["web_page/*"],
     },
@@ -37,18 +37,21 @@ setup(
         "h5py>=3.11",
         "importlib-resources>=6",  # tensorflow-datasets imports it unasked
         "keras>=3.15.1,<3.16",
+        "lazy-loader>=0.4",
         "matplotlib>=3.8",
         "numpy>=1.26",
         "onnx>=1.21",  # earlier versions follow links out of a model's folder
         "onnxruntime>=1.20",
         "pillow>=10",
+        "protobuf>=6.31",
         "pyarrow>=18",
         "safetensors>=0.5",
-        "tensorboard>=2.20",
+        "tensorboard>=2.20",  # tf.summary is in it
         "tensorflow>=2.21,<2.22",
         "tensorflow-datasets>=4.9.10",
         "tf2onnx>=1.17,<1.18",
         "tqdm>=4.60",
+        "wrapt>=1.17",
     ],
     extras_require={
         # Whose weights we read, and who reads what we export.
@@ -63,6 +66,7 @@ setup(
             "torchvision>=0.25",
         ],
         "test": [
+            "deptry>=0.23",
             "jax>=0.6",
             "pydot>=3",
             "pytest>=8",

@@ -5,7 +5,6 @@ import functools
 import json
 import pathlib
 
-import keras
 import numpy as np
 
 from keras_resnet import atomic
@@ -190,6 +189,8 @@ def decode_predictions(probabilities, top=5, class_names=None):
         keras_resnet.UsageError: if K is not the number of names, or there is
             no batch.
     """
+    import keras
+
     probabilities = np.asarray(keras.ops.convert_to_numpy(probabilities))
     names = imagenet_classes()
     if class_names is not None:

@@ -66,7 +66,7 @@ def test_activations_are_those_of_the_sum_by_hand():
 
 def read_by_gradients(model):
     """Elements that the backward half of a graph reads of the forward half."""
-    network = keras_resnet.model.logits(model)
+    network = keras_resnet.logits(model)
     values = [v.value for v in network.trainable_variables]
 
     @tf.function

@@ -28,6 +28,7 @@ LAZY = {
     "torch",
 }
 ROOT_MAY_IMPORT = {"numpy", "h5py", "safetensors", "keras", "keras_resnet"}
+ROOT_MAY_IMPORT |= {"lazy_loader", "wrapt"}
 # Not flags: those belong to the pipelines.
 ROOT_MAY_LOG = {"absl.logging"}
 FLAGS = {"absl.flags", "absl.app"}

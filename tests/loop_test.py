@@ -17,6 +17,7 @@ from keras_resnet import atomic
 from keras_resnet import errors
 from keras_resnet import labels
 from keras_resnet import recipes
+from keras_resnet import specs
 from keras_resnet.data import datasets
 from keras_resnet.training import checks
 from keras_resnet.training import distribution
@@ -230,7 +231,7 @@ def test_a_run_on_a_folder_learns_its_classes(folder, tmp_path, strategy):
     mean = model.get_layer("pixels").mean
     np.testing.assert_allclose(
         keras.ops.convert_to_numpy(mean),
-        keras_resnet.specs.STEMS["imagenet"].pixel_mean,
+        specs.STEMS["imagenet"].pixel_mean,
     )
 
 

@@ -104,12 +104,7 @@ def predict_isolated(path, inputs, *, runtime=OWN):
         inputs.save(given)
         done = subprocess.run(
             [sys.executable, "-m", __name__, path, given, runtime, found],
-            env={
-                **os.environ,
-                "PYTHONPATH": os.pathsep.join(sys.path),
-                # No artifact needs Keras, nor a backend that takes seconds.
-                "KERAS_BACKEND": "numpy",
-            },
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             capture_output=True,
             encoding="utf-8",
             errors="replace",

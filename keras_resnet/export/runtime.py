@@ -3,10 +3,6 @@
 import pathlib
 import zipfile
 
-import keras
-
-# Registers the layers that a .keras file names.
-import keras_resnet.layers  # noqa: F401
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 from keras_resnet.export import predictors
@@ -59,6 +55,8 @@ def load_keras(path):
         f"Keras reads {str(path)!r} only under a name that ends in .keras: "
         "rename it.",
     )
+    import keras
+
     try:
         return keras.saving.load_model(path, compile=False)
     except Exception as error:  # whatever zip, JSON, HDF5 and Keras raise

@@ -1,0 +1,193 @@
+"""Every command and every Python block of the README, as a new user has them.
+
+    .venv/bin/python tests/fresh_machine.py [--python]
+
+It runs after `make quickstart`, by the Python of an environment that has never
+seen the test extras, and needs nothing but the standard library. The commands
+run once each and in order, in a scratch directory with a copy of what
+`make quickstart` left. A command that would train for long gets further flags
+(`TINY`); one that cannot run here is named with its reason (`LEFT_OUT`); all
+others run as they stand. With --python it runs the blocks of Python alone, as
+somebody has them who installed a wheel.
+"""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+_STEPS = "--steps=4 --boundaries=2,3 --eval_every_steps=4"
+
+# Start of a command -> what is added, so that it ends soon.
+TINY = {
+    "python pipelines/train.py --recipe=digits": (
+        f"{_STEPS} --workdir=runs/tiny"
+    ),
+    "python pipelines/train.py --dataset=folder:PATH": _STEPS,
+    "python pipelines/train.py --recipe=finetune": _STEPS,
+    "python pipelines/launch.py": (
+        f"{_STEPS} --batch_size=8 --workdir=runs/workers"
+    ),
+    "python pipelines/serve_web.py": "--port=0",
+}
+_HOURS = "it runs for hours"
+LEFT_OUT = {
+    "make ": "this script is called by one of them",
+    "python -m venv": "the environment is there",
+    "pip install": "the environment is there",
+    "python pipelines/train.py --seed=S": "the same as the digits' recipe",
+    "python pipelines/benchmark.py": "it measures for long, beside the peers",
+    "python pipelines/reproduce.py --experiment": _HOURS,
+    "python pipelines/reproduce.py --report": "it writes into the checkout",
+    "python pipelines/reproduce_on_jax.py": "JAX is not a requirement",
+    "python pipelines/data.py prepare --source=fashion_mnist": (
+        "Debian's package with the images may not be there"
+    ),
+}
+# The README shows this result before the run that it is of.
+LATE = "python pipelines/evaluate.py --model=runs/photographs"
+# What no command of ours prints where all is well.
+FAULT = re.compile(r"Traceback|WARNING")
+# Words that stand for the reader's own.
+WORDS = {"folder:PATH": "folder:photographs", "runs/seed_": "runs/seed"}
+
+
+def commands(text):
+    """The commands of a document in Markdown, in its order."""
+    for language, block, inline in re.findall(
+        r"^```(\w*)\n(.*?)^```|`(python pipelines/[^`]*)`", text, re.M | re.S
+    ):
+        if inline:
+            yield " ".join(inline.split())
+        for line in block.replace("\\\n", "").splitlines():
+            if language == "sh" and not line.startswith("#"):
+                yield re.sub(r"\s+#.*", "", line)
+            elif not language and line.startswith("$ "):
+                yield line[2:]
+
+
+def plan(text):
+    """What is typed for a document: (command as shown, as run or None)."""
+    for command in commands(text):
+        if _row(LEFT_OUT, command) is not None:
+            yield command, None
+            continue
+        typed = f"{command} {_row(TINY, command) or ''}".strip()
+        for word, ours in WORDS.items():
+            typed = typed.replace(word, ours)
+        yield command, typed
+
+
+def _is_late(row):
+    return row[0].startswith(LATE)
+
+
+def _row(table, command):
+    rows = (row for start, row in table.items() if command.startswith(start))
+    return next(rows, None)
+
+
+def blocks(text):
+    """The blocks of Python that need nothing but this project."""
+    found = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+    return [block for block in found if "sklearn" not in block]
+
+
+def make_photographs(folder):
+    """Files with the names of the README's photographs, of two colours."""
+    from PIL import Image
+
+    columns = {"train": range(0, 331, 110), "validation": range(430, 541, 20)}
+    for name, color in {"china": "#3060a0", "flower": "#a05030"}.items():
+        for split, xs in columns.items():
+            place = folder / split / name
+            place.mkdir(parents=True)
+            for x in xs:
+                for y in range(0, 331, 30):
+                    image = Image.new("RGB", (96, 96), color)
+                    image.putpixel((x % 96, y % 96), (x % 256, y % 256, 0))
+                    image.save(place / f"{x}_{y}.png")
+
+
+def run(command, folder):
+    """Runs a line of the shell; its output. The process ends if it fails."""
+    start = time.perf_counter()
+    done = subprocess.run(
+        command, shell=True, cwd=folder, env=_environment(), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    print(f"{time.perf_counter() - start:6.1f} s  {command}", flush=True)
+    ours = command.startswith("python pipelines/")
+    if done.returncode or (ours and FAULT.search(done.stdout)):
+        sys.exit(f"{done.stdout}\nstatus {done.returncode}: {command}")
+    return done.stdout
+
+
+def _environment():
+    path = f"{pathlib.Path(sys.executable).parent}{os.pathsep}"
+    return {**os.environ, "PATH": path + os.environ["PATH"]}
+
+
+def serve(command, folder):
+    """Starts a server, asks it for its page and ends it with Ctrl-C."""
+    with subprocess.Popen(
+        f"exec {command}", shell=True, cwd=folder, env=_environment(),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ) as server:  # fmt: skip
+        address = re.search(r"http://\S+", server.stdout.readline())[0]
+        with urllib.request.urlopen(address, timeout=30) as page:
+            if b"<html" not in page.read():
+                sys.exit(f"no page at {address}: {command}")
+        server.send_signal(signal.SIGINT)
+        rest = server.stdout.read()
+    if server.returncode or FAULT.search(rest):
+        sys.exit(f"{rest}\nstatus {server.returncode}: {command}")
+    print(f"  served  {command}", flush=True)
+
+
+def predict_with_each(folder):
+    """One prediction with every file that the manifest names."""
+    manifest = json.loads((folder / "exported/manifest.json").read_text())
+    for artifact in manifest["artifacts"]:
+        path = f"exported/{artifact['path']}"
+        run(f"python pipelines/predict.py --model={path} exported/samples",
+            folder)  # fmt: skip
+
+
+def main():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = pathlib.Path(scratch)
+        for block in blocks(text):
+            (folder / "block.py").write_text(block, encoding="utf-8")
+            run("python block.py", folder)
+        if "--python" in sys.argv:
+            return
+        for name in ("runs", "exported"):
+            shutil.copytree(ROOT / name, folder / name)
+        for seed in (0, 1):
+            shutil.copytree(ROOT / "runs/digits", folder / f"runs/seed{seed}")
+        (folder / "pipelines").symlink_to(ROOT / "pipelines")
+        make_photographs(folder / "photographs")
+        for command, typed in sorted(plan(text), key=_is_late):
+            if typed is None:
+                print(f"left out  {command}: {_row(LEFT_OUT, command)}")
+            elif "serve_web" in typed:
+                serve(typed, folder)
+            else:
+                run(typed, folder)
+            if "onnx_int8,web" in command:
+                predict_with_each(folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""The package as it is imported and installed."""
+
+import importlib.metadata
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+import keras_resnet
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+_MODULES = """
+import json, sys
+{imports}
+print(json.dumps(sorted({{name.split(".")[0] for name in sys.modules}})))
+"""
+HEAVY = {
+    "PIL",
+    "ai_edge_litert",
+    "jax",
+    "keras",
+    "matplotlib",
+    "onnxruntime",
+    "pyarrow",
+    "scipy",
+    "tensorflow",
+    "tensorflow_datasets",
+    "tf2onnx",
+}
+
+
+def _python(code):
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _loaded(imports):
+    return set(json.loads(_python(_MODULES.format(imports=imports))))
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "import keras_resnet; keras_resnet.VARIANTS",
+        "import keras_resnet.export.isolated",
+    ],
+)
+def test_what_needs_no_keras_loads_none(imports):
+    assert not _loaded(imports) & HEAVY
+
+
+def test_a_name_is_loaded_when_it_is_used():
+    assert "keras" in _loaded("import keras_resnet; keras_resnet.build")
+
+
+def test_the_public_names_are_those_of_the_stub():
+    stub = (ROOT / "keras_resnet/__init__.pyi").read_text()
+    names = set(re.findall(r" as (\w+)$", stub, re.M))
+    assert {"build", "ResNet50", "VARIANTS", "load_weights"} <= names
+    assert set(keras_resnet.__all__) == set(dir(keras_resnet)) == names
+    for name in names:
+        assert getattr(keras_resnet, name) is not None
+
+
+@pytest.fixture(scope="module")
+def model_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "model.keras"
+    shape, filters = (8, 8, 3), (4, 4, 4)
+    model = keras_resnet.build(
+        "resnet20", depths=(1, 1, 1), filters=filters, input_shape=shape
+    )
+    model.save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "order", ["keras, keras_resnet", "keras_resnet, keras"]
+)
+def test_a_model_loads_whichever_was_imported_first(order, model_file):
+    load = f"keras.saving.load_model({str(model_file)!r}).name"
+    assert "resnet20" in _python(f"import {order}; print({load})")
+
+
+def test_a_model_does_not_load_without_the_library(model_file):
+    load = f"keras.saving.load_model({str(model_file)!r})"
+    with pytest.raises(AssertionError, match="keras_resnet"):
+        _python(f"import keras; {load}")
+
+
+def _requirements():
+    return [
+        requirement
+        for requirement in importlib.metadata.requires(
+            "residual-networks-keras"
+        )
+        if "extra ==" not in requirement
+    ]
+
+
+def _deptry(requirements, tmp_path):
+    """What deptry says where only these are required, "" if nothing."""
+    path = tmp_path / "requirements.txt"
+    path.write_text("\n".join(requirements))
+    command = ["-m", "deptry", "keras_resnet", "pipelines", "--no-ansi"]
+    done = subprocess.run(
+        [sys.executable, *command, "--requirements-files", path],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    return done.stderr if done.returncode else ""
+
+
+# No file of ours imports them; `make fresh` fails where they are missing.
+NOT_IMPORTED = {"importlib-resources", "tensorboard"}
+
+
+def test_what_is_imported_is_required(tmp_path):
+    assert _deptry(_requirements(), tmp_path) == ""
+
+
+@pytest.mark.parametrize("requirement", _requirements())
+def test_a_requirement_that_is_taken_out_is_missed(requirement, tmp_path):
+    rest = [r for r in _requirements() if r != requirement]
+    name = re.match(r"[\w-]+", requirement)[0]
+    expected = name not in NOT_IMPORTED
+    assert bool(_deptry(rest, tmp_path)) == expected
