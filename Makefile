@@ -9,7 +9,12 @@ WHEEL := $(VENV)/wheel
 RUN := runs/digits
 DIGITS := --model=$(RUN)/model.keras
 
-.PHONY: help quickstart train report fresh wheel test test-large arm64 peers lint format bazel clean
+# Of make soak.
+KILLS := 1000
+INPUTS := 10000
+SEED := 0
+
+.PHONY: help quickstart train report fresh wheel test test-large soak arm64 peers lint format bazel clean
 
 help:
 	@echo "make quickstart  train, evaluate, export, verify and predict digits"
@@ -17,6 +22,7 @@ help:
 	@echo "make wheel       a wheel in an empty environment runs the README's Python"
 	@echo "make test        all quick tests, lint and the Bazel check if Bazel is there"
 	@echo "make test-large  the tests that take minutes"
+	@echo "make soak        kills and damaged inputs for hours; goes on where it was stopped"
 	@echo "make arm64       the phone's files as ARM64 code, emulated (needs qemu-user-static)"
 	@echo "make peers       PyTorch, torchvision, timm, KerasHub, OpenVINO, MediaPipe, for the tests that compare with them"
 	@echo "make lint        ruff; what is imported against what setup.py requires"
@@ -81,6 +87,9 @@ peers: $(VENV)/.peers-installed
 
 test-large: $(VENV)/.test-installed
 	$(BIN)/python -m pytest -m large
+
+soak: $(VENV)/.test-installed
+	nice -n 19 $(BIN)/python pipelines/soak.py --kills=$(KILLS) --inputs=$(INPUTS) --seed=$(SEED)
 
 arm64: $(VENV)/.test-installed
 	$(BIN)/python -m pytest -m large -s tests/arm64_test.py

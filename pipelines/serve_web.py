@@ -7,6 +7,7 @@ from other sites, without which browsers give it one thread only.
 """
 
 import functools
+import http
 import http.server
 import pathlib
 import sys
@@ -34,7 +35,13 @@ HEADERS = {
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
-    """Files with the types and headers that the page needs."""
+    """Files with the types and headers that the page needs.
+
+    Of the page's folder alone: no link out of it is followed and no folder is
+    listed.
+    """
+
+    timeout = 30  # seconds without a byte of a request
 
     # Not those of the machine's own table, which can be wrong.
     extensions_map = {
@@ -51,6 +58,21 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         ".wasm": "application/wasm",
         ".webmanifest": "application/manifest+json",
     }
+
+    def send_head(self):
+        if self._is_of_page():
+            return super().send_head()
+        self.send_error(http.HTTPStatus.NOT_FOUND)
+        return None
+
+    def _is_of_page(self):
+        root = pathlib.Path(self.directory).resolve()
+        try:
+            path = pathlib.Path(self.translate_path(self.path)).resolve()
+            path = root / "index.html" if path == root else path
+            return path.is_file() and path.is_relative_to(root)
+        except (OSError, ValueError):  # too long, or a zero byte
+            return False
 
     def end_headers(self):
         for name, value in HEADERS.items():

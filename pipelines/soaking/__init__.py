@@ -1,0 +1,1 @@
+"""The campaign of `pipelines/soak.py`: one file a kind, a row in `kinds`."""

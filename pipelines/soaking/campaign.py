@@ -1,0 +1,152 @@
+"""A campaign: all kinds in turns, from where it was stopped."""
+
+import contextlib
+import fcntl
+import itertools
+import json
+import pathlib
+import shutil
+
+from soaking import cases
+from soaking import forked
+from soaking import kills
+from soaking import kinds
+from soaking import ledger
+from soaking import lives
+from soaking import rehearsal
+from soaking import verdict
+
+from keras_resnet.errors import UsageError
+
+_ROUNDS = 10  # in which every kind has its turn
+
+
+class Campaign:
+    """The cases of one seed.
+
+    Args:
+        workdir: of all campaigns; made if missing.
+        seed: int.
+        table: {name: `kinds.Kind`}.
+    """
+
+    def __init__(self, workdir, seed, table=kinds.KINDS):
+        self.seed, self._kinds = seed, table
+        self._folder = pathlib.Path(workdir).resolve() / f"seed-{seed}"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._corpora, self._twins = set(), {}
+
+    @contextlib.contextmanager
+    def alone(self):
+        """Refuses a second command on the same seed.
+
+        Raises:
+            keras_resnet.UsageError: if one is running.
+        """
+        with (self._folder / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UsageError(
+                    f"Another soak of seed {self.seed} runs in {self._folder}."
+                ) from error
+            yield
+
+    def run(self, session, *, inputs, kill_count, each):
+        """Runs what is missing of the numbers.
+
+        Args:
+            session: dict, of `session.describe`.
+            inputs: how many cases all kinds of input have together.
+            kill_count: how many kills there shall be at least.
+            each: called with the ledger after each turn of a kind.
+        """
+        book = ledger.Ledger(self._folder / "records.jsonl")
+        book.add({"session": session})
+        if book.kills() < kill_count:
+            for name in lives.CONFIGURATIONS:
+                self._rehearse(name)
+        for turn in range(1, _ROUNDS + 1):
+            for name in self._kinds:
+                count = self._share(name, inputs) * turn // _ROUNDS
+                missing = sorted(set(range(count)) - book.done(name))
+                for record in self.inputs(name, missing):
+                    book.add(record)
+                each(book)
+            self._kill(book, kill_count * turn // _ROUNDS)
+            each(book)
+
+    def _share(self, name, inputs):
+        total = sum(kind.share for kind in self._kinds.values())
+        return round(inputs * self._kinds[name].share / total)
+
+    def _kill(self, book, count):
+        done = book.done(kinds.KILLS)
+        numbers = (n for n in itertools.count() if n not in done)
+        while book.kills() < count:
+            book.add(self.kill(next(numbers)))
+
+    def inputs(self, name, numbers):
+        """Records of cases of a kind of input."""
+        if not numbers:
+            return
+        kind, corpus = self._kinds[name], self._folder / "corpora" / name
+        if name not in self._corpora:
+            cases.make_corpus(kind, corpus)
+            self._corpora.add(name)
+        scratch = self._folder / "case"
+        for record in cases.run(
+            name,
+            kind,
+            numbers,
+            seed=self.seed,
+            corpus=corpus,
+            scratch=scratch,
+        ):
+            self._keep(record, scratch)
+            yield record
+
+    def kill(self, number):
+        """The record of a case of kills."""
+        case = kills.draw(cases.rng_of(self.seed, kinds.KILLS, number))
+        name = case["configuration"]
+        scratch = self._folder / "life"
+        twin = self._twin(name, scratch)
+        kills.clear(scratch)
+        log = self._folder / "life.log"
+        found = kills.run(case, scratch, twin, log)
+        record = {"kind": kinds.KILLS, "case": number, **found}
+        self._keep(record, scratch)
+        return record
+
+    def _twin(self, name, scratch):
+        if name not in self._twins:
+            kills.clear(scratch)
+            self._twins[name] = kills.unkilled(
+                name, scratch, self._folder / "life.log"
+            )
+        return self._twins[name]
+
+    def _rehearse(self, name):
+        """Translates what the lives of a configuration need, once."""
+        if lives.CONFIGURATIONS[name].command:
+            return
+        scratch = self._folder / "rehearsal"
+        kills.clear(scratch)
+        flags = (*lives.CONFIGURATIONS[name].flags, f"--workdir={scratch}")
+        found = forked.call(
+            lambda: rehearsal.functions(lambda: lives.train(*flags)),
+            self._folder / "rehearsal.log",
+        )
+        rehearsal.translate(found)
+
+    def _keep(self, record, scratch):
+        """Keeps the files of a fault."""
+        if record["end"] != verdict.FAULT:
+            return
+        name = f"{record['kind']}-{record['case']}"
+        folder = self._folder / "faults" / name
+        kills.clear(folder)
+        if scratch.is_dir():
+            shutil.copytree(scratch, folder, symlinks=True, dirs_exist_ok=True)
+        (folder / "record.json").write_text(json.dumps(record, indent=1))

@@ -1,0 +1,133 @@
+"""Checkpoints: the newest that is whole comes back, exactly, or none."""
+
+import json
+import pathlib
+import shutil
+
+from soaking import lives
+from soaking import mutations
+from soaking.verdict import check
+
+STEPS = ("step-00000002", "step-00000004", "step-00000006")
+
+
+def make(folder):
+    """Checkpoints of a run; of two devices, so that they have statistics."""
+    flags = lives.CONFIGURATIONS["two_devices"].flags
+    lives.train(*flags, f"--workdir={folder}/run", "--keep_checkpoints=9")
+    for path in (folder / "run" / "checkpoints").iterdir():
+        if path.name in STEPS:
+            shutil.move(path, folder / path.name)
+    shutil.rmtree(folder / "run")
+
+
+class Corpus:
+    """The checkpoints: their files, and variables to restore them into."""
+
+    def __init__(self, folder):
+        import tensorflow as tf
+
+        self.folder = folder
+        self.files = {
+            f"{step}/{path.name}": path.read_bytes()
+            for step in STEPS
+            for path in sorted((folder / step).iterdir())
+        }
+        self.values = {step: _values(folder / step) for step in STEPS}
+        self.variables = {
+            name: tf.Variable(tf.zeros_like(value))
+            for name, value in self.values[STEPS[-1]].items()
+        }
+
+
+def load(folder):
+    """The `Corpus` of a folder."""
+    return Corpus(folder)
+
+
+def _values(path):
+    """{path of a variable: array}, by TensorFlow's reader alone."""
+    import tensorflow as tf
+
+    reader = tf.train.load_checkpoint(str(path / "variables"))
+    return {
+        name.split("/")[1].replace(".S", "/").replace("..", "."): (
+            reader.get_tensor(name)
+        )
+        for name in reader.get_variable_to_shape_map()
+        if name.startswith("variables/")
+    }
+
+
+def mutate(corpus, rng):
+    """{"files", "damaged", "what"}: of one to three checkpoints."""
+    files, what = dict(corpus.files), []
+    for step in STEPS[-rng.choice((1, 1, 1, 2, 3)) :]:
+        name = rng.choice([n for n in corpus.files if n.startswith(step)])
+        what.append(f"{_damage(files, name, corpus, rng)} of {name}")
+    return {"files": files, "what": "; ".join(what)}
+
+
+def _damage(files, name, corpus, rng):
+    how = rng.random()
+    if how < 0.1:
+        del files[name]
+        return "deletion"
+    if how < 0.2:  # the same file of another checkpoint
+        other = rng.choice([s for s in STEPS if not name.startswith(s)])
+        files[name] = corpus.files[f"{other}/{name.partition('/')[2]}"]
+        return f"that of {other} in place"
+    if name.endswith(".json") and how < 0.7:
+        text, how = mutations.mutated_json(files[name].decode(), rng)
+        files[name] = text.encode("utf-8", "surrogateescape")
+        return how
+    files[name], how = mutations.mutated(files[name], rng)
+    return how
+
+
+def judge(corpus, case, folder):
+    """Restores, and compares every variable with the whole checkpoint's."""
+    import numpy as np
+
+    from keras_resnet.training import checkpoint
+
+    for name, data in case["files"].items():
+        path = pathlib.Path(folder, name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)
+    whole = [step for step in STEPS if _is_whole(corpus, case["files"], step)]
+    for variable in corpus.variables.values():
+        variable.assign(np.full(variable.shape, 3, variable.dtype.name))
+    state, _, damaged = checkpoint.restore(folder, corpus.variables)
+    check(whole, f"restored {state and state.get('step')}, all are damaged")
+    check(state is not None, "found no checkpoint")
+    newest = int(whole[-1].partition("-")[2])
+    check(
+        state["step"] == newest,
+        f"restored step {state['step']}, the newest whole is {newest}",
+    )
+    # Where all its files are gone there is no directory to complain of.
+    present = {name.partition("/")[0] for name in case["files"]}
+    newer = [s for s in STEPS if s > whole[-1] and s in present]
+    check(len(damaged) == len(newer), f"{len(damaged)} messages of {newer}")
+    for name, value in corpus.values[whole[-1]].items():
+        same = np.array_equal(corpus.variables[name].numpy(), value)
+        check(same, f"{name} is not that of step {newest}")
+
+
+def _is_whole(corpus, files, step):
+    """Whether all its files are as written; JSON may be spaced otherwise."""
+    names = [name for name in corpus.files if name.startswith(step)]
+    return all(
+        name in files and _same(files[name], corpus.files[name], name)
+        for name in names
+    )
+
+
+def _same(data, original, name):
+    if data == original or not name.endswith(".json"):
+        return data == original
+    try:
+        return json.dumps(json.loads(data)) == json.dumps(json.loads(original))
+    except ValueError:
+        return False

@@ -1,0 +1,147 @@
+"""Lives of train.py: how one starts, and what a finished run is."""
+
+import dataclasses
+import hashlib
+import json
+import pathlib
+import runpy
+import sys
+import zipfile
+
+PIPELINES = pathlib.Path(__file__).resolve().parents[1]
+
+_STEPS = (
+    "--recipe=digits",
+    "--batch_size=48",
+    "--steps=16",
+    "--boundaries=6,11",
+    "--log_every_steps=1",
+    "--eval_every_steps=8",
+    "--checkpoint_every_steps=2",
+)
+_TINY = ("--variant=soak", *_STEPS)
+_SMALL = ("--variant=resnet20", "--depths=1,1,1", *_STEPS)
+_LATER_PRACTICE = (
+    "--ema_momentum=0.5",
+    "--precise_bn_batches=2",
+    "--gradient_accumulation_steps=2",
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """A way to train.
+
+    Attributes:
+        flags: of train.py.
+        command: the words before them where it is a command of its own; None
+            where a life is forked from this process.
+        share: of all kills.
+        kills: the least and the greatest number of a case.
+        launcher: whether the command starts workers, of which one is killed.
+    """
+
+    flags: tuple[str, ...]
+    command: tuple[str, ...] | None = None
+    share: float
+    kills: tuple[int, int]
+    launcher: bool = False
+
+
+_TRAIN = (sys.executable, str(PIPELINES / "train.py"))
+CONFIGURATIONS = {
+    "one_device": Configuration(flags=_TINY, share=0.70, kills=(4, 14)),
+    "two_devices": Configuration(
+        flags=(*_TINY, "--strategy=mirrored", "--devices=2", *_LATER_PRACTICE),
+        share=0.23,
+        kills=(4, 14),
+    ),
+    "command": Configuration(
+        flags=_SMALL, command=_TRAIN, share=0.045, kills=(2, 5)
+    ),
+    "workers": Configuration(
+        flags=(*_SMALL, "--strategy=multi_worker", "--deterministic"),
+        command=(
+            sys.executable,
+            str(PIPELINES / "launch.py"),
+            "--workers=2",
+            "--pause=0.1",
+            "--",
+            *_TRAIN,
+        ),
+        share=0.025,
+        kills=(1, 3),
+        launcher=True,
+    ),
+}
+
+
+def add_variant():
+    """Adds the network of a forked life: 900 weights and a random seed."""
+    from keras_resnet import specs
+
+    stem = dataclasses.replace(specs.STEMS["cifar"], filters=4)
+    specs.STEMS["soak"] = stem
+    specs.VARIANTS["soak"] = dataclasses.replace(
+        specs.VARIANTS["resnet20"],
+        stem="soak",
+        depths=(1, 1),
+        filters=(4, 8),
+        shortcut="dropout",
+    )
+
+
+def train(*flags):
+    """Runs train.py in this process, as a command does; its exit status."""
+    from absl import flags as absl_flags
+
+    add_variant()
+    # Those of the command that this process was forked from.
+    for name in list(absl_flags.FLAGS):
+        module = absl_flags.FLAGS.find_module_defining_flag(name)
+        if not module.startswith("absl"):
+            delattr(absl_flags.FLAGS, name)
+    sys.argv = ["train.py", *flags]
+    try:
+        runpy.run_path(str(PIPELINES / "train.py"), run_name="__main__")
+    except SystemExit as end:
+        return end.code or 0
+    return 0
+
+
+def ends(workdir):
+    """What a finished run leaves that must be equal: {name: sha256}."""
+    import h5py
+    import tensorflow as tf
+
+    workdir = pathlib.Path(workdir)
+    last = sorted((workdir / "checkpoints").glob("step-*"))[-1]
+    reader = tf.train.load_checkpoint(str(last / "variables"))
+    found = {
+        f"checkpoint {name}": _sha256(reader.get_tensor(name))
+        for name in reader.get_variable_to_shape_map()
+        if name != "_CHECKPOINTABLE_OBJECT_GRAPH"
+    }
+    state = json.loads((last / "state.json").read_text())
+    del state["files"], state["sha256"]
+    found["state.json"] = _digest(json.dumps(state, sort_keys=True).encode())
+
+    def add(name, item):
+        if isinstance(item, h5py.Dataset):
+            found[f"model {name}"] = _sha256(item[()])
+
+    with zipfile.ZipFile(workdir / "model.keras") as archive:
+        h5py.File(archive.open("model.weights.h5")).visititems(add)
+    for name in ("metrics.jsonl", "labels.txt", "card.json"):
+        found[name] = _digest((workdir / name).read_bytes())
+    return found
+
+
+def _sha256(value):
+    import numpy as np
+
+    return _digest(np.ascontiguousarray(value).tobytes())
+
+
+def _digest(data):
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,160 @@
+"""Requests to the server of an exported page: its files and nothing else."""
+
+import os
+import pathlib
+import re
+import select
+import shutil
+import socket
+import subprocess
+import sys
+
+from soaking import forked
+from soaking.verdict import check
+
+SERVE = pathlib.Path(__file__).resolve().parents[1] / "serve_web.py"
+SECRET = b"not a part of the page"
+SECONDS = 10  # without an answer
+
+# What an answer may be; 500 is a fault.
+STATUSES = {200, 206, 301, 304, 400, 403, 404, 405, 408, 411, 413, 414, 416}
+STATUSES |= {421, 431, 501, 505}
+
+
+def make(folder):
+    """A page without its runtime; beside it a secret, and a way to it."""
+    from keras_resnet.export import web
+
+    page = folder / "page"
+    shutil.copytree(web.PAGE, page)
+    (page / "samples").mkdir()
+    for name in ("page.json", "labels.txt", "samples/00.png", "model.tflite"):
+        (page / name).write_bytes(b"{} " + name.encode())
+    (folder / "secret.txt").write_bytes(SECRET)
+    (page / "link.txt").symlink_to(folder / "secret.txt")
+    os.mkfifo(page / "pipe")
+
+
+class Corpus:
+    """A server of the page in a process of its own, and its files."""
+
+    def __init__(self, folder):
+        page = folder / "page"
+        self.files = {
+            path.relative_to(page).as_posix(): path.read_bytes()
+            for path in sorted(page.rglob("*"))
+            if path.is_file() and not path.is_symlink()
+        }
+        self.log = folder / "server.log"
+        self.process = subprocess.Popen(
+            [sys.executable, str(SERVE), "--port=0", str(page)],
+            stdout=subprocess.PIPE,
+            stderr=self.log.open("wb"),
+            preexec_fn=forked.die_with_parent,
+            text=True,
+        )
+        line = self.process.stdout.readline()
+        self.port = int(re.search(r":(\d+)/", line)[1])
+
+
+def load(folder):
+    """The `Corpus` of a folder."""
+    return Corpus(folder)
+
+
+_METHODS = ("GET",) * 8 + ("HEAD", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
+_METHODS += ("TRACE", "get", "", "G" * 3000)
+_VERSIONS = ("HTTP/1.1",) * 8 + ("HTTP/1.0", "HTTP/0.9", "HTTP/2.0", "HTTP/9.9")
+_VERSIONS += ("", "HTTP/", "HTTP/1.x", "http/1.1")
+_PARTS = (
+    "..", ".", "", "%2e%2e", "%2E%2e%2f", "%00", "%0d%0a", "%", "%zz", "%ff",
+    "\\", "..\\", "~", "*", ":", "?x=1", "#x", "samples", "secret.txt", "etc",
+    "passwd", "\u00e9", "a" * 2000, "index.html", "page.json/",
+    "link.txt", "pipe",
+)  # fmt: skip
+_HEADERS = (
+    "Host: localhost", "Range: bytes=0-", "Range: bytes=5-2", "Range: x",
+    "If-Modified-Since: Thu, 01 Jan 2099 00:00:00 GMT",
+    "If-Modified-Since: x", "Content-Length: -1", "Content-Length: x",
+    "Expect: 100-continue", "Connection: keep-alive", "Host: evil.example",
+    "Transfer-Encoding: chunked", "x" * 70000, "no colon", ": empty",
+)  # fmt: skip
+
+
+def mutate(corpus, rng):
+    """{"request", "what"}: one request, whole or not."""
+    if rng.random() < 0.05:
+        return {
+            "request": rng.randbytes(rng.choice((1, 50, 9000))),
+            "what": "noise",
+        }
+    name = rng.choice([*corpus.files, "link.txt", "pipe", "samples/"])
+    path = "/" + name if rng.random() < 0.3 else _path(name, rng)
+    headers = [rng.choice(_HEADERS) for _ in range(rng.choice((0, 1, 1, 2)))]
+    line = f"{rng.choice(_METHODS)} {path} {rng.choice(_VERSIONS)}"
+    text = "\r\n".join([line, *headers, "", ""])
+    data = text.encode("utf-8", "surrogateescape")
+    if rng.random() < 0.1:
+        data = data[: rng.randrange(len(data))]
+    return {"request": data, "what": repr(data[:100])}
+
+
+def _path(name, rng):
+    parts = name.split("/")
+    for _ in range(rng.choice((1, 1, 2, 4))):
+        parts.insert(rng.randrange(len(parts) + 1), rng.choice(_PARTS))
+    begin = rng.choice(("/", "/", "/", "//", "", "http://localhost/"))
+    return begin + rng.choice(("/", "/", "/", "//", "%2f")).join(parts)
+
+
+def judge(corpus, case, folder):
+    """One answer, of the page alone, and the server lives on in silence."""
+    del folder
+    said = corpus.log.stat().st_size
+    answer = _ask(corpus.port, case["request"])
+    check(SECRET not in answer, "gives a file from outside of the page")
+    _judge_answer(corpus.files, case["request"], answer)
+    whole = _ask(corpus.port, b"GET /page.json HTTP/1.0\r\n\r\n")
+    check(whole.endswith(corpus.files["page.json"]), "does not answer any more")
+    check(corpus.process.poll() is None, "the server has ended")
+    with corpus.log.open("rb") as log:
+        log.seek(said)
+        words = log.read().decode(errors="replace")
+    check("Traceback" not in words, f"traceback: {words.strip()[-150:]}")
+
+
+def _judge_answer(files, request, answer):
+    if not answer:
+        return  # to what was no whole request
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status = re.match(rb"HTTP/1\.[01] (\d{3})", head)
+    if not status:  # HTTP/0.9 has no head
+        check(
+            answer in files.values() or b"<html" in answer.lower(),
+            f"answers {answer[:60]!r}",
+        )
+        return
+    code = int(status[1])
+    check(code in STATUSES, f"answers {head[:60]!r}")
+    if code == 200 and not request.startswith(b"HEAD"):
+        check(
+            body in files.values(),
+            f"200 is no file of the page: {body[:60]!r}",
+        )
+
+
+def _ask(port, request):
+    """All that the server says until it closes."""
+    answer = b""
+    with socket.create_connection(("127.0.0.1", port), SECONDS) as line:
+        try:
+            line.sendall(request)
+            line.shutdown(socket.SHUT_WR)
+            while select.select([line], [], [], SECONDS)[0]:
+                part = line.recv(65536)
+                if not part:
+                    return answer
+                answer += part
+        except ConnectionError:  # refused in the middle of a long request
+            return answer
+    check(False, f"no end of an answer in {SECONDS} s")

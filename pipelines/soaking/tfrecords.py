@@ -1,0 +1,172 @@
+"""TFRecord files: the CRC finds every changed byte."""
+
+import pathlib
+
+from soaking import mutations
+from soaking import small
+from soaking.verdict import check
+
+RECORDS, SHARDS = 6, 2
+MASKED_SHARE = 0.03  # of the cases, which take a second
+
+
+def make(folder):
+    """Two shards of a few examples each, labels from 0."""
+    import tensorflow as tf
+
+    def feature(value):
+        if isinstance(value, int):
+            return tf.train.Feature(int64_list={"value": [value]})
+        return tf.train.Feature(bytes_list={"value": [value]})
+
+    pictures = small.pictures(RECORDS * SHARDS)
+    for shard in range(SHARDS):
+        path = folder / f"train-{shard:05d}-of-{SHARDS:05d}"
+        with tf.io.TFRecordWriter(str(path)) as writer:
+            for number in range(RECORDS):
+                index = shard * RECORDS + number
+                fields = {
+                    "image/encoded": feature(pictures[index]),
+                    "image/class/label": feature(index % 3),
+                }
+                example = tf.train.Example(features={"feature": fields})
+                writer.write(example.SerializeToString())
+    (folder / "labels.txt").write_text("a\nb\nc\n")
+
+
+def load(folder):
+    """The folder, and the bytes of its files."""
+    return {p.name: p.read_bytes() for p in sorted(folder.iterdir())}
+
+
+def mutate(corpus, rng):
+    """{"files", "masked", "what"}: one shard is changed."""
+    name = rng.choice([n for n in corpus if n.startswith("train")])
+    if rng.random() < 0.2:  # whole records, which no CRC can miss
+        data, how = _records_changed(corpus[name], rng)
+    else:
+        data, how = mutations.mutated(corpus[name], rng)
+    return {
+        "files": {**corpus, name: data},
+        "masked": rng.random() < MASKED_SHARE,
+        "what": f"{how} of {name}",
+    }
+
+
+def _records_changed(data, rng):
+    parts = [data[start:end] for start, end, _ in frames(data)]
+    how = rng.choice(("drop", "repeat", "swap"))
+    at = rng.randrange(len(parts) - 1)
+    if how == "drop":
+        del parts[at]
+    elif how == "repeat":
+        parts.insert(at, parts[at])
+    else:
+        parts[at], parts[at + 1] = parts[at + 1], parts[at]
+    return b"".join(parts), f"{how} of record {at}"
+
+
+def judge(corpus, case, folder):
+    """Every example is the file's, or an error where its CRC is wrong."""
+    del corpus
+    import tensorflow as tf
+
+    from keras_resnet.data import datasets
+
+    for name, data in case["files"].items():
+        pathlib.Path(folder, name).write_bytes(data)
+    split = datasets.load(f"tfrecord:{folder}", "train")
+    there = [
+        data[start + 12 : end - 4] if whole else None
+        for name, data in sorted(case["files"].items())
+        if name.startswith("train")
+        for start, end, whole in frames(data)
+    ]
+    check(
+        split.num_examples == len(there),
+        f"{split.num_examples} examples of {len(there)} records",
+    )
+    if case["masked"]:
+        return _judge_masks(split, there)
+    for index, record in enumerate(there):
+        try:
+            image, label = split.read(tf.constant(index, tf.int64))
+            given = image.numpy(), int(label)
+        except tf.errors.InvalidArgumentError:
+            given = None
+        check(
+            given == expected(record),
+            f"record {index} of {len(there)} is not the file's",
+        )
+
+
+def _judge_masks(split, there):
+    """Exactly what is damaged is masked, and the others keep their places."""
+    from keras_resnet.data import bad_images
+    from keras_resnet.data import pipeline
+
+    masked = bad_images.MaskedImages(split, len(there))
+    dataset = pipeline.eval_dataset(
+        split, batch_size=1, resize=8, size=8, masked=masked
+    )
+    weights = [float(batch["weight"][0]) for batch in dataset]
+    good = [_decodes(expected(record)) for record in there]
+    check(weights == [float(g) for g in good], f"weights {weights} of {good}")
+    found = [index for index, g in enumerate(good) if not g]
+    check(list(masked.reasons) == found, f"masked {list(masked.reasons)}")
+
+
+def _decodes(example):
+    from keras_resnet.data import decoding
+
+    return example is not None and decoding.problem(example[0]) is None
+
+
+def expected(record):
+    """(image file, label) of a whole record of ours; None if it is none."""
+    import tensorflow as tf
+
+    if record is None:
+        return None
+    try:
+        fields = tf.train.Example.FromString(record).features.feature
+        image = fields["image/encoded"].bytes_list.value[0]
+        label = fields["image/class/label"].int64_list.value[0]
+    except Exception:  # protobuf's own; not an example with both
+        return None
+    return (image, label) if 0 <= label < 3 else None
+
+
+def frames(data):
+    """(start, end, whether both CRCs are right) of each record."""
+    at = 0
+    while at < len(data):
+        size = int.from_bytes(data[at : at + 8], "little")
+        end = at + 16 + size
+        whole = _crc(data[at : at + 8]) == data[at + 8 : at + 12]
+        whole &= end <= len(data)
+        whole &= _crc(data[at + 12 : end - 4]) == data[end - 4 : end]
+        yield at, end, whole
+        at = end
+
+
+def _table():
+    table = []
+    for byte in range(256):
+        for _ in range(8):
+            byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
+        table.append(byte)
+    return table
+
+
+_TABLE = _table()
+
+
+def _crc(data):
+    """The masked CRC-32C of TensorFlow's record format, by hand."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = _TABLE[(crc ^ byte) & 0xFF] ^ crc >> 8
+    crc ^= 0xFFFFFFFF
+    rotated = (crc >> 15 | crc << 17) & 0xFFFFFFFF
+    return ((rotated + 0xA282EAD8) & 0xFFFFFFFF).to_bytes(4, "little")
