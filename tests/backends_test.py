@@ -4,7 +4,6 @@ A backend is chosen once a process, so each has one of its own.
 """
 
 import importlib.util
-import json
 import os
 import pathlib
 import subprocess
@@ -20,29 +19,6 @@ from keras_resnet import layers
 from keras_resnet import operations
 
 every_backend = pytest.mark.parametrize("backend", ["jax", "torch"])
-
-# Optional or another backend's: `import keras_resnet` must not load them.
-HEAVY = (
-    "tensorflow",
-    "tensorflow_datasets",
-    "tf2onnx",
-    "onnxruntime",
-    "matplotlib",
-    "ai_edge_litert",
-)
-
-_MODULES = """
-import json
-import os
-import pathlib
-import subprocess
-import sys
-import sys
-
-import {module}
-
-print(json.dumps(sorted({{name.split(".")[0] for name in sys.modules}})))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -146,16 +122,6 @@ def test_functions_give_the_same(here, there, backend, what):
 def test_the_same_seed_draws_the_same_convolutions(here, there, backend):
     assert here["drawn"].std() > 0.01
     np.testing.assert_array_equal(there(backend)["drawn"], here["drawn"])
-
-
-@every_backend
-def test_importing_the_library_loads_no_more_than_keras_does(backend):
-    alone, library = (
-        set(json.loads(run_on(backend, _MODULES.format(module=module))))
-        for module in ("keras", "keras_resnet")
-    )
-    assert {"keras", "keras_resnet", backend} <= library
-    assert not (library - alone) & set(HEAVY)
 
 
 # What a layer of ours may replace of Keras'.

@@ -60,8 +60,10 @@ def test_what_needs_no_keras_loads_none(imports):
     assert not _loaded(imports) & HEAVY
 
 
-def test_a_name_is_loaded_when_it_is_used():
-    assert "keras" in _loaded("import keras_resnet; keras_resnet.build")
+def test_a_name_is_loaded_when_it_is_used_and_takes_no_more_than_keras():
+    library = _loaded("import keras_resnet; keras_resnet.build")
+    assert "keras" in library
+    assert not (library - _loaded("import keras")) & HEAVY
 
 
 def test_the_public_names_are_those_of_the_stub():

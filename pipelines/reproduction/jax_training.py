@@ -13,6 +13,7 @@ from reproduction.jax_run import Run
 
 from keras_resnet import atomic
 from keras_resnet import recipe_engines
+from keras_resnet import recipes
 from keras_resnet.data.stores import arrays
 from keras_resnet.errors import require
 from keras_resnet.training.signals import Signals
