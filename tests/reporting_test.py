@@ -35,7 +35,9 @@ def _tags(folder):
     }
 
 
-@pytest.mark.parametrize("num_classes, shown", [(2, False), (5, False), (6, True)])
+@pytest.mark.parametrize(
+    "num_classes, shown", [(2, False), (5, False), (6, True)]
+)
 def test_top5_is_for_more_than_five_classes(num_classes, shown, tmp_path):
     """Of five it is right whatever the network says."""
     logits = tf.random.stateless_normal((64, num_classes), (1, 2))
