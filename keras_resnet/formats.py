@@ -1,8 +1,8 @@
 """Files of weights as named arrays, whatever their format.
 
 The format is read from the content, never from the name. Nothing here runs
-what a file says, and no array is read before its name, its shape and the bytes
-that the file has for it are known.
+what a file says. Names, shapes and the bytes that a file has for them are known
+before an array is read; of safetensors its own reader checks that.
 """
 
 import contextlib

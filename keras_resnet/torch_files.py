@@ -23,9 +23,9 @@ _CONVERSION = (
 )
 # What the pickle of a state dict may name.
 _GLOBALS = re.compile(
-    r"collections (OrderedDict|Counter)|__builtin__ set|builtins set|"
-    r"torch Size|torch device|torch \w+Storage|torch (b?float|u?int)\d+|"
-    r"torch\._utils _rebuild_(tensor_v2|parameter)|_codecs encode"
+    r"collections OrderedDict|__builtin__ set|builtins set|torch Size|"
+    r"torch device|torch \w+Storage|torch (b?float|u?int)\d+|"
+    r"torch\._utils _rebuild_(tensor_v2|parameter)"
 )
 # Before the storages of a file that is no zip: number, version, system, state
 # dict and names of the storages.
