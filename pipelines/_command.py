@@ -1,5 +1,6 @@
 """How a command runs, and how it tells a user what is wrong. No TensorFlow."""
 
+import os
 import sys
 
 import _flags
@@ -24,6 +25,9 @@ def run(main):
         except UsageError as error:
             print(f"ERROR: {error}", file=sys.stderr)
             sys.exit(2)
+        except BrokenPipeError:  # its reader has gone, as in `| head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
 
     app.run(guarded, flags_parser=_flags.parse)
 

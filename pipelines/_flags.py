@@ -71,6 +71,8 @@ def parse(argv):
     except (flags.Error, ValueError) as error:
         print(f"ERROR: {_explain(error)}", file=sys.stderr)
         sys.exit(2)
+    except SystemExit:  # of --help, which absl ends with 1
+        sys.exit(0)
     return words
 
 

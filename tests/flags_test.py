@@ -47,6 +47,34 @@ def test_what_can_be_read_is_read():
     assert done.stdout == "['a', 'b'] 3 0.001\n"
 
 
+def test_help_is_no_mistake():
+    done = _run("--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Iterations." in done.stdout
+
+
+# The reader takes one line of many and goes.
+_BROKEN_PIPE = """
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+import _command
+_command.run(lambda args: print("line\\n" * 1_000_000))
+"""
+
+
+def test_a_reader_that_goes_leaves_no_traceback():
+    with subprocess.Popen(
+        [sys.executable, "-c", _BROKEN_PIPE, str(programs.PIPELINES)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as command:
+        assert command.stdout.readline() == "line\n"
+        command.stdout.close()
+        assert command.stderr.read() == ""
+    assert command.returncode == 1
+
+
 @pytest.mark.parametrize(
     "word, message",
     [
