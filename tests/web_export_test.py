@@ -297,6 +297,22 @@ def test_serve_web_sends_types_and_headers(exported, tmp_path):
     assert "ERROR: There is no page in" in _serve(tmp_path / "nowhere")
 
 
+def test_serve_web_gives_files_of_the_page_alone(exported, tmp_path):
+    page = tmp_path / "page"
+    shutil.copytree(exported[0], page)
+    (tmp_path / "secret.txt").write_text("secret")
+    (page / "link").symlink_to(tmp_path / "secret.txt")
+    (page / "inside").symlink_to(page / "page.json")
+    os.mkfifo(page / "pipe")
+    with pages.serving(page) as server:
+        for name in ("link", "pipe", "%00", "samples/", "x" * 5000):
+            with pytest.raises(urllib.error.HTTPError, match="404"):
+                urllib.request.urlopen(server.url + name, timeout=30)
+        for name in ("inside", "page.json?x=1"):
+            with urllib.request.urlopen(server.url + name) as answer:
+                assert answer.read() == (page / "page.json").read_bytes()
+
+
 def _serve(*arguments):
     result = subprocess.run(
         [sys.executable, pages.SERVE, *map(str, arguments)],

@@ -18,7 +18,7 @@ from soaking.verdict import FAULT
 from soaking.verdict import RIGHT
 
 _LOOK = 0.001  # seconds between two looks
-_LIFE = 900  # seconds, after which a life hangs
+_LIFE = 3600  # seconds, after which a life hangs
 
 # What to wait for -> (share, the most seconds more). "start" is the fork.
 TRIGGERS = {

@@ -34,7 +34,7 @@ class Kind:
     mutate: Callable
     judge: Callable
     share: float
-    seconds: int = 60
+    seconds: int = 300
     megabytes: int = 1500
 
 

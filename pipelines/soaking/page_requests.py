@@ -14,7 +14,7 @@ from soaking.verdict import check
 
 SERVE = pathlib.Path(__file__).resolve().parents[1] / "serve_web.py"
 SECRET = b"not a part of the page"
-SECONDS = 10  # without an answer
+SECONDS = 60  # without an answer
 
 # What an answer may be; 500 is a fault.
 STATUSES = {200, 206, 301, 304, 400, 403, 404, 405, 408, 411, 413, 414, 416}
