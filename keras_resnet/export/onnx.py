@@ -14,7 +14,6 @@ from keras_resnet.export.artifact import IMAGES
 from keras_resnet.export.artifact import PROBABILITIES
 from keras_resnet.export.artifact import describe
 from keras_resnet.export.artifact import replacing
-from keras_resnet.export.fold import folded
 
 # 17 keeps one transposition and GlobalAveragePool; from 18 on tf2onnx writes a
 # ReduceMean between two. Above 18 it raises.
@@ -62,7 +61,7 @@ def export_onnx(
     lookup(serving.INPUT_DTYPES, input_dtype, "input dtype")
     if precision == "int8":
         calibration_lib.check(calibration, card)
-    copy = folded(model)
+    copy = serving.network(model, card)
     image_size = serving.fixed_size(copy, card)
     function = serving.image_function(
         copy, batch=None, image_size=image_size, dtype=input_dtype
