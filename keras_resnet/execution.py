@@ -10,6 +10,8 @@ import math
 import keras
 import numpy as np
 
+from keras_resnet.errors import require
+
 # Bytes, for the widest vector instructions; TensorFlow ends the process where
 # memory it shares is aligned less.
 _ALIGNMENT = 64
@@ -19,6 +21,20 @@ _TRAINED = ("kernel", "bias", "gamma", "beta")
 
 def _is_tensorflow():
     return keras.config.backend() == "tensorflow"
+
+
+def require_tensorflow(what):
+    """Raises `UsageError` unless Keras runs on TensorFlow, which `what` needs.
+
+    Args:
+        what: str, a noun in the singular, as "An export".
+    """
+    require(
+        _is_tensorflow(),
+        f"{what} needs Keras on TensorFlow: set KERAS_BACKEND=tensorflow. A "
+        ".keras file that another backend wrote can be read there. Received: "
+        f"the backend {keras.config.backend()!r}.",
+    )
 
 
 def has_fused_batch_norm(x):

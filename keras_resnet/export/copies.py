@@ -61,6 +61,9 @@ def remade(model, changes=None):
 
     with _float32_by_default():
         copy = _functional(model, remake)
+    if len(copy.inputs) == 1:
+        # Whatever held it: a list, or a dict of one name.
+        copy = keras.Model(copy.inputs[0], copy.output, name=model.name)
     layers = {
         source: target
         for source, target in made.items()

@@ -113,7 +113,6 @@ def check(names, options, *, model, card):
         lookup(FORMATS, name, "format")
     onnx.check_opset(options.opset)
     lookup(serving.INPUT_DTYPES, options.input_dtype, "input dtype")
-    serving.check_backend()
     serving.check(model, card)
     if set(names) & set(CALIBRATED):
         calibration.check(options.calibration, card)

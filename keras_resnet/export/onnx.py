@@ -66,8 +66,8 @@ def export_onnx(
     function = serving.image_function(
         copy, batch=None, image_size=image_size, dtype=input_dtype
     )
-    proto = _convert(function, opset)
-    with replacing(path) as beside:
+    with serving.converting("ONNX", copy), replacing(path) as beside:
+        proto = _convert(function, opset)
         write(proto, beside, calibration, input_dtype)
     return describe(
         path,
@@ -98,6 +98,7 @@ def _convert(function, opset):
         proto, _ = tf2onnx.convert.from_function(
             function, input_signature=function.input_signature, opset=opset
         )
+    _hold(proto.graph, function.get_concrete_function().graph.captures)
     onnx_graph.improve(proto.graph)
     for value in (*proto.graph.input, *proto.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
@@ -107,6 +108,24 @@ def _convert(function, opset):
     if names != [IMAGES, PROBABILITIES]:
         raise RuntimeError(f"tf2onnx renamed the signature to {names}.")
     return proto
+
+
+def _hold(graph, captures):
+    """Puts constants into a graph that tf2onnx makes inputs of it.
+
+    Args:
+        graph: `onnx.GraphProto`.
+        captures: [(the value outside, its tensor inside)] of the function.
+    """
+    from onnx import numpy_helper
+
+    values = {inside.name: outside for outside, inside in captures}
+    for place in reversed(range(len(graph.input))):
+        name = graph.input[place].name
+        if name in values:
+            value = numpy_helper.from_array(values[name].numpy(), name)
+            graph.initializer.append(value)
+            del graph.input[place]
 
 
 def _write_float32(proto, path, calibration, input_dtype):

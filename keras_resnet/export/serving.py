@@ -1,8 +1,13 @@
 """The function that every format computes: pixels to probabilities."""
 
+import contextlib
+import re
+
 import keras
 import tensorflow as tf
 
+from keras_resnet import execution
+from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 from keras_resnet.export import copies
 from keras_resnet.export import graph
@@ -12,17 +17,18 @@ from keras_resnet.export.artifact import PROBABILITIES
 from keras_resnet.export.fold import folded
 
 
-def check_backend():
-    """Raises `UsageError` unless Keras computes with TensorFlow."""
-    require(
-        keras.config.backend() == "tensorflow",
-        "Exports are made of TensorFlow's graph of a network, so Keras must "
-        "run on TensorFlow: set KERAS_BACKEND=tensorflow. A .keras file of "
-        f"another backend works there. Received: {keras.config.backend()!r}.",
-    )
-
-
 def check(model, card):
+    """Raises `UsageError` unless a model can be exported here, with a card.
+
+    Args:
+        model, card: as `check_model` takes them.
+    """
+    # Each format is made of TensorFlow's graph of the network.
+    execution.require_tensorflow("An export")
+    check_model(model, card)
+
+
+def check_model(model, card):
     """Raises `UsageError` unless a model can be exported with a card.
 
     Args:
@@ -78,7 +84,7 @@ def network(model, card):
     """The float32 network that every format holds: folded, and proved equal.
 
     Args:
-        model, card: as `check` takes them.
+        model, card: as `check_model` takes them.
 
     Returns:
         `keras.Model`, independent of `model`, for any number of images.
@@ -87,7 +93,6 @@ def network(model, card):
         keras_resnet.UsageError: if a layer cannot be copied, or the network
             would give other answers than `model(images, training=False)`.
     """
-    check_backend()
     check(model, card)
     copy = folded(model)
     proof.check(model, copy, fixed_size(model, card))
@@ -123,6 +128,45 @@ def image_function(model, *, batch, image_size, dtype="float32"):
     return serve
 
 
+@contextlib.contextmanager
+def converting(format, model):
+    """Turns what a converter raises into one line that names the layer.
+
+    Args:
+        format: what is written, in words.
+        model: `keras.Model` that is converted.
+
+    Raises:
+        keras_resnet.UsageError: for whatever is raised inside, other than a
+            full disk and the like.
+    """
+    try:
+        yield
+    except (UsageError, OSError, MemoryError):
+        raise
+    except Exception as error:  # each converter has its own, down to bare ones
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise UsageError(
+            f"The network cannot be written as {format}, which has no form "
+            f"for {_layer_in(str(error), model)}. Export another format. The "
+            f"reason given: {lines[0].rpartition(')): ')[2]}"
+        ) from error
+
+
+def _layer_in(message, model):
+    """The layer that a converter's message is about, by names of operators."""
+    names = {
+        operation.name
+        for graph_ in graph.networks(model)
+        for operation in graph_.operations
+    }
+    # Keras numbers a layer that is called again: `odd_1/erfinv`.
+    for scope in re.findall(r"([^\s/\"']+?)(?=(?:_\d+)?/)", message):
+        if scope in names:
+            return f"layer {scope!r}"
+    return "one of its layers"
+
+
 def fixed_size(model, card):
     """(H, W) for the formats that need one: the model's own or the card's."""
     return tuple(n or card.image_size for n in model.input_shape[1:3])
@@ -139,11 +183,12 @@ def save(model, path, signatures):
     # A tracked Keras model would store every weight a second time.
     module = tf.Module()
     module.weights = [weight.value for weight in model.weights]
-    tf.saved_model.save(
-        module,
-        str(path),
-        signatures={
-            name: function.get_concrete_function()
-            for name, function in signatures.items()
-        },
-    )
+    with converting("a SavedModel", model):
+        tf.saved_model.save(
+            module,
+            str(path),
+            signatures={
+                name: function.get_concrete_function()
+                for name, function in signatures.items()
+            },
+        )

@@ -133,7 +133,10 @@ def convert(function, model, prepare=_float32):
         model: `keras.Model` that it calls.
         prepare: what sets a `tf.lite.TFLiteConverter` up.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving.converting("TFLite", model),
+    ):
         # Not from_concrete_functions: with a Keras model as the trackable it
         # drops the weights, without one it drops the names.
         serving.save(model, folder, {"serving_default": function})
