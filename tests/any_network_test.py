@@ -189,8 +189,7 @@ def _named_ends():
 def _padded_pools():
     """Pads that a pool in ONNX must not take for its own."""
     image = _image()
-    x = image - ops.mean(image, axis=(1, 2), keepdims=True)
-    x = layers.Conv2D(8, 3, padding="same", activation="relu")(x)
+    x = layers.Conv2D(8, 3, padding="same", activation="relu")(image)
     sevens = ops.pad(
         layers.ReLU()(x), ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=7.0
     )
@@ -208,8 +207,17 @@ def _differences_read_twice():
     """A subtraction that others read too, before it is transposed."""
     image = _image()
     x = image - np.float32([100, 120, 90])
-    y = layers.Conv2D(3, 3, padding="same")(x)
-    return _classified(image, layers.Flatten()((x + y) / 100))
+    y = layers.GlobalAveragePooling2D()(layers.Conv2D(3, 3)(x) / 100)
+    x = layers.Flatten()(x / 100)
+    return _classified(image, layers.Concatenate()([x, y]))
+
+
+def _own_mean():
+    """A subtraction of what is no constant."""
+    image = _image()
+    x = image - ops.mean(image, axis=(1, 2), keepdims=True)
+    x = layers.Conv2D(8, 3, activation="relu")(x / 100)
+    return _classified(image, layers.GlobalAveragePooling2D()(x))
 
 
 EXACT = [
@@ -229,6 +237,7 @@ EXACT = [
     _named_ends,
     _padded_pools,
     _differences_read_twice,
+    _own_mean,
 ]
 
 
@@ -280,6 +289,7 @@ def test_the_network_of_every_format_is_the_model(make):
         _named_ends,
         _padded_pools,
         _differences_read_twice,
+        _own_mean,
     ],
 )
 def test_every_writer_writes_it_exactly(make, format, tmp_path):

@@ -16,8 +16,9 @@ from keras_resnet.export.predictors import full_batches
 from keras_resnet.operations import PixelNormalization
 
 # RMS of a difference, in standard deviations of what the model's layer gives.
-# Float32 in another order makes 1e-6 of it.
-BOUND = 1e-4
+# Float32 in another order makes 1e-6 of it, and 7e-5 in an untrained plain
+# network of 110 layers.
+BOUND = 1e-3
 
 # Half precision itself makes several percent in deep networks; other weights
 # give values that have nothing to do with the model's: 1.4.
