@@ -300,7 +300,7 @@ def test_every_writer_writes_it_exactly(make, format, tmp_path):
     np.testing.assert_allclose(actual, _answers(model), rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("make", [_nested_head, _fixed_batch])
+@pytest.mark.parametrize("make", [_nested_head, _fixed_batch, _named_ends])
 def test_an_export_of_all_is_verified(make, tmp_path):
     model = _made(make)
     images, labels = digits()

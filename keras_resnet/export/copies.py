@@ -96,8 +96,8 @@ def copy_state(source, target):
     parts = [layer._flatten_layers() for layer in (source, target)]
     for given, taken in zip(*parts, strict=True):
         state = {}
-        given.save_own_variables(state)
         try:
+            given.save_own_variables(state)
             taken.load_own_variables(state)
         except Exception as error:  # a layer's own code
             raise _refusal(source, error) from error

@@ -38,10 +38,9 @@ def is_network(operation):
     if _is_sequential(operation):
         return operation._functional is not None
     # A subclass may have a `call` of its own beside its graph.
-    call = getattr(type(operation), "call", None)
-    return isinstance(operation, keras.Function) and (
-        call.__module__.startswith("keras.")
-    )
+    functional = isinstance(operation, keras.Function)
+    functional &= isinstance(operation, keras.Model)
+    return functional and type(operation).call.__module__.startswith("keras.")
 
 
 def _is_sequential(operation):

@@ -87,12 +87,16 @@ def _compiled(model):
     """What a model gives for images, as a function, on Keras' backend."""
     import keras
 
+    def only(output):
+        (values,) = keras.tree.flatten(output)
+        return values
+
     if keras.config.backend() != "tensorflow":
-        return model.predict_on_batch
+        return lambda images: only(model.predict_on_batch(images))
     import tensorflow as tf
 
     return tf.function(
-        lambda images: model(images, training=False),
+        lambda images: only(model(images, training=False)),
         input_signature=[tf.TensorSpec(model.input_shape, tf.float32)],
         autograph=False,
     )
