@@ -50,6 +50,8 @@ class ZeroPadShortcut(keras.layers.Layer):
     No weights (P1 sec. 3.3). The zeros come last, as in fb.resnet.torch.
     """
 
+    pixelwise = True
+
     def __init__(self, filters, strides, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters

@@ -125,9 +125,28 @@ def apply(layers, x, training):
     return x
 
 
+# Of layers of Keras: whether one has this property. Our own say so themselves.
+_PIXELWISE = {
+    keras.layers.Conv2D: lambda layer: layer.kernel_size == (1, 1),
+    keras.layers.MaxPooling2D: lambda layer: layer.pool_size == (1, 1),
+    keras.layers.Dropout: lambda layer: True,
+}
+
+
+def is_pixelwise(layer):
+    """Whether what a layer gives for a pixel is made of that pixel alone.
+
+    And by the same rule for all, at inference: it may skip pixels, but not mix
+    them. A layer that does not say so is taken to mix them.
+    """
+    known = _PIXELWISE.get(type(layer))
+    return known(layer) if known else getattr(layer, "pixelwise", False)
+
+
 class ReLU:
     """max(x, 0). Not a Keras layer, which takes longer to make than to run."""
 
+    pixelwise = True
     # What `keras.Model.summary` reads of the layers within another one.
     _inbound_nodes = ()
 
@@ -267,6 +286,8 @@ class EdgePadding2D(keras.layers.Layer):
 class BatchNormalization(keras.layers.BatchNormalization):
     """Keras' layer, trained by one kernel where the backend has one."""
 
+    pixelwise = True
+
     def call(self, inputs, training=None, mask=None):
         learns = training and self.trainable
         if not (learns and execution.has_fused_batch_norm(inputs)):
@@ -287,6 +308,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
 class Bias(keras.layers.Layer):
     """x + bias: BN after a convolution that its scale was folded into."""
 
+    pixelwise = True
+
     def build(self, input_shape):
         self.bias = self.add_weight(
             name="bias", shape=(input_shape[-1],), initializer="zeros"
@@ -303,6 +326,8 @@ class Bias(keras.layers.Layer):
 @register
 class Affine(keras.layers.Layer):
     """scale * x + offset: BN at inference where no convolution precedes it."""
+
+    pixelwise = True
 
     def build(self, input_shape):
         shape = (input_shape[-1],)

@@ -316,10 +316,10 @@ def test_failed_export_leaves_the_earlier_file(small, tmp_path, monkeypatch):
     path.write_bytes(b"earlier")
 
     def fail(*args, **kwargs):
-        raise RuntimeError("no space left")
+        raise OSError("no space left")
 
     monkeypatch.setattr(onnx, "save", fail)
-    with pytest.raises(RuntimeError, match="no space left"):
+    with pytest.raises(OSError, match="no space left"):
         export_onnx(small.model, path, card=small.card)
     assert [p.read_bytes() for p in tmp_path.iterdir()] == [b"earlier"]
 

@@ -7,7 +7,9 @@ from exported_networks import network
 from exported_networks import randomize
 
 import keras_resnet
+from keras_resnet import operations
 from keras_resnet import specs
+from keras_resnet.export import strides
 from keras_resnet.export.fold import folded
 from keras_resnet.export.fold import folded_ops
 from keras_resnet.layers import ResidualUnit
@@ -165,6 +167,203 @@ def test_pixels_that_no_unit_reads_are_not_computed(variant):
 def test_strides_of_3x3_convolutions_stay(variant):
     model = network(variant, input_shape=(32, 32, 3))
     assert _strides(folded(model)) == _strides(model)
+
+
+BLOCKS = {
+    **specs.BLOCKS,
+    # Between pixels, where "same" and a stride pad differently; the stride
+    # moves before two convolutions; and nowhere.
+    "even": specs.Block(kernels=(1, 2, 1), widths=(1, 1, 4), strided=0),
+    "long": specs.Block(kernels=(1, 5, 1, 1), widths=(1, 1, 1, 2), strided=0),
+    "pointwise": specs.Block(kernels=(1, 1), widths=(1, 2), strided=0),
+}
+MOVE = {"bottleneck", "long", "pointwise"}
+
+
+def _unit_of(x, number, *, strides, block, kind=ResidualUnit, **rows):
+    return kind(
+        3,
+        strides=strides,
+        agrees=strides == 1 and x.shape[-1] == 3 * block.expansion,
+        block=block,
+        name=f"stage1_unit{number}",
+        **rows,
+    )(x)
+
+
+def _units(chain, **rows):
+    """A network of units with these strides, of random weights."""
+    keras.utils.set_random_seed(0)
+    x = image = keras.Input((13, 14, 3))
+    for number, steps in enumerate(chain, start=1):
+        x = _unit_of(x, number, strides=steps, **rows)
+    model = keras.Model(image, x)
+    randomize(model)
+    return model
+
+
+def _map_difference(model, other):
+    """Of all outputs, in their standard deviations: the largest."""
+    images = _images(model, 2) / 64
+    pairs = zip(
+        *(
+            keras.tree.flatten(m(images, training=False))
+            for m in (model, other)
+        ),
+        strict=True,
+    )
+    pairs = [(np.asarray(a), np.asarray(b)) for a, b in pairs]
+    return max(abs(a - b).max() / a.std() for a, b in pairs)
+
+
+PLACEMENTS = list(specs.PLACEMENTS.values())
+
+
+@pytest.mark.parametrize("shortcut", specs.SHORTCUTS)
+@pytest.mark.parametrize("block", BLOCKS)
+def test_every_block_shortcut_and_stride_is_folded(block, shortcut):
+    # A placement for each pair: all five meet every block and stride.
+    number = list(BLOCKS).index(block) + list(specs.SHORTCUTS).index(shortcut)
+    model = _units(
+        (1, 2, 1, 3),
+        block=BLOCKS[block],
+        shortcut=specs.SHORTCUTS[shortcut],
+        placement=PLACEMENTS[number % len(PLACEMENTS)],
+    )
+    copy = folded(model)
+    moved = {"stage1_unit1": 2, "stage1_unit3": 3}
+    stay = {"stage1_unit2": 2, "stage1_unit4": 3}
+    assert _strides(copy) == (moved if block in MOVE else stay)
+    assert _map_difference(model, copy) < 1e-5
+
+
+class SqueezeExcite(keras.layers.Layer):
+    """Channels weighed by their means over all pixels (arXiv 1709.01507)."""
+
+    def build(self, shape):
+        self.kernel = self.add_weight(name="kernel", shape=(shape[-1],) * 2)
+
+    def call(self, x):
+        mean = keras.ops.mean(x, axis=(1, 2), keepdims=True)
+        return x * keras.ops.sigmoid(keras.ops.matmul(mean, self.kernel))
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+@pytest.mark.parametrize(
+    "place, can_move",
+    [
+        ({"after": ("bn", "se")}, False),
+        ({"after": ("bn",), "after_add": ("relu", "se")}, False),
+        # Of the unit that skips pixels, too, before it does.
+        ({"before": ("se",), "after": ("bn",)}, False),
+        ({"after": ("bn",), "after_add": ("relu",)}, True),
+    ],
+)
+def test_an_operation_that_mixes_pixels_sees_all_of_them(
+    monkeypatch, place, can_move
+):
+    monkeypatch.setitem(operations.NORMALISERS, "se", SqueezeExcite)
+    model = _units(
+        (1, 2),
+        block=specs.BLOCKS["bottleneck"],
+        shortcut=specs.SHORTCUTS["B"],
+        placement=specs.Placement(between=("bn", "relu"), **place),
+    )
+    copy = folded(model)
+    assert _strides(copy) == {f"stage1_unit{1 if can_move else 2}": 2}
+    assert _map_difference(model, copy) < 1e-5
+
+
+class PooledUnit(ResidualUnit):
+    """The mean of all pixels before the projection (arXiv 1812.01187)."""
+
+    def _shortcut_layers(self):
+        projection = keras.layers.Conv2D(self.filters * 4, 1, name="projection")
+        pool = keras.layers.AveragePooling2D(self.strides, padding="same")
+        return [pool, projection]
+
+
+def test_a_pool_in_a_shortcut_sees_all_pixels():
+    rows = {
+        "block": specs.BLOCKS["bottleneck"],
+        "placement": specs.PLACEMENTS["original"],
+        "shortcut": specs.SHORTCUTS["B"],
+    }
+    image = keras.Input((13, 14, 3))
+    x = _unit_of(image, 1, strides=1, **rows)
+    x = _unit_of(x, 2, strides=2, kind=PooledUnit, **rows)
+    model = keras.Model(image, x)
+    randomize(model)
+    copy = folded(model)
+    assert _strides(copy) == {"stage1_unit2": 2}
+    assert _map_difference(model, copy) < 1e-5
+
+
+@pytest.mark.parametrize("pooled", [None, 0, 1])
+def test_a_unit_is_judged_by_the_layers_that_it_has(pooled):
+    rows = {
+        "block": specs.BLOCKS["bottleneck"],
+        "placement": specs.PLACEMENTS["original"],
+        "shortcut": specs.SHORTCUTS["B"],
+    }
+    units = [
+        ResidualUnit(3, strides=1, agrees=True, **rows),
+        ResidualUnit(3, strides=2, agrees=False, **rows),
+    ]
+    if pooled is not None:
+        pool = keras.layers.AveragePooling2D(2)
+        units[pooled].shortcut_layers.insert(0, pool)
+    moved = strides.moved({units[0]: units[1]})
+    assert set(moved) == (set(units) if pooled is None else set())
+
+
+def _with_head(body, *names):
+    """A classifier that reads some of a network's maps."""
+    maps = keras_resnet.features(body).output
+    means = [
+        keras.layers.GlobalAveragePooling2D()(maps[name]) for name in names
+    ]
+    return keras.Model(body.input, keras.layers.Concatenate()(means))
+
+
+def _pyramid(body):
+    """Feature pyramids: every map, each with the next one added to it."""
+    maps = keras_resnet.features(body).output
+    lateral = {
+        name: keras.layers.Conv2D(8, 1)(maps[name])
+        for name in ("C3", "C4", "C5")
+    }
+    for name, above in (("C4", "C5"), ("C3", "C4")):
+        larger = keras.layers.UpSampling2D()(lateral[above])
+        lateral[name] = keras.layers.Add()([lateral[name], larger])
+    return keras.Model(body.input, list(lateral.values()))
+
+
+READERS = {
+    "C4 and C5": (lambda body: _with_head(body, "C4", "C5"), 2),
+    "pyramid": (_pyramid, 1),  # C2 alone is read by the next stage only
+    "C5 alone": (lambda body: _with_head(body, "C5"), 3),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("variant", ["resnet50", "resnet50_v2"])
+def test_a_map_with_another_reader_keeps_its_size(variant, reader):
+    attach, moved = READERS[reader]
+    body = network(
+        variant,
+        include_top=False,
+        filters=(4, 4, 8, 8),
+        depths=(2, 2, 2, 2),
+        input_shape=(64, 64, 3),
+    )
+    model = attach(body)
+    copy = folded(model)
+    ends = [name for name in _strides(copy) if name.endswith("unit2")]
+    assert len(ends) == moved
+    assert _map_difference(model, copy) < 1e-4  # moved, it was 0.02 and more
 
 
 def test_feature_maps_that_are_asked_for_stay_whole():

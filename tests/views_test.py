@@ -215,6 +215,22 @@ def test_errors_are_those_of_the_mean_probabilities(split, view, batch_size):
     assert together == each
 
 
+def test_a_network_of_a_fixed_batch_is_evaluated_by_any(split):
+    free = _member()
+    image = keras.Input(batch_shape=(4, SIZES.crop, SIZES.crop, 3))
+    model = keras.models.clone_model(free.model, input_tensors=image)
+    model.set_weights(free.model.get_weights())
+    fixed = views.Member(model=model, sizes=SIZES)
+    for view, batch_size in (("center", 3), ("ten_crop", 20)):
+        ours, theirs = (
+            views.evaluate(
+                [member], _one_device(), split, view=view, batch_size=batch_size
+            )
+            for member in (fixed, free)
+        )
+        assert ours == theirs
+
+
 @pytest.mark.parametrize("view", ["ten_crop", "multi_scale"])
 def test_an_ensemble_is_the_mean_of_its_networks(split, view):
     members = [_member(), _member(seed=1), _member(OTHER_SIZES, seed=2)]

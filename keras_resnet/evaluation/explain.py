@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet import execution
 from keras_resnet.errors import require
 
 # Perceptually uniform: equal steps of heat look equally large.
@@ -39,7 +40,13 @@ def grad_cam(model, images, classes=None):
         keras_resnet.UsageError: if the model has no such head, or a class is
             none of its.
     """
+    execution.require_tensorflow("Grad-CAM")
     network = _maps_and_logits(model)
+    require(
+        model.input_shape[0] in (None, len(images)),
+        f"{model.name!r} takes {model.input_shape[0]} images at once. "
+        f"Received: {len(images)}.",
+    )
     images = tf.convert_to_tensor(np.asarray(images, np.float32))
     with tf.GradientTape() as tape:
         # Without it a frozen network would record nothing.

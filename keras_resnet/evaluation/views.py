@@ -10,6 +10,7 @@ import dataclasses
 import keras
 import tensorflow as tf
 
+from keras_resnet import execution
 from keras_resnet import model as model_lib
 from keras_resnet.data import bad_images
 from keras_resnet.data import pipeline
@@ -109,6 +110,7 @@ def evaluate(members, strategy, split, *, view, batch_size, masked=None):
         keras_resnet.UsageError: if there is no such view, sizes cannot work
             or an image cannot be read.
     """
+    execution.require_tensorflow("An evaluation")
     row = lookup(VIEWS, view, "view")
     for member in members:
         row.check(member.sizes)
@@ -147,8 +149,8 @@ def evaluate(members, strategy, split, *, view, batch_size, masked=None):
 def _network(member, row):
     """Up to the logits, and for images of the sizes that the views have."""
     network = model_lib.logits(member.model)
-    _, height, width, _ = network.input_shape
-    if row.crops and height == width == member.sizes.crop:
+    batch, height, width, _ = network.input_shape
+    if row.crops and batch is None and height == width == member.sizes.crop:
         return network
     return any_size(network)
 

@@ -1,7 +1,6 @@
 """The copy of a model that exports are compared with."""
 
-import keras
-from keras import ops
+from keras_resnet.export import copies
 
 
 def is_float32(model):
@@ -15,8 +14,7 @@ def is_float32(model):
 def float32_copy(model):
     """An independent copy of a model that computes in float32.
 
-    Exports compute in float32, so half precision is no measure of them. Nested
-    layers take the precision of the layer that holds them.
+    Exports compute in float32, so half precision is no measure of them.
 
     Args:
         model: functional `keras.Model` of any dtype policy.
@@ -24,12 +22,11 @@ def float32_copy(model):
     Returns:
         `keras.Model` of the same layer names, its weights those of `model` in
         float32. Later changes of `model` do not reach it.
+
+    Raises:
+        keras_resnet.UsageError: if a layer cannot be made again.
     """
-    copy = keras.models.clone_model(model, clone_function=_float32_layer)
-    for target, source in zip(copy.weights, model.weights, strict=True):
-        target.assign(ops.cast(source, "float32"))
+    copy, layers = copies.remade(model)
+    for source, target in layers.items():
+        copies.copy_state(source, target)
     return copy
-
-
-def _float32_layer(layer):
-    return type(layer).from_config({**layer.get_config(), "dtype": "float32"})

@@ -9,13 +9,16 @@ would be wrong along the edges.
 
 As architecture is rows, the folded network is a row transformed: "bn" becomes
 "bias" or "affine" and strides move (`strides`), every other op keeps its place,
-so that the layers of both networks that have weights pair up in order.
+so that the layers of both networks that have weights pair up in order. What is
+not ours, in a head or around a network, is copied as it is (`copies`).
 """
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_resnet.export import copies
+from keras_resnet.export import graph
 from keras_resnet.export import strides
 from keras_resnet.layers import Chain
 from keras_resnet.layers import ResidualUnit
@@ -27,42 +30,58 @@ from keras_resnet.operations import PixelNormalization
 def folded(model):
     """An independent float32 copy of a model, that infers with less work.
 
-    Without batch normalisation, and with the strides of `strides.moved`.
+    Without batch normalisation in the layers of `keras_resnet.build`, also of
+    networks in networks, and with the strides of `strides.moved`.
 
     Args:
-        model: `keras.Model` from `keras_resnet.build`, of any dtype policy. A
-            folded one is copied as it is.
+        model: functional `keras.Model` of any dtype policy. A folded one is
+            copied as it is.
 
     Returns:
         `keras.Model` of the same layers' names and, up to rounding, the same
         function as `model(images, training=False)`.
+
+    Raises:
+        keras_resnet.UsageError: if a layer cannot be copied, by its name.
     """
-    first = _first_convolution(model)
-    # What a model of several outputs gives must stay whole.
-    moved = strides.moved(model.layers) if len(model.outputs) == 1 else {}
-
-    def clone(layer):
-        config = {**layer.get_config(), "dtype": "float32"}
-        config.update(moved.get(layer.name, {}))
-        if isinstance(layer, ResidualUnit):
-            config["placement"] = {
-                place: folded_ops(names, "conv" if place in _WEIGHTS else None)
-                for place, names in config["placement"].items()
-            }
-        elif isinstance(layer, Chain):
-            config["ops"] = folded_ops(config["ops"])
-        elif isinstance(layer, PixelNormalization) and first is not None:
-            config["std"] = None
-        return type(layer).from_config(config)
-
-    copy = keras.models.clone_model(model, clone_function=clone)
-    divisor = None
-    for source, target in zip(model.layers, copy.layers, strict=True):
-        if isinstance(source, PixelNormalization):
-            divisor = _divisor(source, target)
-        for theirs, ours in _chains(source, target):
-            _fold(theirs, ours, divisor if source is first else None)
+    alone = graph.in_one_network(model)
+    divided, moved = {}, {}
+    for network in graph.networks(model):
+        readers = {
+            layer: reader
+            for layer, reader in graph.only_readers(network).items()
+            if {layer, reader} <= alone
+        }
+        divided.update(_divided(readers))
+        moved.update(strides.moved(readers))
+    changes = {
+        layer: {**_folded_config(layer), **moved.get(layer, {})}
+        for network in graph.networks(model)
+        for layer in network.layers
+    }
+    changes |= {pixels: {"std": None} for pixels in divided.values()}
+    copy, layers = copies.remade(model, changes)
+    for source, target in layers.items():
+        pixels = divided.get(source)
+        divisor = None if pixels is None else _float64(pixels.std)
+        _give(source, target, divisor)
     return copy
+
+
+def _folded_config(layer):
+    """The fields of a layer's config that are others without BN."""
+    # Not of subclasses: what else they do is not known.
+    if type(layer) is ResidualUnit:
+        rows = layer.get_config()["placement"]
+        return {
+            "placement": {
+                place: folded_ops(names, "conv" if place in _WEIGHTS else None)
+                for place, names in rows.items()
+            }
+        }
+    if type(layer) is Chain:
+        return {"ops": folded_ops(layer.config["ops"])}
+    return {}
 
 
 # Places of a unit whose first BN follows a convolution.
@@ -88,32 +107,31 @@ def folded_ops(names, previous=None):
     return result
 
 
-def _first_convolution(model):
-    """The stem right after the pixels' normalisation, or None."""
-    for layer, following in zip(model.layers, model.layers[1:], strict=False):
-        if isinstance(layer, PixelNormalization):
-            starts = isinstance(following, Chain)
-            starts = starts and following.config["ops"][0] == "conv"
-            return following if starts else None
-    return None
+def _divided(readers):
+    """{stem: the pixels that its kernel can divide by their deviation}."""
+    return {
+        stem: pixels
+        for pixels, stem in readers.items()
+        if type(pixels) is PixelNormalization
+        and pixels.initial["std"] is not None
+        and type(stem) is Chain
+        and stem.config["ops"][0] == "conv"
+    }
 
 
-def _divisor(source, target):
-    """float64 (C,) that pixels are no longer divided by, or None."""
-    stays = source.initial["std"] is None or target.initial["std"] is not None
-    return None if stays else _float64(source.std)
-
-
-def _chains(source, target):
-    """Pairs of lists of layers: what is applied in a row, in both networks."""
-    if isinstance(source, ResidualUnit):
+def _give(source, target, divisor):
+    """Gives a layer the state of the one that it was made of, folded."""
+    if type(source) is ResidualUnit:
         for name in ("before", "branch", "shortcut_layers", "gate"):
-            yield getattr(source, name), getattr(target, name)
-        yield source.after_add, target.after_add
-    elif isinstance(source, Chain):
-        yield source.layers, target.layers
+            _fold(getattr(source, name), getattr(target, name))
+        _fold(source.after_add, target.after_add)
+    elif type(source) is Chain:
+        _fold(source.layers, target.layers, divisor)
+    elif type(source) is PixelNormalization:
+        for weight in target.weights:
+            weight.assign(getattr(source, weight.name))
     else:
-        yield [source], [target]
+        copies.copy_state(source, target)
 
 
 def _fold(source, target, divisor=None):
@@ -137,17 +155,11 @@ def _fold(source, target, divisor=None):
             ours.scale.assign(scale)
             ours.offset.assign(offset)
         else:
-            _copy(theirs, ours)
+            copies.copy_state(theirs, ours)
 
 
 def _with_weights(layers):
     return [layer for layer in layers if getattr(layer, "weights", ())]
-
-
-def _copy(source, target):
-    kept = {weight.name: weight for weight in source.weights}
-    for weight in target.weights:
-        weight.assign(_float64(kept[weight.name]))
 
 
 def _scale_and_offset(layer):

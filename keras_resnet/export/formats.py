@@ -11,6 +11,7 @@ from keras_resnet.export import litert_js
 from keras_resnet.export import onnx
 from keras_resnet.export import serving
 from keras_resnet.export import web
+from keras_resnet.export import web_model
 from keras_resnet.export.saved_model import export_saved_model
 from keras_resnet.export.tflite import export_tflite
 
@@ -116,4 +117,5 @@ def check(names, options, *, model, card):
     if set(names) & set(CALIBRATED):
         calibration.check(options.calibration, card)
     if "web" in names:
+        web_model.check(model)
         litert_js.files(options.litert_js)

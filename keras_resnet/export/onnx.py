@@ -14,7 +14,6 @@ from keras_resnet.export.artifact import IMAGES
 from keras_resnet.export.artifact import PROBABILITIES
 from keras_resnet.export.artifact import describe
 from keras_resnet.export.artifact import replacing
-from keras_resnet.export.fold import folded
 
 # 17 keeps one transposition and GlobalAveragePool; from 18 on tf2onnx writes a
 # ReduceMean between two. Above 18 it raises.
@@ -62,13 +61,13 @@ def export_onnx(
     lookup(serving.INPUT_DTYPES, input_dtype, "input dtype")
     if precision == "int8":
         calibration_lib.check(calibration, card)
-    copy = folded(model)
+    copy = serving.network(model, card)
     image_size = serving.fixed_size(copy, card)
     function = serving.image_function(
         copy, batch=None, image_size=image_size, dtype=input_dtype
     )
-    proto = _convert(function, opset)
-    with replacing(path) as beside:
+    with serving.converting("ONNX", copy), replacing(path) as beside:
+        proto = _convert(function, opset)
         write(proto, beside, calibration, input_dtype)
     return describe(
         path,
@@ -99,6 +98,7 @@ def _convert(function, opset):
         proto, _ = tf2onnx.convert.from_function(
             function, input_signature=function.input_signature, opset=opset
         )
+    _hold(proto.graph, function.get_concrete_function().graph.captures)
     onnx_graph.improve(proto.graph)
     for value in (*proto.graph.input, *proto.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
@@ -108,6 +108,24 @@ def _convert(function, opset):
     if names != [IMAGES, PROBABILITIES]:
         raise RuntimeError(f"tf2onnx renamed the signature to {names}.")
     return proto
+
+
+def _hold(graph, captures):
+    """Puts constants into a graph that tf2onnx makes inputs of it.
+
+    Args:
+        graph: `onnx.GraphProto`.
+        captures: [(the value outside, its tensor inside)] of the function.
+    """
+    from onnx import numpy_helper
+
+    values = {inside.name: outside for outside, inside in captures}
+    for place in reversed(range(len(graph.input))):
+        name = graph.input[place].name
+        if name in values:
+            value = numpy_helper.from_array(values[name].numpy(), name)
+            graph.initializer.append(value)
+            del graph.input[place]
 
 
 def _write_float32(proto, path, calibration, input_dtype):

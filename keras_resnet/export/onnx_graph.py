@@ -26,7 +26,15 @@ def _subtract_planes(graph):
         subtract = made_by.get(transpose.input[0])
         if subtract is None or subtract.op_type != "Sub":
             continue
-        (mean,) = [t for t in graph.initializer if t.name == subtract.input[1]]
+        means = [t for t in graph.initializer if t.name == subtract.input[1]]
+        names = (subtract.input[1], subtract.output[0])
+        if (
+            not means
+            or list(_attributes(transpose)["perm"]) != [0, 3, 1, 2]
+            or any(_readers(graph, name) > 1 for name in names)
+        ):
+            continue
+        (mean,) = means
         # (C,) or, of a mean image, (H, W, C).
         planes = np.array(numpy_helper.to_array(mean), ndmin=3)
         planes = np.ascontiguousarray(np.moveaxis(planes, -1, -3))
@@ -53,25 +61,70 @@ def _pad_in_pools(graph):
     from onnx import numpy_helper
 
     made_by = {node.output[0]: node for node in graph.node}
-    values = {tensor.name: tensor for tensor in graph.initializer}
+    values = {
+        tensor.name: numpy_helper.to_array(tensor)
+        for tensor in graph.initializer
+    }
     for pool in [n for n in graph.node if n.op_type == "MaxPool"]:
         pad = made_by.get(pool.input[0])
         if pad is None or pad.op_type != "Pad":
             continue
         before = made_by.get(pad.input[0])
-        readers = [n for n in graph.node if pad.output[0] in n.input]
-        if before is None or before.op_type != "Relu" or len(readers) > 1:
+        if before is None or before.op_type != "Relu":
             continue
-        # Of N, C, H and W, first before and then behind.
-        pads = numpy_helper.to_array(values[pad.input[1]]).reshape(2, 4)
+        pads = _zeros_around(pad, values)
+        if (
+            pads is None
+            or _readers(graph, pad.output[0]) > 1
+            or _pads_itself(pool)
+            # No window may lie in the padding alone.
+            or (pads >= _attributes(pool)["kernel_shape"]).any()
+        ):
+            continue
         pool.input[0] = pad.input[0]
         for attribute in list(pool.attribute):
             if attribute.name in ("auto_pad", "pads"):
                 pool.attribute.remove(attribute)
-        sides = pads[:, 2:].ravel().tolist()
-        pool.attribute.append(helper.make_attribute("pads", sides))
+        sides = helper.make_attribute("pads", pads.ravel().tolist())
+        pool.attribute.append(sides)
         graph.node.remove(pad)
     _drop_unread(graph)
+
+
+def _zeros_around(pad, values):
+    """int (2, 2), zeros before and behind H and W, or None for another pad."""
+    given = [values.get(name) for name in pad.input[1:] if name]
+    pads, *constants = given
+    if (
+        any(value is None for value in given)
+        or pads.size != 8  # of N, C, H and W, first before and then behind
+        or any(np.any(constant) for constant in constants)
+        or _attributes(pad).get("mode", b"constant") != b"constant"
+    ):
+        return None
+    pads = pads.reshape(2, 4)
+    return None if pads[:, :2].any() or (pads < 0).any() else pads[:, 2:]
+
+
+def _pads_itself(pool):
+    attributes = _attributes(pool)
+    automatic = attributes.get("auto_pad", b"NOTSET") not in (
+        b"NOTSET",
+        b"VALID",
+    )
+    return automatic or any(attributes.get("pads", ()))
+
+
+def _attributes(node):
+    from onnx import helper
+
+    return {a.name: helper.get_attribute_value(a) for a in node.attribute}
+
+
+def _readers(graph, name):
+    """int: how often a graph reads a tensor, or gives it."""
+    inputs = sum(list(node.input).count(name) for node in graph.node)
+    return inputs + sum(value.name == name for value in graph.output)
 
 
 def _drop_unread(graph):

@@ -47,26 +47,59 @@ class Predictor(abc.ABC):
         """float32 (B, S, S, 3) to (B, K)."""
 
 
+def full_batches(images, size):
+    """Images in batches of one size, for a network that takes no other.
+
+    Args:
+        images: (B, H, W, C), NumPy.
+        size: int.
+
+    Yields:
+        (batch of `size` images, int, how many of them to count): the last
+        batch has some of its images several times.
+    """
+    for start in range(0, len(images), size):
+        batch = images[start : start + size]
+        yield np.resize(batch, (size, *batch.shape[1:])), len(batch)
+
+
 class KerasPredictor(Predictor):
     """A Keras model in inference mode, compiled to one graph."""
 
     format = "keras"
 
     def __init__(self, model):
-        import tensorflow as tf
-
-        shape = model.input_shape
-        self.image_size = shape[1]
+        self._batch, self.image_size, *_ = model.input_shape
         self.num_classes = model.output_shape[-1]
-        spec = tf.TensorSpec(shape, tf.float32)
-        self._function = tf.function(
-            lambda images: model(images, training=False),
-            input_signature=[spec],
-            autograph=False,
-        )
+        self._function = _compiled(model)
 
     def _predict(self, images):
-        return self._function(images)
+        size = self._batch or len(images)
+        return np.concatenate(
+            [
+                np.asarray(self._function(batch))[:count]
+                for batch, count in full_batches(images, size)
+            ]
+        )
+
+
+def _compiled(model):
+    """What a model gives for images, as a function, on Keras' backend."""
+    import keras
+
+    def only(output):
+        (values,) = keras.tree.flatten(output)
+        return values
+
+    if keras.config.backend() != "tensorflow":
+        return lambda images: only(model.predict_on_batch(images))
+    import tensorflow as tf
+
+    return tf.function(
+        lambda images: only(model(images, training=False)),
+        input_signature=[tf.TensorSpec(model.input_shape, tf.float32)],
+        autograph=False,
+    )
 
 
 class SavedModelPredictor(Predictor):

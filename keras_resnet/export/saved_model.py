@@ -16,7 +16,6 @@ from keras_resnet.export.artifact import IMAGES
 from keras_resnet.export.artifact import PROBABILITIES
 from keras_resnet.export.artifact import describe
 from keras_resnet.export.artifact import replacing
-from keras_resnet.export.fold import folded
 
 IMAGE_BYTES = "image_bytes"
 
@@ -51,7 +50,7 @@ def export_saved_model(model, path, *, card, top=answers.TOP, resize=False):
     """
     serving.check(model, card)
     answers.check_top(top)
-    copy = folded(model)
+    copy = serving.network(model, card)
     signatures = _signatures(copy, card, top, resize)
     with replacing(path) as beside:
         serving.save(copy, beside, signatures)

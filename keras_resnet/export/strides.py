@@ -11,45 +11,79 @@ applications' V2 networks are made like this; OpenVINO finds it by itself.)
 The other networks, whose strides are in 3x3 convolutions, stay as they are.
 """
 
-import itertools
+import keras
 
 from keras_resnet.layers import ResidualUnit
+from keras_resnet.operations import is_pixelwise
 
 
-def moved(layers):
+def moved(readers):
     """What changes in a network for it to compute only what is read.
 
     Args:
-        layers: of the network, in order, each of which reads the one before.
+        readers: {operation: the only one that reads what it gives}, as
+            `graph.only_readers` has it. A map that is read elsewhere too
+            keeps its size.
 
     Returns:
-        {name of a unit: {field of its config: value}}.
+        {unit: {field of its config: value}}.
     """
     changes = {}
-    for unit, following in itertools.pairwise(layers):
+    for unit, following in readers.items():
         if _skips_pixels(following) and _can_skip(unit):
             widest = _last_of_many_pixels(unit.block.kernels)
             config = unit.get_config()
-            changes[unit.name] = {
+            changes[unit] = {
                 "strides": following.strides,
                 "block": {**config["block"], "strided": widest},
             }
-            changes[following.name] = {"strides": 1}
+            changes[following] = {"strides": 1}
     return changes
 
 
 def _skips_pixels(layer):
     """Whether all that reads a unit's input has one pixel and a stride."""
-    return (
-        isinstance(layer, ResidualUnit)
-        and layer.strides > 1
-        and layer.block.strided == 0
-        and layer.block.kernels[0] == 1
+    # Not of subclasses: what else they do is not known.
+    if type(layer) is not ResidualUnit or layer.strides == 1:
+        return False
+    paths = (layer.branch, layer.shortcut_layers, layer.gate)
+    return _all_pixelwise(layer.before) and all(
+        _all_pixelwise(_up_to_stride(path)) for path in paths
     )
 
 
+def _up_to_stride(layers):
+    """The layers that read what a unit reads, before they skip pixels."""
+    found = []
+    for layer in layers:
+        found.append(layer)
+        if getattr(layer, "strides", 1) not in (1, (1, 1)):
+            break
+    return found
+
+
 def _can_skip(layer):
-    return isinstance(layer, ResidualUnit) and layer.strides == 1
+    """Whether a unit may stride in its last convolution of many pixels."""
+    if type(layer) is not ResidualUnit or layer.strides != 1:
+        return False
+    widest = _last_of_many_pixels(layer.block.kernels)
+    places = [
+        place
+        for place, op in enumerate(layer.branch)
+        if isinstance(op, keras.layers.Conv2D)
+    ]
+    behind = layer.branch[places[widest] + 1 :]
+    # Around an even kernel, padding is not the same with a stride.
+    return layer.block.kernels[widest] % 2 == 1 and all(
+        map(
+            _all_pixelwise,
+            (behind, layer.shortcut_layers, layer.gate, layer.after_add),
+        )
+    )
+
+
+def _all_pixelwise(layers):
+    return all(map(is_pixelwise, layers))
 
 
 def _last_of_many_pixels(kernels):

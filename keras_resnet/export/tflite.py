@@ -12,7 +12,6 @@ from keras_resnet.export import calibration as calibration_lib
 from keras_resnet.export import serving
 from keras_resnet.export.artifact import describe
 from keras_resnet.export.artifact import replacing
-from keras_resnet.export.fold import folded
 from keras_resnet.export.tflite_metadata import add_metadata
 
 
@@ -95,7 +94,7 @@ def export_tflite(
     lookup(serving.INPUT_DTYPES, input_dtype, "input dtype")
     if precision == "int8":
         calibration_lib.check(calibration, card)
-    copy = folded(model)
+    copy = serving.network(model, card)
     image_size = serving.fixed_size(copy, card)
     content = convert(
         serving.image_function(
@@ -134,7 +133,10 @@ def convert(function, model, prepare=_float32):
         model: `keras.Model` that it calls.
         prepare: what sets a `tf.lite.TFLiteConverter` up.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving.converting("TFLite", model),
+    ):
         # Not from_concrete_functions: with a Keras model as the trackable it
         # drops the weights, without one it drops the names.
         serving.save(model, folder, {"serving_default": function})

@@ -103,7 +103,7 @@ def verify(
     check_files(directory)
     artifacts, card = read_manifest(directory), load_card(directory)
     require(len(images), "There are no images to verify with. Pass some.")
-    serving.check(model, card)
+    serving.check_model(model, card)
     inputs = isolated.Inputs(evaluation_views(images, card), images)
     expected = _expected(model, inputs.views)
     reports, breaches = [], []

@@ -48,6 +48,7 @@ def export_web(model, path, *, card, runtime=None, samples=()):
             work.
     """
     serving.check(model, card)
+    web_model.check(model)
     samples = [pathlib.Path(sample) for sample in samples]
     for sample in samples:
         require(sample.is_file(), f"There is no sample {str(sample)!r}.")
