@@ -5,6 +5,7 @@ import sys
 from absl import app
 from absl import logging
 
+from keras_resnet import atomic
 from keras_resnet.errors import UsageError
 
 
@@ -21,6 +22,12 @@ def run(main):
             sys.exit(main(argv[1:]) or 0)
         except UsageError as error:
             print(f"ERROR: {error}", file=sys.stderr)
+            sys.exit(2)
+        except Exception as error:
+            why = atomic.no_room(error)
+            if why is None:
+                raise
+            print(f"ERROR: Cannot write: {why}. Make room.", file=sys.stderr)
             sys.exit(2)
 
     app.run(guarded)

@@ -255,8 +255,6 @@ def test_a_missing_or_failing_npm_is_explained(package, tmp_path, monkeypatch):
 
 def test_nothing_is_written_before_all_is_there(model, package, tmp_path):
     folder = tmp_path / "web"
-    folder.mkdir()
-    (folder / "earlier").write_text("kept")
     card = web_networks.card_of(model)
     shutil.rmtree(package / "wasm")
     with pytest.raises(UsageError, match="There is no wasm/"):
@@ -266,7 +264,18 @@ def test_nothing_is_written_before_all_is_there(model, package, tmp_path):
     with pytest.raises(UsageError, match="33 x 33 pixels, as its card says"):
         card = web_networks.card_of(model, image_size=33)
         web.export_web(model, folder, card=card, runtime=package)
-    assert [path.name for path in folder.iterdir()] == ["earlier"]
+    assert not folder.exists()
+
+
+def test_a_folder_that_is_no_page_is_not_replaced(model, package, tmp_path):
+    card = web_networks.card_of(model)
+    folder = tmp_path / "web"
+    web.export_web(model, folder, card=card, runtime=package)
+    web.export_web(model, folder, card=card, runtime=package)
+    (folder / "samples" / "mine.jpg").write_bytes(b"mine")
+    with pytest.raises(UsageError, match="web' is not a page, which would"):
+        web.export_web(model, folder, card=card, runtime=package)
+    assert (folder / "samples" / "mine.jpg").read_bytes() == b"mine"
 
 
 # serve_web.py.

@@ -1,13 +1,12 @@
 """Exported files and the manifest.json that describes them."""
 
-import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 import pathlib
-import shutil
 
+from keras_resnet import atomic
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 from keras_resnet.export import operators
@@ -22,6 +21,9 @@ PROBABILITIES = "probabilities"
 
 # The network of a page, in the page's folder.
 WEB_MODEL = "model.tflite"
+
+# Images to try an export on, in its directory.
+SAMPLES = "samples"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -150,24 +152,66 @@ def write_manifest(directory, artifacts, card):
             "image_size": card.image_size,
             "eval_resize": card.eval_resize,
             "variant": card.variant,
-            "dataset": card.dataset,
+            "dataset": card.public().dataset,
         },
         "artifacts": [dataclasses.asdict(artifact) for artifact in artifacts],
         "files": _sums(pathlib.Path(directory), artifacts),
     }
-    with replacing(pathlib.Path(directory) / MANIFEST) as path:
-        path.write_text(json.dumps(fields, indent=2) + "\n")
+    path = pathlib.Path(directory) / MANIFEST
+    atomic.write_text(path, json.dumps(fields, indent=2) + "\n")
 
 
 def _sums(directory, artifacts):
-    """{name: sha256} of every file that a network needs, in order of names."""
+    """{name: sha256} of every file of an export, in order of names."""
     paths = [directory / name for name in (LABELS, CARD)]
-    for artifact in artifacts:
-        paths += _files(directory / artifact.path)
+    for name in (SAMPLES, *(artifact.path for artifact in artifacts)):
+        paths += _files(directory / name) if (directory / name).exists() else []
     return {
         path.relative_to(directory).as_posix(): sha256(path)
         for path in sorted(paths)
     }
+
+
+def listed(directory):
+    """{name: sha256} of every file of the export that a manifest describes.
+
+    What manifests of earlier versions do not list has None for a sha256: it
+    is known by its name.
+
+    Raises:
+        keras_resnet.UsageError: if there is no manifest or it is damaged.
+    """
+    directory = pathlib.Path(directory)
+    return _read(directory, lambda fields: _listed(directory, fields))
+
+
+def _listed(directory, fields):
+    if "keras_resnet" not in fields["versions"]:
+        raise ValueError("another program wrote it")
+    files = fields.get("files") or _unlisted(directory, fields["artifacts"])
+    outside = [name for name in files if not _is_inside(name)]
+    if outside:
+        raise ValueError(f"it names {outside[0]!r}, which is not inside")
+    if not any(name.startswith(f"{SAMPLES}/") for name in files):
+        samples = (directory / SAMPLES).glob("[0-9][0-9]_label-*.png")
+        files |= {f"{SAMPLES}/{path.name}": None for path in samples}
+    return files
+
+
+def _is_inside(name):
+    path = pathlib.PurePosixPath(name)
+    return bool(name) and not path.is_absolute() and ".." not in path.parts
+
+
+def _unlisted(directory, artifacts):
+    """The same for a manifest that has a sha256 of each artifact alone."""
+    files = {LABELS: None, CARD: None}
+    for path, digest in ((row["path"], row["sha256"]) for row in artifacts):
+        whole = (directory / path).exists() and sha256(directory / path)
+        for file in _files(directory / path):
+            name = file.relative_to(directory).as_posix()
+            files[name] = sha256(file) if whole == digest else digest
+    return files
 
 
 def changed_files(directory):
@@ -180,11 +224,11 @@ def changed_files(directory):
         keras_resnet.UsageError: if there is no manifest or it is damaged.
     """
     directory, changed = pathlib.Path(directory), {}
-    files = _read(directory, lambda fields: dict(fields["files"]))
+    files = listed(directory)
     for name, digest in files.items():
         if not (directory / name).is_file():
             changed[name] = "it is missing."
-        elif sha256(directory / name) != digest:
+        elif digest not in (None, sha256(directory / name)):
             changed[name] = (
                 "its sha256 is not the manifest's: it was changed or damaged."
             )
@@ -220,34 +264,8 @@ def _read(directory, take):
     )
     try:
         return take(json.loads(path.read_text()))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise UsageError(
-            f"{str(path)!r} is damaged: {error}. Export the model again."
+            f"{str(path)!r} is damaged, or not the manifest of an export: "
+            f"{error!r}."
         ) from error
-
-
-@contextlib.contextmanager
-def replacing(path):
-    """A path to write a file or directory to, that then replaces `path`.
-
-    Whatever fails in between leaves `path` as it was. A file is replaced in
-    one step; a directory is removed before the new one takes its name.
-    """
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield beside
-        if path.is_dir():
-            remove(path)
-        beside.replace(path)
-    finally:
-        remove(beside)
-
-
-def remove(path):
-    """Removes a file or a directory, if there is one."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

@@ -10,10 +10,10 @@ from keras_resnet.errors import require
 from keras_resnet.export import calibration as calibration_lib
 from keras_resnet.export import onnx_graph
 from keras_resnet.export import serving
+from keras_resnet.export import targets
 from keras_resnet.export.artifact import IMAGES
 from keras_resnet.export.artifact import PROBABILITIES
 from keras_resnet.export.artifact import describe
-from keras_resnet.export.artifact import replacing
 from keras_resnet.export.fold import folded
 
 # 17 keeps one transposition and GlobalAveragePool; from 18 on tf2onnx writes a
@@ -58,6 +58,7 @@ def export_onnx(
     """
     check_opset(opset)
     serving.check(model, card)
+    targets.check(path, "onnx")
     write = lookup(_WRITE, precision, "precision of ONNX")
     lookup(serving.INPUT_DTYPES, input_dtype, "input dtype")
     if precision == "int8":
@@ -68,7 +69,7 @@ def export_onnx(
         copy, batch=None, image_size=image_size, dtype=input_dtype
     )
     proto = _convert(function, opset)
-    with replacing(path) as beside:
+    with targets.replacing(path) as beside:
         write(proto, beside, calibration, input_dtype)
     return describe(
         path,
