@@ -1,5 +1,6 @@
 """The folder of a page: what is in it, and what is refused."""
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -68,7 +69,9 @@ def exported(model, tmp_path_factory):
     root = tmp_path_factory.mktemp("exported")
     sample = root / "03_label-vier ü.PNG"
     sample.write_bytes(odd_images.encode(odd_images.photograph(), "PNG"))
-    card = web_networks.card_of(model)
+    card = dataclasses.replace(
+        web_networks.card_of(model), dataset="folder:/home/me/photographs"
+    )
     with pytest.MonkeyPatch.context() as monkeypatch:
         package = _make_package(root / "package", monkeypatch)
         artifact = web.export_web(
@@ -139,6 +142,14 @@ def test_the_folder_is_complete(exported):
             "class_maps": {"dtype": "float32", "shape": [1, 8, 8, 7]},
         },
     }
+
+
+def test_no_file_tells_where_the_data_are(exported):
+    folder, _ = exported
+    for path in folder.rglob("*.*"):
+        assert path.is_dir() or b"/home/me" not in path.read_bytes(), path
+    card = json.loads((folder / "card.json").read_text())
+    assert card["dataset"] == "folder:photographs"
 
 
 def test_it_is_loaded_as_an_artifact(exported, model):

@@ -238,7 +238,10 @@ class OnnxPredictor(Predictor):
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # its errors reach us as exceptions
         self._session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
+            str(path),
+            options,
+            providers=["CPUExecutionProvider"],
+            enable_fallback=0,  # to the same one, with words on the terminal
         )
         (image,) = self._session.get_inputs()
         (output,) = self._session.get_outputs()
