@@ -65,6 +65,32 @@ def _problem(name):
     return None
 
 
+def check_same(model_classes, data_classes, data_name):
+    """Refuses data whose classes are not, in order, those of a model.
+
+    Args:
+        model_classes, data_classes: class names.
+        data_name: of the data set, for the message.
+
+    Raises:
+        keras_resnet.UsageError: if they differ.
+    """
+    if tuple(model_classes) == tuple(data_classes):
+        return
+    extra = [name for name in data_classes if name not in model_classes]
+    lacking = [name for name in model_classes if name not in data_classes]
+    raise UsageError(
+        f"The model has {len(model_classes)} classes and {data_name} has "
+        f"{len(data_classes)}, which are not the same. "
+        f"Only in the data: {_few(extra)}. Only in the model: {_few(lacking)}."
+    )
+
+
+def _few(names):
+    shown = ", ".join(map(repr, names[:5])) or "none"
+    return shown + (", ..." if len(names) > 5 else "")
+
+
 def shown(name):
     """A name in quotes, with what cannot be printed as escapes.
 

@@ -13,6 +13,7 @@ import pathlib
 import _app
 from absl import flags
 
+from keras_resnet import class_names
 from keras_resnet import recipes
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
@@ -20,7 +21,6 @@ from keras_resnet.export import pipeline
 from keras_resnet.export import runtime
 from keras_resnet.export import verify
 from keras_resnet.labels import CARD
-from keras_resnet.labels import check_classes
 from keras_resnet.labels import load_card
 
 FLAGS = flags.FLAGS
@@ -70,7 +70,8 @@ def main(args):
     recipes.max_masked(FLAGS.on_bad_image)  # refused before the model loads
     model = runtime.load_keras(FLAGS.model)
     card = _card(directory)
-    check_classes(card.class_names, load_card(directory).class_names, directory)
+    names = load_card(directory).class_names
+    class_names.check_same(card.class_names, names, directory)
     split = pipeline.split_of(
         card, dataset=FLAGS.dataset, data_dir=FLAGS.data_dir
     )

@@ -98,7 +98,7 @@ def describe(
             "inputs": {IMAGES: images},
             "outputs": {PROBABILITIES: probabilities},
         },
-        bytes=sum(file.stat().st_size for file in _files(path)),
+        bytes=sum(file.stat().st_size for file in files(path)),
         sha256=sha256(path),
         operators=operators.count(path, format),
     )
@@ -118,7 +118,7 @@ def sha256(path):
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     names = sorted(
-        file.relative_to(path).as_posix().encode() for file in _files(path)
+        file.relative_to(path).as_posix().encode() for file in files(path)
     )
     lines = hashlib.sha256()
     for name in names:
@@ -127,7 +127,8 @@ def sha256(path):
     return lines.hexdigest()
 
 
-def _files(path):
+def files(path):
+    """A path itself, or all files below a directory."""
     if not path.is_dir():
         return [path]
     return [file for file in path.rglob("*") if file.is_file()]
@@ -165,79 +166,11 @@ def _sums(directory, artifacts):
     """{name: sha256} of every file of an export, in order of names."""
     paths = [directory / name for name in (LABELS, CARD)]
     for name in (SAMPLES, *(artifact.path for artifact in artifacts)):
-        paths += _files(directory / name) if (directory / name).exists() else []
+        paths += files(directory / name) if (directory / name).exists() else []
     return {
         path.relative_to(directory).as_posix(): sha256(path)
         for path in sorted(paths)
     }
-
-
-def listed(directory):
-    """{name: sha256} of every file of the export that a manifest describes.
-
-    What manifests of earlier versions do not list has None for a sha256: it
-    is known by its name.
-
-    Raises:
-        keras_resnet.UsageError: if there is no manifest or it is damaged.
-    """
-    directory = pathlib.Path(directory)
-    return _read(directory, lambda fields: _listed(directory, fields))
-
-
-def _listed(directory, fields):
-    if "keras_resnet" not in fields["versions"]:
-        raise ValueError("another program wrote it")
-    files = fields.get("files") or _unlisted(directory, fields["artifacts"])
-    outside = [name for name in files if not _is_inside(name)]
-    if outside:
-        raise ValueError(f"it names {outside[0]!r}, which is not inside")
-    if not any(name.startswith(f"{SAMPLES}/") for name in files):
-        samples = (directory / SAMPLES).glob("[0-9][0-9]_label-*.png")
-        files |= {f"{SAMPLES}/{path.name}": None for path in samples}
-    return files
-
-
-def _is_inside(name):
-    path = pathlib.PurePosixPath(name)
-    return bool(name) and not path.is_absolute() and ".." not in path.parts
-
-
-def _unlisted(directory, artifacts):
-    """The same for a manifest that has a sha256 of each artifact alone."""
-    files = {LABELS: None, CARD: None}
-    for path, digest in ((row["path"], row["sha256"]) for row in artifacts):
-        whole = (directory / path).exists() and sha256(directory / path)
-        for file in _files(directory / path):
-            name = file.relative_to(directory).as_posix()
-            files[name] = sha256(file) if whole == digest else digest
-    return files
-
-
-def changed_files(directory):
-    """Which files of an export are not those of its manifest.
-
-    Returns:
-        ({name: what is wrong}, int, how many files the manifest lists).
-
-    Raises:
-        keras_resnet.UsageError: if there is no manifest or it is damaged.
-    """
-    directory, changed = pathlib.Path(directory), {}
-    files = listed(directory)
-    for name, digest in files.items():
-        if not (directory / name).is_file():
-            changed[name] = "it is missing."
-        elif digest not in (None, sha256(directory / name)):
-            changed[name] = (
-                "its sha256 is not the manifest's: it was changed or damaged."
-            )
-    for artifact in read_manifest(directory):
-        for path in _files(directory / artifact.path):
-            name = path.relative_to(directory).as_posix()
-            if name not in files and path.exists():
-                changed[name] = "the manifest does not list it."
-    return changed, len(files)
 
 
 def read_manifest(directory):
@@ -249,13 +182,18 @@ def read_manifest(directory):
     Raises:
         keras_resnet.UsageError: if there is no manifest or it is damaged.
     """
-    return _read(
+    return read_fields(
         pathlib.Path(directory),
         lambda fields: [Artifact(**row) for row in fields["artifacts"]],
     )
 
 
-def _read(directory, take):
+def read_fields(directory, take):
+    """What `take` makes of the fields of a directory's manifest.json.
+
+    Raises:
+        keras_resnet.UsageError: if there is no manifest or it is damaged.
+    """
     path = directory / MANIFEST
     require(
         path.is_file(),

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet import atomic
+from keras_resnet import class_names
 from keras_resnet import recipes
 from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
@@ -20,7 +21,6 @@ from keras_resnet.export import placing
 from keras_resnet.export import verify as verify_lib
 from keras_resnet.export.artifact import SAMPLES
 from keras_resnet.export.formats import Options
-from keras_resnet.labels import check_classes
 
 NUM_SAMPLES = 8
 
@@ -119,7 +119,7 @@ def split_of(card, name="validation", *, dataset=None, data_dir=None):
         "The model's card.json names no data set. Pass one with --dataset.",
     )
     split = datasets.load(dataset, name, data_dir=data_dir)
-    check_classes(card.class_names, split.class_names, split.name)
+    class_names.check_same(card.class_names, split.class_names, split.name)
     return split
 
 

@@ -31,6 +31,15 @@ def _is_fixed(size):
     return isinstance(size, int | np.integer) and size > 0
 
 
+def parts(images, batch):
+    """All at once, or as many as a network takes, the last with copies."""
+    if batch is None:
+        return [images]
+    lacking = -len(images) % batch
+    whole = np.concatenate([images, images[-1:].repeat(lacking, 0)])
+    return np.split(whole, len(whole) // batch)
+
+
 def as_is(name):
     """The NumPy dtype of an input that takes pixels as they are.
 
@@ -63,6 +72,16 @@ def _nearest(values):
 def _within(values, dtype):
     limits = np.iinfo(dtype)
     return np.clip(values, limits.min, limits.max).astype(dtype)
+
+
+# onnxruntime says "tensor(float)", all others what NumPy says.
+_ONNX_DTYPES = {"float": "float32", "double": "float64"}
+
+
+def onnx_dtype(type):
+    """The name of a dtype, of the type of a tensor of ONNX."""
+    name = type.removeprefix("tensor(").removesuffix(")")
+    return _ONNX_DTYPES.get(name, name)
 
 
 def to_tflite(details):

@@ -21,8 +21,8 @@ from keras_resnet.errors import require
 from keras_resnet.export import targets
 from keras_resnet.export.artifact import MANIFEST
 from keras_resnet.export.artifact import SAMPLES
-from keras_resnet.export.artifact import listed
 from keras_resnet.export.artifact import sha256
+from keras_resnet.export.listing import listed
 from keras_resnet.export.tflite_metadata import holds_card
 from keras_resnet.labels import CARD
 from keras_resnet.labels import LABELS

@@ -50,7 +50,7 @@ class Predictor(abc.ABC):
         """
         images = np.asarray(images, np.float32)
         self._check(images.shape)
-        parts = _parts(images, self.batch)
+        parts = pixels.parts(images, self.batch)
         outputs = [self._run(part) for part in parts]
         return np.concatenate(outputs)[: len(images)]
 
@@ -88,15 +88,6 @@ class Predictor(abc.ABC):
     @abc.abstractmethod
     def _predict(self, images):
         """float32 (batch, S, S, 3) to (batch, K)."""
-
-
-def _parts(images, batch):
-    """All at once, or as many as a network takes, the last with copies."""
-    if batch is None:
-        return [images]
-    lacking = -len(images) % batch
-    whole = np.concatenate([images, images[-1:].repeat(lacking, 0)])
-    return np.split(whole, len(whole) // batch)
 
 
 class KerasPredictor(Predictor):
@@ -246,20 +237,11 @@ class OnnxPredictor(Predictor):
         (image,) = self._session.get_inputs()
         (output,) = self._session.get_outputs()
         self._input = image.name
-        self._dtype = pixels.as_is(_dtype_of(image))
-        pixels.check_probabilities(_dtype_of(output))
+        self._dtype = pixels.as_is(pixels.onnx_dtype(image.type))
+        pixels.check_probabilities(pixels.onnx_dtype(output.type))
         self.batch, self.image_size = pixels.places(image.shape)
         self.num_classes = output.shape[-1]
 
     def _predict(self, images):
         images = pixels.cast(images, self._dtype)
         return self._session.run(None, {self._input: images})[0]
-
-
-# onnxruntime says "tensor(float)", all others what NumPy says.
-_ONNX_DTYPES = {"float": "float32", "double": "float64"}
-
-
-def _dtype_of(value):
-    name = value.type.removeprefix("tensor(").removesuffix(")")
-    return _ONNX_DTYPES.get(name, name)

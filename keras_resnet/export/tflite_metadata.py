@@ -34,13 +34,7 @@ ALIGNMENT = 16
 UNIX = 3
 
 # What the reader of an archive raises, whatever a byte in it says.
-_DAMAGED = (
-    zipfile.BadZipFile,
-    EOFError,
-    ValueError,
-    RuntimeError,
-    zlib.error,
-)
+_DAMAGED = (zipfile.BadZipFile, EOFError, ValueError, RuntimeError, zlib.error)
 
 DESCRIPTION = (
     "A residual network of keras_resnet. It takes RGB pixels 0..255 as they "
