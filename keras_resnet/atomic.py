@@ -5,8 +5,11 @@ renamed. A rename within a directory replaces the old file in one step (POSIX).
 """
 
 import contextlib
+import errno
 import os
 import pathlib
+
+from keras_resnet.errors import UsageError
 
 # Of what was not finished. It is hidden, and the next run replaces it.
 UNFINISHED = ".unfinished-"
@@ -41,6 +44,73 @@ def write_text(path, text):
     """Writes a text file in UTF-8, whole or not at all."""
     with replacing(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def locked(folder, advice):
+    """Refuses a second process, or thread, where the system has locks.
+
+    Args:
+        folder: that one at a time may write to; it exists.
+        advice: what the second may do, for its message.
+
+    Raises:
+        keras_resnet.UsageError: if another one holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(
+                f"Another process writes to {str(folder)!r}. {advice}"
+            ) from error
+        yield
+    finally:
+        os.close(handle)  # and with it the lock, as when the process dies
+
+
+# What a write to a full or closed disk ends in, and no reading does.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+
+
+@contextlib.contextmanager
+def room(folder, advice):
+    """Says in one line that a disk is full, whoever noticed it.
+
+    Args:
+        folder: what is written to.
+        advice: what to do, for the message.
+
+    Raises:
+        keras_resnet.UsageError: in place of the system's, TensorFlow's or
+            HDF5's own error.
+    """
+    try:
+        yield
+    except UsageError:
+        raise
+    except Exception as error:  # libraries raise kinds of their own
+        why = no_room(error)
+        if why is None:
+            raise
+        raise UsageError(
+            f"Cannot write into {str(folder)!r}: {why}. {advice}"
+        ) from error
+
+
+def no_room(error):
+    """The system's words for a full disk in any error, or None."""
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        where = f" ({error.filename})" if error.filename else ""
+        return f"{os.strerror(error.errno)}{where}"
+    said = map(os.strerror, _NO_ROOM)
+    return next((words for words in said if words in str(error)), None)
 
 
 def flush(path):

@@ -4,10 +4,12 @@ import dataclasses
 import functools
 import json
 import pathlib
+import re
 
 import numpy as np
 
 from keras_resnet import atomic
+from keras_resnet import class_names as names_lib
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 
@@ -21,11 +23,15 @@ class Card:
     """What a user of a model needs beyond its weights.
 
     Attributes:
-        class_names: K names, in the order of the model's outputs.
+        class_names: K names, in the order of the model's outputs, by the rule
+            of `class_names`.
         image_size: pixels of the square that the model was evaluated on.
         eval_resize: pixels of the shorter side before the central crop.
         variant: key of `keras_resnet.VARIANTS`, or the model's name.
-        dataset: what the model was trained on.
+        dataset: what the model was trained on, as `datasets.load` takes it.
+
+    Raises:
+        keras_resnet.UsageError: if a value cannot be right.
     """
 
     class_names: tuple[str, ...]
@@ -33,6 +39,24 @@ class Card:
     eval_resize: int
     variant: str = ""
     dataset: str = ""
+
+    def __post_init__(self):
+        # Of a frozen class; a list would be no key and not equal to a tuple.
+        object.__setattr__(self, "class_names", tuple(self.class_names))
+        names_lib.check(self.class_names, "the model")
+        sizes = self.image_size, self.eval_resize
+        require(
+            all(type(size) is int for size in sizes)
+            and 0 < sizes[0] <= sizes[1],
+            "image_size and eval_resize must be ints, and eval_resize not "
+            f"below image_size, which is above 0. Received: {sizes}.",
+        )
+        for name in ("variant", "dataset"):
+            value = getattr(self, name)
+            require(
+                isinstance(value, str),
+                f"{name} must be a text. Received: {name}={value!r}.",
+            )
 
     @classmethod
     def of_run(cls, recipe, class_names):
@@ -45,6 +69,10 @@ class Card:
             dataset=recipe.dataset,
         )
 
+    def public(self):
+        """The card for an export: its data set without the path to it."""
+        return dataclasses.replace(self, dataset=_without_path(self.dataset))
+
     def save(self, directory):
         """Writes labels.txt (a name a line) and card.json into a directory."""
         for name, text in self.texts().items():
@@ -55,7 +83,7 @@ class Card:
         fields = dataclasses.asdict(self)
         names = fields.pop("class_names")
         return {
-            LABELS: "".join(f"{name}\n" for name in names),
+            LABELS: names_lib.text(names),
             CARD: json.dumps(fields, indent=2) + "\n",
         }
 
@@ -73,25 +101,45 @@ def load_card(directory):
             f"There is no {name} in {str(directory)!r}: it stands beside "
             "every model that train.py and export.py write.",
         )
-    names = (directory / LABELS).read_text(encoding="utf-8")
-    return card_of(names, (directory / CARD).read_text(), directory / CARD)
+    data = ((directory / name).read_bytes() for name in (LABELS, CARD))
+    return card_of(*data, directory)
 
 
-def card_of(names, fields, path):
+def card_of(names, fields, where):
     """The `Card` of the two texts that `Card.texts` gave.
 
     Args:
-        names, fields: str, of labels.txt and of card.json.
-        path: where the second was read, for the message.
+        names, fields: bytes of labels.txt and of card.json.
+        where: what holds both, for the message.
 
     Raises:
-        keras_resnet.UsageError: if the second is damaged.
+        keras_resnet.UsageError: if one is damaged.
     """
+    names = names_lib.lines(names, pathlib.Path(where) / LABELS)
+    names_lib.check(names, f"{LABELS} of {str(where)!r}")
     try:
-        names = tuple(names.splitlines())
         return Card(class_names=names, **json.loads(fields))
-    except (ValueError, TypeError) as error:
-        raise UsageError(f"{str(path)!r} is damaged: {error}.") from error
+    except (ValueError, TypeError, RecursionError) as error:
+        path = pathlib.Path(where) / CARD
+        raise UsageError(f"{str(path)!r} is damaged: {error}") from error
+
+
+# Data sets that are named by a path, see `datasets.load`.
+_BY_PATH = ("folder", "tfrecord")
+
+
+def _without_path(dataset):
+    """`folder:photographs` for `folder:/home/me/photographs`."""
+    kind, _, path = dataset.partition(":")
+    if kind not in _BY_PATH:
+        return dataset
+    parts = [
+        part
+        for part in re.split(r"[/\\]", path)
+        # Of a pattern of files the folder is what it is known by.
+        if part not in ("", ".", "..") and not re.search(r"[{}*?\[]", part)
+    ]
+    return ":".join([kind, *parts[-1:]])
 
 
 def check_card(card, path, *, num_classes, image_size):
@@ -116,32 +164,6 @@ def check_card(card, path, *, num_classes, image_size):
         f"{str(path)!r} takes images of {image_size} pixels, the {CARD} "
         f"beside it says {card.image_size}: they are not of the same model.",
     )
-
-
-def check_classes(model_classes, data_classes, data_name):
-    """Refuses data whose classes are not, in order, those of a model.
-
-    Args:
-        model_classes, data_classes: class names.
-        data_name: of the data set, for the message.
-
-    Raises:
-        keras_resnet.UsageError: if they differ.
-    """
-    if tuple(model_classes) == tuple(data_classes):
-        return
-    extra = [name for name in data_classes if name not in model_classes]
-    lacking = [name for name in model_classes if name not in data_classes]
-    raise UsageError(
-        f"The model has {len(model_classes)} classes and {data_name} has "
-        f"{len(data_classes)}, which are not the same. "
-        f"Only in the data: {_few(extra)}. Only in the model: {_few(lacking)}."
-    )
-
-
-def _few(names):
-    shown = ", ".join(map(repr, names[:5])) or "none"
-    return shown + (", ..." if len(names) > 5 else "")
 
 
 def top_classes(probabilities, class_names, top=5):

@@ -7,6 +7,7 @@ import _flags
 from absl import app
 from absl import logging
 
+from keras_resnet import atomic
 from keras_resnet.errors import UsageError
 
 
@@ -28,6 +29,12 @@ def run(main):
         except BrokenPipeError:  # its reader has gone, as in `| head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
+        except Exception as error:
+            why = atomic.no_room(error)
+            if why is None:
+                raise
+            print(f"ERROR: Cannot write: {why}. Make room.", file=sys.stderr)
+            sys.exit(2)
 
     app.run(guarded, flags_parser=_flags.parse)
 

@@ -3,6 +3,7 @@
 import itertools
 import pathlib
 
+from keras_resnet import class_names
 from keras_resnet import labels
 from keras_resnet import recipes
 from keras_resnet.data import bad_images
@@ -73,5 +74,5 @@ def open_split(card, dataset, split, *, data_dir=None, on_bad_image="fail"):
     """
     most = recipes.max_masked(on_bad_image)
     found = datasets.load(dataset, split, data_dir=data_dir)
-    labels.check_classes(card.class_names, found.class_names, found.name)
+    class_names.check_same(card.class_names, found.class_names, found.name)
     return found, bad_images.MaskedImages(found, most) if most else None

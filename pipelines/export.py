@@ -8,14 +8,18 @@ tflite_float16, tflite_int8 (all of 8 bits, uint8 pixels); onnx, onnx_int8; web,
 a page that runs the network in a browser.
 """
 
+import dataclasses
 import pathlib
 
 import _app
+import _quiet
 from absl import flags
 
+from keras_resnet import recipes
 from keras_resnet.errors import require
 from keras_resnet.export import formats
 from keras_resnet.export import pipeline
+from keras_resnet.export import placing
 from keras_resnet.export import runtime
 from keras_resnet.export import verify
 from keras_resnet.labels import load_card
@@ -66,13 +70,31 @@ flags.DEFINE_integer(
     "to tflite_int8 and onnx_int8.",
 )
 flags.DEFINE_string("data_dir", None, "Where TFDS keeps its data.")
-flags.DEFINE_bool("force", False, "Replace an earlier export.")
+flags.DEFINE_string(
+    "dataset_name",
+    None,
+    "What the export says it was trained on. Default: the data set, without "
+    "the path to it.",
+)
+flags.DEFINE_string(
+    "on_bad_image",
+    "fail",
+    "What an image that cannot be read does: fail, or mask:N to go on without "
+    "up to N of them, which are named.",
+)
+flags.DEFINE_bool(
+    "force",
+    False,
+    "Replace an earlier export; files that are not of one are never replaced.",
+)
 flags.mark_flag_as_required("model")
 
 
 def main(args):
     _app.no_arguments(args)
-    earlier = [] if FLAGS.force else pipeline.existing(FLAGS.output_dir)
+    recipes.max_masked(FLAGS.on_bad_image)  # refused before the model loads
+    placing.check(FLAGS.output_dir, formats.file_names(FLAGS.formats))
+    earlier = [] if FLAGS.force else placing.existing(FLAGS.output_dir)
     require(
         not earlier,
         f"There is an export already: {', '.join(map(str, earlier))}. Pass "
@@ -95,34 +117,38 @@ def main(args):
         formats=FLAGS.formats,
         options=options,
     )
-    images, labels = pipeline.read_images(
-        _split(card, "validation"), FLAGS.num_images
-    )
-    artifacts = pipeline.export_all(
-        model,
-        FLAGS.output_dir,
-        card=card,
-        formats=FLAGS.formats,
-        images=images,
-        labels=labels,
-        options=options,
-    )
+    images, labels = _images(card, "validation", FLAGS.num_images)
+    with _quiet.others():
+        artifacts = pipeline.export_all(
+            model,
+            FLAGS.output_dir,
+            card=_named(card),
+            formats=FLAGS.formats,
+            images=images,
+            labels=labels,
+            options=options,
+        )
     _print_table(artifacts)
 
 
-def _split(card, name):
-    return pipeline.split_of(
+def _images(card, name, number):
+    split = pipeline.split_of(
         card, name, dataset=FLAGS.dataset, data_dir=FLAGS.data_dir
     )
+    return pipeline.read_images(split, number, on_bad_image=FLAGS.on_bad_image)
+
+
+def _named(card):
+    if FLAGS.dataset_name is None:
+        return card
+    return dataclasses.replace(card, dataset=FLAGS.dataset_name)
 
 
 def _calibration(card):
     """Evaluation views of training images, if a format asks for them."""
     if not set(FLAGS.formats) & set(formats.CALIBRATED):
         return None
-    images, _ = pipeline.read_images(
-        _split(card, "train"), FLAGS.num_calibration_images
-    )
+    images, _ = _images(card, "train", FLAGS.num_calibration_images)
     return verify.evaluation_views(images, card)
 
 

@@ -8,19 +8,26 @@ process of its own, on real images. The exit status is 0 if all is well and 2
 otherwise.
 """
 
+import pathlib
+
 import _app
 from absl import flags
 
+from keras_resnet import class_names
+from keras_resnet import recipes
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.export import pipeline
 from keras_resnet.export import runtime
 from keras_resnet.export import verify
+from keras_resnet.labels import CARD
 from keras_resnet.labels import load_card
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
-    "model", None, ".keras file that was exported. Default: checksums only."
+    "model",
+    None,
+    ".keras file that was exported. Default: checksums only.",
 )
 flags.DEFINE_list(
     "runtimes",
@@ -39,6 +46,12 @@ flags.DEFINE_string(
 )
 flags.DEFINE_integer("num_images", 256, "How many images to verify with.")
 flags.DEFINE_string("data_dir", None, "Where TFDS keeps its data.")
+flags.DEFINE_string(
+    "on_bad_image",
+    "fail",
+    "What an image that cannot be read does: fail, or mask:N to go on without "
+    "up to N of them, which are named.",
+)
 
 
 def main(args):
@@ -54,12 +67,17 @@ def main(args):
         count = verify.check_files(directory)
         print(f"{directory}: all {count} files are as they were exported.")
         return
-    card = load_card(directory)
+    recipes.max_masked(FLAGS.on_bad_image)  # refused before the model loads
     model = runtime.load_keras(FLAGS.model)
+    card = _card(directory)
+    names = load_card(directory).class_names
+    class_names.check_same(card.class_names, names, directory)
     split = pipeline.split_of(
         card, dataset=FLAGS.dataset, data_dir=FLAGS.data_dir
     )
-    images, labels = pipeline.read_images(split, FLAGS.num_images)
+    images, labels = pipeline.read_images(
+        split, FLAGS.num_images, on_bad_image=FLAGS.on_bad_image
+    )
     reports = verify.verify(
         directory,
         model,
@@ -80,6 +98,12 @@ def main(args):
             f"{r.top1_agreement:>17.1%}{r.accuracy_loss:>15.2%}"
         )
     print(f"\n{directory} holds {FLAGS.model}, by {len(images)} images.")
+
+
+def _card(directory):
+    """That of the model, since an export does not tell where its data are."""
+    beside = pathlib.Path(FLAGS.model).parent
+    return load_card(beside if (beside / CARD).is_file() else directory)
 
 
 if __name__ == "__main__":

@@ -313,7 +313,8 @@ def test_model_of_any_size_takes_the_card_s(small, tmp_path):
 
 def test_failed_export_leaves_the_earlier_file(small, tmp_path, monkeypatch):
     path = tmp_path / "model.onnx"
-    path.write_bytes(b"earlier")
+    earlier = (small.directory / path.name).read_bytes()
+    path.write_bytes(earlier)
 
     def fail(*args, **kwargs):
         raise OSError("no space left")
@@ -321,7 +322,7 @@ def test_failed_export_leaves_the_earlier_file(small, tmp_path, monkeypatch):
     monkeypatch.setattr(onnx, "save", fail)
     with pytest.raises(OSError, match="no space left"):
         export_onnx(small.model, path, card=small.card)
-    assert [p.read_bytes() for p in tmp_path.iterdir()] == [b"earlier"]
+    assert [p.read_bytes() for p in tmp_path.iterdir()] == [earlier]
 
 
 def test_export_replaces_an_earlier_one_as_a_whole(small, copied):
@@ -620,7 +621,7 @@ def test_arguments_are_checked_before_any_work(small, tmp_path):
         },
         "10 classes, its labels.txt 2 names": {"card": card},
         "32 x 32 pixels, as its card says": {
-            "card": dataclasses.replace(small.card, image_size=32)
+            "card": card_of(small.model, image_size=32, eval_resize=36)
         },
         "must end in its probabilities": {
             "model": keras_resnet.logits(small.model)

@@ -90,7 +90,7 @@ def test_any_name_is_read(folder):
     where = os.fsencode(folder / "train" / "cat")
     for red, name in enumerate(NAMES, start=100):
         _save(pathlib.Path(os.fsdecode(where + b"/" + name)), (red, 0, 0))
-    (folder / "train" / "cat").rename(folder / "train" / "c [a] t\n")
+    (folder / "train" / "cat").rename(folder / "train" / "c [a] t")
     shutil.rmtree(folder / "validation")
     split = datasets.load(f"folder:{folder}", "train")
     found = {

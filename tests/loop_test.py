@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import signal
+import subprocess
 
 import keras
 import numpy as np
@@ -494,3 +495,41 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
         raise RuntimeError
     assert [file.name for file in tmp_path.iterdir()] == ["file.txt"]
     assert path.read_text() == "before"
+
+
+def test_a_workdir_of_another_model_is_refused(tmp_path, strategy):
+    """Such as an export: its labels.txt would become those of the run."""
+    (tmp_path / "labels.txt").write_text("mine\n")
+    with pytest.raises(errors.UsageError, match="holds labels.txt of a model"):
+        loop.train_and_evaluate(RECIPE, tmp_path, strategy=strategy)
+    assert [path.name for path in tmp_path.iterdir()] == ["labels.txt"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_a_disk_that_is_full_at_the_end_is_one_line(tmp_path, strategy):
+    """The checkpoint fits, model.keras does not; with room the run ends."""
+    recipe = dataclasses.replace(
+        RECIPE,
+        depths=(1, 1, 1),
+        batch_size=8,
+        steps=1,
+        boundaries=(),
+        eval_every_steps=1,
+        checkpoint_every_steps=1,
+    )
+    mount = ["mount", "-t", "tmpfs", "-o"]
+    if subprocess.run([*mount, "size=900k", "tmpfs", tmp_path]).returncode:
+        pytest.skip("this machine lets nobody mount")
+    try:
+        with pytest.raises(errors.UsageError) as raised:
+            loop.train_and_evaluate(recipe, tmp_path / "run", strategy=strategy)
+        message = str(raised.value)
+        assert f"into '{tmp_path}/run': No space left on device" in message
+        assert "Make room; the same command goes on." in message
+        assert len(message.splitlines()) == 1
+        more = [*mount, "remount,size=9m", tmp_path]
+        subprocess.run(more, check=True)
+        loop.train_and_evaluate(recipe, tmp_path / "run", strategy=strategy)
+        assert (tmp_path / "run" / "model.keras").exists()
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)

@@ -390,7 +390,7 @@ def test_threads_that_want_one_block_wait_for_one_read():
 
 
 def test_parse_labels_numbers_lines_or_reads_their_numbers():
-    assert tfrecord.parse_labels("cat\ndog\n", "x") == (("cat", "dog"), 0)
-    assert tfrecord.parse_labels("1:cat\n2: dog", "x") == (("cat", "dog"), 1)
+    assert tfrecord.parse_labels(b"cat\ndog\n", "x") == (("cat", "dog"), 0)
+    assert tfrecord.parse_labels(b"1:cat\n2: dog", "x") == (("cat", "dog"), 1)
     # A name with a colon is a name.
-    assert tfrecord.parse_labels("a:b\n2:c", "x") == (("a:b", "2:c"), 0)
+    assert tfrecord.parse_labels(b"a:b\n2:c", "x") == (("a:b", "2:c"), 0)

@@ -1,5 +1,6 @@
 """The folder of a page: what is in it, and what is refused."""
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -68,7 +69,9 @@ def exported(model, tmp_path_factory):
     root = tmp_path_factory.mktemp("exported")
     sample = root / "03_label-vier ü.PNG"
     sample.write_bytes(odd_images.encode(odd_images.photograph(), "PNG"))
-    card = web_networks.card_of(model)
+    card = dataclasses.replace(
+        web_networks.card_of(model), dataset="folder:/home/me/photographs"
+    )
     with pytest.MonkeyPatch.context() as monkeypatch:
         package = _make_package(root / "package", monkeypatch)
         artifact = web.export_web(
@@ -139,6 +142,14 @@ def test_the_folder_is_complete(exported):
             "class_maps": {"dtype": "float32", "shape": [1, 8, 8, 7]},
         },
     }
+
+
+def test_no_file_tells_where_the_data_are(exported):
+    folder, _ = exported
+    for path in folder.rglob("*.*"):
+        assert path.is_dir() or b"/home/me" not in path.read_bytes(), path
+    card = json.loads((folder / "card.json").read_text())
+    assert card["dataset"] == "folder:photographs"
 
 
 def test_it_is_loaded_as_an_artifact(exported, model):
@@ -255,8 +266,6 @@ def test_a_missing_or_failing_npm_is_explained(package, tmp_path, monkeypatch):
 
 def test_nothing_is_written_before_all_is_there(model, package, tmp_path):
     folder = tmp_path / "web"
-    folder.mkdir()
-    (folder / "earlier").write_text("kept")
     card = web_networks.card_of(model)
     shutil.rmtree(package / "wasm")
     with pytest.raises(UsageError, match="There is no wasm/"):
@@ -266,7 +275,18 @@ def test_nothing_is_written_before_all_is_there(model, package, tmp_path):
     with pytest.raises(UsageError, match="33 x 33 pixels, as its card says"):
         card = web_networks.card_of(model, image_size=33)
         web.export_web(model, folder, card=card, runtime=package)
-    assert [path.name for path in folder.iterdir()] == ["earlier"]
+    assert not folder.exists()
+
+
+def test_a_folder_that_is_no_page_is_not_replaced(model, package, tmp_path):
+    card = web_networks.card_of(model)
+    folder = tmp_path / "web"
+    web.export_web(model, folder, card=card, runtime=package)
+    web.export_web(model, folder, card=card, runtime=package)
+    (folder / "samples" / "mine.jpg").write_bytes(b"mine")
+    with pytest.raises(UsageError, match="web' is not a page, which would"):
+        web.export_web(model, folder, card=card, runtime=package)
+    assert (folder / "samples" / "mine.jpg").read_bytes() == b"mine"
 
 
 # serve_web.py.

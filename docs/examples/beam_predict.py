@@ -8,7 +8,6 @@ labels.txt and its card.json must lie at the same path.
 """
 
 import argparse
-import pathlib
 import threading
 
 import apache_beam as beam
@@ -25,7 +24,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from keras_resnet.data import decoding
 from keras_resnet.data import transforms
 from keras_resnet.export import runtime
-from keras_resnet.labels import load_card
+from keras_resnet.export.tflite_metadata import find_card
 from keras_resnet.labels import top_classes
 
 TOP = 5  # classes of an image, the most probable ones
@@ -91,7 +90,7 @@ def main(arguments=None):
     parser.add_argument("--batch_size", type=int, default=32)
     flags, others = parser.parse_known_args(arguments)
 
-    card = load_card(pathlib.Path(flags.model).parent)
+    card = find_card(flags.model)
     names = card.class_names
     top = min(TOP, len(names))
     handler = KeyedModelHandler(ResNetHandler(flags.model, flags.batch_size))

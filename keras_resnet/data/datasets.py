@@ -5,6 +5,7 @@ index to an example, so that order and augmentation are decided elsewhere, as
 functions of a seed and a position (see `order.py` and `pipeline.py`).
 """
 
+from keras_resnet import class_names
 from keras_resnet.data.catalog import DATASETS
 from keras_resnet.data.catalog import DatasetInfo
 from keras_resnet.data.catalog import info
@@ -38,8 +39,15 @@ def load(dataset, split, *, data_dir=None):
 
     Raises:
         keras_resnet.UsageError: if there is no such data set or split, it is
-            empty, or its files are damaged.
+            empty, its files are damaged, or a class has a name that
+            `class_names` refuses.
     """
+    opened = _open(dataset, split, data_dir)
+    class_names.check(opened.class_names, opened.name)
+    return opened
+
+
+def _open(dataset, split, data_dir):
     if dataset == "digits":
         return memory.load_digits(split)
     kind, _, path = dataset.partition(":")

@@ -1,13 +1,12 @@
 """Exported files and the manifest.json that describes them."""
 
-import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 import pathlib
-import shutil
 
+from keras_resnet import atomic
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 from keras_resnet.export import operators
@@ -22,6 +21,9 @@ PROBABILITIES = "probabilities"
 
 # The network of a page, in the page's folder.
 WEB_MODEL = "model.tflite"
+
+# Images to try an export on, in its directory.
+SAMPLES = "samples"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -96,7 +98,7 @@ def describe(
             "inputs": {IMAGES: images},
             "outputs": {PROBABILITIES: probabilities},
         },
-        bytes=sum(file.stat().st_size for file in _files(path)),
+        bytes=sum(file.stat().st_size for file in files(path)),
         sha256=sha256(path),
         operators=operators.count(path, format),
     )
@@ -116,7 +118,7 @@ def sha256(path):
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     names = sorted(
-        file.relative_to(path).as_posix().encode() for file in _files(path)
+        file.relative_to(path).as_posix().encode() for file in files(path)
     )
     lines = hashlib.sha256()
     for name in names:
@@ -125,7 +127,8 @@ def sha256(path):
     return lines.hexdigest()
 
 
-def _files(path):
+def files(path):
+    """A path itself, or all files below a directory."""
     if not path.is_dir():
         return [path]
     return [file for file in path.rglob("*") if file.is_file()]
@@ -150,50 +153,24 @@ def write_manifest(directory, artifacts, card):
             "image_size": card.image_size,
             "eval_resize": card.eval_resize,
             "variant": card.variant,
-            "dataset": card.dataset,
+            "dataset": card.public().dataset,
         },
         "artifacts": [dataclasses.asdict(artifact) for artifact in artifacts],
         "files": _sums(pathlib.Path(directory), artifacts),
     }
-    with replacing(pathlib.Path(directory) / MANIFEST) as path:
-        path.write_text(json.dumps(fields, indent=2) + "\n")
+    path = pathlib.Path(directory) / MANIFEST
+    atomic.write_text(path, json.dumps(fields, indent=2) + "\n")
 
 
 def _sums(directory, artifacts):
-    """{name: sha256} of every file that a network needs, in order of names."""
+    """{name: sha256} of every file of an export, in order of names."""
     paths = [directory / name for name in (LABELS, CARD)]
-    for artifact in artifacts:
-        paths += _files(directory / artifact.path)
+    for name in (SAMPLES, *(artifact.path for artifact in artifacts)):
+        paths += files(directory / name) if (directory / name).exists() else []
     return {
         path.relative_to(directory).as_posix(): sha256(path)
         for path in sorted(paths)
     }
-
-
-def changed_files(directory):
-    """Which files of an export are not those of its manifest.
-
-    Returns:
-        ({name: what is wrong}, int, how many files the manifest lists).
-
-    Raises:
-        keras_resnet.UsageError: if there is no manifest or it is damaged.
-    """
-    directory, changed = pathlib.Path(directory), {}
-    files = _read(directory, lambda fields: dict(fields["files"]))
-    for name, digest in files.items():
-        if not (directory / name).is_file():
-            changed[name] = "it is missing."
-        elif sha256(directory / name) != digest:
-            changed[name] = (
-                "its sha256 is not the manifest's: it was changed or damaged."
-            )
-    for artifact in read_manifest(directory):
-        for path in _files(directory / artifact.path):
-            name = path.relative_to(directory).as_posix()
-            if name not in files and path.exists():
-                changed[name] = "the manifest does not list it."
-    return changed, len(files)
 
 
 def read_manifest(directory):
@@ -205,13 +182,18 @@ def read_manifest(directory):
     Raises:
         keras_resnet.UsageError: if there is no manifest or it is damaged.
     """
-    return _read(
+    return read_fields(
         pathlib.Path(directory),
         lambda fields: [Artifact(**row) for row in fields["artifacts"]],
     )
 
 
-def _read(directory, take):
+def read_fields(directory, take):
+    """What `take` makes of the fields of a directory's manifest.json.
+
+    Raises:
+        keras_resnet.UsageError: if there is no manifest or it is damaged.
+    """
     path = directory / MANIFEST
     require(
         path.is_file(),
@@ -220,34 +202,8 @@ def _read(directory, take):
     )
     try:
         return take(json.loads(path.read_text()))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise UsageError(
-            f"{str(path)!r} is damaged: {error}. Export the model again."
+            f"{str(path)!r} is damaged, or not the manifest of an export: "
+            f"{error!r}."
         ) from error
-
-
-@contextlib.contextmanager
-def replacing(path):
-    """A path to write a file or directory to, that then replaces `path`.
-
-    Whatever fails in between leaves `path` as it was. A file is replaced in
-    one step; a directory is removed before the new one takes its name.
-    """
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield beside
-        if path.is_dir():
-            remove(path)
-        beside.replace(path)
-    finally:
-        remove(beside)
-
-
-def remove(path):
-    """Removes a file or a directory, if there is one."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

@@ -8,7 +8,6 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import pathlib
 import sys
 import threading
 import time
@@ -24,7 +23,7 @@ from keras_resnet.export import parts as parts_lib
 from keras_resnet.export import runtime
 from keras_resnet.export.artifact import sha256
 from keras_resnet.export.rows import Rows
-from keras_resnet.labels import load_card
+from keras_resnet.export.tflite_metadata import find_card
 
 _NAMED = 5  # images that a summary names
 
@@ -35,7 +34,7 @@ class Job:
 
     Attributes:
         model: path of an artifact of any format, beside labels.txt and
-            card.json.
+            card.json; a .tflite file may carry both inside.
         input: as `sources.open_source` takes it.
         output: path of the folder of the table.
         top: classes of an image, the most probable ones.
@@ -104,7 +103,7 @@ def run(job, *, force=False):
     """
     runtime.recognise(job.model)  # before its card is missed
     source = sources.open_source(job.input)
-    card = load_card(pathlib.Path(job.model).parent)
+    card = find_card(job.model)
     network = parallel.Network(job.model, card, threads=job.threads)
     made_by = _made_by(job, card)
     with parts_lib.opened(job.output, made_by, force=force) as parts:

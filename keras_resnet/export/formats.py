@@ -12,11 +12,9 @@ from keras_resnet.export import onnx
 from keras_resnet.export import serving
 from keras_resnet.export import web
 from keras_resnet.export import web_model
+from keras_resnet.export.artifact import SAMPLES
 from keras_resnet.export.saved_model import export_saved_model
 from keras_resnet.export.tflite import export_tflite
-
-# Images to try an export on, in its directory.
-SAMPLES = "samples"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -97,6 +95,15 @@ FORMATS = {
 DEFAULT_FORMATS = ("saved_model", "tflite", "onnx")
 # Those that ask for calibration images.
 CALIBRATED = ("tflite_int8", "onnx_int8")
+
+
+def file_names(names):
+    """What these formats are called in the directory of an export.
+
+    Raises:
+        keras_resnet.UsageError: if one of them is unknown.
+    """
+    return [lookup(FORMATS, name, "format")[0] for name in names]
 
 
 def check(names, options, *, model, card):

@@ -10,10 +10,10 @@ from keras_resnet.errors import require
 from keras_resnet.export import calibration as calibration_lib
 from keras_resnet.export import onnx_graph
 from keras_resnet.export import serving
+from keras_resnet.export import targets
 from keras_resnet.export.artifact import IMAGES
 from keras_resnet.export.artifact import PROBABILITIES
 from keras_resnet.export.artifact import describe
-from keras_resnet.export.artifact import replacing
 
 # 17 keeps one transposition and GlobalAveragePool; from 18 on tf2onnx writes a
 # ReduceMean between two. Above 18 it raises.
@@ -57,6 +57,7 @@ def export_onnx(
     """
     check_opset(opset)
     serving.check(model, card)
+    targets.check(path, "onnx")
     write = lookup(_WRITE, precision, "precision of ONNX")
     lookup(serving.INPUT_DTYPES, input_dtype, "input dtype")
     if precision == "int8":
@@ -66,7 +67,7 @@ def export_onnx(
     function = serving.image_function(
         copy, batch=None, image_size=image_size, dtype=input_dtype
     )
-    with serving.converting("ONNX", copy), replacing(path) as beside:
+    with serving.converting("ONNX", copy), targets.replacing(path) as beside:
         proto = _convert(function, opset)
         write(proto, beside, calibration, input_dtype)
     return describe(

@@ -71,7 +71,7 @@ def opened(folder, made_by, *, force=False):
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _cannot_write(folder, error) from error
-    with _locked(folder):
+    with atomic.locked(folder, "Wait for it, or pass another --output."):
         if force:
             for name in (*_names(folder), SUCCESS):
                 (folder / name).unlink(missing_ok=True)
@@ -96,28 +96,6 @@ def _check(folder):
         f"{str(folder)!r} holds what is no part of a table: "
         f"{', '.join(others[:5])}. Pass another --output.",
     )
-
-
-@contextlib.contextmanager
-def _locked(folder):
-    """Refuses a second process of this machine, where there is flock."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UsageError(
-                f"Another process writes to {str(folder)!r}. Wait for it, or "
-                "pass another --output."
-            ) from error
-        yield
-    finally:
-        os.close(handle)  # and with it the lock, as when the process dies
 
 
 def _names(folder):

@@ -1,27 +1,31 @@
 """All formats of one model into one directory, verified before they land."""
 
 import dataclasses
-import pathlib
 import re
-import tempfile
 import time
 
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet import atomic
+from keras_resnet import class_names
+from keras_resnet import recipes
+from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
 from keras_resnet.data.pipeline import read_example
-from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 from keras_resnet.export import artifact as artifact_lib
 from keras_resnet.export import formats as formats_lib
 from keras_resnet.export import isolated
+from keras_resnet.export import placing
 from keras_resnet.export import verify as verify_lib
-from keras_resnet.export.formats import SAMPLES
+from keras_resnet.export.artifact import SAMPLES
 from keras_resnet.export.formats import Options
-from keras_resnet.labels import check_classes
 
 NUM_SAMPLES = 8
+
+_LONGEST_NAME = 255  # bytes, on every file system that is in use
+_MAKE_ROOM = "Make room, or pass another directory; what was there stays."
 
 
 def export_all(
@@ -40,12 +44,14 @@ def export_all(
     The directory then holds the artifacts, labels.txt, card.json, manifest.json
     with the measured differences, and `samples/`, a few of the images as PNG
     files to try `predict.py` with. An earlier export there is replaced as a
-    whole: one directory, one model. Whatever fails leaves it as it was.
+    whole: one directory, one model. What is not of one is never touched: it
+    is refused where it lies in the way. Whatever fails leaves all as it was.
 
     Args:
         model: `keras.Model` from `keras_resnet.build`, of any dtype policy.
         output_dir: path; made if missing.
-        card: `keras_resnet.labels.Card` of the model.
+        card: `keras_resnet.labels.Card` of the model. An export has it without
+            the path of its data set.
         formats: keys of `formats.FORMATS`.
         images: sequence of real images to verify with, uint8 (H, W, 3) of any
             sizes.
@@ -62,9 +68,12 @@ def export_all(
             from the model.
     """
     check(model, output_dir, card=card, formats=formats, options=options)
-    output_dir = pathlib.Path(output_dir)
-    with tempfile.TemporaryDirectory(dir=output_dir, prefix=".export-") as path:
-        staging = pathlib.Path(path)
+    card = card.public()
+    networks = formats_lib.file_names(formats)
+    with (
+        atomic.room(output_dir, _MAKE_ROOM),
+        placing.staged(output_dir, networks) as staging,
+    ):
         card.save(staging)
         _write_samples(staging / SAMPLES, images, labels, card)
         artifacts = [
@@ -76,7 +85,6 @@ def export_all(
         )
         artifacts = [_measured(artifact, reports) for artifact in artifacts]
         artifact_lib.write_manifest(staging, artifacts, card)
-        _move(staging, output_dir)
     return artifacts
 
 
@@ -86,23 +94,7 @@ def check(model, output_dir, *, card, formats, options=Options()):
     Args: as `export_all` takes them.
     """
     formats_lib.check(formats, options, model=model, card=card)
-    try:
-        pathlib.Path(output_dir).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=output_dir):
-            pass
-    except OSError as error:
-        raise UsageError(
-            f"Cannot write to {str(output_dir)!r}: {error.strerror}. Pass "
-            "another directory."
-        ) from error
-
-
-def existing(output_dir):
-    """What an earlier export left in a directory: a list of paths."""
-    names = [name for name, _ in formats_lib.FORMATS.values()]
-    names = [artifact_lib.MANIFEST, *names, SAMPLES]
-    paths = [pathlib.Path(output_dir) / name for name in names]
-    return [path for path in paths if path.exists()]
+    placing.check(output_dir, formats_lib.file_names(formats))
 
 
 def split_of(card, name="validation", *, dataset=None, data_dir=None):
@@ -127,30 +119,44 @@ def split_of(card, name="validation", *, dataset=None, data_dir=None):
         "The model's card.json names no data set. Pass one with --dataset.",
     )
     split = datasets.load(dataset, name, data_dir=data_dir)
-    check_classes(card.class_names, split.class_names, split.name)
+    class_names.check_same(card.class_names, split.class_names, split.name)
     return split
 
 
-def read_images(split, num_images):
+def read_images(split, num_images, *, on_bad_image="fail"):
     """Real images spread over a split, as they are stored.
 
     Args:
         split: `keras_resnet.data.datasets.Split`.
         num_images: int >= 1; at most all of the split are read.
+        on_bad_image: "fail", or "mask:N" to leave out up to N of them that
+            cannot be read.
 
     Returns:
         (images, labels): lists of uint8 (H, W, 3) arrays and of ints.
+
+    Raises:
+        keras_resnet.UsageError: if more cannot be read, or all.
     """
     require(
         num_images >= 1,
         f"num_images must be >= 1. Received: num_images={num_images}.",
     )
+    masked = bad_images.MaskedImages(split, recipes.max_masked(on_bad_image))
     count = min(num_images, split.num_examples)
     images, labels = [], []
     for index in np.linspace(0, split.num_examples - 1, count).astype(int):
-        image, label = read_example(split, tf.constant(index, tf.int64))
+        try:
+            image, label = read_example(split, tf.constant(index, tf.int64))
+        except tf.errors.OpError as error:
+            if not masked.limit:
+                raise bad_images.blame(split, [index], error) from error
+            masked.note(index)
+            masked.check()
+            continue
         images.append(image.numpy())
         labels.append(int(label))
+    require(images, f"None of {count} images of {split.name} can be read.")
     return images, labels
 
 
@@ -180,15 +186,13 @@ def _write_samples(folder, images, labels, card):
     chosen = [*first, *others][:NUM_SAMPLES]
     folder.mkdir()
     for number, index in enumerate(chosen):
-        name = re.sub(r"[^\w-]+", "_", card.class_names[labels[index]])
-        path = folder / f"{number:02d}_label-{name}.png"
+        path = folder / _sample_name(number, card.class_names[labels[index]])
         path.write_bytes(tf.io.encode_png(images[index]).numpy())
 
 
-def _move(staging, output_dir):
-    # Without a manifest meanwhile: none describes a mixture of two exports.
-    for path in existing(output_dir):
-        artifact_lib.remove(path)
-    last = artifact_lib.MANIFEST
-    for path in sorted(staging.iterdir(), key=lambda path: path.name == last):
-        path.replace(output_dir / path.name)
+def _sample_name(number, class_name):
+    """A file name that says the class, as far as a file system takes it."""
+    start, end = f"{number:02d}_label-", ".png"
+    word = re.sub(r"[^\w-]+", "_", class_name).encode()
+    word = word[: _LONGEST_NAME - len(start) - len(end)]
+    return start + word.decode(errors="ignore") + end

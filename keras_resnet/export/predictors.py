@@ -5,22 +5,26 @@ Shapes: B batch, S side of the square images, K classes.
 
 import abc
 import pathlib
+import threading
 
 import numpy as np
 
+from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
+from keras_resnet.export import pixels
 from keras_resnet.export.artifact import IMAGES
 from keras_resnet.export.artifact import PROBABILITIES
 from keras_resnet.export.artifact import WEB_MODEL
 
 
 class Predictor(abc.ABC):
-    """A network in its own runtime.
+    """A network in its own runtime. Threads may share it.
 
     Attributes:
         format: "keras", "saved_model", "tflite", "onnx" or "web".
         image_size: S, or None for images of any size.
         num_classes: K.
+        batch: how many images the network takes at once, or None for any.
         resizes: whether `predict` takes whole images of any one size, not
             evaluation views, which it makes itself.
     """
@@ -28,6 +32,7 @@ class Predictor(abc.ABC):
     format: str
     image_size: int | None
     num_classes: int
+    batch: int | None = None
     resizes: bool = False
 
     def predict(self, images):
@@ -38,29 +43,51 @@ class Predictor(abc.ABC):
 
         Returns:
             float32 (B, K), NumPy.
+
+        Raises:
+            keras_resnet.UsageError: for other shapes, and where the network
+                fails: a damaged file may do so only when it runs.
         """
         images = np.asarray(images, np.float32)
-        return np.asarray(self._predict(images), np.float32)
+        self._check(images.shape)
+        parts = pixels.parts(images, self.batch)
+        outputs = [self._run(part) for part in parts]
+        return np.concatenate(outputs)[: len(images)]
+
+    def _check(self, shape):
+        size = self.image_size
+        require(
+            len(shape) == 4
+            and shape[0] > 0
+            and shape[3] == 3
+            and size in (None, shape[1])
+            and size in (None, shape[2]),
+            f"Expected RGB images of shape (images, {size or 'height'}, "
+            f"{size or 'width'}, 3). Received: shape {shape}.",
+        )
+
+    def _run(self, images):
+        try:
+            output = np.asarray(self._predict(images), np.float32)
+        except (UsageError, MemoryError):
+            raise
+        except Exception as error:  # each runtime has its own
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            raise UsageError(
+                f"The network ({self.format}) fails when it runs: it is "
+                "damaged or does not take such images. The reason given: "
+                f"{lines[0]}"
+            ) from error
+        require(
+            np.isfinite(output).all(),
+            f"The network ({self.format}) gives what is no number: it is "
+            "damaged, or did not learn.",
+        )
+        return output
 
     @abc.abstractmethod
     def _predict(self, images):
-        """float32 (B, S, S, 3) to (B, K)."""
-
-
-def full_batches(images, size):
-    """Images in batches of one size, for a network that takes no other.
-
-    Args:
-        images: (B, H, W, C), NumPy.
-        size: int.
-
-    Yields:
-        (batch of `size` images, int, how many of them to count): the last
-        batch has some of its images several times.
-    """
-    for start in range(0, len(images), size):
-        batch = images[start : start + size]
-        yield np.resize(batch, (size, *batch.shape[1:])), len(batch)
+        """float32 (batch, S, S, 3) to (batch, K)."""
 
 
 class KerasPredictor(Predictor):
@@ -69,18 +96,12 @@ class KerasPredictor(Predictor):
     format = "keras"
 
     def __init__(self, model):
-        self._batch, self.image_size, *_ = model.input_shape
+        self.batch, self.image_size, *_ = model.input_shape
         self.num_classes = model.output_shape[-1]
         self._function = _compiled(model)
 
     def _predict(self, images):
-        size = self._batch or len(images)
-        return np.concatenate(
-            [
-                np.asarray(self._function(batch))[:count]
-                for batch, count in full_batches(images, size)
-            ]
-        )
+        return self._function(images)
 
 
 def _compiled(model):
@@ -117,9 +138,9 @@ class SavedModelPredictor(Predictor):
         outputs = self._function.structured_outputs
         # A SavedModel from elsewhere may have another name.
         self._output = PROBABILITIES if len(outputs) > 1 else min(outputs)
-        self.image_size = spec.shape[1]
+        self.batch, self.image_size = pixels.places(spec.shape)
         self.num_classes = outputs[self._output].shape[-1]
-        self._dtype = spec.dtype
+        self._dtype = pixels.as_is(spec.dtype.name)
         # Only export_saved_model(resize=True) writes this.
         self.resizes = spec.dtype == "uint8" and spec.shape[1] is None
 
@@ -134,7 +155,7 @@ class SavedModelPredictor(Predictor):
     def _predict(self, images):
         import tensorflow as tf
 
-        images = tf.cast(images, self._dtype)
+        images = tf.constant(pixels.cast(images, self._dtype))
         output = self._function(**{self._input: images})
         return output[self._output]
 
@@ -155,7 +176,10 @@ class SavedModelPredictor(Predictor):
 
 
 class TFLitePredictor(Predictor):
-    """A TFLite file in LiteRT, image by image."""
+    """A TFLite file in LiteRT.
+
+    An interpreter holds one input and one output: threads take turns.
+    """
 
     format = "tflite"
 
@@ -163,36 +187,37 @@ class TFLitePredictor(Predictor):
         from ai_edge_litert.interpreter import Interpreter
 
         self._interpreter = Interpreter(model_path=str(path))
-        (self._input,) = self._interpreter.get_input_details()
-        (self._output,) = self._interpreter.get_output_details()
-        self.image_size = int(self._input["shape"][1])
-        self.num_classes = int(self._output["shape"][-1])
+        self._lock = threading.Lock()
+        (given,) = self._interpreter.get_input_details()
+        (taken,) = self._interpreter.get_output_details()
+        self.batch, self.image_size = pixels.places(given["shape"])
+        self.num_classes = int(taken["shape"][-1])
+        self._input, self._output = given["index"], taken["index"]
+        self._quantise = pixels.to_tflite(given)
+        self._dequantise = pixels.from_tflite(taken)
         self._interpreter.allocate_tensors()
 
     def _predict(self, images):
-        return np.concatenate([self._one(image) for image in images])
-
-    def _one(self, image):
-        image = image[np.newaxis].astype(self._input["dtype"])
-        self._interpreter.set_tensor(self._input["index"], image)
-        self._interpreter.invoke()
-        output = self._interpreter.get_tensor(self._output["index"])
-        if output.dtype == np.float32:
-            return output
-        scale, zero_point = self._output["quantization"]
-        return (output.astype(np.float32) - zero_point) * np.float32(scale)
+        images = self._quantise(images)
+        with self._lock:
+            self._interpreter.set_tensor(self._input, images)
+            self._interpreter.invoke()
+            output = self._interpreter.get_tensor(self._output)
+        return self._dequantise(output)
 
 
 class WebPredictor(Predictor):
     """The network of a page, in this machine's LiteRT, image by image."""
 
     format = "web"
+    batch = 1
 
     def __init__(self, path):
         from ai_edge_litert.interpreter import Interpreter
 
         path = pathlib.Path(path) / WEB_MODEL
         self._interpreter = Interpreter(model_path=str(path))
+        self._lock = threading.Lock()
         self._runner = self._interpreter.get_signature_runner()
         images = self._runner.get_input_details()[IMAGES]
         outputs = self._runner.get_output_details()
@@ -200,10 +225,8 @@ class WebPredictor(Predictor):
         self.num_classes = int(outputs[PROBABILITIES]["shape"][-1])
 
     def _predict(self, images):
-        return np.concatenate([self._one(image) for image in images])
-
-    def _one(self, image):
-        return self._runner(images=image[np.newaxis])[PROBABILITIES]
+        with self._lock:
+            return self._runner(images=images)[PROBABILITIES]
 
 
 class OnnxPredictor(Predictor):
@@ -217,16 +240,19 @@ class OnnxPredictor(Predictor):
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # its errors reach us as exceptions
         self._session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
+            str(path),
+            options,
+            providers=["CPUExecutionProvider"],
+            enable_fallback=0,  # to the same one, with words on the terminal
         )
         (image,) = self._session.get_inputs()
         (output,) = self._session.get_outputs()
         self._input = image.name
-        self._dtype = np.uint8 if "uint8" in image.type else np.float32
-        size = image.shape[1]
-        self.image_size = size if isinstance(size, int) else None
+        self._dtype = pixels.as_is(pixels.onnx_dtype(image.type))
+        pixels.check_probabilities(pixels.onnx_dtype(output.type))
+        self.batch, self.image_size = pixels.places(image.shape)
         self.num_classes = output.shape[-1]
 
     def _predict(self, images):
-        images = images.astype(self._dtype, copy=False)
+        images = pixels.cast(images, self._dtype)
         return self._session.run(None, {self._input: images})[0]

@@ -10,9 +10,9 @@ import numpy as np
 
 from keras_resnet.errors import require
 from keras_resnet.export import graph
+from keras_resnet.export import pixels
 from keras_resnet.export.float32 import float32_copy
 from keras_resnet.export.float32 import is_float32
-from keras_resnet.export.predictors import full_batches
 from keras_resnet.operations import PixelNormalization
 
 # RMS of a difference, in standard deviations of what the model's layer gives.
@@ -58,11 +58,10 @@ def _images(image_size):
 def _compare(model, copy, images, bound):
     pairs = _comparable(graph.network(model), graph.network(copy))
     theirs, ours = zip(*pairs, strict=True)
-    size = model.inputs[0].shape[0] or len(images)
-    expected = _values(model, theirs, full_batches(images, size))
+    parts = pixels.parts(images, model.inputs[0].shape[0])
+    expected = _values(model, theirs, parts)
     # One image, then the others: an export takes any batch.
-    parts = [(part, len(part)) for part in (images[:1], images[1:])]
-    actual = _values(copy, ours, parts)
+    actual = _values(copy, ours, (images[:1], images[1:]))
     for tensor, *values in zip(theirs, expected, actual, strict=True):
         if bound == HALF_PRECISION_BOUND and not np.isfinite(values[0]).all():
             return  # What overflows in float16 says nothing.
@@ -97,18 +96,17 @@ def _comparable(model, copy):
     ]
 
 
-def _values(model, tensors, batches):
+def _values(model, tensors, parts):
     """float32 arrays: what a model gives at tensors, logs of probabilities."""
     network = graph.network(model)
     taps = keras.Model(network.inputs, list(tensors))
-    parts = [
-        [_numpy(value)[:count] for value in taps(images, training=False)]
-        for images, count in (
-            (keras.ops.convert_to_tensor(batch), count)
-            for batch, count in batches
-        )
+    found = [
+        taps(keras.ops.convert_to_tensor(p), training=False) for p in parts
     ]
-    values = map(np.concatenate, zip(*parts, strict=True))
+    values = [
+        np.concatenate([_numpy(value) for value in values])[:_NUM_IMAGES]
+        for values in zip(*found, strict=True)
+    ]
     return [
         _log(value) if tensor is network.outputs[0] else value
         for tensor, value in zip(tensors, values, strict=True)

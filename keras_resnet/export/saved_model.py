@@ -11,11 +11,11 @@ from keras_resnet.data import decoding
 from keras_resnet.data import transforms
 from keras_resnet.export import answers
 from keras_resnet.export import serving
+from keras_resnet.export import targets
 from keras_resnet.export import warmup
 from keras_resnet.export.artifact import IMAGES
 from keras_resnet.export.artifact import PROBABILITIES
 from keras_resnet.export.artifact import describe
-from keras_resnet.export.artifact import replacing
 
 IMAGE_BYTES = "image_bytes"
 
@@ -49,10 +49,11 @@ def export_saved_model(model, path, *, card, top=answers.TOP, resize=False):
             `top`.
     """
     serving.check(model, card)
+    targets.check(path, "saved_model")
     answers.check_top(top)
     copy = serving.network(model, card)
     signatures = _signatures(copy, card, top, resize)
-    with replacing(path) as beside:
+    with targets.replacing(path) as beside:
         serving.save(copy, beside, signatures)
         warmup.write_requests(beside, model.name, _requests(card, resize))
     return _described(path, copy, card, signatures, top)

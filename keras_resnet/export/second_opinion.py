@@ -9,6 +9,7 @@ import pathlib
 import numpy as np
 
 from keras_resnet.errors import UsageError
+from keras_resnet.export import pixels
 from keras_resnet.export.artifact import PROBABILITIES
 from keras_resnet.export.artifact import WEB_MODEL
 from keras_resnet.export.predictors import Predictor
@@ -51,17 +52,13 @@ class OpenVinoPredictor(Predictor):
             ) from error
         (image,) = model.inputs
         self._dtype = image.element_type.to_dtype()
-        self._batch, self.image_size, _, _ = map(_size, image.partial_shape)
+        self.batch, self.image_size, _, _ = map(_size, image.partial_shape)
         self._output = _place(model.outputs)
         shape = model.outputs[self._output].partial_shape
         self.num_classes = _size(shape[1])
 
     def _predict(self, images):
-        images = images.astype(self._dtype)
-        parts = [images] if self._batch is None else images[:, np.newaxis]
-        return np.concatenate([self._run(part) for part in parts])
-
-    def _run(self, images):
+        images = pixels.cast(images, self._dtype)
         output = self._compiled(images)[self._output]
         return output * _UINT8_SCALE if output.dtype == np.uint8 else output
 

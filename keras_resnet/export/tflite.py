@@ -10,8 +10,8 @@ from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.export import calibration as calibration_lib
 from keras_resnet.export import serving
+from keras_resnet.export import targets
 from keras_resnet.export.artifact import describe
-from keras_resnet.export.artifact import replacing
 from keras_resnet.export.tflite_metadata import add_metadata
 
 
@@ -90,6 +90,7 @@ def export_tflite(
             precision or input.
     """
     serving.check(model, card)
+    targets.check(path, "tflite")
     prepare = lookup(PRECISIONS, precision, "precision of TFLite")
     lookup(serving.INPUT_DTYPES, input_dtype, "input dtype")
     if precision == "int8":
@@ -111,7 +112,7 @@ def export_tflite(
         input_dtype = "uint8"
         _check_pixels_are_whole(content)
     content = add_metadata(content, card=card, name=card.variant or model.name)
-    with replacing(path) as beside:
+    with targets.replacing(path) as beside:
         pathlib.Path(beside).write_bytes(content)
     return describe(
         path,

@@ -6,12 +6,15 @@ A generic image classifier of LiteRT's or MediaPipe's tools then needs nothing
 beside the file. Runtimes that do not know the form skip both.
 """
 
+import dataclasses
 import io
 import pathlib
 import zipfile
+import zlib
 
 import flatbuffers
 import numpy as np
+from absl import logging
 
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
@@ -29,6 +32,9 @@ MODEL_IDENTIFIER = b"TFL3"
 ALIGNMENT = 16
 # In a ZIP archive, the system whose permissions it stores.
 UNIX = 3
+
+# What the reader of an archive raises, whatever a byte in it says.
+_DAMAGED = (zipfile.BadZipFile, EOFError, ValueError, RuntimeError, zlib.error)
 
 DESCRIPTION = (
     "A residual network of keras_resnet. It takes RGB pixels 0..255 as they "
@@ -49,7 +55,8 @@ def add_metadata(
         content: bytes of a .tflite file: images, float32 or uint8
             (B, S, S, 3), to probabilities, float32 or uint8 (B, K). MediaPipe
             takes files with B = 1 only.
-        card: `keras_resnet.labels.Card` with K names and the size S.
+        card: `keras_resnet.labels.Card` with K names and the size S; the file
+            gets it without the path of a data set.
         name: of the network, for people.
         description: of the network, for people.
         input_range: the least and the greatest pixel.
@@ -83,7 +90,7 @@ def add_metadata(
     _set_buffer(model, flatbuffer(metadata), schema)
     builder = _AlignedBuilder(len(content) + 2**16)
     builder.Finish(model.Pack(builder), MODEL_IDENTIFIER)
-    return _with_files(bytes(builder.Output()), card.texts())
+    return _with_files(bytes(builder.Output()), card.public().texts())
 
 
 def read_metadata(path):
@@ -99,23 +106,26 @@ def read_metadata(path):
         keras_resnet.UsageError: if there is none inside, or it is damaged.
     """
     require(
-        _holds_card(path),
+        holds_card(path),
         f"{str(path)!r} holds no {LABELS} and {CARD}: export.py writes both "
         "into every .tflite file. Export the model again.",
     )
     try:
         with zipfile.ZipFile(path) as archive:
-            names, fields = (archive.read(n).decode() for n in (LABELS, CARD))
-    except (zipfile.BadZipFile, EOFError, UnicodeDecodeError) as error:
+            names, fields = map(archive.read, (LABELS, CARD))
+    except _DAMAGED as error:
         raise UsageError(
             f"The {LABELS} or {CARD} inside {str(path)!r} is damaged: "
             f"{error}. Copy or export the file again."
         ) from error
-    return card_of(names, fields, pathlib.Path(path) / CARD)
+    return card_of(names, fields, path)
 
 
 def find_card(path):
-    """The card of a network: beside it, or inside a lone .tflite file.
+    """The card of a network: inside a .tflite file, or beside any other.
+
+    A .tflite file that carries its card is believed, whatever lies beside it;
+    where that is of another network, a warning says so.
 
     Args:
         path: of a file or a SavedModel directory.
@@ -127,17 +137,31 @@ def find_card(path):
         keras_resnet.UsageError: if there is none, or it is damaged.
     """
     path = pathlib.Path(path)
-    beside = any((path.parent / name).exists() for name in (LABELS, CARD))
-    if not beside and _holds_card(path):
-        return read_metadata(path)
-    return load_card(path.parent)
+    if not holds_card(path):
+        return load_card(path.parent)
+    card = read_metadata(path)
+    try:
+        beside = load_card(path.parent)
+    except UsageError:  # a lone file, or no whole card
+        return card
+    # Where it learnt them may be told in other words.
+    if dataclasses.replace(beside, dataset=card.dataset) != card:
+        logging.warning(
+            "%s carries its own %s and %s, which are used. Those beside it "
+            "differ: they are of another network, or were changed.",
+            path,
+            LABELS,
+            CARD,
+        )
+    return card
 
 
-def _holds_card(path):
+def holds_card(path):
+    """Whether a file has labels.txt and card.json inside."""
     try:
         with zipfile.ZipFile(path) as archive:
             return {LABELS, CARD} <= set(archive.namelist())
-    except (OSError, zipfile.BadZipFile):
+    except (OSError, *_DAMAGED):
         return False
 
 
@@ -174,11 +198,6 @@ def _check_card(images, probabilities, card):
         list(images.shape[1:]) == [size, size, 3],
         f"The .tflite file must take RGB images of {size} x {size} pixels, as "
         f"its {CARD} says. Received: input shape {images.shape.tolist()}.",
-    )
-    broken = [n for n in card.class_names if n.splitlines() != [n]]
-    require(
-        not broken,
-        f"A class name must be one line of {LABELS}. Received: {broken[:5]}.",
     )
     scale, zero = _quantization(images)
     require(

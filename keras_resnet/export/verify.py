@@ -13,10 +13,10 @@ from keras_resnet.export import diagnosis
 from keras_resnet.export import isolated
 from keras_resnet.export import predictors
 from keras_resnet.export import serving
-from keras_resnet.export.artifact import changed_files
 from keras_resnet.export.artifact import read_manifest
 from keras_resnet.export.float32 import float32_copy
 from keras_resnet.export.float32 import is_float32
+from keras_resnet.export.listing import changed_files
 from keras_resnet.labels import load_card
 
 # Of a probability of a float32 artifact.

@@ -8,16 +8,16 @@ import shutil
 from keras_resnet.errors import require
 from keras_resnet.export import litert_js
 from keras_resnet.export import serving
+from keras_resnet.export import targets
 from keras_resnet.export import web_model
 from keras_resnet.export.artifact import WEB_MODEL
 from keras_resnet.export.artifact import describe
-from keras_resnet.export.artifact import replacing
 from keras_resnet.export.artifact import sha256
+from keras_resnet.export.targets import SERVICE_WORKER
 
 PAGE = pathlib.Path(__file__).with_name("web_page")
 RUNTIME = "litert_js"
 SAMPLES = "samples"
-SERVICE_WORKER = "service_worker.js"
 
 # Where service_worker.js gets the names and checksums of all other files.
 _NO_FILES = "const FILES = {};"
@@ -49,15 +49,16 @@ def export_web(model, path, *, card, runtime=None, samples=()):
     """
     serving.check(model, card)
     web_model.check(model)
+    targets.check(path, "web")
     samples = [pathlib.Path(sample) for sample in samples]
     for sample in samples:
         require(sample.is_file(), f"There is no sample {str(sample)!r}.")
     runtime_files = litert_js.files(runtime)
     content, map_size = web_model.convert(model, card)
-    with replacing(path) as beside:
+    with targets.replacing(path) as beside:
         shutil.copytree(PAGE, beside)
         (beside / WEB_MODEL).write_bytes(content)
-        card.save(beside)
+        card.public().save(beside)
         _write_runtime(beside / RUNTIME, runtime_files)
         _write_page(beside, _copy_samples(beside / SAMPLES, samples), content)
         _write_service_worker(beside)

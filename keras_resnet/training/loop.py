@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from keras_resnet import atomic
 from keras_resnet import model as model_lib
 from keras_resnet import recipes
 from keras_resnet.data import bad_images
@@ -65,8 +66,8 @@ def train_and_evaluate(
     Raises:
         keras_resnet.UsageError: if a setting, the data or the workdir cannot
             work, before the first iteration; later for an unreadable image,
-            for a loss or weight that is not finite and for a disk that takes
-            no checkpoint.
+            for a loss or weight that is not finite and for a disk that is
+            full.
         Interrupted: after SIGINT or SIGTERM, once a checkpoint is written.
         workers.WorkerLost: if another worker is gone.
     """
@@ -87,7 +88,11 @@ def train_and_evaluate(
         checks.check_data(splits, recipe)
         return checked, splits
 
-    with Signals() as signals, workers.noticing_loss():
+    with (
+        Signals() as signals,
+        workers.noticing_loss(),
+        atomic.room(workdir, "Make room; the same command goes on."),
+    ):
         checked, splits = workers.together(prepare)
         return _Run(
             recipe, checked, strategy, workers, splits, signals

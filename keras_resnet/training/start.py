@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet import class_names as names_lib
 from keras_resnet import execution
 from keras_resnet import labels
 from keras_resnet import optimizers
@@ -115,7 +116,7 @@ def _has_classes(weights, class_names):
     path = pathlib.Path(weights).parent / labels.LABELS
     if not path.is_file():
         return False
-    return path.read_text(encoding="utf-8").splitlines() == list(class_names)
+    return names_lib.lines(path.read_bytes(), path) == list(class_names)
 
 
 def make_optimizer(model, recipe):

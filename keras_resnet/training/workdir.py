@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from keras_resnet import atomic
+from keras_resnet import labels
 from keras_resnet import recipes
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
@@ -61,6 +62,13 @@ def check(workdir, recipe, resume="auto"):
         resume != "never" or not saved,
         f"{workdir} holds a run: {len(saved)} checkpoints. Take another "
         "--workdir, or --resume=auto to go on.",
+    )
+    names = (MODEL, labels.LABELS, labels.CARD)
+    others = [name for name in names if (workdir / name).exists()]
+    require(
+        (workdir / CONFIG).exists() or not others,
+        f"{workdir} holds {', '.join(others)} of a model that no run there "
+        "has made: a run would replace them. Take another --workdir.",
     )
     # What has made nothing yet is in nobody's way.
     made = saved or any((workdir / n).exists() for n in (METRICS, MODEL))

@@ -17,6 +17,7 @@ import re
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet import class_names as names_lib
 from keras_resnet import labels as labels_lib
 from keras_resnet.data import splits
 from keras_resnet.data.stores import reading
@@ -151,7 +152,7 @@ def _classes(folder, example):
     """(class names, label of the first one)."""
     path = os.path.join(folder, labels_lib.LABELS)
     if tf.io.gfile.exists(path):
-        with tf.io.gfile.GFile(path) as file:
+        with tf.io.gfile.GFile(path, "rb") as file:
             return parse_labels(file.read(), path)
     names = tuple(wordnet for wordnet, _ in labels_lib.imagenet_classes())
     label, synset = example
@@ -167,17 +168,20 @@ def _classes(folder, example):
     return names, 1
 
 
-def parse_labels(text, path):
+def parse_labels(data, path):
     """Class names and the label of the first one, from labels.txt.
 
     Args:
-        text: a class a line, as NAME or LABEL:NAME.
+        data: bytes: a class a line, as NAME or LABEL:NAME. Empty lines may
+            follow the last one.
         path: of the file, for messages.
 
     Returns:
         (K names, int): labels ascend by 1 from that of the first line.
     """
-    lines = [line for line in text.splitlines() if line]
+    lines = names_lib.lines(data, path)
+    while lines and not lines[-1].strip():
+        lines.pop()
     require(lines, f"{path} is empty. Expected a class name a line.")
     numbered = [_NUMBERED.match(line) for line in lines]
     if not all(numbered):

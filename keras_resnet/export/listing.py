@@ -1,0 +1,79 @@
+"""Which files an export consists of, and which are not as it left them."""
+
+import pathlib
+
+from keras_resnet.export.artifact import SAMPLES
+from keras_resnet.export.artifact import files as files_of
+from keras_resnet.export.artifact import read_fields
+from keras_resnet.export.artifact import read_manifest
+from keras_resnet.export.artifact import sha256
+from keras_resnet.labels import CARD
+from keras_resnet.labels import LABELS
+
+
+def listed(directory):
+    """{name: sha256} of every file of the export that a manifest describes.
+
+    What manifests of earlier versions do not list has None for a sha256: it
+    is known by its name.
+
+    Raises:
+        keras_resnet.UsageError: if there is no manifest or it is damaged.
+    """
+    directory = pathlib.Path(directory)
+    return read_fields(directory, lambda fields: _listed(directory, fields))
+
+
+def _listed(directory, fields):
+    if "keras_resnet" not in fields["versions"]:
+        raise ValueError("another program wrote it")
+    files = fields.get("files") or _unlisted(directory, fields["artifacts"])
+    outside = [name for name in files if not _is_inside(name)]
+    if outside:
+        raise ValueError(f"it names {outside[0]!r}, which is not inside")
+    if not any(name.startswith(f"{SAMPLES}/") for name in files):
+        samples = (directory / SAMPLES).glob("[0-9][0-9]_label-*.png")
+        files |= {f"{SAMPLES}/{path.name}": None for path in samples}
+    return files
+
+
+def _is_inside(name):
+    path = pathlib.PurePosixPath(name)
+    return bool(name) and not path.is_absolute() and ".." not in path.parts
+
+
+def _unlisted(directory, artifacts):
+    """The same for a manifest that has a sha256 of each artifact alone."""
+    files = {LABELS: None, CARD: None}
+    for path, digest in ((row["path"], row["sha256"]) for row in artifacts):
+        whole = (directory / path).exists() and sha256(directory / path)
+        for file in files_of(directory / path):
+            name = file.relative_to(directory).as_posix()
+            files[name] = sha256(file) if whole == digest else digest
+    return files
+
+
+def changed_files(directory):
+    """Which files of an export are not those of its manifest.
+
+    Returns:
+        ({name: what is wrong}, int, how many files the manifest lists).
+
+    Raises:
+        keras_resnet.UsageError: if there is no manifest or it is damaged.
+    """
+    directory, changed = pathlib.Path(directory), {}
+    files = listed(directory)
+    for name, digest in files.items():
+        if not (directory / name).is_file():
+            changed[name] = "it is missing."
+        elif digest not in (None, sha256(directory / name)):
+            changed[name] = (
+                "its sha256 is not the manifest's: it was changed or damaged."
+            )
+    for artifact in read_manifest(directory):
+        for path in files_of(directory / artifact.path):
+            name = path.relative_to(directory).as_posix()
+            if name not in files and path.exists():
+                changed[name] = "the manifest does not list it."
+    return changed, len(files)

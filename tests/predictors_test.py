@@ -1,0 +1,370 @@
+"""What predictors put into files from anywhere, and what they say of them."""
+
+import concurrent.futures
+import functools
+
+import flatbuffers
+import keras
+import numpy as np
+import onnx
+import pytest
+import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
+from exported_networks import card_of
+from exported_networks import digits
+from exported_networks import network
+from onnx import TensorProto
+from onnx import helper
+
+from keras_resnet.errors import UsageError
+from keras_resnet.export import pixels
+from keras_resnet.export import predictors
+from keras_resnet.export import runtime
+from keras_resnet.export import serving
+from keras_resnet.export import tflite
+from keras_resnet.export.fold import folded
+from keras_resnet.export.onnx import export_onnx
+from keras_resnet.export.saved_model import export_saved_model
+from keras_resnet.export.tflite import export_tflite
+from keras_resnet.export.verify import evaluation_views
+
+
+@functools.cache
+def model():
+    return network()
+
+
+@functools.cache
+def views():
+    return evaluation_views(digits(64)[0], card_of(model()))
+
+
+def keras_answers():
+    return model().predict_on_batch(views().astype(np.float32))
+
+
+def _quantised(dtype):
+    """Bytes of a file of 8 bits that takes and gives a dtype."""
+    copy = folded(model())
+
+    def prepare(converter):
+        tflite.PRECISIONS["int8"](converter, views())
+        converter.inference_input_type = dtype
+        converter.inference_output_type = dtype
+
+    function = serving.image_function(copy, batch=1, image_size=(16, 16))
+    return tflite.convert(function, copy, prepare)
+
+
+def _raw(path, images):
+    """Outputs of LiteRT where pixels are put in by a cast alone."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(path))
+    interpreter.allocate_tensors()
+    (given,) = interpreter.get_input_details()
+    (taken,) = interpreter.get_output_details()
+    outputs = []
+    for image in images:
+        cast = image[None].astype(given["dtype"])
+        interpreter.set_tensor(given["index"], cast)
+        interpreter.invoke()
+        outputs.append(interpreter.get_tensor(taken["index"])[0])
+    return given, np.stack(outputs)
+
+
+# Quantised inputs and outputs.
+
+
+@pytest.mark.parametrize("dtype", [tf.int8, tf.uint8])
+def test_a_quantised_input_gets_what_its_file_says(tmp_path, dtype):
+    path = tmp_path / "user.tflite"
+    path.write_bytes(_quantised(dtype))
+    given, raw = _raw(path, views())
+    scale, found = given["quantization"]
+    assert abs(scale - 1) < 1e-6
+    assert found == (-128 if dtype == tf.int8 else 0)
+    expected = keras_answers()
+    answers = runtime.load(path).predict(views())
+    np.testing.assert_allclose(answers, expected, rtol=0, atol=0.1)
+    assert np.mean(answers.argmax(-1) == expected.argmax(-1)) > 0.9
+    # A cast alone is right for pixels that are their own steps, and a wrong
+    # answer without a word for the others.
+    by_cast = np.mean(raw.argmax(-1) == expected.argmax(-1))
+    assert by_cast > 0.9 if dtype == tf.uint8 else by_cast < 0.5
+
+
+def test_steps_of_another_size_are_those_of_the_file(tmp_path):
+    content = _quantised(tf.uint8)
+    file = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    graph = file.subgraphs[0]
+    given = graph.tensors[graph.inputs[0]]
+    # As if a step were worth two grey values, from 10 on.
+    given.quantization.scale = np.array([2], np.float32)
+    given.quantization.zeroPoint = np.array([10], np.int64)
+    builder = flatbuffers.Builder()
+    builder.Finish(file.Pack(builder), b"TFL3")
+    path = tmp_path / "user.tflite"
+    path.write_bytes(bytes(builder.Output()))
+    # LiteRT takes the input's own numbers as they are.
+    steps = np.round(views()[:4].astype(np.float64) / 2 + 1e-9) + 10
+    _, raw = _raw(path, steps)
+    answers = runtime.load(path).predict(views()[:4])
+    np.testing.assert_array_equal(answers, raw.astype(np.float32) / 256)
+
+
+def _details(dtype, scales=(), zero_points=()):
+    return {
+        "name": "images",
+        "dtype": dtype,
+        "quantization_parameters": {
+            "scales": np.array(scales, np.float32),
+            "zero_points": np.array(zero_points, np.int32),
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    "dtype, scale, zero_point, given, expected",
+    [
+        (np.int8, 1, -128, [0, 128, 255], [-128, 0, 127]),
+        (np.int8, 0.5, -10, [0, 3, 255], [-10, -4, 127]),
+        (np.int8, 2, -128, [1, 3, 255], [-127, -126, 0]),
+        (np.uint8, 2, 10, [0, 5, 255], [10, 13, 138]),
+        (np.uint8, 0.5, 0, [0, 100, 255], [0, 200, 255]),
+        (np.int16, 1 / 128, 0, [0, 1, 255], [0, 128, 32640]),
+    ],
+)
+def test_pixels_become_steps(dtype, scale, zero_point, given, expected):
+    """round(pixel / scale) + zero point, in the range of the type."""
+    to = pixels.to_tflite(_details(dtype, [scale], [zero_point]))
+    steps = to(np.array(given, np.float32))
+    assert steps.dtype == dtype
+    assert steps.tolist() == expected
+
+
+def test_pixels_that_are_no_integers_are_rounded_not_cut():
+    to = pixels.to_tflite(_details(np.uint8))
+    given = np.array([-3, 0.4, 0.6, 12.7, 255.4, 256, 300], np.float32)
+    assert to(given).tolist() == [0, 0, 1, 13, 255, 255, 255]
+    assert given.astype(np.int64).astype(np.uint8)[3:].tolist() != [
+        13,
+        255,
+        255,
+        255,
+    ]
+
+
+@pytest.mark.parametrize(
+    "details, message",
+    [
+        (_details(np.int8), "Received: int8"),
+        (_details(np.int32), "Received: int32"),
+        (_details(np.complex64), "Received: complex64"),
+        (_details(np.int8, [1, 2], [0, 0]), "one scale above 0 for all of"),
+        (_details(np.int8, [-1], [0]), "one scale above 0"),
+        (_details(np.int8, [np.nan], [0]), "one scale above 0"),
+    ],
+)
+def test_an_input_that_does_not_say_how_is_refused(details, message):
+    with pytest.raises(UsageError, match=message):
+        pixels.to_tflite(details)
+
+
+def test_an_output_means_what_its_file_says():
+    from_ = pixels.from_tflite(_details(np.int8, [1 / 256], [-128]))
+    given = np.array([[-128, 0, 127]], np.int8)
+    np.testing.assert_array_equal(from_(given), [[0, 0.5, 255 / 256]])
+    for dtype in (np.int8, np.uint8, np.int64):
+        with pytest.raises(UsageError, match="without one"):
+            pixels.from_tflite(_details(dtype))
+
+
+# ONNX of other types.
+
+
+def _with_input(path, dtype, shape=("batch", 16, 16, 3)):
+    """A network of ours behind a cast from another type."""
+    proto = onnx.load(path)
+    name = proto.graph.input[0].name
+    value = helper.make_tensor_value_info("user_images", dtype, shape)
+    proto.graph.input[0].CopyFrom(value)
+    cast = helper.make_node("Cast", ["user_images"], [name], to=1)
+    proto.graph.node.insert(0, cast)
+    onnx.save(proto, path)
+
+
+@pytest.fixture
+def onnx_file(tmp_path):
+    path = tmp_path / "user.onnx"
+    export_onnx(model(), path, card=card_of(model()))
+    return path
+
+
+@pytest.mark.parametrize("dtype", ["FLOAT16", "DOUBLE", "UINT8", "FLOAT"])
+def test_onnx_takes_every_type_that_holds_pixels(onnx_file, dtype):
+    _with_input(onnx_file, TensorProto.DataType.Value(dtype))
+    answers = runtime.load(onnx_file).predict(views())
+    # Whole numbers up to 2048 are exact in float16.
+    np.testing.assert_allclose(answers, keras_answers(), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["INT8", "INT32", "BOOL"])
+def test_onnx_of_other_types_is_refused_by_name(onnx_file, dtype):
+    _with_input(onnx_file, TensorProto.DataType.Value(dtype))
+    with pytest.raises(UsageError, match=f"Received: {dtype.lower()}"):
+        runtime.load(onnx_file)
+
+
+def test_channels_first_is_refused_by_its_shape(tmp_path):
+    images = helper.make_tensor_value_info("x", 1, ["b", 3, 16, 16])
+    output = helper.make_tensor_value_info("y", 1, ["b", 3, 16, 16])
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["y"])], "g", [images], [output]
+    )
+    path = tmp_path / "user.onnx"
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+    with pytest.raises(UsageError, match=r"channels last.*\(None, 3, 16, 16\)"):
+        runtime.load(path)
+
+
+# Networks of a fixed number of images.
+
+
+def _fixed_keras(folder, batch):
+    images = keras.Input(batch_shape=(batch, 16, 16, 3))
+    path = folder / "model.keras"
+    keras.Model(images, model()(images)).save(path)
+    return path
+
+
+def _fixed_tflite(folder, batch):
+    path = folder / "model.tflite"
+    export_tflite(
+        model(),
+        path,
+        card=card_of(model()),
+        precision="float32",
+        batch=batch,
+    )
+    return path
+
+
+def _fixed_onnx(folder, batch):
+    path = folder / "model.onnx"
+    export_onnx(model(), path, card=card_of(model()))
+    _with_input(path, TensorProto.FLOAT, (batch, 16, 16, 3))
+    return path
+
+
+@pytest.mark.parametrize("write", [_fixed_keras, _fixed_tflite, _fixed_onnx])
+def test_a_fixed_batch_takes_any_number_of_images(write, tmp_path):
+    predictor = runtime.load(write(tmp_path, 3))
+    assert predictor.batch == 3
+    images, expected = views(), keras_answers()
+    for number in (1, 3, 7):
+        np.testing.assert_allclose(
+            predictor.predict(images[:number]),
+            expected[:number],
+            rtol=0,
+            atol=1e-5,
+        )
+
+
+# Threads.
+
+
+@pytest.mark.parametrize("kind", ["tflite", "web"])
+def test_threads_that_share_a_predictor_get_their_own_answers(kind, tmp_path):
+    images = views()
+    if kind == "tflite":
+        predictor = runtime.load(_fixed_tflite(tmp_path, 1))
+    else:
+        from keras_resnet.export import web_model
+
+        content, _ = web_model.convert(model(), card_of(model()))
+        (tmp_path / predictors.WEB_MODEL).write_bytes(content)
+        predictor = predictors.WebPredictor(tmp_path)
+    alone = predictor.predict(images)
+    assert len(np.unique(alone, axis=0)) > 50
+    with concurrent.futures.ThreadPoolExecutor(4) as threads:
+        for _ in range(5):
+            together = threads.map(lambda x: predictor.predict(x[None]), images)
+            np.testing.assert_array_equal(np.concatenate(list(together)), alone)
+
+
+# Files that fail only when they run.
+
+
+def _tflite_that_fails(folder):
+    """A convolution whose weights are gone: nobody looks before it runs."""
+    path = _fixed_tflite(folder, 1)
+    root = schema.Model.GetRootAs(path.read_bytes(), 0)
+    file = schema.ModelT.InitFromObj(root)
+    graph = file.subgraphs[0]
+    codes = [code.builtinCode for code in file.operatorCodes]
+    dense = schema.BuiltinOperator.FULLY_CONNECTED
+    (op,) = [op for op in graph.operators if codes[op.opcodeIndex] == dense]
+    graph.tensors[op.inputs[1]].buffer = 0
+    builder = flatbuffers.Builder()
+    builder.Finish(file.Pack(builder), b"TFL3")
+    path.write_bytes(bytes(builder.Output()))
+    return path
+
+
+def _onnx_that_fails(folder):
+    shape = helper.make_tensor("shape", TensorProto.INT64, [2], [7, 11])
+    images = helper.make_tensor_value_info("x", 1, ["b", 16, 16, 3])
+    output = helper.make_tensor_value_info("y", 1, [7, 11])
+    node = helper.make_node("Reshape", ["x", "shape"], ["y"])
+    graph = helper.make_graph([node], "g", [images], [output], [shape])
+    path = folder / "user.onnx"
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+    return path
+
+
+def _saved_model_that_fails(folder):
+    spec = tf.TensorSpec((None, 16, 16, 3), tf.float32, name="images")
+
+    @tf.function(input_signature=[spec], autograph=False)
+    def serve(images):
+        check = tf.debugging.Assert(tf.reduce_any(images < 0), ["wrong"])
+        with tf.control_dependencies([check]):
+            return {"y": images[:, 0, 0]}
+
+    path = folder / "saved_model"
+    module = tf.Module()
+    tf.saved_model.save(module, str(path), signatures=serve)
+    return path
+
+
+@pytest.mark.parametrize(
+    "write", [_tflite_that_fails, _onnx_that_fails, _saved_model_that_fails]
+)
+def test_a_file_that_fails_when_it_runs_is_one_line(write, tmp_path):
+    path = write(tmp_path)
+    with pytest.raises(UsageError) as raised:
+        runtime.load(path).predict(np.zeros((1, 16, 16, 3), np.uint8))
+    message = str(raised.value)
+    assert "it is damaged or" in message
+    assert "The reason given: " in message
+    assert len(message.splitlines()) == 1
+
+
+def test_what_is_no_number_is_no_probability(tmp_path):
+    broken = network()
+    broken.get_layer("logits").bias.assign(np.full(10, np.nan))
+    export_saved_model(broken, tmp_path / "m", card=card_of(broken))
+    with pytest.raises(UsageError, match="gives what is no number"):
+        runtime.load(tmp_path / "m").predict(np.zeros((1, 16, 16, 3)))
+
+
+@pytest.mark.parametrize(
+    "shape", [(16, 16, 3), (0, 16, 16, 3), (1, 16, 16, 1), (1, 3, 16, 16)]
+)
+def test_images_of_another_shape_are_refused(shape):
+    predictor = predictors.KerasPredictor(model())
+    with pytest.raises(UsageError, match=r"\(images, 16, 16, 3\). Received"):
+        predictor.predict(np.zeros(shape, np.uint8))
