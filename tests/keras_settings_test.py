@@ -9,8 +9,6 @@ import pytest
 
 import keras_resnet
 from keras_resnet import specs
-from keras_resnet.layers import Chain
-from keras_resnet.layers import ResidualUnit
 
 # Each row of each table at least once, in two stages.
 _TABLES = {
@@ -138,16 +136,6 @@ def test_a_file_of_channels_last_loads_under_channels_first(
     setting("image_data_format")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert_same(facts(loaded), usual[0])
-
-
-def test_every_layer_that_asks_is_told():
-    """And so do those of networks that the tables above do not have."""
-    for choices in NETWORKS:
-        for layer in build(choices).layers:
-            own = isinstance(layer, (Chain, ResidualUnit))
-            for leaf in layer.layers if own else [layer]:
-                config = getattr(leaf, "get_config", dict)()
-                assert config.get("data_format", "") in ("", "channels_last")
 
 
 @pytest.mark.parametrize("name", sorted(set(SETTINGS) - {"image_data_format"}))

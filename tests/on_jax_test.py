@@ -125,9 +125,12 @@ def cut(name, **changes):
         jax_training.train(job(name, **changes), say=end)
     except signals.Interrupted as stop:
         print("stopped", stop.step, stop.status)
+    # As between the jobs of a command: else names of variables count on.
+    jax_network.keras.backend.clear_session()
     return jax_training.train(job(name, **changes))
 
 jax_training.train(job("other whole", **other))
+jax_network.keras.backend.clear_session()
 cut("other cut", **other)
 whole = jax_training.train(job("whole"), matrix_side=64)
 (folder / "whole.json").write_text(json.dumps(whole))
