@@ -42,7 +42,7 @@ def check(names, where):
             wrong = f"is the name of class {seen[name]} too"
         require(
             wrong is None,
-            f"Class {index} of {where} cannot be called {shown(name)!s}: it "
+            f"Class {index} of {where} cannot be called {shown(name)}: it "
             f"{wrong}. {_RULE} Rename it.",
         )
 

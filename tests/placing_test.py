@@ -431,6 +431,20 @@ def test_nothing_is_in_nobody_s_way(model, tmp_path):
     assert targets.recognise(tmp_path / "saved_model") == "saved_model"
 
 
+def test_a_killed_writer_is_cleaned_up_a_running_one_is_not(model, tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    names = [f".unfinished-saved_model-{ended.pid}/variables"]
+    names += [f".unfinished-saved_model-{os.getppid()}", ".unfinished-mine"]
+    names += [".saved_model.1", f".unfinished-model.onnx-{ended.pid}"]
+    for name in names:
+        (tmp_path / name).mkdir(parents=True)
+    path = tmp_path / "saved_model"
+    export_saved_model(model, path, card=card_of(model))
+    found = {entry.name for entry in tmp_path.iterdir()}
+    assert found == {"saved_model", *names[1:]}
+
+
 # A full disk.
 
 

@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 
+from keras_resnet import atomic
 from keras_resnet.errors import require
 from keras_resnet.export.artifact import WEB_MODEL
 
@@ -123,7 +124,9 @@ def replacing(path):
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    prefix = f"{atomic.UNFINISHED}{path.name}-"
+    beside = path.with_name(f"{prefix}{os.getpid()}")
+    _sweep(path.parent, prefix)
     try:
         yield beside
         kind = recognise(beside)
@@ -135,6 +138,24 @@ def replacing(path):
         beside.replace(path)
     finally:
         remove(beside)
+
+
+def _sweep(folder, prefix):
+    """Removes what a process left there that was killed as it wrote."""
+    for left in folder.iterdir():
+        pid = left.name.removeprefix(prefix)
+        if pid != left.name and pid.isdecimal() and not _runs(int(pid)):
+            remove(left)
+
+
+def _runs(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # another user's, or no number of one
+        pass
+    return True
 
 
 def remove(path):
