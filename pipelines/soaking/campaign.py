@@ -95,16 +95,15 @@ class Campaign:
             cases.make_corpus(kind, corpus)
             self._corpora.add(name)
         scratch = self._folder / "case"
-        for record in cases.run(
+        yield from cases.run(
             name,
             kind,
             numbers,
             seed=self.seed,
             corpus=corpus,
             scratch=scratch,
-        ):
-            self._keep(record, scratch)
-            yield record
+            keep=lambda record: self._keep(record, scratch),
+        )
 
     def kill(self, number):
         """The record of a case of kills."""

@@ -1,5 +1,6 @@
 """Cases of a kind of input, each decided by seed, kind and number alone."""
 
+import functools
 import json
 import pathlib
 import random
@@ -24,7 +25,7 @@ def make_corpus(kind, folder):
     forked.call(lambda: kind.make(folder), f"{folder}.log")
 
 
-def run(name, kind, numbers, *, seed, corpus, scratch):
+def run(name, kind, numbers, *, seed, corpus, scratch, keep):
     """Runs cases, each of them whatever the one before it did.
 
     Args:
@@ -33,32 +34,32 @@ def run(name, kind, numbers, *, seed, corpus, scratch):
         numbers: of the cases.
         seed: int.
         corpus: folder of `make_corpus`.
-        scratch: folder of the case that runs; left as it is by a fault.
+        scratch: folder of the case that runs.
+        keep: called with the record of each case while its files are there.
 
     Yields:
         dict of each case: "kind", "case", "end", "why" and "what".
     """
     numbers, log = list(numbers), pathlib.Path(f"{scratch}.log")
     while numbers:
-        stream = forked.Stream(
-            lambda send: _work(
-                name, kind, numbers, seed, corpus, scratch, send
-            ),
-            log,
+        work = functools.partial(
+            _work, name, kind, numbers, seed, corpus, scratch, keep
         )
-        done = 0
+        stream, done = forked.Stream(work, log), 0
         for record in stream:
             done += 1
             yield record
         if stream.status == 0:
             return
-        yield {
+        record = {
             "kind": name,
             "case": numbers[done],
             "end": verdict.FAULT,
             "why": _death(stream.status, kind, log),
             "what": _noted(scratch),
         }
+        keep(record)
+        yield record
         numbers = numbers[done + 1 :]
 
 
@@ -72,7 +73,7 @@ def _death(status, kind, log):
     return f"the process ended with {status}: {words}"
 
 
-def _work(name, kind, numbers, seed, folder, scratch, send):
+def _work(name, kind, numbers, seed, folder, scratch, keep, send):
     """In a child: the cases, one after the other."""
     import ai_edge_litert.interpreter  # noqa: F401  not in a case's time
 
@@ -83,7 +84,6 @@ def _work(name, kind, numbers, seed, folder, scratch, send):
         scratch.mkdir()
         case = kind.mutate(corpus, rng_of(seed, name, number))
         _note(scratch, case["what"])
-        record = {"kind": name, "case": number}
         before = forked.peak()
         signal.setitimer(signal.ITIMER_REAL, kind.seconds)
         end = verdict.of(lambda case=case: kind.judge(corpus, case, scratch))
@@ -93,7 +93,10 @@ def _work(name, kind, numbers, seed, folder, scratch, send):
             why = f"took {megabytes} MB; {end.end}: {end.why}"
             end = verdict.Verdict(verdict.FAULT, why)
         why = end.why.replace(str(scratch), "CASE")
-        send({**record, "end": end.end, "why": why, "what": case["what"]})
+        record = {"kind": name, "case": number, "end": end.end, "why": why}
+        record["what"] = case["what"]
+        keep(record)
+        send(record)
 
 
 def _note(scratch, what):
@@ -101,4 +104,5 @@ def _note(scratch, what):
 
 
 def _noted(scratch):
-    return json.loads(pathlib.Path(f"{scratch}.what").read_text())
+    path = pathlib.Path(f"{scratch}.what")
+    return json.loads(path.read_text()) if path.exists() else ""
