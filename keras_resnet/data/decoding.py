@@ -44,14 +44,7 @@ def decode(encoded):
     return tf.ensure_shape(image, (None, None, 3))
 
 
-# A call, not a part of the graph: the operations of a branch that is not taken
-# cost time too.
-@functools.partial(
-    tf.function,
-    input_signature=[tf.TensorSpec((), tf.string)],
-    autograph=False,
-    experimental_attributes={"_noinline": True},
-)
+@graph_bytes.call
 def _decode_other(encoded):
     decoders = [
         lambda: tf.io.decode_png(encoded, channels=3),

@@ -3,7 +3,31 @@
 Operations on strings run on the CPU wherever the graph runs.
 """
 
+import functools
+
 import tensorflow as tf
+
+
+def call(function):
+    """A function of a string scalar, as a call in a graph.
+
+    As a part of the graph its operations would cost time where a branch does
+    not take them. Eagerly it is no call: Python code in tf.data may not wait
+    for one, which takes the threads that it would run on.
+    """
+    in_graph = tf.function(
+        function,
+        input_signature=[tf.TensorSpec((), tf.string)],
+        autograph=False,
+        experimental_attributes={"_noinline": True},
+    )
+
+    @functools.wraps(function)
+    def either(encoded):
+        eager = tf.executing_eagerly()
+        return function(encoded) if eager else in_graph(encoded)
+
+    return either
 
 
 def part(encoded, place, n):

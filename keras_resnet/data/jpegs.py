@@ -1,7 +1,5 @@
 """JPEG files in a graph: their size, whether they are whole, their pixels."""
 
-import functools
-
 import tensorflow as tf
 
 from keras_resnet.data import graph_bytes
@@ -49,13 +47,7 @@ def is_whole(encoded):
     )
 
 
-# A call, not a part of the graph: see `decoding`.
-@functools.partial(
-    tf.function,
-    input_signature=[tf.TensorSpec((), tf.string)],
-    autograph=False,
-    experimental_attributes={"_noinline": True},
-)
+@graph_bytes.call
 def _has_end_marker(encoded):
     def is_before_scan(at):
         return graph_bytes.number(encoded, at + 1, 1) != 0xDA

@@ -37,13 +37,7 @@ def screen(encoded, max_pixels=MAX_PIXELS):
     Raises:
         BadImageError: with the reason.
     """
-    if not encoded:
-        raise BadImageError("it is empty")
-    for magic, read, check_whole in FORMATS:
-        if re.match(magic, encoded, re.DOTALL):
-            break
-    else:
-        raise BadImageError(f"it is not an image: {_guess(encoded)}")
+    read, check_whole = format_of(encoded)
     try:
         header = read(encoded)
     except (struct.error, IndexError) as error:
@@ -60,6 +54,20 @@ def screen(encoded, max_pixels=MAX_PIXELS):
     except (struct.error, IndexError) as error:
         raise BadImageError("it is truncated") from error
     return header
+
+
+def format_of(encoded):
+    """What reads the header and what looks for the end, by the first bytes.
+
+    Raises:
+        BadImageError: if they are no image's.
+    """
+    if not encoded:
+        raise BadImageError("it is empty")
+    for magic, read, check_whole in FORMATS:
+        if re.match(magic, encoded, re.DOTALL):
+            return read, check_whole
+    raise BadImageError(f"it is not an image: {_guess(encoded)}")
 
 
 _OTHERS = {

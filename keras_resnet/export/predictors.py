@@ -109,7 +109,7 @@ class SavedModelPredictor(Predictor):
         """Probabilities of encoded images, by the signature serve_bytes.
 
         Args:
-            image_bytes: list of B bytes objects, JPEG, PNG, BMP or GIF files.
+            image_bytes: list of B bytes objects, JPEG, PNG, GIF, BMP or WebP.
 
         Returns:
             float32 (B, K), NumPy.
