@@ -12,6 +12,7 @@ from keras_resnet.errors import require
 from keras_resnet.export.artifact import IMAGES
 from keras_resnet.export.artifact import PROBABILITIES
 from keras_resnet.export.artifact import WEB_MODEL
+from keras_resnet.pixels import warn_of_unit_range
 
 
 class Predictor(abc.ABC):
@@ -34,12 +35,15 @@ class Predictor(abc.ABC):
         """Probabilities of images.
 
         Args:
-            images: uint8 or float (B, S, S, 3), RGB 0..255, B >= 1.
+            images: uint8 or float (B, S, S, 3), RGB 0..255, B >= 1. Floats in
+                [0, 1] are warned of, once.
 
         Returns:
             float32 (B, K), NumPy.
         """
-        images = np.asarray(images, np.float32)
+        images = np.asarray(images)
+        warn_of_unit_range(images)
+        images = images.astype(np.float32, copy=False)
         return np.asarray(self._predict(images), np.float32)
 
     @abc.abstractmethod
