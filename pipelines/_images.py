@@ -1,15 +1,19 @@
 """Image files from the command line, as the network's view."""
 
+import os
 import pathlib
 
 import tensorflow as tf
 
 from keras_resnet.data import decoding
+from keras_resnet.data import files as files_lib
+from keras_resnet.data import scanning
+from keras_resnet.data import screening
 from keras_resnet.data import transforms
+from keras_resnet.data.headers import BadImageError
+from keras_resnet.data.stores import listing
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 
 
 def files(paths):
@@ -24,15 +28,12 @@ def files(paths):
         require(path.exists(), f"There is no image {str(path)!r}.")
         found = [path]
         if path.is_dir():
-            found = sorted(
-                child
-                for child in path.iterdir()
-                if child.suffix.lower() in SUFFIXES
-            )
+            names = listing.images(os.fsencode(path)).names
+            found = [path / os.fsdecode(name) for name in names]
         require(
             found,
             f"The folder {str(path)!r} holds no image: no file that ends in "
-            f"{', '.join(SUFFIXES)}.",
+            f"{', '.join(map(os.fsdecode, listing.EXTENSIONS))}.",
         )
         files += found
     return files
@@ -56,13 +57,16 @@ def read_whole(file):
         UsageError: if the file cannot be read.
     """
     try:
-        return decoding.decode(file.read_bytes()).numpy()
+        encoded = files_lib.read(file)
+        screening.screen(encoded)
+        return decoding.decode(encoded).numpy()
     except OSError as error:
         raise UsageError(
             f"Cannot read {str(file)!r}: {error.strerror}."
         ) from error
-    except tf.errors.InvalidArgumentError as error:
+    except (BadImageError, tf.errors.OpError) as error:
         raise UsageError(
-            f"{str(file)!r} is not an image that can be read. Expected a "
-            "whole JPEG, PNG, BMP or GIF file."
+            f"{str(file)!r} is not an image that can be read: "
+            f"{scanning.reason(error)}. Expected a whole JPEG, PNG, GIF, BMP "
+            "or WebP file."
         ) from error

@@ -5,6 +5,7 @@ import re
 import resource
 import struct
 
+import image_kinds
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,7 +15,9 @@ from photographs import photograph
 from PIL import Image
 
 from keras_resnet.data import decoding
+from keras_resnet.data import screening
 from keras_resnet.data import windows
+from keras_resnet.data.headers import BadImageError
 
 PIXELS = photograph()[:40, :30]
 
@@ -59,6 +62,79 @@ def test_every_format_becomes_rgb_as_pillow_has_it(format, mode):
     difference = np.abs(decoded.numpy().astype(int) - theirs)
     # The others are exact; two decoders of a CMYK JPEG or a WebP are not.
     assert difference.mean() < (4 if mode == "CMYK" else 1)
+
+
+READ, REFUSED = image_kinds.READ, image_kinds.REFUSED
+
+
+@pytest.mark.parametrize("format", ["bmp", "png", "gif", "webp"])
+def test_every_kind_that_is_read_has_the_pixels_that_pillow_reads(format):
+    names = [name for name in READ if name.startswith(format)]
+    wrong = {
+        name: np.abs(decoding.decode(READ[name]) - theirs).max()
+        for name, theirs in ((n, image_kinds.pillow(READ[n])) for n in names)
+        if (decoding.decode(READ[name]).numpy() != theirs).any()
+    }
+    assert not wrong
+    assert len(names) >= 10
+    problems = {name: decoding.problem(READ[name]) for name in names}
+    assert set(problems.values()) == {None}, problems
+
+
+def test_palettes_are_no_grey_values():
+    # What TensorFlow's decoder takes an 8-bit BMP for.
+    file = READ["bmp: 8 bits"]
+    indices = tf.io.decode_bmp(file, channels=0)
+    assert np.abs(indices - image_kinds.pillow(file)).max() > 200
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_every_other_kind_is_refused_in_one_line_by_graph_and_header(name):
+    with pytest.raises(tf.errors.InvalidArgumentError) as refused:
+        decoding.decode(REFUSED[name])
+    with pytest.raises(BadImageError) as screened:
+        screening.screen(REFUSED[name])
+    reason = decoding.reason(refused.value)
+    assert reason
+    assert "\n" not in reason + str(screened.value)
+    assert decoding.problem(REFUSED[name]) == str(screened.value)
+
+
+def test_header_and_graph_agree_on_headers_with_random_bytes():
+    rng, passed = np.random.default_rng(1), 0
+    files = [f for n, f in READ.items() if n.split(":")[0] in ("bmp", "gif")]
+    for file in files:
+        for _ in range(4):
+            mutant = bytearray(file)
+            for at in rng.integers(2, 60, 2):
+                mutant[at] = rng.integers(256)
+            mutant = bytes(mutant)
+            try:
+                decoding.decode(mutant)
+                passed += 1
+            except tf.errors.InvalidArgumentError:
+                continue
+            screening.screen(mutant)
+    assert 50 < passed < 4 * len(files)
+
+
+def test_frames_behind_a_gif_s_first_are_not_decoded():
+    # Decoding this one would take 3.6 GB.
+    file = READ["gif: large second frame"]
+    before = _peak_megabytes()
+    np.testing.assert_array_equal(
+        decoding.decode(file), image_kinds.pillow(file)
+    )
+    assert _peak_megabytes() - before < 100
+
+
+def test_a_gif_of_very_many_blocks_is_refused():
+    file = READ["gif: comment"]
+    comment = file.index(b"!\xfe") + 2
+    many = file[:comment] + b"\1x" * 2**17 + file[comment:]
+    assert "131,072 blocks" in decoding.problem(many)
+    few = file[:comment] + b"\1x" * 1000 + file[comment:]
+    assert decoding.problem(few) is None
 
 
 def test_an_animated_gif_gives_its_first_frame():

@@ -3,6 +3,7 @@
 import pathlib
 import subprocess
 import sys
+import threading
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 import keras_resnet
 from keras_resnet import errors
 from keras_resnet import labels
+from keras_resnet import pixels
 from keras_resnet.evaluation import explain
 
 PIPELINE = pathlib.Path(__file__).resolve().parents[1] / "pipelines/explain.py"
@@ -171,3 +173,13 @@ def test_the_command_names_the_nearest_class(workdir):
     assert result.returncode == 2
     assert "Did you mean 'dog'" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_floats_of_0_to_1_are_warned_of(monkeypatch, recwarn):
+    monkeypatch.setattr(pixels, "_warned", threading.Event())
+    model, images = _build(), _images().astype("float32")
+    explain.grad_cam(model, images)
+    explain.grad_cam(model, 0 * images)
+    assert not [w for w in recwarn if "0..255" in str(w.message)]
+    with pytest.warns(UserWarning, match="of 0..255"):
+        explain.grad_cam(model, images / 255)

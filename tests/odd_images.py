@@ -60,6 +60,8 @@ def readable():
         "rgba.png": (encode(rgb.convert("RGBA"), "PNG"), ("alpha",)),
         "palette.png": (encode(rgb.quantize(), "PNG"), ()),
         "bitmap.bmp": (encode(rgb, "BMP"), ()),
+        "palette.bmp": (encode(rgb.quantize(), "BMP"), ()),
+        "alpha.webp": (encode(rgb.convert("RGBA"), "WEBP"), ()),
         "still.gif": (encode(frames[0], "GIF"), ()),
         "animated.gif": (
             encode(frames[0], "GIF", save_all=True, append_images=frames[1:]),
@@ -80,6 +82,7 @@ def unreadable():
     damaged = bytearray(png)
     damaged[len(png) // 2] ^= 1
     gif = encode(photograph().quantize(), "GIF")
+    moving = {"save_all": True, "append_images": [photograph().rotate(180)]}
     return {
         "empty.jpg": (b"", "empty"),
         "half.jpg": (jpeg[: len(jpeg) // 2], "truncated"),
@@ -89,6 +92,7 @@ def unreadable():
         "flipped.png": (bytes(damaged), "checksum"),
         "half.gif": (gif[: len(gif) // 2], "truncated"),
         "half.bmp": (encode(photograph(), "BMP")[:-100], "truncated"),
+        "animated.webp": (encode(photograph(), "WEBP", **moving), "animated"),
         "page.jpg": (b"<!DOCTYPE html><p>Not found", "HTML"),
         "zeros.jpg": (bytes(500), "zero"),
         "tiff.jpg": (encode(photograph(), "TIFF"), "TIFF"),

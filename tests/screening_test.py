@@ -37,12 +37,6 @@ def _webp_files():
     yield "lossless", odd_images.encode(rgb, "WEBP", lossless=True)
     yield "alpha", odd_images.encode(rgba, "WEBP", lossless=True)
     yield "lossy alpha", odd_images.encode(rgba, "WEBP")
-    yield (
-        "animated",
-        odd_images.encode(
-            rgb, "WEBP", save_all=True, append_images=[rgb.rotate(180)]
-        ),
-    )
     exif = Image.Exif()
     exif[0x0112] = 3
     yield "rotated", odd_images.encode(rgb, "WEBP", exif=exif)
@@ -82,11 +76,7 @@ def test_a_header_says_what_pillow_reads(name):
     assert header.orientation == image.getexif().get(0x0112, 1)
 
 
-# TensorFlow reads these with four channels only.
-FOUR_CHANNELS = {"alpha", "lossy alpha", "animated"}
-
-
-@pytest.mark.parametrize("name", sorted(set(FILES) - FOUR_CHANNELS))
+@pytest.mark.parametrize("name", FILES)
 def test_what_passes_is_decoded_to_that_size_and_not_rotated(name):
     header = screening.screen(FILES[name])
     pixels = scanning.pixels(FILES[name])
@@ -106,9 +96,8 @@ def test_what_is_unreadable_is_refused_with_its_reason(name):
         screening.screen(data)
 
 
-@pytest.mark.parametrize("name", sorted(set(UNREADABLE) - {"half.gif"}))
+@pytest.mark.parametrize("name", UNREADABLE)
 def test_tensorflow_cannot_read_what_is_refused(name):
-    # The rest of a GIF is guessed by its decoder, silently.
     with pytest.raises(tf.errors.OpError):
         scanning.pixels(UNREADABLE[name][0])
 

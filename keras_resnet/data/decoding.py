@@ -10,8 +10,13 @@ import re
 
 import tensorflow as tf
 
+from keras_resnet.data import bitmaps
+from keras_resnet.data import first_frame
+from keras_resnet.data import graph_bytes
 from keras_resnet.data import headers
+from keras_resnet.data import jpegs
 from keras_resnet.data import screening
+from keras_resnet.data import splits
 from keras_resnet.data.screening import MAX_PIXELS
 
 
@@ -26,22 +31,47 @@ def decode(encoded):
         uint8 (H, W, 3).
 
     Raises:
-        tf.errors.InvalidArgumentError: if it cannot be read, or has more than
-            MAX_PIXELS.
+        tf.errors.InvalidArgumentError: if it cannot be read, is of a kind that
+            `screening.screen` refuses, or has more than MAX_PIXELS.
     """
     with tf.control_dependencies([refuse_if_too_large(header_size(encoded))]):
-        image = tf.cond(
-            is_jpeg(encoded),
-            # What Pillow and browsers do; TensorFlow's default differs from it
-            # by 1 of 255 in the mean and by 12 at most.
-            lambda: tf.io.decode_jpeg(
-                encoded, channels=3, dct_method="INTEGER_ACCURATE"
-            ),
-            lambda: tf.io.decode_image(
-                encoded, channels=3, expand_animations=False
-            ),
-        )
+        encoded = tf.identity(encoded)
+    image = tf.cond(
+        jpegs.is_jpeg(encoded),
+        lambda: jpegs.decode(encoded),
+        lambda: _decode_other(encoded),
+    )
     return tf.ensure_shape(image, (None, None, 3))
+
+
+@graph_bytes.call
+def _decode_other(encoded):
+    decoders = [
+        lambda: tf.io.decode_png(encoded, channels=3),
+        lambda: _decode_gif(encoded),
+        lambda: bitmaps.decode(encoded),
+        lambda: _decode_webp(encoded),
+    ]
+    image = tf.switch_case(_format_index(encoded) - 1, decoders)
+    return tf.ensure_shape(image, (None, None, 3))
+
+
+def _decode_gif(encoded):
+    frames = tf.io.decode_gif(first_frame.alone(encoded))
+    return tf.ensure_shape(frames, (1, None, None, 3))[0]
+
+
+def _decode_webp(encoded):
+    # It takes the number of channels that the file has, or none.
+    chunk = tf.strings.substr(encoded, 12, 4)
+    animated = tf.cond(
+        chunk == b"VP8X",
+        lambda: graph_bytes.number(encoded, 20, 1) // 2 % 2 == 1,
+        lambda: False,
+    )
+    encoded = splits.checked(encoded, ~animated, "An animated WebP is not read")
+    image = tf.io.decode_image(encoded, channels=0, expand_animations=False)
+    return tf.ensure_shape(image, (None, None, None))[..., :3]
 
 
 def refuse_if_too_large(size):
@@ -59,21 +89,6 @@ def is_allowed(size):
     return tf.logical_and(pixels > 0, pixels <= MAX_PIXELS)
 
 
-def is_jpeg(encoded):
-    """Whether a string scalar starts as a JPEG, whatever its file's name."""
-    return tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff"
-
-
-def jpeg_size(encoded):
-    """int32 (2,), height and width; 1 x 1 for another format."""
-    # Not tf.where, which would copy megabytes.
-    return tf.cond(
-        is_jpeg(encoded),
-        lambda: tf.io.extract_jpeg_shape(encoded)[:2],
-        lambda: tf.ones((2,), tf.int32),
-    )
-
-
 def header_size(encoded):
     """Height and width as the header states them.
 
@@ -88,11 +103,10 @@ def header_size(encoded):
             decodes, or the header is not whole.
     """
     sizes = [
-        lambda: jpeg_size(encoded),
-        lambda: _numbers(encoded, (20, 16), 4, "big"),
-        lambda: _numbers(encoded, (8, 6), 2),
-        # A negative height means that rows go downwards.
-        lambda: tf.abs(_numbers(encoded, (22, 18), 4)),
+        lambda: jpegs.size(encoded),
+        lambda: graph_bytes.numbers(encoded, (20, 16), 4, "big"),
+        lambda: graph_bytes.numbers(encoded, (8, 6), 2),
+        lambda: bitmaps.size(encoded),
         lambda: _webp_size(encoded),
         lambda: _refuse(encoded),
     ]
@@ -102,9 +116,9 @@ def header_size(encoded):
 def _format_index(encoded):
     begins = functools.partial(tf.strings.substr, encoded, 0)
     found = [
-        is_jpeg(encoded),
-        begins(4) == b"\x89PNG",
-        begins(4) == b"GIF8",
+        jpegs.is_jpeg(encoded),
+        begins(8) == b"\x89PNG\r\n\x1a\n",
+        (begins(6) == b"GIF87a") | (begins(6) == b"GIF89a"),
         begins(2) == b"BM",
         tf.logical_and(
             begins(4) == b"RIFF",
@@ -116,23 +130,9 @@ def _format_index(encoded):
     return tf.argmax(tf.stack(found), output_type=tf.int32)
 
 
-def _numbers(encoded, places, n, order="little"):
-    """int32 of `n` bytes at each of the places."""
-    weights = [256**i for i in range(n)]
-    weights = weights[::-1] if order == "big" else weights
-    raw = [
-        tf.io.decode_raw(tf.strings.substr(encoded, place, n), tf.uint8)
-        for place in places
-    ]
-    raw = tf.ensure_shape(tf.stack(raw), (len(places), n))
-    # Sums of int32 wrap as two's complement does.
-    weights = tf.cast(tf.constant(weights, tf.int64), tf.int32)
-    return tf.reduce_sum(tf.cast(raw, tf.int32) * weights, axis=1)
-
-
 def _webp_size(encoded):
     def lossless():  # 14 bits of width - 1, then 14 of height - 1
-        bits = _numbers(encoded, (21,), 4)[0]
+        bits = graph_bytes.numbers(encoded, (21,), 4)[0]
         width = tf.bitwise.bitwise_and(bits, 0x3FFF)
         height = tf.bitwise.bitwise_and(
             tf.bitwise.right_shift(bits, 14), 0x3FFF
@@ -140,10 +140,12 @@ def _webp_size(encoded):
         return 1 + tf.stack([height, width])
 
     def extended():
-        return 1 + _numbers(encoded, (27, 24), 3)
+        return 1 + graph_bytes.numbers(encoded, (27, 24), 3)
 
     def lossy():
-        return tf.bitwise.bitwise_and(_numbers(encoded, (28, 26), 2), 0x3FFF)
+        return tf.bitwise.bitwise_and(
+            graph_bytes.numbers(encoded, (28, 26), 2), 0x3FFF
+        )
 
     chunk = tf.strings.substr(encoded, 12, 4)
     index = tf.cast(chunk == b"VP8X", tf.int32) + 2 * tf.cast(
@@ -191,4 +193,5 @@ def reason(error):
     # The line before those that say which of its operations failed.
     lines = error.message.split("\n\t [[")[0].splitlines() or [""]
     line = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", lines[-1])
+    line = re.sub(r"^assertion failed: \[([^]]*)\]$", r"\1", line.strip())
     return line.strip() or type(error).__name__

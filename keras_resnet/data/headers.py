@@ -54,7 +54,7 @@ def _segments(encoded):
         at += 1 + length
 
 
-def _jpeg(encoded):
+def jpeg(encoded):
     orientation = 1
     for marker, start, end in _segments(encoded):
         if marker == _APP1 and encoded[start : start + 6] == b"Exif\0\0":
@@ -74,7 +74,7 @@ def _jpeg(encoded):
     )
 
 
-def _jpeg_whole(encoded):
+def jpeg_whole(encoded):
     for marker, start, _ in _segments(encoded):
         if marker == _START_OF_SCAN:
             break
@@ -113,7 +113,7 @@ def _chunks(encoded):
         at += 12 + length
 
 
-def _png(encoded):
+def png(encoded):
     animated, orientation = False, 1
     for kind, start, end in _chunks(encoded):
         if kind == b"IDAT":
@@ -133,7 +133,7 @@ def _png(encoded):
     )
 
 
-def _png_whole(encoded):
+def png_whole(encoded):
     view = memoryview(encoded)
     for kind, start, end in _chunks(encoded):
         (checksum,) = struct.unpack_from(">I", encoded, end)
@@ -144,67 +144,7 @@ def _png_whole(encoded):
             return
 
 
-def _after_blocks(encoded, at):
-    while encoded[at]:
-        at += 1 + encoded[at]
-    return at + 1
-
-
-def _gif_frames(encoded):
-    """The number of frames (GIF89a, sec. 20 and 23 to 27)."""
-
-    def table(flags):
-        return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
-
-    at, frames = 13 + table(encoded[10]), 0
-    while encoded[at] != 0x3B:
-        if encoded[at] == 0x2C:
-            frames += 1
-            at = _after_blocks(encoded, at + 11 + table(encoded[at + 9]))
-        elif encoded[at] == 0x21:
-            at = _after_blocks(encoded, at + 2)
-        else:
-            raise BadImageError("it is damaged: an unknown block of a GIF")
-    return frames
-
-
-def _gif(encoded):
-    width, height = struct.unpack_from("<HH", encoded, 6)
-    try:
-        animated = _gif_frames(encoded) > 1
-    except (IndexError, BadImageError):
-        animated = False  # `_gif_frames` as its check tells why
-    return Header(
-        format="gif",
-        width=width,
-        height=height,
-        mode="palette",
-        animated=animated,
-    )
-
-
-_BMP_MODES = {24: "RGB", 32: "RGBA"}
-
-
-def _bmp(encoded):
-    width, height, _, bits = struct.unpack_from("<iiHH", encoded, 18)
-    return Header(
-        format="bmp",
-        width=width,
-        height=abs(height),  # negative: from top to bottom
-        mode=_BMP_MODES.get(bits, "palette"),
-    )
-
-
-def _bmp_whole(encoded):
-    (start,) = struct.unpack_from("<I", encoded, 10)
-    width, height, _, bits = struct.unpack_from("<iiHH", encoded, 18)
-    row = -(-width * bits // 32) * 4
-    if len(encoded) < start + row * abs(height):
-        raise BadImageError("it is truncated")
-
-
-def _webp(encoded):
+def webp(encoded):
     """RFC 9649, sec. 2.7: the extended, the lossless or the lossy header."""
     kind, animated, alpha, orientation = encoded[12:16], False, False, 1
     if kind == b"VP8X":
@@ -221,30 +161,23 @@ def _webp(encoded):
         (bits,) = struct.unpack_from("<I", encoded, 21)
         width, height = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
         alpha = bool(bits >> 28 & 1)
-    else:
+    elif kind == b"VP8 ":
         width, height = struct.unpack_from("<HH", encoded, 26)
         width, height = width & 0x3FFF, height & 0x3FFF
+    else:
+        raise BadImageError("it is a WebP of no known kind")
+    if animated:
+        raise BadImageError("it is an animated WebP, which is not read")
     return Header(
         format="webp",
         width=width,
         height=height,
         mode="RGBA" if alpha else "RGB",
-        animated=animated,
         orientation=orientation,
     )
 
 
-def _webp_whole(encoded):
+def webp_whole(encoded):
     (length,) = struct.unpack_from("<I", encoded, 4)
     if len(encoded) < 8 + length:
         raise BadImageError("it is truncated")
-
-
-# First bytes, what reads the header, what looks for the end.
-FORMATS = (
-    (rb"\xff\xd8\xff", _jpeg, _jpeg_whole),
-    (rb"\x89PNG\r\n\x1a\n", _png, _png_whole),
-    (rb"GIF8[79]a", _gif, _gif_frames),
-    (rb"BM", _bmp, _bmp_whole),
-    (rb"RIFF....WEBP", _webp, _webp_whole),
-)

@@ -4,10 +4,20 @@ import re
 import struct
 
 from keras_resnet.data import headers
+from keras_resnet.data import palette_headers
 from keras_resnet.data.headers import BadImageError
 
 # A decoded image of so many pixels takes 400 MB.
 MAX_PIXELS = 2**27
+
+# First bytes, what reads the header, what looks for the end.
+FORMATS = (
+    (rb"\xff\xd8\xff", headers.jpeg, headers.jpeg_whole),
+    (rb"\x89PNG\r\n\x1a\n", headers.png, headers.png_whole),
+    (rb"GIF8[79]a", palette_headers.gif, palette_headers.gif_whole),
+    (rb"BM", palette_headers.bmp, palette_headers.bmp_whole),
+    (rb"RIFF....WEBP", headers.webp, headers.webp_whole),
+)
 
 
 def screen(encoded, max_pixels=MAX_PIXELS):
@@ -27,13 +37,7 @@ def screen(encoded, max_pixels=MAX_PIXELS):
     Raises:
         BadImageError: with the reason.
     """
-    if not encoded:
-        raise BadImageError("it is empty")
-    for magic, read, check_whole in headers.FORMATS:
-        if re.match(magic, encoded, re.DOTALL):
-            break
-    else:
-        raise BadImageError(f"it is not an image: {_guess(encoded)}")
+    read, check_whole = format_of(encoded)
     try:
         header = read(encoded)
     except (struct.error, IndexError) as error:
@@ -50,6 +54,20 @@ def screen(encoded, max_pixels=MAX_PIXELS):
     except (struct.error, IndexError) as error:
         raise BadImageError("it is truncated") from error
     return header
+
+
+def format_of(encoded):
+    """What reads the header and what looks for the end, by the first bytes.
+
+    Raises:
+        BadImageError: if they are no image's.
+    """
+    if not encoded:
+        raise BadImageError("it is empty")
+    for magic, read, check_whole in FORMATS:
+        if re.match(magic, encoded, re.DOTALL):
+            return read, check_whole
+    raise BadImageError(f"it is not an image: {_guess(encoded)}")
 
 
 _OTHERS = {

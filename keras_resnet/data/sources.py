@@ -9,6 +9,7 @@ import os
 
 import tensorflow as tf
 
+from keras_resnet.data import files
 from keras_resnet.data import splits
 from keras_resnet.data.stores import listing
 from keras_resnet.data.stores import reading
@@ -58,7 +59,7 @@ class Folder:
     """
 
     names = ("path",)
-    columns = {"path": tf.string}
+    columns = {"path": tf.string, "problem": tf.string}
 
     def __init__(self, path):
         self._path = os.fsencode(path)
@@ -77,19 +78,23 @@ class Folder:
 
     def pieces(self):
         """Yields the images of a folder, and of the next, as pieces."""
-        for folder, names in listing.walk(self._path):
-            yield _Files(folder, names)
+        for folder, images in listing.walk(self._path):
+            yield _Files(folder, images)
 
     def encoded(self, row):
         """The file of an image: {column: scalar} to a string scalar."""
-        return tf.io.read_file(row["path"])
+        path, why = row["path"], row["problem"]
+        if self.is_remote:
+            why = files.remote_problem(path)
+        return files.read_if(path, why)
 
 
 class _Files:
     """The images of one folder."""
 
-    def __init__(self, folder, names):
-        self._folder, self._names = folder, names
+    def __init__(self, folder, images):
+        self._folder, self._names = folder, images.names
+        self._problems = images.problems
 
     def __len__(self):
         return len(self._names)
@@ -99,7 +104,11 @@ class _Files:
             yield os.path.join(self._folder, self._names[at])
 
     def rows(self, first, last):
-        return {"path": list(self.keys(first, last))}
+        names = self._names[first:last]
+        return {
+            "path": list(self.keys(first, last)),
+            "problem": [self._problems.get(name, "") for name in names],
+        }
 
 
 class RecordFiles:

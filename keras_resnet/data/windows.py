@@ -17,6 +17,7 @@ the two apart.
 import tensorflow as tf
 
 from keras_resnet.data import decoding
+from keras_resnet.data import jpegs
 from keras_resnet.data import randomness
 
 # DCT scaling of the decoder; each with a branch in the graph.
@@ -131,7 +132,7 @@ def read(source, window, pixels):
 
 
 def _decode_part(encoded, window, pixels):
-    size = decoding.jpeg_size(encoded)
+    size = jpegs.size(encoded)
     box = window(size)
     index = _ratio_index(box, pixels)
     ratio = tf.gather(RATIOS, index)
@@ -157,7 +158,7 @@ def _decode_part(encoded, window, pixels):
             experimental_attributes={"_noinline": True},
         )
     branches = [lambda ratio=ratio: decode_at(ratio) for ratio in RATIOS]
-    simple = decoding.is_jpeg(encoded) & decoding.is_allowed(size)
+    simple = jpegs.is_whole(encoded) & decoding.is_allowed(size)
     branch = tf.where(simple, index, len(RATIOS))
     part = tf.switch_case(branch, [*branches, decode_whole])
     return tf.ensure_shape(part, (None, None, 3))

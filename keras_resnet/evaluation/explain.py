@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from keras_resnet import execution
 from keras_resnet.errors import require
+from keras_resnet.pixels import warn_of_unit_range
 
 # Perceptually uniform: equal steps of heat look equally large.
 COLORMAP = "inferno"
@@ -29,7 +30,8 @@ def grad_cam(model, images, classes=None):
 
     Args:
         model: from `keras_resnet.build` with its top, or such a model loaded.
-        images: (B, H, W, C) pixels 0..255, uint8 or float.
+        images: (B, H, W, C) pixels 0..255, uint8 or float. Floats in [0, 1]
+            are warned of, once.
         classes: index of a class, or B of them. Default: each image's most
             probable class.
 
@@ -47,6 +49,7 @@ def grad_cam(model, images, classes=None):
         f"{model.name!r} takes {model.input_shape[0]} images at once. "
         f"Received: {len(images)}.",
     )
+    warn_of_unit_range(images)
     images = tf.convert_to_tensor(np.asarray(images, np.float32))
     with tf.GradientTape() as tape:
         # Without it a frozen network would record nothing.

@@ -15,6 +15,7 @@ from keras_resnet.export import pixels
 from keras_resnet.export.artifact import IMAGES
 from keras_resnet.export.artifact import PROBABILITIES
 from keras_resnet.export.artifact import WEB_MODEL
+from keras_resnet.pixels import warn_of_unit_range
 
 
 class Predictor(abc.ABC):
@@ -39,7 +40,8 @@ class Predictor(abc.ABC):
         """Probabilities of images.
 
         Args:
-            images: uint8 or float (B, S, S, 3), RGB 0..255, B >= 1.
+            images: uint8 or float (B, S, S, 3), RGB 0..255, B >= 1. Floats in
+                [0, 1] are warned of, once.
 
         Returns:
             float32 (B, K), NumPy.
@@ -48,7 +50,9 @@ class Predictor(abc.ABC):
             keras_resnet.UsageError: for other shapes, and where the network
                 fails: a damaged file may do so only when it runs.
         """
-        images = np.asarray(images, np.float32)
+        images = np.asarray(images)
+        warn_of_unit_range(images)
+        images = images.astype(np.float32, copy=False)
         self._check(images.shape)
         parts = pixels.parts(images, self.batch)
         outputs = [self._run(part) for part in parts]
@@ -163,7 +167,7 @@ class SavedModelPredictor(Predictor):
         """Probabilities of encoded images, by the signature serve_bytes.
 
         Args:
-            image_bytes: list of B bytes objects, JPEG, PNG, BMP or GIF files.
+            image_bytes: list of B bytes objects, JPEG, PNG, GIF, BMP or WebP.
 
         Returns:
             float32 (B, K), NumPy.

@@ -30,8 +30,9 @@ def export_saved_model(model, path, *, card, top=answers.TOP, resize=False):
     evaluation view itself: a shorter side of `card.eval_resize`, the central
     square of `card.image_size`. uint8 because that is what decoders give, a
     quarter of the bytes to send, and refuses pixels that were normalised.
-    `serve_bytes`: string (B,) `image_bytes`, JPEG, PNG, BMP or GIF files of
-    any sizes, decoded and viewed in the same way inside.
+    `serve_bytes`: string (B,) `image_bytes`, JPEG, PNG, GIF, BMP or WebP files
+    of any sizes, decoded and viewed in the same way inside. One file that
+    `screening.screen` refuses is an error of the whole request.
     Both give, for any B, what `answers.answers` says.
 
     Args:

@@ -5,6 +5,7 @@ another in a few strings, and a graph cuts the name of an example out of them.
 """
 
 import array
+import bisect
 import concurrent.futures
 import os
 
@@ -12,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from keras_resnet.data import files
 from keras_resnet.data import splits
 from keras_resnet.data.stores import listing
 from keras_resnet.errors import require
@@ -42,25 +44,33 @@ def load(path, split):
     train, wanted = (os.path.join(root, s.encode()) for s in ("train", split))
     classes = _classes(root, train, wanted)
     folders = [os.path.join(wanted, name) for name in classes]
-    names = _Names()
+    names, problems = _Names(), {}
     counts, ignored = [], 0
     present = set(listing.subfolders(wanted)[0])
     with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
         listings = pool.map(
             lambda name, folder: (
-                listing.images(folder) if name in present else ([], 0)
+                listing.images(folder)
+                if name in present
+                else listing.Images([], {}, 0)
             ),
             classes,
             folders,
         )
-        for files, others in listings:
-            names.extend(files)
-            counts.append(len(files))
-            ignored += others
+        for found in listings:
+            for name, why in found.problems.items():
+                place = bisect.bisect_left(found.names, name)
+                problems[sum(counts) + place] = why
+            names.extend(found.names)
+            counts.append(len(found.names))
+            ignored += found.others
     _check(wanted, counts, ignored)
     labels = np.repeat(np.arange(len(classes), dtype=np.int32), counts)
     prefixes = [os.path.join(folder, b"") for folder in folders]
-    return _split(f"folder:{path}/{split}", classes, prefixes, names, labels)
+    read_file = _reader(problems, files.is_remote(root))
+    return _split(
+        f"folder:{path}/{split}", classes, prefixes, names, labels, read_file
+    )
 
 
 def _classes(root, train, wanted):
@@ -95,8 +105,8 @@ def _check(folder, counts, ignored):
     extensions = ", ".join(e.decode() for e in listing.EXTENSIONS)
     if ignored:
         logging.warning(
-            "%s: %d entries of the class folders are ignored: hidden, no "
-            "files, or not images by their names (%s).",
+            "%s: %d entries of the class folders are ignored: hidden, "
+            "folders, or not images by their names (%s).",
             folder,
             ignored,
             extensions,
@@ -127,7 +137,23 @@ class _Names:
         return [*self._full, bytes(self._last)]
 
 
-def _split(name, classes, prefixes, names, labels):
+def _reader(problems, is_remote):
+    """string scalar path, int64 scalar index: its bytes, if it may be read."""
+    if is_remote:
+        return lambda path, _: files.read_if(path, files.remote_problem(path))
+    if not problems:
+        return lambda path, _: tf.io.read_file(path)
+    indices = splits.on_host(list(problems), tf.int64)
+    reasons = splits.on_host(list(problems.values()))
+
+    def read(path, index):
+        why = tf.boolean_mask(reasons, indices == index)
+        return files.read_if(path, tf.strings.reduce_join(why))
+
+    return read
+
+
+def _split(name, classes, prefixes, names, labels, read_file):
     all_labels = splits.on_host(labels)
     prefixes = splits.on_host(prefixes)
     chunks = splits.on_host(names.chunks())
@@ -141,7 +167,7 @@ def _split(name, classes, prefixes, names, labels):
         return prefix + tf.strings.substr(chunk, start, length)
 
     def read(index):
-        return tf.io.read_file(path(index)), tf.gather(all_labels, index)
+        return read_file(path(index), index), tf.gather(all_labels, index)
 
     return splits.Split(
         name=name,

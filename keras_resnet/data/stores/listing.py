@@ -4,10 +4,13 @@ Names are bytes: a file name need not be UTF-8. Paths with a scheme, such as
 gs://bucket/images, are listed by `tf.io.gfile`.
 """
 
+import dataclasses
 import os
 
 import tensorflow as tf
 
+from keras_resnet.data import files
+from keras_resnet.data.files import is_remote
 from keras_resnet.errors import UsageError
 
 EXTENSIONS = (b".jpg", b".jpeg", b".png", b".bmp", b".gif", b".webp")
@@ -37,24 +40,47 @@ def subfolders(folder):
     return visible, len(names) - len(visible)
 
 
-def images(folder):
-    """(sorted names of the images in `folder`, how many entries are not).
+@dataclasses.dataclass(frozen=True)
+class Images:
+    """The images of a folder.
 
-    An image is visible, a file (not a folder or pipe) and has one of
-    `EXTENSIONS`, in any case. A link that leads nowhere is one: it is lost,
-    and whoever reads it shall know.
+    Attributes:
+        names: sorted.
+        problems: {name: `files.problem`} of those that must not be read; of a
+            remote folder they are found when a file is read.
+        others: how many entries are no images.
+    """
+
+    names: list
+    problems: dict
+    others: int
+
+
+def images(folder):
+    """The `Images` of a folder.
+
+    An image is visible, not a folder and has one of `EXTENSIONS`, in any case.
+    A link that leads nowhere is one, and so is a pipe: it cannot be read, and
+    whoever asks for it shall know.
     """
     if is_remote(folder):
         # A request for each name to tell files from folders takes too long.
         names, others = _list_remote(folder), 0
     else:
-        names, others = _list_local(folder, _is_file)
+        names, others = _list_local(folder, _is_no_folder)
     chosen = sorted(
         name
         for name in names
         if name.lower().endswith(EXTENSIONS) and not name.startswith(b".")
     )
-    return chosen, others + len(names) - len(chosen)
+    problems = {} if is_remote(folder) else _problems(folder, chosen)
+    return Images(chosen, problems, others + len(names) - len(chosen))
+
+
+def _problems(folder, names):
+    prefix = os.path.join(folder, b"")
+    found = ((name, files.problem(prefix + name)) for name in names)
+    return {name: why for name, why in found if why}
 
 
 def walk(folder):
@@ -67,7 +93,7 @@ def walk(folder):
         folder: bytes.
 
     Yields:
-        (folder, sorted names of its images), where there are any.
+        (folder, its `Images`), where there are any.
     """
     yield from _walk(folder, frozenset())
 
@@ -76,17 +102,12 @@ def _walk(folder, around):
     itself = folder if is_remote(folder) else os.path.realpath(folder)
     if itself in around:
         return
-    names, _ = images(folder)
-    if names:
-        yield folder, names
-    del names  # not to be held while its subfolders are read
+    found = images(folder)
+    if found.names:
+        yield folder, found
+    del found  # not to be held while its subfolders are read
     for name in subfolders(folder)[0]:
         yield from _walk(os.path.join(folder, name), around | {itself})
-
-
-def is_remote(path):
-    """Whether `path` (bytes) has a scheme: `tf.io.gfile` knows it, not `os`."""
-    return b"://" in path
 
 
 def _list_remote(folder):
@@ -112,8 +133,8 @@ def _list_local(folder, is_wanted):
     return wanted, others
 
 
-def _is_file(entry):
-    return entry.is_file() or entry.is_symlink() and not entry.is_dir()
+def _is_no_folder(entry):
+    return not entry.is_dir()
 
 
 def _holds(is_wanted, entry):

@@ -33,8 +33,8 @@ def from_memory(name, class_names, images, labels):
         labels: N ints in [0, K).
 
     Raises:
-        keras_resnet.UsageError: if there is no example, or a label that no
-            class has.
+        keras_resnet.UsageError: if there is no example, a label that no class
+            has, or pixels of another type, such as floats of 0..1.
     """
     require(len(labels), f"{name} is empty: there is nothing to read.")
     labels = np.asarray(labels, np.int64)
@@ -48,6 +48,11 @@ def from_memory(name, class_names, images, labels):
     )
     labels = labels.astype(np.int32)
     all_images, all_labels = splits.on_host(images), splits.on_host(labels)
+    require(
+        all_images.dtype in (tf.uint8, tf.string),
+        f"{name} needs pixels of 0..255 as uint8, or encoded files. Received: "
+        f"{all_images.dtype.name}.",
+    )
 
     def read(index):
         return tf.gather(all_images, index), tf.gather(all_labels, index)

@@ -1,0 +1,68 @@
+"""Numbers out of the bytes of a file, in a graph and without Python.
+
+Operations on strings run on the CPU wherever the graph runs.
+"""
+
+import functools
+
+import tensorflow as tf
+
+
+def call(function):
+    """A function of a string scalar, as a call in a graph.
+
+    As a part of the graph its operations would cost time where a branch does
+    not take them. Eagerly it is no call: Python code in tf.data may not wait
+    for one, which takes the threads that it would run on.
+    """
+    in_graph = tf.function(
+        function,
+        input_signature=[tf.TensorSpec((), tf.string)],
+        autograph=False,
+        experimental_attributes={"_noinline": True},
+    )
+
+    @functools.wraps(function)
+    def either(encoded):
+        eager = tf.executing_eagerly()
+        return function(encoded) if eager else in_graph(encoded)
+
+    return either
+
+
+def part(encoded, place, n):
+    """Up to `n` bytes from a place on; none where that is behind the end.
+
+    TensorFlow's own error for such a place holds the whole file, which Python
+    cannot read as text.
+    """
+    place = tf.minimum(place, tf.strings.length(encoded))
+    return tf.strings.substr(encoded, place, n)
+
+
+def numbers(encoded, places, n, order="little"):
+    """int32 of `n` bytes at each of the places.
+
+    Args:
+        encoded: string scalar.
+        places: sequence of ints or int32 scalars.
+        n: int, 1 to 4.
+        order: "little" or "big".
+
+    Raises:
+        tf.errors.InvalidArgumentError: if one of them is behind the end.
+    """
+    weights = [256**i for i in range(n)]
+    weights = weights[::-1] if order == "big" else weights
+    raw = [
+        tf.io.decode_raw(part(encoded, place, n), tf.uint8) for place in places
+    ]
+    raw = tf.ensure_shape(tf.stack(raw), (len(places), n))
+    # Sums of int32 wrap as two's complement does.
+    weights = tf.cast(tf.constant(weights, tf.int64), tf.int32)
+    return tf.reduce_sum(tf.cast(raw, tf.int32) * weights, axis=1)
+
+
+def number(encoded, place, n, order="little"):
+    """int32 scalar of `n` bytes at a place."""
+    return numbers(encoded, (place,), n, order)[0]
