@@ -25,7 +25,8 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
-_STEPS = "--steps=4 --boundaries=2,3 --eval_every_steps=4"
+_RATES = "--steps=4 --boundaries=2,3"
+_STEPS = f"{_RATES} --eval_every_steps=4"
 
 # Start of a command -> what is added, so that it ends soon.
 TINY = {
@@ -38,16 +39,24 @@ TINY = {
         f"{_STEPS} --batch_size=8 --workdir=runs/workers"
     ),
     "python pipelines/serve_web.py": "--port=0",
+    "python pipelines/reproduce.py --experiment=degradation": (
+        f"{_RATES} --docs_dir=docs --rows=plain-20,ResNet-20 --seeds=0"
+    ),
+    "python pipelines/reproduce.py --experiment=shortcuts": (
+        f"{_RATES} --docs_dir=docs --rows=identity --depths=1,1,1 "
+        "--warmup_steps=0"
+    ),
+    "python pipelines/reproduce.py --report": "--docs_dir=docs",
 }
-_HOURS = "it runs for hours"
 LEFT_OUT = {
     "make ": "this script is called by one of them",
     "python -m venv": "the environment is there",
     "pip install": "the environment is there",
     "python pipelines/train.py --seed=S": "the same as the digits' recipe",
     "python pipelines/benchmark.py": "it measures for long, beside the peers",
-    "python pipelines/reproduce.py --experiment": _HOURS,
-    "python pipelines/reproduce.py --report": "it writes into the checkout",
+    "python pipelines/reproduce.py --experiment=degradation --scale=full": (
+        "it takes CIFAR-10 and days"
+    ),
     "python pipelines/reproduce_on_jax.py": "JAX is not a requirement",
     "python pipelines/data.py prepare --source=fashion_mnist": (
         "Debian's package with the images may not be there"
