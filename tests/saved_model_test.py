@@ -8,6 +8,7 @@ import subprocess
 import sys
 import sysconfig
 
+import image_kinds
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -208,6 +209,23 @@ def test_files_of_different_sizes_come_in_one_batch(
     actual = runtime.load(whole[1]).predict_bytes(files)
     expected = _expected(model, photographs, card)
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5)
+
+
+def test_every_kind_of_file_is_answered_right_or_refused(whole, model, card):
+    serve = _signature(whole[1], "serve_bytes")
+    read, refused = image_kinds.READ, image_kinds.REFUSED
+    images = [
+        image_kinds.pillow(file).astype(np.uint8) for file in read.values()
+    ]
+    actual = serve(image_bytes=tf.constant(list(read.values())))
+    expected = _expected(model, images, card)
+    np.testing.assert_allclose(actual["probabilities"], expected, atol=1e-5)
+    # The answers tell such images apart.
+    assert np.ptp(expected, axis=0).max() > 1e-3
+    for name, file in refused.items():
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            serve(image_bytes=tf.constant([file]))
+            pytest.fail(name)
 
 
 def test_normalised_pixels_are_refused_where_whole_images_are_taken(whole):
