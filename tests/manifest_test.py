@@ -146,6 +146,9 @@ def test_an_edited_manifest_is_refused(clean, tmp_path):
         (good[: len(good) // 2], "damaged"),
         ('{"format": "other"}\n', "not a manifest"),
         ("\n", "not a manifest"),
+        (good.replace('"digest"', '"digits"', 1), "damaged"),
+        (good.replace('"class_names"', '"names"', 1), "damaged"),
+        (good.replace('"label"', '"labels"', 1), "damaged"),
     ):
         path.write_text(text)
         with pytest.raises(UsageError, match=message):

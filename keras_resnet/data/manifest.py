@@ -136,22 +136,18 @@ def read(path):
     digest = hashlib.sha256()
     try:
         with open(path, "rb") as file:
-            header = json.loads(file.readline())
-            require(
-                isinstance(header, dict) and header.get("format") == FORMAT,
-                f"{str(path)!r} is not a manifest of `data.py validate`.",
-            )
+            header = _with(_HEADER, json.loads(file.readline()))
+            if header["format"] != FORMAT:
+                raise ValueError
             yield header
             for line in file:
                 digest.update(line)
-                yield json.loads(line)
+                yield _with(_LINE, json.loads(line))
     except OSError as error:
         raise UsageError(
             f"Cannot read the manifest {str(path)!r}: {error.strerror}."
         ) from error
     except ValueError as error:
-        if isinstance(error, UsageError):
-            raise
         raise UsageError(
             f"{str(path)!r} is not a manifest of `data.py validate`, or it is "
             "damaged."
@@ -161,6 +157,24 @@ def read(path):
         f"The manifest {str(path)!r} was changed after it was written: its "
         "lines do not have the digest in its header.",
     )
+
+
+# What a line holds at least, and of which type.
+_HEADER = {"format": str, "digest": str, "class_names": list}
+_LINE = {"split": str, "name": str, "label": int | None}
+
+
+def _with(fields, row):
+    """The row, if it is a dict with these fields of these types.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    if isinstance(row, dict) and all(
+        isinstance(row.get(name), kind) for name, kind in fields.items()
+    ):
+        return row
+    raise ValueError(f"without {', '.join(fields)}: {row!r}")
 
 
 class Comparison:
