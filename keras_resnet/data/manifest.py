@@ -171,7 +171,8 @@ def _with(fields, row):
         ValueError: if it is not.
     """
     if isinstance(row, dict) and all(
-        isinstance(row.get(name), kind) for name, kind in fields.items()
+        name in row and isinstance(row[name], kind)
+        for name, kind in fields.items()
     ):
         return row
     raise ValueError(f"without {', '.join(fields)}: {row!r}")
