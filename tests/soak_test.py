@@ -30,7 +30,7 @@ SLOW = {
     "checkpoints": list(range(20)),
     "manifests": list(range(20)),
     "artifacts": list(range(30)),
-    "kills": [0, 3],
+    "kills": [1, 4],  # both of forked lives, which have the plant
 }
 
 
