@@ -15,7 +15,8 @@ FLOATS = ("bfloat16", "float16", "float32", "float64")
 # What the readers of damaged files raise.
 DAMAGE = (
     *(ValueError, OSError, KeyError, TypeError, RuntimeError, EOFError),
-    *(AttributeError, zipfile.BadZipFile, safetensors.SafetensorError),
+    *(AttributeError, OverflowError),
+    *(zipfile.BadZipFile, safetensors.SafetensorError),
 )
 
 
