@@ -92,7 +92,7 @@ def unreadable():
         "flipped.png": (bytes(damaged), "checksum"),
         "half.gif": (gif[: len(gif) // 2], "truncated"),
         "half.bmp": (encode(photograph(), "BMP")[:-100], "truncated"),
-        "animated.webp": (encode(photograph(), "WEBP", **moving), "animated"),
+        "moving.webp": (encode(photograph(), "WEBP", **moving), "animated"),
         "page.jpg": (b"<!DOCTYPE html><p>Not found", "HTML"),
         "zeros.jpg": (bytes(500), "zero"),
         "tiff.jpg": (encode(photograph(), "TIFF"), "TIFF"),
