@@ -111,6 +111,12 @@ def test_a_bomb_is_refused_by_its_header_and_without_a_warning(recwarn):
     assert not recwarn
 
 
+def test_the_name_of_a_chunk_makes_no_second_line():
+    data = READABLE["png.JPEG"][0].replace(b"IEND", b"I\nND")
+    with pytest.raises(BadImageError, match="its unnamed chunk is wrong$"):
+        screening.screen(data)
+
+
 def test_any_bytes_pass_or_are_refused_for_a_reason():
     rng = np.random.default_rng(0)
     passed = 0

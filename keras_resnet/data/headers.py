@@ -138,7 +138,8 @@ def png_whole(encoded):
     for kind, start, end in _chunks(encoded):
         (checksum,) = struct.unpack_from(">I", encoded, end)
         if zlib.crc32(view[start - 4 : end]) != checksum:
-            name = kind.decode("ascii", "replace")
+            # Letters by the standard: anything else may hold a line break.
+            name = kind.decode() if kind.isalpha() else "unnamed"
             raise BadImageError(f"the checksum of its {name} chunk is wrong")
         if kind == b"IEND":
             return

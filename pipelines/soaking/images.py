@@ -59,7 +59,7 @@ def mutate(corpus, rng):
     data, how = mutations.mutated(data, rng)
     if rng.random() < 0.1:  # the start of one, the end of another
         other = rng.choice(corpus)[1]
-        at = rng.randrange(1, len(data) + 1)
+        at = rng.randrange(1, max(len(data), 1) + 1)
         data, how = data[:at] + other[at:], "splice"
     return {"name": name, "data": data, "what": f"{how} of {name}"}
 
