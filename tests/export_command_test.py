@@ -50,7 +50,8 @@ def root(tmp_path_factory):
         (photographs / split / "c" / "1.png").write_bytes(b"no image")
     run = root / SECRET / "run"
     run.mkdir()
-    recipe = recipes.load("digits", {"dataset": f"folder:{photographs}"})
+    dataset = f"folder:{photographs}"
+    recipe = recipes.load("digits", {"dataset": dataset, "image_size": 16})
     results.save_model(run, network(), recipe, CLASSES)
     return root
 

@@ -478,7 +478,7 @@ def test_plot_model_draws_the_network(tmp_path):
 
 CONSTRUCTORS = sorted(
     name
-    for name in vars(keras_resnet)
+    for name in dir(keras_resnet)
     if re.fullmatch(r"(ResNet|PlainNet)\d+(V2)?", name)
 )
 

@@ -15,6 +15,8 @@ from keras_resnet.export import predictors
 class _Mean(predictors.Predictor):
     """Answers by the mean of the pixels; what is tested is its base."""
 
+    format, image_size = "mean", None
+
     def _predict(self, images):
         assert images.dtype == np.float32
         return images.mean(axis=(1, 2, 3))[:, np.newaxis]

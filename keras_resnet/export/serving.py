@@ -6,6 +6,7 @@ import re
 import keras
 import tensorflow as tf
 
+from keras_resnet import atomic
 from keras_resnet import execution
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
@@ -145,6 +146,8 @@ def converting(format, model):
     except (UsageError, OSError, MemoryError):
         raise
     except Exception as error:  # each converter has its own, down to bare ones
+        if atomic.no_room(error):
+            raise
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise UsageError(
             f"The network cannot be written as {format}, which has no form "
