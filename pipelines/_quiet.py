@@ -10,7 +10,13 @@ import warnings
 
 import absl.logging
 
-_OURS = pathlib.Path(__file__).resolve().parents[1]
+import keras_resnet
+
+# Not the checkout: an environment may lie in it.
+_OURS = {
+    pathlib.Path(file).resolve().parent
+    for file in (__file__, keras_resnet.__file__)
+}
 
 
 @contextlib.contextmanager
@@ -66,7 +72,8 @@ def _own_words():
     """Python's loggers and warnings speak only where the project calls."""
 
     def is_ours(record):
-        return _OURS in pathlib.Path(record.pathname).resolve().parents
+        parents = pathlib.Path(record.pathname).resolve().parents
+        return not _OURS.isdisjoint(parents)
 
     handlers = logging.getLogger().handlers
     for handler in handlers:
