@@ -119,6 +119,7 @@ def test_a_case_that_crashes_hangs_or_takes_memory_is_a_fault(tmp_path):
     assert "took 4" in memory[0]["why"]
 
 
+@pytest.mark.large
 def test_stopped_anywhere_it_goes_on_as_if_it_had_not_been(tmp_path):
     plan = {"seed": 3, "kinds": {"images": [], "recipes": []}, "inputs": 120}
     path = tmp_path / "plan.json"
@@ -149,6 +150,7 @@ def test_stopped_anywhere_it_goes_on_as_if_it_had_not_been(tmp_path):
     assert sum("session" in line for line in killed.lines) == 2
 
 
+@pytest.mark.large
 def test_one_case_alone_is_a_command(tmp_path):
     command = [sys.executable, SOAK, f"--workdir={tmp_path}", "--seed=7"]
     done = subprocess.run(
