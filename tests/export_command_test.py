@@ -1,12 +1,10 @@
 """export.py and verify.py on a folder of photographs, as users start them."""
 
 import dataclasses
-import pathlib
-import subprocess
-import sys
 import zipfile
 
 import numpy as np
+import programs
 import pytest
 import tensorflow as tf
 from exported_networks import network
@@ -19,19 +17,8 @@ from keras_resnet.errors import UsageError
 from keras_resnet.export import pipeline
 from keras_resnet.training import results
 
-PIPELINES = pathlib.Path(__file__).resolve().parents[1] / "pipelines"
 SECRET = "of-nobodys-business"
 CLASSES = tuple("abcdefghij")
-
-
-def start(command, *arguments, cwd):
-    return subprocess.run(
-        [sys.executable, PIPELINES / f"{command}.py", *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +46,7 @@ def root(tmp_path_factory):
 @pytest.fixture(scope="module")
 def exported(root):
     """What export.py wrote, and what it said."""
-    said = start(
+    said = programs.start(
         "export",
         f"--model={root}/{SECRET}/run/model.keras",
         f"--output_dir={root}/{SECRET}/exported",
@@ -117,13 +104,15 @@ def test_no_byte_of_it_tells_where_the_photographs_are(root, exported):
 def test_verify_finds_the_photographs_beside_the_model(root, exported):
     directory, _ = exported
     arguments = [f"--model={root}/{SECRET}/run/model.keras", directory]
-    said = start("verify", *arguments, "--on_bad_image=mask:1", cwd=root)
+    said = programs.start(
+        "verify", *arguments, "--on_bad_image=mask:1", cwd=root
+    )
     assert said.returncode == 0, said.stderr
     assert "by 19 images." in said.stdout
 
 
 def test_a_name_for_the_data_is_taken(root, tmp_path):
-    said = start(
+    said = programs.start(
         "export",
         f"--model={root}/{SECRET}/run/model.keras",
         f"--output_dir={tmp_path}",
@@ -172,7 +161,9 @@ def test_masked_images_are_left_out_up_to_the_limit(root):
 def test_the_words_of_the_flag_are_those_of_train(command, root, tmp_path):
     model = f"--model={root}/{SECRET}/run/model.keras"
     arguments = [tmp_path] if command == "verify" else []
-    said = start(command, model, *arguments, "--on_bad_image=skip", cwd=root)
+    said = programs.start(
+        command, model, *arguments, "--on_bad_image=skip", cwd=root
+    )
     assert said.returncode == 2
     assert "on_bad_image must be fail or mask:N" in said.stderr
     assert "Traceback" not in said.stderr

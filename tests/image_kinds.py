@@ -10,6 +10,7 @@ import struct
 import zlib
 
 import numpy as np
+import odd_images
 from odd_images import encode
 from PIL import Image
 
@@ -140,13 +141,7 @@ def png(bits, color, *, interlaced=False, chunks=(), colors=None):
         (b"IDAT", zlib.compress(data)),
         (b"IEND", b""),
     ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data))
-        + kind
-        + data
-        + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks
-    )
+    return odd_images.png(chunks)
 
 
 def _packed(row, bits):

@@ -24,10 +24,8 @@ def encode(image, kind, **options):
     return file.getvalue()
 
 
-def png_of_size(width, height):
-    """A PNG whose header claims a size; its checksums are right."""
-    ihdr = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    chunks = ((b"IHDR", ihdr), (b"IDAT", zlib.compress(b"\0")), (b"IEND", b""))
+def png(chunks):
+    """A PNG of (type, data); its checksums are right."""
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data))
         + kind
@@ -35,6 +33,13 @@ def png_of_size(width, height):
         + struct.pack(">I", zlib.crc32(kind + data))
         for kind, data in chunks
     )
+
+
+def png_of_size(width, height):
+    """A PNG whose header claims a size; its checksums are right."""
+    ihdr = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", ihdr), (b"IDAT", zlib.compress(b"\0")), (b"IEND", b""))
+    return png(chunks)
 
 
 def _exif(orientation):

@@ -7,20 +7,15 @@ import signal
 import subprocess
 import sys
 
+import programs
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
-def _run(*command, cwd=ROOT):
-    program, *arguments = command
-    return subprocess.run(
-        [sys.executable, ROOT / "pipelines" / program, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        timeout=300,
-    )
+def _run(program, *arguments, cwd=ROOT):
+    command = program.removesuffix(".py")
+    return programs.start(command, *arguments, cwd=cwd)
 
 
 @pytest.fixture(scope="module")

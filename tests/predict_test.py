@@ -1,14 +1,12 @@
 """The commands export.py, verify.py and predict.py, as users start them."""
 
 import json
-import pathlib
 import re
 import shutil
-import subprocess
-import sys
 
 import keras
 import numpy as np
+import programs
 import pytest
 
 import keras_resnet
@@ -16,7 +14,6 @@ from keras_resnet.data import decoding
 from keras_resnet.data import transforms
 from keras_resnet.labels import Card
 
-PIPELINES = pathlib.Path(__file__).resolve().parent.parent / "pipelines"
 MODELS = {
     "keras": "run/model.keras",
     "saved_model": "exported/saved_model",
@@ -25,21 +22,9 @@ MODELS = {
 }
 
 
-def start(command, *arguments, cwd):
-    """Runs a command in another directory than the checkout."""
-    return subprocess.run(
-        [sys.executable, PIPELINES / f"{command}.py", *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
 def refuses(message, command, *arguments, cwd):
     """Asserts that a command ends with one clear message and status 2."""
-    result = start(command, *arguments, cwd=cwd)
+    result = programs.start(command, *arguments, cwd=cwd)
     assert result.returncode == 2, result.stderr
     assert re.search(rf"^ERROR: .*{message}", result.stderr, re.M | re.S)
     assert "Traceback" not in result.stderr
@@ -68,7 +53,7 @@ def root(network, tmp_path_factory):
         variant="resnet20",
         dataset="digits",
     ).save(run)
-    result = start(
+    result = programs.start(
         "export",
         "--model=run/model.keras",
         "--formats=saved_model,tflite_float32,onnx",
@@ -108,7 +93,9 @@ def test_verify_passes_and_then_names_the_damaged_file(root, tmp_path):
     exported = tmp_path / "exported"
     shutil.copytree(root / "exported", exported)
     arguments = (f"--model={root}/run/model.keras", exported)
-    result = start("verify", *arguments, "--num_images=8", cwd=tmp_path)
+    result = programs.start(
+        "verify", *arguments, "--num_images=8", cwd=tmp_path
+    )
     assert result.returncode == 0, result.stderr
     assert "own" in result.stdout
     rows = [line.split()[:2] for line in result.stdout.splitlines()[1:5]]
@@ -132,7 +119,7 @@ def test_verify_passes_and_then_names_the_damaged_file(root, tmp_path):
 def test_predict_gives_the_model_s_top_classes(root, network, format):
     samples = sorted((root / "exported/samples").iterdir())
     assert len(samples) == 8
-    result = start(
+    result = programs.start(
         "predict",
         f"--model={MODELS[format]}",
         "exported/samples",
@@ -194,7 +181,7 @@ def test_predict_needs_the_labels_of_the_model(root, tmp_path):
 def test_a_lone_tflite_file_has_them_inside(root, tmp_path):
     shutil.copy(root / "exported/model_float32.tflite", tmp_path)
     arguments = ("--model=model_float32.tflite", root / "exported/samples")
-    result = start("predict", *arguments, cwd=tmp_path)
+    result = programs.start("predict", *arguments, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "8 images with tflite" in result.stdout
 

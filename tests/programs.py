@@ -1,7 +1,8 @@
-"""Modules of the commands, for tests."""
+"""The commands and their modules, for tests."""
 
 import importlib
 import pathlib
+import subprocess
 import sys
 
 PIPELINES = pathlib.Path(__file__).resolve().parents[1] / "pipelines"
@@ -17,3 +18,15 @@ def module(name):
         return importlib.import_module(name)
     finally:
         sys.path.remove(str(PIPELINES))
+
+
+def start(command, *arguments, cwd):
+    """What `python pipelines/COMMAND.py ARGUMENTS` did, in a directory."""
+    return subprocess.run(
+        [sys.executable, PIPELINES / f"{command}.py", *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )

@@ -1,7 +1,5 @@
 """A campaign: all kinds in turns, from where it was stopped."""
 
-import contextlib
-import fcntl
 import itertools
 import json
 import pathlib
@@ -16,7 +14,7 @@ from soaking import lives
 from soaking import rehearsal
 from soaking import verdict
 
-from keras_resnet.errors import UsageError
+from keras_resnet import atomic
 
 _ROUNDS = 10  # in which every kind has its turn
 
@@ -36,21 +34,9 @@ class Campaign:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._corpora, self._twins = set(), {}
 
-    @contextlib.contextmanager
     def alone(self):
-        """Refuses a second command on the same seed.
-
-        Raises:
-            keras_resnet.UsageError: if one is running.
-        """
-        with (self._folder / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise UsageError(
-                    f"Another soak of seed {self.seed} runs in {self._folder}."
-                ) from error
-            yield
+        """Refuses a second command on the same seed, while it is entered."""
+        return atomic.locked(self._folder, f"It soaks with seed {self.seed}.")
 
     def run(self, session, *, inputs, kill_count, each):
         """Runs what is missing of the numbers.
