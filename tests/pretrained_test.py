@@ -6,6 +6,7 @@ import math
 import re
 
 import keras
+import peers
 import pytest
 
 import keras_resnet
@@ -92,11 +93,7 @@ def test_keras_pixels_are_keras_preprocessing():
 
 @pytest.fixture(scope="module")
 def torchvision_models():
-    pytest.importorskip("torch", reason="torchvision is not installed")
-    try:
-        return pytest.importorskip("torchvision.models")
-    except RuntimeError as error:
-        pytest.skip(f"torchvision does not start: {error}")
+    return peers.torchvision_models()
 
 
 @pytest.mark.parametrize("row", rows_of("torchvision:"), ids=by_name)
@@ -126,8 +123,8 @@ def test_torchvision_has_no_other_weights_of_ours(torchvision_models):
 
 
 @pytest.mark.parametrize("row", rows_of("timm:"), ids=by_name)
-def test_timm_rows_are_timms(row, torchvision_models):
-    timm = pytest.importorskip("timm", reason="timm is not installed")
+def test_timm_rows_are_timms(row):
+    timm = peers.timm_module()
     tag = row.tag.partition(":")[2]
     theirs = timm.models.get_pretrained_cfg(f"{name_in_peer(row)}.{tag}")
     assert row.url == theirs.url
