@@ -3,6 +3,8 @@
 import dataclasses
 import functools
 import io
+import json
+import math
 import os
 import re
 import shutil
@@ -654,6 +656,26 @@ def test_damaged_manifest_is_named(small, copied):
         verify(copied, small.model, small.images)
     (copied / "manifest.json").unlink()
     with pytest.raises(UsageError, match="There is no manifest.json"):
+        verify(copied, small.model, small.images)
+
+
+@pytest.mark.parametrize(
+    "field, value, message",
+    [
+        ("path", math.nan, "path must be a text. Received: nan"),
+        ("bytes", "12", "bytes must be a whole number. Received: '12'"),
+        ("signature", [], "signature must be an object"),
+        ("max_abs_diff", "small", "max_abs_diff must be a number"),
+    ],
+)
+def test_a_manifest_of_wrong_types_is_refused(
+    small, copied, field, value, message
+):
+    path = copied / "manifest.json"
+    fields = json.loads(path.read_text())
+    fields["artifacts"][0][field] = value
+    path.write_text(json.dumps(fields))
+    with pytest.raises(UsageError, match=f"is damaged.*{message}"):
         verify(copied, small.model, small.images)
 
 

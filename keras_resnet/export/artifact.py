@@ -7,6 +7,7 @@ import os
 import pathlib
 
 from keras_resnet import atomic
+from keras_resnet import field_types
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 from keras_resnet.export import operators
@@ -63,6 +64,9 @@ class Artifact:
     top1_agreement: float | None = None
     num_images: int = 0
     export_seconds: float | None = None
+
+    def __post_init__(self):
+        field_types.check(self)
 
 
 def describe(
@@ -203,7 +207,7 @@ def read_fields(directory, take):
     try:
         return take(json.loads(path.read_text()))
     except (ValueError, TypeError, LookupError, AttributeError) as error:
+        why = error if isinstance(error, UsageError) else f"{error!r}."
         raise UsageError(
-            f"{str(path)!r} is damaged, or not the manifest of an export: "
-            f"{error!r}."
+            f"{str(path)!r} is damaged, or not the manifest of an export: {why}"
         ) from error

@@ -1,4 +1,4 @@
-"""Which types the fields of a recipe have, and the refusal of all others."""
+"""The types of a dataclass' fields, checked: what JSON and users may pass."""
 
 import dataclasses
 import math
@@ -28,18 +28,23 @@ _TYPES = {
     float: ("a number", _is_number),
     bool: ("True or False", lambda value: isinstance(value, bool)),
     str: ("a text", lambda value: isinstance(value, str)),
+    dict: ("an object", lambda value: isinstance(value, dict)),
+    float | None: ("a number", lambda v: v is None or _is_number(v)),
     tuple[int, ...]: ("whole numbers, as (350, 500)", _are_ints),
 }
 
 
-def check(recipe):
+def check(instance):
     """Refuses a value of another type than its field's.
+
+    Args:
+        instance: of a dataclass whose annotations are keys of `_TYPES`.
 
     Raises:
         keras_resnet.UsageError: names the field, the type and the value.
     """
-    for field in dataclasses.fields(recipe):
-        value = getattr(recipe, field.name)
+    for field in dataclasses.fields(instance):
+        value = getattr(instance, field.name)
         what, is_one = _TYPES[field.type]
         require(
             is_one(value),
