@@ -26,9 +26,13 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["keras_resnet", "keras_resnet.*"]),
     package_data={
-        "keras_resnet": ["__init__.pyi", "imagenet_classes.txt"],
+        "keras_resnet": ["__init__.pyi", "py.typed"],
         "keras_resnet.data": ["digits.npz"],
-        "keras_resnet.export": ["web_page/*"],
+        "keras_resnet.export.writers": ["web_page/*"],
+        "keras_resnet.labels": ["imagenet_classes.txt"],
+    },
+    entry_points={
+        "console_scripts": ["keras-resnet=keras_resnet.commands.doors:main"]
     },
     install_requires=[
         "absl-py>=2.1",

@@ -1,5 +1,6 @@
 """Residual networks as both papers describe them, from training to export."""
 
+from .build import build as build
 from .constructors import PlainNet18 as PlainNet18
 from .constructors import PlainNet20 as PlainNet20
 from .constructors import PlainNet32 as PlainNet32
@@ -30,14 +31,13 @@ from .constructors import ResNet1001 as ResNet1001
 from .constructors import ResNet1001V2 as ResNet1001V2
 from .constructors import ResNet1202 as ResNet1202
 from .errors import UsageError as UsageError
-from .labels import decode_predictions as decode_predictions
-from .model import build as build
-from .model import features as features
-from .model import logits as logits
-from .model import multiply_adds as multiply_adds
-from .pretrained import list_weights as list_weights
-from .specs import VARIANTS as VARIANTS
-from .transfer import freeze as freeze
-from .transfer import grey_from_rgb as grey_from_rgb
-from .weights import load_weights as load_weights
-from .weights import save_weights as save_weights
+from .labels.cards import decode_predictions as decode_predictions
+from .networks.costs import multiply_adds as multiply_adds
+from .networks.outputs import features as features
+from .networks.outputs import logits as logits
+from .networks.specs import VARIANTS as VARIANTS
+from .weights.loading import load_weights as load_weights
+from .weights.loading import save_weights as save_weights
+from .weights.published import list_weights as list_weights
+from .weights.transfer import freeze as freeze
+from .weights.transfer import grey_from_rgb as grey_from_rgb

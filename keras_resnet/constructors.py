@@ -1,7 +1,7 @@
 """`ResNet50(...)` and its siblings, made from `specs.VARIANTS`."""
 
-from keras_resnet import specs
-from keras_resnet.model import build
+from keras_resnet.build import build
+from keras_resnet.networks import specs
 
 _SIGNATURE = """{name}: {depth} weighted layers, {reference}.
 

@@ -26,7 +26,7 @@ class DivergedError(UsageError):
             f"{what} at step {step}: the run has diverged. {newest()} In "
             "another --workdir try a lower --learning_rate, a warm-up "
             "(--warmup_steps=400), or --dtype=float32 if it was another; if "
-            "it happens at once, look at the data (pipelines/data.py inspect)."
+            "it happens at once, look at the data (keras-resnet data inspect)."
         )
 
 

@@ -5,9 +5,9 @@ import re
 import keras
 from keras import ops
 
-from keras_resnet import execution
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
+from keras_resnet.networks import execution
 
 # Which variables decay. "all": Caffe's and fb.resnet.torch's default, hence the
 # papers'. "kernels": convolutions and the classifier's matrix, later practice.

@@ -1,58 +1,15 @@
-"""How commands on TensorFlow start; what all commands share is here too."""
+"""How programs of the checkout start on TensorFlow, quietly."""
 
-import os
 import pathlib
 import sys
-import tempfile
 
-# The commands run from a checkout too, as `python pipelines/train.py`.
+# The library of this checkout, whether it is installed or not.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-# TensorFlow's notes would hide our own output; its errors stay.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from keras_resnet.commands import start  # noqa: E402
 
+start.start_tensorflow()
 
-def _start_tensorflow():
-    """Imports TensorFlow without the lines it always prints on the way.
-
-    They tell of missing CUDA drivers on every machine without a GPU. Should
-    it fail, they are printed after all.
-    """
-    with tempfile.TemporaryFile() as lines:
-        stderr = os.dup(2)
-        os.dup2(lines.fileno(), 2)
-        try:
-            _start_keras()
-            import tensorflow as tf
-
-            import keras_resnet  # noqa: F401  registers its layers
-
-            tf.config.list_physical_devices()
-        except BaseException:
-            lines.seek(0)
-            os.write(stderr, lines.read())
-            raise
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
-
-
-def _start_keras():
-    """Imports Keras, whose backend keras.json and KERAS_BACKEND name."""
-    try:
-        import keras  # noqa: F401
-    except (ImportError, ValueError) as error:
-        print(
-            f"ERROR: Keras does not start: {error}. These commands need it on "
-            "TensorFlow: set KERAS_BACKEND=tensorflow. Received: "
-            f"KERAS_BACKEND={os.environ.get('KERAS_BACKEND')!r}.",
-            file=sys.stderr,
-        )
-        sys.exit(2)
-
-
-_start_tensorflow()
-
-from _command import integers as integers  # noqa: E402
-from _command import no_arguments as no_arguments  # noqa: E402
-from _command import run as run  # noqa: E402
+from keras_resnet.commands.running import integers as integers  # noqa: E402
+from keras_resnet.commands.running import no_arguments as no_arguments  # noqa: E402
+from keras_resnet.commands.running import run as run  # noqa: E402

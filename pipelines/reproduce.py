@@ -17,15 +17,14 @@ Exit status as that of train.py: 0 done, 130 and 75 after a signal.
 import pathlib
 
 import _app
-import _asked
-import _recipe_flags
 from absl import flags
 from reproduction import experiments
 from reproduction import report
 from reproduction import runs
 
-from keras_resnet import execution
+from keras_resnet.commands import recipe_flags
 from keras_resnet.errors import require
+from keras_resnet.networks import execution
 
 FLAGS = flags.FLAGS
 DOCS = pathlib.Path(__file__).resolve().parents[1] / "docs"
@@ -62,11 +61,11 @@ def main(args):
         print(f"Written: {', '.join(map(str, report.write(docs)))}")
         return 0
     execution.require_tensorflow("An experiment")
-    experiment, todo, kept = _asked.runs(experiments.EXPERIMENTS)
+    experiment, todo, kept = asked.runs(experiments.EXPERIMENTS)
     return runs.run(experiment, todo, kept)
 
 
-_recipe_flags.define()
+recipe_flags.define()
 
 if __name__ == "__main__":
     _app.run(main)

@@ -27,14 +27,15 @@ sys.modules["tensorflow"] = None
 # The command runs from a checkout too.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-import _asked  # noqa: E402
-import _command  # noqa: E402
-import _recipe_flags  # noqa: E402
 from absl import flags  # noqa: E402
+from reproduction import asked  # noqa: E402
 from reproduction import experiments  # noqa: E402
 from reproduction import jax_speed  # noqa: E402
 from reproduction import jax_training  # noqa: E402
 from reproduction import runs  # noqa: E402
+
+from keras_resnet.commands import recipe_flags  # noqa: E402
+from keras_resnet.commands import running  # noqa: E402
 
 FLAGS = flags.FLAGS
 DOCS = pathlib.Path(__file__).resolve().parents[1] / "docs"
@@ -55,13 +56,13 @@ flags.DEFINE_integer(
 
 
 def main(args):
-    _command.no_arguments(args)
+    running.no_arguments(args)
     trained = {
         name: experiment
         for name, experiment in experiments.EXPERIMENTS.items()
         if experiment.module == "curves"
     }
-    experiment, todo, kept = _asked.runs(
+    experiment, todo, kept = asked.runs(
         trained, "experiment on JAX", dtype="mixed_bfloat16"
     )
     for job in todo:
@@ -77,7 +78,7 @@ def main(args):
     )
 
 
-_recipe_flags.define()
+recipe_flags.define()
 
 if __name__ == "__main__":
-    _command.run(main)
+    running.run(main)

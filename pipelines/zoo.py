@@ -8,12 +8,12 @@ import hashlib
 import pathlib
 
 import _app
-import _sizes
 from absl import flags
+from reproduction import sizes
 
-from keras_resnet import pretrained
-from keras_resnet import specs
 from keras_resnet.errors import require
+from keras_resnet.networks import specs
+from keras_resnet.weights import published
 
 FLAGS = flags.FLAGS
 DOCS = pathlib.Path(__file__).resolve().parents[1] / "docs"
@@ -117,7 +117,7 @@ def markdown(sizes):
     """The text of docs/MODELS.md.
 
     Args:
-        sizes: {variant: `_sizes.Size`}, of all variants or those to show.
+        sizes: {variant: `sizes.Size`}, of all variants or those to show.
     """
     stems = {name: specs.VARIANTS[name].stem for name in sizes}
     tables = {
@@ -135,7 +135,7 @@ def markdown(sizes):
     weights = _table(
         "variant | `weights=` | top-1, % | top-5, % | accuracy from | "
         "resize, crop | interpolation | licence",
-        map(_weights_cells, pretrained.WEIGHTS),
+        map(_weights_cells, published.WEIGHTS),
     )
     return TEXT.format(weights=weights, transforms=_transforms(), **tables)
 
@@ -150,7 +150,7 @@ def network_cells(name, size):
     """What a table says about one network."""
     row = specs.VARIANTS[name]
     image_size = specs.STEMS[row.stem].image_size
-    tags = [f"`{w.tag}`" for w in pretrained.WEIGHTS if w.variant == name]
+    tags = [f"`{w.tag}`" for w in published.WEIGHTS if w.variant == name]
     error = PAPERS.get(name)
     return [
         f"`{name}`",
@@ -160,7 +160,7 @@ def network_cells(name, size):
         f"{image_size}x{image_size}",
         row.reference,
         ", ".join(tags) or "none",
-        f"{error[0]} ({error[1]})" if error else pretrained.NOT_PUBLISHED,
+        f"{error[0]} ({error[1]})" if error else published.NOT_PUBLISHED,
     ]
 
 
@@ -168,24 +168,24 @@ def _weights_cells(row):
     return [
         f"`{row.variant}`",
         f"`{row.tag}`",
-        pretrained.percent(row.top1_accuracy),
-        pretrained.percent(row.top5_accuracy),
+        published.percent(row.top1_accuracy),
+        published.percent(row.top5_accuracy),
         row.accuracy_source,
         f"{row.resize}, {row.crop}",
-        pretrained.interpolation(row),
-        row.licence or pretrained.NOT_PUBLISHED,
+        published.interpolation(row),
+        row.licence or published.NOT_PUBLISHED,
     ]
 
 
 def _transforms():
-    sources = dict.fromkeys(w.evaluation_source for w in pretrained.WEIGHTS)
+    sources = dict.fromkeys(w.evaluation_source for w in published.WEIGHTS)
     return ",\n".join(sources)
 
 
 def points(sizes):
     """{tag: [(multiply-adds in 1e9, top-1 in percent, depth)]}."""
     series = {}
-    for row in pretrained.WEIGHTS:
+    for row in published.WEIGHTS:
         if row.top1_accuracy is None:
             continue
         series.setdefault(row.tag, []).append(
@@ -252,7 +252,7 @@ def check(folder, text, series):
 def main(args):
     _app.no_arguments(args)
     folder = pathlib.Path(FLAGS.docs_dir)
-    sizes = {variant: _sizes.measure(variant) for variant in specs.VARIANTS}
+    sizes = {variant: sizes.measure(variant) for variant in specs.VARIANTS}
     text, series = markdown(sizes), points(sizes)
     if FLAGS.check:
         check(folder, text, series)

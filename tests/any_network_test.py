@@ -17,20 +17,20 @@ from keras import ops
 
 from keras_resnet.errors import UsageError
 from keras_resnet.evaluation import explain
-from keras_resnet.export import graph
-from keras_resnet.export import isolated
 from keras_resnet.export import pipeline
-from keras_resnet.export import proof
-from keras_resnet.export import runtime
-from keras_resnet.export import serving
-from keras_resnet.export.float32 import float32_copy
-from keras_resnet.export.float32 import is_float32
-from keras_resnet.export.onnx import export_onnx
-from keras_resnet.export.predictors import KerasPredictor
-from keras_resnet.export.saved_model import export_saved_model
-from keras_resnet.export.tflite import export_tflite
-from keras_resnet.export.web import export_web
-from keras_resnet.labels import Card
+from keras_resnet.export.folding import graph
+from keras_resnet.export.folding import proof
+from keras_resnet.export.folding.float32 import float32_copy
+from keras_resnet.export.folding.float32 import is_float32
+from keras_resnet.export.verification import isolated
+from keras_resnet.export.writers import serving
+from keras_resnet.export.writers.onnx import export_onnx
+from keras_resnet.export.writers.saved_model import export_saved_model
+from keras_resnet.export.writers.tflite import export_tflite
+from keras_resnet.export.writers.web import export_web
+from keras_resnet.inference import runtime
+from keras_resnet.inference.predictors import KerasPredictor
+from keras_resnet.labels.cards import Card
 
 SIZE = 16
 CARD = Card(

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_resnet.data import augmentations
 from keras_resnet.data import catalog
-from keras_resnet.data import colors
 from keras_resnet.data import datasets
-from keras_resnet.data import draws
-from keras_resnet.data import randomness
-from keras_resnet.data import splits
-from keras_resnet.data import windows
+from keras_resnet.data.examples import splits
+from keras_resnet.data.pixels import augmentations
+from keras_resnet.data.pixels import colors
+from keras_resnet.data.pixels import draws
+from keras_resnet.data.pixels import randomness
+from keras_resnet.data.pixels import windows
 from keras_resnet.data.stores import arrays
 from keras_resnet.data.stores import memory
 from keras_resnet.errors import UsageError

@@ -10,9 +10,9 @@ from photographs import photograph
 
 from keras_resnet import errors
 from keras_resnet import recipes
-from keras_resnet.data import augmentations
-from keras_resnet.data import colors
-from keras_resnet.data import transforms
+from keras_resnet.data.pixels import augmentations
+from keras_resnet.data.pixels import colors
+from keras_resnet.data.pixels import transforms
 
 FILL = (123.0, 116.0, 103.0)
 RECIPE = recipes.Recipe(

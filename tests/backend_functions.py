@@ -9,7 +9,7 @@ import numpy as np
 
 import keras_resnet
 from keras_resnet import optimizers
-from keras_resnet import transfer
+from keras_resnet.weights import transfer
 
 # name -> (variant, choices); together both placements and three shortcuts.
 NETWORKS = {

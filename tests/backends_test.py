@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from backends import run_on
 
-from keras_resnet import layers
-from keras_resnet import operations
+from keras_resnet.networks import layers
+from keras_resnet.networks import operations
 
 every_backend = pytest.mark.parametrize("backend", ["jax", "torch"])
 

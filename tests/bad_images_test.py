@@ -16,7 +16,7 @@ from keras_resnet import recipes
 from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
 from keras_resnet.data import pipeline
-from keras_resnet.data import splits
+from keras_resnet.data.examples import splits
 from keras_resnet.evaluation import metrics
 
 FILL = (123.0, 116.0, 103.0)

@@ -18,18 +18,18 @@ import tensorflow as tf
 from exported_networks import card_of
 from exported_networks import network
 
-from keras_resnet import atomic
-from keras_resnet.data import decoding
-from keras_resnet.data import sources
-from keras_resnet.data import transforms
+from keras_resnet import files as files_lib
+from keras_resnet.data.pixels import decoding
+from keras_resnet.data.pixels import transforms
 from keras_resnet.data.stores import listing
 from keras_resnet.errors import UsageError
-from keras_resnet.export import batch
-from keras_resnet.export import parts as parts_lib
-from keras_resnet.export import runtime
-from keras_resnet.export.onnx import export_onnx
-from keras_resnet.export.saved_model import export_saved_model
-from keras_resnet.export.tflite import export_tflite
+from keras_resnet.export.writers.onnx import export_onnx
+from keras_resnet.export.writers.saved_model import export_saved_model
+from keras_resnet.export.writers.tflite import export_tflite
+from keras_resnet.inference import batch
+from keras_resnet.inference import parts as parts_lib
+from keras_resnet.inference import runtime
+from keras_resnet.inference import sources
 
 PROGRAM = pathlib.Path(__file__).resolve().parents[1] / "pipelines/predict.py"
 FORMATS = {
@@ -314,7 +314,7 @@ def _killed(job, part):
         replace(source, target)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(atomic.os, "replace", dying)
+        patch.setattr(files_lib.os, "replace", dying)
         with pytest.raises(_Killed):
             batch.run(job, force=True)
 

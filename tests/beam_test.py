@@ -12,10 +12,10 @@ import pytest
 from exported_networks import card_of
 from exported_networks import network
 
-from keras_resnet.export import batch
-from keras_resnet.export.onnx import export_onnx
-from keras_resnet.export.saved_model import export_saved_model
-from keras_resnet.export.tflite import export_tflite
+from keras_resnet.export.writers.onnx import export_onnx
+from keras_resnet.export.writers.saved_model import export_saved_model
+from keras_resnet.export.writers.tflite import export_tflite
+from keras_resnet.inference import batch
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "docs/examples/beam_predict.py"

@@ -9,8 +9,8 @@ import threading
 import pytest
 
 from keras_resnet import UsageError
-from keras_resnet import cache
-from keras_resnet import download
+from keras_resnet.weights import cache
+from keras_resnet.weights import download
 
 DATA = bytes(range(256)) * 20_000  # five chunks
 MD5 = "md5:" + hashlib.md5(DATA).hexdigest()

@@ -12,14 +12,14 @@ from exported_networks import digits
 from exported_networks import network
 from PIL import Image
 
-from keras_resnet import class_names
-from keras_resnet import labels
 from keras_resnet.data import datasets
 from keras_resnet.errors import UsageError
-from keras_resnet.export import isolated
 from keras_resnet.export import pipeline
-from keras_resnet.export import runtime
-from keras_resnet.export.tflite_metadata import find_card
+from keras_resnet.export.verification import isolated
+from keras_resnet.inference import runtime
+from keras_resnet.inference.tflite_metadata import find_card
+from keras_resnet.labels import cards
+from keras_resnet.labels import class_names
 from keras_resnet.training import start
 
 GOOD = (
@@ -55,14 +55,14 @@ BAD = {
 
 
 def _card(*names):
-    return labels.Card(class_names=names, image_size=16, eval_resize=16)
+    return cards.Card(class_names=names, image_size=16, eval_resize=16)
 
 
 def test_good_names_come_back_as_they_were(tmp_path):
     card = _card(*GOOD)
     card.save(tmp_path)
-    assert labels.load_card(tmp_path) == card
-    assert labels.load_card(tmp_path).class_names == GOOD
+    assert cards.load_card(tmp_path) == card
+    assert cards.load_card(tmp_path).class_names == GOOD
 
 
 @pytest.mark.parametrize("name", BAD, ids=class_names.shown)
@@ -106,7 +106,7 @@ def test_two_classes_of_one_name_are_refused():
 def test_labels_are_read_whoever_wrote_them(data, tmp_path):
     _card("x", "y").save(tmp_path)
     (tmp_path / "labels.txt").write_bytes(data)
-    assert labels.load_card(tmp_path).class_names == ("null", "eins")
+    assert cards.load_card(tmp_path).class_names == ("null", "eins")
     # Training takes the classifier of such weights.
     weights = str(tmp_path / "model.keras")
     assert start._has_classes(weights, ("null", "eins"))
@@ -127,7 +127,7 @@ def test_damaged_labels_are_refused(data, message, tmp_path):
     _card("x", "y").save(tmp_path)
     (tmp_path / "labels.txt").write_bytes(data)
     with pytest.raises(UsageError, match=message):
-        labels.load_card(tmp_path)
+        cards.load_card(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_a_damaged_card_is_refused(change, tmp_path):
     path = tmp_path / "card.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     with pytest.raises(UsageError, match="card.json' is damaged: "):
-        labels.load_card(tmp_path)
+        cards.load_card(tmp_path)
 
 
 def _write_class(root, name):
@@ -193,7 +193,7 @@ def test_a_long_name_in_many_bytes_exports(tmp_path):
     found = sorted(os.listdir(os.fsencode(tmp_path / "samples")))
     assert [len(name) for name in found[:2]] == [253, 253]
     assert found[0].decode() == "00_label-" + "\uac00" * 80 + ".png"
-    assert labels.load_card(tmp_path).class_names == names
+    assert cards.load_card(tmp_path).class_names == names
     assert find_card(tmp_path / "model_float32.tflite").class_names == names
     loaded = runtime.load(tmp_path / "saved_model")
     answer = loaded._function(images=np.zeros((1, 16, 16, 3), np.float32))
@@ -218,7 +218,7 @@ def test_a_long_name_in_many_bytes_exports(tmp_path):
     ],
 )
 def test_a_public_card_has_the_last_part_of_a_path(dataset, public):
-    card = labels.Card(
+    card = cards.Card(
         class_names=("a",), image_size=8, eval_resize=8, dataset=dataset
     )
     assert card.public().dataset == public

@@ -9,8 +9,8 @@ from photographs import photograph
 from PIL import Image
 from PIL import ImageEnhance
 
-from keras_resnet.data import colors
-from keras_resnet.data import randomness
+from keras_resnet.data.pixels import colors
+from keras_resnet.data.pixels import randomness
 
 DEVIATIONS = 255 * 0.1 * np.array(colors.PCA_DEVIATIONS)
 VECTORS = np.array(colors.PCA_VECTORS)

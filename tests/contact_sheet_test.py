@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from keras_resnet import recipes
-from keras_resnet.data import contact_sheet
 from keras_resnet.data import datasets
 from keras_resnet.data import pipeline
+from keras_resnet.data.survey import contact_sheet
 
 
 def _train(root):

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import keras_resnet
-from keras_resnet import specs
+from keras_resnet.networks import specs
 
 sizes = programs.module("_sizes")
 activations = programs.module("reproduction.activations")

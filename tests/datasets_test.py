@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 
 from keras_resnet import errors
 from keras_resnet.data import datasets
-from keras_resnet.data import decoding
+from keras_resnet.data.pixels import decoding
 from keras_resnet.data.stores import arrays
 from keras_resnet.data.stores import memory
 from keras_resnet.data.stores import tfds

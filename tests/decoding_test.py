@@ -14,10 +14,10 @@ from photographs import encoded
 from photographs import photograph
 from PIL import Image
 
-from keras_resnet.data import decoding
-from keras_resnet.data import screening
-from keras_resnet.data import windows
-from keras_resnet.data.headers import BadImageError
+from keras_resnet.data.pixels import decoding
+from keras_resnet.data.pixels import screening
+from keras_resnet.data.pixels import windows
+from keras_resnet.data.pixels.headers import BadImageError
 
 PIXELS = photograph()[:40, :30]
 

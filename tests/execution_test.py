@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 
 import keras_resnet
-from keras_resnet import layers
-from keras_resnet import model as model_lib
-from keras_resnet import operations
+from keras_resnet.networks import layers
+from keras_resnet.networks import operations
+from keras_resnet.networks import outputs
 
 
 def _images(*shape, seed=0):
@@ -126,7 +126,7 @@ NETWORKS = {
 def _network(name, **kwargs):
     variant, choices = NETWORKS[name]
     keras.utils.set_random_seed(0)
-    return model_lib.logits(
+    return outputs.logits(
         keras_resnet.build(
             variant, input_shape=(8, 8, 3), classes=10, **choices, **kwargs
         )

@@ -12,9 +12,9 @@ from PIL import Image
 
 import keras_resnet
 from keras_resnet import errors
-from keras_resnet import labels
-from keras_resnet import pixels
 from keras_resnet.evaluation import explain
+from keras_resnet.inference import unit_range
+from keras_resnet.labels import cards
 
 PIPELINE = pathlib.Path(__file__).resolve().parents[1] / "pipelines/explain.py"
 ROWS = {
@@ -141,7 +141,7 @@ def test_hot_places_are_bright_and_cold_ones_dark():
 def workdir(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     _build().save(folder / "model.keras")
-    labels.Card(
+    cards.Card(
         class_names=("cat", "dog", "hen"), image_size=16, eval_resize=20
     ).save(folder)
     for name in ("a/x.png", "b/x.png"):
@@ -176,7 +176,7 @@ def test_the_command_names_the_nearest_class(workdir):
 
 
 def test_floats_of_0_to_1_are_warned_of(monkeypatch, recwarn):
-    monkeypatch.setattr(pixels, "_warned", threading.Event())
+    monkeypatch.setattr(unit_range, "_warned", threading.Event())
     model, images = _build(), _images().astype("float32")
     explain.grad_cam(model, images)
     explain.grad_cam(model, 0 * images)

@@ -10,11 +10,11 @@ import tensorflow as tf
 from exported_networks import network
 from PIL import Image
 
-from keras_resnet import labels
 from keras_resnet import recipes
 from keras_resnet.data import datasets
 from keras_resnet.errors import UsageError
 from keras_resnet.export import pipeline
+from keras_resnet.labels import cards
 from keras_resnet.training import results
 
 SECRET = "of-nobodys-business"
@@ -96,7 +96,7 @@ def test_no_byte_of_it_tells_where_the_photographs_are(root, exported):
                 holding.append(path.name)
     assert {"card.json", "manifest.json", "model_int8.tflite"} <= {*holding}
     # Where the model is, its card still tells.
-    card = labels.load_card(root / SECRET / "run")
+    card = cards.load_card(root / SECRET / "run")
     assert card.dataset == f"folder:{root}/{SECRET}/photographs"
 
 
@@ -123,7 +123,7 @@ def test_a_name_for_the_data_is_taken(root, tmp_path):
         cwd=root,
     )
     assert said.returncode == 0, said.stderr
-    assert labels.load_card(tmp_path).dataset == "birds of 2026"
+    assert cards.load_card(tmp_path).dataset == "birds of 2026"
 
 
 # Images that cannot be read.

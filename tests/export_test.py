@@ -26,22 +26,22 @@ from PIL import Image
 
 import keras_resnet
 from keras_resnet.data import datasets
-from keras_resnet.data import decoding
-from keras_resnet.data import transforms
+from keras_resnet.data.pixels import decoding
+from keras_resnet.data.pixels import transforms
 from keras_resnet.errors import UsageError
-from keras_resnet.export import artifact as artifact_lib
 from keras_resnet.export import formats
-from keras_resnet.export import isolated
 from keras_resnet.export import pipeline
-from keras_resnet.export import runtime
-from keras_resnet.export import tflite
-from keras_resnet.export.float32 import float32_copy
-from keras_resnet.export.fold import folded
-from keras_resnet.export.onnx import export_onnx
-from keras_resnet.export.saved_model import export_saved_model
-from keras_resnet.export.verify import VerificationError
-from keras_resnet.export.verify import verify as verify_isolated
-from keras_resnet.labels import Card
+from keras_resnet.export.folding.float32 import float32_copy
+from keras_resnet.export.folding.fold import folded
+from keras_resnet.export.verification import isolated
+from keras_resnet.export.verification.verify import VerificationError
+from keras_resnet.export.verification.verify import verify as verify_isolated
+from keras_resnet.export.writers import tflite
+from keras_resnet.export.writers.onnx import export_onnx
+from keras_resnet.export.writers.saved_model import export_saved_model
+from keras_resnet.inference import artifact as artifact_lib
+from keras_resnet.inference import runtime
+from keras_resnet.labels.cards import Card
 
 FORMATS = ("saved_model", "tflite_float32", "onnx")
 

@@ -8,8 +8,8 @@ import numpy as np
 import keras_resnet
 from keras_resnet.data import datasets
 from keras_resnet.export import pipeline
-from keras_resnet.export.verify import evaluation_views
-from keras_resnet.labels import Card
+from keras_resnet.export.verification.verify import evaluation_views
+from keras_resnet.labels.cards import Card
 
 NAMES = tuple(str(digit) for digit in range(10))
 

@@ -18,13 +18,13 @@ import tensorflow as tf
 from keras_resnet import recipes
 from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
-from keras_resnet.data import files
-from keras_resnet.data import inspection
-from keras_resnet.data import manifest
 from keras_resnet.data import pipeline
-from keras_resnet.data import sources
-from keras_resnet.data import streams
+from keras_resnet.data.stores import files
+from keras_resnet.data.survey import inspection
+from keras_resnet.data.survey import manifest
 from keras_resnet.errors import UsageError
+from keras_resnet.inference import sources
+from keras_resnet.inference import streams
 
 RECIPE = recipes.Recipe(
     image_size=8,

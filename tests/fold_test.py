@@ -7,14 +7,14 @@ from exported_networks import network
 from exported_networks import randomize
 
 import keras_resnet
-from keras_resnet import operations
-from keras_resnet import specs
-from keras_resnet.export import strides
-from keras_resnet.export.fold import folded
-from keras_resnet.export.fold import folded_ops
-from keras_resnet.layers import ResidualUnit
-from keras_resnet.operations import Affine
-from keras_resnet.operations import BatchNormalization
+from keras_resnet.export.folding import strides
+from keras_resnet.export.folding.fold import folded
+from keras_resnet.export.folding.fold import folded_ops
+from keras_resnet.networks import operations
+from keras_resnet.networks import specs
+from keras_resnet.networks.layers import ResidualUnit
+from keras_resnet.networks.operations import Affine
+from keras_resnet.networks.operations import BatchNormalization
 
 SMALL = {"filters": (8, 16, 16, 16), "depths": (2, 1, 1, 1)}
 CASES = {

@@ -11,7 +11,7 @@ from PIL import Image
 
 from keras_resnet import errors
 from keras_resnet.data import datasets
-from keras_resnet.data import decoding
+from keras_resnet.data.pixels import decoding
 from keras_resnet.data.stores import folder as folder_lib
 from keras_resnet.training import start
 

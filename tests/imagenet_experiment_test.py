@@ -10,9 +10,9 @@ import programs
 import pytest
 from PIL import Image
 
-from keras_resnet import labels
-from keras_resnet import specs
-from keras_resnet.data.views import Sizes
+from keras_resnet.data.pixels.crops import Sizes
+from keras_resnet.labels import cards
+from keras_resnet.networks import specs
 
 imagenet = programs.module("reproduction.imagenet")
 photographs = programs.module("reproduction.imagenet_photographs")
@@ -139,7 +139,7 @@ def test_the_full_recipe_is_that_of_the_rows_paper(row):
 
 
 def test_the_views_of_224_pixels_are_the_papers():
-    card = labels.Card(class_names=("a",), image_size=224, eval_resize=256)
+    card = cards.Card(class_names=("a",), image_size=224, eval_resize=256)
     sizes = {name: view.sizes(card) for name, view in imagenet.VIEWS.items()}
     # P1 sec. 3.4; P2 Table 5.
     scales = (224, 256, 384, 480, 640)

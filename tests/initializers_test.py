@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keras_resnet
-from keras_resnet import initializers
+from keras_resnet.networks import initializers
 
 SHAPE = (3, 3, 128, 256)  # 294,912 numbers, of two chunks
 

@@ -8,8 +8,8 @@ import numpy as np
 import odd_images
 
 from keras_resnet.data import datasets
-from keras_resnet.data import inspection
-from keras_resnet.data import inspection_report
+from keras_resnet.data.survey import inspection
+from keras_resnet.data.survey import inspection_report
 
 READABLE = odd_images.readable()
 UNREADABLE = odd_images.unreadable()

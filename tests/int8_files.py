@@ -3,9 +3,9 @@
 from exported_networks import card_of
 from exported_networks import digits
 
-from keras_resnet.export.onnx import export_onnx
-from keras_resnet.export.tflite import export_tflite
-from keras_resnet.export.verify import evaluation_views
+from keras_resnet.export.verification.verify import evaluation_views
+from keras_resnet.export.writers.onnx import export_onnx
+from keras_resnet.export.writers.tflite import export_tflite
 
 TFLITE = ("float32", "dynamic_int8", "int8")
 ONNX = ("float32", "int8")

@@ -12,17 +12,17 @@ from exported_networks import network
 from exported_networks import trained
 
 from keras_resnet.errors import UsageError
-from keras_resnet.export import bounds
-from keras_resnet.export import calibration
 from keras_resnet.export import formats
-from keras_resnet.export import isolated
 from keras_resnet.export import pipeline
-from keras_resnet.export import runtime
-from keras_resnet.export.onnx import export_onnx
-from keras_resnet.export.tflite import export_tflite
-from keras_resnet.export.verify import VerificationError
-from keras_resnet.export.verify import evaluation_views
-from keras_resnet.export.verify import verify
+from keras_resnet.export.verification import bounds
+from keras_resnet.export.verification import isolated
+from keras_resnet.export.verification.verify import VerificationError
+from keras_resnet.export.verification.verify import evaluation_views
+from keras_resnet.export.verification.verify import verify
+from keras_resnet.export.writers import calibration
+from keras_resnet.export.writers.onnx import export_onnx
+from keras_resnet.export.writers.tflite import export_tflite
+from keras_resnet.inference import runtime
 
 # The page has tests of its own, and asks for npm.
 FORMATS = tuple(name for name in formats.FORMATS if name != "web")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import keras_resnet
-from keras_resnet import specs
+from keras_resnet.networks import specs
 
 # Each row of each table at least once, in two stages.
 _TABLES = {

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import keras_resnet
-from keras_resnet import labels
+from keras_resnet.labels import cards
 
 K = 1000
 
@@ -19,7 +19,7 @@ def one_hot(*indices):
 
 
 def test_the_names_of_imagenet_are_complete():
-    classes = labels.imagenet_classes()
+    classes = cards.imagenet_classes()
     ids, names = zip(*classes, strict=True)
     assert len(classes) == K
     # ILSVRC 2012 orders its classes by id.
@@ -40,11 +40,11 @@ def test_the_names_of_imagenet_are_complete():
 )
 def test_known_classes_have_their_place(index, wordnet_id, name):
     """As keras.applications' documentation and papers quote them."""
-    assert labels.imagenet_classes()[index] == (wordnet_id, name)
+    assert cards.imagenet_classes()[index] == (wordnet_id, name)
 
 
 def test_the_file_names_source_and_licence():
-    text = labels.IMAGENET.read_text(encoding="utf-8")
+    text = cards.IMAGENET.read_text(encoding="utf-8")
     assert text.isascii()
     assert "# WordNet 3.0 Copyright 2006 by Princeton University." in text
     assert "https://image-net.org" in text
@@ -54,7 +54,7 @@ def test_the_file_is_packaged():
     setup = pathlib.Path(__file__).resolve().parents[1] / "setup.py"
     if not setup.exists():
         pytest.skip("setup.py is not beside the tests")
-    assert f'"{labels.IMAGENET.name}"],' in setup.read_text()
+    assert f'"{cards.IMAGENET.name}"],' in setup.read_text()
 
 
 def test_the_names_are_torchvisions():
@@ -67,7 +67,7 @@ def test_the_names_are_torchvisions():
     theirs = list(meta._IMAGENET_CATEGORIES)
     theirs[theirs.index("crane bird")] = "crane"
     theirs[theirs.index("maillot tank suit")] = "maillot"
-    names = [n.replace("_", " ") for _, n in labels.imagenet_classes()]
+    names = [n.replace("_", " ") for _, n in cards.imagenet_classes()]
     assert names == theirs
 
 
@@ -77,14 +77,14 @@ def test_the_ids_are_those_of_tensorflow_datasets():
     file = folder / "imagenet_resized_labels.txt"
     if not file.exists():
         pytest.skip(f"this tensorflow_datasets has no {file.name}")
-    ids = [i for i, _ in labels.imagenet_classes()]
+    ids = [i for i, _ in cards.imagenet_classes()]
     assert ids == sorted(file.read_text().split())
 
 
 def test_decoding_is_keras_applications(monkeypatch):
     from keras.src.applications import imagenet_utils
 
-    names = {str(i): c for i, c in enumerate(labels.imagenet_classes())}
+    names = {str(i): c for i, c in enumerate(cards.imagenet_classes())}
     monkeypatch.setattr(imagenet_utils, "CLASS_INDEX", names)
     probabilities = np.random.default_rng(0).random((3, K), "float32")
     theirs = imagenet_utils.decode_predictions(probabilities, top=7)

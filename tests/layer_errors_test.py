@@ -18,13 +18,13 @@ from exported_networks import digits
 from exported_networks import network
 
 from keras_resnet.errors import UsageError
-from keras_resnet.export import layer_errors
-from keras_resnet.export.layer_errors import LayerError
-from keras_resnet.export.layer_errors import onnx_layer_errors
-from keras_resnet.export.layer_errors import tflite_layer_errors
-from keras_resnet.export.layer_outputs import layer_name
-from keras_resnet.export.tflite import export_tflite
-from keras_resnet.export.verify import evaluation_views
+from keras_resnet.export.verification import layer_errors
+from keras_resnet.export.verification.layer_errors import LayerError
+from keras_resnet.export.verification.layer_errors import onnx_layer_errors
+from keras_resnet.export.verification.layer_errors import tflite_layer_errors
+from keras_resnet.export.verification.layer_outputs import layer_name
+from keras_resnet.export.verification.verify import evaluation_views
+from keras_resnet.export.writers.tflite import export_tflite
 
 # What pre-activation leaves unfused, pools and projections are in it.
 PREACT = {

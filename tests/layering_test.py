@@ -98,13 +98,13 @@ def _problems(path, module, inside):
     if module.startswith("."):
         yield "relative import"
         return
-    if path == "keras_resnet/specs.py" and not standard:
+    if path == "keras_resnet/networks/specs.py" and not standard:
         yield "specs imports more than the standard library"
     allowed = standard or top in ROOT_MAY_IMPORT or module in ROOT_MAY_LOG
     # Of PyTorch only the reader of its own files, where they are read.
-    allowed |= top == "torch" and path == "keras_resnet/torch_files.py"
+    allowed |= top == "torch" and path == "keras_resnet/weights/torch_files.py"
     # What one backend does better, where Keras runs on it.
-    kernels = inside and path == "keras_resnet/execution.py"
+    kernels = inside and path == "keras_resnet/networks/execution.py"
     allowed |= kernels and top in TENSORFLOW
     if layer == 0 and not allowed:
         yield "a root module may not import it"
@@ -133,33 +133,59 @@ def test_a_file_imports_only_what_its_place_allows(path):
 
 
 def test_the_files_are_found():
-    assert {"keras_resnet/specs.py", "keras_resnet/model.py"} <= set(sources())
+    assert {"keras_resnet/networks/specs.py", "keras_resnet/model.py"} <= set(
+        sources()
+    )
 
 
 @pytest.mark.parametrize(
     "path, source, problem",
     [
-        ("keras_resnet/specs.py", "import numpy", "standard library"),
-        ("keras_resnet/specs.py", "import keras_resnet.errors", "standard"),
+        ("keras_resnet/networks/specs.py", "import numpy", "standard library"),
+        (
+            "keras_resnet/networks/specs.py",
+            "import keras_resnet.errors",
+            "standard",
+        ),
         ("keras_resnet/model.py", "import tensorflow as tf", "TensorFlow"),
         (
             "keras_resnet/model.py",
             "def f():\n    from tensorflow import io",
             "TensorFlow",
         ),
-        ("keras_resnet/execution.py", "import tensorflow", "TensorFlow"),
-        ("keras_resnet/labels.py", "import requests", "root module may not"),
-        ("keras_resnet/labels.py", "def f():\n    import PIL", "root module"),
-        ("keras_resnet/model.py", "def f():\n    import torch", "root module"),
-        ("keras_resnet/torch_files.py", "import torch", "before it is used"),
-        ("keras_resnet/weights.py", "from absl import app", "root module"),
         (
-            "keras_resnet/recipes.py",
+            "keras_resnet/networks/execution.py",
+            "import tensorflow",
+            "TensorFlow",
+        ),
+        (
+            "keras_resnet/labels/cards.py",
+            "import requests",
+            "root module may not",
+        ),
+        (
+            "keras_resnet/labels/cards.py",
+            "def f():\n    import PIL",
+            "root module",
+        ),
+        ("keras_resnet/model.py", "def f():\n    import torch", "root module"),
+        (
+            "keras_resnet/weights/torch_files.py",
+            "import torch",
+            "before it is used",
+        ),
+        (
+            "keras_resnet/weights/loading.py",
+            "from absl import app",
+            "root module",
+        ),
+        (
+            "keras_resnet/recipes/table.py",
             "from keras_resnet.data import datasets",
             r"from the right \(data\)",
         ),
         (
-            "keras_resnet/recipes.py",
+            "keras_resnet/recipes/table.py",
             "from keras_resnet import training",
             r"from the right \(training\)",
         ),
@@ -174,7 +200,7 @@ def test_the_files_are_found():
             r"from the right \(export\)",
         ),
         (
-            "keras_resnet/export/onnx.py",
+            "keras_resnet/export/writers/onnx.py",
             "import pipelines.train",
             r"from the right \(pipelines\)",
         ),
@@ -199,8 +225,16 @@ def test_the_files_are_found():
             "class Plot:\n    import matplotlib.pyplot as plt",
             "before it is used",
         ),
-        ("keras_resnet/layers.py", "from . import specs", "relative import"),
-        ("keras_resnet/layers.py", "x = 1\nassert x", "assert in the library"),
+        (
+            "keras_resnet/networks/layers.py",
+            "from . import specs",
+            "relative import",
+        ),
+        (
+            "keras_resnet/networks/layers.py",
+            "x = 1\nassert x",
+            "assert in the library",
+        ),
     ],
 )
 def test_a_file_that_breaks_a_rule_is_reported(path, source, problem):
@@ -213,10 +247,13 @@ def test_a_file_that_breaks_a_rule_is_reported(path, source, problem):
 @pytest.mark.parametrize(
     "path, source",
     [
-        ("keras_resnet/specs.py", "import dataclasses"),
-        ("keras_resnet/weights.py", "import h5py, numpy, safetensors.numpy"),
-        ("keras_resnet/weights.py", "from absl import logging"),
-        ("keras_resnet/torch_files.py", "def f():\n    import torch"),
+        ("keras_resnet/networks/specs.py", "import dataclasses"),
+        (
+            "keras_resnet/weights/loading.py",
+            "import h5py, numpy, safetensors.numpy",
+        ),
+        ("keras_resnet/weights/loading.py", "from absl import logging"),
+        ("keras_resnet/weights/torch_files.py", "def f():\n    import torch"),
         ("keras_resnet/model.py", "from keras_resnet import specs"),
         ("keras_resnet/data/pipeline.py", "import tensorflow as tf"),
         (

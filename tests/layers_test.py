@@ -10,9 +10,9 @@ import keras
 import numpy as np
 import pytest
 
-from keras_resnet import layers
-from keras_resnet import operations
-from keras_resnet import specs
+from keras_resnet.networks import layers
+from keras_resnet.networks import operations
+from keras_resnet.networks import specs
 
 CHANNELS = 4  # of the inputs
 ATOL = 1e-4  # float32 against float64, on activations of order 1 to 10

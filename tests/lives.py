@@ -32,7 +32,7 @@ import _app  # noqa: E402, F401  imports TensorFlow
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from keras_resnet import specs  # noqa: E402
+from keras_resnet.networks import specs  # noqa: E402
 from keras_resnet.training import reporting  # noqa: E402
 from keras_resnet.training import saving  # noqa: E402
 from keras_resnet.training import step  # noqa: E402

@@ -14,12 +14,12 @@ import tensorflow as tf
 from PIL import Image
 
 import keras_resnet
-from keras_resnet import atomic
 from keras_resnet import errors
-from keras_resnet import labels
+from keras_resnet import files
 from keras_resnet import recipes
-from keras_resnet import specs
 from keras_resnet.data import datasets
+from keras_resnet.labels import cards
+from keras_resnet.networks import specs
 from keras_resnet.training import checks
 from keras_resnet.training import distribution
 from keras_resnet.training import loop
@@ -76,7 +76,7 @@ def test_the_workdir_holds_what_design_promises(finished):
     assert any((workdir / "tensorboard").iterdir())
     config = json.loads((workdir / "config.json").read_text())
     assert config["recipe"]["batch_size"] == 32
-    card = labels.load_card(workdir)
+    card = cards.load_card(workdir)
     assert card.class_names == tuple("0123456789")
     assert (card.image_size, card.eval_resize) == (16, 16)
 
@@ -238,7 +238,7 @@ def test_what_lies_past_the_end_is_said_once(
 def test_a_run_on_a_folder_learns_its_classes(folder, tmp_path, strategy):
     recipe = _on_folder(folder, augmentation="imagenet", scale_range=(16, 24))
     loop.train_and_evaluate(recipe, tmp_path / "run", strategy=strategy)
-    assert labels.load_card(tmp_path / "run").class_names == ("dark", "light")
+    assert cards.load_card(tmp_path / "run").class_names == ("dark", "light")
     model = keras.saving.load_model(tmp_path / "run" / "model.keras")
     assert model.output_shape == (None, 2)
     mean = model.get_layer("pixels").mean
@@ -488,8 +488,8 @@ def test_metrics_that_were_lost_come_back_with_the_checkpoint(
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
     path = tmp_path / "file.txt"
-    atomic.write_text(path, "before")
-    with pytest.raises(RuntimeError), atomic.replacing(path) as unfinished:
+    files.write_text(path, "before")
+    with pytest.raises(RuntimeError), files.replacing(path) as unfinished:
         unfinished.write_text("half")
         assert path.read_text() == "before"
         raise RuntimeError

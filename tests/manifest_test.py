@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from keras_resnet.data import datasets
-from keras_resnet.data import duplicates
-from keras_resnet.data import inspection
-from keras_resnet.data import manifest
+from keras_resnet.data.survey import duplicates
+from keras_resnet.data.survey import inspection
+from keras_resnet.data.survey import manifest
 from keras_resnet.errors import UsageError
 
 READABLE = odd_images.readable()

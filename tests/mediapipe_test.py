@@ -11,7 +11,7 @@ import numpy as np
 import phone_files
 import pytest
 
-from keras_resnet.export.tflite_metadata import add_metadata
+from keras_resnet.inference.tflite_metadata import add_metadata
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("mediapipe") is None,

@@ -12,7 +12,7 @@ import pytest
 
 import keras_resnet
 from keras_resnet import constructors
-from keras_resnet import specs
+from keras_resnet.networks import specs
 
 # Rows with more units are saved with two units in each stage: a longer stage
 # only has more of the same. One long row is saved whole.

@@ -15,8 +15,8 @@ import pytest
 from backends import run_on
 
 from keras_resnet import errors
-from keras_resnet import recipe_engines
 from keras_resnet import recipes
+from keras_resnet.recipes import engines as engines_lib
 
 PIPELINES = pathlib.Path(__file__).resolve().parents[1] / "pipelines"
 RECIPE = dataclasses.replace(
@@ -436,10 +436,10 @@ _OTHERS = {
 
 def test_every_field_says_its_engines():
     fields = {field.name for field in dataclasses.fields(recipes.Recipe)}
-    assert set(recipe_engines.ENGINES) == fields
-    for engines in recipe_engines.ENGINES.values():
+    assert set(engines_lib.ENGINES) == fields
+    for engines in engines_lib.ENGINES.values():
         assert "tensorflow" in engines and set(engines) <= {"tensorflow", "jax"}
-    unknown = {n for n, e in recipe_engines.ENGINES.items() if "jax" not in e}
+    unknown = {n for n, e in engines_lib.ENGINES.items() if "jax" not in e}
     assert set(_OTHERS) == unknown
 
 
@@ -448,11 +448,11 @@ def test_a_field_that_says_nothing_is_refused():
     class Wider(recipes.Recipe):
         mixup: float = 0.0
 
-    recipe_engines.check(Wider(), "jax")
+    engines_lib.check(Wider(), "jax")
     for engine in ("jax", "tensorflow"):
         message = f"mixup must be 0.0 on {engine}"
         with pytest.raises(errors.UsageError, match=message):
-            recipe_engines.check(Wider(mixup=0.2), engine)
+            engines_lib.check(Wider(mixup=0.2), engine)
 
 
 def test_what_jax_does_not_know_is_refused_by_name(tmp_path):

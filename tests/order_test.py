@@ -9,8 +9,8 @@ import pytest
 from keras_resnet import errors
 from keras_resnet import recipes
 from keras_resnet.data import datasets
-from keras_resnet.data import order
-from keras_resnet.data import splits
+from keras_resnet.data.examples import order
+from keras_resnet.data.examples import splits
 
 # Runs of unequal length: the last block of each file is short.
 SIZES = np.array(([70] * 13 + [31]) * 8)

@@ -53,7 +53,7 @@ def _loaded(imports):
     "imports",
     [
         "import keras_resnet; keras_resnet.VARIANTS",
-        "import keras_resnet.export.isolated",
+        "import keras_resnet.export.verification.isolated",
     ],
 )
 def test_what_needs_no_keras_loads_none(imports):

@@ -7,11 +7,11 @@ import exported_networks
 import keras
 import numpy as np
 
-from keras_resnet.export import serving
-from keras_resnet.export import tflite
-from keras_resnet.export.fold import folded
-from keras_resnet.export.verify import evaluation_views
-from keras_resnet.labels import Card
+from keras_resnet.export.folding.fold import folded
+from keras_resnet.export.verification.verify import evaluation_views
+from keras_resnet.export.writers import serving
+from keras_resnet.export.writers import tflite
+from keras_resnet.labels.cards import Card
 
 SIZE = 16
 # Long, short and with letters of two and of three bytes; not in the order of

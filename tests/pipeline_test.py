@@ -11,8 +11,8 @@ from photographs import photograph
 from keras_resnet import errors
 from keras_resnet import recipes
 from keras_resnet.data import datasets
-from keras_resnet.data import order
 from keras_resnet.data import pipeline
+from keras_resnet.data.examples import order
 
 FILL = (78.0,) * 3
 

@@ -13,18 +13,18 @@ from exported_networks import randomize
 
 import keras_resnet
 from keras_resnet import recipes
-from keras_resnet import transfer
 from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
 from keras_resnet.evaluation import views
-from keras_resnet.export import isolated
 from keras_resnet.export import pipeline as export_pipeline
 from keras_resnet.export.formats import FORMATS
 from keras_resnet.export.formats import Options
-from keras_resnet.export.verify import evaluation_views
+from keras_resnet.export.verification import isolated
+from keras_resnet.export.verification.verify import evaluation_views
 from keras_resnet.training import distribution
 from keras_resnet.training import loop
 from keras_resnet.training import mean_image
+from keras_resnet.weights import transfer
 
 SIZE = 8  # the digits' own, so that a view is the image itself
 SMALL = {"depths": (1, 1, 1), "classes": 10}

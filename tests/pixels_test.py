@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from keras_resnet import errors
-from keras_resnet import pixels
 from keras_resnet.data.stores import memory
-from keras_resnet.export import predictors
+from keras_resnet.inference import predictors
+from keras_resnet.inference import unit_range
 
 
 class _Mean(predictors.Predictor):
@@ -24,7 +24,7 @@ class _Mean(predictors.Predictor):
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch):
-    monkeypatch.setattr(pixels, "_warned", threading.Event())
+    monkeypatch.setattr(unit_range, "_warned", threading.Event())
 
 
 UNIT = np.random.default_rng(0).random((2, 4, 4, 3))

@@ -14,17 +14,17 @@ from exported_networks import card_of
 from exported_networks import digits
 from exported_networks import network
 
-from keras_resnet import atomic
+from keras_resnet import files as files_lib
 from keras_resnet.errors import UsageError
-from keras_resnet.export import artifact
-from keras_resnet.export import isolated
 from keras_resnet.export import pipeline
 from keras_resnet.export import placing
-from keras_resnet.export import targets
-from keras_resnet.export import verify
-from keras_resnet.export.onnx import export_onnx
-from keras_resnet.export.saved_model import export_saved_model
-from keras_resnet.export.tflite import export_tflite
+from keras_resnet.export.verification import isolated
+from keras_resnet.export.verification import verify
+from keras_resnet.export.writers import targets
+from keras_resnet.export.writers.onnx import export_onnx
+from keras_resnet.export.writers.saved_model import export_saved_model
+from keras_resnet.export.writers.tflite import export_tflite
+from keras_resnet.inference import artifact
 
 FORMATS = ("tflite_float32", "onnx", "saved_model")
 
@@ -484,5 +484,5 @@ def test_a_full_file_system_is_one_line(model, tmp_path):
 
 def test_other_errors_are_not_a_full_disk():
     for error in (OSError(2, "No such file"), ValueError("x"), KeyError("y")):
-        with pytest.raises(type(error)), atomic.room("x", "Make room."):
+        with pytest.raises(type(error)), files_lib.room("x", "Make room."):
             raise error

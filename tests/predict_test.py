@@ -10,9 +10,9 @@ import programs
 import pytest
 
 import keras_resnet
-from keras_resnet.data import decoding
-from keras_resnet.data import transforms
-from keras_resnet.labels import Card
+from keras_resnet.data.pixels import decoding
+from keras_resnet.data.pixels import transforms
+from keras_resnet.labels.cards import Card
 
 MODELS = {
     "keras": "run/model.keras",

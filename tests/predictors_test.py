@@ -17,15 +17,15 @@ from onnx import TensorProto
 from onnx import helper
 
 from keras_resnet.errors import UsageError
-from keras_resnet.export import pixels
-from keras_resnet.export import predictors
-from keras_resnet.export import runtime
-from keras_resnet.export import serving
-from keras_resnet.export import tflite
-from keras_resnet.export.fold import folded
-from keras_resnet.export.onnx import export_onnx
-from keras_resnet.export.tflite import export_tflite
-from keras_resnet.export.verify import evaluation_views
+from keras_resnet.export.folding.fold import folded
+from keras_resnet.export.verification.verify import evaluation_views
+from keras_resnet.export.writers import serving
+from keras_resnet.export.writers import tflite
+from keras_resnet.export.writers.onnx import export_onnx
+from keras_resnet.export.writers.tflite import export_tflite
+from keras_resnet.inference import predictors
+from keras_resnet.inference import runtime
+from keras_resnet.inference import tensors
 
 
 @functools.cache
@@ -136,14 +136,14 @@ def _details(dtype, scales=(), zero_points=()):
 )
 def test_pixels_become_steps(dtype, scale, zero_point, given, expected):
     """round(pixel / scale) + zero point, in the range of the type."""
-    to = pixels.to_tflite(_details(dtype, [scale], [zero_point]))
+    to = tensors.to_tflite(_details(dtype, [scale], [zero_point]))
     steps = to(np.array(given, np.float32))
     assert steps.dtype == dtype
     assert steps.tolist() == expected
 
 
 def test_pixels_that_are_no_integers_are_rounded_not_cut():
-    to = pixels.to_tflite(_details(np.uint8))
+    to = tensors.to_tflite(_details(np.uint8))
     given = np.array([-3, 0.4, 0.6, 12.7, 255.4, 256, 300], np.float32)
     assert to(given).tolist() == [0, 0, 1, 13, 255, 255, 255]
     assert given.astype(np.int64).astype(np.uint8)[3:].tolist() != [
@@ -167,16 +167,16 @@ def test_pixels_that_are_no_integers_are_rounded_not_cut():
 )
 def test_an_input_that_does_not_say_how_is_refused(details, message):
     with pytest.raises(UsageError, match=message):
-        pixels.to_tflite(details)
+        tensors.to_tflite(details)
 
 
 def test_an_output_means_what_its_file_says():
-    from_ = pixels.from_tflite(_details(np.int8, [1 / 256], [-128]))
+    from_ = tensors.from_tflite(_details(np.int8, [1 / 256], [-128]))
     given = np.array([[-128, 0, 127]], np.int8)
     np.testing.assert_array_equal(from_(given), [[0, 0.5, 255 / 256]])
     for dtype in (np.int8, np.uint8, np.int64):
         with pytest.raises(UsageError, match="without one"):
-            pixels.from_tflite(_details(dtype))
+            tensors.from_tflite(_details(dtype))
 
 
 # ONNX of other types.
@@ -280,7 +280,7 @@ def test_threads_that_share_a_predictor_get_their_own_answers(kind, tmp_path):
     if kind == "tflite":
         predictor = runtime.load(_fixed_tflite(tmp_path, 1))
     else:
-        from keras_resnet.export import web_model
+        from keras_resnet.export.writers import web_model
 
         content, _ = web_model.convert(model(), card_of(model()))
         (tmp_path / predictors.WEB_MODEL).write_bytes(content)

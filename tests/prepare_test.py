@@ -13,8 +13,8 @@ import odd_images
 import pytest
 
 from keras_resnet.data import datasets
-from keras_resnet.data import prepare
-from keras_resnet.data import scanning
+from keras_resnet.data.survey import prepare
+from keras_resnet.data.survey import scanning
 from keras_resnet.errors import UsageError
 
 DEBIAN = pathlib.Path(prepare.FASHION_MNIST)

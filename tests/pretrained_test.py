@@ -11,11 +11,11 @@ import pytest
 
 import keras_resnet
 from keras_resnet import UsageError
-from keras_resnet import cache
-from keras_resnet import pretrained
-from keras_resnet import specs
+from keras_resnet.networks import specs
+from keras_resnet.weights import cache
+from keras_resnet.weights import published as published_lib
 
-ROWS = pretrained.WEIGHTS
+ROWS = published_lib.WEIGHTS
 BOTTLENECKS = ("resnet50", "resnet101", "resnet152")
 
 
@@ -142,16 +142,16 @@ def assert_same_pixels(row, mean, std):
 
 @pytest.mark.parametrize("row", ROWS, ids=by_name)
 def test_a_tag_is_resolved(row):
-    assert pretrained.resolve(row.variant, row.tag) is row
+    assert published_lib.resolve(row.variant, row.tag) is row
 
 
 @pytest.mark.parametrize(
     "path", ["a.weights.h5", "folder/file", "imagenet.h5", "./imagenet"]
 )
 def test_a_path_passes_through(path, tmp_path):
-    assert pretrained.resolve("resnet50", path) is path
-    assert pretrained.resolve("resnet50", tmp_path) is tmp_path
-    assert pretrained.resolve("resnet50", None) is None
+    assert published_lib.resolve("resnet50", path) is path
+    assert published_lib.resolve("resnet50", tmp_path) is tmp_path
+    assert published_lib.resolve("resnet50", None) is None
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_a_path_passes_through(path, tmp_path):
 )
 def test_a_tag_that_does_not_fit_is_told(variant, weights, messages):
     with pytest.raises(UsageError) as caught:
-        pretrained.resolve(variant, weights)
+        published_lib.resolve(variant, weights)
     for message in [*messages, f"Received: weights={weights!r}"]:
         assert message in str(caught.value)
 
@@ -190,7 +190,7 @@ def test_fetch_takes_the_file_from_keras_cache(monkeypatch, tmp_path):
     path = tmp_path / "models" / "some.h5"
     path.parent.mkdir()
     path.write_bytes(content)
-    assert pretrained.fetch(row) == path
+    assert published_lib.fetch(row) == path
 
 
 def test_list_weights_shows_every_row():
@@ -223,5 +223,5 @@ def test_list_weights_of_a_variant():
 
 def test_what_is_not_published_says_so():
     row = dataclasses.replace(ROWS[0], top1_accuracy=None, licence=None)
-    line = str(pretrained.WeightsTable([row])).splitlines()[1]
+    line = str(published_lib.WeightsTable([row])).splitlines()[1]
     assert line.count("not published") == 2

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 import keras_resnet
-from keras_resnet import operations
+from keras_resnet.networks import operations
 
 experiments = programs.module("reproduction.experiments")
 jobs = programs.module("reproduction.jobs")

@@ -6,8 +6,8 @@ import pytest
 
 import keras_resnet
 from keras_resnet import errors
-from keras_resnet import pretrained
-from keras_resnet import transfer
+from keras_resnet.weights import published
+from keras_resnet.weights import transfer
 
 TAG = "torchvision:IMAGENET1K_V1"
 
@@ -28,7 +28,7 @@ def downloaded(donor, tmp_path, monkeypatch):
     """The file that a download would leave in the cache."""
     path = tmp_path / "resnet18.safetensors"
     keras_resnet.save_weights(donor, path, layout="torchvision")
-    monkeypatch.setattr(pretrained, "fetch", lambda row: path)
+    monkeypatch.setattr(published, "fetch", lambda row: path)
     return path
 
 

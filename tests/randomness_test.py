@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_resnet.data import randomness
+from keras_resnet.data.pixels import randomness
 
 
 def _reference(seed, n):

@@ -36,7 +36,7 @@ def test_commands_name_programs_and_flags_that_exist():
         # train.py makes a flag of every field of a recipe.
         source = (
             program.read_text()
-            + (ROOT / "keras_resnet/recipe_fields.py").read_text()
+            + (ROOT / "keras_resnet/recipes/recipe.py").read_text()
         )
         for flag in re.findall(r"--(\w+)=", command):
             assert re.search(rf'"{flag}"|\b{flag}: ', source), command

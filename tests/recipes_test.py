@@ -9,8 +9,8 @@ import re
 import pytest
 
 from keras_resnet import errors
-from keras_resnet import protocols
 from keras_resnet import recipes
+from keras_resnet.recipes import protocols
 
 
 def test_cifar_recipe_is_section_4_2_of_the_2015_paper():

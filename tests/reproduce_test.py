@@ -13,8 +13,8 @@ import programs
 import pytest
 
 from keras_resnet import recipes
-from keras_resnet import specs
 from keras_resnet.errors import UsageError
+from keras_resnet.networks import specs
 from keras_resnet.training.signals import STATUS
 
 curves = programs.module("reproduction.curves")

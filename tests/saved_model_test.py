@@ -19,18 +19,18 @@ from exported_networks import network
 from photographs import photograph
 from PIL import Image
 
-from keras_resnet.data import decoding
-from keras_resnet.data import transforms
+from keras_resnet.data.pixels import decoding
+from keras_resnet.data.pixels import transforms
 from keras_resnet.errors import UsageError
-from keras_resnet.export import answers
-from keras_resnet.export import artifact as artifact_lib
-from keras_resnet.export import isolated
-from keras_resnet.export import runtime
-from keras_resnet.export import warmup
-from keras_resnet.export.saved_model import export_saved_model
-from keras_resnet.export.verify import VerificationError
-from keras_resnet.export.verify import verify
-from keras_resnet.labels import top_classes
+from keras_resnet.export.verification import isolated
+from keras_resnet.export.verification.verify import VerificationError
+from keras_resnet.export.verification.verify import verify
+from keras_resnet.export.writers import answers
+from keras_resnet.export.writers import warmup
+from keras_resnet.export.writers.saved_model import export_saved_model
+from keras_resnet.inference import artifact as artifact_lib
+from keras_resnet.inference import runtime
+from keras_resnet.labels.cards import top_classes
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 

@@ -10,9 +10,9 @@ import tensorflow as tf
 from PIL import Image
 from PIL import ImageOps
 
-from keras_resnet.data import scanning
-from keras_resnet.data import screening
-from keras_resnet.data.headers import BadImageError
+from keras_resnet.data.pixels import screening
+from keras_resnet.data.pixels.headers import BadImageError
+from keras_resnet.data.survey import scanning
 
 READABLE = odd_images.readable()
 UNREADABLE = odd_images.unreadable()

@@ -10,10 +10,10 @@ from exported_networks import digits
 from exported_networks import network
 
 from keras_resnet.errors import UsageError
-from keras_resnet.export.saved_model import export_saved_model
-from keras_resnet.export.second_opinion import OpenVinoPredictor
-from keras_resnet.export.tflite import export_tflite
-from keras_resnet.export.verify import evaluation_views
+from keras_resnet.export.verification.verify import evaluation_views
+from keras_resnet.export.writers.saved_model import export_saved_model
+from keras_resnet.export.writers.tflite import export_tflite
+from keras_resnet.inference.openvino_runtime import OpenVinoPredictor
 
 MODELS = {
     "v1": {"variant": "resnet20", "depths": (1, 1), "filters": (16, 32)},

@@ -10,7 +10,7 @@ from keras_resnet import errors
 from keras_resnet import recipes
 from keras_resnet.data import datasets
 from keras_resnet.data import pipeline
-from keras_resnet.data import shares
+from keras_resnet.data.examples import shares
 from keras_resnet.training import distribution
 
 RECIPE = dataclasses.replace(

@@ -26,17 +26,17 @@ from soaking import campaign  # noqa: E402
 from soaking import kinds  # noqa: E402
 from soaking import page_requests  # noqa: E402
 
-from keras_resnet import recipe_checks  # noqa: E402
-from keras_resnet import weights  # noqa: E402
-from keras_resnet.data import decoding  # noqa: E402
+from keras_resnet.data.pixels import decoding  # noqa: E402
 from keras_resnet.data.stores import reading  # noqa: E402
-from keras_resnet.export import predictors  # noqa: E402
-from keras_resnet.export import verify  # noqa: E402
+from keras_resnet.export.verification import verify  # noqa: E402
+from keras_resnet.inference import predictors  # noqa: E402
+from keras_resnet.recipes import checks  # noqa: E402
 from keras_resnet.training import saving  # noqa: E402
 from keras_resnet.training import snapshot  # noqa: E402
+from keras_resnet.weights import loading  # noqa: E402
 
 
-def _assigns_first(model, path, load=weights.load_weights):
+def _assigns_first(model, path, load=loading.load_weights):
     model.weights[0].assign(model.weights[0] * 0)
     load(model, path)
 
@@ -72,9 +72,9 @@ def _adds_a_class(predictor, given, predict=predictors.OnnxPredictor._predict):
 # kind -> what to break in the library: (object, name, what stands there then).
 PLANTS = {
     "images": (decoding, "decode", _cuts),
-    "weights": (weights, "load_weights", _assigns_first),
+    "weights": (loading, "load_weights", _assigns_first),
     "tfrecords": (reading, "reader", _without_crc),
-    "recipes": (recipe_checks, "check", lambda recipe: None),
+    "recipes": (checks, "check", lambda recipe: None),
     "checkpoints": (snapshot, "_check", lambda good, message: None),
     "manifests": (verify, "changed_files", lambda directory: ({}, 1)),
     "artifacts": (predictors.OnnxPredictor, "_predict", _adds_a_class),

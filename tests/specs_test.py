@@ -9,7 +9,7 @@ import sys
 import goldens
 import pytest
 
-from keras_resnet import specs
+from keras_resnet.networks import specs
 
 NAMES = sorted(specs.VARIANTS)
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from keras_resnet.data import datasets
-from keras_resnet.data import order
 from keras_resnet.data import pipeline
-from keras_resnet.data import splits
+from keras_resnet.data.examples import order
+from keras_resnet.data.examples import splits
 from keras_resnet.errors import UsageError
 from keras_resnet.recipes import Recipe
 

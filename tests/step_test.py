@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import keras_resnet
 from keras_resnet import optimizers
-from keras_resnet import specs
+from keras_resnet.networks import specs
 from keras_resnet.training import distribution
 from keras_resnet.training import gradients
 from keras_resnet.training import loss_scale

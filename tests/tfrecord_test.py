@@ -11,15 +11,15 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from keras_resnet import errors
-from keras_resnet import labels as labels_lib
 from keras_resnet import recipes
 from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
-from keras_resnet.data import decoding
 from keras_resnet.data import pipeline
+from keras_resnet.data.pixels import decoding
 from keras_resnet.data.stores import reading
 from keras_resnet.data.stores import records as records_lib
 from keras_resnet.data.stores import tfrecord
+from keras_resnet.labels import cards
 
 DIGITS = load_digits()
 
@@ -233,7 +233,7 @@ def test_a_pattern_must_tell_the_splits_apart(shards):
 
 
 def _imagenet(tmp_path, labels, synsets=None):
-    classes = labels_lib.imagenet_classes()
+    classes = cards.imagenet_classes()
     synsets = synsets or [classes[label - 1][0] for label in labels]
     examples = [
         _example(label, _png(0), synset.encode())

@@ -22,9 +22,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import _app  # noqa: E402, F401
 import numpy as np  # noqa: E402
 
-from keras_resnet import specs  # noqa: E402
-from keras_resnet import transfer  # noqa: E402
+from keras_resnet.networks import specs  # noqa: E402
 from keras_resnet.training import loop  # noqa: E402
+from keras_resnet.weights import transfer  # noqa: E402
 
 SIGNALS = {
     "kill": signal.SIGKILL,

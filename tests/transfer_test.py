@@ -8,9 +8,9 @@ import tensorflow as tf
 import keras_resnet
 from keras_resnet import errors
 from keras_resnet import optimizers
-from keras_resnet import transfer
 from keras_resnet.training import distribution
 from keras_resnet.training import step
+from keras_resnet.weights import transfer
 
 TINY = {"depths": (1, 1, 1), "input_shape": (12, 12, 3)}
 # Every list of sub-layers that a unit can hold.

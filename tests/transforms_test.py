@@ -6,7 +6,7 @@ import tensorflow as tf
 from photographs import photograph
 from PIL import Image
 
-from keras_resnet.data import transforms
+from keras_resnet.data.pixels import transforms
 
 PHOTOGRAPH = photograph()
 

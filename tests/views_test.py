@@ -14,13 +14,13 @@ from sklearn.datasets import load_sample_image
 
 import keras_resnet
 from keras_resnet import errors
-from keras_resnet import labels
 from keras_resnet.data import datasets
 from keras_resnet.data import pipeline
-from keras_resnet.data import transforms
-from keras_resnet.data import views as pixels
+from keras_resnet.data.pixels import crops as pixels
+from keras_resnet.data.pixels import transforms
 from keras_resnet.evaluation import metrics
 from keras_resnet.evaluation import views
+from keras_resnet.labels import cards
 from keras_resnet.training import distribution
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -453,7 +453,7 @@ def models(tmp_path_factory):
         (folder / name).mkdir()
         model = _network(size, seed=size, classes=10)
         model.save(folder / name / "model.keras")
-        labels.Card(
+        cards.Card(
             class_names=names,
             image_size=size,
             eval_resize=size + 2,
@@ -514,7 +514,7 @@ def test_the_command_reports_each_network_and_the_ensemble(
         members,
         _one_device(),
         datasets.load(
-            labels.load_card(models["a"].parent).dataset, "validation"
+            cards.load_card(models["a"].parent).dataset, "validation"
         ),
         view=view,
         batch_size=100,

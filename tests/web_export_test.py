@@ -20,14 +20,14 @@ import web_networks
 
 from keras_resnet.errors import UsageError
 from keras_resnet.evaluation import explain
-from keras_resnet.export import litert_js
-from keras_resnet.export import predictors
-from keras_resnet.export import runtime
-from keras_resnet.export import web
-from keras_resnet.export import web_model
-from keras_resnet.export.artifact import WEB_MODEL
-from keras_resnet.export.artifact import sha256
-from keras_resnet.export.float32 import float32_copy
+from keras_resnet.export.folding.float32 import float32_copy
+from keras_resnet.export.writers import litert_js
+from keras_resnet.export.writers import web
+from keras_resnet.export.writers import web_model
+from keras_resnet.inference import predictors
+from keras_resnet.inference import runtime
+from keras_resnet.inference.artifact import WEB_MODEL
+from keras_resnet.inference.artifact import sha256
 
 ROOT = pages.SERVE.parents[1]
 

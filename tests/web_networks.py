@@ -4,9 +4,9 @@ import keras
 from exported_networks import randomize
 
 import keras_resnet
-from keras_resnet.data import decoding
-from keras_resnet.data import transforms
-from keras_resnet.labels import Card
+from keras_resnet.data.pixels import decoding
+from keras_resnet.data.pixels import transforms
+from keras_resnet.labels.cards import Card
 
 NAMES = ("one", "two words", "drei", "vier", "fünf", "six", "seven_up")
 

@@ -21,10 +21,10 @@ from PIL import PngImagePlugin
 
 from keras_resnet.errors import UsageError
 from keras_resnet.evaluation import explain
-from keras_resnet.export import litert_js
-from keras_resnet.export import operators
-from keras_resnet.export import runtime
-from keras_resnet.export.web import export_web
+from keras_resnet.export.writers import litert_js
+from keras_resnet.export.writers.web import export_web
+from keras_resnet.inference import operators
+from keras_resnet.inference import runtime
 
 pytestmark = pytest.mark.skipif(
     bool(pages.missing()), reason=f"not installed: {pages.missing()}"

@@ -23,9 +23,9 @@ import safetensors.numpy
 
 import keras_resnet
 from keras_resnet import UsageError
-from keras_resnet import layouts
-from keras_resnet import networks
-from keras_resnet import specs
+from keras_resnet.networks import specs
+from keras_resnet.weights import identity
+from keras_resnet.weights import layouts
 
 IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 HALF = ((127.5,) * 3, (127.5,) * 3)
@@ -482,12 +482,12 @@ def test_keras_applications_weights_are_not_for_v1_5():
         for stage, depth in enumerate(depths)
         for unit in range(depth)
     ]
-    found = networks.of_names(layout, names)
-    assert found == networks.of_variant("resnet101")
-    assert found != networks.of_variant("resnet101_v1_5")
+    found = identity.of_names(layout, names)
+    assert found == identity.of_variant("resnet101")
+    assert found != identity.of_variant("resnet101_v1_5")
     model = small_model()
     with pytest.raises(UsageError, match=r"build\('resnet101'\).*v1_5"):
-        networks.require_same(model, networks.of_model(model), found, "x")
+        identity.require_same(model, identity.of_model(model), found, "x")
 
 
 # The classifier.

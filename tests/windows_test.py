@@ -10,9 +10,9 @@ from photographs import encoded
 from photographs import photograph
 from PIL import Image
 
-from keras_resnet.data import colors
-from keras_resnet.data import randomness
-from keras_resnet.data import windows
+from keras_resnet.data.pixels import colors
+from keras_resnet.data.pixels import randomness
+from keras_resnet.data.pixels import windows
 
 
 def _draws(n, width=windows.SCALE_CROP_DRAWS):

@@ -11,7 +11,7 @@ import pytest
 
 import keras_resnet
 from keras_resnet import UsageError
-from keras_resnet import specs
+from keras_resnet.networks import specs
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PROGRAM = ROOT / "pipelines" / "zoo.py"

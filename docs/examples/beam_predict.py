@@ -21,11 +21,11 @@ from apache_beam.ml.inference.base import ModelHandler
 from apache_beam.ml.inference.base import RunInference
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from keras_resnet.data import decoding
-from keras_resnet.data import transforms
-from keras_resnet.export import runtime
-from keras_resnet.export.tflite_metadata import find_card
-from keras_resnet.labels import top_classes
+from keras_resnet.data.pixels import decoding
+from keras_resnet.data.pixels import transforms
+from keras_resnet.inference import runtime
+from keras_resnet.inference.tflite_metadata import find_card
+from keras_resnet.labels.cards import top_classes
 
 TOP = 5  # classes of an image, the most probable ones
 

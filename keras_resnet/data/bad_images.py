@@ -11,7 +11,7 @@ import threading
 import tensorflow as tf
 from absl import logging
 
-from keras_resnet.data import decoding
+from keras_resnet.data.pixels import decoding
 from keras_resnet.errors import UsageError
 
 _NAMED = 5  # in one message

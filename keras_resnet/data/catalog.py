@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from keras_resnet import specs
+from keras_resnet.networks import specs
 
 _IMAGENET = specs.STEMS["imagenet"]
 

@@ -5,15 +5,15 @@ index to an example, so that order and augmentation are decided elsewhere, as
 functions of a seed and a position (see `order.py` and `pipeline.py`).
 """
 
-from keras_resnet import class_names
 from keras_resnet.data.catalog import DATASETS
 from keras_resnet.data.catalog import DatasetInfo
 from keras_resnet.data.catalog import info
-from keras_resnet.data.splits import Split
+from keras_resnet.data.examples.splits import Split
 from keras_resnet.data.stores import folder
 from keras_resnet.data.stores import memory
 from keras_resnet.data.stores import tfds
 from keras_resnet.data.stores import tfrecord
+from keras_resnet.labels import class_names
 
 __all__ = ["DATASETS", "DatasetInfo", "Split", "info", "load"]
 

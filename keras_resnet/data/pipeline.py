@@ -8,12 +8,12 @@ that starts at a later step gives the very batches from there on.
 
 import tensorflow as tf
 
-from keras_resnet.data import augmentations
 from keras_resnet.data import bad_images
-from keras_resnet.data import decoding
-from keras_resnet.data import order
-from keras_resnet.data import transforms
-from keras_resnet.data.shares import Share
+from keras_resnet.data.examples import order
+from keras_resnet.data.examples.shares import Share
+from keras_resnet.data.pixels import augmentations
+from keras_resnet.data.pixels import decoding
+from keras_resnet.data.pixels import transforms
 from keras_resnet.errors import require
 
 

@@ -9,9 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_resnet import execution
 from keras_resnet.errors import require
-from keras_resnet.pixels import warn_of_unit_range
+from keras_resnet.inference.unit_range import warn_of_unit_range
+from keras_resnet.networks import execution
 
 # Perceptually uniform: equal steps of heat look equally large.
 COLORMAP = "inferno"

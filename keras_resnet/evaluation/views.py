@@ -10,16 +10,16 @@ import dataclasses
 import keras
 import tensorflow as tf
 
-from keras_resnet import execution
-from keras_resnet import model as model_lib
 from keras_resnet.data import bad_images
 from keras_resnet.data import pipeline
-from keras_resnet.data import shares
-from keras_resnet.data.views import VIEWS
-from keras_resnet.data.views import Sizes
+from keras_resnet.data.examples import shares
+from keras_resnet.data.pixels.crops import VIEWS
+from keras_resnet.data.pixels.crops import Sizes
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.evaluation import metrics
+from keras_resnet.networks import execution
+from keras_resnet.networks import outputs
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -148,7 +148,7 @@ def evaluate(members, strategy, split, *, view, batch_size, masked=None):
 
 def _network(member, row):
     """Up to the logits, and for images of the sizes that the views have."""
-    network = model_lib.logits(member.model)
+    network = outputs.logits(member.model)
     batch, height, width, _ = network.input_shape
     if row.crops and batch is None and height == width == member.sizes.crop:
         return network

@@ -6,15 +6,15 @@ import numpy as np
 
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
-from keras_resnet.export import calibration
-from keras_resnet.export import litert_js
-from keras_resnet.export import onnx
-from keras_resnet.export import serving
-from keras_resnet.export import web
-from keras_resnet.export import web_model
-from keras_resnet.export.artifact import SAMPLES
-from keras_resnet.export.saved_model import export_saved_model
-from keras_resnet.export.tflite import export_tflite
+from keras_resnet.export.writers import calibration
+from keras_resnet.export.writers import litert_js
+from keras_resnet.export.writers import onnx
+from keras_resnet.export.writers import serving
+from keras_resnet.export.writers import web
+from keras_resnet.export.writers import web_model
+from keras_resnet.export.writers.saved_model import export_saved_model
+from keras_resnet.export.writers.tflite import export_tflite
+from keras_resnet.inference.artifact import SAMPLES
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -113,7 +113,7 @@ def check(names, options, *, model, card):
         names: keys of `FORMATS`.
         options: `Options`.
         model: `keras.Model`.
-        card: `keras_resnet.labels.Card` of the model.
+        card: `keras_resnet.labels.cards.Card` of the model.
     """
     require(names, f"formats is empty. Take some of: {', '.join(FORMATS)}.")
     for name in names:

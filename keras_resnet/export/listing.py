@@ -2,13 +2,13 @@
 
 import pathlib
 
-from keras_resnet.export.artifact import SAMPLES
-from keras_resnet.export.artifact import files as files_of
-from keras_resnet.export.artifact import read_fields
-from keras_resnet.export.artifact import read_manifest
-from keras_resnet.export.artifact import sha256
-from keras_resnet.labels import CARD
-from keras_resnet.labels import LABELS
+from keras_resnet.inference.artifact import SAMPLES
+from keras_resnet.inference.artifact import files as files_of
+from keras_resnet.inference.artifact import read_fields
+from keras_resnet.inference.artifact import read_manifest
+from keras_resnet.inference.artifact import sha256
+from keras_resnet.labels.cards import CARD
+from keras_resnet.labels.cards import LABELS
 
 
 def listed(directory):

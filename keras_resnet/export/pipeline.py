@@ -7,20 +7,20 @@ import time
 import numpy as np
 import tensorflow as tf
 
-from keras_resnet import atomic
-from keras_resnet import class_names
+from keras_resnet import files
 from keras_resnet import recipes
 from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
 from keras_resnet.data.pipeline import read_example
 from keras_resnet.errors import require
-from keras_resnet.export import artifact as artifact_lib
 from keras_resnet.export import formats as formats_lib
-from keras_resnet.export import isolated
 from keras_resnet.export import placing
-from keras_resnet.export import verify as verify_lib
-from keras_resnet.export.artifact import SAMPLES
 from keras_resnet.export.formats import Options
+from keras_resnet.export.verification import isolated
+from keras_resnet.export.verification import verify as verify_lib
+from keras_resnet.inference import artifact as artifact_lib
+from keras_resnet.inference.artifact import SAMPLES
+from keras_resnet.labels import class_names
 
 NUM_SAMPLES = 8
 
@@ -43,15 +43,16 @@ def export_all(
 
     The directory then holds the artifacts, labels.txt, card.json, manifest.json
     with the measured differences, and `samples/`, a few of the images as PNG
-    files to try `predict.py` with. An earlier export there is replaced as a
-    whole: one directory, one model. What is not of one is never touched: it
-    is refused where it lies in the way. Whatever fails leaves all as it was.
+    files to try `keras-resnet predict` with. An earlier export there is
+    replaced as a whole: one directory, one model. What is not of one is never
+    touched: it is refused where it lies in the way. Whatever fails leaves all
+    as it was.
 
     Args:
         model: `keras.Model` from `keras_resnet.build`, of any dtype policy.
         output_dir: path; made if missing.
-        card: `keras_resnet.labels.Card` of the model. An export has it without
-            the path of its data set.
+        card: `keras_resnet.labels.cards.Card` of the model. An export has it
+            without the path of its data set.
         formats: keys of `formats.FORMATS`.
         images: sequence of real images to verify with, uint8 (H, W, 3) of any
             sizes.
@@ -64,14 +65,14 @@ def export_all(
 
     Raises:
         keras_resnet.UsageError: if an argument cannot work: before any work.
-        keras_resnet.export.verify.VerificationError: if an artifact differs
-            from the model.
+        keras_resnet.export.verification.verify.VerificationError: if an
+            artifact differs from the model.
     """
     check(model, output_dir, card=card, formats=formats, options=options)
     card = card.public()
     networks = formats_lib.file_names(formats)
     with (
-        atomic.room(output_dir, _MAKE_ROOM),
+        files.room(output_dir, _MAKE_ROOM),
         placing.staged(output_dir, networks) as staging,
     ):
         card.save(staging)
@@ -101,7 +102,7 @@ def split_of(card, name="validation", *, dataset=None, data_dir=None):
     """A split of a model's data set, or of another one.
 
     Args:
-        card: `keras_resnet.labels.Card` of the model.
+        card: `keras_resnet.labels.cards.Card` of the model.
         name: "validation" to verify with, "train" to calibrate with.
         dataset: as `datasets.load` takes it. Default: the card's.
         data_dir: where TFDS keeps its data.

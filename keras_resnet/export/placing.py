@@ -15,17 +15,17 @@ import re
 import shutil
 import tempfile
 
-from keras_resnet import atomic
+from keras_resnet import files
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
-from keras_resnet.export import targets
-from keras_resnet.export.artifact import MANIFEST
-from keras_resnet.export.artifact import SAMPLES
-from keras_resnet.export.artifact import sha256
 from keras_resnet.export.listing import listed
-from keras_resnet.export.tflite_metadata import holds_card
-from keras_resnet.labels import CARD
-from keras_resnet.labels import LABELS
+from keras_resnet.export.writers import targets
+from keras_resnet.inference.artifact import MANIFEST
+from keras_resnet.inference.artifact import SAMPLES
+from keras_resnet.inference.artifact import sha256
+from keras_resnet.inference.tflite_metadata import holds_card
+from keras_resnet.labels.cards import CARD
+from keras_resnet.labels.cards import LABELS
 
 # Beside the networks, in every export.
 COMMON = (LABELS, CARD, MANIFEST, SAMPLES)
@@ -96,8 +96,8 @@ def staged(output_dir, networks):
             earlier = _earlier(output_dir)
             _refuse_others(output_dir, networks, earlier)
             for file in targets.entries(staging):
-                atomic.flush(file)
-            atomic.write_text(staging / _JOURNAL, json.dumps(earlier))
+                files.flush(file)
+            files.write_text(staging / _JOURNAL, json.dumps(earlier))
         except BaseException:
             # First: what is half deleted must not be finished.
             (staging / _JOURNAL).unlink(missing_ok=True)
@@ -109,7 +109,7 @@ def staged(output_dir, networks):
 @contextlib.contextmanager
 def _alone(output_dir):
     """Nobody else exports there, and what died there is finished."""
-    with atomic.locked(output_dir, _ADVICE):
+    with files.locked(output_dir, _ADVICE):
         for folder in sorted(output_dir.glob(f"{_PREFIX}*")):
             if _is_staging(folder):
                 _finish(folder, output_dir)
@@ -158,7 +158,7 @@ def _move(staging, output_dir, earlier):
         os.replace(staging / name, output_dir / name)
     for name in _tops(earlier):
         _prune(output_dir / name)
-    atomic.flush(output_dir)
+    files.flush(output_dir)
     if whole == staging:
         os.replace(staging / last, output_dir / last)
 

@@ -13,7 +13,7 @@ import shutil
 
 import tensorflow as tf
 
-from keras_resnet import atomic
+from keras_resnet import files
 from keras_resnet.errors import require
 from keras_resnet.training import snapshot
 
@@ -62,14 +62,14 @@ def save(
         SaveError: if the disk is full or does not take it.
     """
     directory = pathlib.Path(directory)
-    unfinished = directory / f"{atomic.UNFINISHED}{step}-{os.getpid()}"
+    unfinished = directory / f"{files.UNFINISHED}{step}-{os.getpid()}"
     try:
         make_room(directory, variables)
         unfinished.mkdir()
         snapshot.write(unfinished, step, variables, state, statistics)
         final = _unused_name(directory, step)
         os.rename(unfinished, final)
-        atomic.flush(directory)
+        files.flush(directory)
     except (OSError, tf.errors.OpError) as error:
         _sweep(directory)
         raise SaveError(_reason(error)) from error
@@ -85,7 +85,7 @@ def make_room(directory, variables):
     """
     directory.mkdir(parents=True, exist_ok=True)
     _sweep(directory)
-    (directory / f"{atomic.UNFINISHED}probe").mkdir()
+    (directory / f"{files.UNFINISHED}probe").mkdir()
     _sweep(directory)
     size = sum(
         v.dtype.size * v.shape.num_elements() for v in variables.values()
@@ -178,14 +178,14 @@ def _prune(directory, newest, keep, keep_every):
         if path not in kept:
             # Renamed first: half of a directory is no checkpoint.
             with contextlib.suppress(OSError):
-                doomed = directory / f"{atomic.UNFINISHED}{path.name}"
+                doomed = directory / f"{files.UNFINISHED}{path.name}"
                 os.rename(path, doomed)
                 shutil.rmtree(doomed)
 
 
 def _sweep(directory):
     """Deletes what a process that died or a full disk left behind."""
-    for leftover in directory.glob(f"{atomic.UNFINISHED}*"):
+    for leftover in directory.glob(f"{files.UNFINISHED}*"):
         shutil.rmtree(leftover, ignore_errors=True)
 
 

@@ -3,8 +3,8 @@
 import importlib.util
 
 from keras_resnet import recipes
-from keras_resnet.data import augmentations
-from keras_resnet.data import order
+from keras_resnet.data.examples import order
+from keras_resnet.data.pixels import augmentations
 from keras_resnet.errors import require
 from keras_resnet.training import start
 
@@ -30,7 +30,7 @@ def check_settings(recipe, strategy, workers):
         workers.count == 1 or not recipes.max_masked(recipe.on_bad_image),
         "--on_bad_image=mask:N counts the images of one process, so it cannot "
         "work with --strategy=multi_worker. Find them first with "
-        "pipelines/data.py validate, and remove them.",
+        "keras-resnet data validate, and remove them.",
     )
     for package, file in _PACKAGES.items():
         require(

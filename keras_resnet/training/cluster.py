@@ -78,7 +78,7 @@ def from_environment(environment=None):
         return _from_slurm(environment)
     raise UsageError(
         "--strategy=multi_worker needs to know the workers, and neither "
-        "TF_CONFIG nor SLURM_PROCID is set. Start it with pipelines/launch.py "
+        "TF_CONFIG nor SLURM_PROCID is set. Start it with keras-resnet launch "
         "on one machine, with srun, or as docs/CLUSTERS.md shows; on one "
         "machine --strategy=mirrored uses all GPUs."
     )

@@ -6,10 +6,10 @@ import signal
 import tensorflow as tf
 from tensorflow.python.distribute import collective_all_reduce_strategy
 
-from keras_resnet import execution
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
+from keras_resnet.networks import execution
 from keras_resnet.training import cluster as cluster_lib
 from keras_resnet.training import rendezvous
 

@@ -7,15 +7,15 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from keras_resnet import atomic
-from keras_resnet import model as model_lib
+from keras_resnet import files
 from keras_resnet import recipes
+from keras_resnet.build import build
 from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
-from keras_resnet.data import order
 from keras_resnet.data import pipeline
-from keras_resnet.data import shares
-from keras_resnet.data import splits as splits_lib
+from keras_resnet.data.examples import order
+from keras_resnet.data.examples import shares
+from keras_resnet.data.examples import splits as splits_lib
 from keras_resnet.evaluation import metrics as metrics_lib
 from keras_resnet.training import averages
 from keras_resnet.training import checkpoint
@@ -91,7 +91,7 @@ def train_and_evaluate(
     with (
         Signals() as signals,
         workers.noticing_loss(),
-        atomic.room(workdir, "Make room; the same command goes on."),
+        files.room(workdir, "Make room; the same command goes on."),
     ):
         checked, splits = workers.together(prepare)
         return _Run(
@@ -166,7 +166,7 @@ class _Run:
 
     def _build(self):
         class_names = self.splits["train"].class_names
-        model = model_lib.build(
+        model = build(
             self.recipe.variant,
             classes=len(class_names),
             input_shape=(self.recipe.image_size, self.recipe.image_size, 3),

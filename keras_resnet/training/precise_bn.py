@@ -7,9 +7,9 @@ the weights were still changing.
 import numpy as np
 import tensorflow as tf
 
-from keras_resnet import transfer
 from keras_resnet.errors import require
 from keras_resnet.training import gradients
+from keras_resnet.weights import transfer
 
 
 def recalibrate(model, batches, *, strategy=None, parts=1):

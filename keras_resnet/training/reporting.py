@@ -11,7 +11,7 @@ import tensorflow as tf
 import tqdm
 from absl import logging
 
-from keras_resnet import atomic
+from keras_resnet import files
 from keras_resnet.evaluation.metrics import has_top5
 from keras_resnet.training.workdir import METRICS
 
@@ -121,7 +121,7 @@ class Reporter:
 
     def _write_records(self):
         lines = [json.dumps(record) + "\n" for record in self.records]
-        atomic.write_text(self.workdir / METRICS, "".join(lines))
+        files.write_text(self.workdir / METRICS, "".join(lines))
 
     def _scalars(self, step, scalars):
         with _forgiving("tensorboard"), self._tensorboard.as_default(step=step):
@@ -142,7 +142,7 @@ class Reporter:
 
     def _draw(self, title):
         if self.records:
-            with atomic.replacing(self.workdir / CURVES) as path:
+            with files.replacing(self.workdir / CURVES) as path:
                 draw_curves(self.records, path, title)
 
     def close(self):

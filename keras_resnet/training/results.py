@@ -1,8 +1,8 @@
 """The files that a finished run leaves: each whole or not there."""
 
-from keras_resnet import atomic
-from keras_resnet import labels
-from keras_resnet.data import inspection
+from keras_resnet import files
+from keras_resnet.data.survey import inspection
+from keras_resnet.labels import cards
 from keras_resnet.training import workdir as workdir_lib
 
 
@@ -15,8 +15,8 @@ def save_model(workdir, model, recipe, class_names):
         recipe: `recipes.Recipe` of the run.
         class_names: of the model's outputs.
     """
-    labels.Card.of_run(recipe, class_names).save(workdir)
-    with atomic.replacing(workdir / workdir_lib.MODEL) as path:
+    cards.Card.of_run(recipe, class_names).save(workdir)
+    with files.replacing(workdir / workdir_lib.MODEL) as path:
         model.save(path)
 
 
@@ -33,5 +33,5 @@ def list_masked(workdir, masked):
         for index, why in images.reasons.items()
     ]
     if rows:
-        with atomic.replacing(workdir / workdir_lib.MASKED) as path:
+        with files.replacing(workdir / workdir_lib.MASKED) as path:
             inspection.write_csv(path, ("image", "reason"), rows)

@@ -13,7 +13,7 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from keras_resnet import atomic
+from keras_resnet import files as files_lib
 from keras_resnet.errors import require
 
 STATE = "state.json"
@@ -45,7 +45,7 @@ def write(directory, step, variables, state, statistics=None):
     content["sha256"] = _sha256_of_json(content)
     (directory / STATE).write_text(json.dumps(content))
     for path in (*directory.iterdir(), directory):
-        atomic.flush(path)
+        files_lib.flush(path)
 
 
 def read(directory):

@@ -5,16 +5,16 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from keras_resnet import class_names as names_lib
-from keras_resnet import execution
-from keras_resnet import labels
 from keras_resnet import optimizers
-from keras_resnet import pretrained
-from keras_resnet import recipe_engines
-from keras_resnet import transfer
-from keras_resnet import weights as weights_lib
 from keras_resnet.errors import require
+from keras_resnet.labels import cards
+from keras_resnet.labels import class_names as names_lib
+from keras_resnet.networks import execution
+from keras_resnet.recipes import engines
 from keras_resnet.training import loss_scale
+from keras_resnet.weights import loading
+from keras_resnet.weights import published as published_lib
+from keras_resnet.weights import transfer
 
 
 def check(recipe):
@@ -25,7 +25,7 @@ def check(recipe):
             Keras does not run on TensorFlow.
     """
     execution.require_tensorflow("Training")
-    recipe_engines.check(recipe, "tensorflow")
+    engines.check(recipe, "tensorflow")
     if recipe.weights:
         return
     for name in ("freeze_until", "freeze_batch_norm"):
@@ -93,7 +93,7 @@ def load_and_freeze(model, recipe, class_names):
         keras_resnet.UsageError: if the file does not hold this network.
     """
     if recipe.weights:
-        path, published = pretrained.locate(recipe.variant, recipe.weights)
+        path, published = published_lib.locate(recipe.variant, recipe.weights)
         if published is not None:
             pixels = model.get_layer("pixels")
             # A mean image has the colour at every place.
@@ -101,7 +101,7 @@ def load_and_freeze(model, recipe, class_names):
             pixels.mean.assign(np.broadcast_to(published.pixel_mean, shape))
             pixels.std.assign(published.pixel_std)
         if _has_classes(recipe.weights, class_names):
-            weights_lib.load_weights(model, path)
+            loading.load_weights(model, path)
         else:
             transfer.load_body(model, path)
     if recipe.freeze_until or recipe.freeze_batch_norm:
@@ -113,7 +113,7 @@ def load_and_freeze(model, recipe, class_names):
 
 
 def _has_classes(weights, class_names):
-    path = pathlib.Path(weights).parent / labels.LABELS
+    path = pathlib.Path(weights).parent / cards.LABELS
     if not path.is_file():
         return False
     return names_lib.lines(path.read_bytes(), path) == list(class_names)

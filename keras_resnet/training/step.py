@@ -2,10 +2,10 @@
 
 import tensorflow as tf
 
-from keras_resnet import model as model_lib
-from keras_resnet import transfer
 from keras_resnet.evaluation import metrics
+from keras_resnet.networks import outputs
 from keras_resnet.training import gradients as gradients_lib
+from keras_resnet.weights import transfer
 
 
 def make_train_step(
@@ -41,7 +41,7 @@ def make_train_step(
         Function from a distributed batch to float32 (4,), the global sums of
         `metrics.SUMS`.
     """
-    network = model_lib.logits(model)
+    network = outputs.logits(model)
     variables = network.trainable_variables
     part_gradients = gradients_lib.make_gradients(
         network, optimizer, label_smoothing
@@ -77,7 +77,7 @@ def make_eval_step(strategy, model):
         Function from a distributed batch to float32 (4,), the global sums of
         `metrics.SUMS`.
     """
-    network = model_lib.logits(model)
+    network = outputs.logits(model)
 
     def replica_step(batch):
         logits = network(batch["image"], training=False)

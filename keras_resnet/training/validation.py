@@ -4,7 +4,7 @@ import itertools
 
 from keras_resnet.data import bad_images
 from keras_resnet.data import pipeline
-from keras_resnet.data import shares
+from keras_resnet.data.examples import shares
 from keras_resnet.evaluation import metrics as metrics_lib
 
 

@@ -7,12 +7,12 @@ import pathlib
 import keras
 import tensorflow as tf
 
-from keras_resnet import atomic
-from keras_resnet import labels
+from keras_resnet import files
 from keras_resnet import recipes
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
+from keras_resnet.labels import cards
 from keras_resnet.training import checkpoint
 from keras_resnet.training import distribution
 
@@ -63,7 +63,7 @@ def check(workdir, recipe, resume="auto"):
         f"{workdir} holds a run: {len(saved)} checkpoints. Take another "
         "--workdir, or --resume=auto to go on.",
     )
-    names = (MODEL, labels.LABELS, labels.CARD)
+    names = (MODEL, cards.LABELS, cards.CARD)
     others = [name for name in names if (workdir / name).exists()]
     require(
         (workdir / CONFIG).exists() or not others,
@@ -110,7 +110,7 @@ def claim(workdir, recipe, strategy):
     }
     try:
         workdir.mkdir(parents=True, exist_ok=True)
-        atomic.write_text(workdir / CONFIG, json.dumps(config, indent=2) + "\n")
+        files.write_text(workdir / CONFIG, json.dumps(config, indent=2) + "\n")
     except OSError as error:
         raise UsageError(
             f"Cannot write into {workdir}: {error.strerror}. Take another "

@@ -6,8 +6,8 @@ import keras
 import tensorflow as tf
 
 import keras_resnet
-from keras_resnet import layers
-from keras_resnet import operations
+from keras_resnet.networks import layers
+from keras_resnet.networks import operations
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,9 +15,10 @@ import sys
 PIPELINES = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(PIPELINES), str(PIPELINES.parent)]
 
-import _flags  # noqa: E402
 from absl import flags  # noqa: E402
 from benchmarks import gpu_benchmark  # noqa: E402
+
+from keras_resnet.commands import running  # noqa: E402
 
 DEVICE = flags.DEFINE_enum("device", "cuda", ["cuda", "cpu"], "Where.")
 IMAGE_SIZE = flags.DEFINE_integer(
@@ -53,4 +54,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    _flags.run(main)
+    running.run(main)

@@ -17,12 +17,12 @@ from benchmarks.inference_files import describe
 from benchmarks.inference_files import path_of
 
 import keras_resnet
-from keras_resnet import transfer
-from keras_resnet.export.fold import folded
-from keras_resnet.export.onnx import export_onnx
-from keras_resnet.export.saved_model import export_saved_model
-from keras_resnet.export.tflite import export_tflite
-from keras_resnet.labels import Card
+from keras_resnet.export.folding.fold import folded
+from keras_resnet.export.writers.onnx import export_onnx
+from keras_resnet.export.writers.saved_model import export_saved_model
+from keras_resnet.export.writers.tflite import export_tflite
+from keras_resnet.labels.cards import Card
+from keras_resnet.weights import transfer
 
 
 def ours(name, image_size, choices, pictures, files, folder, calibration):

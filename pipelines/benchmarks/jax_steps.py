@@ -11,8 +11,8 @@ import keras
 import numpy as np
 
 import keras_resnet
-from keras_resnet import model as model_lib
 from keras_resnet import optimizers
+from keras_resnet.networks import outputs
 
 CLASSES = 1000
 
@@ -60,7 +60,7 @@ def make_step(model):
         the state and a function (state, uint8 images (B, S, S, 3), int labels
         (B,)) -> (state, loss).
     """
-    network, optimizer = model_lib.logits(model), optimizers.SGD()
+    network, optimizer = outputs.logits(model), optimizers.SGD()
     state = first_state(network, optimizer)
     update = make_update(network, optimizer)
 

@@ -11,11 +11,11 @@ import numpy as np
 import tensorflow as tf
 from benchmarks import contenders
 
-from keras_resnet.data import augmentations
 from keras_resnet.data import datasets
-from keras_resnet.data import order
 from keras_resnet.data import pipeline
-from keras_resnet.data import transforms
+from keras_resnet.data.examples import order
+from keras_resnet.data.pixels import augmentations
+from keras_resnet.data.pixels import transforms
 
 
 def measure(images, recipe, scales):

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 
-import _launcher
+from keras_resnet.training import launcher
 
 WORKERS = (1, 2, 8, 64, 256, 1024)
 # Sums of the loss's weights, of the metrics, of the wish to stop; gradients.
@@ -163,7 +163,7 @@ def _measure(amounts, workers):
         words = json.dumps([dataclasses.asdict(amounts), str(path)])
         started = [
             subprocess.Popen([sys.executable, program, words], env=environment)
-            for environment in _launcher.environments(workers)
+            for environment in launcher.environments(workers)
         ]
         for process in started:
             if process.wait() != 0:

@@ -9,9 +9,9 @@ import math
 
 import keras
 
-from keras_resnet.layers import Chain
-from keras_resnet.layers import ResidualUnit
-from keras_resnet.operations import ReLU
+from keras_resnet.networks.layers import Chain
+from keras_resnet.networks.layers import ResidualUnit
+from keras_resnet.networks.operations import ReLU
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from reproduction.jobs import Experiment
 from reproduction.jobs import Row
 from reproduction.jobs import Setting
 
-from keras_resnet import specs
+from keras_resnet.networks import specs
 
 # In place of a data set.
 NO_DATA, RANDOM_PIXELS = "no_data", "random_pixels"

@@ -2,12 +2,12 @@
 
 import decimal
 
-import _sizes
 from benchmarks import tables
 from reproduction import activations
 from reproduction import cost_rows
+from reproduction import sizes
 
-from keras_resnet import specs
+from keras_resnet.networks import specs
 
 # A weight, its gradient and its momentum, float32.
 BYTES_A_PARAMETER = 3 * 4
@@ -39,10 +39,10 @@ def measure(variant):
         units computed again, "remat_bytes".
     """
     depths = specs.VARIANTS[variant].depths
-    model = _sizes.build_short(variant)
-    size = _sizes.of_short(model, depths)
+    model = sizes.build_short(variant)
+    size = sizes.of_short(model, depths)
     kept = activations.count(
-        _sizes.layers_of_short(model, depths), model.input_shape[1:]
+        sizes.layers_of_short(model, depths), model.input_shape[1:]
     )
     return {
         "parameters": size.parameters,

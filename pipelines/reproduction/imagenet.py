@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Callable
 
-import _members
 from benchmarks import tables
 from reproduction import curves
 from reproduction import imagenet_photographs
@@ -11,8 +10,9 @@ from reproduction import imagenet_rows
 from reproduction import training
 from reproduction.jobs import NotReadyError
 
-from keras_resnet.data.views import Sizes
-from keras_resnet.data.views import scales_for
+from keras_resnet.data.pixels.crops import Sizes
+from keras_resnet.data.pixels.crops import scales_for
+from keras_resnet.evaluation import members as members_lib
 from keras_resnet.evaluation import views as views_lib
 from keras_resnet.training import distribution
 from keras_resnet.training import workdir as workdir_lib
@@ -113,9 +113,9 @@ def errors(paths, names, job):
         from 0 to 1.
     """
     strategy = distribution.make_strategy("one_device")
-    loaded = _members.load(paths, strategy)
+    loaded = members_lib.load(paths, strategy)
     recipe = job.recipe
-    split, masked = _members.open_split(
+    split, masked = members_lib.open_split(
         loaded[0][1],
         recipe.dataset,
         "validation",

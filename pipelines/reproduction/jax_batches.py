@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from keras_resnet.data import draws
-from keras_resnet.data import order
+from keras_resnet.data.examples import order
+from keras_resnet.data.pixels import draws
 from keras_resnet.errors import lookup
 
 # Whether an augmentation pads and whether it flips; `augmentations` has more.

@@ -5,7 +5,7 @@ import json
 import jax
 import numpy as np
 
-from keras_resnet import atomic
+from keras_resnet import files
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 
@@ -24,7 +24,7 @@ def save(workdir, paths, state, facts):
     """
     arrays = _named(paths, jax.device_get(state))
     arrays[_FACTS] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
-    with atomic.replacing(workdir / NAME) as path:
+    with files.replacing(workdir / NAME) as path:
         np.savez(path, **arrays)
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from benchmarks import jax_steps
 from reproduction import jax_batches
 
-from keras_resnet import model as model_lib
 from keras_resnet import optimizers
+from keras_resnet.networks import outputs
 
 
 class Network:
@@ -34,7 +34,7 @@ class Network:
 
     def __init__(self, model, recipe, images, labels):
         self.model, self.recipe = model, recipe
-        self._network = model_lib.logits(model)
+        self._network = outputs.logits(model)
         self._optimizer = make_optimizer(recipe)
         # The model's own: padding is zero after the mean is subtracted.
         self._fill = model.get_layer("pixels").mean_color

@@ -14,11 +14,11 @@ from reproduction import results
 from reproduction import training
 
 import keras_resnet
-from keras_resnet import atomic
-from keras_resnet import labels
+from keras_resnet import files
 from keras_resnet.data import catalog
 from keras_resnet.errors import DivergedError
 from keras_resnet.errors import require
+from keras_resnet.labels import cards
 from keras_resnet.training.schedules import Schedule
 from keras_resnet.training.signals import Interrupted
 
@@ -177,7 +177,7 @@ class Run:
 
     def _write_records(self):
         lines = [json.dumps(record) + "\n" for record in self.records]
-        atomic.write_text(self.workdir / training.METRICS, "".join(lines))
+        files.write_text(self.workdir / training.METRICS, "".join(lines))
 
     def _save(self):
         network = self.network
@@ -201,9 +201,9 @@ class Run:
 
     def _save_model(self):
         """Writes labels.txt, card.json and, last, model.keras."""
-        labels.Card.of_run(self.recipe, self.class_names).save(self.workdir)
+        cards.Card.of_run(self.recipe, self.class_names).save(self.workdir)
         self.network.put_back()
-        with atomic.replacing(self.workdir / training.MODEL) as path:
+        with files.replacing(self.workdir / training.MODEL) as path:
             self.network.model.save(path)
 
 

@@ -11,11 +11,11 @@ from reproduction import jax_speed
 from reproduction import training
 from reproduction.jax_run import Run
 
-from keras_resnet import atomic
-from keras_resnet import recipe_engines
+from keras_resnet import files
 from keras_resnet import recipes
 from keras_resnet.data.stores import arrays
 from keras_resnet.errors import require
+from keras_resnet.recipes import engines
 from keras_resnet.training.signals import Signals
 
 SPEED = "speed.json"
@@ -62,7 +62,7 @@ def train(job, *, matrix_side=0, say=print):
         run.finish(signals)
     speed = jax_speed.figures(run.network.model, run.pace, matrix_side)
     speed["compile_seconds"] = run.network.compile_seconds
-    atomic.write_text(job.workdir / SPEED, json.dumps(speed) + "\n")
+    files.write_text(job.workdir / SPEED, json.dumps(speed) + "\n")
     return {**training.summary(job.workdir), "speed": speed}
 
 
@@ -72,7 +72,7 @@ def check(recipe):
     Raises:
         keras_resnet.UsageError: if the recipe asks for it.
     """
-    recipe_engines.check(recipe, "jax")
+    engines.check(recipe, "jax")
     require(
         recipe.dtype in _DTYPES,
         f"dtype must be {' or '.join(_DTYPES)} on JAX. Received: "

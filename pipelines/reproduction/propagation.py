@@ -52,8 +52,8 @@ def input_gradients(model, images, labels, *, held):
     import keras
     import tensorflow as tf
 
-    from keras_resnet.layers import Chain
-    from keras_resnet.layers import ResidualUnit
+    from keras_resnet.networks.layers import Chain
+    from keras_resnet.networks.layers import ResidualUnit
 
     x, inputs = tf.convert_to_tensor(images), []
     # Moving statistics are assigned in the scope and forgotten after it.
@@ -85,7 +85,7 @@ def _unit(unit, x, held):
     """What a unit gives; held: with its branch and gate held constant."""
     import tensorflow as tf
 
-    from keras_resnet import operations
+    from keras_resnet.networks import operations
 
     if not held:
         return unit.compute(x, True)
@@ -110,7 +110,7 @@ def run(job):
     """
     from reproduction import training
 
-    from keras_resnet import specs
+    from keras_resnet.networks import specs
 
     images, labels = training.images(job, "train", IMAGES, with_labels=True)
     found = {

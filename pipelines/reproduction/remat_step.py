@@ -20,9 +20,9 @@ import numpy as np
 from benchmarks import worker
 
 import keras_resnet
-from keras_resnet import model as model_lib
 from keras_resnet import optimizers
 from keras_resnet import recipes
+from keras_resnet.networks import outputs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +125,7 @@ def measure(recipe):
     from keras_resnet.training import gradients as gradients_lib
 
     keras.utils.set_random_seed(recipe.seed)
-    network = model_lib.logits(build(recipe))
+    network = outputs.logits(build(recipe))
     variables = network.trainable_variables
     optimizer = optimizers.SGD(0.0, momentum=recipe.momentum)
     optimizer.build(variables)

@@ -7,8 +7,8 @@ from benchmarks import tables
 from reproduction import results as results_lib
 from reproduction.experiments import EXPERIMENTS
 
-from keras_resnet import atomic
-from keras_resnet import protocols
+from keras_resnet import files
+from keras_resnet.recipes import protocols
 
 RESULTS, DOCUMENT = "results", "RESULTS.md"
 
@@ -80,7 +80,7 @@ def write(docs):
         parts.append(_chapter(name, experiment, records, docs, written))
     parts.append(_PROTOCOLS.format(table=protocols.table()))
     path = docs / DOCUMENT
-    atomic.write_text(path, "\n".join(parts))
+    files.write_text(path, "\n".join(parts))
     return [path, *written]
 
 

@@ -57,9 +57,9 @@ def deviation(moments):
 
 
 def _responses(model, x):
-    from keras_resnet import operations
-    from keras_resnet.layers import Chain
-    from keras_resnet.layers import ResidualUnit
+    from keras_resnet.networks import operations
+    from keras_resnet.networks.layers import Chain
+    from keras_resnet.networks.layers import ResidualUnit
 
     for layer in model.layers[1:]:
         if isinstance(layer, Chain):
@@ -73,7 +73,7 @@ def _responses(model, x):
 def _of_layers(owner, layers, x):
     import keras
 
-    from keras_resnet import operations
+    from keras_resnet.networks import operations
 
     for layer, following in zip(layers, [*layers[1:], None], strict=True):
         x = operations.apply([layer], x, training=False)

@@ -10,7 +10,7 @@ import fcntl
 import json
 import pathlib
 
-from keras_resnet import atomic
+from keras_resnet import files
 from keras_resnet import recipes
 from keras_resnet.errors import UsageError
 
@@ -77,7 +77,7 @@ class Results:
             others = [r for r in self.records() if key(r) != job.key]
             records = sorted([*others, record], key=key)
             lines = ",\n".join(map(json.dumps, records))
-            atomic.write_text(self.path, f"[\n{lines}\n]\n")
+            files.write_text(self.path, f"[\n{lines}\n]\n")
 
     @contextlib.contextmanager
     def _locked(self):

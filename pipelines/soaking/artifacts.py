@@ -12,9 +12,9 @@ NAMES += ("saved_model",)  # which takes longest
 
 def make(folder):
     """The small network in each format."""
-    from keras_resnet.export import onnx
-    from keras_resnet.export.saved_model import export_saved_model
-    from keras_resnet.export.tflite import export_tflite
+    from keras_resnet.export.writers import onnx
+    from keras_resnet.export.writers.saved_model import export_saved_model
+    from keras_resnet.export.writers.tflite import export_tflite
 
     net = small.model()
     card = small.card()
@@ -53,10 +53,10 @@ def judge(corpus, case, folder):
     del corpus
     import numpy as np
 
-    from keras_resnet import labels
     from keras_resnet.errors import UsageError
-    from keras_resnet.export import runtime
-    from keras_resnet.export import tflite_metadata
+    from keras_resnet.inference import runtime
+    from keras_resnet.inference import tflite_metadata
+    from keras_resnet.labels import cards
 
     for name, data in case["files"].items():
         path = pathlib.Path(folder, name)
@@ -69,7 +69,7 @@ def judge(corpus, case, folder):
         except UsageError:
             pass  # its network may be whole
     predictor = runtime.load(path)
-    labels.check_card(
+    cards.check_card(
         small.card(),
         path,
         num_classes=predictor.num_classes,

@@ -14,7 +14,7 @@ from soaking import lives
 from soaking import rehearsal
 from soaking import verdict
 
-from keras_resnet import atomic
+from keras_resnet import files
 
 _ROUNDS = 10  # in which every kind has its turn
 
@@ -36,7 +36,7 @@ class Campaign:
 
     def alone(self):
         """Refuses a second command on the same seed, while it is entered."""
-        return atomic.locked(self._folder, f"It soaks with seed {self.seed}.")
+        return files.locked(self._folder, f"It soaks with seed {self.seed}.")
 
     def run(self, session, *, inputs, kill_count, each):
         """Runs what is missing of the numbers.

@@ -67,11 +67,11 @@ def mutate(corpus, rng):
 def judge(corpus, case, folder):
     """Decodes by the readers of training, of inspection and of predict."""
     del corpus
-    import _images
     import numpy as np
     import tensorflow as tf
 
-    from keras_resnet.data import decoding
+    from keras_resnet.commands import image_files
+    from keras_resnet.data.pixels import decoding
     from keras_resnet.errors import UsageError
 
     problem = decoding.problem(case["data"])
@@ -84,7 +84,7 @@ def judge(corpus, case, folder):
     path = pathlib.Path(folder, case["name"])
     path.write_bytes(case["data"])
     try:
-        read = _images.read_whole(path)
+        read = image_files.read_whole(path)
     except UsageError:
         check(problem is not None, "predict refuses what inspection passes")
         raise

@@ -78,7 +78,7 @@ CONFIGURATIONS = {
 
 def add_variant():
     """Adds the network of a forked life: 900 weights and a random seed."""
-    from keras_resnet import specs
+    from keras_resnet.networks import specs
 
     stem = dataclasses.replace(specs.STEMS["cifar"], filters=4)
     specs.STEMS["soak"] = stem

@@ -13,8 +13,8 @@ EXPORT, DATA = "export", "data"
 
 def make(folder):
     """An export, and a folder of images with its manifest."""
-    from keras_resnet.export import isolated
     from keras_resnet.export import pipeline
+    from keras_resnet.export.verification import isolated
 
     net = small.model()
     card = small.card()
@@ -37,7 +37,7 @@ def make(folder):
 
 def _describe(root, path):
     from keras_resnet.data import datasets
-    from keras_resnet.data import manifest
+    from keras_resnet.data.survey import manifest
 
     split = datasets.load(f"folder:{root}", "train")
     writer = manifest.Writer(path, dataset="x", class_names=split.class_names)
@@ -105,7 +105,7 @@ def judge(corpus, case, folder):
 
 
 def _judge_export(files, folder):
-    from keras_resnet.export import verify
+    from keras_resnet.export.verification import verify
 
     count = verify.check_files(folder)
     # Manifests of earlier versions list no files, or no sha256 of some.
@@ -118,7 +118,7 @@ def _judge_export(files, folder):
 
 def _judge_data(originals, files, folder):
     from keras_resnet.data import datasets
-    from keras_resnet.data import manifest
+    from keras_resnet.data.survey import manifest
 
     split = datasets.load(f"folder:{folder}", "train")
     comparison = manifest.Comparison(

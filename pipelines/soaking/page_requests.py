@@ -23,7 +23,7 @@ STATUSES |= {421, 431, 501, 505}
 
 def make(folder):
     """A page without its runtime; beside it a secret, and a way to it."""
-    from keras_resnet.export import web
+    from keras_resnet.export.writers import web
 
     page = folder / "page"
     shutil.copytree(web.PAGE, page)

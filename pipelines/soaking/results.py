@@ -7,7 +7,7 @@ import pathlib
 from benchmarks import tables
 from soaking import verdict
 
-from keras_resnet import atomic
+from keras_resnet import files
 
 _FAULTS = 20  # of a row are named
 
@@ -71,7 +71,7 @@ def merge(path, new):
     table = {tuple(row[k] for k in _KEY): row for row in [*held, *new]}
     merged = [table[key] for key in sorted(table, key=str)]
     path.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write_text(path, json.dumps({"rows": merged}, indent=1) + "\n")
+    files.write_text(path, json.dumps({"rows": merged}, indent=1) + "\n")
     return merged
 
 

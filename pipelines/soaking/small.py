@@ -27,9 +27,9 @@ def model(seed=0):
 
 def card():
     """The `Card` of the network."""
-    from keras_resnet import labels
+    from keras_resnet.labels import cards
 
-    return labels.Card(
+    return cards.Card(
         class_names=tuple("0123456789"),
         image_size=16,
         eval_resize=16,

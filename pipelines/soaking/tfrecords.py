@@ -117,7 +117,7 @@ def _judge_masks(split, there):
 
 
 def _decodes(example):
-    from keras_resnet.data import decoding
+    from keras_resnet.data.pixels import decoding
 
     return example is not None and decoding.problem(example[0]) is None
 

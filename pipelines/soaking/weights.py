@@ -84,13 +84,13 @@ def judge(corpus, case, folder):
     """Loads it, and reads the same file anew without the library."""
     import numpy as np
 
-    from keras_resnet import weights
     from keras_resnet.errors import UsageError
+    from keras_resnet.weights import loading
 
     path = pathlib.Path(folder, case["name"])
     path.write_bytes(case["data"])
     try:
-        weights.load_weights(corpus.net, path)
+        loading.load_weights(corpus.net, path)
     except UsageError:
         changed = _changed(corpus)
         check(not changed, f"refused, and yet assigned: {changed[:3]}")

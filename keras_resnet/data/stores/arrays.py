@@ -10,7 +10,7 @@ import pathlib
 
 import numpy as np
 
-from keras_resnet.data import order
+from keras_resnet.data.examples import order
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require

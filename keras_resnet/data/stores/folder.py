@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from keras_resnet.data import files
-from keras_resnet.data import splits
+from keras_resnet.data.examples import splits
+from keras_resnet.data.stores import files
 from keras_resnet.data.stores import listing
 from keras_resnet.errors import require
 

@@ -9,8 +9,8 @@ import os
 
 import tensorflow as tf
 
-from keras_resnet.data import files
-from keras_resnet.data.files import is_remote
+from keras_resnet.data.stores import files
+from keras_resnet.data.stores.files import is_remote
 from keras_resnet.errors import UsageError
 
 EXTENSIONS = (b".jpg", b".jpeg", b".png", b".bmp", b".gif", b".webp")

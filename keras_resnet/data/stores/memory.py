@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from keras_resnet.data import decoding
-from keras_resnet.data import splits
+from keras_resnet.data.examples import splits
+from keras_resnet.data.pixels import decoding
 from keras_resnet.data.stores import arrays
 from keras_resnet.errors import require
 

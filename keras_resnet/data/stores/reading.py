@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import tensorflow as tf
 
-from keras_resnet.data import splits
+from keras_resnet.data.examples import splits
 
 # Bytes of a block: a read of this size is as fast as network storage goes.
 BLOCK_BYTES = 8 << 20

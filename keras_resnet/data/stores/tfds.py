@@ -7,7 +7,7 @@ ones are read example by example, from array_record or from tfrecord files.
 import numpy as np
 import tensorflow as tf
 
-from keras_resnet.data import splits
+from keras_resnet.data.examples import splits
 from keras_resnet.data.stores import memory
 from keras_resnet.data.stores import records as records_lib
 from keras_resnet.data.stores import tfrecord

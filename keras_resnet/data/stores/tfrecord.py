@@ -17,13 +17,13 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from keras_resnet import class_names as names_lib
-from keras_resnet import labels as labels_lib
-from keras_resnet.data import splits
+from keras_resnet.data.examples import splits
 from keras_resnet.data.stores import reading
 from keras_resnet.data.stores import records as records_lib
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
+from keras_resnet.labels import cards
+from keras_resnet.labels import class_names as names_lib
 
 _FEATURES = {
     "image/encoded": tf.io.FixedLenFeature((), tf.string),
@@ -150,11 +150,11 @@ def _first_example(records):
 
 def _classes(folder, example):
     """(class names, label of the first one)."""
-    path = os.path.join(folder, labels_lib.LABELS)
+    path = os.path.join(folder, cards.LABELS)
     if tf.io.gfile.exists(path):
         with tf.io.gfile.GFile(path, "rb") as file:
             return parse_labels(file.read(), path)
-    names = tuple(wordnet for wordnet, _ in labels_lib.imagenet_classes())
+    names = tuple(wordnet for wordnet, _ in cards.imagenet_classes())
     label, synset = example
     expected = names[label - 1] if 1 <= label <= len(names) else None
     require(

@@ -1,0 +1,137 @@
+"""`build`: any published network, or a change of one, with its weights."""
+
+import dataclasses
+import inspect
+
+from keras_resnet.errors import lookup
+from keras_resnet.errors import require
+from keras_resnet.networks import network
+from keras_resnet.networks import specs
+from keras_resnet.weights import loading
+from keras_resnet.weights import published as published_lib
+from keras_resnet.weights import transfer
+
+
+def build(
+    variant,
+    *,
+    weights=None,
+    include_top=True,
+    input_shape=None,
+    pooling=None,
+    classes=None,
+    classifier_activation="softmax",
+    name=None,
+    dtype=None,
+    pixel_mean=None,
+    pixel_std=None,
+    remat=False,
+    **choices,
+):
+    """Builds any published network, or a change of one.
+
+    The network takes RGB pixels 0..255, uint8 or float, and normalises them
+    itself. It is fully convolutional: any input size works, weights do not
+    depend on it.
+
+    References: P1 Table 1 and sec. 4.2; P2 Fig. 4 and appendix.
+
+    Args:
+        variant: key of `keras_resnet.VARIANTS`.
+        weights: None for random initialisation, the tag of published weights
+            ("imagenet", "torchvision:IMAGENET1K_V2", ...; see
+            `keras_resnet.list_weights`), or the path of a file of the same
+            network, whoever wrote it (`keras_resnet.load_weights`).
+        include_top: whether the network ends in its K-way classifier.
+        input_shape: (H, W, C); H and W may be None for images of any size.
+            Default: the size that the variant was published for. With C = 1
+            published weights are taken over as `grey_from_rgb` does; for
+            those of a file, build for 3 channels and call it.
+        pooling: without the top, None (feature maps), "avg" or "max".
+        classes: K, an int >= 1. Default: as published. If it is given and
+            the file in `weights` has another number, the classifier stays
+            random and a warning says so.
+        classifier_activation: "softmax", or None for logits.
+        name: of the model. Default: `variant`.
+        dtype: dtype policy: "float32", "mixed_bfloat16", "mixed_float16",
+            "bfloat16", "float16" or "float64". Default: Keras' global one.
+            Pixels are taken and normalised, and logits and probabilities
+            computed, in float32 at least.
+        pixel_mean, pixel_std: C floats, 0..255. Default: those of the
+            published weights, otherwise ImageNet's or CIFAR's, by the variant.
+            `pixel_mean` may be an image, an array (H, W, C), for a network of
+            that one size (P1 sec. 3.4, 4.2).
+        remat: whether units are computed again for the gradient, so that
+            training keeps their inputs only: a third more time, and the
+            memory of very deep networks on one device.
+        **choices: other fields of the row: `shortcut="A"`,
+            `placement="full_preact"`, `block=...`, `depths=...`,
+            `filters=...`. For `block`, `placement` and `shortcut` also a row
+            that is not in the tables, such as
+            `dataclasses.replace(specs.SHORTCUTS["exclusive_gating"],
+            gate_bias=-7.0)`.
+
+    Returns:
+        `keras.Model` from (B, H, W, C) pixels to float32 (B, K) probabilities,
+        its layers `pixels, stem, stage1_unit1, ..., final, pool, logits,
+        probabilities`.
+
+    Raises:
+        keras_resnet.UsageError: if a name is unknown or a value cannot work.
+
+    Example:
+
+    >>> model = build("resnet110", classes=10, shortcut="B")
+    """
+    row = _row(variant, choices)
+    stem = network.resolve("stem", row.stem)
+    input_shape = network.check_input_shape(input_shape, stem)
+    path, published = None, None
+    if weights is not None:
+        path, published = published_lib.locate(variant, weights)
+
+    def assemble(input_shape, mean=None, std=None):
+        if published is not None:
+            mean = published.pixel_mean if mean is None else mean
+            std = published.pixel_std if std is None else std
+        return network.assemble(
+            row,
+            input_shape=input_shape,
+            mean=mean,
+            std=std,
+            head=network.Head(
+                include_top=include_top,
+                pooling=pooling,
+                classes=stem.classes if classes is None else classes,
+                activation=classifier_activation,
+            ),
+            name=name or variant,
+            policy=dtype,
+            remat=remat,
+        )
+
+    model = assemble(input_shape, pixel_mean, pixel_std)
+    if path is None:
+        return model
+    # All published weights are for RGB.
+    is_grey = published is not None and input_shape[-1] == 1
+    receiver = assemble((*input_shape[:2], 3)) if is_grey else model
+    loading.load_weights(receiver, path, new_head=classes is not None)
+    if is_grey:
+        transfer.grey_from_rgb(model, receiver)
+    return model
+
+
+def _row(variant, choices):
+    row = lookup(specs.VARIANTS, variant, "variant")
+    fields = {field.name for field in dataclasses.fields(row)} - {"reference"}
+    arguments = sorted(fields | set(inspect.signature(build).parameters))
+    for choice in choices:
+        lookup(dict.fromkeys(arguments), choice, "argument of build()")
+    row = dataclasses.replace(row, **choices)
+    require(
+        len(row.depths) == len(row.filters),
+        "depths and filters must have a value for each stage. Received: "
+        f"depths={row.depths}, filters={row.filters}.",
+    )
+    return row

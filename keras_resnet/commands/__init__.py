@@ -1,0 +1,1 @@
+"""The commands, `keras-resnet train` and its siblings: one module each."""

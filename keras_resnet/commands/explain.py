@@ -1,0 +1,83 @@
+"""Shows where in image files a network sees a class: Grad-CAM, as PNGs.
+
+keras-resnet explain --model=runs/photos/model.keras photo.jpg
+"""
+
+import pathlib
+
+import numpy as np
+from absl import flags
+
+from keras_resnet.commands import image_files
+from keras_resnet.errors import UsageError
+from keras_resnet.errors import lookup
+from keras_resnet.evaluation import explain
+from keras_resnet.inference import runtime
+from keras_resnet.labels.cards import check_card
+from keras_resnet.labels.cards import load_card
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string(
+    "model",
+    None,
+    "A .keras file, beside its labels.txt and card.json.",
+    required=True,
+)
+flags.DEFINE_string("output_dir", "explained", "Where the PNGs go.")
+flags.DEFINE_multi_string(
+    "class_name",
+    None,
+    "Class to explain; several times for several. Default: each image's most "
+    "probable class.",
+)
+
+
+def main(args):
+    files = image_files.files(args)
+    path = pathlib.Path(FLAGS.model)
+    model = runtime.load_keras(path)
+    card = load_card(path.parent)
+    check_card(
+        card,
+        path,
+        num_classes=model.output_shape[-1],
+        image_size=model.input_shape[1],
+    )
+    indices = {name: i for i, name in enumerate(card.class_names)}
+    chosen = [lookup(indices, name, "class") for name in FLAGS.class_name or ()]
+    views = [image_files.read(file, card) for file in files]
+    targets = _targets(files, FLAGS.output_dir)
+    for file, view, target in zip(files, views, targets, strict=True):
+        title = _explain(model, view, chosen, card.class_names, target)
+        print(f"{file}  {title}  {target}")
+
+
+def _targets(files, folder):
+    """A path for each file's PNG; files of one name get numbers."""
+    folder = pathlib.Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"Cannot write into {str(folder)!r}: {error.strerror}. Take "
+            "another --output_dir."
+        ) from error
+    targets = []
+    for file in files:
+        target, number = folder / f"{file.stem}_gradcam.png", 1
+        while target in targets:
+            number += 1
+            target = folder / f"{file.stem}_{number}_gradcam.png"
+        targets.append(target)
+    return targets
+
+
+def _explain(model, view, chosen, class_names, target):
+    """Writes one PNG; returns its classes and probabilities as text."""
+    probabilities = model.predict(view[np.newaxis], verbose=0)[0]
+    rows = []
+    for index in chosen or [int(probabilities.argmax())]:
+        heat = explain.grad_cam(model, view[np.newaxis], index)[0]
+        rows.append((heat, f"{class_names[index]}  {probabilities[index]:.1%}"))
+    explain.draw(target, view, rows)
+    return ", ".join(title for _, title in rows)

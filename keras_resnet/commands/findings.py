@@ -1,0 +1,52 @@
+"""What `keras-resnet data validate` found, for the terminal."""
+
+from keras_resnet.data.survey import scanning
+
+_LISTED = 20
+_CHANGES = ("changed", "relabelled", "missing", "new")
+
+
+def show(what, lines):
+    """Prints how many there are, and the first ones."""
+    print(f"{what + ':':<18}{len(lines):,}")
+    for line in lines[:_LISTED]:
+        print(f"  {line}")
+    if len(lines) > _LISTED:
+        print(f"  and {len(lines) - _LISTED:,} more")
+
+
+def place(key, name):
+    """An example of a split as text."""
+    return f"{key} {scanning.printable(name)}"
+
+
+def show_copies(groups, splits):
+    """Prints groups of equal files, and which of them spoil a result.
+
+    Args:
+        groups: of `duplicates.Duplicates`.
+        splits: {"train": `datasets.Split`, ...}.
+    """
+    texts = {"duplicates": [], "in both splits": [], "in two classes": []}
+    for group in groups:
+        text = " = ".join(
+            place(
+                copy.split, scanning.file_name(splits[copy.split], copy.index)
+            )
+            for copy in group
+        )
+        texts["duplicates"].append(text)
+        if len({copy.split for copy in group}) > 1:
+            texts["in both splits"].append(text)
+        if len({copy.label for copy in group}) > 1:
+            texts["in two classes"].append(text)
+    for what, lines in texts.items():
+        show(what, lines)
+
+
+def show_changes(comparison):
+    """Prints what a `manifest.Comparison` found; returns how many."""
+    kinds = {kind: getattr(comparison, kind) for kind in _CHANGES}
+    for kind, keys in kinds.items():
+        show(kind, [place(*key) for key in keys])
+    return sum(map(len, kinds.values()))

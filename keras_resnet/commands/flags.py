@@ -1,0 +1,150 @@
+"""How every command reads its command line. Imports next to nothing."""
+
+import difflib
+import math
+import re
+import sys
+
+from absl import flags
+
+FLAGS = flags.FLAGS
+
+# {flag of ours: what other libraries call it}.
+ALIASES = {
+    "augmentation": "aa aug augment auto_augment",
+    "batch_size": "b batch batchsize bs global_batch_size train_batch_size "
+    "per_device_train_batch_size",
+    "boundaries": "decay_epochs lr_steps milestones",
+    "checkpoint_every_steps": "save_every save_freq save_steps",
+    "dataset": "data data_path dataset_name train_dir",
+    "devices": "gpu gpus n_gpus ngpus num_devices num_gpus",
+    "dtype": "amp bf16 fp16 half mixed_precision precision",
+    "ema_momentum": "ema ema_decay model_ema model_ema_decay",
+    "eval_every_steps": "eval_freq eval_steps val_interval",
+    "eval_resize": "resize val_resize_size",
+    "formats": "fmt format include",
+    "freeze_until": "freeze",
+    "gradient_accumulation_steps": "accumulate grad_accum_steps",
+    "help": "h",
+    "image_size": "crop_size image_width img_size imgsz input_size "
+    "resolution size train_crop_size",
+    "jit_compile": "compile xla",
+    "keep_checkpoints": "save_total_limit",
+    "label_smoothing": "smoothing",
+    "learning_rate": "base_lr initial_lr lr lr0",
+    "log_every_steps": "log_interval log_steps logging_steps print_freq",
+    "model": "ckpt checkpoint weights",
+    "output": "out outdir output_dir",
+    "schedule": "lr_schedule lr_scheduler sched scheduler",
+    "seed": "manual_seed random_state",
+    "steps": "epochs iterations iters max_epochs max_iter max_steps n_epochs "
+    "nepochs num_epochs num_steps train_steps",
+    "top": "k topk",
+    "variant": "arch architecture backbone model model_name net network",
+    "warmup_steps": "lr_warmup_epochs warmup warmup_epochs",
+    "weight_decay": "l2 wd",
+    "weights": "checkpoint ckpt init_checkpoint initial_checkpoint pretrained",
+    "workdir": "checkpoint_dir log_dir logdir out outdir output output_dir "
+    "project run_dir save_dir",
+}
+
+_RECIPE = "keras_resnet.commands.recipe_flags"
+_HELP = {"--help", "-help", "-h", "--helpshort"}
+
+_EPOCHS = (
+    " Runs are counted in iterations: epochs times training images, divided "
+    "by --batch_size."
+)
+
+
+def parse(argv, text=""):
+    """The words of a command line that are no flags, for `app.run`.
+
+    Args:
+        argv: list of str, the program first.
+        text: what --help says before the flags.
+    """
+    if _HELP.intersection(argv[1 : _end(argv)]):
+        print(text.strip(), *_help(), sep="\n")
+        sys.exit(0)
+    try:
+        words = FLAGS(argv)
+        _check_finite()
+    except (flags.Error, ValueError) as error:
+        print(f"ERROR: {_explain(error)}", file=sys.stderr)
+        sys.exit(2)
+    except SystemExit:  # of --helpfull, which absl ends with 1
+        sys.exit(0)
+    return words
+
+
+def _help():
+    """The flags of a command, its own first; not those of libraries."""
+    modules = FLAGS.flags_by_module_dict()
+    for name in sorted(modules, key=_RECIPE.__eq__):
+        # absl calls the module of a program by the program's path.
+        if name.startswith("keras_resnet.") or name == sys.argv[0]:
+            title = "Fields of the recipe" if name == _RECIPE else "Flags"
+            lines = FLAGS.module_help(name).strip().splitlines()[1:]
+            yield "\n".join((f"\n{title}:", *lines))
+
+
+def _end(argv):
+    return argv.index("--") if "--" in argv else len(argv)
+
+
+def _check_finite():
+    for name in FLAGS:
+        value = FLAGS[name].value
+        if isinstance(value, float) and not math.isfinite(value):
+            raise flags.ValidationError(
+                f"--{name} must be a finite number. Received: {value}."
+            )
+
+
+def _explain(error):
+    """What is wrong with a command line, in one line."""
+    text = " ".join(str(error).split())
+    if isinstance(error, flags.UnrecognizedFlagError):
+        return _unknown(error.flagname, error.flagvalue)
+    found = re.match(r"flag --(\w+)=(.*)", text)
+    if found is None:
+        return text
+    name, rest = found.groups()
+    if rest.startswith("None: "):
+        return f"--{name} is missing. {' '.join(FLAGS[name].help.split())}"
+    if isinstance(error, flags.IllegalFlagValueError):
+        cause = " ".join(str(error.__context__).split())
+        value = rest.removesuffix(f": {cause}")
+        return f"--{name} must be {_kind(name, cause)}. Received: {value!r}."
+    return text
+
+
+def _kind(name, cause):
+    parser = FLAGS[name].parser
+    if isinstance(parser, flags.BooleanParser):
+        return "true or false"
+    return parser.syntactic_help or f"another value: {cause}"
+
+
+def _unknown(name, word):
+    near = suggestion(name, FLAGS)
+    hint = f" Did you mean --{near}?" if near else ""
+    hint += _EPOCHS if "epoch" in name and "batch_size" in FLAGS else ""
+    return (
+        f"There is no flag --{name}.{hint} --help lists all. "
+        f"Received: {word!r}."
+    )
+
+
+def suggestion(name, known):
+    """The flag among `known` that another library calls `name`, or None.
+
+    Where no library is known to, the one that looks most like it.
+    """
+    name = name.lower().replace("-", "_")
+    for ours, theirs in ALIASES.items():
+        if name in theirs.split() and ours in known:
+            return ours
+    found = difflib.get_close_matches(name, list(known), n=1)
+    return found[0] if found else None

@@ -1,0 +1,144 @@
+"""Classifies image files with a model of any format.
+
+keras-resnet predict --model=exported/model.tflite photo.jpg
+keras-resnet predict --model=exported/model.onnx exported/samples
+keras-resnet predict --model=exported/model.onnx --input=photos \\
+  --output=predictions.parquet
+
+With --input any number of images goes into a table, docs/BATCH.md; stopped,
+the same command goes on.
+"""
+
+import pathlib
+import statistics
+import time
+
+import numpy as np
+from absl import flags
+
+from keras_resnet import recipes
+from keras_resnet.commands import image_files
+from keras_resnet.errors import require
+from keras_resnet.inference import batch
+from keras_resnet.inference import runtime
+from keras_resnet.inference.tflite_metadata import find_card
+from keras_resnet.labels.cards import check_card
+from keras_resnet.labels.cards import top_classes
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string(
+    "model",
+    None,
+    ".keras, .tflite or .onnx file or SavedModel directory, beside its "
+    "labels.txt and card.json; our .tflite files have both inside.",
+)
+flags.DEFINE_integer("top", 5, "Classes of an image.", lower_bound=1)
+flags.DEFINE_string(
+    "input",
+    None,
+    "A folder of images, or of folders of them; or a pattern of TFRecord "
+    "files. Needs --output.",
+)
+flags.DEFINE_string("output", None, "Folder for the table of Parquet files.")
+flags.DEFINE_bool("force", False, "Replace an earlier table.")
+flags.DEFINE_bool("probabilities", False, "Keep those of all classes too.")
+flags.DEFINE_string(
+    "on_bad_image",
+    "note",
+    "What an image that cannot be read does: note, a row with an error; "
+    "mask:N, for up to N of them; or fail.",
+)
+flags.DEFINE_integer("batch_size", 32, "Images at a time.", lower_bound=1)
+flags.DEFINE_integer(
+    "rows_per_part",
+    10_000,
+    "Images of a file of the table, and what is lost when a run dies.",
+    lower_bound=1,
+)
+flags.DEFINE_integer(
+    "threads",
+    None,
+    "Interpreters of a TFLite file. Default: one a core.",
+    lower_bound=1,
+)
+flags.mark_flag_as_required("model")
+
+
+def main(args):
+    if FLAGS.input is None and FLAGS.output is None:
+        return _print_each(args)
+    require(
+        FLAGS.input is not None and FLAGS.output is not None and not args,
+        "--input and --output go together, and without other images. "
+        f"Received: --input={FLAGS.input} --output={FLAGS.output} "
+        f"{' '.join(args)}",
+    )
+    return _write_table()
+
+
+def _write_table():
+    bad = FLAGS.on_bad_image
+    job = batch.Job(
+        model=FLAGS.model,
+        input=FLAGS.input,
+        output=FLAGS.output,
+        top=FLAGS.top,
+        probabilities=FLAGS.probabilities,
+        batch_size=FLAGS.batch_size,
+        rows_per_part=FLAGS.rows_per_part,
+        max_errors=None if bad == "note" else recipes.max_masked(bad),
+        threads=FLAGS.threads,
+    )
+    try:
+        summary = batch.run(job, force=FLAGS.force)
+    except KeyboardInterrupt:
+        print("Stopped. The same command goes on after the last whole part.")
+        return 130
+    for image, why in summary.named:
+        print(f"Cannot read {image}: {why}.")
+    print(
+        f"{FLAGS.output}: {summary.rows:,} rows in {summary.parts:,} parts, "
+        f"{summary.errors:,} of them with an error."
+    )
+    new = summary.rows - summary.earlier_rows
+    speed = f": {new / summary.seconds:,.0f} a second" if new else ""
+    print(f"{new:,} of the rows are new{speed}.")
+    return 0
+
+
+def _print_each(args):
+    files = image_files.files(args)
+    path = pathlib.Path(FLAGS.model)
+    predictor = runtime.load(path)
+    card = find_card(path)
+    check_card(
+        card,
+        path,
+        num_classes=predictor.num_classes,
+        image_size=predictor.image_size,
+    )
+    images = [
+        image_files.read_whole(file)
+        if predictor.resizes
+        else image_files.read(file, card)
+        for file in files
+    ]
+    times = []
+    for file, image in zip(files, images, strict=True):
+        start = time.perf_counter()
+        probabilities = predictor.predict(image[np.newaxis])
+        times.append(1000 * (time.perf_counter() - start))
+        print(f"{file}  ({times[-1]:.1f} ms)")
+        top = top_classes(probabilities, card.class_names, FLAGS.top)
+        for name, probability in top[0]:
+            print(f"  {probability:7.2%}  {name}")
+    _print_times(predictor.format, times)
+
+
+def _print_times(format, times):
+    rest = times[1:]
+    then = f", then {statistics.median(rest):.1f} ms an image" if rest else ""
+    print(
+        f"\n{len(times)} images with {format}: first call {times[0]:.1f} ms"
+        f"{then}."
+    )

@@ -1,0 +1,134 @@
+"""Shows an exported page in a browser of this machine.
+
+keras-resnet serve_web exported/web
+
+Any static server will do. This one sends the headers that isolate the page
+from other sites, without which browsers give it one thread only.
+"""
+
+import functools
+import http
+import http.server
+import pathlib
+
+from absl import flags
+
+from keras_resnet.errors import UsageError
+from keras_resnet.errors import require
+
+FLAGS = flags.FLAGS
+flags.DEFINE_integer(
+    "port",
+    8000,
+    "Where it listens; 0 takes a free one.",
+    lower_bound=0,
+    upper_bound=65535,
+)
+
+HOST = "127.0.0.1"  # a page with a camera needs https, or this machine
+
+HEADERS = {
+    "Cache-Control": "no-cache",  # always the export that is there now
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Files with the types and headers that the page needs.
+
+    Of the page's folder alone: no link out of it is followed and no folder is
+    listed.
+    """
+
+    timeout = 30  # seconds without a byte of a request
+
+    # Not those of the machine's own table, which can be wrong.
+    extensions_map = {
+        "": "application/octet-stream",
+        ".css": "text/css",
+        ".html": "text/html",
+        ".js": "text/javascript",
+        ".json": "application/json",
+        ".mjs": "text/javascript",
+        ".png": "image/png",
+        ".jpg": "image/jpeg",
+        ".svg": "image/svg+xml",
+        ".txt": "text/plain",
+        ".wasm": "application/wasm",
+        ".webmanifest": "application/manifest+json",
+    }
+
+    def send_head(self):
+        if self._is_of_page():
+            return super().send_head()
+        self.send_error(http.HTTPStatus.NOT_FOUND)
+        return None
+
+    def _is_of_page(self):
+        root = pathlib.Path(self.directory).resolve()
+        try:
+            path = pathlib.Path(self.translate_path(self.path)).resolve()
+            path = root / "index.html" if path == root else path
+            return path.is_file() and path.is_relative_to(root)
+        except (OSError, ValueError):  # too long, or a zero byte
+            return False
+
+    def end_headers(self):
+        for name, value in HEADERS.items():
+            self.send_header(name, value)
+        super().end_headers()
+
+    def log_request(self, code="-", size="-"):
+        """Says nothing of what went well; errors have a line of their own."""
+
+
+def page_folder(path):
+    """The folder of the page: `path` itself, or web/ in an export.
+
+    Returns:
+        `pathlib.Path`, or None if there is no page.
+    """
+    for folder in (pathlib.Path(path), pathlib.Path(path) / "web"):
+        if (folder / "page.json").is_file():
+            return folder
+    return None
+
+
+def server(folder, port):
+    """A server of a folder that is not yet running.
+
+    Raises:
+        OSError: if the port is taken or not allowed.
+    """
+    handler = functools.partial(Handler, directory=str(folder))
+    return http.server.ThreadingHTTPServer((HOST, port), handler)
+
+
+def main(args):
+    require(
+        len(args) == 1,
+        "Expected one folder, as keras-resnet export writes it with "
+        f"--formats=web. Received: {' '.join(args) or 'none'}.",
+    )
+    folder = page_folder(args[0])
+    require(
+        folder is not None,
+        f"There is no page in {args[0]!r}: no page.json. Write one with "
+        "keras-resnet export --formats=web.",
+    )
+    try:
+        pages = server(folder, FLAGS.port)
+    except OSError as error:
+        raise UsageError(
+            f"Cannot listen on port {FLAGS.port}: {error.strerror}. Pass "
+            "another --port, or --port=0 for a free one."
+        ) from error
+    print(f"{folder} is at http://localhost:{pages.server_port}/", flush=True)
+    print("Ctrl-C ends it.", flush=True)
+    try:
+        pages.serve_forever()
+    except KeyboardInterrupt:
+        print()
+    return 0

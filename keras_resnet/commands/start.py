@@ -1,0 +1,44 @@
+"""How commands on TensorFlow start."""
+
+import os
+import sys
+import tempfile
+
+
+def start_tensorflow():
+    """Imports TensorFlow without the lines it always prints on the way.
+
+    They tell of missing CUDA drivers on every machine without a GPU. Should
+    it fail, they are printed after all.
+    """
+    # TensorFlow's notes would hide our own output; its errors stay.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with tempfile.TemporaryFile() as lines:
+        stderr = os.dup(2)
+        os.dup2(lines.fileno(), 2)
+        try:
+            _start_keras()
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()
+        except BaseException:
+            lines.seek(0)
+            os.write(stderr, lines.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+def _start_keras():
+    """Imports Keras, whose backend keras.json and KERAS_BACKEND name."""
+    try:
+        import keras  # noqa: F401
+    except (ImportError, ValueError) as error:
+        print(
+            f"ERROR: Keras does not start: {error}. These commands need it on "
+            "TensorFlow: set KERAS_BACKEND=tensorflow. Received: "
+            f"KERAS_BACKEND={os.environ.get('KERAS_BACKEND')!r}.",
+            file=sys.stderr,
+        )
+        sys.exit(2)

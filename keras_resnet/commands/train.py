@@ -1,0 +1,175 @@
+"""Trains a network by a recipe.
+
+    keras-resnet train --recipe=digits --strategy=mirrored
+    keras-resnet launch --workers=2 -- \\
+        keras-resnet train --recipe=digits --strategy=multi_worker
+
+Every field of the recipe is a flag that overrides it. The same command goes on
+from the last checkpoint, and ends as if it had never been stopped.
+
+Exit status: 0 done; 2 something to correct, which the last line says; 130
+after SIGINT (Ctrl-C) and 75 after SIGTERM, both with a checkpoint written: run
+it again; 76 where another worker was lost: run all of them again. Of several
+workers only the chief, number 0, prints.
+"""
+
+import os
+import pathlib
+import sys
+import time
+
+from absl import flags
+
+from keras_resnet import recipes
+from keras_resnet.commands import recipe_flags
+from keras_resnet.commands import running
+from keras_resnet.networks import execution
+
+FLAGS = flags.FLAGS
+
+# Exit status: another worker, or the chief, is gone.
+LOST = 76
+
+flags.DEFINE_string("recipe", "digits", "Name of a recipe.")
+flags.DEFINE_string(
+    "workdir", None, "Directory of this run. Default: runs/RECIPE."
+)
+flags.DEFINE_string(
+    "strategy", "one_device", "one_device, mirrored or multi_worker."
+)
+flags.DEFINE_integer(
+    "devices",
+    None,
+    "Devices to use, of each worker; without GPUs, logical CPU devices.",
+    lower_bound=1,
+)
+flags.DEFINE_string(
+    "communication", "auto", "Between workers: auto, ring (gRPC) or nccl."
+)
+flags.DEFINE_float(
+    "start_timeout",
+    300,
+    "Seconds that a worker waits for the others.",
+    lower_bound=0,
+)
+flags.DEFINE_bool(
+    "deterministic",
+    False,
+    "Only operations that give the same bits each time: slower, and on a CPU "
+    "two workers then equal two devices of one machine.",
+)
+flags.DEFINE_string(
+    "resume",
+    "auto",
+    "auto: go on from the last checkpoint of the workdir, if there is one; "
+    "must: fail if there is none; never: fail if there is one.",
+)
+flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps data.")
+
+
+def main(args):
+    running.no_arguments(args)
+    execution.require_tensorflow("Training")
+    recipe = recipes.load(FLAGS.recipe, recipe_flags.overrides())
+    workdir = FLAGS.workdir or f"runs/{FLAGS.recipe}"
+    import tensorflow as tf
+
+    from keras_resnet.training import distribution
+    from keras_resnet.training import loop
+    from keras_resnet.training import rendezvous
+    from keras_resnet.training import workers
+
+    if FLAGS.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    try:
+        strategy = distribution.make_strategy(
+            FLAGS.strategy,
+            FLAGS.devices,
+            communication=FLAGS.communication,
+            start_timeout=FLAGS.start_timeout,
+        )
+    except rendezvous.Missing as missing:
+        return _lost(str(missing))
+    if not distribution.is_chief(strategy):
+        sys.stdout = open(os.devnull, "w")
+    print(
+        f"Training {recipe.variant} on {recipe.dataset} at "
+        f"{recipe.image_size}x{recipe.image_size} pixels "
+        f"({FLAGS.strategy}, {distribution.describe(strategy)}) in {workdir}",
+        flush=True,
+    )
+    if recipe.weights:
+        print(_beginning(recipe), flush=True)
+    start = time.perf_counter()
+    try:
+        metrics = loop.train_and_evaluate(
+            recipe,
+            workdir,
+            strategy=strategy,
+            data_dir=FLAGS.data_dir,
+            resume=FLAGS.resume,
+        )
+    except loop.Interrupted as stop:
+        if stop.step:
+            print(
+                f"{stop.signal}: stopped at step {stop.step} of "
+                f"{recipe.steps}; a checkpoint is in {workdir}. The same "
+                "command goes on from there."
+            )
+        else:
+            print(
+                f"{stop.signal}: stopped before an iteration was done. The "
+                "same command goes on."
+            )
+        return stop.status
+    except workers.WorkerLost as lost:
+        return _lost(
+            f"{lost} Start all workers again: they go on from "
+            f"{_newest(workdir) or 'the beginning'} in {workdir}."
+        )
+    if distribution.is_chief(strategy):
+        _print_result(metrics, recipe, workdir, time.perf_counter() - start)
+    return 0
+
+
+def _beginning(recipe):
+    frozen = ""
+    if recipe.freeze_until:
+        frozen += f", frozen up to {recipe.freeze_until}"
+    if recipe.freeze_batch_norm:
+        frozen += ", BN frozen"
+    return f"Starting from {recipe.weights}{frozen}"
+
+
+def _print_result(metrics, recipe, workdir, seconds):
+    from keras_resnet.evaluation import metrics as metrics_lib
+    from keras_resnet.labels import cards
+    from keras_resnet.training import workdir as workdir_lib
+
+    top5 = ""
+    if metrics_lib.has_top5(len(cards.load_card(workdir).class_names)):
+        top5 = f", top-5 {metrics.top5_accuracy:.2%}"
+    print(
+        f"Validation: top-1 accuracy {metrics.top1_accuracy:.2%}{top5} "
+        f"of {metrics.num_examples} images, after {recipe.steps} steps; "
+        f"{seconds:.0f} s in this session.\n"
+        f"Model: {workdir}/model.keras  Curves: {workdir}/curves.png"
+    )
+    masked = pathlib.Path(workdir) / workdir_lib.MASKED
+    if masked.exists():
+        print(f"Images that could not be read: {masked}")
+
+
+def _newest(workdir):
+    names = pathlib.Path(workdir, "checkpoints").glob("step-*")
+    return max((path.name for path in names), default=None)
+
+
+def _lost(message):
+    print(f"ERROR: {message}", file=sys.stderr, flush=True)
+    sys.stdout.flush()
+    # TensorFlow would wait for the lost worker before the process ends.
+    os._exit(LOST)
+
+
+recipe_flags.define()

@@ -1,0 +1,105 @@
+"""Checks an export: every file by its sha256, then against its model.
+
+    keras-resnet verify exported
+    keras-resnet verify --model=runs/digits/model.keras exported
+
+Without a model nothing of the export runs. With one, every artifact runs in a
+process of its own, on real images. The exit status is 0 if all is well and 2
+otherwise.
+"""
+
+import pathlib
+
+from absl import flags
+
+from keras_resnet import recipes
+from keras_resnet.errors import lookup
+from keras_resnet.errors import require
+from keras_resnet.export import pipeline
+from keras_resnet.export.verification import verify
+from keras_resnet.inference import runtime
+from keras_resnet.labels import class_names
+from keras_resnet.labels.cards import CARD
+from keras_resnet.labels.cards import load_card
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string(
+    "model",
+    None,
+    ".keras file that was exported. Default: checksums only.",
+)
+flags.DEFINE_list(
+    "runtimes",
+    ["own"],
+    f"Who runs the artifacts, of: {', '.join(runtime.RUNTIMES)}.",
+)
+flags.DEFINE_float(
+    "tolerance", verify.TOLERANCE, "Largest difference of a probability."
+)
+flags.DEFINE_string(
+    "dataset",
+    None,
+    "digits, folder:PATH, tfrecord:PATTERN or a TFDS name: real images to "
+    "verify with. "
+    "Default: what the model was trained on.",
+)
+flags.DEFINE_integer("num_images", 256, "How many images to verify with.")
+flags.DEFINE_string("data_dir", None, "Where TFDS keeps its data.")
+flags.DEFINE_string(
+    "on_bad_image",
+    "fail",
+    "What an image that cannot be read does: fail, or mask:N to go on without "
+    "up to N of them, which are named.",
+)
+
+
+def main(args):
+    require(
+        len(args) == 1,
+        "Expected one directory, as keras-resnet export writes it. Received: "
+        f"{' '.join(args) or 'none'}.",
+    )
+    (directory,) = args
+    for name in FLAGS.runtimes:
+        lookup(runtime.RUNTIMES, name, "runtime")
+    if FLAGS.model is None:
+        count = verify.check_files(directory)
+        print(f"{directory}: all {count} files are as they were exported.")
+        return
+    recipes.max_masked(FLAGS.on_bad_image)  # refused before the model loads
+    model = runtime.load_keras(FLAGS.model)
+    card = _card(directory)
+    names = load_card(directory).class_names
+    class_names.check_same(card.class_names, names, directory)
+    split = pipeline.split_of(
+        card, dataset=FLAGS.dataset, data_dir=FLAGS.data_dir
+    )
+    images, labels = pipeline.read_images(
+        split, FLAGS.num_images, on_bad_image=FLAGS.on_bad_image
+    )
+    reports = verify.verify(
+        directory,
+        model,
+        images,
+        labels=labels,
+        tolerance=FLAGS.tolerance,
+        runtimes=FLAGS.runtimes,
+    )
+    print(
+        f"{'file':<22}{'signature':<17}{'runtime':<9}{'max abs diff':>13}"
+        f"{'logit diff / std':>18}{'top-1 agreement':>17}"
+        f"{'accuracy lost':>15}"
+    )
+    for r in reports:
+        print(
+            f"{r.path:<22}{r.signature:<17}{r.runtime:<9}"
+            f"{r.max_abs_diff:>13.1e}{r.relative_logit_diff:>18.1e}"
+            f"{r.top1_agreement:>17.1%}{r.accuracy_loss:>15.2%}"
+        )
+    print(f"\n{directory} holds {FLAGS.model}, by {len(images)} images.")
+
+
+def _card(directory):
+    """That of the model, since an export does not tell where its data are."""
+    beside = pathlib.Path(FLAGS.model).parent
+    return load_card(beside if (beside / CARD).is_file() else directory)

@@ -1,0 +1,146 @@
+"""What every store gives: examples with random access."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from keras_resnet.data.examples import order
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Blocks:
+    """Runs of examples that lie together in a file.
+
+    Attributes:
+        starts: int64 (blocks + 1,), ascending from 0 to the number of
+            examples: block b holds starts[b], ..., starts[b + 1] - 1.
+        reader: int n >= 1 -> a `Split.read` that reads whole blocks, each in
+            one go, and keeps the n that were used last in memory.
+    """
+
+    starts: np.ndarray
+    reader: Callable[[int], Callable]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Split:
+    """Examples with random access.
+
+    Attributes:
+        name: "digits/train".
+        class_names: of the labels 0, 1, ...
+        num_examples: int >= 1.
+        read: int64 scalar tensor -> (image, label), in a tf.data graph: image
+            is uint8 (H, W, 3), or the string scalar of an encoded file; label
+            is an int32 scalar.
+        describe: int -> what to call the example in a message: its file.
+        labels: int32 (num_examples,), or None where only reading an example
+            tells its label.
+        blocks: `Blocks`, or None where random reads are all there is.
+        pixels: uint8 (num_examples, H, W, 3) on the host, or None where they
+            are not all in memory, decoded and of one size.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    num_examples: int
+    read: Callable
+    describe: Callable[[int], str]
+    labels: np.ndarray | None = None
+    blocks: Blocks | None = None
+    pixels: tf.Tensor | None = None
+
+
+def evenly_spaced(split, number):
+    """Some of the examples: of each class its share, wherever a class lies.
+
+    Args:
+        split: `Split`.
+        number: int, how many; 0 for all.
+
+    Returns:
+        `Split` without blocks: its examples are read one by one.
+
+    Raises:
+        keras_resnet.UsageError: if there are not so many.
+    """
+    if not number:
+        return split
+    indices = order.evenly_spaced(split.name, split.num_examples, number)
+    places = on_host(indices)
+
+    return dataclasses.replace(
+        split,
+        num_examples=number,
+        read=lambda index: split.read(tf.gather(places, index)),
+        describe=lambda index: split.describe(int(indices[index])),
+        labels=None if split.labels is None else split.labels[indices],
+        blocks=None,
+        pixels=None if split.pixels is None else _gather(split.pixels, indices),
+    )
+
+
+def _gather(pixels, indices):
+    with tf.device("CPU:0"):
+        return tf.gather(pixels, indices)
+
+
+def on_host(values, dtype=None):
+    """A tensor in the host's memory, which graphs refer to and do not copy.
+
+    TensorFlow copies captured tensors of up to 128 elements into each graph;
+    what can be large must therefore have more elements when it is.
+    """
+    with tf.device("CPU:0"):
+        return tf.constant(values, dtype)
+
+
+def checked(value, valid, *message):
+    """`value`, or an error where it is not valid.
+
+    Args:
+        value: tensor.
+        valid: bool scalar tensor.
+        message: str, string and integer scalar tensors, joined by spaces.
+
+    Returns:
+        The tensor; reading it raises `tf.errors.InvalidArgumentError` with
+        the message in one line, eagerly at once, in a graph when it runs.
+    """
+    words = [
+        part
+        if isinstance(part, str) or part.dtype == tf.string
+        else tf.strings.as_string(part)
+        for part in message
+    ]
+    text = tf.strings.join(words, " ")
+    if tf.executing_eagerly():
+        if valid:
+            return value
+        # TensorFlow's own would show the tensors instead of the text.
+        text = text.numpy().decode(errors="replace")
+        raise tf.errors.InvalidArgumentError(None, None, text)
+    with tf.control_dependencies([tf.debugging.Assert(valid, [text])]):
+        return tf.identity(value)
+
+
+def checked_label(label, num_classes, index, name):
+    """A label that a class has, or an error that names the example.
+
+    Without it a GPU would make NaN of such a label, and nothing be said.
+
+    Args:
+        label: integer scalar tensor, as the store has it.
+        num_classes: int.
+        index: int64 scalar tensor: of the example.
+        name: of the split, for the message.
+
+    Returns:
+        int32 scalar tensor, checked to be in [0, num_classes).
+    """
+    valid = tf.logical_and(label >= 0, label < num_classes)
+    what = f"is not in [0, {num_classes}), which {name} has; of example"
+    label = checked(label, valid, "label", label, what, index)
+    return tf.cast(label, tf.int32)

@@ -1,0 +1,74 @@
+"""JPEG files in a graph: their size, whether they are whole, their pixels."""
+
+import tensorflow as tf
+
+from keras_resnet.data.examples import splits
+from keras_resnet.data.pixels import graph_bytes
+
+# Before the pixels of a JPEG; a camera writes some ten.
+_MAX_SEGMENTS = 10_000
+
+
+def is_jpeg(encoded):
+    """Whether a string scalar starts as a JPEG, whatever its file's name."""
+    return tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff"
+
+
+def size(encoded):
+    """int32 (2,), height and width; 1 x 1 for another format."""
+    # Not tf.where, which would copy megabytes.
+    return tf.cond(
+        is_jpeg(encoded),
+        lambda: tf.io.extract_jpeg_shape(encoded)[:2],
+        lambda: tf.ones((2,), tf.int32),
+    )
+
+
+def decode(encoded):
+    """The pixels of a JPEG: string scalar to uint8 (H, W, 3)."""
+    encoded = splits.checked(
+        encoded, is_whole(encoded), "A JPEG that is truncated"
+    )
+    # What Pillow and browsers do; TensorFlow's default differs from it by 1
+    # of 255 in the mean and by 12 at most.
+    return tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
+
+
+def is_whole(encoded):
+    """Whether the end marker of a JPEG is there: libjpeg prints if not."""
+    length = tf.strings.length(encoded)
+    ends = tf.strings.substr(encoded, tf.maximum(length - 2, 0), 2)
+    # Not always the last bytes: some writers add more.
+    branch = tf.cast(is_jpeg(encoded), tf.int32) * (
+        1 + tf.cast(ends == b"\xff\xd9", tf.int32)
+    )
+    return tf.switch_case(
+        branch, [lambda: False, lambda: _has_end_marker(encoded), lambda: True]
+    )
+
+
+@graph_bytes.call
+def _has_end_marker(encoded):
+    def is_before_scan(at):
+        return graph_bytes.number(encoded, at + 1, 1) != 0xDA
+
+    def after_segment(at):
+        # Any number of bytes 0xff may stand before the second of a marker.
+        fills = graph_bytes.number(encoded, at + 1, 1) == 0xFF
+        return tf.cond(
+            fills,
+            lambda: at + 1,
+            lambda: (
+                at + 2 + graph_bytes.number(encoded, at + 2, 2, order="big")
+            ),
+        )
+
+    (scan,) = tf.while_loop(
+        is_before_scan,
+        lambda at: (after_segment(at),),
+        (tf.constant(2),),
+        maximum_iterations=_MAX_SEGMENTS,
+    )
+    rest = tf.io.decode_raw(tf.strings.substr(encoded, scan, -1), tf.uint8)
+    # Coded pixels never hold these two bytes in a row.
+    return tf.reduce_any((rest[:-1] == 0xFF) & (rest[1:] == 0xD9))

@@ -1,0 +1,168 @@
+"""What is in a split: classes, sizes, formats and files that are no images.
+
+Sizes and formats are those of the headers; `manifest.py` decodes the pixels.
+"""
+
+import array
+import collections
+import csv
+import dataclasses
+import os
+
+import numpy as np
+
+from keras_resnet.data.pixels import screening
+from keras_resnet.data.pixels.headers import Header
+from keras_resnet.data.survey import scanning
+
+_EXTENSIONS = {
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".png": "png",
+    ".gif": "gif",
+    ".bmp": "bmp",
+    ".webp": "webp",
+}
+
+# What is read, but perhaps not as its owner thinks.
+NOTES = {
+    "misnamed": "another format than the name says; read by its content",
+    "CMYK": "converted to RGB without a colour profile",
+    "16 bits": "reduced to 8 bits a channel",
+    "alpha": "transparency is dropped",
+    "animated": "the first frame is read",
+    "EXIF rotation": "not applied: read as stored",
+    "one pixel thin": "width or height of one pixel",
+}
+
+
+@dataclasses.dataclass(kw_only=True)
+class Survey:
+    """What was found; a few numbers for each example.
+
+    Attributes:
+        split: the `datasets.Split`.
+        class_counts: int64 (K,), examples of each class, unreadable ones too.
+        widths, heights: pixels, of the examples that seem readable.
+        file_bytes: of the same.
+        formats, modes: `collections.Counter`, of the same.
+        notes: key of `NOTES` -> [number, index of the first].
+        unreadable: [(index, reason)].
+    """
+
+    split: object
+    class_counts: np.ndarray
+    widths: array.array = dataclasses.field(
+        default_factory=lambda: array.array("i")
+    )
+    heights: array.array = dataclasses.field(
+        default_factory=lambda: array.array("i")
+    )
+    file_bytes: array.array = dataclasses.field(
+        default_factory=lambda: array.array("q")
+    )
+    formats: collections.Counter = dataclasses.field(
+        default_factory=collections.Counter
+    )
+    modes: collections.Counter = dataclasses.field(
+        default_factory=collections.Counter
+    )
+    notes: dict = dataclasses.field(default_factory=dict)
+    unreadable: list = dataclasses.field(default_factory=list)
+
+    @property
+    def num_readable(self):
+        """Examples whose headers are fine."""
+        return len(self.widths)
+
+
+def survey(split, *, max_pixels=screening.MAX_PIXELS):
+    """Reads every file of a split and the header of each.
+
+    Args:
+        split: `datasets.Split`.
+        max_pixels: int, width times height from which a file is unreadable.
+
+    Returns:
+        `Survey`; `num_readable + len(unreadable)` is `split.num_examples`.
+    """
+    found = Survey(
+        split=split,
+        class_counts=np.zeros(len(split.class_names), np.int64),
+    )
+
+    def work(image):
+        return _header(image, max_pixels), len(bytes(image))
+
+    for outcome in scanning.scan(split, work):
+        if outcome.label is not None and outcome.label in range(
+            len(split.class_names)
+        ):
+            found.class_counts[outcome.label] += 1
+        if outcome.problem is not None:
+            found.unreadable.append((outcome.index, outcome.problem))
+        else:
+            _add(found, outcome.index, *outcome.value)
+    return found
+
+
+def _header(image, max_pixels):
+    if isinstance(image, bytes):
+        return screening.screen(image, max_pixels)
+    height, width, _ = image.shape
+    return Header(format="pixels", width=width, height=height, mode="RGB")
+
+
+def _add(found, index, header, size):
+    found.widths.append(header.width)
+    found.heights.append(header.height)
+    found.file_bytes.append(size)
+    found.formats[header.format] += 1
+    found.modes[header.mode] += 1
+    name = found.split.describe(index)
+    extension = os.path.splitext(name)[1].lower()
+    said = _EXTENSIONS.get(extension, header.format)
+    held = {
+        "misnamed": said != header.format,
+        "CMYK": header.mode == "CMYK",
+        "16 bits": header.bits == 16,
+        "alpha": header.mode in ("RGBA", "grey+alpha"),
+        "animated": header.animated,
+        "EXIF rotation": header.orientation != 1,
+        "one pixel thin": min(header.width, header.height) == 1,
+    }
+    for note, holds in held.items():
+        if holds:
+            found.notes.setdefault(note, [0, index])[0] += 1
+
+
+def write_classes(found, path):
+    """A CSV of label, class, examples; one row for each class."""
+    rows = zip(found.split.class_names, found.class_counts, strict=True)
+    write_csv(
+        path,
+        ("label", "class", "examples"),
+        ((label, name, n) for label, (name, n) in enumerate(rows)),
+    )
+
+
+def write_unreadable(found, path):
+    """A CSV of index, file, reason; one row for each unreadable example."""
+    write_csv(
+        path,
+        ("index", "file", "reason"),
+        (
+            (index, found.split.describe(index), reason)
+            for index, reason in found.unreadable
+        ),
+    )
+
+
+def write_csv(path, header, rows):
+    """A CSV in UTF-8, but for names that are not: theirs are their bytes."""
+    with open(
+        path, "w", newline="", encoding="utf-8", errors="surrogateescape"
+    ) as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)

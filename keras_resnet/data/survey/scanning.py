@@ -1,0 +1,157 @@
+"""Every example of a split once, as it is stored, whatever is wrong with it."""
+
+import concurrent.futures
+import dataclasses
+import os
+import sys
+from typing import Any
+
+import tensorflow as tf
+import tqdm
+
+from keras_resnet.data.pixels import decoding
+from keras_resnet.data.pixels.headers import BadImageError
+
+# Examples that a thread reads at a time: memory does not grow with the split.
+_WINDOW = 16
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of one example.
+
+    Attributes:
+        index: of the example in its split.
+        label: int, or None where it could not be read.
+        value: what the work gave; None where it could not be done.
+        problem: why it could not, or None.
+    """
+
+    index: int
+    label: int | None
+    value: Any = None
+    problem: str | None = None
+
+
+def scan(split, work):
+    """Does the same work on every example, several at a time, in order.
+
+    Args:
+        split: `datasets.Split`.
+        work: called in threads with the encoded file, bytes, or, where the
+            split holds pixels, uint8 (H, W, 3). It raises `BadImageError` or
+            TensorFlow's errors where it cannot be done.
+
+    Yields:
+        `Outcome`, one for each example.
+    """
+    read, read_many = reader(split), _reader_of_many(split)
+
+    def outcome(index, example):
+        label = None if split.labels is None else int(split.labels[index])
+        try:
+            image, label = example(index)
+            if not 0 <= label < len(split.class_names):
+                raise BadImageError(
+                    f"its label {label} is not one of the "
+                    f"{len(split.class_names)} classes"
+                )
+            value = work(image)
+        except (BadImageError, tf.errors.OpError) as error:
+            return Outcome(index=index, label=label, problem=reason(error))
+        return Outcome(index=index, label=label, value=value)
+
+    def window(indices):
+        try:
+            examples = read_many(indices)
+        except tf.errors.OpError:  # one of them; one by one tells which
+            return [outcome(index, read) for index in indices]
+        return [outcome(index, examples.pop) for index in indices]
+
+    n, workers = split.num_examples, os.cpu_count() or 1
+    windows = [range(i, min(i + _WINDOW, n)) for i in range(0, n, _WINDOW)]
+    with concurrent.futures.ThreadPoolExecutor(workers) as threads:
+        bar = _bar(split)
+        for i in range(0, len(windows), workers):
+            for outcomes in threads.map(window, windows[i : i + workers]):
+                bar.update(len(outcomes))
+                yield from outcomes
+        bar.close()
+
+
+def reader(split):
+    """An eager function: index -> (bytes or uint8 (H, W, 3), int label)."""
+    # Traced once: a split's constants become tensors once.
+    graph = tf.function(
+        split.read, input_signature=[tf.TensorSpec((), tf.int64)]
+    )
+
+    def read(index):
+        image, label = graph(tf.constant(index, tf.int64))
+        return image.numpy(), int(label)
+
+    return read
+
+
+def _reader_of_many(split):
+    """An eager function: indices -> {index: (image, label)}."""
+    spec = tf.data.Dataset.range(1).map(split.read).element_spec
+
+    def read_all(indices):
+        return tf.map_fn(split.read, indices, fn_output_signature=spec)
+
+    graph = tf.function(
+        read_all, input_signature=[tf.TensorSpec((None,), tf.int64)]
+    )
+
+    def read_many(indices):
+        images, labels = graph(tf.constant(indices, tf.int64))
+        examples = zip(images.numpy(), labels.numpy().tolist(), strict=True)
+        return dict(zip(indices, examples, strict=True))
+
+    return read_many
+
+
+def reason(error):
+    """Why an example cannot be read, in one line."""
+    if isinstance(error, BadImageError):
+        return str(error)
+    return decoding.reason(error)
+
+
+def _bar(split):
+    return tqdm.tqdm(
+        desc=printable(split.name),
+        total=split.num_examples,
+        unit=" images",
+        leave=False,
+        disable=not sys.stderr.isatty(),
+    )
+
+
+def file_name(split, index):
+    """What to call an example, below the folder of its split where it is one.
+
+    Returns:
+        str: "cat/1.jpg", or what `split.describe` says. Bytes that are not
+        UTF-8 are surrogates (PEP 383).
+    """
+    name = split.describe(index)
+    folder = split.name.removeprefix("folder:")
+    return name if folder == split.name else os.path.relpath(name, folder)
+
+
+def printable(text):
+    """Text with what is not UTF-8 shown as escapes."""
+    return os.fsencode(text).decode("utf-8", "backslashreplace")
+
+
+def pixels(image):
+    """All pixels of what `scan` and `reader` give: uint8 (H, W, 3).
+
+    Raises:
+        tf.errors.InvalidArgumentError: if an encoded file cannot be decoded.
+    """
+    if isinstance(image, bytes):
+        return decoding.decode(tf.constant(image))
+    return image

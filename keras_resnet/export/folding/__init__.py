@@ -1,0 +1,1 @@
+"""The network that is exported: folded, and proved equal."""

@@ -1,0 +1,167 @@
+"""Independent float32 copies of models, layer by layer.
+
+Every layer is made again from its config, called as the graph says, and takes
+its state as Keras' own files would give it back: by the layer's structure,
+never by the names of weights, which repeat. A layer that this cannot do for
+is refused by its name.
+"""
+
+import contextlib
+import functools
+
+import keras
+
+from keras_resnet.errors import UsageError
+from keras_resnet.errors import require
+from keras_resnet.export.folding import graph
+
+
+def check(model):
+    """Raises `UsageError` for what no copy can hold: before any work.
+
+    Args:
+        model: `keras.Model`.
+    """
+    graph.network(model)
+    for layer in model._flatten_layers(include_self=False):
+        policy = layer.dtype_policy
+        require(
+            not isinstance(policy, keras.dtype_policies.QuantizedDTypePolicy),
+            f"Layer {layer.name!r} is quantised ({policy.name}). Export the "
+            "model as it was before quantize(): the formats of 8 bits "
+            "quantise it themselves.",
+        )
+
+
+def remade(model, changes=None):
+    """A model of the same graph, of new float32 layers, for any batch.
+
+    Args:
+        model: functional or Sequential `keras.Model`.
+        changes: {layer: {field of its config: value}}.
+
+    Returns:
+        (`keras.Model`, {layer: new layer}): the layers' state is not copied
+        yet. Models inside are made again, not held among the layers.
+
+    Raises:
+        keras_resnet.UsageError: if a layer cannot be made again.
+    """
+    check(model)
+    changes, made, shells = changes or {}, {}, {}
+
+    def remake(operation):
+        if graph.is_network(operation):
+            if operation not in shells:
+                shells[operation] = _functional(operation, remake)
+            return shells[operation]
+        if operation not in made:
+            made[operation] = _again(operation, changes.get(operation, {}))
+        return functools.partial(_call, operation, made[operation])
+
+    with _float32_by_default():
+        copy = _functional(model, remake)
+    if len(copy.inputs) == 1:
+        # Whatever held it: a list, or a dict of one name.
+        copy = keras.Model(copy.inputs[0], copy.output, name=model.name)
+    layers = {
+        source: target
+        for source, target in made.items()
+        if isinstance(source, keras.layers.Layer)
+    }
+    for layer in layers.values():
+        _check_float32(layer)
+    return copy, layers
+
+
+def copy_state(source, target):
+    """Gives a layer the state of one that its config was taken from.
+
+    Args:
+        source, target: built Keras layers, of any dtype policies.
+
+    Raises:
+        keras_resnet.UsageError: if their weights or layers are not alike.
+    """
+    theirs, ours = (
+        [(weight.name, tuple(weight.shape)) for weight in layer.weights]
+        for layer in (source, target)
+    )
+    require(
+        theirs == ours,
+        f"Layer {source.name!r} makes other weights from its get_config(): "
+        f"{_listed(ours)} in place of {_listed(theirs)}. Its config must hold "
+        "all that its __init__ takes.",
+    )
+    parts = [layer._flatten_layers() for layer in (source, target)]
+    for given, taken in zip(*parts, strict=True):
+        state = {}
+        try:
+            given.save_own_variables(state)
+            taken.load_own_variables(state)
+        except Exception as error:  # a layer's own code
+            raise _refusal(source, error) from error
+
+
+def _functional(model, remake):
+    network = graph.network(model)
+    inputs = keras.tree.map_structure(
+        # Not `shape=x.shape`: exports take any batch.
+        lambda x: keras.Input(x.shape[1:], dtype="float32", name=x.name),
+        network.input,
+    )
+    outputs = network._run_through_graph(inputs, operation_fn=remake)
+    return keras.Model(inputs, outputs, name=model.name)
+
+
+def _call(source, target, *args, **kwargs):
+    """What a new operation makes of the tensors of its graph."""
+    try:
+        return target(*args, **kwargs)
+    except Exception as error:  # a layer's own code
+        raise _refusal(source, error) from error
+
+
+def _again(operation, changes):
+    """A new operation of an equal config, in float32."""
+    try:
+        config = {**operation.get_config(), **changes}
+        if isinstance(operation, keras.layers.Layer) and "dtype" in config:
+            config["dtype"] = "float32"
+        return type(operation).from_config(config)
+    except Exception as error:  # a layer's own code
+        raise _refusal(operation, error) from error
+
+
+def _refusal(operation, error):
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return UsageError(
+        f"Layer {operation.name!r} ({type(operation).__name__}) cannot be "
+        "made again from its get_config(), which an export does. The reason "
+        f"given: {lines[0]}"
+    )
+
+
+def _listed(weights):
+    return ", ".join(f"{name} {shape}" for name, shape in weights) or "none"
+
+
+def _check_float32(layer):
+    for part in layer._flatten_layers():
+        require(
+            part.dtype_policy.name == "float32",
+            f"Layer {layer.name!r} holds {part.name!r}, which computes in "
+            f"{part.dtype_policy.name} whatever its own dtype is; exports "
+            "compute in float32.",
+        )
+
+
+@contextlib.contextmanager
+def _float32_by_default():
+    """Layers that a layer makes take the policy that is set for all."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -1,0 +1,181 @@
+"""The network that is exported: batch normalisation folded away, in float32.
+
+At inference BN is scale * x + offset. Where it directly follows a convolution,
+the scale goes into the kernel and a bias is left; elsewhere, as before the
+weights of a pre-activation unit, it stays one multiply-add. The division by the
+pixels' deviation goes into the first convolution's kernel; the subtraction of
+their mean stays, since that convolution pads with zeros: in a bias the mean
+would be wrong along the edges.
+
+As architecture is rows, the folded network is a row transformed: "bn" becomes
+"bias" or "affine" and strides move (`strides`), every other op keeps its place,
+so that the layers of both networks that have weights pair up in order. What is
+not ours, in a head or around a network, is copied as it is (`copies`).
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_resnet.export.folding import copies
+from keras_resnet.export.folding import graph
+from keras_resnet.export.folding import strides
+from keras_resnet.networks.layers import Chain
+from keras_resnet.networks.layers import ResidualUnit
+from keras_resnet.networks.operations import Affine
+from keras_resnet.networks.operations import Bias
+from keras_resnet.networks.operations import PixelNormalization
+
+
+def folded(model):
+    """An independent float32 copy of a model, that infers with less work.
+
+    Without batch normalisation in the layers of `keras_resnet.build`, also of
+    networks in networks, and with the strides of `strides.moved`.
+
+    Args:
+        model: functional `keras.Model` of any dtype policy. A folded one is
+            copied as it is.
+
+    Returns:
+        `keras.Model` of the same layers' names and, up to rounding, the same
+        function as `model(images, training=False)`.
+
+    Raises:
+        keras_resnet.UsageError: if a layer cannot be copied, by its name.
+    """
+    alone = graph.in_one_network(model)
+    divided, moved = {}, {}
+    for network in graph.networks(model):
+        readers = {
+            layer: reader
+            for layer, reader in graph.only_readers(network).items()
+            if {layer, reader} <= alone
+        }
+        divided.update(_divided(readers))
+        moved.update(strides.moved(readers))
+    changes = {
+        layer: {**_folded_config(layer), **moved.get(layer, {})}
+        for network in graph.networks(model)
+        for layer in network.layers
+    }
+    changes |= {pixels: {"std": None} for pixels in divided.values()}
+    copy, layers = copies.remade(model, changes)
+    for source, target in layers.items():
+        pixels = divided.get(source)
+        divisor = None if pixels is None else _float64(pixels.std)
+        _give(source, target, divisor)
+    return copy
+
+
+def _folded_config(layer):
+    """The fields of a layer's config that are others without BN."""
+    # Not of subclasses: what else they do is not known.
+    if type(layer) is ResidualUnit:
+        rows = layer.get_config()["placement"]
+        return {
+            "placement": {
+                place: folded_ops(names, "conv" if place in _WEIGHTS else None)
+                for place, names in rows.items()
+            }
+        }
+    if type(layer) is Chain:
+        return {"ops": folded_ops(layer.config["ops"])}
+    return {}
+
+
+# Places of a unit whose first BN follows a convolution.
+_WEIGHTS = ("between", "after")
+
+
+def folded_ops(names, previous=None):
+    """The ops of a row without BN: "bias" after a convolution, else "affine".
+
+    Args:
+        names: sequence of op names, as `specs` has them.
+        previous: op before the first of them, or None.
+
+    Returns:
+        list of op names, as many.
+    """
+    result = []
+    for name in names:
+        if name == "bn":
+            name = "bias" if previous == "conv" else "affine"
+        result.append(name)
+        previous = name
+    return result
+
+
+def _divided(readers):
+    """{stem: the pixels that its kernel can divide by their deviation}."""
+    return {
+        stem: pixels
+        for pixels, stem in readers.items()
+        if type(pixels) is PixelNormalization
+        and pixels.initial["std"] is not None
+        and type(stem) is Chain
+        and stem.config["ops"][0] == "conv"
+    }
+
+
+def _give(source, target, divisor):
+    """Gives a layer the state of the one that it was made of, folded."""
+    if type(source) is ResidualUnit:
+        for name in ("before", "branch", "shortcut_layers", "gate"):
+            _fold(getattr(source, name), getattr(target, name))
+        _fold(source.after_add, target.after_add)
+    elif type(source) is Chain:
+        _fold(source.layers, target.layers, divisor)
+    elif type(source) is PixelNormalization:
+        for weight in target.weights:
+            weight.assign(getattr(source, weight.name))
+    else:
+        copies.copy_state(source, target)
+
+
+def _fold(source, target, divisor=None):
+    """Gives the layers of `target` the weights of `source`, folded."""
+    source, target = map(_with_weights, (source, target))
+    for place, (theirs, ours) in enumerate(zip(source, target, strict=True)):
+        if isinstance(theirs, keras.layers.Conv2D):
+            kernel = _float64(theirs.kernel)
+            if divisor is not None:
+                kernel, divisor = kernel / divisor[:, np.newaxis], None
+            following = target[place + 1 : place + 2]
+            if following and isinstance(following[0], Bias):
+                kernel = kernel * _scale_and_offset(source[place + 1])[0]
+            ours.kernel.assign(kernel.astype(np.float32))
+            if theirs.use_bias:
+                ours.bias.assign(_float64(theirs.bias))
+        elif isinstance(ours, Bias):
+            ours.bias.assign(_scale_and_offset(theirs)[1])
+        elif isinstance(ours, Affine):
+            scale, offset = _scale_and_offset(theirs)
+            ours.scale.assign(scale)
+            ours.offset.assign(offset)
+        else:
+            copies.copy_state(theirs, ours)
+
+
+def _with_weights(layers):
+    return [layer for layer in layers if getattr(layer, "weights", ())]
+
+
+def _scale_and_offset(layer):
+    """float64 (C,) both: what a BN, or a folded one, does at inference."""
+    if isinstance(layer, Bias):
+        return 1.0, _float64(layer.bias)
+    if isinstance(layer, Affine):
+        return _float64(layer.scale), _float64(layer.offset)
+    gamma, beta, mean, variance = map(
+        _float64,
+        (layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance),
+    )
+    scale = gamma / np.sqrt(variance + layer.epsilon)
+    return scale, beta - mean * scale
+
+
+def _float64(weight):
+    value = ops.convert_to_numpy(ops.cast(weight, "float32"))
+    return value.astype(np.float64)

@@ -1,0 +1,135 @@
+"""An artifact in a process of its own: what it predicts, whatever it does.
+
+    python -m keras_resnet.export.verification.isolated \\
+        ARTIFACT INPUTS RUNTIME OUTPUT
+
+A runtime that crashes, or whose threads or memory another one disturbs, is
+thus one artifact's fault and no other's.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+from keras_resnet.errors import UsageError
+from keras_resnet.errors import require
+from keras_resnet.inference import runtime as runtime_lib
+
+OWN = "own"
+
+# Status of a process that has said in one line what is wrong.
+_USAGE = 2
+
+# So many images alone, the others by threes: both must give the same.
+_ALONE, _TOGETHER = 3, 3
+
+
+class Inputs:
+    """Real images as every signature takes them.
+
+    Args:
+        views: uint8 (N, S, S, 3), what the network sees.
+        images: N of uint8 (H, W, 3), of any sizes, the same as they are stored.
+    """
+
+    def __init__(self, views, images):
+        self.views, self.images = views, list(images)
+
+    def save(self, path):
+        """Writes them as an .npz file."""
+        stored = {f"image{i}": image for i, image in enumerate(self.images)}
+        np.savez(path, views=self.views, **stored)
+
+    @classmethod
+    def load(cls, path):
+        """What `save` wrote."""
+        with np.load(path) as stored:
+            count = len(stored.files) - 1
+            images = [stored[f"image{i}"] for i in range(count)]
+            return cls(stored["views"], images)
+
+
+def predict(path, inputs, *, runtime=OWN):
+    """Probabilities by each signature of an artifact, in this process.
+
+    Args:
+        path: of the artifact.
+        inputs: `Inputs`.
+        runtime: key of `runtime.RUNTIMES`.
+
+    Returns:
+        {name of the signature: float32 (N, K)}.
+
+    Raises:
+        keras_resnet.UsageError: if the runtime cannot read it.
+    """
+    predictor = runtime_lib.RUNTIMES[runtime](path)
+    if predictor.resizes:
+        # Of their own sizes, so not by threes.
+        images = [predictor.predict(i[np.newaxis]) for i in inputs.images]
+        results = {"serving_default": np.concatenate(images)}
+    else:
+        views = _in_parts(predictor.predict, inputs.views)
+        results = {"serving_default": views}
+    if hasattr(predictor, "predict_bytes"):
+        files = [_png(image) for image in inputs.images]
+        results["serve_bytes"] = _in_parts(predictor.predict_bytes, files)
+    return results
+
+
+def _png(image):
+    import tensorflow as tf
+
+    return tf.io.encode_png(image).numpy()
+
+
+def _in_parts(predict, data):
+    starts = [*range(_ALONE), *range(_ALONE, len(data), _TOGETHER)]
+    ends = [*starts[1:], len(data)]
+    parts = [data[i:j] for i, j in zip(starts, ends, strict=True) if i < j]
+    return np.concatenate([predict(part) for part in parts])
+
+
+def predict_isolated(path, inputs, *, runtime=OWN):
+    """The same in a new process.
+
+    Raises:
+        keras_resnet.UsageError: also if the process dies, with its last words.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        given, found = (pathlib.Path(folder, n) for n in ("in.npz", "out.npz"))
+        inputs.save(given)
+        done = subprocess.run(
+            [sys.executable, "-m", __name__, path, given, runtime, found],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+        if done.returncode == _USAGE and done.stdout:
+            raise UsageError(done.stdout.strip())
+        require(
+            done.returncode == 0,
+            f"its process ended with status {done.returncode}: "
+            f"{done.stderr.strip()[-500:]}",
+        )
+        with np.load(found) as results:
+            return dict(results)
+
+
+def main():
+    path, given, runtime, found = sys.argv[1:]
+    try:
+        results = predict(path, Inputs.load(given), runtime=runtime)
+    except UsageError as error:
+        print(error)
+        sys.exit(_USAGE)
+    np.savez(found, **results)
+
+
+if __name__ == "__main__":
+    main()

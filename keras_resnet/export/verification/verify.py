@@ -1,0 +1,192 @@
+"""Artifacts against the Keras model that they were made from."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from keras_resnet.data.pixels import transforms
+from keras_resnet.errors import UsageError
+from keras_resnet.errors import require
+from keras_resnet.export.folding.float32 import float32_copy
+from keras_resnet.export.folding.float32 import is_float32
+from keras_resnet.export.listing import changed_files
+from keras_resnet.export.verification import bounds
+from keras_resnet.export.verification import diagnosis
+from keras_resnet.export.verification import isolated
+from keras_resnet.export.writers import serving
+from keras_resnet.inference import predictors
+from keras_resnet.inference.artifact import read_manifest
+from keras_resnet.labels.cards import load_card
+
+# Of a probability of a float32 artifact.
+TOLERANCE = bounds.BOUNDS["float32"].probability
+
+_BATCH = 16
+
+
+class VerificationError(UsageError):
+    """An artifact is not the network that it was exported from."""
+
+
+def check_files(directory):
+    """Holds every file of an export against its sha256; runs nothing.
+
+    Returns:
+        int, how many files there are.
+
+    Raises:
+        VerificationError: names every file that is missing or was changed.
+        keras_resnet.UsageError: if the directory is not an export.
+    """
+    changed, count = changed_files(directory)
+    if changed:
+        raise VerificationError(
+            f"{str(directory)!r} is not as it was exported:\n  "
+            + "\n  ".join(f"{name}: {what}" for name, what in changed.items())
+            + "\nExport it again."
+        )
+    return count
+
+
+def verify(
+    directory,
+    model,
+    images,
+    *,
+    labels=None,
+    tolerance=TOLERANCE,
+    runtimes=(isolated.OWN,),
+    predict=isolated.predict_isolated,
+):
+    """Runs each artifact of a manifest and compares it with the Keras model.
+
+    Before anything runs, every file is held against its sha256. Then each
+    artifact, in its own runtime and a process of its own, gets the evaluation
+    views of the images, alone and by threes, and a SavedModel also their PNG
+    files, through `serve_bytes`. By the `bounds.BOUNDS` of its precision:
+
+    - no probability differs by more than a tolerance;
+    - no logit differs by more than some standard deviations: where a network
+      is sure of itself all probabilities are near 0 and 1 whatever its weights
+      are, and where it is not all are near 1 / K. Up to a constant, logits are
+      logarithms of the probabilities, so centred ones are computed from what
+      the artifact gives;
+    - the first class is the same wherever it is clear to the model;
+    - with labels, 8 bits lose hardly any accuracy.
+
+    Where a file of 8 bits fails, the message has the errors of its layers.
+
+    A model of lower precision is compared through its float32 copy, whose BN
+    is not folded.
+
+    Args:
+        directory: with manifest.json, labels.txt and card.json.
+        model: `keras.Model` that was exported.
+        images: sequence of real images, uint8 (H, W, 3) of any sizes.
+        labels: their classes, ints, or None.
+        tolerance: float, of a probability of a float32 artifact.
+        runtimes: keys of `runtime.RUNTIMES`: "own", "openvino".
+        predict: `isolated.predict_isolated`, or `isolated.predict` to stay in
+            this process.
+
+    Returns:
+        list of `bounds.Report`, one for each signature of each artifact in
+        each runtime that reads it.
+
+    Raises:
+        VerificationError: names every artifact that fails and how.
+        keras_resnet.UsageError: if the directory is not an export, or there
+            are no images.
+    """
+    directory = pathlib.Path(directory)
+    check_files(directory)
+    artifacts, card = read_manifest(directory), load_card(directory)
+    require(len(images), "There are no images to verify with. Pass some.")
+    serving.check_model(model, card)
+    inputs = isolated.Inputs(evaluation_views(images, card), images)
+    expected = _expected(model, inputs.views)
+    reports, breaches = [], []
+    for artifact in artifacts:
+        bound = _bound(artifact, tolerance)
+        lines = []
+        for runtime in runtimes:
+            path = directory / artifact.path
+            try:
+                results = predict(path, inputs, runtime=runtime)
+                _check_classes(results, expected)
+            except UsageError as error:
+                lines.append(f"{artifact.path}: {error}")
+                continue
+            found = [
+                bounds.compare(
+                    expected,
+                    actual,
+                    bound=bound,
+                    labels=labels,
+                    path=artifact.path,
+                    precision=artifact.precision,
+                    signature=signature,
+                    runtime=runtime,
+                )
+                for signature, actual in results.items()
+            ]
+            reports += found
+            lines += [x for r in found for x in bounds.breaches(r, bound)]
+        if lines and artifact.precision in bounds.EIGHT_BITS:
+            lines.append(_diagnosis(directory, artifact, model, card, inputs))
+        breaches += lines
+    if breaches:
+        raise VerificationError(
+            f"{str(directory)!r} does not hold the network {model.name!r} as "
+            "exported:\n  " + "\n  ".join(breaches) + "\nExport it again."
+        )
+    return reports
+
+
+def _bound(artifact, tolerance):
+    bound = bounds.BOUNDS[artifact.precision]
+    if artifact.precision != "float32":
+        return bound
+    return dataclasses.replace(
+        bound, probability=tolerance, margin=2 * tolerance
+    )
+
+
+def _diagnosis(directory, artifact, model, card, inputs):
+    table = diagnosis.diagnose(
+        directory / artifact.path,
+        format=artifact.format,
+        model=model,
+        card=card,
+        views=inputs.views,
+    )
+    return "its layers beside those of float32:\n    " + table.replace(
+        "\n", "\n    "
+    )
+
+
+def evaluation_views(images, card):
+    """What a model of this card sees: uint8 (N, S, S, 3), NumPy."""
+    view = {"resize": card.eval_resize, "size": card.image_size}
+    return np.stack(
+        [transforms.evaluation(image, **view).numpy() for image in images]
+    )
+
+
+def _expected(model, views):
+    """The model's float32 (N, K), in batches, so that memory stays small."""
+    reference = model if is_float32(model) else float32_copy(model)
+    predict = predictors.KerasPredictor(reference).predict
+    return np.concatenate(
+        [predict(views[i : i + _BATCH]) for i in range(0, len(views), _BATCH)]
+    )
+
+
+def _check_classes(results, expected):
+    for actual in results.values():
+        require(
+            actual.shape == expected.shape,
+            f"it has {actual.shape[-1]} classes, the model "
+            f"{expected.shape[-1]}.",
+        )

@@ -1,0 +1,148 @@
+"""SavedModel: for TensorFlow Serving and for TensorFlow in any language.
+
+Shapes: B batch, H height, W width, K classes, k of them named.
+"""
+
+import dataclasses
+
+import tensorflow as tf
+
+from keras_resnet.data.pixels import decoding
+from keras_resnet.data.pixels import transforms
+from keras_resnet.export.writers import answers
+from keras_resnet.export.writers import serving
+from keras_resnet.export.writers import targets
+from keras_resnet.export.writers import warmup
+from keras_resnet.inference.artifact import IMAGES
+from keras_resnet.inference.artifact import PROBABILITIES
+from keras_resnet.inference.artifact import describe
+
+IMAGE_BYTES = "image_bytes"
+
+_GREY = 128  # of the warm-up images; what they show does not matter
+
+
+def export_saved_model(model, path, *, card, top=answers.TOP, resize=False):
+    """Writes a SavedModel with two signatures, and a warm-up request for each.
+
+    `serving_default`: float32 (B, H, W, 3) `images`, RGB 0..255. With `resize`
+    they are whole images, uint8 and of any one size, of which it takes the
+    evaluation view itself: a shorter side of `card.eval_resize`, the central
+    square of `card.image_size`. uint8 because that is what decoders give, a
+    quarter of the bytes to send, and refuses pixels that were normalised.
+    `serve_bytes`: string (B,) `image_bytes`, JPEG, PNG, GIF, BMP or WebP files
+    of any sizes, decoded and viewed in the same way inside. One file that
+    `screening.screen` refuses is an error of the whole request.
+    Both give, for any B, what `answers.answers` says.
+
+    Args:
+        model: `keras.Model` from `keras_resnet.build`, of any dtype policy.
+        path: of the directory; an earlier one is replaced once complete.
+        card: `keras_resnet.labels.cards.Card` of the model.
+        top: int >= 1, classes to name; k is at most K.
+        resize: whether `serving_default` takes whole images.
+
+    Returns:
+        `Artifact`.
+
+    Raises:
+        keras_resnet.UsageError: if model and card do not fit, or for another
+            `top`.
+    """
+    serving.check(model, card)
+    targets.check(path, "saved_model")
+    answers.check_top(top)
+    copy = serving.network(model, card)
+    signatures = _signatures(copy, card, top, resize)
+    with targets.replacing(path) as beside:
+        serving.save(copy, beside, signatures)
+        warmup.write_requests(beside, model.name, _requests(card, resize))
+    return _described(path, copy, card, signatures, top)
+
+
+def _signatures(model, card, top, resize):
+    classify = _view_function(model, card, top)
+    whole = _image_function(classify, card)
+    return {
+        "serving_default": whole if resize else classify,
+        "serve_bytes": _bytes_function(classify, card),
+    }
+
+
+def _described(path, model, card, signatures, top):
+    (spec,) = signatures["serving_default"].input_signature
+    images = {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}
+    classes = len(card.class_names)
+    artifact = describe(
+        path,
+        format="saved_model",
+        image_size=tuple(model.input_shape[1:3]),
+        classes=classes,
+        batch=None,
+    )
+    signature = {
+        "inputs": {IMAGES: images},
+        "outputs": answers.describe_answers(classes, top),
+    }
+    return dataclasses.replace(artifact, signature=signature)
+
+
+def _view_function(model, card, top):
+    """float32 (B, H, W, 3) evaluation views to answers."""
+    image_size = tuple(model.input_shape[1:3])
+    serve = serving.image_function(model, batch=None, image_size=image_size)
+
+    @tf.function(input_signature=serve.input_signature, autograph=False)
+    def classify(images):
+        probabilities = serve(images)[PROBABILITIES]
+        return answers.answers(probabilities, card.class_names, top)
+
+    return classify
+
+
+def _image_function(classify, card):
+    """uint8 (B, H, W, 3) of any one size to answers."""
+    spec = tf.TensorSpec((None, None, None, 3), tf.uint8, name=IMAGES)
+
+    @tf.function(input_signature=[spec], autograph=False)
+    def serve_images(images):
+        views = transforms.evaluation(
+            images, resize=card.eval_resize, size=card.image_size
+        )
+        return classify(tf.cast(views, tf.float32))
+
+    return serve_images
+
+
+def _bytes_function(classify, card):
+    """string (B,), image files, to answers."""
+    size = card.image_size
+    spec = tf.TensorSpec((None,), tf.string, name=IMAGE_BYTES)
+    pixels = tf.TensorSpec((size, size, 3), tf.uint8)
+
+    def view(encoded):
+        image = decoding.decode(encoded)
+        image = transforms.evaluation(image, resize=card.eval_resize, size=size)
+        return tf.ensure_shape(image, pixels.shape)
+
+    @tf.function(input_signature=[spec], autograph=False)
+    def serve_bytes(image_bytes):
+        images = tf.map_fn(view, image_bytes, fn_output_signature=pixels)
+        return classify(tf.cast(images, tf.float32))
+
+    return serve_bytes
+
+
+def _requests(card, resize):
+    """One image for each signature, as `warmup.write_requests` takes them."""
+    size = card.eval_resize if resize else card.image_size
+    # One number for all pixels: TensorFlow repeats the last that it is given.
+    images = tf.make_tensor_proto(
+        _GREY, tf.uint8 if resize else tf.float32, (1, size, size, 3)
+    )
+    shape = (card.eval_resize, card.eval_resize, 3)
+    file = tf.io.encode_jpeg(tf.fill(shape, tf.constant(_GREY, tf.uint8)))
+    return {
+        "serving_default": {IMAGES: images},
+        "serve_bytes": {IMAGE_BYTES: tf.make_tensor_proto([file.numpy()])},
+    }

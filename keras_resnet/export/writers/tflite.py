@@ -1,0 +1,159 @@
+"""TFLite: for phones, browsers and small boards."""
+
+import pathlib
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+
+from keras_resnet.errors import lookup
+from keras_resnet.errors import require
+from keras_resnet.export.writers import calibration as calibration_lib
+from keras_resnet.export.writers import serving
+from keras_resnet.export.writers import targets
+from keras_resnet.inference.artifact import describe
+from keras_resnet.inference.tflite_metadata import add_metadata
+
+
+def _float32(converter, images=None):
+    del converter, images
+
+
+def _float16(converter, images):
+    del images
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+
+
+def _dynamic_int8(converter, images):
+    del images
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+
+
+def _int8(converter, images):
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: (
+        [image[np.newaxis].astype(np.float32)]
+        for image in calibration_lib.with_all_values(images)
+    )
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.uint8
+    converter.inference_output_type = tf.uint8
+
+
+# What is stored and computed -> how the converter is told:
+# float32; weights of 16 bits, arithmetic of 32; weights of 8 bits for each
+# channel, activations quantised as they come; everything of 8 bits, by the
+# ranges that calibration images show.
+PRECISIONS = {
+    "float32": _float32,
+    "float16": _float16,
+    "dynamic_int8": _dynamic_int8,
+    "int8": _int8,
+}
+
+
+def export_tflite(
+    model,
+    path,
+    *,
+    card,
+    precision="dynamic_int8",
+    batch=1,
+    input_dtype="float32",
+    calibration=None,
+):
+    """Writes a TFLite file with labels and card inside.
+
+    Its signature `serving_default` takes (batch, H, W, 3) `images`, RGB 0..255,
+    to (batch, K) `probabilities`. The float formats and "dynamic_int8" give
+    float32; "int8" takes and gives uint8, its probabilities in units of
+    1 / 256. The batch is fixed at 1 because LiteRT in browsers and on GPUs
+    takes no other.
+
+    Args:
+        model: `keras.Model` from `keras_resnet.build`, of any dtype policy.
+        path: of the file; an earlier one is replaced once complete.
+        card: `keras_resnet.labels.cards.Card`; its `image_size` is H and W for
+            a model of any size.
+        precision: key of `PRECISIONS`.
+        batch: int, or None for any.
+        input_dtype: "float32", or "uint8" for pixels as cameras give them.
+        calibration: uint8 (N, H, W, 3), evaluation views of real images; for
+            "int8" only, which needs them.
+
+    Returns:
+        `Artifact`.
+
+    Raises:
+        keras_resnet.UsageError: if model and card do not fit, or for another
+            precision or input.
+    """
+    serving.check(model, card)
+    targets.check(path, "tflite")
+    prepare = lookup(PRECISIONS, precision, "precision of TFLite")
+    lookup(serving.INPUT_DTYPES, input_dtype, "input dtype")
+    if precision == "int8":
+        calibration_lib.check(calibration, card)
+    copy = serving.network(model, card)
+    image_size = serving.fixed_size(copy, card)
+    content = convert(
+        serving.image_function(
+            copy,
+            batch=batch,
+            image_size=image_size,
+            # The converter itself makes the input of "int8" uint8.
+            dtype="float32" if precision == "int8" else input_dtype,
+        ),
+        copy,
+        lambda converter: prepare(converter, calibration),
+    )
+    if precision == "int8":
+        input_dtype = "uint8"
+        _check_pixels_are_whole(content)
+    content = add_metadata(content, card=card, name=card.variant or model.name)
+    with targets.replacing(path) as beside:
+        pathlib.Path(beside).write_bytes(content)
+    return describe(
+        path,
+        format="tflite",
+        precision=precision,
+        image_size=image_size,
+        classes=copy.output_shape[-1],
+        batch=batch,
+        input_dtype=input_dtype,
+        output_dtype="uint8" if precision == "int8" else "float32",
+    )
+
+
+def convert(function, model, prepare=_float32):
+    """The bytes of a TFLite file.
+
+    Args:
+        function: `tf.function` with an input signature.
+        model: `keras.Model` that it calls.
+        prepare: what sets a `tf.lite.TFLiteConverter` up.
+    """
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving.converting("TFLite", model),
+    ):
+        # Not from_concrete_functions: with a Keras model as the trackable it
+        # drops the weights, without one it drops the names.
+        serving.save(model, folder, {"serving_default": function})
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        prepare(converter)
+        return converter.convert()
+
+
+def _check_pixels_are_whole(content):
+    """A pixel's value must be its quantised value, as users will take it."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    (image,) = Interpreter(model_content=content).get_input_details()
+    scale, zero_point = image["quantization"]
+    require(
+        abs(scale - 1) < 1e-6 and zero_point == 0,
+        "The converter quantised the pixels themselves: by a scale of "
+        f"{scale} and a zero point of {zero_point}, not 1 and 0.",
+    )

@@ -1,0 +1,124 @@
+"""A page that runs the network in a browser: a folder of static files."""
+
+import dataclasses
+import json
+import pathlib
+import shutil
+
+from keras_resnet.errors import require
+from keras_resnet.export.writers import litert_js
+from keras_resnet.export.writers import serving
+from keras_resnet.export.writers import targets
+from keras_resnet.export.writers import web_model
+from keras_resnet.export.writers.targets import SERVICE_WORKER
+from keras_resnet.inference.artifact import WEB_MODEL
+from keras_resnet.inference.artifact import describe
+from keras_resnet.inference.artifact import sha256
+
+PAGE = pathlib.Path(__file__).with_name("web_page")
+RUNTIME = "litert_js"
+SAMPLES = "samples"
+
+# Where service_worker.js gets the names and checksums of all other files.
+_NO_FILES = "const FILES = {};"
+
+
+def export_web(model, path, *, card, runtime=None, samples=()):
+    """Writes a folder that any static server shows as a page.
+
+    The page classifies a picture that a person drops, picks, pastes or takes,
+    in the browser: it asks no other server, and after the first visit none at
+    all. It resizes and crops as `transforms.evaluation` does, and draws where
+    it sees a class. `keras-resnet serve_web PATH` shows it.
+
+    Args:
+        model: `keras.Model` from `keras_resnet.build`, of any dtype policy.
+        path: of the folder; an earlier one is replaced once complete.
+        card: `keras_resnet.labels.cards.Card` of the model.
+        runtime: folder of an unpacked LiteRT.js. Default: the one that npm
+            has fetched into the cache, or fetches now.
+        samples: paths of image files that the page offers to try.
+
+    Returns:
+        `Artifact` of the format "web".
+
+    Raises:
+        keras_resnet.UsageError: if model and card do not fit, a sample is
+            missing, or the runtime is neither there nor to be had: before any
+            work.
+    """
+    serving.check(model, card)
+    web_model.check(model)
+    targets.check(path, "web")
+    samples = [pathlib.Path(sample) for sample in samples]
+    for sample in samples:
+        require(sample.is_file(), f"There is no sample {str(sample)!r}.")
+    runtime_files = litert_js.files(runtime)
+    content, map_size = web_model.convert(model, card)
+    with targets.replacing(path) as beside:
+        shutil.copytree(PAGE, beside)
+        (beside / WEB_MODEL).write_bytes(content)
+        card.public().save(beside)
+        _write_runtime(beside / RUNTIME, runtime_files)
+        _write_page(beside, _copy_samples(beside / SAMPLES, samples), content)
+        _write_service_worker(beside)
+    return _artifact(path, model, card, map_size)
+
+
+def _write_runtime(folder, files):
+    for name, content in files.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+
+
+def _copy_samples(folder, samples):
+    """Copies files to names that every server and browser takes as they are.
+
+    Returns:
+        list of {"file": path within the page, "name": of the original}.
+    """
+    folder.mkdir()
+    rows = []
+    for number, sample in enumerate(samples):
+        name = f"{number:02d}{sample.suffix.lower()}"
+        shutil.copyfile(sample, folder / name)
+        rows.append({"file": f"{folder.name}/{name}", "name": sample.stem})
+    return rows
+
+
+def _write_page(folder, samples, content):
+    fields = {"model_bytes": len(content), "samples": samples}
+    (folder / "page.json").write_text(json.dumps(fields, indent=2) + "\n")
+
+
+def _write_service_worker(folder):
+    files = {
+        file.relative_to(folder).as_posix(): {
+            "sha256": sha256(file),
+            "bytes": file.stat().st_size,
+        }
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and file.name != SERVICE_WORKER
+    }
+    path = folder / SERVICE_WORKER
+    source = path.read_text(encoding="utf-8")
+    if source.count(_NO_FILES) != 1:
+        raise RuntimeError(f"{SERVICE_WORKER} must have {_NO_FILES!r} once.")
+    table = f"const FILES = {json.dumps(files, indent=2)};"
+    path.write_text(source.replace(_NO_FILES, table), encoding="utf-8")
+
+
+def _artifact(path, model, card, map_size):
+    classes = model.output_shape[-1]
+    artifact = describe(
+        path,
+        format="web",
+        image_size=serving.fixed_size(model, card),
+        classes=classes,
+        batch=1,
+    )
+    maps = {"dtype": "float32", "shape": [1, *map_size, classes]}
+    outputs = {**artifact.signature["outputs"], web_model.CLASS_MAPS: maps}
+    signature = {**artifact.signature, "outputs": outputs}
+    return dataclasses.replace(artifact, signature=signature)

@@ -1,0 +1,1 @@
+"""Any file that holds a network, opened and asked."""

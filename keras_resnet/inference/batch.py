@@ -1,0 +1,246 @@
+"""Predictions of any number of images, into a table that can go on.
+
+Memory does not depend on the number of images: they are listed, read, decoded
+and classified as a stream, and a part of the table is written once it is full.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import sys
+import threading
+import time
+
+import tqdm
+
+from keras_resnet.errors import UsageError
+from keras_resnet.errors import require
+from keras_resnet.inference import parallel
+from keras_resnet.inference import parts as parts_lib
+from keras_resnet.inference import runtime
+from keras_resnet.inference import sources
+from keras_resnet.inference import streams
+from keras_resnet.inference.artifact import sha256
+from keras_resnet.inference.rows import Rows
+from keras_resnet.inference.tflite_metadata import find_card
+
+_NAMED = 5  # images that a summary names
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Job:
+    """What is to be predicted, and where it goes.
+
+    Attributes:
+        model: path of an artifact of any format, beside labels.txt and
+            card.json; a .tflite file may carry both inside.
+        input: as `sources.open_source` takes it.
+        output: path of the folder of the table.
+        top: classes of an image, the most probable ones.
+        probabilities: whether to keep those of all classes too.
+        batch_size: images that are classified at once.
+        rows_per_part: images of a part: what is lost when a process dies.
+        max_errors: how many images may be unreadable; None for any number.
+        threads: interpreters of a TFLite file; None for one a core.
+    """
+
+    model: str
+    input: str
+    output: str
+    top: int = 5
+    probabilities: bool = False
+    batch_size: int = 32
+    rows_per_part: int = 10_000
+    max_errors: int | None = None
+    threads: int | None = None
+
+    def __post_init__(self):
+        for name in ("top", "batch_size", "rows_per_part", "threads"):
+            value = getattr(self, name)
+            require(
+                value is None or value >= 1,
+                f"{name} must be at least 1. Received: {name}={value!r}.",
+            )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What a run has done.
+
+    Attributes:
+        rows: of the whole table.
+        errors: of these, images that cannot be read.
+        parts: files of the table.
+        earlier_rows: that an earlier run had written.
+        seconds: wall time of the others, without loading.
+        named: [(image, why it cannot be read)], the first few of this run.
+    """
+
+    rows: int
+    errors: int
+    parts: int
+    earlier_rows: int
+    seconds: float
+    named: list
+
+
+def run(job, *, force=False):
+    """Classifies all images of a source; goes on where an earlier run ended.
+
+    Args:
+        job: `Job`.
+        force: bool, remove an earlier table of the output.
+
+    Returns:
+        `Summary`.
+
+    Raises:
+        keras_resnet.UsageError: if there is nothing to do it with or on; if
+            the output is of another model, other settings or other images;
+            if more images than `max_errors` cannot be read. The parts that
+            are written stay, and the same job goes on after them.
+    """
+    runtime.recognise(job.model)  # before its card is missed
+    source = sources.open_source(job.input)
+    card = find_card(job.model)
+    network = parallel.Network(job.model, card, threads=job.threads)
+    made_by = _made_by(job, card)
+    with parts_lib.opened(job.output, made_by, force=force) as parts:
+        cursor, writer = sources.Cursor(source), _Writer(job, card, parts)
+        earlier = parts.progress.rows
+        _go_on(cursor, parts, job)
+        start = time.perf_counter()
+        if not parts.is_complete:
+            _predict(job, card, source, cursor, network, writer)
+        return Summary(
+            rows=parts.progress.rows,
+            errors=parts.progress.errors,
+            parts=parts.number,
+            earlier_rows=earlier,
+            seconds=time.perf_counter() - start,
+            named=writer.named,
+        )
+
+
+def _made_by(job, card):
+    """All that decides the rows of a table, beside the images."""
+    view = [card.class_names, card.eval_resize, card.image_size]
+    return {
+        "model": sha256(job.model),
+        "labels": hashlib.sha256(json.dumps(view).encode()).hexdigest(),
+        "input": sources.normal(job.input),
+        "top": job.top,
+        "probabilities": job.probabilities,
+        "batch_size": job.batch_size,  # rounding depends on it
+        "rows_per_part": job.rows_per_part,
+    }
+
+
+def _go_on(cursor, parts, job):
+    """Takes a cursor to the end of the table, if that is of its images."""
+    rows = parts.progress.rows
+    cursor.skip(rows)
+    advice = "Pass --force to start over, or another --output."
+    require(
+        cursor.digest == parts.progress.digest,
+        f"The first {rows:,} images of {job.input!r} are not those that "
+        f"{str(job.output)!r} has: files were added, removed or renamed. "
+        f"{advice}",
+    )
+    if parts.is_complete:
+        cursor.skip(1)
+        require(
+            cursor.position == rows,
+            f"{str(job.output)!r} is complete, but {job.input!r} has more "
+            f"images than its {rows:,} now. {advice}",
+        )
+
+
+def _predict(job, card, source, cursor, network, writer):
+    batches = streams.batches(
+        source,
+        cursor,
+        resize=card.eval_resize,
+        size=card.image_size,
+        batch_size=job.batch_size,
+        boundary=job.rows_per_part,
+    )
+    with tqdm.tqdm(
+        initial=cursor.position,
+        unit=" images",
+        leave=False,
+        disable=not sys.stderr.isatty(),
+    ) as bar:
+        if not bar.disable:
+            _count(source, bar)
+        for batch in batches:
+            writer.add(batch, network.predict(batch.images))
+            bar.update(len(batch))
+    writer.finish()
+
+
+def _count(source, bar):
+    """Tells a bar its total once it is known, from a thread."""
+
+    def count():
+        # If it cannot be listed, the run will say so.
+        with contextlib.suppress(UsageError):
+            bar.total = sum(map(len, source.pieces()))
+
+    # To count the records of a remote file is to read it.
+    if not source.is_remote:
+        threading.Thread(target=count, daemon=True).start()
+
+
+class _Writer:
+    """Rows into parts, and what cannot be read counted."""
+
+    def __init__(self, job, card, parts):
+        self._job, self._card, self._parts = job, card, parts
+        self._progress = parts.progress  # up to the last row that was added
+        self._rows = self._new_rows()
+        self.named = []
+
+    def _new_rows(self):
+        names = self._card.class_names
+        return Rows(
+            names,
+            top=min(self._job.top, len(names)),
+            probabilities=self._job.probabilities,
+        )
+
+    def add(self, batch, probabilities):
+        """Adds a batch, and writes the part if it is full."""
+        bad = [(batch.describe(i), why) for i, why in batch.problems.items()]
+        self.named += bad[: _NAMED - len(self.named)]
+        self._progress = parts_lib.Progress(
+            rows=self._progress.rows + len(batch),
+            errors=self._progress.errors + len(bad),
+            digest=batch.digest,
+        )
+        if bad:
+            self._check(*bad[-1])
+        self._rows.add(batch, probabilities)
+        if self._progress.rows % self._job.rows_per_part == 0:
+            self._write()
+
+    def _check(self, image, why):
+        errors, limit = self._progress.errors, self._job.max_errors
+        if limit is None or errors <= limit:
+            return
+        raise UsageError(
+            f"Cannot read {image}: {why}. That makes {errors:,} where "
+            f"--on_bad_image allows {limit:,}. Remove or replace such images, "
+            "or allow more; the same command goes on after the last part."
+        )
+
+    def _write(self):
+        if len(self._rows):
+            self._parts.write(self._rows.table(), self._progress)
+            self._rows = self._new_rows()
+
+    def finish(self):
+        """Writes what is left, and that it is all."""
+        self._write()
+        self._parts.finish()

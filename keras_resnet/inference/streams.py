@@ -1,0 +1,175 @@
+"""Batches of images for prediction, decoded ahead; none is lost.
+
+Shapes: B images of a batch, G of them can be read, S side of the square.
+"""
+
+import dataclasses
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from keras_resnet.data.pixels import decoding
+from keras_resnet.data.pixels import transforms
+from keras_resnet.errors import UsageError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Batch:
+    """Some images of a source.
+
+    Attributes:
+        names: {column: B values}, which images they are; bytes or ints.
+        images: uint8 (G, S, S, 3).
+        places: int64 (G,), ascending: which of the B they are of.
+        problems: {place: why it cannot be read}, of the others.
+        digest: of the `Cursor` behind them.
+    """
+
+    names: dict
+    images: np.ndarray
+    places: np.ndarray
+    problems: dict
+    digest: str
+
+    def __len__(self):
+        return len(self.places) + len(self.problems)
+
+    def describe(self, place):
+        """What to call an image in a message."""
+        values = [values[place] for values in self.names.values()]
+        path = os.fsencode(values[0]).decode("utf-8", "backslashreplace")
+        return f"record {values[1]} of {path}" if values[1:] else path
+
+
+def batches(source, cursor, *, resize, size, batch_size, boundary):
+    """The evaluation views of the images from a cursor on, in order.
+
+    A batch is decoded by one thread, as many batches as there are cores at a
+    time. What cannot be read is tried a second time: a network may have
+    failed.
+
+    Args:
+        source: from `sources.open_source`.
+        cursor: `sources.Cursor` of it; it runs ahead of what is yielded.
+        resize: pixels of the shorter side.
+        size: pixels of the central crop, S.
+        batch_size: int, the greatest B.
+        boundary: int; a batch ends at each multiple of it, counted from the
+            beginning of the source.
+
+    Yields:
+        `Batch`.
+
+    Raises:
+        keras_resnet.UsageError: if images cannot be listed.
+    """
+    view = _view(resize, size)
+    failures = []
+    dataset = _rows(source, cursor, batch_size, boundary, failures)
+    dataset = dataset.map(
+        _reader(source, view, size),
+        num_parallel_calls=os.cpu_count() or 1,
+        deterministic=True,
+    )
+    options = tf.data.Options()
+    # Batches are made side by side; to split one's work as well only costs.
+    options.threading.max_intra_op_parallelism = 1
+    # What is on its way has a fixed size, and so has the memory for it.
+    dataset = dataset.with_options(options).prefetch(2)
+    try:
+        for rows, digest, places, images in dataset:
+            yield _batch(source, view, rows, digest, places, images)
+    except tf.errors.OpError:
+        if failures:
+            raise failures[0] from None
+        raise
+
+
+def _rows(source, cursor, batch_size, boundary, failures):
+    """A data set of what is read at first, and the digest behind it."""
+
+    def listed():
+        try:
+            while True:
+                left = boundary - cursor.position % boundary
+                rows = cursor.rows(min(batch_size, left))
+                if not rows:
+                    return
+                yield rows, cursor.digest
+        except UsageError as error:
+            failures.append(error)  # tf.data would raise one of its own
+            raise
+
+    signature = (
+        {n: tf.TensorSpec((None,), d) for n, d in source.columns.items()},
+        tf.TensorSpec((), tf.string),
+    )
+    return tf.data.Dataset.from_generator(listed, output_signature=signature)
+
+
+def _view(resize, size):
+    """string scalar: a file -> uint8 (S, S, 3)."""
+
+    def view(encoded):
+        image = decoding.decode(encoded)
+        image = transforms.evaluation(image, resize=resize, size=size)
+        return tf.ensure_shape(image, (size, size, 3))
+
+    return view
+
+
+def _reader(source, view, size):
+    """Adds (places, images) of the images of a batch that can be read."""
+
+    def read(rows, digest):
+        def one(place):
+            row = {name: tf.gather(v, place) for name, v in rows.items()}
+            return place, view(source.encoded(row))
+
+        number = tf.size(rows[source.names[0]], tf.int64)
+        good = tf.data.Dataset.range(number).map(one)
+        good = good.ignore_errors(log_warning=False).batch(number)
+        # Where there is none, as there must be one batch.
+        none = tf.data.Dataset.from_tensors(
+            (
+                tf.zeros((0,), tf.int64),
+                tf.zeros((0, size, size, 3), tf.uint8),
+            )
+        )
+        found = good.concatenate(none).take(1).get_single_element()
+        return rows, digest, *found
+
+    return read
+
+
+def _batch(source, view, rows, digest, places, images):
+    places, images = places.numpy(), images.numpy()
+    number = len(rows[source.names[0]])
+    problems = {}
+    for place in np.setdiff1d(np.arange(number), places).tolist():
+        row = {name: values[place] for name, values in rows.items()}
+        image, why = _again(source, view, row)
+        if why:
+            problems[place] = why
+            continue
+        at = np.searchsorted(places, place)
+        places = np.insert(places, at, place)
+        images = np.insert(images, at, image, axis=0)
+    return Batch(
+        names={name: rows[name].numpy().tolist() for name in source.names},
+        images=images,
+        places=places,
+        problems=problems,
+        digest=digest.numpy().decode(),
+    )
+
+
+def _again(source, view, row):
+    """(image, None) if it can be read now, else (None, why not)."""
+    try:
+        encoded = source.encoded(row)
+        why = decoding.problem(encoded.numpy())
+        return (None, why) if why else (view(encoded).numpy(), None)
+    except tf.errors.OpError as error:
+        return None, decoding.reason(error)

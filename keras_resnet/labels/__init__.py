@@ -1,0 +1,1 @@
+"""Class names, and what stands beside a model."""

@@ -1,0 +1,235 @@
+"""What stands beside a saved model: its class names and evaluation view."""
+
+import dataclasses
+import functools
+import json
+import pathlib
+import re
+
+import numpy as np
+
+from keras_resnet import files
+from keras_resnet.errors import UsageError
+from keras_resnet.errors import require
+from keras_resnet.labels import class_names as names_lib
+
+LABELS = "labels.txt"
+CARD = "card.json"
+IMAGENET = pathlib.Path(__file__).with_name("imagenet_classes.txt")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Card:
+    """What a user of a model needs beyond its weights.
+
+    Attributes:
+        class_names: K names, in the order of the model's outputs, by the rule
+            of `class_names`.
+        image_size: pixels of the square that the model was evaluated on.
+        eval_resize: pixels of the shorter side before the central crop.
+        variant: key of `keras_resnet.VARIANTS`, or the model's name.
+        dataset: what the model was trained on, as `datasets.load` takes it.
+
+    Raises:
+        keras_resnet.UsageError: if a value cannot be right.
+    """
+
+    class_names: tuple[str, ...]
+    image_size: int
+    eval_resize: int
+    variant: str = ""
+    dataset: str = ""
+
+    def __post_init__(self):
+        # Of a frozen class; a list would be no key and not equal to a tuple.
+        object.__setattr__(self, "class_names", tuple(self.class_names))
+        names_lib.check(self.class_names, "the model")
+        sizes = self.image_size, self.eval_resize
+        require(
+            all(type(size) is int for size in sizes)
+            and 0 < sizes[0] <= sizes[1],
+            "image_size and eval_resize must be ints, and eval_resize not "
+            f"below image_size, which is above 0. Received: {sizes}.",
+        )
+        for name in ("variant", "dataset"):
+            value = getattr(self, name)
+            require(
+                isinstance(value, str),
+                f"{name} must be a text. Received: {name}={value!r}.",
+            )
+
+    @classmethod
+    def of_run(cls, recipe, class_names):
+        """The card of what a `recipes.Recipe` trains, of these classes."""
+        return cls(
+            class_names=class_names,
+            image_size=recipe.image_size,
+            eval_resize=recipe.eval_resize,
+            variant=recipe.variant,
+            dataset=recipe.dataset,
+        )
+
+    def public(self):
+        """The card for an export: its data set without the path to it."""
+        return dataclasses.replace(self, dataset=_without_path(self.dataset))
+
+    def save(self, directory):
+        """Writes labels.txt (a name a line) and card.json into a directory."""
+        for name, text in self.texts().items():
+            files.write_text(pathlib.Path(directory) / name, text)
+
+    def texts(self):
+        """What `save` writes: {"labels.txt": text, "card.json": text}."""
+        fields = dataclasses.asdict(self)
+        names = fields.pop("class_names")
+        return {
+            LABELS: names_lib.text(names),
+            CARD: json.dumps(fields, indent=2) + "\n",
+        }
+
+
+def load_card(directory):
+    """The `Card` that `Card.save` wrote into a directory.
+
+    Raises:
+        keras_resnet.UsageError: if one of the files is missing or damaged.
+    """
+    directory = pathlib.Path(directory)
+    for name in (LABELS, CARD):
+        require(
+            (directory / name).is_file(),
+            f"There is no {name} in {str(directory)!r}: it stands beside "
+            "every model that keras-resnet train and keras-resnet export "
+            "write.",
+        )
+    data = ((directory / name).read_bytes() for name in (LABELS, CARD))
+    return card_of(*data, directory)
+
+
+def card_of(names, fields, where):
+    """The `Card` of the two texts that `Card.texts` gave.
+
+    Args:
+        names, fields: bytes of labels.txt and of card.json.
+        where: what holds both, for the message.
+
+    Raises:
+        keras_resnet.UsageError: if one is damaged.
+    """
+    names = names_lib.lines(names, pathlib.Path(where) / LABELS)
+    names_lib.check(names, f"{LABELS} of {str(where)!r}")
+    try:
+        return Card(class_names=names, **json.loads(fields))
+    except (ValueError, TypeError, RecursionError) as error:
+        path = pathlib.Path(where) / CARD
+        raise UsageError(f"{str(path)!r} is damaged: {error}") from error
+
+
+# Data sets that are named by a path, see `datasets.load`.
+_BY_PATH = ("folder", "tfrecord")
+
+
+def _without_path(dataset):
+    """`folder:photographs` for `folder:/home/me/photographs`."""
+    kind, _, path = dataset.partition(":")
+    if kind not in _BY_PATH:
+        return dataset
+    parts = [
+        part
+        for part in re.split(r"[/\\]", path)
+        # Of a pattern of files the folder is what it is known by.
+        if part not in ("", ".", "..") and not re.search(r"[{}*?\[]", part)
+    ]
+    return ":".join([kind, *parts[-1:]])
+
+
+def check_card(card, path, *, num_classes, image_size):
+    """Refuses a model that is not the one its card was written for.
+
+    Args:
+        card: from the directory of the model.
+        path: of the model, for the message.
+        num_classes: K, of the model.
+        image_size: of the model, or None for images of any size.
+
+    Raises:
+        keras_resnet.UsageError: if the two do not go together.
+    """
+    require(
+        num_classes == len(card.class_names),
+        f"{str(path)!r} has {num_classes} classes, the {LABELS} beside it "
+        f"{len(card.class_names)} names: they are not of the same model.",
+    )
+    require(
+        image_size in (card.image_size, None),
+        f"{str(path)!r} takes images of {image_size} pixels, the {CARD} "
+        f"beside it says {card.image_size}: they are not of the same model.",
+    )
+
+
+def top_classes(probabilities, class_names, top=5):
+    """The most probable classes of each image.
+
+    Args:
+        probabilities: float (B, K), NumPy.
+        class_names: K names.
+        top: int, classes an image, at most K.
+
+    Returns:
+        B lists of (class name, probability), most probable first.
+    """
+    order = (-probabilities).argsort(axis=-1, kind="stable")[:, :top]
+    return [
+        [(class_names[i], float(row[i])) for i in indices]
+        for row, indices in zip(probabilities, order, strict=True)
+    ]
+
+
+@functools.cache
+def imagenet_classes():
+    """The 1000 classes of ImageNet: (WordNet id, name), in outputs' order."""
+    lines = IMAGENET.read_text(encoding="utf-8").splitlines()
+    return tuple(
+        tuple(line.split()) for line in lines if not line.startswith("#")
+    )
+
+
+def decode_predictions(probabilities, top=5, class_names=None):
+    """Names for the most probable classes, as keras.applications does it.
+
+    Args:
+        probabilities: (B, K), of any backend.
+        top: int, classes an image; all K if it is larger.
+        class_names: K names, such as `labels.txt` holds. Default: the names
+            of ImageNet, which are in the package.
+
+    Returns:
+        B lists of (id, name, probability), most probable first: the WordNet
+        id "n02123045" and "tabby" for ImageNet, for `class_names` the class's
+        index and its name.
+
+    Raises:
+        keras_resnet.UsageError: if K is not the number of names, or there is
+            no batch.
+    """
+    import keras
+
+    probabilities = np.asarray(keras.ops.convert_to_numpy(probabilities))
+    names = imagenet_classes()
+    if class_names is not None:
+        names = list(enumerate(class_names))
+    shape = probabilities.shape
+    require(
+        len(shape) == 2 and shape[1] == len(names),
+        f"probabilities must have the shape (images, {len(names)}): "
+        f"{len(names)} are the names. For a model with other classes pass "
+        f"class_names. Received: shape {shape}.",
+    )
+    require(
+        isinstance(top, int) and top >= 1,
+        f"top must be an int >= 1. Received: top={top!r}.",
+    )
+    return [
+        [(*name, probability) for name, probability in row]
+        for row in top_classes(probabilities, names, top)
+    ]

@@ -1,0 +1,49 @@
+"""Other outputs of a network: its logits, its maps. Layers are shared.
+
+Shapes: B batch, H height, W width, C channels, K classes.
+"""
+
+import keras
+
+from keras_resnet.errors import require
+from keras_resnet.networks.layers import ResidualUnit
+
+
+def logits(model):
+    """The same network, sharing its weights, up to the logits.
+
+    Losses and comparisons read logits: float32 (B, K).
+    """
+    names = [layer.name for layer in model.layers]
+    require(
+        "logits" in names,
+        "logits() needs a model from keras_resnet.build with its top. "
+        f"Received: {model.name!r}, which ends in {names[-1]!r}.",
+    )
+    return keras.Model(
+        model.input, model.get_layer("logits").output, name=model.name
+    )
+
+
+def features(model):
+    """The feature maps at the end of each stage, for detectors and Grad-CAM.
+
+    Args:
+        model: a model from `build`; its layers and weights are shared.
+
+    Returns:
+        `keras.Model` from pixels to a dict: "C2" ... "C5" at strides 4, 8, 16
+        and 32 for an ImageNet network, "C2" ... "C4" at strides 1, 2 and 4 for
+        a CIFAR one. Each is (B, H / stride, W / stride, C).
+    """
+    last = {}
+    for layer in model.layers:
+        if isinstance(layer, ResidualUnit):
+            stage = layer.name.split("_")[0]
+            last[f"C{int(stage.removeprefix('stage')) + 1}"] = layer.output
+    require(
+        last,
+        "features() needs a model from keras_resnet.build, with layers "
+        f"'stage1_unit1' and so on. Received: {model.name!r}.",
+    )
+    return keras.Model(model.input, last, name=f"{model.name}_features")

@@ -1,0 +1,200 @@
+"""What the values of a recipe may be."""
+
+import re
+
+from keras_resnet import field_types
+from keras_resnet import optimizers
+from keras_resnet.errors import lookup
+from keras_resnet.errors import require
+from keras_resnet.networks import specs
+
+SCHEDULES = {
+    "constant": "the base rate throughout",
+    "steps": "a tenth after each of `boundaries` iterations",
+    "plateau": "a tenth when the validation error stops improving",
+}
+PIXEL_MEANS = {
+    "channel": (
+        "the data set's mean colour, and division by its standard deviation"
+    ),
+    "image": (
+        "the mean of the training images' evaluation views, read once before "
+        "the first iteration, without division (P1 sec. 3.4)"
+    ),
+}
+SHUFFLES = {
+    "examples": "a uniform permutation of the examples an epoch",
+    "blocks": (
+        "runs of examples of a file are permuted, and the examples mixed "
+        "within `shuffle_blocks` of them, so that slow storage is read in "
+        "long pieces; for TFRecord files"
+    ),
+}
+DTYPES = {
+    "float32": "all in single precision",
+    "bfloat16": "all in bfloat16, weights and momentum too",
+    "mixed_bfloat16": "float32 weights, bfloat16 convolutions",
+    "mixed_float16": "the same in float16, with a dynamic loss scale",
+}
+
+_POSITIVE = (
+    "shuffle_blocks",
+    "image_size",
+    "batch_size",
+    "gradient_accumulation_steps",
+    "steps",
+    "learning_rate",
+    "warmup_learning_rate",
+    "head_learning_rate_multiplier",
+    "stage_learning_rate_decay",
+    "plateau_evaluations",
+    "log_every_steps",
+    "eval_every_steps",
+    "checkpoint_every_steps",
+    "keep_checkpoints",
+)
+
+# Momentum 1 forgets nothing; a seed is NumPy's.
+_BELOW = {
+    "momentum": 1,
+    "label_smoothing": 1,
+    "ema_momentum": 1,
+    "warmup_error": 1.001,
+    "seed": 2**32,
+}
+
+_NOT_NEGATIVE = (
+    "train_examples",
+    "weight_decay",
+    "warmup_steps",
+    "precise_bn_batches",
+    "pad_pixels",
+    "keep_every_steps",
+)
+
+
+def check(recipe):
+    """Raises `UsageError` if a value of a `recipes.Recipe` cannot work."""
+    field_types.check(recipe)
+    _check_names(recipe)
+    _check_numbers(recipe)
+    _check_sizes(recipe)
+    max_masked(recipe.on_bad_image)
+
+
+def _check_names(recipe):
+    variant = lookup(specs.VARIANTS, recipe.variant, "variant")
+    _check_architecture(recipe, variant)
+    if recipe.freeze_until:
+        parts = dict.fromkeys(variant.parts)
+        lookup(parts, recipe.freeze_until, f"part of {recipe.variant}")
+    lookup(SCHEDULES, recipe.schedule, "schedule")
+    lookup(SHUFFLES, recipe.shuffle, "shuffle")
+    lookup(PIXEL_MEANS, recipe.pixel_mean, "pixel mean")
+    lookup(optimizers.DECAY_SCOPES, recipe.decay, "decay scope")
+    lookup(optimizers.MOMENTUM_RULES, recipe.momentum_rule, "momentum rule")
+    lookup(DTYPES, recipe.dtype, "dtype")
+
+
+def _check_architecture(recipe, variant):
+    require(
+        not recipe.depths
+        or len(recipe.depths) == len(variant.depths)
+        and min(recipe.depths) > 0,
+        f"depths must be {len(variant.depths)} numbers > 0, one for each "
+        f"stage of {recipe.variant}, or empty. Received: {recipe.depths}.",
+    )
+    if recipe.placement:
+        lookup(specs.PLACEMENTS, recipe.placement, "placement")
+    if recipe.shortcut:
+        lookup(specs.SHORTCUTS, recipe.shortcut, "shortcut")
+
+
+def _check_numbers(recipe):
+    for name in _POSITIVE:
+        value = getattr(recipe, name)
+        require(value > 0, f"{name} must be > 0. Received: {value}.")
+    for name in _NOT_NEGATIVE:
+        value = getattr(recipe, name)
+        require(value >= 0, f"{name} must be >= 0. Received: {value}.")
+    for name, limit in _BELOW.items():
+        value = getattr(recipe, name)
+        require(
+            0 <= value < limit,
+            f"{name} must be in [0, {limit}). Received: {value}.",
+        )
+    require(
+        recipe.batch_size % recipe.gradient_accumulation_steps == 0,
+        "gradient_accumulation_steps must divide batch_size. Received: "
+        f"gradient_accumulation_steps={recipe.gradient_accumulation_steps}, "
+        f"batch_size={recipe.batch_size}.",
+    )
+    require(
+        recipe.stage_learning_rate_decay <= 1,
+        "stage_learning_rate_decay must be <= 1: earlier stages train "
+        f"slower. Received: {recipe.stage_learning_rate_decay}.",
+    )
+
+
+def _check_sizes(recipe):
+    require(
+        recipe.eval_resize >= recipe.image_size,
+        "eval_resize must not be below image_size. Received: "
+        f"eval_resize={recipe.eval_resize}, image_size={recipe.image_size}.",
+    )
+    require(
+        list(recipe.boundaries) == sorted(recipe.boundaries)
+        and min(recipe.boundaries, default=0) >= 0,
+        "boundaries must ascend and not be below 0. "
+        f"Received: {recipe.boundaries}.",
+    )
+    require(
+        len(recipe.scale_range) == 2
+        and recipe.image_size <= recipe.scale_range[0] <= recipe.scale_range[1]
+        or recipe.augmentation not in ("imagenet", "scale_crop"),
+        "scale_range must be two ascending sizes of the shorter side, not "
+        f"below image_size. Received: {recipe.scale_range}.",
+    )
+
+
+def past_the_end(recipe):
+    """What a recipe says of iterations that its run does not have.
+
+    Returns:
+        list of str, a line each, for a warning.
+    """
+    lines, steps = [], recipe.steps
+    late = [str(b) for b in recipe.boundaries if b >= steps]
+    if recipe.schedule == "steps" and late:
+        lines.append(
+            f"boundaries: {', '.join(late)} lie at or past the end of the "
+            f"run, steps={steps}: the learning rate does not fall there. P1's "
+            "are at 1/2 and 3/4, which would be "
+            f"--boundaries={steps // 2},{steps * 3 // 4}."
+        )
+    if recipe.warmup_steps >= steps:
+        lines.append(
+            f"warmup_steps={recipe.warmup_steps} is no shorter than the run, "
+            f"steps={steps}: unless the training error falls below "
+            f"{recipe.warmup_error:.0%}, all of it has the rate of the "
+            f"warm-up, {recipe.warmup_learning_rate:g}."
+        )
+    return lines
+
+
+def max_masked(on_bad_image):
+    """How many images `on_bad_image` lets a run mask: 0 for "fail".
+
+    Raises:
+        keras_resnet.UsageError: if it is neither "fail" nor "mask:N".
+    """
+    if on_bad_image == "fail":
+        return 0
+    kind, _, number = str(on_bad_image).partition(":")
+    require(
+        # No number of images has more digits; Python would not read 5,000.
+        kind == "mask" and re.fullmatch("0*[1-9][0-9]{0,17}", number),
+        "on_bad_image must be fail or mask:N, N the most images that a run "
+        f"may do without. Received: {on_bad_image!r}.",
+    )
+    return int(number)

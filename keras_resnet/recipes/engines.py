@@ -1,0 +1,87 @@
+"""Which training loop knows which field of a recipe.
+
+"tensorflow" is `keras_resnet.training.loop`, of keras-resnet train; "jax" is
+that of reproduce_on_jax.py. A loop refuses a field that it does not know,
+unless the field has its default.
+"""
+
+import dataclasses
+
+from keras_resnet.errors import require
+
+_BOTH = (
+    "variant",
+    "depths",
+    "placement",
+    "shortcut",
+    "dataset",
+    "train_examples",
+    "dtype",
+    "seed",
+    "image_size",
+    "eval_resize",
+    "pixel_mean",
+    "augmentation",
+    "pad_pixels",
+    "batch_size",
+    "steps",
+    "learning_rate",
+    "momentum",
+    "momentum_rule",
+    "nesterov",
+    "weight_decay",
+    "decay",
+    "remat",
+    "schedule",
+    "boundaries",
+    "plateau_evaluations",
+    "warmup_steps",
+    "warmup_learning_rate",
+    "warmup_error",
+    "log_every_steps",
+    "eval_every_steps",
+    "checkpoint_every_steps",
+)
+_ONLY_TENSORFLOW = (
+    "shuffle",
+    "shuffle_blocks",
+    "weights",
+    "freeze_until",
+    "freeze_batch_norm",
+    "head_learning_rate_multiplier",
+    "stage_learning_rate_decay",
+    "scale_range",
+    "on_bad_image",
+    "label_smoothing",
+    "gradient_accumulation_steps",
+    "ema_momentum",
+    "precise_bn_batches",
+    "jit_compile",
+    "keep_checkpoints",
+    "keep_every_steps",
+)
+ENGINES = {
+    **dict.fromkeys(_BOTH, ("tensorflow", "jax")),
+    **dict.fromkeys(_ONLY_TENSORFLOW, ("tensorflow",)),
+}
+
+
+def check(recipe, engine):
+    """Refuses fields that a loop does not know.
+
+    Args:
+        recipe: `recipes.Recipe`.
+        engine: "tensorflow" or "jax".
+
+    Raises:
+        keras_resnet.UsageError: if one has another value than its default.
+    """
+    for field in dataclasses.fields(recipe):
+        engines = ENGINES.get(field.name, ())
+        value = getattr(recipe, field.name)
+        require(
+            engine in engines or value == field.default,
+            f"{field.name} must be {field.default!r} on {engine}, whose "
+            f"training does not know it; {', '.join(engines) or 'none'} does. "
+            f"Received: {value!r}.",
+        )

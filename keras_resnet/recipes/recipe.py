@@ -1,0 +1,199 @@
+"""The fields of a recipe, each with its help and its default."""
+
+import dataclasses
+
+from keras_resnet import optimizers
+from keras_resnet.recipes import checks
+
+
+def _field(default, help_text):
+    return dataclasses.field(default=default, metadata={"help": help_text})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One training run. An iteration, or step, is one global batch.
+
+    Every field is a flag of `keras-resnet train`, with its help there. The
+    defaults are P1's for CIFAR-10 (sec. 4.2), but for the mean image.
+
+    Raises:
+        keras_resnet.UsageError: if a value cannot work.
+    """
+
+    # What is trained on what.
+    variant: str = _field("resnet20", "Key of keras_resnet.VARIANTS.")
+    depths: tuple[int, ...] = _field(
+        (), "Units of each stage in place of the variant's; empty for those."
+    )
+    placement: str = _field(
+        "", "Key of specs.PLACEMENTS in place of the variant's, or empty."
+    )
+    shortcut: str = _field(
+        "", "Key of specs.SHORTCUTS in place of the variant's, or empty."
+    )
+    dataset: str = _field(
+        "cifar10", "digits, a TFDS name, folder:PATH or tfrecord:PATTERN."
+    )
+    train_examples: int = _field(
+        0,
+        "How many training examples are used, evenly spaced over the data "
+        "set; 0 for all.",
+    )
+    dtype: str = _field(
+        "float32",
+        "; ".join(f"{key}: {text}" for key, text in checks.DTYPES.items()),
+    )
+    seed: int = _field(0, "Of the initial weights and of the data's order.")
+    shuffle: str = _field(
+        "examples",
+        "; ".join(f"{key}: {text}" for key, text in checks.SHUFFLES.items()),
+    )
+    shuffle_blocks: int = _field(
+        16,
+        "How many blocks of 8 MB shuffle=blocks mixes; memory holds twice as "
+        "many.",
+    )
+
+    # Transfer.
+    weights: str = _field(
+        "",
+        "File or tag of published weights to start from; empty for random "
+        "weights. The classifier is new unless the labels.txt beside the file "
+        "has the classes of the data set.",
+    )
+    freeze_until: str = _field(
+        "",
+        "Last part that does not train: stem, stage1, ..., or head for all "
+        "but the classifier; empty to train all.",
+    )
+    freeze_batch_norm: bool = _field(
+        False, "Keep all BN statistics and scales of --weights."
+    )
+    head_learning_rate_multiplier: float = _field(
+        1.0, "Of the classifier's learning rate."
+    )
+    stage_learning_rate_decay: float = _field(
+        1.0,
+        "Factor of the learning rate from each stage to the one before it, "
+        "down to the stem; 0 to 1.",
+    )
+
+    # Pixels.
+    image_size: int = _field(32, "Side of the crop, pixels.")
+    eval_resize: int = _field(
+        32, "Shorter side before the central crop of evaluation, pixels."
+    )
+    pixel_mean: str = _field(
+        "channel",
+        "What the network subtracts; with --weights of that kind the file's. "
+        + "; ".join(
+            f"{key}: {text}" for key, text in checks.PIXEL_MEANS.items()
+        ),
+    )
+    augmentation: str = _field(
+        "cifar",
+        "none, pad_crop, cifar (pad, crop, flip), scale_crop (scale, crop, "
+        "flip), imagenet (the same and PCA colour), area_crop (crop of random "
+        "area and aspect, flip) or area_crop_color (the same, jitter and PCA "
+        "colour).",
+    )
+    pad_pixels: int = _field(4, "Padding of pad_crop and cifar, pixels.")
+    scale_range: tuple[int, ...] = _field(
+        (256, 480),
+        "Least and greatest shorter side of scale_crop and imagenet, pixels.",
+    )
+    on_bad_image: str = _field(
+        "fail",
+        "What an image that cannot be read does: fail, or mask:N to go on "
+        "without up to N of them.",
+    )
+
+    # Optimisation.
+    batch_size: int = _field(128, "Images an iteration, over all devices.")
+    steps: int = _field(64_000, "Iterations of the whole run.")
+    learning_rate: float = _field(0.1, "Base learning rate.")
+    momentum: float = _field(0.9, "Momentum, 0 to 1.")
+    momentum_rule: str = _field(
+        "caffe",
+        "; ".join(
+            f"{key}: {text}" for key, text in optimizers.MOMENTUM_RULES.items()
+        ),
+    )
+    nesterov: bool = _field(False, "Nesterov's momentum; not the papers'.")
+    weight_decay: float = _field(1e-4, "L2, coupled into the momentum.")
+    decay: str = _field("all", "Which variables decay: all or kernels.")
+    label_smoothing: float = _field(
+        0.0,
+        "Part of each label that is spread over all classes, 0 to 1. Reports "
+        "and metrics have the cross-entropy without it.",
+    )
+    gradient_accumulation_steps: int = _field(
+        1,
+        "Micro-batches into which each device divides its part of a batch, so "
+        "that memory holds one of them. BN uses each one's own statistics.",
+    )
+    ema_momentum: float = _field(
+        0.0,
+        "Of the moving average of the weights that is evaluated and is the "
+        "final model, below 1; 0 for none. BN's statistics stay those of the "
+        "weights themselves, but for precise_bn_batches.",
+    )
+    precise_bn_batches: int = _field(
+        0,
+        "Training batches after the last iteration over which BN's statistics "
+        "are averaged anew; 0 to keep the moving averages.",
+    )
+    jit_compile: bool = _field(
+        False, "Compile the training step by XLA; for one_device."
+    )
+    remat: bool = _field(
+        False,
+        "Compute each unit again for the gradient, which keeps less in memory "
+        "and takes a third longer.",
+    )
+
+    # Learning rate.
+    schedule: str = _field(
+        "steps",
+        "; ".join(f"{key}: {text}" for key, text in checks.SCHEDULES.items()),
+    )
+    boundaries: tuple[int, ...] = _field(
+        (32_000, 48_000), "Iterations after which `steps` takes a tenth."
+    )
+    plateau_evaluations: int = _field(
+        5, "Evaluations without improvement that are a plateau."
+    )
+    warmup_steps: int = _field(0, "Iterations of warm-up at most; 0 for none.")
+    warmup_learning_rate: float = _field(0.01, "Rate of the warm-up.")
+    warmup_error: float = _field(
+        0.8, "Training error, 0 to 1, below which the warm-up ends."
+    )
+
+    # Iterations between reports, evaluations and checkpoints.
+    log_every_steps: int = _field(100, "Iterations between reports.")
+    eval_every_steps: int = _field(1_000, "Iterations between evaluations.")
+    checkpoint_every_steps: int = _field(
+        1_000, "Iterations between checkpoints."
+    )
+    keep_checkpoints: int = _field(2, "How many checkpoints are kept.")
+    keep_every_steps: int = _field(
+        0,
+        "Checkpoints of the multiples of so many iterations are kept too; 0 "
+        "for none.",
+    )
+
+    def __post_init__(self):
+        checks.check(self)
+        for field in dataclasses.fields(self):
+            # JSON has no tuples.
+            if field.type == tuple[int, ...]:
+                value = tuple(getattr(self, field.name))
+                object.__setattr__(self, field.name, value)
+
+    @property
+    def architecture(self):
+        """{field: value} of what replaces the variant's, for `build`."""
+        names = ("depths", "placement", "shortcut")
+        fields = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in fields.items() if value}

@@ -1,0 +1,1 @@
+"""Weights: published ones, files of any library's, and transfer."""

@@ -1,0 +1,200 @@
+"""Which network a model or a file of weights is, to refuse the wrong one.
+
+Two networks can have the same names and shapes and differ all the same: where
+a bottleneck strides, what a shortcut without weights does.
+"""
+
+import dataclasses
+import re
+
+from keras_resnet.errors import UsageError
+from keras_resnet.errors import require
+from keras_resnet.networks import specs
+from keras_resnet.networks.layers import ResidualUnit
+from keras_resnet.weights import layouts
+
+_V2 = (
+    "holds the weights of a keras.applications V2 network, which is not the "
+    "2016 paper's: its stem has no BN and pools with zeros against negative "
+    "values, it strides in the last unit of a stage and its convolutions have "
+    "biases. No variant here has that. Use keras.applications for it, or "
+    "weights of timm's resnetv2 or KerasHub's resnet_v2 in 'resnet50_v2_timm' "
+    "and its siblings."
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Network:
+    """What weights alone do not tell: the rows a network is made of."""
+
+    block: specs.Block
+    placement: specs.Placement
+    shortcut: specs.Shortcut
+    stem: specs.Ops
+    depths: tuple[int, ...]
+
+    @property
+    def variant(self):
+        """Its first name in VARIANTS, or None."""
+        names = (name for name in specs.VARIANTS if of_variant(name) == self)
+        return next(names, None)
+
+
+def of_variant(name):
+    """The network that a row of VARIANTS names."""
+    row = specs.VARIANTS[name]
+    return Network(
+        block=specs.BLOCKS[row.block],
+        placement=specs.PLACEMENTS[row.placement],
+        shortcut=specs.SHORTCUTS[row.shortcut],
+        stem=specs.STEMS[row.stem].ops,
+        depths=row.depths,
+    )
+
+
+def of_model(model):
+    """The network that a model from `keras_resnet.build` is.
+
+    Raises:
+        keras_resnet.UsageError: if it is another kind of model.
+    """
+    units = [layer for layer in model.layers if isinstance(layer, ResidualUnit)]
+    require(
+        units,
+        "Weights are for models from keras_resnet.build, with layers "
+        f"'stage1_unit1' and so on. Received: {model.name!r}.",
+    )
+    stages = [unit.name.split("_")[0] for unit in units]
+    return Network(
+        block=units[-1].block,
+        # The first unit has a part of it, so the last is taken.
+        placement=units[-1].placement,
+        shortcut=units[-1].shortcut,
+        stem=tuple(model.get_layer("stem").config["ops"]),
+        depths=tuple(stages.count(stage) for stage in dict.fromkeys(stages)),
+    )
+
+
+def of_layout(layout, depths, *, bottleneck):
+    """The network whose weights a layout holds."""
+    return Network(
+        block=specs.BLOCKS[layout.bottleneck if bottleneck else "basic"],
+        placement=specs.PLACEMENTS[layout.placement],
+        shortcut=specs.SHORTCUTS["B"],
+        stem=specs.STEMS[layout.stem].ops,
+        depths=depths,
+    )
+
+
+def common_prefix(names):
+    """What stands before every name, as DataParallel's `module.`, or "".
+
+    Args:
+        names: of the tensors of a file.
+
+    Raises:
+        keras_resnet.UsageError: if a network has a prefix that other tensors
+            do not have, or there are networks of several.
+    """
+    ends = {layout.signature for layout in layouts.LAYOUTS.values()}
+    found = {
+        name.removesuffix(end)
+        for name in names
+        for end in ends
+        if f".{name}".endswith((f".{end}", f"/{end}"))
+    }
+    if not found or "" in found:
+        return ""
+    prefix = min(found)
+    others = [name for name in names if not name.startswith(prefix)]
+    require(
+        not others,
+        f"the names of its network begin with {' or '.join(sorted(found))}, "
+        f"others do not, as {', '.join(others[:3])}. Save the network's alone: "
+        f"{{k.removeprefix({prefix!r}): v for k, v in state_dict.items() if "
+        f"k.startswith({prefix!r})}}.",
+    )
+    return prefix
+
+
+def recognise(names):
+    """The layout whose names these are.
+
+    Args:
+        names: of the tensors of a file.
+
+    Raises:
+        keras_resnet.UsageError: if it is none of ours.
+    """
+    if "conv2_block1_preact_bn/gamma" in names:
+        raise UsageError(_V2)
+    # KerasHub V2 has KerasHub's signature too.
+    for layout in reversed(layouts.LAYOUTS.values()):
+        if layout.signature in names:
+            return layout
+    known = ", ".join(layout.origin for layout in layouts.LAYOUTS.values())
+    raise UsageError(
+        f"its names are of no known layout ({known}). Received: "
+        f"{', '.join(sorted(names)[:4])} ..., {len(names)} tensors."
+    )
+
+
+def of_names(layout, names):
+    """The network that a file with these names holds.
+
+    Args:
+        layout: of `layouts.LAYOUTS`, not our own.
+        names: of all tensors.
+    """
+    first_stage, first_unit = layout.counts_from
+    depths = {}
+    for name in names:
+        found = re.match(layout.unit, name)
+        if found:
+            stage, unit = int(found[1]), int(found[2]) - first_unit + 1
+            depths[stage] = max(depths.get(stage, 0), unit)
+    depths = tuple(
+        depths.get(stage, 0)
+        for stage in range(first_stage, max(depths, default=0) + 1)
+    )
+    bottleneck = any(layout.third in name for name in names)
+    return of_layout(layout, depths, bottleneck=bottleneck)
+
+
+def require_same(model, ours, theirs, origin):
+    """Refuses weights of another network than the model is.
+
+    Args:
+        model: the model.
+        ours, theirs: `Network` of the model and of the weights.
+        origin: of the weights, for the message.
+    """
+    if ours == theirs:
+        return
+    differences = [
+        f"{field.name} {_text(field.name, getattr(theirs, field.name))}, not "
+        f"{_text(field.name, getattr(ours, field.name))}"
+        for field in dataclasses.fields(Network)
+        if getattr(ours, field.name) != getattr(theirs, field.name)
+    ]
+    build = (
+        f"build({theirs.variant!r})"
+        if theirs.variant
+        else f"build(..., depths={theirs.depths}) of a variant with these"
+    )
+    raise UsageError(
+        f"{origin} weights go with {'; '.join(differences)}. Use {build}. "
+        f"Received: {model.name!r}."
+    )
+
+
+def _text(field, value):
+    if field == "block":
+        names = [name for name, row in specs.BLOCKS.items() if row == value]
+        position = value.strided + 1
+        return f"{(*names, value)[0]} (stride in convolution {position})"
+    if field in ("placement", "shortcut"):
+        table = {"placement": specs.PLACEMENTS, "shortcut": specs.SHORTCUTS}
+        names = [n for n, row in table[field].items() if row == value]
+        return str((*names, value)[0])
+    return str(value)

@@ -1,0 +1,125 @@
+"""Weights from files and to them, all or nothing."""
+
+import os
+import pathlib
+import tempfile
+
+import numpy as np
+import safetensors.numpy
+from keras import ops
+
+from keras_resnet.errors import UsageError
+from keras_resnet.errors import lookup
+from keras_resnet.errors import require
+from keras_resnet.weights import identity
+from keras_resnet.weights import layouts
+from keras_resnet.weights import matching
+from keras_resnet.weights import readers
+
+_WRITTEN = ("torchvision", "timm_resnetv2", "keras_resnet")
+
+
+def load_weights(model, source, *, sha256=None, new_head=False):
+    """Loads the weights of `model` from a file, whoever wrote it.
+
+    Format and layout are recognised from the content: our `.weights.h5`,
+    `.keras` (of which only the weights are read) and `.safetensors`, state
+    dicts of torchvision, timm and timm's resnetv2 as `.safetensors` or `.pth`,
+    keras.applications' ResNet50, 101 and 152, and KerasHub's ResNets. Every
+    tensor of the file must have its place in the model and the other way
+    round, with equal shapes and finite values; otherwise nothing is assigned.
+
+    Where a file has its own pixel constants they are loaded. PyTorch's and
+    KerasHub's have none, so those that the model was built with stay.
+
+    Args:
+        model: `keras.Model` from `keras_resnet.build`. Without its top, the
+            file's classifier is left out.
+        source: path of the file, or of the folder of a KerasHub preset.
+        sha256: hex digest that the file must have, or None.
+        new_head: whether the model's classifier may stay as it is if the file
+            has none or one of another number of classes. A warning says so.
+
+    Raises:
+        keras_resnet.UsageError: if there is no such file, it is damaged or of
+            another format, or its weights are not those of `model`.
+    """
+    identity.of_model(model)
+    file = readers.read(source, sha256)
+    try:
+        values = matching.values(model, file, new_head)
+    except UsageError as error:
+        raise UsageError(
+            f"{str(source)!r} does not hold weights for {model.name!r}: {error}"
+        ) from error
+    for variable in model.weights:
+        if variable.path in values:
+            variable.assign(values[variable.path])
+
+
+def save_weights(model, path, *, layout="torchvision"):
+    """Writes the weights of `model` as a safetensors file.
+
+    PyTorch loads it with
+    `net.load_state_dict(safetensors.torch.load_file(path))`. Its networks do
+    not hold pixel constants. They are in the file's metadata as `pixel_mean`
+    and `pixel_std`, RGB 0..255 (of a mean image all H * W * C numbers), and
+    `load_weights` reads them back.
+
+    Args:
+        model: `keras.Model` from `keras_resnet.build`.
+        path: of the file, ending in `.safetensors`. Replaced as a whole.
+        layout: "torchvision" (torchvision, timm's resnet), "timm_resnetv2" or
+            "keras_resnet" (our own names, any network).
+
+    Raises:
+        keras_resnet.UsageError: if that library has no such network, or an
+            argument cannot work.
+    """
+    path = pathlib.Path(path)
+    lookup(dict.fromkeys(_WRITTEN), layout, "layout of save_weights")
+    require(
+        path.name.endswith(".safetensors"),
+        f"path must end in .safetensors. Received: {str(path)!r}.",
+    )
+    table = layouts.LAYOUTS[layout]
+    network = identity.of_model(model)
+    own = layout == "keras_resnet"
+    if not own:
+        theirs = identity.of_layout(
+            table, network.depths, bottleneck=len(network.block.kernels) == 3
+        )
+        identity.require_same(model, network, theirs, layout)
+    _write(path, _tensors(model, table), _metadata(model))
+
+
+def _tensors(model, layout):
+    tensors = {}
+    for variable in model.weights:
+        name = layouts.their_name(layout, variable.path)
+        if name is None:  # pixels
+            continue
+        array = ops.convert_to_numpy(variable.value)
+        if array.dtype.kind != "f":  # bfloat16, which NumPy lacks
+            array = array.astype("float32")
+        tensors[name] = layouts.theirs_from_ours(layout, variable.path, array)
+        if layout.torch and name.endswith(".running_mean"):
+            count = name.replace(".running_mean", ".num_batches_tracked")
+            tensors[count] = np.zeros((), "int64")
+    return tensors
+
+
+def _metadata(model):
+    values = {w.path: ops.convert_to_numpy(w.value) for w in model.weights}
+    metadata = {
+        f"pixel_{name}": " ".join(map(str, values[path].ravel().tolist()))
+        for name, path in matching.PIXELS.items()
+    }
+    return {"model": model.name, **metadata}
+
+
+def _write(path, tensors, metadata):
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        file = pathlib.Path(folder) / path.name
+        safetensors.numpy.save_file(tensors, file, metadata=metadata)
+        os.replace(file, path)

@@ -1,0 +1,205 @@
+"""Files of weights as named arrays, whatever their format.
+
+The format is read from the content, never from the name. Nothing here runs
+what a file says. Names, shapes and the bytes that a file has for them are known
+before an array is read; of safetensors its own reader checks that.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import io
+import json
+import pathlib
+import zipfile
+
+import safetensors.numpy
+
+from keras_resnet.errors import UsageError
+from keras_resnet.errors import require
+from keras_resnet.weights import hdf5
+from keras_resnet.weights import torch_files
+from keras_resnet.weights.stored import DAMAGE
+from keras_resnet.weights.stored import Stored
+
+# ResNet-1001 and -200 in float32 take 42 and 260 MB; what claims more than
+# this is a bomb or another kind of file.
+MAX_BYTES = 2**31
+_MEMBER = "model.weights.h5"  # of a .keras file, which is a zip
+# Preset of KerasHub: the backbone and, beside it, the classifier.
+_PRESET = (_MEMBER, "task.weights.h5")
+# How many times its size the weights in a .keras file may unpack to: floats
+# hardly shrink.
+_RATIO = 100
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WeightsFile:
+    """What a file holds.
+
+    Names are `layer/variable` in Keras' formats, `module.parameter` in
+    PyTorch's.
+    """
+
+    tensors: dict[str, Stored]
+    model_name: str | None = None  # of the Keras model that was saved
+    metadata: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+def read(source, sha256=None):
+    """Reads a file of weights, or a folder with a preset of KerasHub.
+
+    Args:
+        source: path.
+        sha256: hex digest that the file must have, or None.
+
+    Returns:
+        `WeightsFile`.
+
+    Raises:
+        keras_resnet.UsageError: if there is no such file, its digest or its
+            format is another one, or it is damaged.
+    """
+    path = pathlib.Path(source)
+    if path.is_dir() and (path / _MEMBER).is_file():
+        require(
+            sha256 is None,
+            "sha256 is of one file. Pass the preset's "
+            f"{_MEMBER} instead of its folder. Received: {str(path)!r}.",
+        )
+        return _preset(path)
+    _check_file(path)
+    with _explained(path), path.open("rb") as file:
+        reader = _reader(file.read(16))
+    content = _content(path, sha256)
+    with _explained(path):
+        return reader(content)
+
+
+def _check_file(path):
+    require(
+        path.is_file(),
+        f"There is no weights file {str(path)!r}. Expected the path of a "
+        ".weights.h5, .keras, .h5, .safetensors or .pth file. Received: "
+        f"{str(path)!r}.",
+    )
+    require(
+        path.stat().st_size <= MAX_BYTES,
+        f"{str(path)!r} is larger than {MAX_BYTES} bytes: not a ResNet.",
+    )
+
+
+def _content(path, sha256):
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    require(
+        sha256 is None or digest == str(sha256).lower(),
+        f"{str(path)!r} is not the file that was meant: its sha256 is "
+        f"{digest}, expected {sha256}. Get it again.",
+    )
+    return content
+
+
+def _preset(path):
+    parts = [read(path / name) for name in _PRESET if (path / name).is_file()]
+    tensors = {}
+    for part in parts:
+        both = sorted(tensors.keys() & part.tensors.keys())
+        require(not both, f"{str(path)!r} holds {both[:3]} twice.")
+        tensors.update(part.tensors)
+    return WeightsFile(tensors=tensors)
+
+
+@contextlib.contextmanager
+def _explained(path):
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{str(path)!r}: {error}") from error
+    except DAMAGE as error:
+        raise UsageError(
+            f"{str(path)!r} is damaged or another kind of file: {error!r}. "
+            "Get or write it again."
+        ) from error
+
+
+def _reader(content):
+    """The function that reads content with this beginning."""
+    if content.startswith(b"\x89HDF\r\n\x1a\n"):
+        return _read_hdf5
+    if content.startswith(b"PK"):
+        return _read_zip
+    # The length of a header below 4 GB, and the header, which is JSON. It is
+    # asked first: the length can begin like a pickle.
+    if content[4:9] == b"\0\0\0\0{":
+        return _read_safetensors
+    if content.startswith(b"\x80"):
+        return _read_torch
+    raise UsageError(
+        "the content is none of HDF5 (.weights.h5, .h5), .keras, safetensors "
+        "and PyTorch (.pth), or damaged. SavedModel, TFLite and ONNX files are "
+        f"exports, not sources. Received: a file that begins {content[:8]!r}."
+    )
+
+
+def _read_hdf5(content):
+    tensors, model_name = hdf5.read(content)
+    return WeightsFile(tensors=_flat(tensors), model_name=model_name)
+
+
+def _flat(tensors):
+    """Without the name of the backbone inside a classifier of KerasHub."""
+    stem = "conv1_conv/kernel"
+    inside = [name for name in tensors if name.endswith(f"/{stem}")]
+    prefix = inside[0].removesuffix(stem) if len(inside) == 1 else ""
+    flat = {name.removeprefix(prefix): v for name, v in tensors.items()}
+    require(len(flat) == len(tensors), f"holds names with and without {prefix}")
+    return flat
+
+
+def _read_zip(content):
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = archive.namelist()
+        if _MEMBER not in members:
+            require(
+                any(name.endswith("/data.pkl") for name in members),
+                f"a zip with neither {_MEMBER} (.keras) nor data.pkl (.pth).",
+            )
+            return _read_torch(content)
+        return _read_hdf5(_unpacked(archive, _MEMBER))
+
+
+def _unpacked(archive, name):
+    member = archive.getinfo(name)
+    size, method = member.file_size, member.compress_type
+    require(
+        method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED),
+        f"{name} is neither stored nor deflated. Save the model again.",
+    )
+    require(
+        size <= min(MAX_BYTES, _RATIO * member.compress_size),
+        f"{name} unpacks to {size} bytes: not a ResNet.",
+    )
+    with archive.open(member) as file:
+        # Without a number it would unpack more, to find that it is too much.
+        return file.read(size)
+
+
+def _read_safetensors(content):
+    try:
+        tensors = safetensors.numpy.load(content)
+    except KeyError as error:
+        raise UsageError(
+            f"holds numbers of type {error}, which NumPy lacks. Convert them "
+            "to float32."
+        ) from error
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    return WeightsFile(
+        tensors={k: Stored.of_array(v) for k, v in tensors.items()},
+        metadata=header.get("__metadata__", {}),
+    )
+
+
+def _read_torch(content):
+    return WeightsFile(tensors=torch_files.read(content))
