@@ -92,7 +92,7 @@ soak: $(VENV)/.test-installed
 	nice -n 19 $(BIN)/python pipelines/soak.py --kills=$(KILLS) --inputs=$(INPUTS) --seed=$(SEED)
 
 arm64: $(VENV)/.test-installed
-	$(BIN)/python -m pytest -m large -s tests/arm64_test.py
+	$(BIN)/python -m pytest -m large -s tests/export/arm64_test.py
 
 lint: $(VENV)/.test-installed
 	$(BIN)/ruff check .

@@ -5,11 +5,15 @@ that a program which needs neither Keras nor TensorFlow does not wait for them.
 """
 
 import importlib
+import sys
 
 import lazy_loader
 import wrapt
 
+from keras_resnet import moved
+
 __version__ = "0.1.0"
+sys.meta_path.append(moved.Finder())
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 

@@ -1,6 +1,5 @@
 """Residual networks as both papers describe them, from training to export."""
 
-from .build import build as build
 from .constructors import PlainNet18 as PlainNet18
 from .constructors import PlainNet20 as PlainNet20
 from .constructors import PlainNet32 as PlainNet32
@@ -32,6 +31,7 @@ from .constructors import ResNet1001V2 as ResNet1001V2
 from .constructors import ResNet1202 as ResNet1202
 from .errors import UsageError as UsageError
 from .labels.cards import decode_predictions as decode_predictions
+from .models import build as build
 from .networks.costs import multiply_adds as multiply_adds
 from .networks.outputs import features as features
 from .networks.outputs import logits as logits

@@ -1,6 +1,6 @@
 """`ResNet50(...)` and its siblings, made from `specs.VARIANTS`."""
 
-from keras_resnet.build import build
+from keras_resnet.models import build
 from keras_resnet.networks import specs
 
 _SIGNATURE = """{name}: {depth} weighted layers, {reference}.

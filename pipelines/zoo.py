@@ -99,9 +99,9 @@ transforms:
 ## Networks for ImageNet
 
 Parameters are trainable ones and, as the multiply-adds of one image, counted
-on the model that is built; `tests/goldens.py` has the sources they are tested
-against. The last column is the top-1 error that the papers print, which is
-not that of any weights.
+on the model that is built; `tests/support/goldens.py` has the sources they are
+tested against. The last column is the top-1 error that the papers print, which
+is not that of any weights.
 
 {imagenet}
 

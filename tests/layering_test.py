@@ -6,14 +6,43 @@ not checked on a source which breaks it proves nothing, so each one is.
 
 import ast
 import pathlib
+import re
 import sys
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
-# From left to right; the modules beside them are the root, left of them all.
-PACKAGES = ("data", "evaluation", "training", "export", "pipelines")
+# From left to right. A module at the root is a room of its own.
+ROOMS = (
+    "moved",
+    "errors",
+    "files",
+    "labels",
+    "networks",
+    "optimizers",
+    "weights",
+    "models",
+    "constructors",
+    "recipes",
+    "data.examples",
+    "data.pixels",
+    "data.stores",
+    "data",
+    "data.survey",
+    "inference",
+    "evaluation",
+    "training",
+    "export.folding",
+    "export.writers",
+    "export.verification",
+    "export",
+    "commands",
+    "__main__",
+    "pipelines",
+)
+# Rooms on Keras alone: any backend serves.
+KERAS_ONLY = ROOMS[: ROOMS.index("data.examples")]
 TENSORFLOW = {"tensorflow"}
 LAZY = {
     "tensorflow_datasets",
@@ -27,30 +56,32 @@ LAZY = {
     "pyarrow",
     "torch",
 }
-ROOT_MAY_IMPORT = {"numpy", "h5py", "safetensors", "keras", "keras_resnet"}
-ROOT_MAY_IMPORT |= {"lazy_loader", "wrapt"}
-# Not flags: those belong to the pipelines.
-ROOT_MAY_LOG = {"absl.logging"}
+KERAS_ONLY_MAY = {"numpy", "h5py", "safetensors", "keras", "keras_resnet"}
+# Not flags: those belong to the commands.
+KERAS_ONLY_MAY_LOG = {"absl.logging"}
 FLAGS = {"absl.flags", "absl.app"}
 
 
-def layer_of(path):
-    """Position of a file from the left: 0 for the root of keras_resnet."""
-    parts = pathlib.PurePosixPath(path).parts
-    folder = parts[0] if parts[0] == "pipelines" else parts[1]
-    return PACKAGES.index(folder) + 1 if folder in PACKAGES else 0
+def room_of(name):
+    """The room of a module by its dotted name; None if it is not ours.
 
-
-def layer_of_module(name):
-    """The same for an imported module, or None if it is not ours."""
+    The package itself, which loads everything lazily, is in the leftmost.
+    """
     parts = name.split(".")
     if parts[0] == "pipelines":
-        return len(PACKAGES)
+        return "pipelines"
     if parts[0] != "keras_resnet":
         return None
-    if len(parts) > 1 and parts[1] in PACKAGES:
-        return PACKAGES.index(parts[1]) + 1
-    return 0
+    for length in (3, 2):
+        if ".".join(parts[1:length]) in ROOMS:
+            return ".".join(parts[1:length])
+    return ROOMS[0]
+
+
+def module_of(path):
+    """The dotted name of a file."""
+    parts = pathlib.PurePosixPath(path).with_suffix("").parts
+    return ".".join(parts).removesuffix(".__init__")
 
 
 def imports(tree):
@@ -93,35 +124,41 @@ def violations(path, source):
 
 
 def _problems(path, module, inside):
-    top, layer = module.split(".")[0], layer_of(path)
+    top, room = module.split(".")[0], room_of(module_of(path))
     standard = top in sys.stdlib_module_names
     if module.startswith("."):
         yield "relative import"
         return
     if path == "keras_resnet/networks/specs.py" and not standard:
         yield "specs imports more than the standard library"
-    allowed = standard or top in ROOT_MAY_IMPORT or module in ROOT_MAY_LOG
+    target = room_of(module)
+    if target and ROOMS.index(target) > ROOMS.index(room):
+        yield f"imports from the right ({target})"
+    if top in LAZY and not inside:
+        yield "loaded before it is used"
+    flags = any(f"{module}.".startswith(f"{name}.") for name in FLAGS)
+    if flags and room not in ("commands", "pipelines"):
+        yield "flags outside commands"
+    if room in KERAS_ONLY and path != "keras_resnet/__init__.py":
+        yield from _needs_more_than_keras(path, module, inside)
+
+
+def _needs_more_than_keras(path, module, inside):
+    top = module.split(".")[0]
+    allowed = top in sys.stdlib_module_names or top in KERAS_ONLY_MAY
+    allowed |= module in KERAS_ONLY_MAY_LOG
     # Of PyTorch only the reader of its own files, where they are read.
     allowed |= top == "torch" and path == "keras_resnet/weights/torch_files.py"
     # What one backend does better, where Keras runs on it.
     kernels = inside and path == "keras_resnet/networks/execution.py"
-    allowed |= kernels and top in TENSORFLOW
-    if layer == 0 and not allowed:
-        yield "a root module may not import it"
-    target = layer_of_module(module)
-    if target is not None and target > layer:
-        yield f"imports from the right ({PACKAGES[target - 1]})"
-    if top in TENSORFLOW and layer == 0 and not kernels:
-        yield "TensorFlow in the root"
-    if top in LAZY and not inside:
-        yield "loaded before it is used"
-    flags = any(f"{module}.".startswith(f"{name}.") for name in FLAGS)
-    if flags and path.split("/")[0] != "pipelines":
-        yield "flags outside pipelines"
+    if top in TENSORFLOW and not kernels:
+        yield "TensorFlow where Keras serves"
+    elif top not in TENSORFLOW and not allowed:
+        yield "a room on Keras alone may not import it"
 
 
-def sources():
-    for folder in ("keras_resnet", "pipelines"):
+def sources(*folders):
+    for folder in folders or ("keras_resnet", "pipelines"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             yield path.relative_to(ROOT).as_posix()
 
@@ -132,8 +169,117 @@ def test_a_file_imports_only_what_its_place_allows(path):
     assert not violations(path, source)
 
 
+def test_the_root_holds_ten_files_at_most():
+    root = [path.name for path in (ROOT / "keras_resnet").iterdir()]
+    assert len([name for name in root if "." in name]) <= 10, sorted(root)
+
+
+def _targets():
+    """{name: (sources, deps)} of BUILD's libraries, read as Python."""
+    found = {}
+
+    def glob(patterns, **kwargs):
+        del kwargs
+        return [
+            path.relative_to(ROOT).as_posix()
+            for pattern in patterns
+            for path in ROOT.glob(pattern)
+        ]
+
+    def py_library(name, srcs, deps=(), **kwargs):
+        del kwargs
+        found[name] = srcs, {dep.removeprefix(":") for dep in deps}
+
+    def ignored(*args, **kwargs):
+        del args, kwargs
+
+    rules = {"glob": glob, "py_library": py_library}
+    for name in ("load", "package", "py_binary", "py_test"):
+        rules[name] = ignored
+    exec((ROOT / "BUILD").read_text(), rules)
+    return {n: t for n, t in found.items() if n.startswith("keras_resnet.")}
+
+
+# {module: the distribution that has it}, where the names differ.
+DISTRIBUTIONS = {"PIL": "pillow", "absl": "absl_py", "google": "protobuf"}
+# Only where a user has them; a message names them where not.
+OPTIONAL = {"openvino", "torch"}
+# Imported by others, which do not require them.
+UNSEEN = {"@pypi//importlib_resources", "@pypi//tensorboard"}
+
+
+def test_each_target_of_the_build_depends_on_what_it_imports():
+    targets = _targets()
+    owner = {src: name for name, (srcs, _) in targets.items() for src in srcs}
+    files = {module_of(src): name for src, name in owner.items()}
+    for name, (srcs, deps) in targets.items():
+        needed = set()
+        for src in srcs:
+            tree = ast.parse((ROOT / src).read_text(encoding="utf-8"))
+            needed |= {_dep(m, files) for m, _, _ in imports(tree)}
+        assert needed - {None, name} == deps - UNSEEN, name
+    assert len(owner) == len(list(sources("keras_resnet"))) - 1  # __main__
+
+
+def _dep(module, files):
+    """What a target depends on that imports `module`, or None."""
+    top = module.split(".")[0]
+    if top == "keras_resnet":
+        parent = module.rpartition(".")[0]
+        return files.get(module) or files.get(parent)
+    if top in sys.stdlib_module_names or top in OPTIONAL:
+        return None
+    return f"@pypi//{DISTRIBUTIONS.get(top, top)}"
+
+
+# What one node of the README's picture stands for; None stands outside it.
+DRAWN = {
+    "__main__": None,
+    "constructors": "models",
+    "errors": None,
+    "files": None,
+    "moved": None,
+    "optimizers": "recipes",
+}
+
+
+def _arrows():
+    """{(left, right)}: the imports between drawn rooms, less implied ones."""
+    readers = {}
+    for path in sources():
+        right = _drawn(module_of(path))
+        for module, _, _ in imports(ast.parse((ROOT / path).read_text())):
+            left = _drawn(module)
+            if left and right and left != right:
+                readers.setdefault(right, set()).add(left)
+
+    def below(room):
+        direct = readers.get(room, set())
+        return direct.union(*map(below, direct))
+
+    return {
+        (left, right)
+        for right, lefts in readers.items()
+        for left in lefts
+        if not any(left in below(other) for other in lefts - {left})
+    }
+
+
+def _drawn(module):
+    room = room_of(module)
+    top = room and room.split(".")[0]
+    return DRAWN.get(top, top)
+
+
+def test_the_drawn_map_is_what_the_sources_import():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    drawn = re.findall(r"^ +(\w+) --> (\w+)$", readme, re.M)
+    assert len(drawn) > 10
+    assert set(drawn) == _arrows()
+
+
 def test_the_files_are_found():
-    assert {"keras_resnet/networks/specs.py", "keras_resnet/model.py"} <= set(
+    assert {"keras_resnet/networks/specs.py", "keras_resnet/models.py"} <= set(
         sources()
     )
 
@@ -147,9 +293,9 @@ def test_the_files_are_found():
             "import keras_resnet.errors",
             "standard",
         ),
-        ("keras_resnet/model.py", "import tensorflow as tf", "TensorFlow"),
+        ("keras_resnet/models.py", "import tensorflow as tf", "TensorFlow"),
         (
-            "keras_resnet/model.py",
+            "keras_resnet/models.py",
             "def f():\n    from tensorflow import io",
             "TensorFlow",
         ),
@@ -161,14 +307,18 @@ def test_the_files_are_found():
         (
             "keras_resnet/labels/cards.py",
             "import requests",
-            "root module may not",
+            "on Keras alone",
         ),
         (
             "keras_resnet/labels/cards.py",
             "def f():\n    import PIL",
-            "root module",
+            "on Keras alone",
         ),
-        ("keras_resnet/model.py", "def f():\n    import torch", "root module"),
+        (
+            "keras_resnet/models.py",
+            "def f():\n    import torch",
+            "on Keras alone",
+        ),
         (
             "keras_resnet/weights/torch_files.py",
             "import torch",
@@ -177,7 +327,7 @@ def test_the_files_are_found():
         (
             "keras_resnet/weights/loading.py",
             "from absl import app",
-            "root module",
+            "on Keras alone",
         ),
         (
             "keras_resnet/recipes/table.py",
@@ -254,7 +404,7 @@ def test_a_file_that_breaks_a_rule_is_reported(path, source, problem):
         ),
         ("keras_resnet/weights/loading.py", "from absl import logging"),
         ("keras_resnet/weights/torch_files.py", "def f():\n    import torch"),
-        ("keras_resnet/model.py", "from keras_resnet import specs"),
+        ("keras_resnet/models.py", "from keras_resnet import specs"),
         ("keras_resnet/data/pipeline.py", "import tensorflow as tf"),
         (
             "keras_resnet/data/datasets.py",

@@ -1,5 +1,6 @@
 """The package as it is imported and installed."""
 
+import importlib
 import importlib.metadata
 import json
 import pathlib
@@ -10,6 +11,7 @@ import sys
 import pytest
 
 import keras_resnet
+from keras_resnet import moved
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -138,3 +140,24 @@ def test_a_requirement_that_is_taken_out_is_missed(requirement, tmp_path):
     name = re.match(r"[\w-]+", requirement)[0]
     expected = name not in NOT_IMPORTED
     assert bool(_deptry(rest, tmp_path)) == expected
+
+
+def test_names_that_moved_give_way_with_a_warning():
+    with pytest.warns(DeprecationWarning, match="is now .*networks.specs"):
+        old = importlib.import_module("keras_resnet.specs")
+    assert old.VARIANTS is keras_resnet.VARIANTS
+    with pytest.warns(DeprecationWarning, match="labels.cards.top_classes"):
+        from keras_resnet.labels import top_classes
+    assert callable(top_classes)
+    with pytest.raises(ImportError, match="nothing"):
+        from keras_resnet.labels import nothing  # noqa: F401
+    with pytest.raises(ImportError, match="no_room"):
+        importlib.import_module("keras_resnet.no_room")
+
+
+def test_every_module_that_moved_is_where_the_table_says():
+    for old, new in moved.MODULES.items():
+        place = ROOT / "keras_resnet" / pathlib.Path(*new.split("."))
+        assert place.with_suffix(".py").is_file(), new
+        gone = ROOT / "keras_resnet" / pathlib.Path(*old.split("."))
+        assert not gone.with_suffix(".py").exists(), old

@@ -18,7 +18,7 @@ import tempfile
 from keras_resnet import files
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
-from keras_resnet.export.listing import listed
+from keras_resnet.export.verification.listing import listed
 from keras_resnet.export.writers import targets
 from keras_resnet.inference.artifact import MANIFEST
 from keras_resnet.inference.artifact import SAMPLES

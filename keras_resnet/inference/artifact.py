@@ -6,9 +6,9 @@ import json
 import os
 import pathlib
 
-from keras_resnet import field_types
 from keras_resnet import files as files_lib
 from keras_resnet.errors import UsageError
+from keras_resnet.errors import check_types
 from keras_resnet.errors import require
 from keras_resnet.inference import operators
 from keras_resnet.labels.cards import CARD
@@ -66,7 +66,7 @@ class Artifact:
     export_seconds: float | None = None
 
     def __post_init__(self):
-        field_types.check(self)
+        check_types(self)
 
 
 def describe(

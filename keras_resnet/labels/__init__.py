@@ -1,1 +1,5 @@
 """Class names, and what stands beside a model."""
+
+from keras_resnet import moved
+
+__getattr__ = moved.attributes(__name__, "keras_resnet.labels.cards")

@@ -2,8 +2,8 @@
 
 import re
 
-from keras_resnet import field_types
 from keras_resnet import optimizers
+from keras_resnet.errors import check_types
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.networks import specs
@@ -75,7 +75,7 @@ _NOT_NEGATIVE = (
 
 def check(recipe):
     """Raises `UsageError` if a value of a `recipes.Recipe` cannot work."""
-    field_types.check(recipe)
+    check_types(recipe)
     _check_names(recipe)
     _check_numbers(recipe)
     _check_sizes(recipe)

@@ -9,7 +9,6 @@ from absl import logging
 
 from keras_resnet import files
 from keras_resnet import recipes
-from keras_resnet.build import build
 from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
 from keras_resnet.data import pipeline
@@ -17,6 +16,7 @@ from keras_resnet.data.examples import order
 from keras_resnet.data.examples import shares
 from keras_resnet.data.examples import splits as splits_lib
 from keras_resnet.evaluation import metrics as metrics_lib
+from keras_resnet.models import build
 from keras_resnet.training import averages
 from keras_resnet.training import checkpoint
 from keras_resnet.training import checks

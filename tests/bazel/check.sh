@@ -97,7 +97,7 @@ require_all() {
 cd "$copy"
 run_bazel query "${options[@]}" //...
 find keras_resnet -name '*.py' | sort >"$work/sources"
-require_all "$work/sources" "labels(srcs, //:keras_resnet)"
+require_all "$work/sources" "labels(srcs, deps(//:keras_resnet))"
 find pipelines -maxdepth 1 -name '[!_]*.py' | sort >"$work/programs"
 require_all "$work/programs" "labels(srcs, kind(py_binary, //...))"
 find tests -name '*_test.py' | sort >"$work/tests"

@@ -10,10 +10,10 @@ from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 from keras_resnet.export.folding.float32 import float32_copy
 from keras_resnet.export.folding.float32 import is_float32
-from keras_resnet.export.listing import changed_files
 from keras_resnet.export.verification import bounds
 from keras_resnet.export.verification import diagnosis
 from keras_resnet.export.verification import isolated
+from keras_resnet.export.verification.listing import changed_files
 from keras_resnet.export.writers import serving
 from keras_resnet.inference import predictors
 from keras_resnet.inference.artifact import read_manifest

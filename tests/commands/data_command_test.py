@@ -1,0 +1,110 @@
+"""data.py as a user runs it."""
+
+import csv
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import odd_images
+import pytest
+from PIL import Image
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def _run(*arguments, cwd=ROOT):
+    return subprocess.run(
+        [sys.executable, ROOT / "pipelines/data.py", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+        cwd=cwd,
+        timeout=300,
+    )
+
+
+def test_inspect_prints_draws_and_fails_where_something_is_unreadable(
+    dirty, tmp_path
+):
+    output = tmp_path / "out"
+    result = _run(
+        "inspect",
+        f"--dataset=folder:{dirty}",
+        "--recipe=digits",
+        "--image_size=16",
+        f"--output={output}",
+        "--images=12",
+    )
+    assert result.returncode == 1, result.stderr
+    assert (
+        f"{odd_images.NUM_READABLE + len(odd_images.UNREADABLE_NAMES)} examples"
+        in result.stdout
+    )
+    assert (
+        f"unreadable:       {len(odd_images.UNREADABLE_NAMES)}\n"
+        in result.stdout
+    )
+    assert "Warning" not in result.stderr
+    for name in ("contact_sheet.png", "sizes.png"):
+        assert np.ptp(np.asarray(Image.open(output / name))) > 100
+    with open(output / "classes.csv", newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[:2] == [["label", "class", "examples"], ["0", "empty", "0"]]
+    with open(output / "unreadable.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = {os.path.basename(row["file"]) for row in rows}
+    assert names == odd_images.UNREADABLE_NAMES
+
+
+def test_validate_tells_good_from_changed_and_from_unreadable(clean, tmp_path):
+    root = tmp_path / "root"
+    shutil.copytree(clean, root)
+    one = root / "train" / "odd" / "plain.jpg"
+    shutil.copy(one, root / "validation" / "plain" / "copy.jpg")
+    good = _run(
+        "validate", f"--dataset=folder:{root}", f"--manifest={root}/m.jsonl"
+    )
+    assert good.returncode == 0, good.stderr
+    assert "unreadable:       0\n" in good.stdout
+    assert (
+        "in both splits:   1\n"
+        "  train odd/plain.jpg = validation plain/copy.jpg\n"
+        "in two classes:   1\n" in good.stdout
+    )
+    header = json.loads((root / "m.jsonl").read_bytes().split(b"\n")[0])
+    assert header["digest"] in good.stdout
+    one.write_bytes(one.read_bytes()[:-2])
+    os.rename(
+        os.fsencode(root / "train" / "plain") + b"/" + odd_images.NOT_UTF8,
+        os.fsencode(root / "train" / "plain") + b"/\xff.jpg",
+    )
+    bad = _run(
+        "validate", f"--dataset=folder:{root}", f"--against={root}/m.jsonl"
+    )
+    assert bad.returncode == 1
+    assert (
+        "unreadable:       1\n  train odd/plain.jpg: it is trun" in bad.stdout
+    )
+    assert "changed:          1\n  train odd/plain.jpg\n" in bad.stdout
+    assert "missing:          1\n  train plain/caf\\xe9.jpg\n" in bad.stdout
+    assert "new:              1\n  train plain/\\xff.jpg\n" in bad.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["inspekt"], "Did you mean 'inspect'"),
+        (["inspect", "--manifest=x"], "does not take --manifest"),
+        (["validate", f"--manifest={__file__}"], "exists. Compare with it"),
+        (["prepare", "--source=fashion_mnits"], "Did you mean 'fashion_mnist'"),
+    ],
+)
+def test_a_wrong_command_is_one_line(arguments, message):
+    result = _run(*arguments)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,118 @@
+"""MediaPipe's image classifier, an independent reader, runs exported files."""
+
+import dataclasses
+import importlib.util
+import json
+import subprocess
+import sys
+
+import numpy as np
+import phone_files
+import programs
+import pytest
+
+from keras_resnet.inference.tflite_metadata import add_metadata
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("mediapipe") is None,
+    reason="needs MediaPipe (peers extra)",
+)
+
+PRECISIONS = ("float32", "dynamic_int8", "int8")
+READER = programs.SUPPORT / "mediapipe_reader.py"
+
+
+@pytest.fixture(scope="module")
+def card():
+    return phone_files.phone().card
+
+
+@pytest.fixture(scope="module")
+def images():
+    return phone_files.phone().images
+
+
+def _swapped(card):
+    """A card whose first two names have changed places."""
+    first, second, *rest = card.class_names
+    return dataclasses.replace(card, class_names=(second, first, *rest))
+
+
+@pytest.fixture(scope="module")
+def by_mediapipe(card, images, tmp_path_factory):
+    """{(precision, kind): rows of mediapipe_reader.py, or an error}."""
+    folder, models = tmp_path_factory.mktemp("mediapipe"), {}
+    np.save(folder / "images.npy", images)
+    for precision in PRECISIONS:
+        plain = phone_files.plain(precision)
+        path = phone_files.export(folder, precision)
+        models[precision, "exported"] = path.read_bytes()
+        models[precision, "swapped"] = add_metadata(
+            plain, card=_swapped(card), name="x"
+        )
+        models[precision, "plain"] = plain
+    path = phone_files.export(folder, "float32", input_dtype="uint8")
+    models["float32", "of_bytes"] = path.read_bytes()
+    paths = [folder / ("_".join(key) + ".tflite") for key in models]
+    for path, content in zip(paths, models.values(), strict=True):
+        path.write_bytes(content)
+    result = subprocess.run(
+        [sys.executable, READER, folder / "images.npy", *paths],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    lines = map(json.loads, result.stdout.splitlines()[-len(models) :])
+    return dict(zip(models, lines, strict=True))
+
+
+def _names_and_scores(rows):
+    """K names, and probabilities, float (B, K)."""
+    rows = [sorted(row, key=lambda item: item[0]) for row in rows]
+    names = [name for _, name, _ in rows[0]]
+    return names, np.array([[score for *_, score in row] for row in rows])
+
+
+@pytest.mark.parametrize(
+    "precision, tolerance",
+    [("float32", 1e-5), ("dynamic_int8", 0.02), ("int8", 0.02)],
+)
+def test_mediapipe_gives_our_names_and_keras_probabilities(
+    card, images, by_mediapipe, precision, tolerance
+):
+    names, scores = _names_and_scores(by_mediapipe[precision, "exported"])
+    assert tuple(names) == card.class_names
+    outputs = phone_files.predict(phone_files.plain(precision), images)
+    # A byte is worth 1/256.
+    expected = outputs / (256 if precision == "int8" else 1)
+    np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-6)
+    model = phone_files.phone().model
+    keras = model.predict_on_batch(images.astype(np.float32))
+    assert keras.std() > 0.01  # not 1 / K whatever the input
+    np.testing.assert_allclose(scores, keras, rtol=0, atol=tolerance)
+
+
+def test_mediapipe_feeds_pixels_as_bytes_too(card, by_mediapipe):
+    """A file of --input_dtype=uint8, float32 behind its input."""
+    names, scores = _names_and_scores(by_mediapipe["float32", "of_bytes"])
+    _, expected = _names_and_scores(by_mediapipe["float32", "exported"])
+    assert tuple(names) == card.class_names
+    np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_mediapipe_sees_swapped_labels(card, by_mediapipe, precision):
+    names, scores = _names_and_scores(by_mediapipe[precision, "swapped"])
+    assert tuple(names) == _swapped(card).class_names
+    _, whole = _names_and_scores(by_mediapipe[precision, "exported"])
+    np.testing.assert_array_equal(scores, whole)
+
+
+def test_mediapipe_needs_the_metadata(by_mediapipe):
+    for precision in ("float32", "dynamic_int8"):
+        error = by_mediapipe[precision, "plain"]
+        assert "requires specifying NormalizationOptions metadata" in error
+    names, _ = _names_and_scores(by_mediapipe["int8", "plain"])
+    assert set(names) == {None}

@@ -1,0 +1,402 @@
+"""What a SavedModel answers, takes and carries, also for other programs."""
+
+import io
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import sysconfig
+
+import image_kinds
+import numpy as np
+import pytest
+import tensorflow as tf
+from exported_networks import NAMES
+from exported_networks import card_of
+from exported_networks import digits
+from exported_networks import network
+from photographs import photograph
+from PIL import Image
+
+from keras_resnet.data.pixels import decoding
+from keras_resnet.data.pixels import transforms
+from keras_resnet.errors import UsageError
+from keras_resnet.export.verification import isolated
+from keras_resnet.export.verification.verify import VerificationError
+from keras_resnet.export.verification.verify import verify
+from keras_resnet.export.writers import answers
+from keras_resnet.export.writers import warmup
+from keras_resnet.export.writers.saved_model import export_saved_model
+from keras_resnet.inference import artifact as artifact_lib
+from keras_resnet.inference import runtime
+from keras_resnet.labels.cards import top_classes
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+# Of any size, and one that is evaluated as it is.
+SIZES = [(40, 60), (33, 20), (18, 18), (128, 50)]
+
+OUTPUTS = ["probabilities", "top_indices", "top_names", "top_probabilities"]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return network()
+
+
+@pytest.fixture(scope="module")
+def card(model):
+    return card_of(model)
+
+
+@pytest.fixture(scope="module")
+def views_path(model, card, tmp_path_factory):
+    path = tmp_path_factory.mktemp("views") / "saved_model"
+    export_saved_model(model, path, card=card)
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(model, card, tmp_path_factory):
+    """(Artifact, path) of one whose serving_default resizes and crops."""
+    path = tmp_path_factory.mktemp("whole") / "saved_model"
+    return export_saved_model(model, path, card=card, resize=True), path
+
+
+@pytest.fixture(scope="module")
+def photographs():
+    """Crops of one photograph, uint8 (H, W, 3)."""
+    pixels = photograph()
+    return [pixels[-height:, :width] for height, width in SIZES]
+
+
+def _views(images, card):
+    view = {"resize": card.eval_resize, "size": card.image_size}
+    return np.stack([transforms.evaluation(image, **view) for image in images])
+
+
+def _expected(model, images, card):
+    views = _views(images, card)
+    return model.predict_on_batch(views.astype(np.float32))
+
+
+def _encode(pixels, format="PNG"):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format)
+    return buffer.getvalue()
+
+
+def _signature(path, name):
+    # The loaded object owns the variables.
+    loaded = tf.saved_model.load(str(path))
+    function = loaded.signatures[name]
+
+    def call(**inputs):
+        assert loaded
+        return {k: v.numpy() for k, v in function(**inputs).items()}
+
+    return call
+
+
+# What it answers.
+
+
+@pytest.mark.parametrize("name", ["serving_default", "serve_bytes"])
+def test_the_most_probable_classes_come_first_by_index_and_name(
+    views_path, model, card, name
+):
+    images, _ = digits(4)
+    expected = _expected(model, images, card)
+    inputs = {
+        "serving_default": {"images": _views(images, card).astype("float32")},
+        "serve_bytes": {"image_bytes": tf.constant(list(map(_encode, images)))},
+    }
+    found = _signature(views_path, name)(**inputs[name])
+    assert sorted(found) == OUTPUTS
+    np.testing.assert_allclose(
+        found["probabilities"], expected, rtol=0, atol=1e-5
+    )
+    assert found["top_indices"].dtype == np.int32
+    assert found["top_indices"].shape == (4, 5)
+    # The command line sorts by itself.
+    for row, classes in enumerate(top_classes(expected, NAMES, 5)):
+        names, values = zip(*classes, strict=True)
+        chosen = [name.decode() for name in found["top_names"][row]]
+        assert chosen == [*names]
+        assert chosen == [NAMES[i] for i in found["top_indices"][row]]
+        np.testing.assert_allclose(
+            found["top_probabilities"][row], values, rtol=0, atol=1e-5
+        )
+
+
+def test_top_is_at_most_the_number_of_classes(model, card, tmp_path):
+    artifact = export_saved_model(model, tmp_path / "m", card=card, top=50)
+    found = _signature(tmp_path / "m", "serving_default")(
+        images=np.zeros((2, 16, 16, 3), np.float32)
+    )
+    assert found["top_names"].shape == (2, 10)
+    outputs = artifact.signature["outputs"]
+    assert {name: output["shape"][1:] for name, output in outputs.items()} == {
+        name: [*value.shape[1:]] for name, value in found.items()
+    }
+    assert sorted(outputs) == OUTPUTS
+
+
+def test_of_equal_probabilities_the_first_class_comes_first():
+    probabilities = tf.constant([[0.1, 0.3, 0.3, 0.3], [0.25] * 4])
+    found = answers.answers(probabilities, ["a", "b", "c", "d"], 2)
+    assert found["top_names"].numpy().tolist() == [[b"b", b"c"], [b"a", b"b"]]
+    assert found["top_indices"].numpy().tolist() == [[1, 2], [0, 1]]
+
+
+@pytest.mark.parametrize("top", [0, -1, 2.0, "5"])
+def test_another_top_is_refused_before_any_work(model, card, tmp_path, top):
+    with pytest.raises(UsageError, match="top must be an int >= 1. Received"):
+        export_saved_model(model, tmp_path / "m", card=card, top=top)
+    assert not list(tmp_path.iterdir())
+
+
+# What it takes.
+
+
+@pytest.mark.parametrize("size", [*SIZES, (427, 640)])
+def test_a_batch_of_one_size_is_viewed_as_each_of_its_images(size):
+    height, width = size
+    pixels = photograph()
+    batch = np.stack(
+        [
+            pixels[:height, :width],
+            pixels[-height:, -width:],
+            255 - pixels[:height, :width],
+        ]
+    )
+    view = {"resize": 18, "size": 16}
+    together = transforms.evaluation(batch, **view).numpy()
+    alone = [transforms.evaluation(image, **view).numpy() for image in batch]
+    np.testing.assert_array_equal(together, alone)
+    assert together.shape == (3, 16, 16, 3)
+
+
+def test_whole_images_of_any_size_are_resized_and_cropped_inside(
+    whole, model, card, photographs
+):
+    _, path = whole
+    predictor = runtime.load(path)
+    assert (predictor.resizes, predictor.image_size) == (True, None)
+    expected = _expected(model, photographs, card)
+    for image, row in zip(photographs, expected, strict=True):
+        batch = np.stack([image, image[:, ::-1]])
+        mirrored = _expected(model, batch, card)
+        actual = predictor.predict(batch)
+        np.testing.assert_allclose(actual, mirrored, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(actual[0], row, rtol=0, atol=1e-5)
+    # Resized without the crop they would be other images.
+    squashed = tf.image.resize(photographs[0], (16, 16))[tf.newaxis]
+    other = model.predict_on_batch(squashed.numpy())
+    assert abs(other - expected[:1]).max() > 1e-3
+
+
+def test_files_of_different_sizes_come_in_one_batch(
+    whole, model, card, photographs
+):
+    files = [
+        _encode(image, format)
+        for image, format in zip(
+            photographs, ["PNG"] * 3 + ["BMP"], strict=True
+        )
+    ]
+    actual = runtime.load(whole[1]).predict_bytes(files)
+    expected = _expected(model, photographs, card)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5)
+
+
+def test_every_kind_of_file_is_answered_right_or_refused(whole, model, card):
+    serve = _signature(whole[1], "serve_bytes")
+    read, refused = image_kinds.READ, image_kinds.REFUSED
+    images = [
+        image_kinds.pillow(file).astype(np.uint8) for file in read.values()
+    ]
+    actual = serve(image_bytes=tf.constant(list(read.values())))
+    expected = _expected(model, images, card)
+    np.testing.assert_allclose(actual["probabilities"], expected, atol=1e-5)
+    # The answers tell such images apart.
+    assert np.ptp(expected, axis=0).max() > 1e-3
+    for name, file in refused.items():
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            serve(image_bytes=tf.constant([file]))
+            pytest.fail(name)
+
+
+def test_normalised_pixels_are_refused_where_whole_images_are_taken(whole):
+    call = _signature(whole[1], "serving_default")
+    with pytest.raises(Exception, match="uint8"):
+        call(images=tf.zeros((1, 20, 20, 3), tf.float32))
+
+
+def _sign(directory, artifact, card):
+    card.save(directory)
+    artifact_lib.write_manifest(directory, [artifact], card)
+
+
+def test_verify_gives_it_whole_images(model, card, whole):
+    artifact, path = whole
+    images, _ = digits(8)
+    _sign(path.parent, artifact, card)
+    reports = verify(path.parent, model, images, predict=isolated.predict)
+    signatures = [report.signature for report in reports]
+    assert signatures == ["serving_default", "serve_bytes"]
+    assert max(report.max_abs_diff for report in reports) < 1e-5
+
+
+def test_verify_catches_another_crop_inside(model, card, tmp_path):
+    other = card_of(model, eval_resize=32)
+    artifact = export_saved_model(
+        model, tmp_path / "saved_model", card=other, resize=True
+    )
+    _sign(tmp_path, artifact, card)
+    images, _ = digits(8)
+    with pytest.raises(VerificationError) as raised:
+        verify(tmp_path, model, images, predict=isolated.predict)
+    for signature in ("serving_default", "serve_bytes"):
+        assert f"saved_model ({signature})" in str(raised.value)
+
+
+def test_the_manifest_says_what_is_taken(whole, views_path):
+    artifact, path = whole
+    shape = [None, None, None, 3]
+    assert artifact.signature["inputs"] == {
+        "images": {"dtype": "uint8", "shape": shape}
+    }
+    assert not runtime.load(views_path).resizes
+    assert artifact.sha256 == artifact_lib.sha256(path)
+
+
+def test_each_weight_is_stored_once_however_many_signatures(whole, model):
+    stored = sum(f.stat().st_size for f in whole[1].glob("variables/*.data*"))
+    weights = sum(4 * int(np.prod(w.shape)) for w in model.weights)
+    assert 0.9 * weights <= stored < 1.1 * weights
+
+
+# What TensorFlow Serving runs first.
+
+
+def _requests(path):
+    """{signature: {input: tensor}}, by TensorFlow Serving's own messages."""
+    apis = pytest.importorskip(
+        "tensorflow_serving.apis.prediction_log_pb2",
+        reason="needs tensorflow-serving-api (peers extra)",
+    )
+    records = tf.data.TFRecordDataset(str(path / warmup.PATH))
+    found = {}
+    for record in records.as_numpy_iterator():
+        log = apis.PredictionLog.FromString(record)
+        assert log.WhichOneof("log_type") == "predict_log"
+        request = log.predict_log.request
+        assert request.model_spec.name == "resnet20"
+        found[request.model_spec.signature_name] = {
+            name: tf.make_ndarray(tensor)
+            for name, tensor in request.inputs.items()
+        }
+    return found
+
+
+@pytest.mark.parametrize("kind", ["views", "whole"])
+def test_serving_finds_a_request_for_each_signature(kind, whole, views_path):
+    path = views_path if kind == "views" else whole[1]
+    requests = _requests(path)
+    assert sorted(requests) == ["serve_bytes", "serving_default"]
+    images = requests["serving_default"]["images"]
+    assert images.shape == (
+        (1, 16, 16, 3) if kind == "views" else (1, 18, 18, 3)
+    )
+    assert images.dtype == (np.float32 if kind == "views" else np.uint8)
+    assert (images == 128).all()
+    for name, inputs in requests.items():
+        found = _signature(path, name)(
+            **{key: tf.constant(value) for key, value in inputs.items()}
+        )
+        assert found["probabilities"].shape == (1, 10)
+
+
+def test_warm_up_requests_are_small_and_part_of_the_sha256(whole):
+    artifact, path = whole
+    requests = path / "assets.extra" / "tf_serving_warmup_requests"
+    assert 0 < requests.stat().st_size < 2000
+    content = requests.read_bytes()
+    try:
+        requests.write_bytes(content[:-1] + b"\0")
+        assert artifact_lib.sha256(path) != artifact.sha256
+    finally:
+        requests.write_bytes(content)
+    assert artifact_lib.sha256(path) == artifact.sha256
+
+
+# What a user types.
+
+
+# The README has the first, with a sample.
+COMMANDS = {
+    "serve_bytes": """
+python -c "import numpy
+numpy.save('photo.npy', [open('photo.jpg', 'rb').read()])"
+saved_model_cli run --dir exported/saved_model --tag_set serve \
+  --signature_def serve_bytes --inputs image_bytes=photo.npy
+""",
+    "serving_default": """
+python -c "import numpy, PIL.Image
+numpy.save('photo.npy', [PIL.Image.open('photo.jpg').convert('RGB')])"
+saved_model_cli run --dir exported/saved_model --tag_set serve \
+  --signature_def serving_default --inputs images=photo.npy
+""",
+}
+
+
+@pytest.mark.large
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_saved_model_cli_runs_it_on_a_photograph(
+    whole, model, card, tmp_path, name
+):
+    programs = f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"
+    if not shutil.which("saved_model_cli", path=programs):
+        pytest.skip("needs saved_model_cli, which pip installs with TensorFlow")
+    (tmp_path / "exported").mkdir()
+    (tmp_path / "exported" / "saved_model").symlink_to(whole[1])
+    Image.fromarray(photograph()).save(tmp_path / "photo.jpg")
+    done = subprocess.run(
+        ["bash", "-euc", COMMANDS[name].rstrip() + " --outdir found"],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": programs},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    for output in OUTPUTS:
+        assert f"Result for output key {output}:" in done.stdout
+    pixels = {
+        "serve_bytes": decoding.decode((tmp_path / "photo.jpg").read_bytes()),
+        "serving_default": np.asarray(Image.open(tmp_path / "photo.jpg")),
+    }
+    expected = _expected(model, [pixels[name]], card)
+    actual = np.load(tmp_path / "found" / "probabilities.npy")
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5)
+    best = NAMES[expected[0].argmax()]
+    assert f"[[b'{best}'" in done.stdout
+
+
+@pytest.mark.large
+def test_predict_gives_it_the_whole_photograph(whole, model, card):
+    directory = whole[1].parent
+    _sign(directory, whole[0], card)
+    photo = directory / "photo.png"
+    photo.write_bytes(_encode(photograph()))
+    program = ROOT / "pipelines" / "predict.py"
+    done = subprocess.run(
+        [sys.executable, program, f"--model={whole[1]}", photo],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    expected = _expected(model, [photograph()], card)
+    ((best, probability), *_) = top_classes(expected, NAMES)[0]
+    assert f"  {probability:7.2%}  {best}\n" in done.stdout

@@ -1,0 +1,269 @@
+"""The networks on Keras' JAX and PyTorch backends beside TensorFlow's.
+
+A backend is chosen once a process, so each has one of its own.
+"""
+
+import importlib.util
+import os
+import pathlib
+import subprocess
+import sys
+
+import backend_functions
+import keras
+import numpy as np
+import pytest
+from backends import run_on
+
+from keras_resnet.networks import layers
+from keras_resnet.networks import operations
+
+every_backend = pytest.mark.parametrize("backend", ["jax", "torch"])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Files of networks, made by TensorFlow."""
+    if keras.config.backend() != "tensorflow":
+        pytest.skip("Compares other backends with TensorFlow.")
+    path = tmp_path_factory.mktemp("backends")
+    backend_functions.prepare(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def here(folder):
+    return backend_functions.everything(folder)
+
+
+@pytest.fixture(scope="module")
+def there(folder):
+    """A function: what a backend gives, in a process that runs once."""
+    found = {}
+
+    def of(backend):
+        if backend not in found:
+            code = "import sys, backend_functions as b; b.main(sys.argv[1])"
+            run_on(backend, code, str(folder))
+            with np.load(folder / f"{backend}.npz") as file:
+                found[backend] = {name: file[name] for name in file.files}
+        return found[backend]
+
+    return of
+
+
+def _pairs(here, there, *starts):
+    """(name, TensorFlow's, the backend's) of what starts so."""
+    names = [name for name in here if name.startswith(starts)]
+    assert names and set(names) <= set(there)
+    for name in names:
+        assert there[name].shape == here[name].shape, name
+        yield name, here[name], there[name]
+
+
+@every_backend
+@pytest.mark.parametrize("network", backend_functions.NETWORKS)
+def test_one_file_gives_one_answer(here, there, backend, network):
+    for name, wanted, got in _pairs(here, there(backend), network):
+        atol = 1e-5
+        if name.endswith("logits"):
+            # Different images give different logits: the pixels count.
+            assert wanted.std(0).max() > 0.01 * wanted.std() > 1e-4
+            atol = 1e-4 * wanted.std()
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=atol, err_msg=name)
+
+
+@every_backend
+@pytest.mark.parametrize("kind", ["plain", "remat"])
+def test_steps_of_fit_are_tensorflows(folder, here, there, backend, kind):
+    """TensorFlow has a kernel of its own for BN, others Keras' operations."""
+    start = keras.saving.load_model(folder / "start.keras")
+    before = {v.path: np.asarray(v) for v in start.variables}
+    moved = 0
+    for name, wanted, got in _pairs(here, there(backend), f"{kind} "):
+        change = wanted - before[name.removeprefix(f"{kind} ")]
+        moved += np.abs(change).max() > 1e-4
+        atol = 5e-3 * np.abs(change).max() + 1e-7
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=atol, err_msg=name)
+    assert moved > 20
+
+
+@every_backend
+def test_what_is_frozen_stays_and_the_rest_moves(here, there, backend):
+    for name, wanted, got in _pairs(here, there(backend), "frozen "):
+        fixed = name.split()[1].startswith(("pixels", "stem", "stage1"))
+        assert np.any(got) == np.any(wanted)
+        assert not (fixed and np.any(got)), name
+        atol = 5e-3 * np.abs(wanted).max()
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=atol, err_msg=name)
+    assert np.any(there(backend)["frozen stage3_unit1/conv1/kernel"])
+
+
+@every_backend
+@pytest.mark.parametrize(
+    "what",
+    [
+        "features",
+        "multiply_adds",
+        "from_config",
+        "clone",
+        "grey",
+        "mean image",
+        "torchvision",
+    ],
+)
+def test_functions_give_the_same(here, there, backend, what):
+    for name, wanted, got in _pairs(here, there(backend), what):
+        assert np.any(wanted)
+        np.testing.assert_allclose(got, wanted, 1e-4, 1e-5, err_msg=name)
+
+
+@every_backend
+def test_the_same_seed_draws_the_same_convolutions(here, there, backend):
+    assert here["drawn"].std() > 0.01
+    np.testing.assert_array_equal(there(backend)["drawn"], here["drawn"])
+
+
+# What a layer of ours may replace of Keras'.
+REPLACED = {"build", "call", "compute_output_shape", "get_config"}
+LAYERS = [
+    value
+    for module in (layers, operations)
+    for value in vars(module).values()
+    if isinstance(value, type)
+    and issubclass(value, keras.layers.Layer)
+    and value.__module__ == module.__name__
+]
+
+
+def hidden(layer, of):
+    """Names of a class's, and of its instances', that hide one of `of`.
+
+    Args:
+        layer: a class of layers; what its methods set on `self` counts too.
+        of: names.
+    """
+    code = [f.__code__ for f in vars(layer).values() if hasattr(f, "__code__")]
+    own = {n for n in vars(layer) if not n.startswith("__")}
+    keras_own = set(dir(layer.__mro__[1]))
+    stored = {n for c in code for n in _stored(c)}
+    return ((own - REPLACED) | (stored - keras_own)) & set(of)
+
+
+def _stored(code):
+    import dis
+
+    return {
+        i.argval for i in dis.get_instructions(code) if i.opname == "STORE_ATTR"
+    }
+
+
+def _names_of(base):
+    return {name for name in dir(base) if not name.startswith("__")}
+
+
+def test_the_layers_are_found():
+    assert {layers.ResidualUnit, operations.Bias, layers.Chain} <= set(LAYERS)
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.__name__)
+def test_a_layer_hides_no_name_of_kerass(layer):
+    assert not hidden(layer, _names_of(layer.__mro__[1]))
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.__name__)
+def test_a_layer_hides_no_name_of_pytorchs(layer):
+    """A Keras layer is a `torch.nn.Module` there: its `forward` calls ours."""
+    if importlib.util.find_spec("torch") is None:
+        pytest.skip("torch is not installed: pip install torch")
+    import torch
+
+    module = torch.nn.Module()
+    names = _names_of(module) | set(vars(module))
+    assert {"forward", "train", "apply", "_parameters"} <= names
+    assert not hidden(layer, names)
+
+
+def test_a_name_that_hides_one_is_found():
+    class Wrong(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.modules = []
+
+        def forward(self, x):
+            return x
+
+        def call(self, x):
+            self.weights, self.fine = x, x
+            return x
+
+    names = {"forward", "modules", "call", "weights"}
+    assert hidden(Wrong, names) == {"forward", "modules"}
+
+
+# What needs TensorFlow says so.
+
+PIPELINES = pathlib.Path(__file__).resolve().parents[2] / "pipelines"
+_LIBRARY = """
+from keras_resnet import recipes
+from keras_resnet.errors import UsageError
+from keras_resnet.training import distribution, start
+
+for call in (lambda: distribution.make_strategy("one_device"),
+             lambda: start.check(recipes.RECIPES["digits"])):
+    try:
+        call()
+    except UsageError as error:
+        print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    "backend, command",
+    [
+        ("jax", "train.py"),
+        ("jax", "evaluate.py --model=model.keras"),
+        ("jax", "reproduce.py --experiment=degradation"),
+        ("nothing", "train.py"),
+    ],
+)
+def test_a_command_on_another_backend_ends_in_one_line(
+    tmp_path, backend, command
+):
+    if backend == "jax":
+        pytest.importorskip("jax", reason="needs JAX")
+    program, *flags = command.split()
+    done = subprocess.run(
+        [sys.executable, PIPELINES / program, *flags],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 2 and not done.stdout
+    assert "Traceback" not in done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("ERROR: ") and "KERAS_BACKEND=tensorflow" in last
+    assert f"'{backend}'" in last
+    assert not list(tmp_path.iterdir())
+
+
+def test_so_do_the_functions_behind_it():
+    lines = run_on("jax", _LIBRARY).splitlines()
+    assert [line.split()[0] for line in lines] == ["A", "Training"]
+    assert all("the backend 'jax'" in line for line in lines)
+
+
+def test_data_commands_need_no_backend(tmp_path):
+    pytest.importorskip("jax", reason="needs JAX")
+    done = subprocess.run(
+        [sys.executable, PIPELINES / "data.py", "validate", "--dataset=digits"],
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "unreadable:       0" in done.stdout

@@ -1,0 +1,128 @@
+"""The tables: complete, consistent and equal to what the papers print."""
+
+import ast
+import math
+import pathlib
+import re
+import sys
+
+import goldens
+import pytest
+
+from keras_resnet.networks import specs
+
+NAMES = sorted(specs.VARIANTS)
+
+
+def test_every_variant_has_a_golden_and_every_golden_a_variant():
+    missing = specs.VARIANTS.keys() - goldens.GOLDENS.keys()
+    stale = goldens.GOLDENS.keys() - specs.VARIANTS.keys()
+    assert not missing, f"Add to tests/support/goldens.py: {sorted(missing)}"
+    assert not stale, f"Remove from tests/support/goldens.py: {sorted(stale)}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_depth_is_the_number_in_the_name(name):
+    number = int(re.match(r"(?:plainnet|resnet)(\d+)", name)[1])
+    assert specs.VARIANTS[name].depth == number
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_choice_of_a_row_is_in_its_table(name):
+    row = specs.VARIANTS[name]
+    assert row.stem in specs.STEMS
+    assert row.block in specs.BLOCKS
+    assert row.placement in specs.PLACEMENTS
+    assert row.shortcut in specs.SHORTCUTS
+    assert len(row.depths) == len(row.filters)
+    assert row.reference
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_filters_double_from_stage_to_stage(name):
+    """P1 sec. 3.3: half the size, twice the filters."""
+    filters = specs.VARIANTS[name].filters
+    assert all(b == 2 * a for a, b in zip(filters, filters[1:], strict=False))
+
+
+@pytest.mark.parametrize("name", sorted(specs.BLOCKS))
+def test_a_block_names_one_width_for_each_kernel(name):
+    block = specs.BLOCKS[name]
+    assert len(block.kernels) == len(block.widths)
+    assert 0 <= block.strided < len(block.kernels)
+
+
+@pytest.mark.parametrize(
+    "name, before, after_first_conv, after_last_conv, after_add",
+    [
+        ("original", (), ("bn", "relu"), ("bn",), ("relu",)),
+        ("bn_after_add", (), ("bn", "relu"), (), ("bn", "relu")),
+        ("relu_before_add", (), ("bn", "relu"), ("bn", "relu"), ()),
+        ("relu_preact", ("relu",), ("bn", "relu"), ("bn",), ()),
+        ("full_preact", ("bn", "relu"), ("bn", "relu"), (), ()),
+    ],
+)
+def test_placements_are_figure_4_of_the_2016_paper(
+    name, before, after_first_conv, after_last_conv, after_add
+):
+    row = specs.PLACEMENTS[name]
+    assert row.before == before
+    assert row.between == after_first_conv
+    assert row.after == after_last_conv
+    assert row.after_add == after_add
+
+
+def test_specs_imports_only_the_standard_library():
+    tree = ast.parse(pathlib.Path(specs.__file__).read_text(encoding="utf-8"))
+    roots = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            roots |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            roots.add((node.module or ".").split(".")[0])
+    assert roots <= sys.stdlib_module_names
+
+
+# The goldens against each other: two derivations of one number.
+
+
+@pytest.mark.parametrize("name", sorted(goldens.PUBLISHED_PARAMETERS))
+def test_the_formula_gives_the_published_parameters(name):
+    published, source = goldens.PUBLISHED_PARAMETERS[name]
+    assert goldens.FORMULAS[name][0] == published, source
+
+
+@pytest.mark.parametrize("name", sorted(goldens.TORCHVISION_GIGAOPS))
+def test_the_formula_gives_torchvisions_multiply_adds(name):
+    gigaops = goldens.FORMULAS[name][1] / 1e9
+    assert round(gigaops, 3) == goldens.TORCHVISION_GIGAOPS[name]
+
+
+@pytest.mark.parametrize("name", sorted(goldens.PAPER_MEGAPARAMETERS))
+def test_parameters_round_to_table_6_of_the_2015_paper(name):
+    figure = goldens.PAPER_MEGAPARAMETERS[name]
+    decimals = len(figure.split(".")[1])
+    millions = goldens.GOLDENS[name].trainable_parameters / 1e6
+    assert f"{millions:.{decimals}f}" == figure
+
+
+@pytest.mark.parametrize("name", sorted(goldens.PAPER_GIGAOPS))
+def test_multiply_adds_are_table_1_of_the_2015_paper(name):
+    """Four of the five round to the paper's figure.
+
+    The exact sums are 1.814, 3.644, 3.858, 7.570 and 11.282 billion. The
+    50-layer net's 3.858 is the paper's 3.8 only when truncated.
+    """
+    figure, how = goldens.PAPER_GIGAOPS[name]
+    exact = goldens.GOLDENS[name].multiply_adds / 1e9
+    rounded, truncated = round(exact, 1), math.floor(exact * 10) / 10
+    assert abs(exact - figure) < 0.06
+    assert {"rounded": rounded, "truncated": truncated}[how] == figure
+    # So that "truncated" stays an exception which needs its comment.
+    assert (how == "rounded") == (rounded == figure)
+
+
+def test_option_b_would_make_the_34_layer_net_of_table_1_round_to_3_7():
+    exact = goldens.GOLDENS["resnet34"].multiply_adds / 1e9
+    assert round(exact, 3) == 3.664
+    assert round(exact, 1) == 3.7

@@ -1,0 +1,269 @@
+"""The campaign finds what it is for, and stops and goes on without a trace."""
+
+import collections
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import programs
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SOAKS = ROOT / "tests" / "soaks.py"
+SOAK = ROOT / "pipelines" / "soak.py"
+DOCUMENT = ROOT / "docs" / "RELIABILITY.md"
+RESULTS = ROOT / "docs" / "results" / "soak.json"
+
+# Of the seed 7: kinds whose whole files take little to make.
+QUICK = {
+    "images": list(range(30)),
+    "weights": list(range(12)),
+    "tfrecords": list(range(20)),
+    "recipes": list(range(20)),
+    "page_requests": list(range(60)),
+}
+SLOW = {
+    "checkpoints": list(range(20)),
+    "manifests": list(range(20)),
+    "artifacts": list(range(30)),
+    "kills": [1, 4],  # both of forked lives, which have the plant
+}
+
+
+def _run(tmp_path, *plans):
+    """The records of each plan."""
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(plans))
+    done = subprocess.run(
+        [sys.executable, SOAKS, tmp_path, path],
+        capture_output=True,
+        text=True,
+        timeout=1500,
+    )
+    assert done.returncode == 0, done.stderr
+    found = [[] for _ in plans]
+    for line in done.stdout.splitlines():
+        record = json.loads(line)
+        found[record.pop("plan")].append(record)
+    return found
+
+
+def _ends(records):
+    return collections.Counter(record["end"] for record in records)
+
+
+def _check(records, planted, kind):
+    """No faults without a plant, some with it, each with its number."""
+    mine = [record for record in records if record["kind"] == kind]
+    ends = _ends(mine)
+    assert ends["fault"] == 0, [r for r in mine if r["end"] == "fault"]
+    assert ends["right"] > 0
+    assert ends["refused"] > 0 or kind in ("page_requests", "kills")
+    assert _ends(planted)["fault"] > 0, planted
+    assert [r["case"] for r in planted] == [r["case"] for r in mine]
+
+
+def test_each_kind_runs_and_finds_a_planted_fault(tmp_path):
+    """And the same seed gives the same cases, another seed others."""
+    plain = {"seed": 7, "kinds": QUICK}
+    plants = [
+        {"seed": 7, "plant": kind, "kinds": {kind: numbers}}
+        for kind, numbers in QUICK.items()
+    ]
+    other = {"seed": 8, "kinds": {"images": QUICK["images"]}}
+    again = {"seed": 7, "kinds": {k: QUICK[k] for k in ("images", "recipes")}}
+    first, *planted, others, second = _run(
+        tmp_path, plain, *plants, other, again
+    )
+    for kind, records in zip(QUICK, planted, strict=True):
+        _check(first, records, kind)
+    same = [r for r in first if r["kind"] in ("images", "recipes")]
+    assert second == same
+    assert [r["what"] for r in others] != [r["what"] for r in first[:30]]
+    # The files of a fault are kept.
+    (fault, *_) = [r for r in planted[0] if r["end"] == "fault"]
+    kept = tmp_path / "1" / "seed-7" / "faults" / f"images-{fault['case']}"
+    assert json.loads((kept / "record.json").read_text()) == fault
+    assert len(list(kept.iterdir())) == 2
+
+
+@pytest.mark.large
+@pytest.mark.parametrize("kind", SLOW)
+def test_what_takes_longer_finds_a_planted_fault_too(tmp_path, kind):
+    plain = {"seed": 7, "kinds": {kind: SLOW[kind]}}
+    records, planted = _run(tmp_path, plain, {**plain, "plant": kind})
+    _check(records, planted, kind)
+    if kind == "kills":
+        assert all(record["kills"] > 3 for record in records)
+
+
+def test_a_case_that_crashes_hangs_or_takes_memory_is_a_fault(tmp_path):
+    """And the cases after it run all the same."""
+    numbers = [0, 1, 2, 3, 4]
+    plan = {"seed": 0, "harm": numbers, "kinds": {"images": numbers}}
+    # Each child pops the numbers from the first on.
+    plans = [
+        {**plan, "harm": numbers[at:], "kinds": {"images": numbers[at:][:2]}}
+        for at in (0, 2, 3)
+    ]
+    crash, hang, memory = _run(tmp_path, *plans)
+    assert [r["end"] for r in crash] == ["right", "fault"]
+    assert "died of SIGABRT" in crash[1]["why"]
+    assert (hang[0]["end"], hang[0]["case"]) == ("fault", 2)
+    assert "more than 2 s" in hang[0]["why"]
+    assert [r["end"] for r in memory] == ["fault", "right"]
+    assert "took 4" in memory[0]["why"]
+
+
+@pytest.mark.large
+def test_stopped_anywhere_it_goes_on_as_if_it_had_not_been(tmp_path):
+    plan = {"seed": 3, "kinds": {"images": [], "recipes": []}, "inputs": 120}
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps([{**plan, "workdir": "killed"}]))
+    book = tmp_path / "killed" / "seed-3" / "records.jsonl"
+    life = subprocess.Popen([sys.executable, SOAKS, tmp_path, path])
+    while not book.exists() or book.read_bytes().count(b"\n") < 15:
+        assert life.poll() is None
+        time.sleep(0.001)
+    life.kill()
+    life.wait()
+    held = book.read_bytes()
+    assert 15 <= held.count(b"\n") < 120
+    book.write_bytes(held[: held.rfind(b"\n") + 1] + b'{"kind": "ima')
+    _run(tmp_path, {**plan, "workdir": "killed"}, {**plan, "workdir": "whole"})
+    ledger = programs.module("soaking.ledger")
+    killed, whole = (
+        ledger.Ledger(tmp_path / name / "seed-3" / "records.jsonl")
+        for name in ("killed", "whole")
+    )
+
+    def cases(book):
+        records = [record for _, record in book.records]
+        return sorted(records, key=lambda r: (r["kind"], r["case"]))
+
+    assert len(cases(whole)) == 120
+    assert cases(killed) == cases(whole)
+    assert sum("session" in line for line in killed.lines) == 2
+
+
+@pytest.mark.large
+def test_one_case_alone_is_a_command(tmp_path):
+    command = [sys.executable, SOAK, f"--workdir={tmp_path}", "--seed=7"]
+    done = subprocess.run(
+        [*command, "--kind=images", "--case=1"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "case  1" in done.stdout and "end   right" in done.stdout
+    wrong = subprocess.run(
+        [*command, "--kind=images"], capture_output=True, text=True
+    )
+    assert wrong.returncode == 2
+    assert "--kind and --case go together" in wrong.stderr
+    assert not (tmp_path / "seed-7" / "records.jsonl").exists()
+
+
+SESSION = {
+    "date": "2020-01-02",
+    "keras_resnet": "0.1.0",
+    "commit": "abc",
+    "cpu": "x",
+    "cores": 2,
+    "python": "3.11",
+    "tensorflow": "2.21",
+    "keras": "3.15",
+}
+
+
+def test_counts_are_merged_with_those_of_other_seeds_and_versions(tmp_path):
+    results = programs.module("soaking.results")
+    path = tmp_path / "soak.json"
+    case = {"kind": "images", "case": 0, "end": "right", "why": "", "what": ""}
+    fault = {**case, "case": 1, "end": "fault", "why": "died"}
+    kill = {**case, "kind": "kills", "what": "workers", "kills": 3}
+    kill["hit"] = {"a worker": 3}
+    later = {**SESSION, "date": "2020-01-03"}
+    results.merge(path, results.rows(1, [(SESSION, case)]))
+    results.merge(path, results.rows(2, [(SESSION, case), (SESSION, kill)]))
+    newer = {**later, "commit": "abd"}
+    # The same seed and version replaces what it had.
+    rows = results.merge(
+        path,
+        results.rows(1, [(SESSION, case), (later, fault), (newer, case)]),
+    )
+    assert rows == json.loads(path.read_text())["rows"]
+    assert [(r["kind"], r["seed"], r["commit"], r["cases"]) for r in rows] == [
+        ("images", 1, "abc", 2),
+        ("images", 1, "abd", 1),
+        ("images", 2, "abc", 1),
+        ("kills: workers", 2, "abc", 1),
+    ]
+    assert (rows[0]["first"], rows[0]["last"]) == ("2020-01-02", "2020-01-03")
+    assert rows[0]["faults"] == [{"case": 1, "what": "", "why": "died"}]
+    text = results.markdown(rows)
+    assert "| images         | 4     | 3     | 0       | 1" in text
+    assert "| a worker" in text
+
+
+def test_the_document_is_that_of_the_counts():
+    if not RESULTS.exists():
+        pytest.skip("No campaign has been run.")
+    results = programs.module("soaking.results")
+    table = results.markdown(json.loads(RESULTS.read_text())["rows"])
+    assert table in DOCUMENT.read_text(encoding="utf-8")
+
+
+def test_the_document_has_the_shares():
+    text = DOCUMENT.read_text(encoding="utf-8")
+    table = programs.module("soaking.kinds").KINDS
+    for name, kind in table.items():
+        assert f"| {name} | {100 * kind.share:.0f} % |" in text
+    lives = programs.module("soaking.lives").CONFIGURATIONS
+    for configuration in lives.values():
+        assert f"| {100 * configuration.share:.3g} % |" in text
+    for shares in (table, lives):
+        assert sum(row.share for row in shares.values()) == pytest.approx(1)
+
+
+def test_a_kill_is_named_by_what_it_left(tmp_path):
+    kills = programs.module("soaking.kills")
+    assert kills._hit(tmp_path) == "before the first checkpoint"
+    folder = tmp_path / "checkpoints"
+    (folder / "step-00000002").mkdir(parents=True)
+    assert kills._hit(tmp_path) == "between two checkpoints"
+    (tmp_path / ".unfinished-metrics.jsonl").touch()
+    assert kills._hit(tmp_path) == "the writing of metrics.jsonl"
+    (folder / ".unfinished-4-123").mkdir()
+    assert kills._hit(tmp_path) == "the writing of a checkpoint"
+
+
+def test_a_forked_child_dies_with_its_parent(tmp_path):
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from soaking import forked; import time, os\n"
+        "print(forked.fork(lambda: time.sleep(60), sys.argv[2]), flush=True)\n"
+        "time.sleep(60)"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code, ROOT / "pipelines", tmp_path / "log"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    child = int(parent.stdout.readline())
+    while not (tmp_path / "log").exists():  # then it is tied to its parent
+        time.sleep(0.01)
+    parent.kill()
+    parent.wait()
+    for _ in range(1000):
+        try:
+            state = pathlib.Path(f"/proc/{child}/stat").read_text()
+        except OSError:
+            return
+        if state.rpartition(")")[2].split()[0] == "Z":
+            return
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    raise AssertionError("It lives on.")

@@ -1,0 +1,165 @@
+"""Runs cases of the campaign as a plan says, with a planted fault or without.
+
+    python tests/support/soaks.py WORKDIR PLAN.json
+
+The plan is a list of {"seed", "plant", "kinds": {kind: [numbers]}}, and maybe
+"inputs", for a whole campaign of some kinds. Each record is a line.
+
+A process of its own, for TensorFlow must not have started where cases fork.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import sys
+import time
+from unittest import mock
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "pipelines"), str(ROOT)]
+
+import _app  # noqa: E402, F401  imports TensorFlow
+import tensorflow as tf  # noqa: E402
+from soaking import campaign  # noqa: E402
+from soaking import kinds  # noqa: E402
+from soaking import page_requests  # noqa: E402
+
+from keras_resnet.data.pixels import decoding  # noqa: E402
+from keras_resnet.data.stores import reading  # noqa: E402
+from keras_resnet.export.verification import verify  # noqa: E402
+from keras_resnet.inference import predictors  # noqa: E402
+from keras_resnet.recipes import checks  # noqa: E402
+from keras_resnet.training import saving  # noqa: E402
+from keras_resnet.training import snapshot  # noqa: E402
+from keras_resnet.weights import loading  # noqa: E402
+
+
+def _assigns_first(model, path, load=loading.load_weights):
+    model.weights[0].assign(model.weights[0] * 0)
+    load(model, path)
+
+
+def _without_crc(records):
+    def read(index):
+        path = records.paths[records.files[int(index)]]
+        begin = records.offsets[int(index)]
+        data = pathlib.Path(path).read_bytes()
+        end = begin + records.sizes[int(index)]
+        return tf.constant(data[begin + 12 : end - 4])
+
+    return read
+
+
+def _forgets_momentum(saver, restore=saving.Saver.restore):
+    found = restore(saver)
+    for path, variable in saver.variables.items():
+        if "momentum" in path:
+            variable.assign(tf.zeros_like(variable))
+    return found
+
+
+def _cuts(encoded, decode=decoding.decode):
+    return decode(encoded)[:-1]
+
+
+def _adds_a_class(predictor, given, predict=predictors.OnnxPredictor._predict):
+    answer = predict(predictor, given)
+    return tf.concat([answer, answer[:, :1]], axis=1)
+
+
+# kind -> what to break in the library: (object, name, what stands there then).
+PLANTS = {
+    "images": (decoding, "decode", _cuts),
+    "weights": (loading, "load_weights", _assigns_first),
+    "tfrecords": (reading, "reader", _without_crc),
+    "recipes": (checks, "check", lambda recipe: None),
+    "checkpoints": (snapshot, "_check", lambda good, message: None),
+    "manifests": (verify, "changed_files", lambda directory: ({}, 1)),
+    "artifacts": (predictors.OnnxPredictor, "_predict", _adds_a_class),
+    "kills": (saving.Saver, "restore", _forgets_momentum),
+}
+
+
+def _harm(corpus, case, folder):
+    """A judge: the cases 1, 2 and 3 crash, hang and take memory."""
+    del corpus, folder
+    number = case["number"]
+    if number == 1:
+        os.abort()
+    if number == 2:
+        time.sleep(60)
+    if number == 3:
+        bytearray(400 << 20)
+
+
+HARMFUL = dataclasses.replace(
+    kinds.KINDS["images"],
+    mutate=lambda corpus, rng: {"number": _numbers.pop(0), "what": "harm"},
+    judge=_harm,
+    seconds=2,
+    megabytes=300,
+)
+_numbers = []
+
+
+@contextlib.contextmanager
+def _planted(name, workdir):
+    if name is None:
+        yield
+        return
+    if name == "page_requests":  # another process
+        path = workdir / "serve_anything.py"
+        source = page_requests.SERVE.read_text()
+        assert source.count("if self._is_of_page():") == 1
+        path.write_text(source.replace("self._is_of_page()", "True"))
+        with mock.patch.object(page_requests, "SERVE", path):
+            yield
+        return
+    owner, attribute, broken = PLANTS[name]
+    with mock.patch.object(owner, attribute, broken):
+        yield
+
+
+def _records(plan, workdir):
+    seed, table = plan["seed"], kinds.KINDS
+    if "harm" in plan:
+        table = {"images": HARMFUL}
+        _numbers[:] = plan["harm"]
+    runner = campaign.Campaign(workdir, seed, table)
+    for name, numbers in plan["kinds"].items():
+        if name == kinds.KILLS:
+            yield from map(runner.kill, numbers)
+        else:
+            yield from runner.inputs(name, numbers)
+
+
+def _campaign(plan, workdir):
+    table = {name: kinds.KINDS[name] for name in plan["kinds"]}
+    runner = campaign.Campaign(workdir, plan["seed"], table)
+    session = {"date": "2020-01-01", "commit": "abc"}
+    with runner.alone():
+        runner.run(
+            session,
+            inputs=plan["inputs"],
+            kill_count=0,
+            each=lambda book: None,
+        )
+
+
+def main(workdir, path):
+    workdir = pathlib.Path(workdir)
+    for number, plan in enumerate(json.loads(pathlib.Path(path).read_text())):
+        folder = workdir / plan.get("workdir", str(number))
+        folder.mkdir(exist_ok=True)
+        if "inputs" in plan:
+            _campaign(plan, folder)
+            continue
+        with _planted(plan.get("plant"), folder):
+            for record in _records(plan, folder):
+                print(json.dumps({"plan": number, **record}), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

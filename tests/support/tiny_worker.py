@@ -1,0 +1,89 @@
+"""train.py with a network of 8 layers, and faults on demand.
+
+    tiny_worker.py FAULT... -- flags of train.py
+
+FAULT is KIND:WORKER:STEP: the worker does that to itself at that step, once
+for each workdir. BN statistics of every replica are saved beside the workdir
+before an evaluation averages them.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import runpy
+import signal
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "pipelines")]
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import _app  # noqa: E402, F401
+import numpy as np  # noqa: E402
+
+from keras_resnet.networks import specs  # noqa: E402
+from keras_resnet.training import loop  # noqa: E402
+from keras_resnet.weights import transfer  # noqa: E402
+
+SIGNALS = {
+    "kill": signal.SIGKILL,
+    "stop": signal.SIGSTOP,
+    "term": signal.SIGTERM,
+}
+
+
+def main(words):
+    at = words.index("--")
+    faults, words = words[:at], words[at + 1 :]
+    specs.VARIANTS["resnet20"] = dataclasses.replace(
+        specs.VARIANTS["resnet20"], depths=(1, 1, 1)
+    )
+    index = json.loads(os.environ.get("TF_CONFIG", '{"task": {"index": 0}}'))
+    index = index["task"]["index"]
+    (workdir,) = [w.split("=")[1] for w in words if "--workdir" in w]
+    _hurt(faults, index, workdir)
+    _save_statistics(index, workdir)
+    sys.argv = ["train.py", *words]
+    runpy.run_path(str(ROOT / "pipelines" / "train.py"), run_name="__main__")
+
+
+def _hurt(faults, index, workdir):
+    take = loop._Run._set_learning_rate
+    mine = [f.split(":") for f in faults if f.split(":")[1] == str(index)]
+
+    def set_learning_rate(run, rate):
+        for kind, _, step in mine:
+            done = pathlib.Path(f"{workdir}.{kind}{index}-{step}")
+            if run.step == int(step) and not done.exists():
+                done.touch()
+                if kind == "error":
+                    raise ValueError("on demand")
+                os.kill(os.getpid(), SIGNALS[kind])
+        take(run, rate)
+
+    loop._Run._set_learning_rate = set_learning_rate
+
+
+def _save_statistics(index, workdir):
+    validate = loop._Run._validate
+
+    def save_and_validate(run):
+        values = {
+            variable.path: [
+                copy.numpy()
+                for copy in run.strategy.experimental_local_results(
+                    variable.value
+                )
+            ]
+            for layer in transfer.batch_norms(run.model)
+            for variable in (layer.moving_mean, layer.moving_variance)
+        }
+        np.savez(f"{workdir}.statistics{index}.npz", **values)
+        validate(run)
+
+    loop._Run._validate = save_and_validate
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,269 @@
+"""A run that is killed anywhere ends as one that was never stopped: exactly.
+
+After MosaicML Composer's test_resumption: epoch end, middle, first and last
+batch, inside a save; zero tolerance; and negative controls, which must differ.
+"""
+
+import hashlib
+import json
+import random
+import re
+import subprocess
+import sys
+import zipfile
+
+import h5py
+import numpy as np
+import programs
+import pytest
+import tensorflow as tf
+
+LIVES = programs.SUPPORT / "lives.py"
+FLAGS = (
+    "--variant=resnet8",
+    "--batch_size=96",  # 1,438 examples: an epoch ends in step 15
+    "--steps=17",
+    "--schedule=plateau",
+    "--plateau_evaluations=1",
+    "--warmup_steps=6",
+    "--warmup_error=0.1",
+    "--log_every_steps=2",
+    "--eval_every_steps=4",
+    "--checkpoint_every_steps=3",
+)
+STRATEGIES = {
+    "one_device": ("--strategy=one_device",),
+    "mirrored": ("--strategy=mirrored", "--devices=2"),
+}
+KILLED, TERMINATED, DONE = -9, 75, 0
+SIGTERM = 15
+
+
+def _live(tmp_path, lives, *flags):
+    """The statuses of lives, and all that they said."""
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps(lives))
+    result = subprocess.run(
+        [sys.executable, LIVES, plan, *FLAGS, *flags],
+        capture_output=True,
+        text=True,
+        timeout=1500,
+    )
+    statuses = re.findall(r"^status (-?\d+)$", result.stdout, re.M)
+    assert len(statuses) == len(lives), result.stdout + result.stderr
+    return [int(status) for status in statuses], result
+
+
+def _in(workdir, *lives):
+    """Lives that share a workdir."""
+    return [
+        {**life, "flags": [f"--workdir={workdir}", *life.get("flags", ())]}
+        for life in lives
+    ]
+
+
+def _sha256(array):
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def _end(workdir):
+    """What a run leaves that must be equal: sha256 by name."""
+    last = sorted((workdir / "checkpoints").iterdir())[-1]
+    reader = tf.train.load_checkpoint(str(last / "variables"))
+    found = {
+        f"checkpoint {name}": _sha256(reader.get_tensor(name))
+        for name in reader.get_variable_to_shape_map()
+    }
+    state = json.loads((last / "state.json").read_text())
+    for name in ("files", "sha256"):
+        del state[name]
+    found["state"] = state
+    with zipfile.ZipFile(workdir / "model.keras") as archive:
+        weights = h5py.File(archive.open("model.weights.h5"))
+
+    def add(name, item):
+        if isinstance(item, h5py.Dataset):
+            found[f"model {name}"] = _sha256(item[()])
+
+    weights.visititems(add)
+    for name in ("metrics.jsonl", "labels.txt", "card.json"):
+        found[name] = (workdir / name).read_bytes()
+    return found
+
+
+def _differences(a, b):
+    return [name for name in {**a, **b} if a.get(name) != b.get(name)]
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    ["one_device", pytest.param("mirrored", marks=pytest.mark.large)],
+)
+def test_a_killed_run_ends_as_one_that_was_not(tmp_path, strategy):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    statuses, result = _live(
+        tmp_path,
+        [
+            *_in(whole, {}),
+            *_in(
+                killed,
+                {"at": "variables", "n": 2},  # inside a save
+                {"at": "metrics", "n": 2},  # at step 8, saved at step 6
+                {"at": "step", "n": 4, "signal": SIGTERM},  # at step 10
+                {},
+            ),
+        ],
+        *STRATEGIES[strategy],
+    )
+    assert statuses == [DONE, KILLED, KILLED, TERMINATED, DONE], result.stderr
+    assert "stopped at step 10 of 17" in result.stdout
+    ends = _end(whole), _end(killed)
+    assert _differences(*ends) == []
+    records = [json.loads(s) for s in ends[0]["metrics.jsonl"].splitlines()]
+    assert [record["step"] for record in records] == [4, 8, 12, 16, 17]
+    # The inventory: weights, statistics, momentum, rate, iterations, seeds.
+    names = " ".join(ends[0])
+    for part in ("kernel", "moving_mean", "momentum", "learning_rate"):
+        assert part in names
+    assert "iteration" in names and "seed_generator" in names
+
+
+# The calls of "step" are counted from the start of a life.
+POINTS = {
+    "first batch": {"at": "step", "n": 1},
+    "last batch": {"at": "step", "n": 17},
+    "end of the epoch": {"at": "step", "n": 15},
+    "middle": {"at": "step", "n": 7},
+    "traced": {"at": "tracing", "n": 1},
+    "inside an evaluation": {"at": "evaluation", "n": 6},
+    "before a metrics line": {"at": "metrics_rename", "n": 2},
+    "after a metrics line": {"at": "metrics", "n": 3},
+    "inside a save": {"at": "variables", "n": 3},
+    "before a save's rename": {"at": "before_rename", "n": 2},
+    "after a save's rename": {"at": "after_rename", "n": 2},
+    "inside the first save": {"at": "variables", "n": 1},
+    "inside the last save": {"at": "before_rename", "n": 6},
+    "in the drawing of curves": {"at": "curves", "n": 2},
+    "before labels and card": {"at": "card", "n": 1},
+    "model half written": {"at": "model", "n": 1},
+    "before the model's rename": {"at": "model_rename", "n": 1},
+}
+
+
+@pytest.mark.large
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_point_at_which_a_run_can_be_killed(tmp_path, strategy):
+    lives = _in(tmp_path / "whole", {})
+    for name, point in POINTS.items():
+        lives += _in(tmp_path / name, point, {})
+    statuses, result = _live(tmp_path, lives, *STRATEGIES[strategy])
+    expected = [DONE] + [KILLED, DONE] * len(POINTS)
+    assert statuses == expected, result.stderr
+    whole = _end(tmp_path / "whole")
+    for name in POINTS:
+        assert _differences(whole, _end(tmp_path / name)) == [], name
+
+
+@pytest.mark.large
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_sigterm_anywhere_saves_and_asks_to_be_run_again(tmp_path, strategy):
+    points = {
+        name: {**POINTS[name], "signal": SIGTERM}
+        for name in (
+            "first batch",
+            "end of the epoch",
+            "middle",
+            "traced",
+            "inside an evaluation",
+            "inside a save",
+        )
+    }
+    # The last evaluation has four batches, the 17th to the 20th.
+    points["last evaluation"] = {
+        "at": "evaluation",
+        "n": 18,
+        "signal": SIGTERM,
+    }
+    lives = _in(tmp_path / "whole", {})
+    for name, point in points.items():
+        lives += _in(tmp_path / name, point, {})
+    statuses, result = _live(tmp_path, lives, *STRATEGIES[strategy])
+    assert statuses == [DONE] + [TERMINATED, DONE] * len(points), result.stderr
+    whole = _end(tmp_path / "whole")
+    for name in points:
+        differences = _differences(whole, _end(tmp_path / name))
+        # The last checkpoint is of before the evaluation, which the next
+        # session finished and did not save.
+        if name == "last evaluation" and "state" in differences:
+            differences.remove("state")
+        assert differences == [], name
+
+
+@pytest.mark.large
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_kills_at_random_moments(tmp_path, strategy):
+    steps = ("--steps=400", "--checkpoint_every_steps=30")
+    moments = random.Random(0)
+    kills = [{"after": moments.uniform(3, 15)} for _ in range(8)]
+    statuses, result = _live(
+        tmp_path,
+        [*_in(tmp_path / "whole", {}), *_in(tmp_path / "killed", *kills, {})],
+        *STRATEGIES[strategy],
+        *steps,
+    )
+    assert statuses.count(KILLED) >= 4, statuses
+    assert statuses[-1] == DONE, result.stderr
+    ends = _end(tmp_path / "whole"), _end(tmp_path / "killed")
+    assert _differences(*ends) == []
+
+
+@pytest.mark.large
+def test_what_is_not_restored_shows(tmp_path):
+    controls = ("momentum", "seeds", "schedule")
+    lives = _in(tmp_path / "whole", {})
+    for what in controls:
+        lives += _in(
+            tmp_path / what, {"at": "after_rename", "n": 3}, {"forget": what}
+        )
+    statuses, result = _live(tmp_path, lives)
+    assert statuses == [DONE] + [KILLED, DONE] * len(controls), result.stderr
+    whole = _end(tmp_path / "whole")
+    for what in controls:
+        differences = _differences(whole, _end(tmp_path / what))
+        assert any("kernel" in name for name in differences), what
+        assert "metrics.jsonl" in differences, what
+
+
+@pytest.mark.large
+def test_the_mean_of_the_replicas_statistics_is_not_enough(tmp_path):
+    lives = [
+        *_in(tmp_path / "whole", {}),
+        *_in(
+            tmp_path / "means",
+            {"at": "step", "n": 10, "signal": SIGTERM},
+            {"forget": "statistics"},
+        ),
+    ]
+    statuses, result = _live(tmp_path, lives, *STRATEGIES["mirrored"])
+    assert statuses == [DONE, TERMINATED, DONE], result.stderr
+    names = _differences(_end(tmp_path / "whole"), _end(tmp_path / "means"))
+    assert any("moving_" in name for name in names)
+
+
+@pytest.mark.large
+@pytest.mark.parametrize("before, after", [(1, 2), (2, 1)])
+def test_another_number_of_replicas_goes_on_and_is_told(
+    tmp_path, before, after
+):
+    names = list(STRATEGIES)
+    first, second = (
+        {"flags": list(STRATEGIES[names[n - 1]])} for n in (before, after)
+    )
+    lives = _in(
+        tmp_path / "run", {**first, "at": "after_rename", "n": 2}, second
+    )
+    statuses, result = _live(tmp_path, lives)
+    assert statuses == [KILLED, DONE], result.stderr
+    assert f"replicas: {before} then, {after} now" in result.stderr
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(s)["step"] for s in lines] == [4, 8, 12, 16, 17]
