@@ -99,6 +99,7 @@ lint: $(VENV)/.test-installed
 	$(BIN)/ruff format --check .
 	$(BIN)/python tests/requirements.py > $(REQUIREMENTS)
 	$(BIN)/deptry keras_resnet pipelines --requirements-files $(REQUIREMENTS)
+	$(BIN)/mypy
 
 format: $(VENV)/.test-installed
 	$(BIN)/ruff check --fix .

@@ -72,6 +72,7 @@ setup(
         "test": [
             "deptry>=0.23",
             "jax>=0.6",
+            "mypy>=1.15",
             "pydot>=3",
             "pytest>=8",
             "pytest-xdist>=3.5",

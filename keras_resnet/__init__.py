@@ -12,7 +12,7 @@ import wrapt
 
 from keras_resnet import moved
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 sys.meta_path.append(moved.Finder())
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 

@@ -1,19 +1,65 @@
-"""`ResNet50(...)` and its siblings, made from `specs.VARIANTS`."""
+"""`ResNet50(...)` and its siblings, a function for each published network."""
+
+from typing import Protocol
+
+import keras
 
 from keras_resnet.models import build
 from keras_resnet.networks import specs
 
-_SIGNATURE = """{name}: {depth} weighted layers, {reference}.
+_DOC = """{title}, {depth} weighted layers.
 
-    Args: as `keras_resnet.build`.
+    Reference: {reference}.
+
+    Args:
+        weights: None for random ones, the tag of published weights
+            (`keras_resnet.list_weights({variant!r})`), or the path of a file.
+        include_top: whether the network ends in its classifier.
+        input_shape: (H, W, C); H and W may be None.
+        pooling: without the top, None (feature maps), "avg" or "max".
+        classes: number of classes, an int >= 1.
+        classifier_activation: "softmax", or None for logits.
+        name: of the model. Default: {variant!r}.
+        dtype, pixel_mean, pixel_std, remat, **choices: as
+            `keras_resnet.build` takes them.
 
     Returns:
         `keras.Model` from RGB pixels 0..255, uint8 or float
         (B, {size}, {size}, 3), to float32 (B, {classes}) probabilities.
+
+    Raises:
+        keras_resnet.UsageError: if a name is unknown or a value cannot work.
+
+    Example:
+
+    >>> model = keras_resnet.{name}(classes=5)
     """
 
 
-def _constructor(name, variant):
+class Constructor(Protocol):
+    """A function that builds one network."""
+
+    def __call__(
+        self,
+        weights: str | None = None,
+        include_top: bool = True,
+        input_shape: tuple[int | None, int | None, int] | None = None,
+        pooling: str | None = None,
+        classes: int = ...,
+        classifier_activation: str | None = "softmax",
+        name: str | None = None,
+        *,
+        dtype=None,
+        pixel_mean=None,
+        pixel_std=None,
+        remat: bool = False,
+        **choices,
+    ) -> keras.Model:
+        """Builds the network: arguments as `keras_resnet.build`."""
+        ...
+
+
+def _constructor(name: str, variant: str) -> Constructor:
     row = specs.VARIANTS[variant]
     stem = specs.STEMS[row.stem]
     size = stem.image_size
@@ -26,6 +72,12 @@ def _constructor(name, variant):
         classes=stem.classes,
         classifier_activation="softmax",
         name=None,
+        *,
+        dtype=None,
+        pixel_mean=None,
+        pixel_std=None,
+        remat=False,
+        **choices,
     ):
         return build(
             variant,
@@ -33,21 +85,39 @@ def _constructor(name, variant):
             include_top=include_top,
             input_shape=input_shape,
             pooling=pooling,
-            # The default is no wish: a file with other classes is refused.
+            # A default is not a request: a file of other classes is refused.
             classes=None if classes == stem.classes else classes,
             classifier_activation=classifier_activation,
             name=name,
+            dtype=dtype,
+            pixel_mean=pixel_mean,
+            pixel_std=pixel_std,
+            remat=remat,
+            **choices,
         )
 
     constructor.__name__ = constructor.__qualname__ = name
-    constructor.__doc__ = _SIGNATURE.format(
+    constructor.__doc__ = _DOC.format(
         name=name,
+        title=_title(name, row),
+        variant=variant,
         depth=row.depth,
         reference=row.reference,
         size=size,
         classes=stem.classes,
     )
     return constructor
+
+
+def _title(name, row):
+    """What a network is, in the papers' words."""
+    kind = "Plain network" if name.startswith("Plain") else "Residual network"
+    data = "CIFAR" if row.stem == "cifar" else "ImageNet"
+    if name.endswith("V2"):
+        kind += " with full pre-activation"
+    if name.endswith("V15"):
+        kind += " whose 3x3 convolutions have the strides, as torchvision's"
+    return f"{kind} for {data}"
 
 
 # ImageNet, 2015.
@@ -59,7 +129,13 @@ ResNet50 = _constructor("ResNet50", "resnet50")
 ResNet101 = _constructor("ResNet101", "resnet101")
 ResNet152 = _constructor("ResNet152", "resnet152")
 
+# The same with the stride in the 3x3 convolution, as torchvision has them.
+ResNet50V15 = _constructor("ResNet50V15", "resnet50_v1_5")
+ResNet101V15 = _constructor("ResNet101V15", "resnet101_v1_5")
+ResNet152V15 = _constructor("ResNet152V15", "resnet152_v1_5")
+
 # ImageNet, 2016.
+ResNet200 = _constructor("ResNet200", "resnet200")
 ResNet18V2 = _constructor("ResNet18V2", "resnet18_v2")
 ResNet34V2 = _constructor("ResNet34V2", "resnet34_v2")
 ResNet50V2 = _constructor("ResNet50V2", "resnet50_v2")

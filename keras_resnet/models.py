@@ -2,6 +2,11 @@
 
 import dataclasses
 import inspect
+import os
+from collections.abc import Sequence
+
+import keras
+import numpy as np
 
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
@@ -13,21 +18,21 @@ from keras_resnet.weights import transfer
 
 
 def build(
-    variant,
+    variant: str,
     *,
-    weights=None,
-    include_top=True,
-    input_shape=None,
-    pooling=None,
-    classes=None,
-    classifier_activation="softmax",
-    name=None,
-    dtype=None,
-    pixel_mean=None,
-    pixel_std=None,
-    remat=False,
+    weights: str | os.PathLike | None = None,
+    include_top: bool = True,
+    input_shape: tuple[int | None, int | None, int] | None = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: str | None = "softmax",
+    name: str | None = None,
+    dtype: "str | keras.DTypePolicy | None" = None,
+    pixel_mean: "Sequence[float] | np.ndarray | None" = None,
+    pixel_std: Sequence[float] | None = None,
+    remat: bool = False,
     **choices,
-):
+) -> keras.Model:
     """Builds any published network, or a change of one.
 
     The network takes RGB pixels 0..255, uint8 or float, and normalises them

@@ -5,6 +5,7 @@ import functools
 import json
 import pathlib
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -167,7 +168,9 @@ def check_card(card, path, *, num_classes, image_size):
     )
 
 
-def top_classes(probabilities, class_names, top=5):
+def top_classes(
+    probabilities: np.ndarray, class_names: Sequence[str], top: int = 5
+) -> list[list[tuple[str, float]]]:
     """The most probable classes of each image.
 
     Args:
@@ -194,7 +197,11 @@ def imagenet_classes():
     )
 
 
-def decode_predictions(probabilities, top=5, class_names=None):
+def decode_predictions(
+    probabilities,
+    top: int = 5,
+    class_names: Sequence[str] | None = None,
+) -> list[list[tuple]]:
     """Names for the most probable classes, as keras.applications does it.
 
     Args:

@@ -8,7 +8,7 @@ from keras_resnet.networks.layers import ResidualUnit
 from keras_resnet.networks.operations import output_shape
 
 
-def multiply_adds(model, image_size=None):
+def multiply_adds(model: keras.Model, image_size: int | None = None) -> int:
     """Multiply-adds of one image: convolutions and the classifier (P1 Table 1).
 
     Args:

@@ -9,7 +9,7 @@ from keras_resnet.errors import require
 from keras_resnet.networks.layers import ResidualUnit
 
 
-def logits(model):
+def logits(model: keras.Model) -> keras.Model:
     """The same network, sharing its weights, up to the logits.
 
     Losses and comparisons read logits: float32 (B, K).
@@ -25,7 +25,7 @@ def logits(model):
     )
 
 
-def features(model):
+def features(model: keras.Model) -> keras.Model:
     """The feature maps at the end of each stage, for detectors and Grad-CAM.
 
     Args:

@@ -4,6 +4,7 @@ import os
 import pathlib
 import tempfile
 
+import keras
 import numpy as np
 import safetensors.numpy
 from keras import ops
@@ -19,7 +20,13 @@ from keras_resnet.weights import readers
 _WRITTEN = ("torchvision", "timm_resnetv2", "keras_resnet")
 
 
-def load_weights(model, source, *, sha256=None, new_head=False):
+def load_weights(
+    model: keras.Model,
+    source: str | os.PathLike,
+    *,
+    sha256: str | None = None,
+    new_head: bool = False,
+) -> None:
     """Loads the weights of `model` from a file, whoever wrote it.
 
     Format and layout are recognised from the content: our `.weights.h5`,
@@ -57,7 +64,12 @@ def load_weights(model, source, *, sha256=None, new_head=False):
             variable.assign(values[variable.path])
 
 
-def save_weights(model, path, *, layout="torchvision"):
+def save_weights(
+    model: keras.Model,
+    path: str | os.PathLike,
+    *,
+    layout: str = "torchvision",
+) -> None:
     """Writes the weights of `model` as a safetensors file.
 
     PyTorch loads it with

@@ -303,7 +303,7 @@ def _floats(values):
     return " ".join(f"{value:g}" for value in values)
 
 
-def list_weights(variant=None):
+def list_weights(variant: str | None = None) -> WeightsTable:
     """The published weights that `build(variant, weights=tag)` takes.
 
     Args:

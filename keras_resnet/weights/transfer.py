@@ -13,7 +13,9 @@ from keras_resnet.networks.layers import ResidualUnit
 from keras_resnet.weights import loading
 
 
-def freeze(model, until, batch_norm=None):
+def freeze(
+    model: keras.Model, until: str | None, batch_norm: bool | None = None
+) -> None:
     """Stops training of a network from its input up to a stage.
 
     The call describes the whole network: what it does not freeze is trainable
@@ -170,7 +172,7 @@ def grey_kernel(kernel, mean, std):
     return tuple(array.astype(np.float32) for array in arrays)
 
 
-def grey_from_rgb(grey, rgb):
+def grey_from_rgb(grey: keras.Model, rgb: keras.Model) -> None:
     """Gives a network of one channel the weights of one of three.
 
     On grey images it then computes what the RGB network computes on the image

@@ -9,7 +9,7 @@ from keras_resnet.export.writers.onnx import export_onnx
 from keras_resnet.export.writers.tflite import export_tflite
 
 # Format -> (exporter of the float32 file, comparison of the two).
-_BY_FORMAT = {
+_BY_FORMAT: dict[str, tuple] = {
     "tflite": (export_tflite, layer_errors.tflite_layer_errors),
     "onnx": (export_onnx, layer_errors.onnx_layer_errors),
 }
