@@ -6,6 +6,7 @@ import sys
 
 import keras_resnet
 from keras_resnet.commands import start
+from keras_resnet.errors import nearest
 
 # {command: what it does}.
 COMMANDS = {
@@ -45,8 +46,7 @@ def main(argv=None):
     if word in ("--help", "-h", "-help", "help"):
         print(_usage())
         return 0
-    said = f"Received: {word!r}." if word else "Received: none."
-    print(f"ERROR: Name a command: {_names()}. {said}", file=sys.stderr)
+    print(f"ERROR: {_unknown(word)}", file=sys.stderr)
     return 2
 
 
@@ -85,5 +85,10 @@ def _usage():
     return _USAGE.format(commands="\n".join(lines))
 
 
-def _names():
-    return ", ".join(COMMANDS)
+def _unknown(word):
+    near = nearest(word, COMMANDS) if word else None
+    hint = f"Did you mean {near!r}? " if near else ""
+    return (
+        f"Name a command: {', '.join(COMMANDS)}. {hint}"
+        f"Received: {word or 'none'}."
+    )

@@ -10,34 +10,33 @@ import programs
 import pytest
 
 from keras_resnet import recipes
-
-_flags = programs.module("_flags")
+from keras_resnet.commands import doors
+from keras_resnet.commands import flags
 
 # A command of every kind of flag, which says what it was given.
 COMMAND = """
-import sys
-sys.path.insert(0, sys.argv.pop(1))
-import _flags
 from absl import flags
+from keras_resnet.commands import running
 flags.DEFINE_integer("steps", 1, "Iterations.", lower_bound=1)
 flags.DEFINE_integer("batch_size", 1, "Images.", lower_bound=1)
 flags.DEFINE_integer("seed", 0, "Seed.")
 flags.DEFINE_float("learning_rate", 0.1, "Rate.")
 flags.DEFINE_bool("nesterov", False, "Nesterov's.")
 flags.DEFINE_multi_string("model", None, "Path of a model.", required=True)
-def main(argv):
-    print(argv[1:], flags.FLAGS.steps, flags.FLAGS.learning_rate)
+def main(args):
+    print(args, flags.FLAGS.steps, flags.FLAGS.learning_rate)
     return 7
-_flags.run(main)
+running.run(main)
 """
 
 
-def _run(*words, command=("-c", COMMAND, str(programs.PIPELINES))):
+def _run(*words, command=("-c", COMMAND)):
     return subprocess.run(
         [sys.executable, *command, *words],
         capture_output=True,
         text=True,
         timeout=60,
+        cwd=programs.ROOT,
     )
 
 
@@ -55,16 +54,14 @@ def test_help_is_no_mistake():
 
 # The reader takes one line of many and goes.
 _BROKEN_PIPE = """
-import sys
-sys.path.insert(0, sys.argv.pop(1))
-import _command
-_command.run(lambda args: print("line\\n" * 1_000_000))
+from keras_resnet.commands import running
+running.run(lambda args: print("line\\n" * 1_000_000))
 """
 
 
 def test_a_reader_that_goes_leaves_no_traceback():
     with subprocess.Popen(
-        [sys.executable, "-c", _BROKEN_PIPE, str(programs.PIPELINES)],
+        [sys.executable, "-c", _BROKEN_PIPE],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -153,25 +150,26 @@ FIELDS = {field.name for field in dataclasses.fields(recipes.Recipe)}
     ],
 )
 def test_what_other_libraries_call_it(theirs, ours):
-    assert _flags.suggestion(theirs, {*FIELDS, "workdir", "help"}) == ours
+    assert flags.suggestion(theirs, {*FIELDS, "workdir", "help"}) == ours
 
 
 def test_only_flags_of_the_command_are_proposed():
-    assert _flags.suggestion("lr", {"model", "views"}) is None
-    assert _flags.suggestion("output", {"output_dir", "output"}) == "output"
-    assert _flags.suggestion("ckpt", {"model"}) == "model"
-    assert _flags.suggestion("ckpt", {"weights"}) == "weights"
+    assert flags.suggestion("lr", {"model", "views"}) is None
+    assert flags.suggestion("output", {"output_dir", "output"}) == "output"
+    assert flags.suggestion("ckpt", {"model"}) == "model"
+    assert flags.suggestion("ckpt", {"weights"}) == "weights"
 
 
 def _sources():
-    yield from sorted(programs.PIPELINES.rglob("*.py"))
+    for folder in ("keras_resnet/commands", "pipelines"):
+        yield from sorted((programs.ROOT / folder).rglob("*.py"))
 
 
 def test_every_proposal_is_a_flag_of_a_command():
     text = "".join(path.read_text(encoding="utf-8") for path in _sources())
     defined = re.findall(r'flags\.DEFINE_\w+\(\s*"(\w+)"', text)
     assert len(defined) > 50
-    assert _flags.ALIASES.keys() <= {*defined, *FIELDS, "help"}
+    assert flags.ALIASES.keys() <= {*defined, *FIELDS, "help"}
 
 
 def test_no_command_reads_its_flags_otherwise():
@@ -182,4 +180,42 @@ def test_no_command_reads_its_flags_otherwise():
             if isinstance(node, ast.Attribute) and node.attr == "run":
                 if getattr(node.value, "id", "") == "app":
                     runs.add(path.name)
-    assert runs == {"_flags.py", "_command.py"}
+    assert runs == {"running.py"}
+
+
+def test_every_text_names_the_command_that_the_reader_has():
+    text = "See keras-resnet data inspect, not keras-resnet dating."
+    spelled = doors.spell(text, "python pipelines/{}.py")
+    assert "See python pipelines/data.py inspect" in spelled
+    assert "keras-resnet dating" in spelled
+
+
+@pytest.mark.parametrize(
+    "words, name",
+    [
+        (("-m", "keras_resnet", "serve_web"), "python -m keras_resnet export"),
+        (("pipelines/serve_web.py",), "python pipelines/export.py"),
+    ],
+)
+def test_a_message_names_the_door_that_it_came_through(words, name):
+    done = _run("a", "b", command=words)
+    assert done.returncode == 2
+    assert f"as {name} writes it" in done.stderr
+
+
+@pytest.mark.parametrize("command", doors.COMMANDS)
+def test_a_program_of_the_checkout_opens_each_command(command):
+    source = (programs.PIPELINES / f"{command}.py").read_text()
+    assert f'_door.open("{command}")' in source
+    module = programs.ROOT / f"keras_resnet/commands/{command}.py"
+    assert "def main(args):" in module.read_text()
+
+
+def test_without_a_command_all_are_named():
+    done = _run(command=("-m", "keras_resnet"))
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert all(command in line for command in doors.COMMANDS)
+    assert _run("--help", command=("-m", "keras_resnet")).returncode == 0
+    wrong = _run("trian", command=("-m", "keras_resnet"))
+    assert wrong.returncode == 2 and "Did you mean 'train'" in wrong.stderr

@@ -11,11 +11,11 @@ import sys
 import image_kinds
 import numpy as np
 import odd_images
-import programs
 import pytest
 import tensorflow as tf
 
 from keras_resnet import recipes
+from keras_resnet.commands import image_files
 from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
 from keras_resnet.data import pipeline
@@ -72,10 +72,10 @@ WAYS = {
 
 
 def _predict(folder):
-    images, found = programs.module("_images"), {}
-    for file in images.files([folder]):
+    found = {}
+    for file in image_files.files([folder]):
         try:
-            images.read_whole(file)
+            image_files.read_whole(file)
         except UsageError as error:
             found[file.name] = str(error).split(": ", 1)[-1]
     return found
@@ -159,13 +159,12 @@ ODD = {
 def test_a_file_is_refused_before_it_is_opened(tmp_path):
     folder = tmp_path / "a"
     _write_odd(folder)
-    images = programs.module("_images")
     for name, why in ODD.items():
         assert why in files.problem(folder / name)
         with pytest.raises(UsageError, match=why):
-            images.read_whole(folder / name)
+            image_files.read_whole(folder / name)
     assert files.problem(folder / "to good.gif") is None
-    assert images.read_whole(folder / "to good.gif").shape == (21, 37, 3)
+    assert image_files.read_whole(folder / "to good.gif").shape == (21, 37, 3)
 
 
 @pytest.mark.large  # six commands in a process of its own
@@ -217,9 +216,8 @@ def test_a_file_of_the_limit_is_read(tmp_path, monkeypatch):
     file = tmp_path / "1.bmp"
     file.write_bytes(image_kinds.READ["bmp: 8 bits"])
     monkeypatch.setattr(files, "MAX_BYTES", file.stat().st_size)
-    images = programs.module("_images")
     np.testing.assert_array_equal(
-        images.read_whole(file),
+        image_files.read_whole(file),
         image_kinds.pillow(image_kinds.READ["bmp: 8 bits"]),
     )
     monkeypatch.setattr(files, "_LARGE", 0)

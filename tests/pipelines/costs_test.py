@@ -10,7 +10,7 @@ import tensorflow as tf
 import keras_resnet
 from keras_resnet.networks import specs
 
-sizes = programs.module("_sizes")
+sizes = programs.module("reproduction.sizes")
 activations = programs.module("reproduction.activations")
 cost_rows = programs.module("reproduction.cost_rows")
 costs = programs.module("reproduction.costs")

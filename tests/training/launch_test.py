@@ -12,7 +12,7 @@ import time
 import programs
 import pytest
 
-_launcher = programs.module("_launcher")
+from keras_resnet.training import launcher
 
 LAUNCH = [sys.executable, str(programs.PIPELINES / "launch.py")]
 IS_1 = """case $TF_CONFIG in *'"index": 1'*) %s ;; *) %s ;; esac"""
@@ -111,29 +111,29 @@ def test_signals_are_passed_on_and_the_status_handed_up(number, status):
 
 def test_a_signal_that_comes_while_workers_start_reaches_all(monkeypatch):
     """The first worker is up, and the launcher has not noted it yet."""
-    environments = _launcher.environments
+    environments = launcher.environments
 
     def interrupted(count):
         for environment in environments(count):
             yield environment
             signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr(_launcher, "environments", interrupted)
+    monkeypatch.setattr(launcher, "environments", interrupted)
     script = "trap 'exit 75' TERM; while :; do sleep 0.05; done"
-    with _launcher.Signals() as signals:
-        job = _launcher.Job(["sh", "-c", script], 2, signals)
+    with launcher.Signals() as signals:
+        job = launcher.Job(["sh", "-c", script], 2, signals)
         started = time.monotonic()
         job.run()
-    assert time.monotonic() - started < _launcher._GRACE
+    assert time.monotonic() - started < launcher._GRACE
     # Of a shell that had no time to set its trap, the signal itself.
     assert {worker.status() for worker in job._workers} <= {75, -15}
 
 
 def test_a_worker_that_ignores_sigterm_is_killed(monkeypatch, capsys):
-    monkeypatch.setattr(_launcher, "_GRACE", 0.5)
+    monkeypatch.setattr(launcher, "_GRACE", 0.5)
     script = IS_1 % ("exit 3", "trap '' TERM; while :; do sleep 0.05; done")
-    with _launcher.Signals() as signals:
-        job = _launcher.Job(["sh", "-c", script], 2, signals)
+    with launcher.Signals() as signals:
+        job = launcher.Job(["sh", "-c", script], 2, signals)
         started = time.monotonic()
         assert job.run() == 3
     assert time.monotonic() - started < 30
@@ -144,7 +144,7 @@ def test_a_worker_that_ignores_sigterm_is_killed(monkeypatch, capsys):
 def test_gpus_are_dealt_out(monkeypatch):
     def dealt(gpus, count):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpus)
-        found = _launcher.environments(count)
+        found = launcher.environments(count)
         return [e["CUDA_VISIBLE_DEVICES"] for e in found]
 
     assert dealt("4,5,6,7", 2) == ["4,5", "6,7"]
@@ -152,7 +152,7 @@ def test_gpus_are_dealt_out(monkeypatch):
     assert dealt("0", 2) == ["0", "0"]
     assert dealt("", 2) == ["", ""]
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
-    assert "CUDA_VISIBLE_DEVICES" not in _launcher.environments(1)[0]
+    assert "CUDA_VISIBLE_DEVICES" not in launcher.environments(1)[0]
 
 
 @pytest.mark.parametrize(
