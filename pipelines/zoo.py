@@ -9,9 +9,10 @@ import pathlib
 
 import _app
 from absl import flags
-from reproduction import sizes
+from reproduction import sizes as sizes_lib
 
 from keras_resnet.errors import require
+from keras_resnet.networks import papers
 from keras_resnet.networks import specs
 from keras_resnet.weights import published
 
@@ -21,55 +22,6 @@ flags.DEFINE_string("docs_dir", str(DOCS), "Where the two files go.")
 flags.DEFINE_bool("check", False, "Compare the files instead of writing them.")
 
 TABLE, PICTURE = "MODELS.md", "models.png"
-
-# Top-1 errors that the papers print, in percent, and where. On CIFAR-10 P2
-# gives the median of 5 runs and "fail" for more than 20 %.
-TEN_CROP = "10-crop, P1 Table {}"
-CROP_320 = "one crop of 320, P2 Table 5"
-PAPERS = {
-    "plainnet18": ("27.94", TEN_CROP.format(2)),
-    "plainnet34": ("28.54", TEN_CROP.format(2)),
-    "resnet18_a": ("27.88", TEN_CROP.format(2)),
-    "resnet34_a": ("25.03", TEN_CROP.format(3)),
-    "resnet34": ("24.52", TEN_CROP.format(3)),
-    "resnet34_c": ("24.19", TEN_CROP.format(3)),
-    "resnet50": ("22.85", TEN_CROP.format(3)),
-    "resnet101": ("21.75", TEN_CROP.format(3)),
-    "resnet152": ("21.43", TEN_CROP.format(3)),
-    "resnet200": ("21.8", CROP_320),
-    "resnet152_v2": ("21.1", CROP_320),
-    "resnet200_v2": ("20.7", CROP_320),
-    "plainnet110": ("> 60", "P1 sec. 4.2"),
-    "resnet20": ("8.75", "P1 Table 6"),
-    "resnet32": ("7.51", "P1 Table 6"),
-    "resnet44": ("7.17", "P1 Table 6"),
-    "resnet56": ("6.97", "P1 Table 6"),
-    "resnet110": ("6.43", "best of 5, P1 Table 6"),
-    "resnet1202": ("7.93", "P1 Table 6"),
-    "resnet164": ("5.93", "P2 Table 3"),
-    "resnet1001": ("7.61", "P2 Table 3"),
-    "resnet110_v2": ("6.37", "P2 Table 3"),
-    "resnet164_v2": ("5.46", "P2 Table 3"),
-    "resnet1001_v2": ("4.92", "P2 Table 3"),
-    "resnet110_one_layer": ("9.90", "P2 Table 3"),
-    "resnet110_one_layer_v2": ("8.91", "P2 Table 3"),
-    "resnet110_bn_after_add": ("8.17", "P2 Table 2"),
-    "resnet164_bn_after_add": ("6.50", "P2 Table 2"),
-    "resnet110_relu_before_add": ("7.84", "P2 Table 2"),
-    "resnet164_relu_before_add": ("6.14", "P2 Table 2"),
-    "resnet110_relu_preact": ("6.71", "P2 Table 2"),
-    "resnet164_relu_preact": ("5.91", "P2 Table 2"),
-    "resnet110_constant_scaling": ("12.35", "P2 Table 1"),
-    "resnet110_constant_scaling_branch_1": ("> 20", "fail, P2 Table 1"),
-    "resnet110_exclusive_gating": ("8.70", "P2 Table 1"),
-    "resnet110_exclusive_gating_bias_0": ("> 20", "fail, P2 Table 1"),
-    "resnet110_exclusive_gating_bias_minus_5": ("> 20", "fail, P2 Table 1"),
-    "resnet110_exclusive_gating_bias_minus_7": ("9.81", "P2 Table 1"),
-    "resnet110_shortcut_only_gating": ("6.91", "P2 Table 1"),
-    "resnet110_shortcut_only_gating_bias_0": ("12.86", "P2 Table 1"),
-    "resnet110_conv1x1": ("12.22", "P2 Table 1"),
-    "resnet110_dropout": ("> 20", "fail, P2 Table 1"),
-}
 
 TEXT = """\
 # Networks and published weights
@@ -151,7 +103,6 @@ def network_cells(name, size):
     row = specs.VARIANTS[name]
     image_size = specs.STEMS[row.stem].image_size
     tags = [f"`{w.tag}`" for w in published.WEIGHTS if w.variant == name]
-    error = PAPERS.get(name)
     return [
         f"`{name}`",
         str(row.depth),
@@ -160,8 +111,24 @@ def network_cells(name, size):
         f"{image_size}x{image_size}",
         row.reference,
         ", ".join(tags) or "none",
-        f"{error[0]} ({error[1]})" if error else published.NOT_PUBLISHED,
+        _error(name) or published.NOT_PUBLISHED,
     ]
+
+
+def _error(variant):
+    """The top-1 error that the papers print of a variant, and where."""
+    error, place = papers.find(papers.CIFAR_10, variant)
+    if error:
+        error, note = ("> 20", "fail, ") if error == "fail" else (error, "")
+        return f"{error} ({note}{place})"
+    for tables, view in (
+        (papers.TEN_CROPS, "10-crop"),
+        (papers.ONE_CROP_OF_320, "one crop of 320"),
+    ):
+        errors, place = papers.find(tables, variant)
+        if errors:
+            return f"{errors[0]} ({view}, {place})"
+    return None
 
 
 def _weights_cells(row):
@@ -252,7 +219,7 @@ def check(folder, text, series):
 def main(args):
     _app.no_arguments(args)
     folder = pathlib.Path(FLAGS.docs_dir)
-    sizes = {variant: sizes.measure(variant) for variant in specs.VARIANTS}
+    sizes = {variant: sizes_lib.measure(variant) for variant in specs.VARIANTS}
     text, series = markdown(sizes), points(sizes)
     if FLAGS.check:
         check(folder, text, series)

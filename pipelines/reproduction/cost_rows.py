@@ -7,6 +7,7 @@ from reproduction.jobs import Experiment
 from reproduction.jobs import Row
 from reproduction.jobs import Setting
 
+from keras_resnet.networks import papers
 from keras_resnet.networks import specs
 
 # In place of a data set.
@@ -15,40 +16,16 @@ NO_DATA, RANDOM_PIXELS = "no_data", "random_pixels"
 # No images, of which there could be a mean.
 _COLOR = {"pixel_mean": "channel"}
 
-# As printed, in millions.
-PARAMETERS = {
-    # P1 Table 6.
-    "resnet20": "0.27",
-    "resnet32": "0.46",
-    "resnet44": "0.66",
-    "resnet56": "0.85",
-    "resnet110": "1.7",
-    "resnet1202": "19.4",
-    # Not in P2, but in Zagoruyko and Komodakis 2016, arXiv 1605.07146, Table 5.
-    "resnet164_v2": "1.7",
-    "resnet1001_v2": "10.2",
-}
-# As printed, in 1e9: P1 Table 1, "FLOPs (multiply-adds)"; Fig. 3 has 3.6 for
-# 34 layers with shortcuts and without.
-MULTIPLY_ADDS = {
-    "resnet18": "1.8",
-    "plainnet34": "3.6",
-    "resnet34": "3.6",
-    "resnet50": "3.8",
-    "resnet101": "7.6",
-    "resnet152": "11.3",
-}
-
 
 def _row(name):
     size = specs.STEMS[specs.VARIANTS[name].stem].image_size
     printed = [
         f"{figure} {unit}"
         for figures, unit in (
-            (PARAMETERS, "M parameters"),
-            (MULTIPLY_ADDS, "G multiply-adds"),
+            (papers.PARAMETERS, "M parameters"),
+            (papers.MULTIPLY_ADDS, "G multiply-adds"),
         )
-        if (figure := figures.get(name))
+        if (figure := papers.find(figures, name)[0])
     ]
     return Row(
         variant=name,

@@ -13,6 +13,8 @@ from reproduction.jobs import Experiment
 from reproduction.jobs import Row
 from reproduction.jobs import Setting
 
+from keras_resnet.networks import papers
+
 # P1 4.2: until the training error is below 80 %, "about 400 iterations".
 _WARM = {"warmup_steps": 400}
 # P2 sec. 3: "the first 400 iterations", for every network.
@@ -59,6 +61,11 @@ _FASHION_2000 = {
 }
 
 
+def _printed(variant, place):
+    """What the papers print of a network on CIFAR-10; "" for nothing."""
+    return papers.find(papers.CIFAR_10, variant, place)[0] or ""
+
+
 def _steps(steps):
     """Fields of a schedule of so many iterations."""
     return {
@@ -87,7 +94,7 @@ _DEGRADATION = Experiment(
         **{
             f"plain-{depth}": Row(
                 variant=f"plainnet{depth}",
-                paper={110: "> 60"}.get(depth, ""),
+                paper=_printed(f"plainnet{depth}", "P1 sec. 4.2"),
                 panel="plain",
             )
             for depth in (20, 32, 44, 56, 110)
@@ -95,17 +102,11 @@ _DEGRADATION = Experiment(
         **{
             f"ResNet-{depth}": Row(
                 variant=f"resnet{depth}",
-                paper=paper,
+                paper=_printed(f"resnet{depth}", "P1 Table 6"),
                 panel="residual",
                 overrides=_WARM if depth == 110 else {},
             )
-            for depth, paper in (
-                (20, "8.75"),
-                (32, "7.51"),
-                (44, "7.17"),
-                (56, "6.97"),
-                (110, "6.43 best, 6.61 mean"),
-            )
+            for depth in (20, 32, 44, 56, 110)
         },
     },
     settings={
@@ -135,9 +136,15 @@ _OPTIONS = Experiment(
     unit="10-crop top-1 error of ResNet-34 on ImageNet, %",
     rows={
         option: Row(
-            variant="resnet56", paper=paper, overrides={"shortcut": option}
+            variant="resnet56",
+            paper=papers.TEN_CROPS["P1 Table 3"][variant][0],
+            overrides={"shortcut": option},
         )
-        for option, paper in (("A", "25.03"), ("B", "24.52"), ("C", "24.19"))
+        for option, variant in (
+            ("A", "resnet34_a"),
+            ("B", "resnet34"),
+            ("C", "resnet34_c"),
+        )
     },
     settings={
         "quick": {
@@ -164,71 +171,38 @@ _SETTINGS_2016 = {
     "full": _FULL_2016,
 }
 
+# Panel -> {row: variant}.
+_TABLE_1 = {
+    "scaled, dropped": {
+        "identity": "resnet110",
+        "none": "plainnet110",
+        "constant_scaling_0.5_1": "resnet110_constant_scaling_branch_1",
+        "constant_scaling_0.5_0.5": "resnet110_constant_scaling",
+        "dropout_0.5": "resnet110_dropout",
+    },
+    "gated, convolved": {
+        "exclusive_gating_0": "resnet110_exclusive_gating_bias_0",
+        "exclusive_gating_-5": "resnet110_exclusive_gating_bias_minus_5",
+        "exclusive_gating_-6": "resnet110_exclusive_gating",
+        "exclusive_gating_-7": "resnet110_exclusive_gating_bias_minus_7",
+        "shortcut_only_gating_0": "resnet110_shortcut_only_gating_bias_0",
+        "shortcut_only_gating_-6": "resnet110_shortcut_only_gating",
+        "conv1x1": "resnet110_conv1x1",
+    },
+}
+
 _SHORTCUTS = Experiment(
     title="Identity against other shortcuts",
     question="What happens when anything multiplies the shortcut?",
     source="P2 Table 1, ResNet-110",
     rows={
-        name: Row(variant=variant, paper=paper, panel=panel)
-        for name, variant, paper, panel in (
-            ("identity", "resnet110", "6.61", "scaled, dropped"),
-            ("none", "plainnet110", "fail", "scaled, dropped"),
-            (
-                "constant_scaling_0.5_1",
-                "resnet110_constant_scaling_branch_1",
-                "fail",
-                "scaled, dropped",
-            ),
-            (
-                "constant_scaling_0.5_0.5",
-                "resnet110_constant_scaling",
-                "12.35",
-                "scaled, dropped",
-            ),
-            ("dropout_0.5", "resnet110_dropout", "fail", "scaled, dropped"),
-            (
-                "exclusive_gating_0",
-                "resnet110_exclusive_gating_bias_0",
-                "fail",
-                "gated, convolved",
-            ),
-            (
-                "exclusive_gating_-5",
-                "resnet110_exclusive_gating_bias_minus_5",
-                "fail",
-                "gated, convolved",
-            ),
-            (
-                "exclusive_gating_-6",
-                "resnet110_exclusive_gating",
-                "8.70",
-                "gated, convolved",
-            ),
-            (
-                "exclusive_gating_-7",
-                "resnet110_exclusive_gating_bias_minus_7",
-                "9.81",
-                "gated, convolved",
-            ),
-            (
-                "shortcut_only_gating_0",
-                "resnet110_shortcut_only_gating_bias_0",
-                "12.86",
-                "gated, convolved",
-            ),
-            (
-                "shortcut_only_gating_-6",
-                "resnet110_shortcut_only_gating",
-                "6.91",
-                "gated, convolved",
-            ),
-            (
-                "conv1x1",
-                "resnet110_conv1x1",
-                "12.22",
-                "gated, convolved",
-            ),
+        name: Row(
+            variant=variant,
+            paper=_printed(variant, "P2 Table 1"),
+            panel=panel,
         )
+        for panel, names in _TABLE_1.items()
+        for name, variant in names.items()
     },
     settings=_SETTINGS_2016,
     silent=(
@@ -238,17 +212,6 @@ _SHORTCUTS = Experiment(
         _SMALL_IMAGES,
     ),
 )
-
-
-def _placements(depth, papers):
-    rows = {}
-    for (name, placement), paper in zip(_PLACES.items(), papers, strict=True):
-        rows[f"{name}_{depth}"] = Row(
-            variant=f"resnet{depth}{placement}",
-            paper=paper,
-            panel=f"{depth} layers",
-        )
-    return rows
 
 
 _PLACES = {
@@ -264,8 +227,13 @@ _PLACEMENTS = Experiment(
     question="Does it matter what follows the addition?",
     source="P2 Table 2",
     rows={
-        **_placements(110, ("6.61", "8.17", "7.84", "6.71", "6.37")),
-        **_placements(164, ("5.93", "6.50", "6.14", "5.91", "5.46")),
+        f"{name}_{depth}": Row(
+            variant=f"resnet{depth}{placement}",
+            paper=_printed(f"resnet{depth}{placement}", "P2 Table 2"),
+            panel=f"{depth} layers",
+        )
+        for depth in (110, 164)
+        for name, placement in _PLACES.items()
     },
     settings=_SETTINGS_2016,
     silent=(
@@ -280,19 +248,13 @@ _PREACTIVATION = Experiment(
     question="Does pre-activation help more the deeper the network is?",
     source="P2 Table 3",
     rows={
-        f"{name}_{depth}": Row(variant=variant, paper=paper, panel=name)
-        for depth, pair in {
-            "110_one_layer": (
-                ("resnet110_one_layer", "9.90"),
-                ("resnet110_one_layer_v2", "8.91"),
-            ),
-            "110": (("resnet110", "6.61"), ("resnet110_v2", "6.37")),
-            "164": (("resnet164", "5.93"), ("resnet164_v2", "5.46")),
-            "1001": (("resnet1001", "7.61"), ("resnet1001_v2", "4.92")),
-        }.items()
-        for name, (variant, paper) in zip(
-            ("original", "preactivation"), pair, strict=True
+        f"{name}_{depth}": Row(
+            variant=f"resnet{depth}{suffix}",
+            paper=_printed(f"resnet{depth}{suffix}", "P2 Table 3"),
+            panel=name,
         )
+        for depth in ("110_one_layer", "110", "164", "1001")
+        for name, suffix in (("original", ""), ("preactivation", "_v2"))
     },
     settings={
         "quick": {
@@ -318,15 +280,14 @@ _WARMUP = Experiment(
     rows={
         f"ResNet-{depth}_{name}": Row(
             variant=f"resnet{depth}",
-            paper=paper,
+            paper=paper and _printed(f"resnet{depth}", "P1 Table 6"),
             panel=f"ResNet-{depth}",
             overrides=overrides,
         )
-        for depth, papers in ((110, ("6.43", "")), (1202, ("7.93", "")))
-        for (name, overrides), paper in zip(
-            {"warmup": _WARM, "none": {"warmup_steps": 0}}.items(),
-            papers,
-            strict=True,
+        for depth in (110, 1202)
+        for name, overrides, paper in (
+            ("warmup", _WARM, "printed"),
+            ("none", {"warmup_steps": 0}, ""),
         )
     },
     settings={

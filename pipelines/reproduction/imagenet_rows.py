@@ -10,6 +10,7 @@ from reproduction.jobs import Row
 from reproduction.jobs import Setting
 
 from keras_resnet import recipes
+from keras_resnet.networks import papers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,50 +29,95 @@ class Line:
     top5: str = ""
 
 
+# Row -> (recipe, panel). Ensembles are not trained: their recipes say of which
+# data they are.
+_ROWS = {
+    "plain-18": ("imagenet_plainnet18", "plain"),
+    "plain-34": ("imagenet_plainnet34", "plain"),
+    "ResNet-18_A": ("imagenet_resnet18_a", "ResNet, A"),
+    "ResNet-34_A": ("imagenet_resnet34_a", "ResNet, A"),
+    "ResNet-34_B": ("imagenet_resnet34", "ResNet, B, C"),
+    "ResNet-34_C": ("imagenet_resnet34_c", "ResNet, B, C"),
+    "ResNet-50": ("imagenet_resnet50", "ResNet, B, C"),
+    "ResNet-101": ("imagenet_resnet101", "ResNet, B, C"),
+    "ResNet-152": ("imagenet_resnet152", "ResNet, B, C"),
+    "ResNet-101_bn_after_addition": ("imagenet_resnet101_bn_after_add", "2016"),
+    "ResNet-152_preactivation": ("imagenet_resnet152_v2", "2016"),
+    "ResNet-200": ("imagenet_resnet200", "2016"),
+    "ResNet-200_preactivation": ("imagenet_resnet200_v2", "2016"),
+    "ResNet-200_preactivation_area": ("imagenet_resnet200_v2_area", "2016"),
+    "ensemble_of_6": ("imagenet_resnet152", ""),
+    "ensemble_of_18": ("imagenet_resnet18_a", ""),
+}
+
+
+def _lines(view, place, *rows):
+    """Lines of one view, with what is printed at one place."""
+    tables = {
+        "ten_crop": papers.TEN_CROPS,
+        "multi_scale": papers.MULTI_SCALE,
+        "center": papers.ONE_CROP,
+        "center_320": papers.ONE_CROP_OF_320,
+    }
+    figures = tables[view].get(place, {})
+    return tuple(
+        Line(row, view, *figures.get(_variant(row), ())) for row in rows
+    )
+
+
+def _variant(row):
+    if row == "ensemble_of_6":
+        return "ensemble"
+    return recipes.RECIPES[_ROWS[row][0]].variant
+
+
 # Title -> lines, in the papers' order; other authors' networks left out.
 TABLES = {
-    "P1 Table 2: plain and residual nets without more parameters": (
-        Line("plain-18", "ten_crop", "27.94"),
-        Line("ResNet-18_A", "ten_crop", "27.88"),
-        Line("plain-34", "ten_crop", "28.54"),
-        Line("ResNet-34_A", "ten_crop", "25.03"),
+    "P1 Table 2: plain and residual nets without more parameters": _lines(
+        "ten_crop",
+        "P1 Table 2",
+        *("plain-18", "ResNet-18_A", "plain-34", "ResNet-34_A"),
     ),
-    "P1 Table 3: ten crops": (
-        Line("plain-34", "ten_crop", "28.54", "10.02"),
-        Line("ResNet-34_A", "ten_crop", "25.03", "7.76"),
-        Line("ResNet-34_B", "ten_crop", "24.52", "7.46"),
-        Line("ResNet-34_C", "ten_crop", "24.19", "7.40"),
-        Line("ResNet-50", "ten_crop", "22.85", "6.71"),
-        Line("ResNet-101", "ten_crop", "21.75", "6.05"),
-        Line("ResNet-152", "ten_crop", "21.43", "5.71"),
+    "P1 Table 3: ten crops": _lines(
+        "ten_crop",
+        "P1 Table 3",
+        *("plain-34", "ResNet-34_A", "ResNet-34_B", "ResNet-34_C"),
+        *("ResNet-50", "ResNet-101", "ResNet-152"),
     ),
-    "P1 Table 4: single models, whole images at five scales": (
-        Line("ResNet-34_B", "multi_scale", "21.84", "5.71"),
-        Line("ResNet-34_C", "multi_scale", "21.53", "5.60"),
-        Line("ResNet-50", "multi_scale", "20.74", "5.25"),
-        Line("ResNet-101", "multi_scale", "19.87", "4.60"),
-        Line("ResNet-152", "multi_scale", "19.38", "4.49"),
+    "P1 Table 4: single models, whole images at five scales": _lines(
+        "multi_scale",
+        "P1 Table 4",
+        *("ResNet-34_B", "ResNet-34_C"),
+        *("ResNet-50", "ResNet-101", "ResNet-152"),
     ),
-    "P1 Table 5: ensemble (the paper's on the test set)": (
-        Line("ensemble_of_6", "multi_scale", "", "3.57"),
+    "P1 Table 5: ensemble (the paper's on the test set)": _lines(
+        "multi_scale", "P1 Table 5", "ensemble_of_6"
     ),
     "P2, in its text: BN after the addition, one crop": (
-        Line("ResNet-101", "center", "23.6", "7.1"),
-        Line("ResNet-101_bn_after_addition", "center", "24.6", "7.5"),
+        *_lines("center", "P2 sec. 4.1", "ResNet-101"),
+        *_lines(
+            "center",
+            "P2 sec. 4.1, BN after addition",
+            "ResNet-101_bn_after_addition",
+        ),
     ),
     "P2 Table 5: one crop, of 224 or of 320 pixels": (
-        Line("ResNet-152", "center", "23.0", "6.7"),
-        Line("ResNet-152", "center_320", "21.3", "5.5"),
-        Line("ResNet-152_preactivation", "center_320", "21.1", "5.5"),
-        Line("ResNet-200", "center_320", "21.8", "6.0"),
-        Line("ResNet-200_preactivation", "center_320", "20.7", "5.3"),
-        Line("ResNet-200_preactivation_area", "center_320", "20.1", "4.8"),
+        *_lines("center", "P2 Table 5", "ResNet-152"),
+        *_lines(
+            "center_320",
+            "P2 Table 5",
+            *("ResNet-152", "ResNet-152_preactivation"),
+            *("ResNet-200", "ResNet-200_preactivation"),
+        ),
+        *_lines(
+            "center_320",
+            "P2 Table 5, aspect augmentation",
+            "ResNet-200_preactivation_area",
+        ),
     ),
-    "No table of the papers: an ensemble for the quick scale": (
-        Line("ensemble_of_18", "center"),
-        Line("ensemble_of_18", "ten_crop"),
-        Line("ensemble_of_18", "multi_scale"),
-        Line("ensemble_of_18", "center_320"),
+    "No table of the papers: an ensemble for the quick scale": tuple(
+        Line("ensemble_of_18", view)
+        for view in ("center", "ten_crop", "multi_scale", "center_320")
     ),
 }
 
@@ -104,13 +150,14 @@ def views(row_name):
     return tuple(dict.fromkeys(line.view for line in lines(row_name)))
 
 
-def _row(name, recipe, panel=""):
+def _row(name):
     # Where two tables print a figure, the later one prints both errors.
     printed = {
         line.view: f"{line.top1 or '-'} / {line.top5 or '-'} ({line.view})"
         for line in lines(name)
         if line.top1 or line.top5
     }
+    recipe, panel = _ROWS[name]
     return Row(
         variant=recipes.RECIPES[recipe].variant,
         base=recipe,
@@ -119,32 +166,7 @@ def _row(name, recipe, panel=""):
     )
 
 
-ROWS = {
-    name: _row(name, recipe, panel)
-    for name, recipe, panel in (
-        ("plain-18", "imagenet_plainnet18", "plain"),
-        ("plain-34", "imagenet_plainnet34", "plain"),
-        ("ResNet-18_A", "imagenet_resnet18_a", "ResNet, A"),
-        ("ResNet-34_A", "imagenet_resnet34_a", "ResNet, A"),
-        ("ResNet-34_B", "imagenet_resnet34", "ResNet, B, C"),
-        ("ResNet-34_C", "imagenet_resnet34_c", "ResNet, B, C"),
-        ("ResNet-50", "imagenet_resnet50", "ResNet, B, C"),
-        ("ResNet-101", "imagenet_resnet101", "ResNet, B, C"),
-        ("ResNet-152", "imagenet_resnet152", "ResNet, B, C"),
-        (
-            "ResNet-101_bn_after_addition",
-            "imagenet_resnet101_bn_after_add",
-            "2016",
-        ),
-        ("ResNet-152_preactivation", "imagenet_resnet152_v2", "2016"),
-        ("ResNet-200", "imagenet_resnet200", "2016"),
-        ("ResNet-200_preactivation", "imagenet_resnet200_v2", "2016"),
-        ("ResNet-200_preactivation_area", "imagenet_resnet200_v2_area", "2016"),
-        # Not trained: their recipes say of which data they are.
-        ("ensemble_of_6", "imagenet_resnet152", ""),
-        ("ensemble_of_18", "imagenet_resnet18_a", ""),
-    )
-}
+ROWS = {name: _row(name) for name in _ROWS}
 
 # Written where it is missing; see `imagenet_photographs`.
 PHOTOGRAPHS = "folder:runs/photographs"

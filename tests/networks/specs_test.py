@@ -9,6 +9,7 @@ import sys
 import goldens
 import pytest
 
+from keras_resnet.networks import papers
 from keras_resnet.networks import specs
 
 NAMES = sorted(specs.VARIANTS)
@@ -98,31 +99,54 @@ def test_the_formula_gives_torchvisions_multiply_adds(name):
     assert round(gigaops, 3) == goldens.TORCHVISION_GIGAOPS[name]
 
 
-@pytest.mark.parametrize("name", sorted(goldens.PAPER_MEGAPARAMETERS))
+@pytest.mark.parametrize("name", papers.PARAMETERS["P1 Table 6"])
 def test_parameters_round_to_table_6_of_the_2015_paper(name):
-    figure = goldens.PAPER_MEGAPARAMETERS[name]
+    figure = papers.PARAMETERS["P1 Table 6"][name]
     decimals = len(figure.split(".")[1])
     millions = goldens.GOLDENS[name].trainable_parameters / 1e6
     assert f"{millions:.{decimals}f}" == figure
 
 
-@pytest.mark.parametrize("name", sorted(goldens.PAPER_GIGAOPS))
+@pytest.mark.parametrize("name", papers.MULTIPLY_ADDS["P1 Table 1"])
 def test_multiply_adds_are_table_1_of_the_2015_paper(name):
     """Four of the five round to the paper's figure.
 
     The exact sums are 1.814, 3.644, 3.858, 7.570 and 11.282 billion. The
-    50-layer net's 3.858 is the paper's 3.8 only when truncated.
+    50-layer net's 3.858 is the paper's 3.8 only when truncated. The 34-layer
+    net has option A (P1 Table 2, Fig. 3).
     """
-    figure, how = goldens.PAPER_GIGAOPS[name]
-    exact = goldens.GOLDENS[name].multiply_adds / 1e9
-    rounded, truncated = round(exact, 1), math.floor(exact * 10) / 10
+    figure = float(papers.MULTIPLY_ADDS["P1 Table 1"][name])
+    golden = goldens.GOLDENS["resnet34_a" if name == "resnet34" else name]
+    exact = golden.multiply_adds / 1e9
     assert abs(exact - figure) < 0.06
-    assert {"rounded": rounded, "truncated": truncated}[how] == figure
-    # So that "truncated" stays an exception which needs its comment.
-    assert (how == "rounded") == (rounded == figure)
+    if name == "resnet50":
+        assert math.floor(exact * 10) / 10 == figure != round(exact, 1)
+    else:
+        assert round(exact, 1) == figure
 
 
 def test_option_b_would_make_the_34_layer_net_of_table_1_round_to_3_7():
     exact = goldens.GOLDENS["resnet34"].multiply_adds / 1e9
     assert round(exact, 3) == 3.664
     assert round(exact, 1) == 3.7
+
+
+def test_every_network_of_the_papers_tables_is_a_variant():
+    for tables in (
+        papers.CIFAR_10,
+        papers.TEN_CROPS,
+        papers.MULTI_SCALE,
+        papers.ONE_CROP,
+        papers.ONE_CROP_OF_320,
+        papers.PARAMETERS,
+        papers.MULTIPLY_ADDS,
+    ):
+        named = set().union(*tables.values()) - {"ensemble"}
+        assert named <= set(specs.VARIANTS)
+
+
+def test_a_figure_is_found_by_its_place_or_at_the_first():
+    assert papers.find(papers.CIFAR_10, "resnet110")[1] == "P1 Table 6"
+    found = papers.find(papers.CIFAR_10, "resnet110", "P2 Table 1")
+    assert found == ("6.61", "P2 Table 1")
+    assert papers.find(papers.CIFAR_10, "resnet50") == (None, None)

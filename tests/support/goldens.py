@@ -62,16 +62,6 @@ PUBLISHED_PARAMETERS = {
     "resnet1001_v2": (10_327_706, _1K),
 }
 
-# P1 Table 6, "# params", in units of 0.01 M up to 1 M and of 0.1 M beyond.
-PAPER_MEGAPARAMETERS = {
-    "resnet20": "0.27",
-    "resnet32": "0.46",
-    "resnet44": "0.66",
-    "resnet56": "0.85",
-    "resnet110": "1.7",
-    "resnet1202": "19.4",
-}
-
 # torchvision, *_Weights meta["_ops"], in 1e9 multiply-adds to three decimals.
 # Its 50, 101 and 152 stride in the 3x3 convolution.
 TORCHVISION_GIGAOPS = {
@@ -80,17 +70,6 @@ TORCHVISION_GIGAOPS = {
     "resnet50_v1_5": 4.089,
     "resnet101_v1_5": 7.801,
     "resnet152_v1_5": 11.514,
-}
-
-# P1 Table 1, "FLOPs", in 1e9 multiply-adds to one decimal, and how the exact
-# sum becomes that figure. The 34-layer net has option A (P1 Table 2, Fig. 3):
-# with option B's projections its sum would be 3.664, which rounds to 3.7.
-PAPER_GIGAOPS = {
-    "resnet18": (1.8, "rounded"),
-    "resnet34_a": (3.6, "rounded"),
-    "resnet50": (3.8, "truncated"),
-    "resnet101": (7.6, "rounded"),
-    "resnet152": (11.3, "rounded"),
 }
 
 
