@@ -155,3 +155,14 @@ def matrix_product(side):
         return steps
 
     return build
+
+
+def multiply_adds(variant, image_size):
+    """A contender that is only built: those of one image of our network."""
+
+    def build():
+        shape = (image_size, image_size, 3)
+        model = keras_resnet.build(variant, input_shape=shape)
+        return keras_resnet.multiply_adds(model)
+
+    return build
