@@ -32,6 +32,8 @@ DOCUMENTS = {
 }
 
 benchmark = programs.module("benchmark")
+for _name in benchmark.BENCHMARKS:  # `main` finds them imported
+    programs.module(f"benchmarks.{_name}_benchmark")
 measure = programs.module("benchmarks.measure")
 runner = programs.module("benchmarks.runner")
 worker = programs.module("benchmarks.worker")
@@ -405,7 +407,7 @@ def test_a_users_files_are_found_at_any_depth(tmp_path):
 def test_patches_are_parts_of_the_photographs():
     patches, labels = photographs.patches(64, 32)
     originals = list(photographs.originals().values())
-    for patch, label in zip(patches[:3], labels, strict=False):
+    for patch, label in zip(patches[:1], labels, strict=False):
         photograph = np.asarray(originals[label])
         windows = np.lib.stride_tricks.sliding_window_view(
             photograph[..., 0], (32, 32)

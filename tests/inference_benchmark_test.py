@@ -19,7 +19,7 @@ formats = programs.module("benchmarks.inference_networks")
 keras_files = programs.module("benchmarks.keras_files")
 measure = programs.module("benchmarks.measure")
 photographs = programs.module("benchmarks.photographs")
-report = programs.module("benchmarks.inference_report")
+ratios = programs.module("benchmarks.inference_ratios")
 runner = programs.module("benchmarks.runner")
 runtimes = programs.module("benchmarks.runtimes")
 
@@ -36,7 +36,7 @@ def exported(tmp_path_factory):
     for library, exporter in exporters.items():
         folders[library] = root / library
         folders[library].mkdir()
-        job = jobs[NETWORK, library]
+        job = dict(jobs[NETWORK, library])
         places = {"pictures": root / "pictures.npy", "folder": root / library}
         exporter(**job, **places)()
     return folders
@@ -263,12 +263,12 @@ def _figures(made_up=_MADE_UP):
 def _ratios(section, made_up=_MADE_UP):
     """{(network, ours, peer): (ratio, whether it is reached)}."""
     found = {}
-    for row in report.ratios(_figures(made_up))[section]:
+    for row in ratios.ratios(_figures(made_up))[section]:
         ((_, cell),) = row["cells"].items()
         value, words = cell["median"], ("network", "ours", "peer")
         found[tuple(row[key] for key in words)] = (
             pytest.approx(value),
-            report.reached(section, row, value),
+            ratios.reached(section, row, value),
         )
     return found
 
@@ -276,7 +276,7 @@ def _ratios(section, made_up=_MADE_UP):
 def test_ratios_are_held_against_their_targets():
     saved_model, fastest = formats.SAVED_MODEL, "our fastest float32"
     first, second = "ResNet-50", "ResNet-50 v2"
-    assert _ratios(report.PEERS) == {
+    assert _ratios(ratios.PEERS) == {
         (first, saved_model, KERAS): (1.2, True),
         (first, formats.TFLITE, KERAS): (0.9, False),
         (first, fastest, f"{KERAS}, its fastest"): (0.9, False),
@@ -285,15 +285,15 @@ def test_ratios_are_held_against_their_targets():
         ("ResNet-18", fastest, f"{TORCHVISION}, its fastest"): (1.2, True),
     }
     dynamic, whole = formats.TFLITE_DYNAMIC, formats.TFLITE
-    assert _ratios(report.SPEEDS) == {
+    assert _ratios(ratios.SPEEDS) == {
         (first, dynamic, whole): (3.0, True),
         (first, formats.TFLITE_INT8, whole): (1.5, False),
     }
-    assert _ratios(report.SIZES) == {
+    assert _ratios(ratios.SIZES) == {
         (first, dynamic, whole): (0.254, True),
         (first, formats.TFLITE_INT8, whole): (0.26, False),
     }
-    assert _ratios(report.NEW) == {
+    assert _ratios(ratios.NEW) == {
         (second, saved_model, first): (1.1, True),
         (second, whole, first): (2.0, False),
     }
@@ -302,12 +302,12 @@ def test_ratios_are_held_against_their_targets():
 @pytest.mark.parametrize("ms, reached", [(104, True), (106, False)])
 def test_kerass_own_saved_model_must_be_outrun_by_15_percent(ms, reached):
     made_up = _MADE_UP | {("ResNet-50", OURS, formats.SAVED_MODEL): [ms] * 3}
-    found = _ratios(report.PEERS, made_up)
+    found = _ratios(ratios.PEERS, made_up)
     assert found["ResNet-50", formats.SAVED_MODEL, KERAS][1] == reached
 
 
 def _text(made_up=_MADE_UP):
-    return "\n".join(report.report(_figures(made_up))[0])
+    return "\n".join(benchmark.report(_figures(made_up))[0])
 
 
 def test_the_tables_have_every_figure_and_show_what_misses_its_target():

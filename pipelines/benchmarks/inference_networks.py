@@ -85,7 +85,7 @@ NETWORKS = {
 SUCCESSOR = ("ResNet-50", "ResNet-50 v2")
 # {library: what makes a network small}.
 SMALL = {
-    OURS: {"depths": (1, 1, 1, 1), "filters": (16, 32, 64, 128)},
+    OURS: {"depths": (1, 1), "filters": (16, 32)},
     KERAS: {"depths": (2,)},  # fewer units give two layers one name
     TORCHVISION: {"depths": (1, 1, 1, 1)},
 }

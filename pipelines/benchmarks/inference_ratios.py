@@ -1,0 +1,155 @@
+"""Ratios of the inference benchmark, and their targets.
+
+All are of medians of contenders that took turns. A ratio of latencies is the
+peer's over ours: above 1 ours is the faster one.
+"""
+
+import statistics
+
+from benchmarks import measure
+from benchmarks.inference_networks import FLOAT32
+from benchmarks.inference_networks import INT8
+from benchmarks.inference_networks import KERAS
+from benchmarks.inference_networks import OURS
+from benchmarks.inference_networks import PYTORCH
+from benchmarks.inference_networks import SAVED_MODEL
+from benchmarks.inference_networks import SUCCESSOR
+from benchmarks.inference_networks import TFLITE_DYNAMIC
+from benchmarks.inference_networks import TORCHVISION
+
+# At least as fast as the best peer of the format, and this much faster than
+# the file that Keras itself writes.
+PEER_TARGET, KERAS_SAVED_MODEL_TARGET = 1.0, 1.15
+# int8 over float32: speed, and bytes at most.
+INT8_SPEED_TARGET, INT8_SIZE_TARGET = 2.5, 0.25
+# Latency of the pre-activation network over the original one's, at most.
+SUCCESSOR_TARGET = 1.15
+PEERS, SPEEDS = "Ours over its peers", "int8 over float32"
+SIZES, NEW = "int8 over float32, bytes", "v2 over v1, latency"
+# Sections whose targets are the most that is right, not the least.
+AT_MOST = (SIZES, NEW)
+
+
+def ratios(figures):
+    """{section: rows}, a row a dict.
+
+    "network", "ours" and "peer" say what it is of, "cells" are {setting:
+    spread}, "target" is a float or None, and "work", of peers, is ours over
+    theirs in multiply-adds.
+    """
+    found, (old, new) = latencies(figures), SUCCESSOR
+    sections = {
+        PEERS: _of_peers(figures, found),
+        SPEEDS: [
+            _row(network, ours, whole, cells, INT8_SPEED_TARGET)
+            for network in figures["networks"]
+            for (ours, whole), cells in _of_int8(found, network)
+        ],
+        SIZES: _of_sizes(figures),
+        NEW: [
+            _row(new, name, old, cells, SUCCESSOR_TARGET)
+            for name, cells in _of_successor(found, old, new)
+        ],
+    }
+    return {
+        section: [row for row in rows if row["cells"]]
+        for section, rows in sections.items()
+    }
+
+
+def _of_int8(found, network):
+    """((int8 format, float32 format), cells) of a network of ours."""
+    for names in INT8.items():
+        ours, whole = ((network, OURS, name) for name in names)
+        yield names, _over(found.get(whole, {}), found.get(ours, {}))
+
+
+def _of_successor(found, old, new):
+    """(format, cells): latencies of the new network over the old one's."""
+    for name in FLOAT32:
+        first, second = ((network, OURS, name) for network in (old, new))
+        yield name, _over(found.get(second, {}), found.get(first, {}))
+
+
+def _row(network, ours, peer, cells, target):
+    words = {"network": network, "ours": ours, "peer": peer}
+    return {**words, "cells": cells, "target": target}
+
+
+def latencies(figures):
+    """{(network, library, format): {setting: milliseconds, one a round}}."""
+    found = {}
+    for group in figures["groups"]:
+        for row in group["rows"]:
+            key = row["network"], row["library"], row["format"]
+            of_one = found.setdefault(key, {})
+            of_one[group["setting"]] = row["milliseconds"]
+    return found
+
+
+def _over(above, below):
+    """{setting: ratio of latencies} of the settings that both have."""
+    return {
+        setting: measure.ratio(above[setting], milliseconds)
+        for setting, milliseconds in below.items()
+        if setting in above
+    }
+
+
+def _of_peers(figures, found):
+    """Ours over the best peer of each format, and of all that are float32."""
+    for network, facts in figures["networks"].items():
+        counts = facts["multiply_adds"]
+        for words, our_formats, library, formats, target in _comparisons():
+            ours = _fastest(found, network, OURS, our_formats)
+            theirs = _fastest(found, network, library, formats)
+            if ours and theirs:
+                row = _row(network, *words, _over(theirs, ours), target)
+                yield row | {"work": counts[OURS] / counts[library]}
+
+
+def _comparisons():
+    """((ours, peer), our formats, library, its formats, target) of each."""
+    for name in (*FLOAT32, TFLITE_DYNAMIC):
+        for library in (KERAS, TORCHVISION):
+            keras_file = (name, library) == (SAVED_MODEL, KERAS)
+            target = KERAS_SAVED_MODEL_TARGET if keras_file else PEER_TARGET
+            yield (name, library), [name], library, [name], target
+    words = SAVED_MODEL, "PyTorch, the faster way"
+    yield words, [SAVED_MODEL], TORCHVISION, PYTORCH, None
+    for library in (KERAS, TORCHVISION):
+        words = "our fastest float32", f"{library}, its fastest"
+        yield words, FLOAT32, library, (*FLOAT32, *PYTORCH), PEER_TARGET
+
+
+def _fastest(found, network, library, formats):
+    """{setting: milliseconds of the fastest of some formats}."""
+    best = {}
+    for name in formats:
+        of_one = found.get((network, library, name), {})
+        for setting, milliseconds in of_one.items():
+            known = best.get(setting, milliseconds)
+            best[setting] = min(known, milliseconds, key=statistics.median)
+    return best
+
+
+def _of_sizes(figures):
+    """Bytes of ours in int8 over those in float32."""
+    sizes = {
+        (row["network"], row["format"]): row["bytes"]
+        for row in figures["starts"]
+        if row["library"] == OURS
+    }
+    for (network, name), size in sizes.items():
+        whole = sizes.get((network, INT8.get(name)))
+        if whole:
+            cells = {"size": measure.spread([size / whole])}
+            yield _row(network, name, INT8[name], cells, INT8_SIZE_TARGET)
+
+
+def reached(section, row, value):
+    """Whether a number is right, of two digits behind the point."""
+    if row["target"] is None:
+        return True
+    off = round(value, 2) - row["target"]
+    return off <= 0 if section in AT_MOST else off >= 0
