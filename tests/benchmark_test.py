@@ -44,6 +44,7 @@ photographs = programs.module("benchmarks.photographs")
 memory = programs.module("benchmarks.memory")
 input_benchmark = programs.module("benchmarks.input_benchmark")
 contenders = programs.module("benchmarks.input_contenders")
+small_contenders = programs.module("benchmarks.small_contenders")
 quality = programs.module("benchmarks.quality")
 
 # Work in processes of their own.
@@ -189,8 +190,8 @@ def test_every_contender_names_a_function_and_its_arguments():
     named |= {
         c.function: c.arguments for c in gpu.contenders(gpu.FULL).values()
     }
-    for name in ("large", "small", "stream"):
-        named[f"benchmarks.input_contenders:{name}"] = {}
+    for name in ("input_contenders:large", "small_contenders:small"):
+        named[f"benchmarks.{name}"] = {"batches": "ours", "images": 1}
     for function in ("our_model", "their_model"):
         named[f"benchmarks.keras_steps:{function}"] = {"name": "resnet20"}
     for contender, arguments in named.items():
@@ -472,7 +473,7 @@ def test_the_ceiling_decodes_windows_inside_the_image(width, height, tmp_path):
 def test_contenders_of_small_images_make_the_same_number():
     for name in input_benchmark.SMALL.values():
         ticks = []
-        contenders.small(name, 300, 256)()(2, lambda: ticks.append(1))
+        small_contenders.small(name, 300, 256)()(2, lambda: ticks.append(1))
         assert len(ticks) == 2
 
 

@@ -23,7 +23,7 @@ LARGE = {
     "Pillow, as torchvision": ("pillow", {}),
     CEILING: ("ceiling", {}),
 }
-# {row: key of `input_contenders.SMALL`}.
+# {row: key of `small_contenders.SMALL`}.
 SMALL = {OURS: "ours", "tf.data, example by example": "plain"}
 
 FULL = {
@@ -141,7 +141,7 @@ def _measure_small(amounts, say):
     arguments = {"patches": amounts["patches"], "images": images}
     contenders = {
         row: Contender(
-            "benchmarks.input_contenders:small",
+            "benchmarks.small_contenders:small",
             {"batches": batches, **arguments},
             images,
         )

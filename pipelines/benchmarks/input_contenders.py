@@ -14,14 +14,11 @@ import pathlib
 
 import numpy as np
 import tensorflow as tf
-from benchmarks import photographs
 
 from keras_resnet import recipes
 from keras_resnet.data import datasets
 from keras_resnet.data import pipeline
-from keras_resnet.data.stores import memory
 
-SIDE = 32  # of small images
 FILL = datasets.info("imagenet2012").pixel_mean
 
 
@@ -93,23 +90,6 @@ def large(batches, folder, images, batch_size, **choices):
     return build
 
 
-def small(batches, patches, images):
-    """A contender whose step makes `images` as small as CIFAR's, from memory.
-
-    Args:
-        batches: key of `SMALL`.
-        patches: int, squares of photographs in memory; CIFAR has 50,000.
-        images: of a step, a multiple of 128.
-    """
-    pixels, labels = photographs.patches(patches, SIDE)
-
-    def build():
-        of_step = recipes.load("cifar10_resnet20", {"steps": images // 128})
-        return passes(SMALL[batches](pixels, labels, of_step), images)
-
-    return build
-
-
 def passes(batches, images):
     """Steps that each take all of `batches()`.
 
@@ -143,10 +123,11 @@ def _examples(folder, recipe, example):
     """Batches of `example(path)`, as many as the recipe takes."""
     paths = tf.data.Dataset.from_tensor_slices(files(folder))
     paths = paths.repeat().take(recipe.steps * recipe.batch_size)
-    return _batches(paths.map(example, tf.data.AUTOTUNE), recipe)
+    return batched(paths.map(example, tf.data.AUTOTUNE), recipe)
 
 
-def _batches(examples, recipe):
+def batched(examples, recipe):
+    """A function () -> iterator of the recipe's batches."""
     batches = examples.batch(recipe.batch_size, drop_remainder=True)
     batches = batches.prefetch(tf.data.AUTOTUNE)
     return lambda: iter(batches)
@@ -244,33 +225,9 @@ def _pillow_example(path, draw, recipe):
     return np.asarray(ImageOps.mirror(image) if draw[3] < 0.5 else image)
 
 
-def _small_ours(pixels, labels, recipe):
-    names = tuple(str(label) for label in range(labels.max() + 1))
-    split = memory.from_memory("patches/train", names, pixels, labels)
-    fill = datasets.info("cifar10").pixel_mean
-    dataset = pipeline.train_dataset(split, recipe, fill=fill)
-    return lambda: (batch["image"] for batch in dataset)
-
-
-def _small_plain(pixels, labels, recipe):
-    """What a tutorial writes: pad, crop and flip each image by itself."""
-    wide = SIDE + 2 * recipe.pad_pixels
-
-    def example(image, label):
-        image = tf.image.resize_with_crop_or_pad(image, wide, wide)
-        image = tf.image.random_crop(image, (SIDE, SIDE, 3))
-        return tf.image.random_flip_left_right(image), label
-
-    examples = tf.data.Dataset.from_tensor_slices((pixels, labels)).repeat()
-    examples = examples.take(recipe.steps * recipe.batch_size)
-    batches = _batches(examples.map(example, tf.data.AUTOTUNE), recipe)
-    return lambda: (images for images, _ in batches())
-
-
 LARGE = {
     "ours": _ours,
     "plain": _plain,
     "pillow": _pillow,
     "ceiling": _ceiling,
 }
-SMALL = {"ours": _small_ours, "plain": _small_plain}
