@@ -2,28 +2,30 @@
 
     python pipelines/benchmark.py input --json=runs/input.json
 
-To bring the documentation up to date:
+Its benchmarks are input, train, inference, scaling and gpu (training steps on
+a GPU, ours on JAX). To bring the documentation up to date:
 
     python pipelines/benchmark.py input --json=docs/input.json \\
       --plot=docs/input.png --markdown=docs/PERFORMANCE.md
-    python pipelines/benchmark.py train --json=docs/train.json \\
-      --plot=docs/train.png --markdown=docs/PERFORMANCE.md
-    python pipelines/benchmark.py inference --json=docs/inference.json \\
-      --plot=docs/inference.png --markdown=docs/PERFORMANCE.md
+
+and so for the others; the tables of scaling go to docs/SCALING.md.
 """
 
-import dataclasses
+import importlib
 import json
 import pathlib
-from collections.abc import Callable
+import sys
 
-import _app
-from absl import flags
-from benchmarks.document import Document
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from keras_resnet.errors import UsageError
-from keras_resnet.errors import lookup
-from keras_resnet.errors import require
+from absl import flags  # noqa: E402
+from benchmarks import pictures  # noqa: E402
+from benchmarks.document import Document  # noqa: E402
+
+from keras_resnet.commands import running  # noqa: E402
+from keras_resnet.errors import UsageError  # noqa: E402
+from keras_resnet.errors import lookup  # noqa: E402
+from keras_resnet.errors import require  # noqa: E402
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("json", None, "Write every figure to this file.")
@@ -57,77 +59,17 @@ flags.DEFINE_string(
     "inference: where exported networks are kept for the next time, 3 GB.",
 )
 
-
-@dataclasses.dataclass(frozen=True)
-class Benchmark:
-    """One word after `benchmark.py`.
-
-    Attributes:
-        measure: () -> dict of figures that JSON can hold.
-        markdown: figures -> text with the tables.
-        draw: (figures, path of a PNG).
-    """
-
-    measure: Callable
-    markdown: Callable
-    draw: Callable
-
-
-def _input():
-    from benchmarks import input_benchmark as benchmark
-    from benchmarks import input_report as report
-
-    amounts = benchmark.QUICK if FLAGS.quick else benchmark.FULL
-    if FLAGS.images:
-        amounts = benchmark.of_user(
-            amounts, FLAGS.images, FLAGS.images_per_round
-        )
-    return Benchmark(
-        lambda: benchmark.run(amounts, FLAGS.images),
-        report.markdown,
-        report.draw,
-    )
-
-
-def _train():
-    from benchmarks import train_benchmark as benchmark
-    from benchmarks import train_contenders as contenders
-    from benchmarks import train_report as report
-
-    amounts = contenders.QUICK if FLAGS.quick else contenders.FULL
-    return Benchmark(
-        lambda: benchmark.run(amounts), report.markdown, report.draw
-    )
-
-
-def _inference():
-    from benchmarks import inference_benchmark as benchmark
-    from benchmarks import inference_contenders as contenders
-    from benchmarks import inference_picture as picture
-    from benchmarks import inference_report as report
-
-    amounts = contenders.QUICK if FLAGS.quick else contenders.FULL
-    return Benchmark(
-        lambda: benchmark.run(amounts, FLAGS.exports),
-        report.markdown,
-        picture.draw,
-    )
-
-
-def _scaling():
-    from benchmarks import scaling
-
-    amounts = scaling.QUICK if FLAGS.quick else scaling.FULL
-    return Benchmark(
-        lambda: scaling.run(amounts), scaling.markdown, scaling.draw
-    )
-
-
+# {name: flags that its module's `run` takes}. The module, which is
+# benchmarks/NAME_benchmark.py, has
+#     FULL, QUICK: how much is measured
+#     run(amounts, **flags): dict of figures that JSON can hold
+#     report(figures): list of paragraphs, list of `pictures.Panel`
 BENCHMARKS = {
-    "input": _input,
-    "train": _train,
-    "inference": _inference,
-    "scaling": _scaling,
+    "input": ("images", "images_per_round"),
+    "train": (),
+    "inference": ("exports",),
+    "scaling": (),
+    "gpu": (),
 }
 
 
@@ -138,20 +80,24 @@ def main(args):
         f"Known: {', '.join(BENCHMARKS)}. Received: {' '.join(args)!r}.",
     )
     (name,) = args
-    benchmark = lookup(BENCHMARKS, name, "benchmark")()
+    taken = lookup(BENCHMARKS, name, "benchmark")
+    chosen = {flag: FLAGS[flag].value for flag in taken}
+    benchmark = importlib.import_module(f"benchmarks.{name}_benchmark")
     markdown = Document(FLAGS.markdown, name) if FLAGS.markdown else None
     for path in filter(None, (FLAGS.json, FLAGS.plot)):
         _check_writable(path)
     if FLAGS.figures:
         figures = _read(FLAGS.figures, name)
     else:
-        figures = benchmark.measure()
-    text = benchmark.markdown(figures)
-    print(f"\n{text}\n")
+        amounts = benchmark.QUICK if FLAGS.quick else benchmark.FULL
+        figures = benchmark.run(amounts, **chosen)
     if FLAGS.json:
         pathlib.Path(FLAGS.json).write_text(json.dumps(figures, indent=1))
+    paragraphs, panels = benchmark.report(figures)
+    text = "\n\n".join(paragraphs)
+    print(f"\n{text}\n")
     if FLAGS.plot:
-        benchmark.draw(figures, FLAGS.plot)
+        pictures.draw(figures, panels, FLAGS.plot)
     if markdown:
         markdown.replace(text)
     for path in filter(None, (FLAGS.json, FLAGS.plot, FLAGS.markdown)):
@@ -186,4 +132,4 @@ def _read(path, name):
 
 
 if __name__ == "__main__":
-    _app.run(main)
+    running.run(main)

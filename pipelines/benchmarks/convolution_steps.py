@@ -2,12 +2,9 @@
 
 import dataclasses
 
-import keras
 import tensorflow as tf
 
 import keras_resnet
-from keras_resnet.networks import layers
-from keras_resnet.networks import operations
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,72 +14,39 @@ class Convolution:
     Attributes:
         image: shape that it reads, (B, H, W, C), its padding included.
         kernel: (h, w, C, F).
+        output: shape of the result, (B, H', W', F).
         strides: int.
         padding: "SAME" or "VALID".
     """
 
     image: tuple
     kernel: tuple
+    output: tuple
     strides: int
     padding: str
 
-    @property
-    def output(self):
-        """Shape of the result, (B, H', W', F)."""
-        batch, *size, _ = self.image
-        taken = self.kernel[:2] if self.padding == "VALID" else (1, 1)
-        size = [
-            (pixels - k) // self.strides + 1
-            for pixels, k in zip(size, taken, strict=True)
-        ]
-        return (batch, *size, self.kernel[-1])
-
-    @property
-    def multiply_adds(self):
-        """Of the forward pass, of one image."""
-        total = 1
-        for n in (*self.output[1:3], *self.kernel):
-            total *= n
-        return total
-
 
 def of_model(model, batch_size):
-    """Every convolution of a network, in the order of its layers.
+    """Every convolution of a network, in the order in which it computes them.
 
     Args:
-        model: from `keras_resnet.build`.
+        model: `keras.Model`.
         batch_size: int.
 
     Returns:
         list of `Convolution`.
     """
-    shape, found = (batch_size, *model.input_shape[1:]), []
-    for layer in model.layers[1:]:
-        found += _of_layer(layer, shape)
-        shape = layer.compute_output_shape(shape)
-    return found
-
-
-def _of_layer(layer, shape):
-    if isinstance(layer, layers.ResidualUnit):
-        shared = operations.output_shape(layer.before, shape)
-        branches = (layer.branch, layer.shortcut_layers, layer.gate)
-        return [c for branch in branches for c in _of_chain(branch, shared)]
-    if isinstance(layer, layers.Chain):
-        return _of_chain(layer.layers, shape)
-    if not isinstance(layer, keras.layers.Conv2D):
-        return []
-    (strides,) = set(layer.strides)
-    kernel, padding = tuple(layer.kernel.shape), layer.padding.upper()
-    return [Convolution(tuple(shape), kernel, strides, padding)]
-
-
-def _of_chain(chain, shape):
-    found = []
-    for layer in chain:
-        found += _of_layer(layer, shape)
-        shape = layer.compute_output_shape(shape)
-    return found
+    images = tf.TensorSpec((batch_size, *model.input_shape[1:]))
+    graph = tf.function(model).get_concrete_function(images).graph
+    return [
+        Convolution(
+            *(tuple(t.shape) for t in (*operation.inputs, *operation.outputs)),
+            strides=operation.get_attr("strides")[1],
+            padding=operation.get_attr("padding").decode(),
+        )
+        for operation in graph.get_operations()
+        if operation.type == "Conv2D"
+    ]
 
 
 def convolutions(image_size, batch_size):
@@ -124,56 +88,21 @@ def one_pass(found):
 
     @tf.function(jit_compile=False)
     def step():
-        before, kept = [], []
-
-        def after(make):
-            nonlocal before
-            with tf.control_dependencies(before):
-                before = make()
-            # TensorFlow leaves out what nothing needs: one value of each.
-            kept.extend(tf.reshape(array, [-1])[0] for array in before)
-
+        read = {shape: tf.identity(value) for shape, value in values.items()}
+        backward, done, kept = [], [], []
         for c in found:
-            after(lambda c=c: [forward(c, values)])
-        for number, c in reversed(list(enumerate(found))):
-            after(lambda c=c, n=number: gradients(c, values, by_image=n > 0))
-        return tf.stack(kept)
+            image, kernel = read[c.image], read[c.kernel]
+            with tf.control_dependencies(done):
+                done = [tf.nn.conv2d(image, kernel, c.strides, c.padding)]
+            kept += done
+            # Training computes no gradient by the pixels.
+            by = [kernel, image] if backward else [kernel]
+            backward.append((done, by, read[c.output]))
+        for made, by, gradient in reversed(backward):
+            with tf.control_dependencies(done):
+                done = tf.gradients(made, by, gradient)
+            kept += done
+        # TensorFlow leaves out what nothing needs: one value of each.
+        return tf.stack([tf.reshape(array, [-1])[0] for array in kept])
 
     return step
-
-
-def forward(c, values):
-    """The convolution. `values` as of `gradients`."""
-    image, kernel = values[c.image], values[c.kernel]
-    return tf.nn.conv2d(image, kernel, c.strides, c.padding)
-
-
-def gradients(c, values, *, by_image):
-    """The gradients by the kernel and, if `by_image`, by what it reads.
-
-    Args:
-        c: `Convolution`.
-        values: {shape: values} with those of its image, kernel and output.
-        by_image: bool.
-
-    Returns:
-        list of one or two arrays.
-    """
-    image, kernel = values[c.image], values[c.kernel]
-    arguments = {
-        "out_backprop": values[c.output],
-        "strides": [1, c.strides, c.strides, 1],
-        "padding": c.padding,
-    }
-    made = [
-        tf.raw_ops.Conv2DBackpropFilter(
-            input=image, filter_sizes=c.kernel, **arguments
-        )
-    ]
-    if by_image:
-        made.append(
-            tf.raw_ops.Conv2DBackpropInput(
-                input_sizes=c.image, filter=kernel, **arguments
-            )
-        )
-    return made

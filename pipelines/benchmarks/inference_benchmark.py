@@ -1,237 +1,223 @@
-"""Inference beside its peers: latency, start, size, memory of every file."""
+"""Inference beside its peers: latency, start, size, memory of every file.
 
-import contextlib
-import dataclasses
-import pathlib
-import tempfile
+A contender is a file of an exported network in a runtime. All take the same
+pictures, in the form that their network takes them, which is in memory before
+the clock starts.
+"""
 
-import numpy as np
-from benchmarks import inference_contenders as contenders
+import typing
+
 from benchmarks import inference_files as files_lib
-from benchmarks import input_benchmark
 from benchmarks import measure
 from benchmarks import photographs
-from benchmarks import turns
+from benchmarks import runner
+from benchmarks.inference_networks import FORMATS
+from benchmarks.inference_networks import NETWORKS
+from benchmarks.inference_networks import OURS
+from benchmarks.inference_networks import SMALL
+from benchmarks.inference_report import report as report
+from benchmarks.runner import Contender
 
 # How far probabilities may be from the network's, over their length, by what a
 # file stores. Those of another network are 1 or more away.
-BOUNDS = {"float32": 1e-3, "float16": 2e-2, "int8": 0.7}
+BOUNDS = {"float16": 2e-2, "dynamic_int8": 0.7, "int8": 0.7}
+FLOAT32_BOUND = 1e-3
 
-_FAILURES = (turns.NotInstalled, RuntimeError)
+
+class Group(typing.NamedTuple):
+    """Contenders that take turns: those of some networks, in one setting."""
+
+    networks: tuple  # keys of `NETWORKS`
+    batch: int  # images of one call
+    threads: int  # that compute
+    rounds: int  # that count; a contender takes one turn in each
+    calls: int  # timed ones of a turn
+
+    @property
+    def setting(self):
+        """Words for a column of a table."""
+        plural = "s" if self.threads > 1 else ""
+        return f"batch {self.batch}, {self.threads} thread{plural}"
 
 
-def run(amounts, root, say=print):
-    """Measures everything.
+class Row(typing.NamedTuple):
+    """A contender's place in the record."""
 
-    Args:
-        amounts: `inference_contenders.Amounts`.
-        root: folder where exported networks are kept.
-        say: what takes a line on the progress.
+    network: str
+    library: str
+    format: str
 
-    Returns:
-        dict of figures, as JSON can hold it.
-    """
-    machine, root = input_benchmark.machine(), pathlib.Path(root).resolve()
-    of_networks = files_lib.jobs(amounts)
-    count = max(group.batch for group in amounts.groups)
-    pictures = {
-        size: photographs.patches(count, size)[0]
-        for size in {job.image_size for job in of_networks.values()}
-    }
-    absent = files_lib.export(of_networks, pictures, root, say=say)
+    def __str__(self):
+        return f"{self.network}: {self.library}, {self.format}"
+
+
+_TOGETHER = (
+    ("ResNet-50", "ResNet-50 v2"),
+    ("ResNet-18", "ResNet-50 v1.5"),
+    # One at a time: they are large.
+    ("ResNet-152",),
+    ("ResNet-152 v1.5",),
+)
+# Batch, threads, rounds and calls. Calls of a few milliseconds on both cores
+# wait until what the contender before has started is quiet: more of them.
+_SETTINGS = ((1, 1, 6, 4), (1, 2, 6, 16), (16, 1, 3, 1), (16, 2, 3, 1))
+FULL = {
+    "groups": [
+        Group(networks, *setting)
+        for networks in _TOGETHER
+        for setting in _SETTINGS
+    ],
+    "begins": 2,  # new processes of each contender, of its first group
+    "calibration": 16,  # pictures that show int8 files their ranges
+    "image_size": 224,
+    "choices": {},  # {library: what makes its networks small}
+}
+QUICK = {
+    "groups": [
+        Group(("ResNet-50",), 1, 2, 1, 1),
+        Group(("ResNet-50 v2",), 2, 2, 1, 1),
+        Group(("ResNet-18",), 1, 2, 1, 1),
+    ],
+    "begins": 1,
+    "calibration": 2,
+    "image_size": 32,
+    "choices": SMALL,
+}
+
+
+def run(amounts, exports, say=print):
+    """The record of a run; exported networks are kept in `exports`."""
+    machine = measure.machine(*files_lib.PACKAGES)
+    count = max(group.batch for group in amounts["groups"])
+    pictures, _ = photographs.patches(count, amounts["image_size"])
+    folders, absent = files_lib.export(jobs(amounts), pictures, exports, say)
     missing = {f"{name}: {of}": why for (name, of), why in absent.items()}
-    folders = {
-        key: job.folder(root)
-        for key, job in of_networks.items()
-        if key not in absent
-    }
-    starts, groups = {}, []
-    for group in amounts.groups:
+    groups, starts = [], {}
+    for group in amounts["groups"]:
         say(f"{', '.join(group.networks)}, {group.setting} ...")
-        tasks = _tasks(amounts, group, folders)
-        groups.append(_measure(amounts, group, tasks, starts, missing, say))
+        contenders = _contenders(group, folders)
+        turns = runner.take_turns(
+            contenders, rounds=group.rounds, steps=group.calls, say=say
+        )
+        missing |= {str(row): why for row, why in turns.missing.items()}
+        groups.append(_summarise(group, turns.rounds))
+        for row, begun in turns.begun.items():
+            starts.setdefault(row, (contenders[row], [begun]))
     say("Starts ...")
-    _begin_again(starts, amounts.begins)
     return {
         "benchmark": "inference",
-        "machine": {**machine, "packages": files_lib.versions()},
-        "successor": list(amounts.successor),
+        "machine": machine,
         "networks": _networks(amounts, folders),
-        "groups": [group for group in groups if group],
-        "starts": [row for _, row in starts.values()],
+        "groups": groups,
+        "starts": _starts(starts, amounts["begins"]),
         "missing": missing,
     }
 
 
+def rows(group):
+    """The contenders of a group: list of `Row`."""
+    return [
+        Row(name, library, of)
+        for name in group.networks
+        for of in NETWORKS[name].formats
+        for library in FORMATS[of].libraries
+        if library in NETWORKS[name].names
+    ]
+
+
+def jobs(amounts):
+    """{(network, library): arguments of its exporter} for all groups."""
+    needed = {}
+    for group in amounts["groups"]:
+        for row in rows(group):
+            files = needed.setdefault((row.network, row.library), set())
+            files.add((FORMATS[row.format].file, _batch(row, group)))
+    return {
+        (name, library): {
+            "name": NETWORKS[name].names[library],
+            "files": sorted(files, key=str),
+            "image_size": amounts["image_size"],
+            "choices": amounts["choices"].get(library, {}),
+            "calibration": amounts["calibration"],
+        }
+        for (name, library), files in needed.items()
+    }
+
+
+def _batch(row, group):
+    """The batch that a file is for; None for files of any batch.
+
+    Ours for LiteRT have one, as phones and browsers want it.
+    """
+    fixed = row.library == OURS and FORMATS[row.format].runtime == "litert"
+    return group.batch if fixed else None
+
+
+def _contenders(group, folders):
+    """{`Row`: `Contender`} of a group, of the networks that there are."""
+    return {
+        row: contender(row, group, folders[row.network, row.library])
+        for row in rows(group)
+        if (row.network, row.library) in folders
+    }
+
+
+def contender(row, group, folder):
+    """The `Contender` that calls a row's file, of a folder of its network."""
+    of = FORMATS[row.format]
+    precision = of.file.partition(".")[0]
+    arguments = {
+        "runtime": of.runtime,
+        "path": files_lib.path_of(folder, of.file, _batch(row, group)),
+        "folder": str(folder),
+        "batch": group.batch,
+        "threads": group.threads,
+        "bound": BOUNDS.get(precision, FLOAT32_BOUND),
+    }
+    return Contender("benchmarks.runtimes:infer", arguments, group.batch)
+
+
+def _summarise(group, rounds):
+    """The figures of a group; milliseconds are of a call, one a round."""
+    return {
+        "networks": group.networks,
+        "setting": group.setting,
+        "rounds": group.rounds,
+        "calls": group.calls,
+        "rows": [
+            {
+                **row._asdict(),
+                "milliseconds": _milliseconds(of_one, "step_seconds"),
+                "cpu_milliseconds": _milliseconds(of_one, "step_cpu_seconds"),
+            }
+            for row, of_one in rounds.items()
+        ],
+    }
+
+
+def _milliseconds(rounds, name):
+    return [1e3 * seconds for seconds in measure.of(rounds, name)]
+
+
+def _starts(starts, begins):
+    for _ in range(begins - 1):
+        for one, begun in starts.values():
+            begun.append(one.begin())
+    return [
+        {
+            **row._asdict(),
+            "bytes": files_lib.bytes_of(one.arguments["path"]),
+            "begun": begun,
+        }
+        for row, (one, begun) in starts.items()
+    ]
+
+
 def _networks(amounts, folders):
     """{name: {"image_size", "multiply_adds": {library: int}}}."""
-    return {
-        name: {
-            "image_size": network.image_size,
-            "multiply_adds": {
-                library: files_lib.multiply_adds(folders[name, library])
-                for library in network.names
-                if (name, library) in folders
-            },
-        }
-        for name, network in amounts.networks.items()
-    }
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Task:
-    """A contender at work on one network.
-
-    Attributes:
-        network: its name.
-        contender: `inference_contenders.Contender`.
-        arguments: of `inference_runtimes.infer`, but for its answers.
-        folder: of the network's files.
-    """
-
-    network: str
-    contender: contenders.Contender
-    arguments: dict
-    folder: pathlib.Path
-
-    def __str__(self):
-        return f"{self.network}: {self.contender}"
-
-    def start(self, answers=None):
-        """`turns.Worker` of a new process."""
-        arguments = {**self.arguments, "answers": answers}
-        return turns.Worker("benchmarks.inference_runtimes:infer", arguments)
-
-
-def _tasks(amounts, group, folders):
-    """`Task`s of a group, of the networks that there are."""
-    tasks = []
-    for name, contender in contenders.of_group(amounts, group):
-        folder = folders.get((name, contender.library))
-        if folder is not None:
-            batch = files_lib.batch_of(contender, group.batch)
-            arguments = {
-                "runtime": contender.runtime,
-                "path": files_lib.path_of(folder, contender.file, batch),
-                "pixels": str(folder / "pixels.npy"),
-                "batch": group.batch,
-                "threads": group.threads,
-            }
-            tasks.append(Task(name, contender, arguments, folder))
-    return tasks
-
-
-def _measure(amounts, group, tasks, starts, missing, say):
-    """The figures of a group, or None; `starts` and `missing` are added to."""
-    rounds = amounts.rounds[group.batch]
-    calls = amounts.calls[group.batch, group.threads]
-    with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
-        workers = {}
-        for task in tasks:
-            try:
-                workers[task] = _start(task, stack, folder, starts)
-            except _FAILURES as error:
-                say(f"  Without {task}: {error}")
-                missing[str(task)] = str(error)
-        if not workers:
-            return None
-        say(f"  {len(workers)} contenders in turns ...")
-        spent = turns.Spent()
-        runs = measure.alternate(
-            {
-                task: spent.turn(worker, calls, group.batch)
-                for task, worker in workers.items()
-            },
-            rounds=rounds,
-            clocks=spent.clocks,
-        )
-    return {
-        "networks": list(group.networks),
-        "setting": group.setting,
-        "rounds": rounds,
-        "calls": calls,
-        "rows": [
-            {**_names(task), **summarise(of_one, group.batch)}
-            for task, of_one in runs.items()
-        ],
-    }
-
-
-def _start(task, stack, folder, starts):
-    """A worker that has answered rightly; `starts` keeps the first one's."""
-    path = str(pathlib.Path(folder, "answers.npy"))
-    worker = stack.enter_context(task.start(path))
-    distance = check(task, np.load(path))
-    if str(task) not in starts:
-        row = {
-            **_names(task),
-            "distance": distance,
-            "bytes": files_lib.bytes_of(task.arguments["path"]),
-            "begun": [worker.begun],
-        }
-        starts[str(task)] = task, row
-    return worker
-
-
-def _names(task):
-    contender = task.contender
-    return {
-        "network": task.network,
-        "library": contender.library,
-        "format": contender.format,
-    }
-
-
-def summarise(runs, batch):
-    """Milliseconds of a call in each round, of the wall's and of the CPU's.
-
-    Args:
-        runs: list of `measure.Run`.
-        batch: images of a call.
-
-    Returns:
-        {"milliseconds", "cpu_milliseconds"}: lists, a number a round.
-    """
-    return {
-        "milliseconds": [
-            1e3 * batch * run.wall_seconds / run.images for run in runs
-        ],
-        "cpu_milliseconds": [
-            1e3 * batch * run.cpu_seconds / run.images for run in runs
-        ],
-    }
-
-
-def check(task, answers):
-    """How far a contender's probabilities are from its network's.
-
-    The speed of a file that computes something else would be worth nothing.
-
-    Args:
-        task: `Task`.
-        answers: float32 (B, K), what it made of the first B pictures.
-
-    Returns:
-        float, the distance over the length of what the network gives.
-
-    Raises:
-        RuntimeError: if it is more than `BOUNDS` allow.
-    """
-    expected = np.load(task.folder / "expected.npy")[: len(answers)]
-    distance = np.linalg.norm(answers - expected) / np.linalg.norm(expected)
-    precision = task.contender.file.rpartition("_")[-1]
-    bound = BOUNDS.get(precision, BOUNDS["float32"])
-    if not distance <= bound:  # not `>`: NaN must not pass
-        raise RuntimeError(
-            f"{task} computes something else than its network: by "
-            f"{distance:.2g} of the probabilities, more than {bound}."
-        )
-    return float(distance)
-
-
-def _begin_again(starts, begins):
-    for _ in range(begins - 1):
-        for task, row in starts.values():
-            with task.start() as worker:
-                row["begun"].append(worker.begun)
+    found = {}
+    for (name, library), folder in folders.items():
+        facts = {"image_size": amounts["image_size"], "multiply_adds": {}}
+        counts = found.setdefault(name, facts)["multiply_adds"]
+        counts[library] = files_lib.multiply_adds(folder)
+    return found

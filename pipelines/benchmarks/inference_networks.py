@@ -1,189 +1,91 @@
-"""Networks of Keras that infer: ours and keras.applications', as files.
+"""What is compared in inference: networks, and the formats of their files."""
 
-Their weights are random, which changes no latency as long as the values are
-usual ones: batch normalisations have random scales and the statistics of
-pictures.
-"""
+import dataclasses
 
-import os
-import pathlib
+OURS, KERAS, TORCHVISION = "ours", "keras.applications", "torchvision"
 
-import keras
-import numpy as np
-import tensorflow as tf
-from benchmarks.inference_files import CLASSES
-from benchmarks.inference_files import SPREAD
-from benchmarks.inference_files import describe
-from benchmarks.inference_files import path_of
-
-import keras_resnet
-from keras_resnet.export.folding.fold import folded
-from keras_resnet.export.writers.onnx import export_onnx
-from keras_resnet.export.writers.saved_model import export_saved_model
-from keras_resnet.export.writers.tflite import export_tflite
-from keras_resnet.labels.cards import Card
-from keras_resnet.weights import transfer
+SAVED_MODEL = "SavedModel"
+TFLITE = "TFLite float32"
+TFLITE_FLOAT16 = "TFLite float16"
+TFLITE_DYNAMIC = "TFLite dynamic int8"
+TFLITE_INT8 = "TFLite int8"
+ONNX, ONNX_INT8 = "ONNX, onnxruntime", "ONNX int8, onnxruntime"
+OPENVINO, OPENVINO_INT8 = "ONNX, OpenVINO", "ONNX int8, OpenVINO"
+EAGER, TORCHSCRIPT = "PyTorch eager", "PyTorch, TorchScript"
 
 
-def ours(name, image_size, choices, pictures, files, folder, calibration):
-    """Our network's files, as a contender that only builds.
+@dataclasses.dataclass(frozen=True)
+class Format:
+    """A kind of file in a runtime; those of one format compete.
 
-    Args:
-        name: key of `keras_resnet.VARIANTS`.
-        image_size: S, pixels.
-        choices: dict of other arguments of `keras_resnet.build`.
-        pictures: path of uint8 (N, S, S, 3), NumPy's.
-        files: list of (key of `inference_contenders.SUFFIXES`, batch or None).
-        folder: where they are written, and what `describe` writes.
-        calibration: how many pictures int8 is calibrated with.
+    Attributes:
+        runtime: key of `runtimes.RUNTIMES`.
+        file: its name, PRECISION.KIND or another.
+        libraries: whose networks there are.
     """
-    images = np.load(pictures)
 
-    def build():
-        keras.utils.set_random_seed(0)
-        shape = (image_size, image_size, 3)
-        model = keras_resnet.build(
-            name, input_shape=shape, classes=CLASSES, **choices
-        )
-        pixels = images.astype(np.float32)
-        randomise(model, pixels)
-        for file, batch in files:
-            _write(
-                model,
-                path_of(folder, file, batch),
-                file=file,
-                batch=batch,
-                calibration=images[:calibration],
-            )
-        describe(
-            folder,
-            pixels,
-            predict(model, pixels),
-            # What the files compute: less than the network.
-            keras_resnet.multiply_adds(folded(model)),
-        )
-
-    return build
+    runtime: str
+    file: str
+    libraries: tuple[str, ...]
 
 
-def _write(model, path, *, file, batch, calibration):
-    size = model.input_shape[1]
-    card = Card(
-        class_names=tuple(f"class {i}" for i in range(CLASSES)),
-        image_size=size,
-        eval_resize=size * 8 // 7,
-        variant=model.name,
-    )
-    if file == "saved_model":
-        export_saved_model(model, path, card=card)
-        return
-    kind, _, precision = file.partition("_")
-    choices = {"card": card, "precision": precision}
-    if precision == "int8":
-        choices["calibration"] = calibration
-    if kind == "tflite":
-        export_tflite(model, path, batch=batch, **choices)
-    else:
-        export_onnx(model, path, **choices)
+_ALL, _KERAS = (OURS, KERAS, TORCHVISION), (OURS, KERAS)
+FORMATS = {
+    SAVED_MODEL: Format("tensorflow", "saved_model", _KERAS),
+    TFLITE: Format("litert", "float32.tflite", _KERAS),
+    TFLITE_FLOAT16: Format("litert", "float16.tflite", (OURS,)),
+    TFLITE_DYNAMIC: Format("litert", "dynamic_int8.tflite", _KERAS),
+    TFLITE_INT8: Format("litert", "int8.tflite", (OURS,)),
+    ONNX: Format("onnxruntime", "float32.onnx", _ALL),
+    ONNX_INT8: Format("onnxruntime", "int8.onnx", (OURS,)),
+    OPENVINO: Format("openvino", "float32.onnx", _ALL),
+    OPENVINO_INT8: Format("openvino", "int8.onnx", (OURS,)),
+    EAGER: Format("pytorch", "weights.pt", (TORCHVISION,)),
+    TORCHSCRIPT: Format("torchscript", "torchscript.pt", (TORCHVISION,)),
+}
+PYTORCH = (EAGER, TORCHSCRIPT)
+FLOAT32 = (SAVED_MODEL, TFLITE, ONNX, OPENVINO)
+# {int8 format: the same network and runtime in float32}.
+INT8 = {
+    TFLITE_DYNAMIC: TFLITE,
+    TFLITE_INT8: TFLITE,
+    ONNX_INT8: ONNX,
+    OPENVINO_INT8: OPENVINO,
+}
 
 
-def keras_applications(
-    name, image_size, choices, pictures, files, folder, calibration
-):
-    """Their network's files, converted as Keras and TensorFlow say.
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """One architecture, and what each library calls it.
 
-    Args: as `ours` takes them. `choices` is empty or has "depths"; the files
-        are for any batch.
+    Attributes:
+        names: {library: its name}.
+        formats: those that are measured.
     """
-    del calibration  # nothing here is int8 throughout
-    images = np.load(pictures)
 
-    def build():
-        keras.utils.set_random_seed(0)
-        model = _their_model(name, image_size, **choices)
-        # Normalised already, as they want them.
-        pixels = images.astype(np.float32) / 127.5 - 1
-        randomise(model, pixels)
-        # The others are made from it, asked for or not.
-        saved_model = path_of(folder, "saved_model")
-        model.export(saved_model, verbose=False)
-        for file, _ in files:
-            if file != "saved_model":
-                _convert(model, saved_model, path_of(folder, file), file)
-        describe(folder, pixels, predict(model, pixels), _multiply_adds(model))
-
-    return build
+    names: dict
+    formats: tuple[str, ...] = tuple(FORMATS)
 
 
-def _convert(model, saved_model, path, file):
-    if file == "onnx_float32":
-        # Or it copies the graph again and again, gigabytes of it.
-        os.environ["TF2ONNX_CATCH_ERRORS"] = "FALSE"
-        model.export(path, format="onnx", verbose=False)
-        return
-    converter = tf.lite.TFLiteConverter.from_saved_model(saved_model)
-    if file == "tflite_dynamic_int8":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    pathlib.Path(path).write_bytes(converter.convert())
-
-
-def _their_model(name, image_size, depths=None):
-    shape = (image_size, image_size, 3)
-    if depths is None:
-        network = getattr(keras.applications, name)
-        return network(weights=None, input_shape=shape)
-    # What ResNet50() and its siblings call; their own depths are fixed.
-    from keras.src.applications import resnet
-
-    preact = name.endswith("V2")
-    version = "v2" if preact else "v1"
-    stack = getattr(resnet, f"stack_residual_blocks_{version}")
-
-    def stack_fn(x):
-        for number, depth in enumerate(depths):
-            x = stack(x, 16 << number, depth, name=f"conv{number + 2}")
-        return x
-
-    return resnet.ResNet(
-        stack_fn, preact, True, weights=None, input_shape=shape
-    )
-
-
-def randomise(model, pixels):
-    """Random scales and shifts, and the statistics of pictures.
-
-    Channels that hardly change would be enlarged until rounding is all that is
-    left of them, so the square of the mean counts as variance too.
-
-    Args:
-        model: `keras.Model` that ends in a softmax; changed.
-        pixels: float32 (N, H, W, 3), as the model takes them.
-    """
-    rng = np.random.default_rng(0)
-    norms = transfer.batch_norms(model)
-    for layer in norms:
-        layer.gamma.assign(rng.uniform(0.5, 1.5, layer.gamma.shape))
-        layer.beta.assign(rng.normal(0, 0.3, layer.beta.shape))
-        layer.momentum = 0.0  # what it sees is what it keeps
-    model(pixels, training=True)
-    for layer in norms:
-        mean, variance = layer.moving_mean, layer.moving_variance
-        variance.assign(variance + keras.ops.square(mean))
-    logits = np.log(predict(model, pixels))
-    dense = [x for x in model.layers if isinstance(x, keras.layers.Dense)]
-    dense[-1].kernel.assign(dense[-1].kernel * (SPREAD / logits.std()))
-
-
-def predict(model, pixels):
-    """float32 (N, K): the model's own probabilities."""
-    return keras.ops.convert_to_numpy(model(pixels, training=False))
-
-
-def _multiply_adds(model):
-    """Those of one image, of a functional model of plain layers."""
-    total = 0
-    for layer in model.layers:
-        if isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)):
-            _, *positions, _ = layer.output.shape
-            total += int(np.prod([*positions, *layer.kernel.shape]))
-    return total
+_OF_TORCHVISION = (SAVED_MODEL, ONNX, OPENVINO, *PYTORCH)
+# torchvision's strides are in the 3x3 convolutions: those of our v1_5.
+NETWORKS = {
+    "ResNet-50": Network({OURS: "resnet50", KERAS: "ResNet50"}),
+    "ResNet-50 v2": Network({OURS: "resnet50_v2", KERAS: "ResNet50V2"}),
+    "ResNet-50 v1.5": Network(
+        {OURS: "resnet50_v1_5", TORCHVISION: "resnet50"}, _OF_TORCHVISION
+    ),
+    "ResNet-18": Network({OURS: "resnet18", TORCHVISION: "resnet18"}),
+    "ResNet-152": Network({OURS: "resnet152", KERAS: "ResNet152"}),
+    "ResNet-152 v1.5": Network(
+        {OURS: "resnet152_v1_5", TORCHVISION: "resnet152"}, _OF_TORCHVISION
+    ),
+}
+# The latency of the second may not be much more than that of the first.
+SUCCESSOR = ("ResNet-50", "ResNet-50 v2")
+# {library: what makes a network small}.
+SMALL = {
+    OURS: {"depths": (1, 1), "filters": (16, 32)},
+    KERAS: {"depths": (2,)},  # fewer units give two layers one name
+    TORCHVISION: {"depths": (1, 1, 1, 1)},
+}

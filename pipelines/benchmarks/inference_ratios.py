@@ -1,64 +1,79 @@
-"""What the figures of the inference benchmark are held against.
+"""Ratios of the inference benchmark, and their targets.
 
-All ratios are of medians of contenders that took turns; above 1 the first is
-the faster one, but of `of_successor`, which is of latencies.
+All are of medians of contenders that took turns. A ratio of latencies is the
+peer's over ours: above 1 ours is the faster one.
 """
 
-import dataclasses
 import statistics
 
-from benchmarks import inference_contenders as contenders
 from benchmarks import measure
+from benchmarks.inference_networks import FLOAT32
+from benchmarks.inference_networks import INT8
+from benchmarks.inference_networks import KERAS
+from benchmarks.inference_networks import OURS
+from benchmarks.inference_networks import PYTORCH
+from benchmarks.inference_networks import SAVED_MODEL
+from benchmarks.inference_networks import SUCCESSOR
+from benchmarks.inference_networks import TFLITE_DYNAMIC
+from benchmarks.inference_networks import TORCHVISION
 
 # At least as fast as the best peer of the format, and this much faster than
 # the file that Keras itself writes.
-PEER, KERAS_SAVED_MODEL = 1.0, 1.15
-# int8 over float32: speed, and bytes.
-INT8_SPEED, INT8_SIZE = 2.5, 0.25
-# Latency of the pre-activation network over the original one's.
-SUCCESSOR = 1.15
-
-_FLOAT32 = (
-    contenders.SAVED_MODEL,
-    contenders.TFLITE,
-    contenders.ONNX,
-    contenders.OPENVINO,
-)
-_PYTORCH = (contenders.EAGER, contenders.TORCHSCRIPT)
+PEER_TARGET, KERAS_SAVED_MODEL_TARGET = 1.0, 1.15
+# int8 over float32: speed, and bytes at most.
+INT8_SPEED_TARGET, INT8_SIZE_TARGET = 2.5, 0.25
+# Latency of the pre-activation network over the original one's, at most.
+SUCCESSOR_TARGET = 1.15
+PEERS, SPEEDS = "Ours over its peers", "int8 over float32"
+SIZES, NEW = "int8 over float32, bytes", "v2 over v1, latency"
+# Sections whose targets are the most that is right, not the least.
+AT_MOST = (SIZES, NEW)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Row:
-    """One ratio in all settings.
+def ratios(figures):
+    """{section: rows}, a row a dict.
 
-    Attributes:
-        words: what it is of, a cell each.
-        cells: {setting: spread}.
-        target: float, or None.
-        at_most: whether the target is the most that is right, not the least.
+    "network", "ours" and "peer" say what it is of, "cells" are {setting:
+    spread}, "target" is a float or None, and "work", of peers, is ours over
+    theirs in multiply-adds.
     """
+    found, (old, new) = latencies(figures), SUCCESSOR
+    sections = {
+        PEERS: _of_peers(figures, found),
+        SPEEDS: [
+            _row(network, ours, whole, cells, INT8_SPEED_TARGET)
+            for network in figures["networks"]
+            for (ours, whole), cells in _of_int8(found, network)
+        ],
+        SIZES: _of_sizes(figures),
+        NEW: [
+            _row(new, name, old, cells, SUCCESSOR_TARGET)
+            for name, cells in _of_successor(found, old, new)
+        ],
+    }
+    return {
+        section: [row for row in rows if row["cells"]]
+        for section, rows in sections.items()
+    }
 
-    words: tuple[str, ...]
-    cells: dict
-    target: float | None
-    at_most: bool = False
 
-    def reached(self, value):
-        """Whether a number is right, of as many digits as are shown."""
-        if self.target is None:
-            return True
-        shown = round(value, 2)
-        return shown <= self.target if self.at_most else shown >= self.target
+def _of_int8(found, network):
+    """((int8 format, float32 format), cells) of a network of ours."""
+    for names in INT8.items():
+        ours, whole = ((network, OURS, name) for name in names)
+        yield names, _over(found.get(whole, {}), found.get(ours, {}))
 
-    def counts(self):
-        """(reached, missed by less than the spread, all) of the settings."""
-        if self.target is None:
-            return 0, 0, 0
-        cells = self.cells.values()
-        right = sum(self.reached(cell["median"]) for cell in cells)
-        best = "min" if self.at_most else "max"
-        perhaps = sum(self.reached(cell[best]) for cell in cells)
-        return right, perhaps - right, len(cells)
+
+def _of_successor(found, old, new):
+    """(format, cells): latencies of the new network over the old one's."""
+    for name in FLOAT32:
+        first, second = ((network, OURS, name) for network in (old, new))
+        yield name, _over(found.get(second, {}), found.get(first, {}))
+
+
+def _row(network, ours, peer, cells, target):
+    words = {"network": network, "ours": ours, "peer": peer}
+    return {**words, "cells": cells, "target": target}
 
 
 def latencies(figures):
@@ -72,88 +87,7 @@ def latencies(figures):
     return found
 
 
-def of_peers(figures):
-    """Ours over the best peer of each format, and of all that are float32.
-
-    Returns:
-        list of `Row`, its words the network, the format and the peer.
-    """
-    rows = []
-    for network in figures["networks"]:
-        for name in (*_FLOAT32, contenders.TFLITE_DYNAMIC):
-            for library in (contenders.KERAS, contenders.TORCHVISION):
-                keras_file = (name, library) == (
-                    contenders.SAVED_MODEL,
-                    contenders.KERAS,
-                )
-                target = KERAS_SAVED_MODEL if keras_file else PEER
-                words = network, name, library
-                rows.append(
-                    _over(figures, words, [name], library, [name], target)
-                )
-        words = network, contenders.SAVED_MODEL, "PyTorch, the faster way"
-        rows.append(
-            _over(
-                figures,
-                words,
-                [contenders.SAVED_MODEL],
-                contenders.TORCHVISION,
-                _PYTORCH,
-                None,
-            )
-        )
-        for library in (contenders.KERAS, contenders.TORCHVISION):
-            words = network, "our fastest float32", f"{library}, its fastest"
-            theirs = (*_FLOAT32, *_PYTORCH)
-            rows.append(_over(figures, words, _FLOAT32, library, theirs, PEER))
-    return [row for row in rows if row.cells]
-
-
-def _over(figures, words, our_formats, library, their_formats, target):
-    """A `Row` of the fastest of ours over the fastest of a library's."""
-    network, found, cells = words[0], latencies(figures), {}
-    for setting in settings(figures, network):
-        ours, theirs = (
-            [
-                of_one[setting]
-                for name in names
-                for of_one in [found.get((network, whose, name), {})]
-                if setting in of_one
-            ]
-            for whose, names in (
-                (contenders.OURS, our_formats),
-                (library, their_formats),
-            )
-        )
-        if ours and theirs:
-            cells[setting] = measure.ratio(_fastest(theirs), _fastest(ours))
-    return Row(words=words, cells=cells, target=target)
-
-
-def _fastest(of_all):
-    return min(of_all, key=statistics.median)
-
-
-def of_int8(figures):
-    """Ours in int8 over the same network and runtime in float32.
-
-    Returns:
-        list of `Row`, its words the network and the format.
-    """
-    found, rows = latencies(figures), []
-    for network in figures["networks"]:
-        for name, whole in contenders.FLOAT32.items():
-            of_int8, of_float32 = (
-                found.get((network, contenders.OURS, key), {})
-                for key in (name, whole)
-            )
-            cells = _ratios(of_float32, of_int8)
-            words = network, name
-            rows.append(Row(words=words, cells=cells, target=INT8_SPEED))
-    return [row for row in rows if row.cells]
-
-
-def _ratios(above, below):
+def _over(above, below):
     """{setting: ratio of latencies} of the settings that both have."""
     return {
         setting: measure.ratio(above[setting], milliseconds)
@@ -162,56 +96,60 @@ def _ratios(above, below):
     }
 
 
-def of_sizes(figures):
-    """Bytes of ours in int8 over those in float32.
+def _of_peers(figures, found):
+    """Ours over the best peer of each format, and of all that are float32."""
+    for network, facts in figures["networks"].items():
+        counts = facts["multiply_adds"]
+        for words, our_formats, library, formats, target in _comparisons():
+            ours = _fastest(found, network, OURS, our_formats)
+            theirs = _fastest(found, network, library, formats)
+            if ours and theirs:
+                row = _row(network, *words, _over(theirs, ours), target)
+                yield row | {"work": counts[OURS] / counts[library]}
 
-    Returns:
-        list of `Row`, its words the network and the format; one cell.
-    """
+
+def _comparisons():
+    """((ours, peer), our formats, library, its formats, target) of each."""
+    for name in (*FLOAT32, TFLITE_DYNAMIC):
+        for library in (KERAS, TORCHVISION):
+            keras_file = (name, library) == (SAVED_MODEL, KERAS)
+            target = KERAS_SAVED_MODEL_TARGET if keras_file else PEER_TARGET
+            yield (name, library), [name], library, [name], target
+    words = SAVED_MODEL, "PyTorch, the faster way"
+    yield words, [SAVED_MODEL], TORCHVISION, PYTORCH, None
+    for library in (KERAS, TORCHVISION):
+        words = "our fastest float32", f"{library}, its fastest"
+        yield words, FLOAT32, library, (*FLOAT32, *PYTORCH), PEER_TARGET
+
+
+def _fastest(found, network, library, formats):
+    """{setting: milliseconds of the fastest of some formats}."""
+    best = {}
+    for name in formats:
+        of_one = found.get((network, library, name), {})
+        for setting, milliseconds in of_one.items():
+            known = best.get(setting, milliseconds)
+            best[setting] = min(known, milliseconds, key=statistics.median)
+    return best
+
+
+def _of_sizes(figures):
+    """Bytes of ours in int8 over those in float32."""
     sizes = {
         (row["network"], row["format"]): row["bytes"]
         for row in figures["starts"]
-        if row["library"] == contenders.OURS
+        if row["library"] == OURS
     }
-    rows = []
     for (network, name), size in sizes.items():
-        whole = sizes.get((network, contenders.FLOAT32.get(name)))
+        whole = sizes.get((network, INT8.get(name)))
         if whole:
             cells = {"size": measure.spread([size / whole])}
-            words = network, name
-            rows.append(
-                Row(words=words, cells=cells, target=INT8_SIZE, at_most=True)
-            )
-    return rows
+            yield _row(network, name, INT8[name], cells, INT8_SIZE_TARGET)
 
 
-def of_successor(figures):
-    """Latency of our pre-activation network over that of the original one.
-
-    Returns:
-        list of `Row`, its words the format.
-    """
-    found, rows = latencies(figures), []
-    before, after = figures["successor"]
-    for name in _FLOAT32:
-        first, second = (
-            found.get((network, contenders.OURS, name), {})
-            for network in (before, after)
-        )
-        cells = _ratios(second, first)
-        words = (name,)
-        rows.append(
-            Row(words=words, cells=cells, target=SUCCESSOR, at_most=True)
-        )
-    return [row for row in rows if row.cells]
-
-
-def settings(figures, network=None):
-    """All settings, or those of a network, in their order."""
-    return list(
-        dict.fromkeys(
-            group["setting"]
-            for group in figures["groups"]
-            if network in (None, *group["networks"])
-        )
-    )
+def reached(section, row, value):
+    """Whether a number is right, of two digits behind the point."""
+    if row["target"] is None:
+        return True
+    off = round(value, 2) - row["target"]
+    return off <= 0 if section in AT_MOST else off >= 0

@@ -12,7 +12,7 @@ import numpy as np
 
 import keras_resnet
 from keras_resnet import optimizers
-from keras_resnet.networks import outputs
+from keras_resnet.weights.identity import outputs
 
 CLASSES = 1000
 
@@ -153,5 +153,16 @@ def matrix_product(side):
                 tick()
 
         return steps
+
+    return build
+
+
+def multiply_adds(variant, image_size):
+    """A contender that is only built: those of one image of our network."""
+
+    def build():
+        shape = (image_size, image_size, 3)
+        model = keras_resnet.build(variant, input_shape=shape)
+        return keras_resnet.multiply_adds(model)
 
     return build

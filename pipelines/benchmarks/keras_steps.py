@@ -3,11 +3,10 @@
 import keras
 import numpy as np
 import tensorflow as tf
+from benchmarks import input_contenders
 
 import keras_resnet
 from keras_resnet import recipes
-from keras_resnet.data import datasets
-from keras_resnet.data import pipeline
 from keras_resnet.training import distribution
 from keras_resnet.training import start
 from keras_resnet.training import step as step_lib
@@ -21,21 +20,6 @@ def _pixels(image_size, batch_size):
         0, 256, (batch_size, image_size, image_size, 3), np.uint8
     )
     return images, rng.integers(0, CLASSES, batch_size, np.int32)
-
-
-def _recipe(image_size, batch_size, folder, dtype):
-    """ResNet-50's, its crops in proportion to the image."""
-    changes = {
-        "image_size": image_size,
-        "scale_range": (256 * image_size // 224, 480 * image_size // 224),
-        "batch_size": batch_size,
-        "dtype": dtype,
-        # More than any benchmark takes.
-        "steps": 1_000_000,
-    }
-    if folder:
-        changes["dataset"] = f"folder:{folder}"
-    return recipes.load("imagenet_resnet50", changes)
 
 
 def ours(
@@ -59,13 +43,11 @@ def ours(
             reads. Default: one batch of random pixels, again and again.
         choices: dict of other arguments of `keras_resnet.build`.
     """
-    recipe = _recipe(image_size, batch_size, folder, dtype)
     strategy = distribution.make_strategy("one_device")
-    images = (
-        _from_files(recipe)
-        if folder
-        else _constant(image_size, batch_size, classes)
-    )
+    if folder:
+        batches = input_contenders.endless(folder, batch_size, image_size)
+    else:
+        batches = _constant(image_size, batch_size, classes)
 
     def build():
         with strategy.scope():
@@ -73,15 +55,16 @@ def ours(
                 variant,
                 input_shape=(image_size, image_size, 3),
                 classes=classes,
-                dtype=recipe.dtype,
+                dtype=dtype,
                 **(choices or {}),
             )
+            recipe = recipes.load("imagenet_resnet50", {"dtype": dtype})
             optimizer = start.make_optimizer(model, recipe)
         train_step = step_lib.make_train_step(strategy, model, optimizer)
 
         def steps(count, tick):
             for _ in range(count):
-                np.asarray(train_step(next(images)))
+                np.asarray(train_step(next(batches)))
                 tick()
 
         return steps
@@ -100,28 +83,7 @@ def _constant(image_size, batch_size, classes):
         yield batch
 
 
-def _from_files(recipe):
-    split = datasets.load(recipe.dataset, "train")
-    fill = datasets.info("imagenet2012").pixel_mean
-    return iter(pipeline.train_dataset(split, recipe, fill=fill))
-
-
-def batches(image_size, batch_size, folder):
-    """The batches of `ours` alone; nothing trains on them."""
-    images = _from_files(_recipe(image_size, batch_size, folder, "float32"))
-
-    def build():
-        def steps(count, tick):
-            for _ in range(count):
-                next(images)
-                tick()
-
-        return steps
-
-    return build
-
-
-def keras_applications(image_size, batch_size):
+def their_step(image_size, batch_size):
     """keras.applications' ResNet-50 as its users train it.
 
     Its pixels are floats already, normalised, in memory.

@@ -1,89 +1,69 @@
-"""Times contenders that do the same work, in turns.
+"""Medians, spreads and ratios of what contenders took in turns.
 
-CPU time is the process time of all threads of one process, and of no other
-process: it hardly changes when the machine is busy. Speeds are told as ratios
-of medians of runs that took turns, never as a time alone.
+A spread is {"median", "min", "max"} over the rounds. CPU time is that of all
+threads of one process: it hardly changes when the machine is busy. Speeds are
+told as ratios of medians of contenders that took turns, never as a time alone.
 """
 
+import contextlib
 import dataclasses
+import importlib.metadata
+import os
+import pathlib
+import platform
 import statistics
-import time
 
 
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """One contender in one round."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Round:
+    """What one contender did in one round."""
 
     images: int
+    steps: int
     cpu_seconds: float
     wall_seconds: float
 
+    @property
+    def images_per_second(self):
+        return self.images / self.wall_seconds
 
-def alternate(
-    contenders, *, rounds, clocks=(time.process_time, time.perf_counter)
-):
-    """Runs every contender once a round, the order rotated each round.
+    @property
+    def cpu_ms(self):
+        """CPU milliseconds of an image."""
+        return 1e3 * self.cpu_seconds / self.images
 
-    A round before the first warms up and is not counted.
+    @property
+    def step_seconds(self):
+        return self.wall_seconds / self.steps
 
-    Args:
-        contenders: {name: function () -> int, the images that it made}.
-        rounds: int >= 1, those that count.
-        clocks: two functions () -> seconds: of the CPU and of the wall.
-
-    Returns:
-        {name: list of `rounds` of `Run`}.
-
-    Raises:
-        RuntimeError: if the contenders did not make the same number of images.
-    """
-    names, runs = list(contenders), {name: [] for name in contenders}
-    for number in range(rounds + 1):
-        first = number % len(names)
-        for name in names[first:] + names[:first]:
-            runs[name].append(_run(contenders[name], clocks))
-    if len({run.images for of_one in runs.values() for run in of_one}) != 1:
-        made = {name: [r.images for r in of] for name, of in runs.items()}
-        raise RuntimeError(f"The contenders did not do the same: {made}.")
-    return {name: of_one[1:] for name, of_one in runs.items()}
+    @property
+    def step_cpu_seconds(self):
+        return self.cpu_seconds / self.steps
 
 
-def _run(contender, clocks):
-    before = [clock() for clock in clocks]
-    images = contender()
-    cpu, wall = (
-        clock() - start for clock, start in zip(clocks, before, strict=True)
-    )
-    return Run(images, cpu, wall)
+def of(rounds, name):
+    """What a property of `Round` is in each round: list of numbers."""
+    return [getattr(one, name) for one in rounds]
 
 
-def summarise(runs, reference):
-    """Medians and spreads of all contenders, and one of them over each.
+def summarise(rounds, names, over):
+    """Spreads of contenders, and one of them over each.
 
     Args:
-        runs: {name: list of `Run`}, of `alternate`.
-        reference: name of the contender that is compared with all.
+        rounds: {contender: list of `Round`}.
+        names: properties of `Round`.
+        over: {key: (property, contender)}: that contender's over each one's.
 
     Returns:
-        {name: {"cpu_ms": spread of one image's CPU time in milliseconds,
-        "images_per_second": spread, "reference_over_this": spread}}. A spread
-        is {"median", "min", "max"} over the rounds. The last one is of the
-        reference's CPU time over this one's: as "median" the ratio of the two
-        medians, the others of the ratios within a round.
+        {contender: {property or key: spread}}.
     """
-    cpu = {
-        name: [1e3 * run.cpu_seconds / run.images for run in of_one]
-        for name, of_one in runs.items()
-    }
     return {
-        name: {
-            "cpu_ms": spread(cpu[name]),
-            "images_per_second": spread(
-                [run.images / run.wall_seconds for run in of_one]
-            ),
-            "reference_over_this": ratio(cpu[reference], cpu[name]),
+        contender: {name: spread(of(of_one, name)) for name in names}
+        | {
+            key: ratio(of(rounds[reference], name), of(of_one, name))
+            for key, (name, reference) in over.items()
         }
-        for name, of_one in runs.items()
+        for contender, of_one in rounds.items()
     }
 
 
@@ -108,3 +88,30 @@ def ratio(above, below):
     of_medians = statistics.median(above) / statistics.median(below)
     pairs = [a / b for a, b in zip(above, below, strict=True)]
     return {**spread(pairs), "median": of_medians}
+
+
+def machine(*packages):
+    """What figures are taken on, with the versions of installed packages."""
+    return {
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "load_average": os.getloadavg()[0],
+        "packages": versions(packages),
+    }
+
+
+def versions(packages):
+    """{package: version} of those that are installed."""
+    found = {}
+    for package in packages:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    return found
+
+
+def _cpu():
+    with contextlib.suppress(OSError):
+        for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.machine()

@@ -1,63 +1,51 @@
 """Resident size of a process that reads training batches."""
 
-import concurrent.futures
-import dataclasses
-import multiprocessing
-import os
 import pathlib
 import shutil
 import tempfile
-import time
 
 import numpy as np
-
-STATM = pathlib.Path("/proc/self/statm")  # Linux
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Case:
-    """What one process lists and reads."""
-
-    files: int
-    classes: int
-    images: int
-    every: int  # images between two readings
+from benchmarks import worker
+from benchmarks.runner import Contender
+from benchmarks.runner import Worker
 
 
-def measure(files, cases, batch_size):
-    """Streams each case in a process of its own.
+def measure(files, case, batch_size):
+    """Streams a case in a process of its own.
 
     Args:
-        files: paths of a few JPEG files; each case lists links to them.
-        cases: list of `Case`.
+        files: paths of JPEG files; at most case["files"] are copied.
+        case: dict: "files" and "classes", how many links to them are listed,
+            "images" that are read, and "every": images between two readings.
         batch_size: int.
 
     Returns:
-        list of dicts: the fields of a case, "listing_seconds", "megabytes":
-        readings after the imports ("imported"), after the data set is opened
-        ("opened") and every `every` images ("streamed"), and
+        dict: the fields of the case, "listing_seconds", "megabytes": readings
+        after the imports ("imported"), after the files are listed ("opened")
+        and every `every` images ("streamed"), and
         "kilobytes_per_1000_images", the slope over the second half.
     """
-    return [_measure(files, case, batch_size) for case in cases]
-
-
-def _measure(files, case, batch_size):
-    # A new process: what others freed could hide growth.
-    spawn = multiprocessing.get_context("spawn")
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        concurrent.futures.ProcessPoolExecutor(1, mp_context=spawn) as pool,
-    ):
-        link(files, folder, case.files, case.classes)
-        seconds, megabytes = pool.submit(
-            _stream, folder, case, batch_size
-        ).result()
-    streamed = megabytes["streamed"]
+    with tempfile.TemporaryDirectory() as folder:
+        few = files[: case["files"]]
+        link(few, folder, case["files"], case["classes"])
+        arguments = {"folder": folder, "batch_size": batch_size}
+        function = "benchmarks.input_contenders:stream"
+        with Worker(Contender(function, arguments)) as one:
+            begun = one.begun
+            streamed = [
+                one.take(case["every"] // batch_size, warm_up=0)
+                for _ in range(case["images"] // case["every"])
+            ]
+    readings = [taken["resident_megabytes"] for taken in streamed]
     return {
-        **dataclasses.asdict(case),
-        "listing_seconds": seconds,
-        "megabytes": megabytes,
-        "kilobytes_per_1000_images": slope(streamed, case.every),
+        **case,
+        "listing_seconds": begun["build"]["wall_seconds"],
+        "megabytes": {
+            "imported": begun["imported_megabytes"],
+            "opened": begun["built_megabytes"],
+            "streamed": readings,
+        },
+        "kilobytes_per_1000_images": slope(readings, case["every"]),
     }
 
 
@@ -96,26 +84,4 @@ def slope(megabytes, every):
 
 def resident_megabytes():
     """Resident size of this process, MB."""
-    pages = int(STATM.read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def _stream(folder, case, batch_size):
-    from benchmarks import contenders
-
-    from keras_resnet.data import datasets
-    from keras_resnet.data import pipeline
-
-    megabytes = {"imported": resident_megabytes()}
-    started = time.perf_counter()
-    split = datasets.load(f"folder:{folder}", "train")
-    seconds = time.perf_counter() - started
-    megabytes["opened"] = resident_megabytes()
-    recipe = contenders.recipe(case.images, batch_size)
-    dataset = pipeline.train_dataset(split, recipe, fill=contenders.FILL)
-    megabytes["streamed"], seen = [], 0
-    for batch in dataset:
-        before, seen = seen, seen + len(batch["image"])
-        if seen // case.every > before // case.every:
-            megabytes["streamed"].append(resident_megabytes())
-    return seconds, megabytes
+    return worker.megabytes("VmRSS")

@@ -5,7 +5,6 @@ from what scikit-learn and scikit-image carry: the content is a camera's, the
 size of the files that of the real ones.
 """
 
-import dataclasses
 import importlib.util
 import os
 import pathlib
@@ -34,43 +33,28 @@ SOURCES = (
 IMAGENET_KILOBYTES = 108
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ImageSet:
-    """JPEG files of one size, 4:2:0 as a camera's and most of ImageNet's.
-
-    Attributes:
-        size: width and height, pixels; every fourth file is upright.
-        quality: of the JPEG.
-        grain: standard deviation of the noise that is added, of 255.
-        note: what a reader of the figures must know.
-    """
-
-    size: tuple[int, int]
-    quality: int
-    grain: float
-    note: str
-
-
+# {set: of JPEG files, 4:2:0 as a camera's and most of ImageNet's}. Every fourth
+# file is upright; the grain is the deviation of added noise, of 255.
 SETS = {
-    "500x375": ImageSet(
-        size=(500, 375),
-        quality=98,
-        grain=0.0,
-        note=(
+    "500x375": {
+        "size": (500, 375),
+        "quality": 98,
+        "grain": 0.0,
+        "note": (
             "photographs resized to 500x375 and 375x500, of quality 98, "
             f"near the {IMAGENET_KILOBYTES} KB of ImageNet's mean file"
         ),
-    ),
-    "12 megapixels": ImageSet(
-        size=(4000, 3000),
-        quality=92,
-        grain=5.0,
-        note=(
+    },
+    "12 megapixels": {
+        "size": (4000, 3000),
+        "quality": 92,
+        "grain": 5.0,
+        "note": (
             "photographs enlarged to 4000x3000 and 3000x4000 with added "
             "grain, so that a file is as large as a telephone's; not "
             "photographs of 12 megapixels, which no package carries"
         ),
-    ),
+    },
 }
 
 
@@ -103,48 +87,53 @@ def originals():
     return found
 
 
-def write(folder, image_set, num_files):
+def write(folder, name, num_files):
     """Writes the files of a set, the same ones each time.
 
     Args:
         folder: where they go; it must exist.
-        image_set: `ImageSet`.
+        name: key of `SETS`.
         num_files: int >= 1.
 
     Returns:
         list of `pathlib.Path`.
     """
-    from PIL import Image
-    from PIL import ImageOps
-
-    photographs = list(originals().values())
+    photographs, of_set = list(originals().values()), SETS[name]
     files = []
     for number in range(num_files):
-        photograph = photographs[number % len(photographs)]
-        size = image_set.size[:: -1 if number % 4 == 3 else 1]
         # Another part of the photograph each time that it returns.
-        place = (number // len(photographs)) % 3 / 2
-        image = ImageOps.fit(
-            photograph,
-            size,
-            Image.Resampling.BICUBIC,
-            bleed=0.02 * (number // len(photographs) % 4),
-            centering=(place, place),
-        )
-        if image_set.grain:
-            image = Image.fromarray(_add_grain(image, image_set.grain, number))
+        turn, which = divmod(number, len(photographs))
+        size = of_set["size"][:: -1 if number % 4 == 3 else 1]
+        image = _part(photographs[which], size, turn)
+        if of_set["grain"]:
+            image = _add_grain(image, of_set["grain"], number)
         files.append(pathlib.Path(folder) / f"{number:06d}.jpg")
-        image.save(files[-1], quality=image_set.quality, subsampling="4:2:0")
+        image.save(files[-1], quality=of_set["quality"], subsampling="4:2:0")
     return files
 
 
+def _part(photograph, size, turn):
+    from PIL import Image
+    from PIL import ImageOps
+
+    return ImageOps.fit(
+        photograph,
+        size,
+        Image.Resampling.BICUBIC,
+        bleed=0.02 * (turn % 4),
+        centering=(turn % 3 / 2, turn % 3 / 2),
+    )
+
+
 def _add_grain(image, deviation, seed):
+    from PIL import Image
+
     pixels = np.asarray(image).astype(np.int16)
     rng = np.random.default_rng(seed)
     # Grey, as most of what a camera leaves.
     noise = deviation * rng.standard_normal(pixels.shape[:2], np.float32)
     grained = pixels + np.round(noise).astype(np.int16)[..., np.newaxis]
-    return np.clip(grained, 0, 255).astype(np.uint8)
+    return Image.fromarray(np.clip(grained, 0, 255).astype(np.uint8))
 
 
 def collect(folder, source, most):
@@ -161,10 +150,9 @@ def collect(folder, source, most):
     Raises:
         keras_resnet.UsageError: if there are none.
     """
-    source = pathlib.Path(source)
     found = sorted(
         path
-        for path in source.rglob("*")
+        for path in pathlib.Path(source).rglob("*")
         if path.suffix.lower() in (".jpg", ".jpeg")
     )
     require(
@@ -173,11 +161,9 @@ def collect(folder, source, most):
         f"Received: {str(source)!r}.",
     )
     count = min(most, len(found))
-    files = []
-    for number in range(count):
-        path = found[number * len(found) // count]
-        files.append(pathlib.Path(folder) / f"{number:06d}.jpg")
-        files[-1].symlink_to(path.resolve())
+    files = [pathlib.Path(folder, f"{n:06d}.jpg") for n in range(count)]
+    for number, file in enumerate(files):
+        file.symlink_to(found[number * len(found) // count].resolve())
     return files
 
 

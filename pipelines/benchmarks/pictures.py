@@ -1,5 +1,6 @@
 """Figures as bars."""
 
+import dataclasses
 import hashlib
 import json
 
@@ -9,57 +10,93 @@ MARK = "figures "
 OURS, PEER, BOUND = "#0072B2", "#E69F00", "#000000"
 
 
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """Bars below each other.
+
+    Attributes:
+        title: words above them.
+        unit: words below them.
+        bars: {name: spread}; names that begin with "ours" are ours.
+        bound: (name, number) of a line across all bars, or None.
+    """
+
+    title: str
+    unit: str
+    bars: dict
+    bound: tuple | None = None
+
+
+def panel(title, unit, bars, bound=None):
+    """A `Panel`; `bound` names the bar that is a line in place of a bar."""
+    bars = dict(bars)
+    line = (bound, bars.pop(bound)["median"]) if bound in bars else None
+    return Panel(title, unit, bars, line)
+
+
 def mark(figures):
     """Stands in the picture's file for the figures that it shows."""
     text = json.dumps(figures, sort_keys=True)
     return MARK + hashlib.sha256(text.encode()).hexdigest()
 
 
-def bars(axes, spreads):
-    """A bar for each contender, as long as its median.
+def draw(figures, panels, path):
+    """Writes a PNG, its panels in two columns if there are many.
 
     Args:
-        axes: of Matplotlib.
-        spreads: {name: spread}; names that begin with "ours" are ours.
+        figures: the record that the panels show.
+        panels: list of `Panel`.
+        path: of the PNG.
     """
-    for place, (name, spread_of_one) in enumerate(spreads.items()):
-        median, low, high = (
-            spread_of_one[key] for key in ("median", "min", "max")
-        )
-        axes.barh(
-            place,
-            median,
-            color=OURS if name.startswith("ours") else PEER,
-            xerr=[[median - low], [high - median]],
-            error_kw={"linewidth": 1, "capsize": 2, "ecolor": "0.3"},
-        )
-        axes.annotate(
-            f"{median:.3g}",
-            (high, place),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=9,
-        )
-    axes.set_yticks(range(len(spreads)), spreads)
-    axes.set_ylim(len(spreads), -0.6)
-    axes.margins(x=0.1)
+    import matplotlib.figure  # no pyplot: no display, no global state
+
+    columns = 1 if len(panels) < 3 else 2
+    rows = [panels[n : n + columns] for n in range(0, len(panels), columns)]
+    heights = [
+        0.3 * max(len(panel.bars) for panel in row) + 0.9 for row in rows
+    ]
+    figure = matplotlib.figure.Figure(
+        figsize=(1 + 7 * columns, sum(heights)), layout="constrained"
+    )
+    grid = figure.add_gridspec(len(rows), columns, height_ratios=heights)
+    for number, panel in enumerate(panels):
+        axes = figure.add_subplot(grid[divmod(number, columns)])
+        _draw(axes, panel)
+    comment = mark(figures)
+    figure.savefig(path, dpi=110, metadata={"Comment": comment})
+
+
+def _draw(axes, panel):
+    for place, (name, spread) in enumerate(panel.bars.items()):
+        _bar(axes, place, spread, OURS if name.startswith("ours") else PEER)
+    axes.set_yticks(range(len(panel.bars)), panel.bars, fontsize=8)
+    axes.set_ylim(len(panel.bars), -0.6)
+    axes.margins(x=0.15)
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
+    axes.set_title(panel.title, fontsize=10)
+    axes.set_xlabel(panel.unit, fontsize=8)
+    if panel.bound:
+        name, value = panel.bound
+        axes.axvline(value, color=BOUND, linestyle="--", linewidth=1.2)
+        text = (value, len(panel.bars) - 0.3)
+        axes.annotate(f" {name}, {value:.3g}", text, va="center", fontsize=8)
 
 
-def line(axes, place, text):
-    """An upright line across all bars, its text where there is room."""
-    axes.axvline(place, color=BOUND, linestyle="--", linewidth=1.2)
-    bottom = axes.get_ylim()[0]
-    low, high = axes.get_xlim()
-    left = place > (low + high) / 2
+def _bar(axes, place, spread, color):
+    median, low, high = (spread[key] for key in ("median", "min", "max"))
+    axes.barh(
+        place,
+        median,
+        color=color,
+        xerr=[[median - low], [high - median]],
+        error_kw={"linewidth": 1, "capsize": 2, "ecolor": "0.3"},
+    )
     axes.annotate(
-        text,
-        (place, bottom - 0.3),
-        xytext=(-4 if left else 4, 0),
+        f"{median:.3g}",
+        (high, place),
+        xytext=(6, 0),
         textcoords="offset points",
-        ha="right" if left else "left",
         va="center",
         fontsize=8,
     )

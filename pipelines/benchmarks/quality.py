@@ -4,129 +4,109 @@ All compare uint8 crops of the same place: the reference resizes the whole
 image, antialiased, and crops; a method does the same with less work.
 """
 
-import dataclasses
 import statistics
 
 import numpy as np
 import tensorflow as tf
-from benchmarks import contenders
+from benchmarks import input_contenders
 
-from keras_resnet.data import datasets
 from keras_resnet.data import pipeline
 from keras_resnet.data.examples import order
 from keras_resnet.data.pixels import augmentations
 from keras_resnet.data.pixels import transforms
 
+PIXELS = 224
+DCT = "DCT scaling, then bilinear"
 
-def measure(images, recipe, scales):
-    """Differences of each method from the antialiased resize.
+
+def measure(folder, crops, scales):
+    """A contender that is only built: how each method differs.
 
     Args:
-        images: `contenders.Images`.
-        recipe: `recipes.Recipe`; its batch_size is the number of crops.
+        folder: with JPEG files in train/CLASS/.
+        crops: int, how many are compared.
         scales: ints, shorter sides to resize to, pixels.
 
     Returns:
-        list of {"shorter_side", "shrink": the median file's shorter side over
-        it, "method", "psnr": dB, None where nothing differs,
+        Function () -> list of {"shorter_side", "shrink": the median file's
+        shorter side over it, "method", "psnr": dB, None where nothing differs,
         "mean_difference": of 255}.
     """
-    rows = []
-    shorter = statistics.median(_shorter_side(path) for path in images.files)
-    for scale in scales:
-        shrink = shorter / scale
-        for name, method in METHODS.items():
-            if name == DCT and shrink < 2:
-                continue  # nothing to scale by: the row above
-            crops, references = method(images, recipe, scale)
-            difference = crops.astype(np.float64) - references
-            square = np.mean(difference**2)
-            rows.append(
-                {
-                    "shorter_side": scale,
-                    "shrink": shrink,
-                    "method": name,
-                    "psnr": 10 * np.log10(255**2 / square) if square else None,
-                    "mean_difference": np.mean(np.abs(difference)),
-                }
-            )
-    return rows
+    split = input_contenders.of_folder(folder)
+    files = [tf.io.read_file(path) for path in input_contenders.files(folder)]
+
+    def build():
+        shorter = statistics.median(min(_size(file)) for file in files)
+        return [
+            {"shorter_side": scale, "shrink": shorter / scale, **row}
+            for scale in scales
+            for row in _of_scale(split, files, crops, scale, shorter / scale)
+        ]
+
+    return build
 
 
-def _shorter_side(path):
-    shape = tf.io.extract_jpeg_shape(tf.io.read_file(str(path)))
-    return int(tf.reduce_min(shape[:2]))
+def _of_scale(split, files, crops, scale, shrink):
+    files = [files[number % len(files)] for number in range(crops)]
+    fine = [_center(file, scale, antialias=True) for file in files]
+    coarse = [_center(file, scale) for file in files]
+    yield difference("ours", *_ours(split, crops, scale))
+    yield difference("bilinear, not antialiased", coarse, fine)
+    if shrink >= 2:  # or there is nothing to scale by
+        reduced = [_center(file, scale, reduce=True) for file in files]
+        yield difference(DCT, reduced, fine)
 
 
-def _ours(images, recipe, scale):
+def difference(method, crops, references):
+    """A row: how far uint8 crops are from the references."""
+    off = np.array(crops, np.float64) - np.array(references)
+    square = np.mean(off**2)
+    psnr = float(10 * np.log10(255**2 / square)) if square else None
+    mean = float(np.mean(np.abs(off)))
+    return {"method": method, "psnr": psnr, "mean_difference": mean}
+
+
+def _ours(split, crops, scale):
     """A training batch, and the plain definition with the same numbers."""
-    own = dataclasses.replace(recipe, steps=1, scale_range=(scale, scale))
-    split = datasets.load(f"folder:{images.folder}", "train")
-    (batch,) = pipeline.train_dataset(split, own, fill=contenders.FILL)
-    indices, seeds = order.positions(split, own, 0)
+    recipe = input_contenders.recipe(1, crops, scale_range=(scale, scale))
+    dataset = pipeline.train_dataset(split, recipe, fill=input_contenders.FILL)
+    (batch,) = dataset
+    indices, seeds = order.positions(split, recipe, 0)
+    drawn = augmentations.draw(tf.constant(seeds))
+    windows, flips = drawn["window"].numpy(), drawn["flip"].numpy()
     references = []
-    for index, draws in zip(indices, _draws(seeds), strict=True):
+    for index, window, flip in zip(indices, windows, flips, strict=True):
         image, _ = pipeline.read_example(split, tf.constant(index))
         whole = transforms.resize_shorter_side(image, scale)
-        place = np.array(whole.shape[:2]) - own.image_size + 1
-        corner = np.floor(draws["window"][1:3] * place).astype(int)
-        crop = _cut(whole, corner, own.image_size)
-        references.append(crop[:, ::-1] if draws["flip"] < 0.5 else crop)
-    return batch["image"].numpy(), np.stack(references)
+        room = np.array(whole.shape[:2]) - PIXELS + 1
+        crop = _cut(whole, np.floor(window[1:3] * room).astype(int))
+        references.append(crop[:, ::-1] if flip < 0.5 else crop)
+    return batch["image"].numpy(), references
 
 
-def _draws(seeds):
-    drawn = augmentations.draw(tf.constant(seeds))
-    for number in range(len(seeds)):
-        yield {name: part[number].numpy() for name, part in drawn.items()}
+def _size(encoded):
+    return tf.io.extract_jpeg_shape(encoded)[:2].numpy()
 
 
-def _cut(image, corner, side):
-    top, left = corner
-    return np.asarray(image)[top : top + side, left : left + side]
+def _center(encoded, scale, *, antialias=False, reduce=False):
+    """The centre of a file that is resized as a whole.
 
-
-def _central(method_resize):
-    """A method that resizes whole files; their centres are compared."""
-
-    def method(images, recipe, scale):
-        crops, references = [], []
-        for number in range(recipe.batch_size):
-            path = images.files[number % len(images.files)]
-            encoded = tf.io.read_file(str(path))
-            size = tf.io.extract_jpeg_shape(encoded)[:2]
-            shorter = int(tf.reduce_min(size))
-            size = size * scale // shorter
-            side = recipe.image_size * shorter // scale
-            fine = _resize(encoded, size, ratio=1, antialias=True)
-            coarse = method_resize(encoded, size, side // recipe.image_size)
-            for kept, image in ((references, fine), (crops, coarse)):
-                corner = (np.array(image.shape[:2]) - recipe.image_size) // 2
-                kept.append(_cut(image, corner, recipe.image_size))
-        return np.stack(crops), np.stack(references)
-
-    return method
-
-
-def _bilinear(encoded, size, shrink):
-    del shrink
-    return _resize(encoded, size, ratio=1, antialias=False)
-
-
-def _dct(encoded, size, shrink):
-    ratio = max(ratio for ratio in (1, 2, 4, 8) if ratio <= max(shrink, 1))
-    return _resize(encoded, size, ratio=ratio, antialias=False)
-
-
-def _resize(encoded, size, *, ratio, antialias):
+    Args:
+        encoded: a JPEG.
+        scale: the shorter side of the result, pixels.
+        antialias: bool.
+        reduce: whether the DCT does most of it.
+    """
+    size = _size(encoded)
+    shrink = min(size) // scale if reduce else 1
+    ratio = max(n for n in (1, 2, 4, 8) if n <= max(shrink, 1))
     image = tf.io.decode_jpeg(encoded, channels=3, ratio=ratio)
+    size = size * scale // min(size)
     resized = tf.image.resize(image, size, antialias=antialias)
-    return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
+    pixels = tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
+    return _cut(pixels, (size - PIXELS) // 2)
 
 
-DCT = "DCT scaling, then bilinear"
-METHODS = {
-    "ours": _ours,
-    "bilinear, not antialiased": _central(_bilinear),
-    DCT: _central(_dct),
-}
+def _cut(image, corner):
+    top, left = corner
+    return np.asarray(image)[top : top + PIXELS, left : left + PIXELS]

@@ -1,8 +1,6 @@
 """Where the time of our training step goes, by TensorFlow's own profiler."""
 
 import collections
-import concurrent.futures
-import multiprocessing
 import pathlib
 import re
 import tempfile
@@ -28,41 +26,45 @@ THREADS = "tf_Compute"
 
 
 def measure(arguments, steps):
-    """Profiles some steps in a process of its own.
+    """A contender that is only built: where the time of some steps goes.
 
     Args:
         arguments: of `keras_steps.ours`.
         steps: int >= 1.
 
     Returns:
-        {kind: {"milliseconds": of a step, "operations": of a step}}.
+        Function () -> {kind: {"milliseconds": of a step, "operations": of a
+        step}}.
     """
-    spawn = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        return pool.submit(_profile, arguments, steps).result()
-
-
-def _profile(arguments, steps):
-    import tensorflow as tf
     from benchmarks import keras_steps
+
+    def build():
+        train = keras_steps.ours(**arguments)()
+        train(2, lambda: None)
+        space = record(lambda: train(steps, lambda: None))
+        return by_kind(operations(space), steps)
+
+    return build
+
+
+def record(call):
+    """The XSpace message of TensorFlow's profiler on a call."""
+    import tensorflow as tf
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-    train = keras_steps.ours(**arguments)()
-    train(2, lambda: None)
     with tempfile.TemporaryDirectory() as folder:
         tf.profiler.experimental.start(folder)
-        train(steps, lambda: None)
+        call()
         tf.profiler.experimental.stop()
         (path,) = pathlib.Path(folder).rglob("*.xplane.pb")
-        space = xplane_pb2.XSpace.FromString(path.read_bytes())
-    return by_kind(operations(space), steps)
+        return xplane_pb2.XSpace.FromString(path.read_bytes())
 
 
 def operations(space):
     """(name:type, milliseconds without what is nested in it) of each event.
 
     Args:
-        space: an XSpace message of TensorFlow's profiler.
+        space: of `record`.
     """
     for plane in space.planes:
         for line in plane.lines:

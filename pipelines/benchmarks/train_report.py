@@ -1,176 +1,117 @@
-"""The figures of the training benchmark as tables and as a picture."""
+"""The figures of the training benchmark as tables and panels."""
 
 from benchmarks import pictures
 from benchmarks import tables
-from benchmarks import train_contenders as contenders
+
+OURS, CEILING = "ours", "ceiling: the convolutions alone"
 
 
-def markdown(figures):
-    """The tables of the section "Training" of docs/PERFORMANCE.md.
-
-    Args:
-        figures: dict of `train_benchmark.run`.
-    """
-    return "\n\n".join(
-        [
-            _machine(figures),
-            "### Steps",
-            _speed(figures),
-            _input(figures),
-            "### The first step",
-            _first_steps(figures),
-            _deepest(figures["deepest"]),
-            "### Building",
-            _builds(figures["builds"]),
-            "### Memory of a step",
-            _memory(figures),
-            "### Where the time of our step goes",
-            _profile(figures["profile"]),
-        ]
+def report(figures):
+    """The section "Training" of docs/PERFORMANCE.md, and panels."""
+    amounts, deepest = figures["amounts"], figures["deepest"]
+    size = f"{amounts['image_size']} px, {amounts['batch_size']} images"
+    protocol = (
+        f"ResNet-50, {size} a step; {amounts['rounds']} rounds in turns after "
+        f"one to warm up, {amounts['steps']} steps a turn"
     )
-
-
-def _machine(figures):
-    machine, amounts = figures["machine"], figures["amounts"]
-    packages = ", ".join(
-        f"{name} {version}" for name, version in machine["packages"].items()
-    )
-    return (
-        f"{machine['cpu']}, {machine['cores']} cores; {packages}; load "
-        f"{machine['load_average']:.1f} before the run. ResNet-50, "
-        f"{amounts['image_size']} px, {amounts['batch_size']} images a step; "
-        f"{amounts['rounds']} rounds in turns after one to warm up, "
-        f"{amounts['steps']} steps a turn; least and greatest in brackets."
-    )
-
-
-def _speed(figures):
-    speed, missing = figures["speed"], figures["missing"]
-    rows = [
-        [
-            name,
-            tables.spread(speed[name]["images_per_second"], ".3g"),
-            tables.spread(speed[name]["step_seconds"], ".2f"),
-            tables.spread(speed[name]["step_cpu_seconds"], ".2f"),
-            tables.spread(speed[name]["ours_over_this"], ".2f"),
-        ]
-        if name in speed
-        else [name, f"not installed: {missing[name]}", "", "", ""]
-        for name in contenders.CONTENDERS
+    builds = {f"`{call}`": {"s": s} for call, s in figures["builds"].items()}
+    memory = _memory_rows(figures, f"resnet50, {size}")
+    parts = [
+        tables.machine(figures, protocol),
+        "### Steps",
+        tables.of_rows(figures["speed"], SPEED),
+        *tables.missing(figures),
+        _input_line(figures),
+        "### The first step",
+        tables.of_rows(figures["first_steps"], FIRST_STEP),
+        f"The first step of {deepest['network']} is done "
+        f"{deepest['first_step']['wall_seconds']:.0f} s after the imports, "
+        f"{deepest['build']['wall_seconds']:.0f} s of them for building.",
+        "### Building",
+        tables.of_rows(builds, BUILD),
+        "### Memory of a step",
+        tables.of_rows(memory, MEMORY),
+        "### Where the time of our step goes",
+        tables.of_rows(_profile_rows(figures), PROFILE),
     ]
-    titles = (
-        "contender | images/s | s a step | CPU s a step | "
-        "ours over it, images/s"
-    )
-    return tables.table(titles, rows)
+    spread = "median; the line is the spread"
+    panels = [
+        pictures.panel(
+            words, f"{words}: {spread}", _column(figures, *of), bound
+        )
+        for words, bound, *of in PANELS
+    ]
+    return parts, panels
 
 
-def _input(figures):
+SPEED = {
+    "contender": ("name", ""),
+    "images/s": ("images_per_second", ".3g"),
+    "s a step": ("step_seconds", ".2f"),
+    "CPU s a step": ("step_cpu_seconds", ".2f"),
+    "ours over it, images/s": ("ours_over_this", ".2f"),
+}
+FIRST_STEP = {
+    "contender": ("name", ""),
+    "built, s": ("build", ".1f"),
+    "first step done, s": ("first_step", ".1f"),
+    "ours over it, seconds": ("ours_over_this", ".2f"),
+}
+BUILD = {"call": ("name", ""), "s": ("s", ".1f")}
+MEMORY = {
+    "network": ("network", ""),
+    "contender": ("contender", ""),
+    "activations": ("kept", ""),
+    "MB built": ("built", ",.0f"),
+    "most": ("most", ",.0f"),
+    "more for the step": (lambda row: row["most"] - row["built"], ",.0f"),
+}
+PROFILE = {
+    "what": ("name", ""),
+    "thread ms": ("milliseconds", ",.0f"),
+    "share": ("share", ".1%"),
+    "operations": ("operations", ",.0f"),
+}
+# (words, row of a line across, part of the figures, key of its rows).
+PANELS = (
+    ("images a second", CEILING, "speed", "images_per_second"),
+    ("seconds to the first step", None, "first_steps", "first_step"),
+)
+
+
+def _column(figures, part, key):
+    return {name: row[key] for name, row in figures[part].items()}
+
+
+def _input_line(figures):
     alone = figures["input"]["images_per_second"]
-    step = figures["speed"][contenders.OURS]["images_per_second"]["median"]
+    step = figures["speed"][OURS]["images_per_second"]["median"]
     return (
         f"The input by itself makes {alone:,.0f} images/s of those files, "
         f"{alone / step:,.0f} times as many as the step takes."
     )
 
 
-def _first_steps(figures):
-    rows = [
-        [
-            name,
-            tables.spread(row["build"], ".1f"),
-            tables.spread(row["first_step"], ".1f"),
-            tables.spread(row["ours_over_this"], ".2f"),
-        ]
-        for name, row in figures["first_steps"].items()
-    ]
-    titles = "contender | built, s | first step done, s | ours over it, seconds"
-    return tables.table(titles, rows)
-
-
-def _deepest(row):
-    return (
-        f"The first step of {row['network']} is done "
-        f"{row['first_step']['wall_seconds']:.0f} s after the imports, "
-        f"{row['build']['wall_seconds']:.0f} s of them for building."
-    )
-
-
-def _builds(builds):
-    rows = [
-        [f"`{name}`", tables.spread(seconds, ".1f")]
-        for name, seconds in builds.items()
-    ]
-    return tables.table("call | s", rows)
-
-
-def _memory(figures):
-    rows = [
-        [row["network"], contenders.OURS, row["kept"], *_megabytes(row)]
-        for row in figures["memory"]
-    ]
-    amounts = figures["amounts"]
-    network = f"resnet50, {amounts['image_size']} px, " + (
-        f"{amounts['batch_size']} images"
-    )
+def _memory_rows(figures, network):
+    """Our networks, then the peers, whose figures are of `first_steps`."""
+    for row in figures["memory"]:
+        built, most = row["built_megabytes"], row["most_megabytes"]
+        yield {**row, "contender": OURS, "built": built, "most": most}
     for name, row in figures["first_steps"].items():
-        if name != contenders.OURS:
-            medians = {
-                key: row[key]["median"]
-                for key in row
-                if key.endswith("_megabytes")
+        if name != OURS:
+            yield {
+                "network": network,
+                "contender": name,
+                "kept": "all kept",
+                "built": row["built_megabytes"]["median"],
+                "most": row["most_megabytes"]["median"],
             }
-            rows.append([network, name, "all kept", *_megabytes(medians)])
-    titles = (
-        "network | contender | activations | MB built | most | "
-        "more for the step"
-    )
-    return tables.table(titles, rows)
 
 
-def _megabytes(row):
-    built, most = row["built_megabytes"], row["most_megabytes"]
-    return [f"{n:,.0f}" for n in (built, most, most - built)]
-
-
-def _profile(profile):
+def _profile_rows(figures):
+    profile = figures["profile"]
     total = sum(row["milliseconds"] for row in profile.values())
-    rows = [
-        [
-            kind,
-            f"{row['milliseconds']:,.0f}",
-            f"{row['milliseconds'] / total:.1%}",
-            f"{row['operations']:,.0f}",
-        ]
+    return {
+        kind: {**row, "share": row["milliseconds"] / total}
         for kind, row in profile.items()
-    ]
-    return tables.table("what | thread ms | share | operations", rows)
-
-
-def draw(figures, path):
-    """Images a second, and seconds to the first step, of each contender.
-
-    Args:
-        figures: dict of `train_benchmark.run`.
-        path: of the PNG.
-    """
-    import matplotlib.figure  # no pyplot: no display, no global state
-
-    figure = matplotlib.figure.Figure(figsize=(8, 5), layout="constrained")
-    above, below = figure.subplots(
-        2, height_ratios=[len(figures[key]) for key in ("speed", "first_steps")]
-    )
-    speed = {
-        name: row["images_per_second"] for name, row in figures["speed"].items()
     }
-    bound = speed.pop(contenders.CEILING)["median"]
-    pictures.bars(above, speed)
-    pictures.line(above, bound, f"{contenders.CEILING}, {bound:.3g}")
-    above.set_xlabel("images a second: median; the line is the spread")
-    first = {
-        name: row["first_step"] for name, row in figures["first_steps"].items()
-    }
-    pictures.bars(below, first)
-    below.set_xlabel("seconds from the imports to the end of the first step")
-    comment = pictures.mark(figures)
-    figure.savefig(path, dpi=120, metadata={"Comment": comment})

@@ -2,8 +2,10 @@
 
     python -m benchmarks.worker TASK
 
-reads numbers of steps from its standard input, a line each, and writes a line
-of JSON for each: first what the start took, then the time of the steps.
+TASK is what `runner.Contender` says, in JSON. Each line of the standard input
+has two numbers: steps that wake caches and threads, and steps that are timed.
+Each line of the standard output is JSON: what the start took, then what each
+line of input took. `runner.Worker` is the other end.
 """
 
 import importlib
@@ -27,11 +29,6 @@ def megabytes(field):
     raise ValueError(f"{STATUS} has no {field}.")
 
 
-def _function(contender):
-    module, _, name = contender.partition(":")
-    return getattr(importlib.import_module(module), name)
-
-
 class _Times:
     """Clocks at each tick."""
 
@@ -48,13 +45,13 @@ class _Times:
 
 
 def begin(prepare):
-    """Imports, builds and takes the first step, each with its figures.
+    """Imports, builds and takes two steps, each with its figures.
 
     Args:
         prepare: a contender with its arguments, () -> build.
 
     Returns:
-        dict for the parent and the contender's `steps`, None if it has none.
+        dict for the parent, and the contender's `steps`.
     """
     tick = _Times()
     build = prepare()
@@ -64,42 +61,41 @@ def begin(prepare):
     tick()
     begun["build"] = tick.between(0, 1)
     begun["built_megabytes"] = megabytes("VmRSS")
-    if steps is not None:
+    if callable(steps):
         steps(1, tick)
         begun["first_step"] = tick.between(0, 2)
         # The first may keep less: what it frees a second one can use.
         steps(1, tick)
         begun["most_megabytes"] = megabytes("VmHWM")
+    else:
+        begun["result"] = steps
     return begun, steps
 
 
-def take(steps, count):
-    """Times `count` steps after one more, which wakes caches and threads."""
+def take(steps, warm_up, count):
+    """Times `count` steps after `warm_up` others."""
     tick = _Times()
-    steps(count + 1, tick)
-    return tick.between(0, -1)
+    tick()
+    steps(warm_up + count, tick)
+    taken = tick.between(-1 - count, -1)
+    return {**taken, "resident_megabytes": megabytes("VmRSS")}
 
 
 def main():
     # Libraries may print: the answers have the standard output to themselves.
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
         os.dup2(2, 1)
-        task = json.loads(sys.argv[1])
-
-        def prepare():
-            return _function(task["contender"])(**task["arguments"])
 
         def answer(what):
             print(json.dumps(what), file=answers, flush=True)
 
-        try:
-            begun, steps = begin(prepare)
-        except ImportError as error:
-            answer({"missing": str(error)})
-            return
+        contender, arguments = json.loads(sys.argv[1])
+        module, _, name = contender.partition(":")
+        function = getattr(importlib.import_module(module), name)
+        begun, steps = begin(lambda: function(**arguments))
         answer(begun)
         for line in sys.stdin:
-            answer(take(steps, int(line)))
+            answer(take(steps, *map(int, line.split())))
 
 
 if __name__ == "__main__":

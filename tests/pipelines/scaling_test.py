@@ -1,17 +1,13 @@
-"""The model of the step, beside closed forms; the measurement is large."""
+"""The model of a step, beside closed forms."""
 
 import dataclasses
-import pathlib
-import sys
 
+import programs
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "pipelines"))
+import keras_resnet
 
-from benchmarks import scaling  # noqa: E402
-
-import keras_resnet  # noqa: E402
+scaling = programs.module("benchmarks.scaling_benchmark")
 
 MACHINE = scaling.Machine(
     batch=100,
@@ -60,27 +56,3 @@ def test_the_bytes_are_the_networks():
         assert num_bytes == 4 * count
         ratio = keras_resnet.multiply_adds(model) / 3.86e9
         assert work == pytest.approx(ratio, rel=0.01)
-
-
-@pytest.mark.skipif(
-    not (ROOT / "docs").is_dir(), reason="docs/ is not beside the tests"
-)
-def test_the_document_shows_the_model_as_it_is():
-    figures = {
-        "benchmark": "scaling", "network": "n", "image_size": 1, "batch": 1,
-        "bytes": 1, "bandwidth": 1, "latency": 1, "steps": [],
-    }  # fmt: skip
-    text = (ROOT / "docs" / "SCALING.md").read_text()
-    table = scaling.markdown(figures).partition("Predicted images/s")[2]
-    assert table in text
-
-
-@pytest.mark.large
-def test_the_benchmark_measures_one_and_two_processes(tmp_path):
-    figures = scaling.run(scaling.QUICK)
-    assert [row["workers"] for row in figures["steps"]] == [1, 2]
-    # As QUICK's resnet20 has 1000 classes: 269,722 + 990 * 65 parameters.
-    assert figures["bytes"] == 4 * (269_722 + 990 * 65)
-    assert figures["bandwidth"] > 0
-    scaling.draw(figures, tmp_path / "x.png")
-    assert (tmp_path / "x.png").stat().st_size > 0

@@ -10,13 +10,14 @@ gradients in one message when the last is ready, so this is the step's upper
 bound. Each worker keeps its batch: weak scaling.
 """
 
+import concurrent.futures
 import dataclasses
-import json
 import math
-import pathlib
-import subprocess
-import sys
-import tempfile
+
+from benchmarks import measure
+from benchmarks import pictures
+from benchmarks import tables
+from benchmarks.runner import Contender
 
 from keras_resnet.training import launcher
 
@@ -102,35 +103,24 @@ def efficiency(machine, workers, num_bytes, work=1.0):
     return one / step_seconds(machine, workers, num_bytes, work)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Amounts:
-    """What is measured here."""
-
-    variant: str
-    image_size: int
-    batch: int
-    steps: int
+# Arguments of `scaling_steps.measure`.
+FULL = {"variant": "resnet50", "image_size": 64, "batch": 8, "steps": 10}
+QUICK = {"variant": "resnet20", "image_size": 32, "batch": 8, "steps": 3}
 
 
-FULL = Amounts(variant="resnet50", image_size=64, batch=8, steps=10)
-QUICK = Amounts(variant="resnet20", image_size=32, batch=8, steps=3)
-
-
-def run(amounts):
-    """Measures a step of one and of two processes, and their all-reduce.
+def run(amounts, say=print):
+    """The record of a run: steps of one and of two processes, and all-reduces.
 
     Each process has a core of its own, so that a second one takes nothing from
     the first but the memory's bandwidth.
-
-    Returns:
-        dict of figures that JSON can hold.
     """
+    say("One process, then two ...")
     one, two = _measure(amounts, 1), _measure(amounts, 2)
     (small, few), (large, many) = two["all_reduce"]
     # Of two workers a ring sends every byte once, in two hops.
     bandwidth = (large - small) / (many - few)
     here = Machine(
-        batch=amounts.batch,
+        batch=amounts["batch"],
         compute=one["step"],
         images_per_second=math.inf,
         bandwidth=bandwidth,
@@ -138,9 +128,10 @@ def run(amounts):
     )
     return {
         "benchmark": "scaling",
-        "network": amounts.variant,
-        "image_size": amounts.image_size,
-        "batch": amounts.batch,
+        "machine": measure.machine("tensorflow"),
+        "network": amounts["variant"],
+        "image_size": amounts["image_size"],
+        "batch": amounts["batch"],
         "bytes": one["bytes"],
         "bandwidth": here.bandwidth,
         "latency": here.latency,
@@ -156,73 +147,56 @@ def run(amounts):
 
 
 def _measure(amounts, workers):
-    """What `scaling_worker` found; both processes find the same."""
-    program = pathlib.Path(__file__).with_name("scaling_worker.py")
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder, "figures.json")
-        words = json.dumps([dataclasses.asdict(amounts), str(path)])
-        started = [
-            subprocess.Popen([sys.executable, program, words], env=environment)
-            for environment in launcher.environments(workers)
-        ]
-        for process in started:
-            if process.wait() != 0:
-                raise RuntimeError(f"{program} ended with an error.")
-        return json.loads(path.read_text())
+    """What `scaling_steps` measures in each of some processes at a time."""
+    function = "benchmarks.scaling_steps:measure"
+    contenders = [
+        Contender(function, amounts, environment=environment)
+        for environment in launcher.environments(workers)
+    ]
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        # They wait for each other: all find the same.
+        begun = list(pool.map(Contender.begin, contenders))
+    return begun[0]["result"]
 
 
-def markdown(figures):
-    """Tables of what was measured, and of the prediction to 1,024 workers."""
-    lines = [
+def report(figures):
+    """What was measured, and the prediction to 1,024 workers; panels."""
+    measured = (
         f"Measured: {figures['network']}, {figures['image_size']} px, "
         f"{figures['batch']} images a process, a core each; all-reduce of "
         f"{figures['bytes'] / 1e6:.1f} MB over loopback (gRPC): "
         f"{figures['bandwidth'] / 1e6:.0f} MB/s, "
-        f"{1e3 * figures['latency']:.2f} ms a hop.",
-        "",
-        "| processes | predicted, ms a step | measured, ms |",
-        "|---|---|---|",
-    ]
-    for row in figures["steps"]:
-        # Of one process the model is the measurement.
-        predicted = f"{1e3 * row['predicted']:.0f}"
-        lines.append(
-            f"| {row['workers']} | {predicted} | {1e3 * row['measured']:.0f} |"
+        f"{1e3 * figures['latency']:.2f} ms a hop."
+    )
+    predicted = "Predicted images/s beside n times those of one worker:"
+    steps = tables.of_rows(figures["steps"], STEPS)
+    columns = {"each worker": ("name", ""), "network": ("network", "")}
+    columns |= {f"n = {n:,}": (str(n), ".0%") for n in WORKERS[1:]}
+    shares = list(_predictions())
+    return [measured, steps, predicted, tables.of_rows(shares, columns)], [
+        pictures.Panel(
+            f"{row['network']}, {row['name']}",
+            "images/s of n workers beside n times those of one",
+            {f"n = {n:,}": measure.spread([row[str(n)]]) for n in WORKERS[1:]},
         )
-    lines += [
-        "",
-        "Predicted images/s beside n times those of one worker:",
-        "",
-        "| each worker | network | "
-        + " | ".join(f"n = {n:,}" for n in WORKERS[1:])
-        + " |",
-        "|" + "---|" * (len(WORKERS) + 1),
+        for row in shares
     ]
+
+
+STEPS = {
+    "processes": ("workers", "d"),
+    # Of one process the model is the measurement.
+    "predicted, ms a step": (lambda row: 1e3 * row["predicted"], ".0f"),
+    "measured, ms": (lambda row: 1e3 * row["measured"], ".0f"),
+}
+
+
+def _predictions():
+    """Rows with the efficiency of each number of workers."""
     for name, machine in ASSUMED.items():
         for network, (num_bytes, work) in NETWORKS.items():
-            shares = [
-                f"{efficiency(machine, n, num_bytes, work):.0%}"
+            shares = {
+                str(n): efficiency(machine, n, num_bytes, work)
                 for n in WORKERS[1:]
-            ]
-            lines.append(f"| {name} | {network} | {' | '.join(shares)} |")
-    return "\n".join(lines)
-
-
-def draw(figures, path):
-    """Efficiency over workers, as a PNG."""
-    import matplotlib.figure
-
-    del figures
-    figure = matplotlib.figure.Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.subplots()
-    workers = [2**i for i in range(11)]
-    for name, machine in ASSUMED.items():
-        for network, (num_bytes, work) in NETWORKS.items():
-            axes.plot(
-                workers,
-                [efficiency(machine, n, num_bytes, work) for n in workers],
-                label=f"{network}, {name}",
-            )
-    axes.set(xscale="log", xlabel="workers", ylabel="efficiency", ylim=(0, 1))
-    axes.legend(fontsize="small")
-    figure.savefig(path, dpi=120)
+            }
+            yield {"name": name, "network": network, **shares}

@@ -4,14 +4,16 @@ import numpy as np
 from benchmarks import torch_steps
 from benchmarks.inference_files import CLASSES
 from benchmarks.inference_files import SPREAD
-from benchmarks.inference_files import describe
 from benchmarks.inference_files import path_of
+from benchmarks.inference_files import save
 
 
-def export(name, image_size, choices, pictures, files, folder, calibration):
-    """Their network's files, as a contender that only builds.
+def torchvision(
+    name, files, image_size, choices, calibration, pictures, folder
+):
+    """A contender that is only built: their network's files.
 
-    Args: as `inference_networks.ours` takes them. `choices` is empty or has
+    Args: as `keras_files.ours` takes them. `choices` is empty or has
         "depths"; the files are for any batch.
 
     Raises:
@@ -30,17 +32,10 @@ def export(name, image_size, choices, pictures, files, folder, calibration):
         tensor = torch.from_numpy(np.ascontiguousarray(pixels))
         with torch.no_grad():
             _randomise(torch, network, tensor)
-            count = _multiply_adds(torch, network, tensor[:1])
             for file, _ in files:
-                path = path_of(folder, file)
-                if file == "weights":
-                    # With what `load` makes the network of.
-                    made = {"name": name, "choices": choices}
-                    torch.save({**made, "state": network.state_dict()}, path)
-                else:
-                    _WRITE[file](torch, network, tensor[:1], path)
-            expected = network(tensor).numpy()
-        describe(folder, tensor.numpy(), expected, count)
+                _WRITE[file](torch, network, tensor[:1], path_of(folder, file))
+            save(folder, tensor.numpy(), network(tensor).numpy())
+            return _multiply_adds(network, tensor[:1])
 
     return build
 
@@ -52,11 +47,12 @@ def _network(torch, name, depths=None):
     if depths:
         block = type(network.layer1[0])
         network = models.ResNet(block, depths, num_classes=CLASSES)
+    network.made_with = {"name": name, "depths": depths}
     return torch.nn.Sequential(network, torch.nn.Softmax(dim=1)).eval()
 
 
 def _randomise(torch, network, pixels):
-    """As `inference_networks.randomise` does it."""
+    """As `keras_files.randomise` does it."""
     norms = [
         module
         for module in network.modules()
@@ -73,23 +69,19 @@ def _randomise(torch, network, pixels):
     network[0].fc.weight.mul_(SPREAD / logits.std())
 
 
-def _multiply_adds(torch, network, pixels):
-    """Those of one image."""
-    counts = []
+def _multiply_adds(network, pixels):
+    from torch.utils.flop_counter import FlopCounterMode
 
-    def count(module, inputs, output):
-        positions = output.numel() // output.shape[1]
-        counts.append(positions * module.weight.numel())
+    with FlopCounterMode(display=False) as counter:
+        network(pixels)
+    return counter.get_total_flops() // 2
 
-    hooks = [
-        module.register_forward_hook(count)
-        for module in network.modules()
-        if isinstance(module, (torch.nn.Conv2d, torch.nn.Linear))
-    ]
-    network(pixels)
-    for hook in hooks:
-        hook.remove()
-    return sum(counts)
+
+def _write_weights(torch, network, pixels, path):
+    """With what `load` makes the network of."""
+    del pixels
+    made_with = network[0].made_with
+    torch.save({"made_with": made_with, "state": network.state_dict()}, path)
 
 
 def _write_torchscript(torch, network, pixels, path):
@@ -115,8 +107,9 @@ def _write_onnx(torch, network, pixels, path):
 
 
 _WRITE = {
-    "torchscript": _write_torchscript,
-    "onnx_float32": _write_onnx,
+    "weights.pt": _write_weights,
+    "torchscript.pt": _write_torchscript,
+    "float32.onnx": _write_onnx,
 }
 
 
@@ -125,6 +118,6 @@ def load(path):
     import torch
 
     made = torch.load(path, weights_only=True)
-    network = _network(torch, made["name"], **made["choices"])
+    network = _network(torch, **made["made_with"])
     network.load_state_dict(made["state"])
     return network

@@ -1,0 +1,174 @@
+"""Contenders in processes of their own, of which one works at a time.
+
+Memory, the threads of a framework and the time to a first step each need a
+process that has done nothing else.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+from benchmarks.measure import Round
+
+
+@dataclasses.dataclass(frozen=True)
+class Contender:
+    """Work that is measured.
+
+    Attributes:
+        function: "module:function". The function, called in a new process,
+            imports what it needs, makes its input and returns `build`.
+            `build()` makes what must be there before a first step and returns
+            `steps`, or a result for JSON where no step is timed.
+            `steps(count, tick)` takes steps and calls `tick()` after each.
+        arguments: dict of the function's arguments, as JSON can hold them.
+        images: of one step.
+        environment: dict of variables of the process, beside our own.
+    """
+
+    function: str
+    arguments: dict
+    images: int = 1
+    environment: dict = dataclasses.field(default_factory=dict)
+
+    def begin(self):
+        """`Worker.begun` of a process that does no more than begin."""
+        with Worker(self) as worker:
+            return worker.begun
+
+
+class Worker:
+    """A contender's process, from its start to the end of a `with`.
+
+    Attributes:
+        begun: dict of what `worker.begin` measured.
+        pid: of the process.
+
+    Raises:
+        RuntimeError: if the process ends; its first line says why, the others
+            are the end of what the process printed.
+    """
+
+    def __init__(self, contender):
+        self._contender = contender
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")
+        task = json.dumps([contender.function, contender.arguments])
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.worker", task],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            encoding="utf-8",
+            env={
+                **os.environ,
+                **contender.environment,
+                "PYTHONPATH": os.pathsep.join(sys.path),
+            },
+        )
+        self.pid = self._process.pid
+        self.begun = self._answer()
+
+    def take(self, steps, warm_up=1):
+        """What `worker.take` measured of some steps."""
+        with contextlib.suppress(BrokenPipeError):  # `_answer` says why
+            self._process.stdin.write(f"{warm_up} {steps}\n")
+            self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self):
+        line = self._process.stdout.readline()
+        if line:
+            return json.loads(line)
+        status = self._process.wait()
+        self._errors.seek(0)
+        said = self._errors.read()[-2_000:].strip()
+        self._close()
+        last = said.splitlines()[-1:] or ["it printed nothing"]
+        raise RuntimeError(
+            f"{self._contender.function} ended with status {status}: "
+            f"{last[0]}\n{said}"
+        )
+
+    def _close(self):
+        """Ends the process; its memory is free when this returns."""
+        with contextlib.suppress(BrokenPipeError):
+            self._process.communicate()
+        self._errors.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._close()
+
+
+@dataclasses.dataclass(frozen=True)
+class Turns:
+    """What contenders did that took turns.
+
+    Attributes:
+        rounds: {name: list of `Round`}.
+        begun: {name: `Worker.begun`}.
+        missing: {name: why it did not start}.
+    """
+
+    rounds: dict
+    begun: dict
+    missing: dict
+
+
+def take_turns(contenders, *, rounds, steps, warm_up=1, say=print):
+    """Runs every contender once a round, the order rotated each round.
+
+    A round before the first warms up and is not counted.
+
+    Args:
+        contenders: {name: `Contender`}.
+        rounds: int >= 1, those that count.
+        steps: timed ones of a turn.
+        warm_up: steps of a turn before those.
+        say: what takes a line on the progress.
+
+    Returns:
+        `Turns`.
+    """
+    with contextlib.ExitStack() as stack:
+        workers, missing = _start(contenders, stack, say)
+        say(f"  {rounds} rounds of {len(workers)} contenders ...")
+        taken = {name: [] for name in workers}
+        for name in _order(list(workers), rounds + 1):
+            seconds = workers[name].take(steps, warm_up)
+            images = steps * contenders[name].images
+            taken[name].append(
+                Round(
+                    images=images,
+                    steps=steps,
+                    cpu_seconds=seconds["cpu_seconds"],
+                    wall_seconds=seconds["wall_seconds"],
+                )
+            )
+        begun = {name: worker.begun for name, worker in workers.items()}
+    counted = {name: of_one[1:] for name, of_one in taken.items()}
+    return Turns(counted, begun, missing)
+
+
+def _start(contenders, stack, say):
+    workers, missing = {}, {}
+    for name, contender in contenders.items():
+        say(f"  {name} ...")
+        try:
+            workers[name] = stack.enter_context(Worker(contender))
+        except RuntimeError as error:
+            missing[name] = str(error).partition("\n")[0]
+            say(f"  Without {name}: {missing[name]}")
+    return workers, missing
+
+
+def _order(names, rounds):
+    for number in range(rounds):
+        first = number % max(len(names), 1)
+        yield from names[first:] + names[:first]
