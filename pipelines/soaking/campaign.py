@@ -6,12 +6,10 @@ import pathlib
 import shutil
 
 from soaking import cases
-from soaking import forked
+from soaking import files
 from soaking import kills
 from soaking import kinds
 from soaking import ledger
-from soaking import lives
-from soaking import rehearsal
 from soaking import verdict
 
 from keras_resnet import atomic
@@ -49,22 +47,17 @@ class Campaign:
         """
         book = ledger.Ledger(self._folder / "records.jsonl")
         book.add({"session": session})
-        if book.kills() < kill_count:
-            for name in lives.CONFIGURATIONS:
-                self._rehearse(name)
+        total = sum(kind.share for kind in self._kinds.values())
         for turn in range(1, _ROUNDS + 1):
-            for name in self._kinds:
-                count = self._share(name, inputs) * turn // _ROUNDS
+            for name, kind in self._kinds.items():
+                share = round(inputs * kind.share / total)
+                count = share * turn // _ROUNDS
                 missing = sorted(set(range(count)) - book.done(name))
                 for record in self.inputs(name, missing):
                     book.add(record)
                 each(book)
             self._kill(book, kill_count * turn // _ROUNDS)
             each(book)
-
-    def _share(self, name, inputs):
-        total = sum(kind.share for kind in self._kinds.values())
-        return round(inputs * self._kinds[name].share / total)
 
     def _kill(self, book, count):
         done = book.done(kinds.KILLS)
@@ -94,36 +87,16 @@ class Campaign:
     def kill(self, number):
         """The record of a case of kills."""
         case = kills.draw(cases.rng_of(self.seed, kinds.KILLS, number))
-        name = case["configuration"]
-        scratch = self._folder / "life"
-        twin = self._twin(name, scratch)
-        kills.clear(scratch)
+        name, scratch = case["configuration"], self._folder / "life"
         log = self._folder / "life.log"
-        found = kills.run(case, scratch, twin, log)
+        if name not in self._twins:
+            files.clear(scratch)
+            self._twins[name] = kills.unkilled(name, scratch, log)
+        files.clear(scratch)
+        found = kills.run(case, scratch, self._twins[name], log)
         record = {"kind": kinds.KILLS, "case": number, **found}
         self._keep(record, scratch)
         return record
-
-    def _twin(self, name, scratch):
-        if name not in self._twins:
-            kills.clear(scratch)
-            self._twins[name] = kills.unkilled(
-                name, scratch, self._folder / "life.log"
-            )
-        return self._twins[name]
-
-    def _rehearse(self, name):
-        """Translates what the lives of a configuration need, once."""
-        if lives.CONFIGURATIONS[name].command:
-            return
-        scratch = self._folder / "rehearsal"
-        kills.clear(scratch)
-        flags = (*lives.CONFIGURATIONS[name].flags, f"--workdir={scratch}")
-        found = forked.call(
-            lambda: rehearsal.functions(lambda: lives.train(*flags)),
-            self._folder / "rehearsal.log",
-        )
-        rehearsal.translate(found)
 
     def _keep(self, record, scratch):
         """Keeps the files of a fault."""
@@ -131,7 +104,7 @@ class Campaign:
             return
         name = f"{record['kind']}-{record['case']}"
         folder = self._folder / "faults" / name
-        kills.clear(folder)
+        files.clear(folder)
         if scratch.is_dir():
             shutil.copytree(scratch, folder, symlinks=True, dirs_exist_ok=True)
         (folder / "record.json").write_text(json.dumps(record, indent=1))

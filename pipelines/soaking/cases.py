@@ -1,12 +1,11 @@
 """Cases of a kind of input, each decided by seed, kind and number alone."""
 
-import functools
 import json
 import pathlib
 import random
-import shutil
 import signal
 
+from soaking import files
 from soaking import forked
 from soaking import verdict
 
@@ -20,9 +19,8 @@ def rng_of(seed, kind, case):
 
 def make_corpus(kind, folder):
     """Writes the whole files of a `kinds.Kind` into a new folder."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    forked.call(lambda: kind.make(folder), f"{folder}.log")
+    files.clear(folder)
+    forked.call(lambda: kind.module.make(folder), f"{folder}.log")
 
 
 def run(name, kind, numbers, *, seed, corpus, scratch, keep):
@@ -41,26 +39,52 @@ def run(name, kind, numbers, *, seed, corpus, scratch, keep):
         dict of each case: "kind", "case", "end", "why" and "what".
     """
     numbers, log = list(numbers), pathlib.Path(f"{scratch}.log")
+    current = pathlib.Path(f"{scratch}.json")  # the case that runs
+
+    def work(send):
+        loaded = kind.module.load(corpus)
+        forked.limit_memory(_SPARE)
+        for number in numbers:
+            case = kind.module.mutate(loaded, rng_of(seed, name, number))
+            record = {"kind": name, "case": number, "what": case["what"]}
+            current.write_text(json.dumps(record))
+            end = _judge(kind, loaded, case, scratch)
+            why = end.why.replace(str(scratch), "CASE")
+            record |= {"end": end.end, "why": why}
+            keep(record)
+            send(record)
+
     while numbers:
-        work = functools.partial(
-            _work, name, kind, numbers, seed, corpus, scratch, keep
-        )
+        current.unlink(missing_ok=True)
         stream, done = forked.Stream(work, log), 0
         for record in stream:
             done += 1
             yield record
         if stream.status == 0:
             return
-        record = {
-            "kind": name,
-            "case": numbers[done],
-            "end": verdict.FAULT,
-            "why": _death(stream.status, kind, log),
-            "what": _noted(scratch),
-        }
+        record = {"kind": name, "case": numbers[done], "what": ""}
+        if current.exists():
+            record = json.loads(current.read_text())
+        why = _death(stream.status, kind, log)
+        record |= {"end": verdict.FAULT, "why": why}
         keep(record)
         yield record
         numbers = numbers[done + 1 :]
+
+
+def _judge(kind, corpus, case, scratch):
+    """The `Verdict` of a case, within its time and memory."""
+    files.clear(scratch)
+    files.write(scratch, case.get("files", {}))
+    before = forked.peak()
+    signal.setitimer(signal.ITIMER_REAL, kind.seconds)
+    end = verdict.of(lambda: kind.module.judge(corpus, case, scratch))
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    megabytes = (forked.peak() - before) >> 20
+    if megabytes > kind.megabytes:
+        why = f"took {megabytes} MB; {end.end}: {end.why}"
+        return verdict.Verdict(verdict.FAULT, why)
+    return end
 
 
 def _death(status, kind, log):
@@ -71,38 +95,3 @@ def _death(status, kind, log):
     if status < 0:
         return f"died of {signal.Signals(-status).name}: {words}"
     return f"the process ended with {status}: {words}"
-
-
-def _work(name, kind, numbers, seed, folder, scratch, keep, send):
-    """In a child: the cases, one after the other."""
-    import ai_edge_litert.interpreter  # noqa: F401  not in a case's time
-
-    corpus = kind.load(folder)
-    forked.limit_memory(_SPARE)
-    for number in numbers:
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir()
-        case = kind.mutate(corpus, rng_of(seed, name, number))
-        _note(scratch, case["what"])
-        before = forked.peak()
-        signal.setitimer(signal.ITIMER_REAL, kind.seconds)
-        end = verdict.of(lambda case=case: kind.judge(corpus, case, scratch))
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        megabytes = (forked.peak() - before) >> 20
-        if megabytes > kind.megabytes:
-            why = f"took {megabytes} MB; {end.end}: {end.why}"
-            end = verdict.Verdict(verdict.FAULT, why)
-        why = end.why.replace(str(scratch), "CASE")
-        record = {"kind": name, "case": number, "end": end.end, "why": why}
-        record["what"] = case["what"]
-        keep(record)
-        send(record)
-
-
-def _note(scratch, what):
-    pathlib.Path(f"{scratch}.what").write_text(json.dumps(what))
-
-
-def _noted(scratch):
-    path = pathlib.Path(f"{scratch}.what")
-    return json.loads(path.read_text()) if path.exists() else ""

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 
+from soaking import files
 from soaking import forked
 from soaking.verdict import check
 
@@ -27,9 +28,8 @@ def make(folder):
 
     page = folder / "page"
     shutil.copytree(web.PAGE, page)
-    (page / "samples").mkdir()
-    for name in ("page.json", "labels.txt", "samples/00.png", "model.tflite"):
-        (page / name).write_bytes(b"{} " + name.encode())
+    names = ("page.json", "labels.txt", "samples/00.png", "model.tflite")
+    files.write(page, {name: b"{} " + name.encode() for name in names})
     (folder / "secret.txt").write_bytes(SECRET)
     (page / "link.txt").symlink_to(folder / "secret.txt")
     os.mkfifo(page / "pipe")
@@ -40,11 +40,7 @@ class Corpus:
 
     def __init__(self, folder):
         page = folder / "page"
-        self.files = {
-            path.relative_to(page).as_posix(): path.read_bytes()
-            for path in sorted(page.rglob("*"))
-            if path.is_file() and not path.is_symlink()
-        }
+        self.files = files.read(page)
         self.log = folder / "server.log"
         self.process = subprocess.Popen(
             [sys.executable, str(SERVE), "--port=0", str(page)],
@@ -57,10 +53,7 @@ class Corpus:
         self.port = int(re.search(r":(\d+)/", line)[1])
 
 
-def load(folder):
-    """The `Corpus` of a folder."""
-    return Corpus(folder)
-
+load = Corpus
 
 _METHODS = ("GET",) * 8 + ("HEAD", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
 _METHODS += ("TRACE", "get", "", "G" * 3000)
@@ -123,14 +116,14 @@ def judge(corpus, case, folder):
     check("Traceback" not in words, f"traceback: {words.strip()[-150:]}")
 
 
-def _judge_answer(files, request, answer):
+def _judge_answer(pages, request, answer):
     if not answer:
         return  # to what was no whole request
     head, _, body = answer.partition(b"\r\n\r\n")
     status = re.match(rb"HTTP/1\.[01] (\d{3})", head)
     if not status:  # HTTP/0.9 has no head
         check(
-            answer in files.values() or b"<html" in answer.lower(),
+            answer in pages.values() or b"<html" in answer.lower(),
             f"answers {answer[:60]!r}",
         )
         return
@@ -138,7 +131,7 @@ def _judge_answer(files, request, answer):
     check(code in STATUSES, f"answers {head[:60]!r}")
     if code == 200 and not request.startswith(b"HEAD"):
         check(
-            body in files.values(),
+            body in pages.values(),
             f"200 is no file of the page: {body[:60]!r}",
         )
 

@@ -1,7 +1,6 @@
 """TFRecord files: the CRC finds every changed byte."""
 
-import pathlib
-
+from soaking import files
 from soaking import mutations
 from soaking import small
 from soaking.verdict import check
@@ -34,9 +33,7 @@ def make(folder):
     (folder / "labels.txt").write_text("a\nb\nc\n")
 
 
-def load(folder):
-    """The folder, and the bytes of its files."""
-    return {p.name: p.read_bytes() for p in sorted(folder.iterdir())}
+load = files.read
 
 
 def mutate(corpus, rng):
@@ -73,8 +70,6 @@ def judge(corpus, case, folder):
 
     from keras_resnet.data import datasets
 
-    for name, data in case["files"].items():
-        pathlib.Path(folder, name).write_bytes(data)
     split = datasets.load(f"tfrecord:{folder}", "train")
     there = [
         data[start + 12 : end - 4] if whole else None
