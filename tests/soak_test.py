@@ -4,6 +4,7 @@ import collections
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,6 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SOAKS = ROOT / "tests" / "soaks.py"
-SOAK = ROOT / "pipelines" / "soak.py"
 DOCUMENT = ROOT / "docs" / "RELIABILITY.md"
 RESULTS = ROOT / "docs" / "results" / "soak.json"
 
@@ -114,7 +114,7 @@ def test_a_case_that_crashes_hangs_or_takes_memory_is_a_fault(tmp_path):
     assert (hang[0]["end"], hang[0]["case"]) == ("fault", 2)
     assert "more than 2 s" in hang[0]["why"]
     assert [r["end"] for r in memory] == ["fault", "right"]
-    assert "took 4" in memory[0]["why"]
+    assert re.match(r"took [34]\d\d MB", memory[0]["why"])
 
 
 @pytest.mark.large
@@ -150,15 +150,11 @@ def test_stopped_anywhere_it_goes_on_as_if_it_had_not_been(tmp_path):
 
 @pytest.mark.large
 def test_one_case_alone_is_a_command(tmp_path):
-    command = [sys.executable, SOAK, f"--workdir={tmp_path}", "--seed=7"]
-    done = subprocess.run(
-        [*command, "--kind=images", "--case=1"], capture_output=True, text=True
-    )
+    flags = (f"--workdir={tmp_path}", "--seed=7", "--kind=images")
+    done = programs.start("soak", *flags, "--case=1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "case  1" in done.stdout and "end   right" in done.stdout
-    wrong = subprocess.run(
-        [*command, "--kind=images"], capture_output=True, text=True
-    )
+    assert re.search(r"case  1\n(.*\n)*end   (right|refused)", done.stdout)
+    wrong = programs.start("soak", *flags, cwd=tmp_path)
     assert wrong.returncode == 2
     assert "--kind and --case go together" in wrong.stderr
     assert not (tmp_path / "seed-7" / "records.jsonl").exists()

@@ -129,22 +129,17 @@ def test_the_folder_is_complete(exported):
     shapes = {"probabilities": [1, 7], "class_maps": [1, 8, 8, 7]}
     outputs = artifact.signature["outputs"]
     assert {name: row["shape"] for name, row in outputs.items()} == shapes
+    # The runtime is named with its licence and the one change.
+    notice = files["litert_js/NOTICE"].read_text()
+    assert re.search("Apache License 2.0.*\n.*index.js has been ch", notice)
+    index = files["litert_js/index.js"].read_text()
+    assert index == 'index.js from "./wasm_utils.js"'
+    licence = programs.PIPELINES.with_name("LICENSE").read_bytes()
+    assert files["LICENSE"].read_bytes() == licence
     # No file tells where the data are.
     assert [p for p in paths if b"/home/me" in p.read_bytes()] == []
     card = json.loads(files["card.json"].read_text())
     assert card["dataset"] == "folder:photographs"
-
-
-def test_the_runtime_is_named_with_its_licence(exported):
-    folder, _ = exported
-    notice = (folder / "litert_js/NOTICE").read_text()
-    assert "Apache License 2.0" in notice
-    assert "index.js has been changed" in notice
-    licence = programs.PIPELINES.with_name("LICENSE").read_bytes()
-    assert (folder / "LICENSE").read_bytes() == licence
-    # The one change.
-    index = (folder / "litert_js/index.js").read_text()
-    assert index == 'index.js from "./wasm_utils.js"'
 
 
 # What is refused.

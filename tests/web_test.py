@@ -58,19 +58,16 @@ def _gamma():
 
 
 # Every ratio of sizes takes other weights of the filter.
+SIZES = ((61, 503), (16, 9), (36, 36), (1, 1), (3, 900))
 FILES = {
     "photograph.png": _png(),
-    "tall.png": _noise(61, 503),
-    "small.png": _noise(16, 9),
     "noise.png": _noise(301, 199),
-    "as large.png": _noise(36, 36),
-    "one pixel.png": _noise(1, 1),
-    "strip.png": _noise(3, 900),
-    "grey.png": _png("L"),
     "transparent.png": _noise(60, 90, channels=4),
     "profile.png": _png(icc_profile=_profile()),
     "gamma.png": _png(pnginfo=_gamma()),
+    "grey.png": _png("L"),
     "x.webp": odd_images.encode(odd_images.photograph(), "WEBP"),
+    **{f"{w}x{h}.png": _noise(w, h) for w, h in SIZES},
     **{name: content for name, (content, _) in odd_images.readable().items()},
 }
 

@@ -27,14 +27,18 @@ class Campaign:
     """
 
     def __init__(self, workdir, seed, table=kinds.KINDS):
-        self.seed, self._kinds = seed, table
+        self._seed, self._kinds = seed, table
         self._folder = pathlib.Path(workdir).resolve() / f"seed-{seed}"
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._corpora, self._twins = set(), {}
+        self._cases = {
+            name: cases.Cases(name, kind, seed, self._folder, self._keep)
+            for name, kind in table.items()
+        }
+        self._twins = {}
 
     def alone(self):
         """Refuses a second command on the same seed, while it is entered."""
-        return atomic.locked(self._folder, f"It soaks with seed {self.seed}.")
+        return atomic.locked(self._folder, f"It soaks with seed {self._seed}.")
 
     def run(self, session, *, inputs, kill_count, each):
         """Runs what is missing of the numbers.
@@ -67,26 +71,11 @@ class Campaign:
 
     def inputs(self, name, numbers):
         """Records of cases of a kind of input."""
-        if not numbers:
-            return
-        kind, corpus = self._kinds[name], self._folder / "corpora" / name
-        if name not in self._corpora:
-            cases.make_corpus(kind, corpus)
-            self._corpora.add(name)
-        scratch = self._folder / "case"
-        yield from cases.run(
-            name,
-            kind,
-            numbers,
-            seed=self.seed,
-            corpus=corpus,
-            scratch=scratch,
-            keep=lambda record: self._keep(record, scratch),
-        )
+        return self._cases[name].run(numbers)
 
     def kill(self, number):
         """The record of a case of kills."""
-        case = kills.draw(cases.rng_of(self.seed, kinds.KILLS, number))
+        case = kills.draw(cases.rng_of(self._seed, kinds.KILLS, number))
         name, scratch = case["configuration"], self._folder / "life"
         log = self._folder / "life.log"
         if name not in self._twins:

@@ -1,7 +1,7 @@
 """Cases of a kind of input, each decided by seed, kind and number alone."""
 
+import functools
 import json
-import pathlib
 import random
 import signal
 
@@ -17,81 +17,95 @@ def rng_of(seed, kind, case):
     return random.Random(f"{seed} {kind} {case}")
 
 
-def make_corpus(kind, folder):
-    """Writes the whole files of a `kinds.Kind` into a new folder."""
-    files.clear(folder)
-    forked.call(lambda: kind.module.make(folder), f"{folder}.log")
-
-
-def run(name, kind, numbers, *, seed, corpus, scratch, keep):
-    """Runs cases, each of them whatever the one before it did.
+class Cases:
+    """The cases of a kind.
 
     Args:
         name: of the kind.
         kind: `kinds.Kind`.
-        numbers: of the cases.
         seed: int.
-        corpus: folder of `make_corpus`.
-        scratch: folder of the case that runs.
-        keep: called with the record of each case while its files are there.
-
-    Yields:
-        dict of each case: "kind", "case", "end", "why" and "what".
+        folder: of the campaign.
+        keep: called with the record of each case, and the folder of its files
+            while they are there.
     """
-    numbers, log = list(numbers), pathlib.Path(f"{scratch}.log")
-    current = pathlib.Path(f"{scratch}.json")  # the case that runs
 
-    def work(send):
-        loaded = kind.module.load(corpus)
+    def __init__(self, name, kind, seed, folder, keep):
+        self._name, self._kind, self._seed, self._keep = name, kind, seed, keep
+        self._corpus = folder / "corpora" / name
+        self._scratch = folder / "case"
+        self._log = folder / "case.log"
+        self._current = folder / "case.json"  # the record of what runs
+        self._is_made = False
+
+    def run(self, numbers):
+        """Runs cases, each of them whatever the one before it did.
+
+        Yields:
+            dict of each case: "kind", "case", "end", "why" and "what".
+        """
+        if numbers and not self._is_made:
+            files.clear(self._corpus)
+            make, log = self._kind.module.make, f"{self._corpus}.log"
+            forked.call(lambda: make(self._corpus), log)
+            self._is_made = True
+        while numbers:
+            self._note(numbers[0], "the reading of the whole files")
+            work = functools.partial(self._work, numbers)
+            stream, done = forked.Stream(work, self._log), 0
+            for record in stream:
+                done += 1
+                yield record
+            if stream.status == 0:
+                return
+            yield self._record_death(stream.status)
+            numbers = numbers[done + 1 :]
+
+    def _work(self, numbers, send):
+        """In a child: the cases, one after the other."""
+        module = self._kind.module
+        corpus = module.load(self._corpus)
         forked.limit_memory(_SPARE)
         for number in numbers:
-            case = kind.module.mutate(loaded, rng_of(seed, name, number))
-            record = {"kind": name, "case": number, "what": case["what"]}
-            current.write_text(json.dumps(record))
-            end = _judge(kind, loaded, case, scratch)
-            why = end.why.replace(str(scratch), "CASE")
+            self._note(number, "the making of the case")
+            case = module.mutate(corpus, rng_of(self._seed, self._name, number))
+            record = self._note(number, case["what"])
+            end = self._judge(corpus, case)
+            why = end.why.replace(str(self._scratch), "CASE")
             record |= {"end": end.end, "why": why}
-            keep(record)
+            self._keep(record, self._scratch)
             send(record)
 
-    while numbers:
-        current.unlink(missing_ok=True)
-        stream, done = forked.Stream(work, log), 0
-        for record in stream:
-            done += 1
-            yield record
-        if stream.status == 0:
-            return
-        record = {"kind": name, "case": numbers[done], "what": ""}
-        if current.exists():
-            record = json.loads(current.read_text())
-        why = _death(stream.status, kind, log)
+    def _note(self, number, what):
+        """Begins a record, which is there even if the process dies."""
+        record = {"kind": self._name, "case": number, "what": what}
+        self._current.write_text(json.dumps(record))
+        return record
+
+    def _judge(self, corpus, case):
+        """The `Verdict` of a case, within its time and memory."""
+        kind, scratch = self._kind, self._scratch
+        files.clear(scratch)
+        files.write(scratch, case.get("files", {}))
+        before = forked.peak()
+        signal.setitimer(signal.ITIMER_REAL, kind.seconds)
+        end = verdict.of(lambda: kind.module.judge(corpus, case, scratch))
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        megabytes = (forked.peak() - before) >> 20
+        if megabytes > kind.megabytes:
+            why = f"took {megabytes} MB; {end.end}: {end.why}"
+            return verdict.Verdict(verdict.FAULT, why)
+        return end
+
+    def _record_death(self, status):
+        """The record of the case in which the process ended."""
+        words = verdict.line(self._log.read_text(errors="replace")[-200:])
+        if status == -signal.SIGALRM:
+            why = f"took more than {self._kind.seconds} s"
+        elif status < 0:
+            why = f"died of {signal.Signals(-status).name}: {words}"
+        else:
+            why = f"the process ended with {status}: {words}"
+        record = json.loads(self._current.read_text())
         record |= {"end": verdict.FAULT, "why": why}
-        keep(record)
-        yield record
-        numbers = numbers[done + 1 :]
-
-
-def _judge(kind, corpus, case, scratch):
-    """The `Verdict` of a case, within its time and memory."""
-    files.clear(scratch)
-    files.write(scratch, case.get("files", {}))
-    before = forked.peak()
-    signal.setitimer(signal.ITIMER_REAL, kind.seconds)
-    end = verdict.of(lambda: kind.module.judge(corpus, case, scratch))
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    megabytes = (forked.peak() - before) >> 20
-    if megabytes > kind.megabytes:
-        why = f"took {megabytes} MB; {end.end}: {end.why}"
-        return verdict.Verdict(verdict.FAULT, why)
-    return end
-
-
-def _death(status, kind, log):
-    """Why a process ended in the middle of a case."""
-    if status == -signal.SIGALRM:
-        return f"took more than {kind.seconds} s"
-    words = verdict.line(log.read_text(errors="replace")[-200:])
-    if status < 0:
-        return f"died of {signal.Signals(-status).name}: {words}"
-    return f"the process ended with {status}: {words}"
+        self._keep(record, self._scratch)
+        return record
