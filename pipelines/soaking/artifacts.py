@@ -1,7 +1,6 @@
 """.tflite, .onnx and SavedModel: an answer of the right shape, or one line."""
 
-import pathlib
-
+from soaking import files
 from soaking import mutations
 from soaking import small
 from soaking.verdict import check
@@ -16,36 +15,24 @@ def make(folder):
     from keras_resnet.export.writers.saved_model import export_saved_model
     from keras_resnet.export.writers.tflite import export_tflite
 
-    net = small.model()
-    card = small.card()
+    net, card = small.model(), small.card()
     export_tflite(net, folder / "model.tflite", card=card)
-    export_tflite(
-        net, folder / "float32.tflite", card=card, precision="float32"
-    )
+    precise = folder / "float32.tflite"
+    export_tflite(net, precise, card=card, precision="float32")
     onnx.export_onnx(net, folder / "model.onnx", card=card)
     export_saved_model(net, folder / "saved_model", card=card)
 
 
-def load(folder):
-    """{name of an artifact: {name of a file of it: bytes}}."""
-    return {
-        root.name: {
-            path.relative_to(folder).as_posix(): path.read_bytes()
-            for path in ([root] if root.is_file() else sorted(root.rglob("*")))
-            if path.is_file()
-        }
-        for root in sorted(folder.iterdir())
-    }
+load = files.read
 
 
 def mutate(corpus, rng):
     """{"artifact", "files", "what"}: one of its files changes."""
     artifact = rng.choice(NAMES)
-    files = dict(corpus[artifact])
-    name = rng.choice([*files, *[n for n in files if n.endswith(".pb")] * 3])
-    files[name], how = mutations.mutated(files[name], rng)
-    what = f"{how} of {name}"
-    return {"artifact": artifact, "files": files, "what": what}
+    its = {n: d for n, d in corpus.items() if n.startswith(artifact)}
+    name = rng.choice([*its, *[n for n in its if n.endswith(".pb")] * 3])
+    its[name], how = mutations.mutated(its[name], rng)
+    return {"artifact": artifact, "files": its, "what": f"{how} of {name}"}
 
 
 def judge(corpus, case, folder):
@@ -58,11 +45,7 @@ def judge(corpus, case, folder):
     from keras_resnet.inference import tflite_metadata
     from keras_resnet.labels import cards
 
-    for name, data in case["files"].items():
-        path = pathlib.Path(folder, name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    path = pathlib.Path(folder, case["artifact"])
+    path = folder / case["artifact"]
     if path.suffix == ".tflite":
         try:
             tflite_metadata.find_card(path)

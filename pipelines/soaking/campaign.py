@@ -6,15 +6,13 @@ import pathlib
 import shutil
 
 from soaking import cases
-from soaking import forked
+from soaking import files
 from soaking import kills
 from soaking import kinds
 from soaking import ledger
-from soaking import lives
-from soaking import rehearsal
 from soaking import verdict
 
-from keras_resnet import files
+from keras_resnet import files as files_lib
 
 _ROUNDS = 10  # in which every kind has its turn
 
@@ -29,14 +27,20 @@ class Campaign:
     """
 
     def __init__(self, workdir, seed, table=kinds.KINDS):
-        self.seed, self._kinds = seed, table
+        self._seed, self._kinds = seed, table
         self._folder = pathlib.Path(workdir).resolve() / f"seed-{seed}"
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._corpora, self._twins = set(), {}
+        self._cases = {
+            name: cases.Cases(name, kind, seed, self._folder, self._keep)
+            for name, kind in table.items()
+        }
+        self._twins = {}
 
     def alone(self):
         """Refuses a second command on the same seed, while it is entered."""
-        return files.locked(self._folder, f"It soaks with seed {self.seed}.")
+        return files_lib.locked(
+            self._folder, f"It soaks with seed {self._seed}."
+        )
 
     def run(self, session, *, inputs, kill_count, each):
         """Runs what is missing of the numbers.
@@ -49,22 +53,17 @@ class Campaign:
         """
         book = ledger.Ledger(self._folder / "records.jsonl")
         book.add({"session": session})
-        if book.kills() < kill_count:
-            for name in lives.CONFIGURATIONS:
-                self._rehearse(name)
+        total = sum(kind.share for kind in self._kinds.values())
         for turn in range(1, _ROUNDS + 1):
-            for name in self._kinds:
-                count = self._share(name, inputs) * turn // _ROUNDS
+            for name, kind in self._kinds.items():
+                share = round(inputs * kind.share / total)
+                count = share * turn // _ROUNDS
                 missing = sorted(set(range(count)) - book.done(name))
                 for record in self.inputs(name, missing):
                     book.add(record)
                 each(book)
             self._kill(book, kill_count * turn // _ROUNDS)
             each(book)
-
-    def _share(self, name, inputs):
-        total = sum(kind.share for kind in self._kinds.values())
-        return round(inputs * self._kinds[name].share / total)
 
     def _kill(self, book, count):
         done = book.done(kinds.KILLS)
@@ -74,56 +73,21 @@ class Campaign:
 
     def inputs(self, name, numbers):
         """Records of cases of a kind of input."""
-        if not numbers:
-            return
-        kind, corpus = self._kinds[name], self._folder / "corpora" / name
-        if name not in self._corpora:
-            cases.make_corpus(kind, corpus)
-            self._corpora.add(name)
-        scratch = self._folder / "case"
-        yield from cases.run(
-            name,
-            kind,
-            numbers,
-            seed=self.seed,
-            corpus=corpus,
-            scratch=scratch,
-            keep=lambda record: self._keep(record, scratch),
-        )
+        return self._cases[name].run(numbers)
 
     def kill(self, number):
         """The record of a case of kills."""
-        case = kills.draw(cases.rng_of(self.seed, kinds.KILLS, number))
-        name = case["configuration"]
-        scratch = self._folder / "life"
-        twin = self._twin(name, scratch)
-        kills.clear(scratch)
+        case = kills.draw(cases.rng_of(self._seed, kinds.KILLS, number))
+        name, scratch = case["configuration"], self._folder / "life"
         log = self._folder / "life.log"
-        found = kills.run(case, scratch, twin, log)
+        if name not in self._twins:
+            files.clear(scratch)
+            self._twins[name] = kills.unkilled(name, scratch, log)
+        files.clear(scratch)
+        found = kills.run(case, scratch, self._twins[name], log)
         record = {"kind": kinds.KILLS, "case": number, **found}
         self._keep(record, scratch)
         return record
-
-    def _twin(self, name, scratch):
-        if name not in self._twins:
-            kills.clear(scratch)
-            self._twins[name] = kills.unkilled(
-                name, scratch, self._folder / "life.log"
-            )
-        return self._twins[name]
-
-    def _rehearse(self, name):
-        """Translates what the lives of a configuration need, once."""
-        if lives.CONFIGURATIONS[name].command:
-            return
-        scratch = self._folder / "rehearsal"
-        kills.clear(scratch)
-        flags = (*lives.CONFIGURATIONS[name].flags, f"--workdir={scratch}")
-        found = forked.call(
-            lambda: rehearsal.functions(lambda: lives.train(*flags)),
-            self._folder / "rehearsal.log",
-        )
-        rehearsal.translate(found)
 
     def _keep(self, record, scratch):
         """Keeps the files of a fault."""
@@ -131,7 +95,7 @@ class Campaign:
             return
         name = f"{record['kind']}-{record['case']}"
         folder = self._folder / "faults" / name
-        kills.clear(folder)
+        files.clear(folder)
         if scratch.is_dir():
             shutil.copytree(scratch, folder, symlinks=True, dirs_exist_ok=True)
         (folder / "record.json").write_text(json.dumps(record, indent=1))

@@ -2,11 +2,10 @@
 
 import functools
 import json
-import pathlib
 import random
-import shutil
 import signal
 
+from soaking import files
 from soaking import forked
 from soaking import verdict
 
@@ -18,91 +17,95 @@ def rng_of(seed, kind, case):
     return random.Random(f"{seed} {kind} {case}")
 
 
-def make_corpus(kind, folder):
-    """Writes the whole files of a `kinds.Kind` into a new folder."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    forked.call(lambda: kind.make(folder), f"{folder}.log")
-
-
-def run(name, kind, numbers, *, seed, corpus, scratch, keep):
-    """Runs cases, each of them whatever the one before it did.
+class Cases:
+    """The cases of a kind.
 
     Args:
         name: of the kind.
         kind: `kinds.Kind`.
-        numbers: of the cases.
         seed: int.
-        corpus: folder of `make_corpus`.
-        scratch: folder of the case that runs.
-        keep: called with the record of each case while its files are there.
-
-    Yields:
-        dict of each case: "kind", "case", "end", "why" and "what".
+        folder: of the campaign.
+        keep: called with the record of each case, and the folder of its files
+            while they are there.
     """
-    numbers, log = list(numbers), pathlib.Path(f"{scratch}.log")
-    while numbers:
-        work = functools.partial(
-            _work, name, kind, numbers, seed, corpus, scratch, keep
-        )
-        stream, done = forked.Stream(work, log), 0
-        for record in stream:
-            done += 1
-            yield record
-        if stream.status == 0:
-            return
-        record = {
-            "kind": name,
-            "case": numbers[done],
-            "end": verdict.FAULT,
-            "why": _death(stream.status, kind, log),
-            "what": _noted(scratch),
-        }
-        keep(record)
-        yield record
-        numbers = numbers[done + 1 :]
 
+    def __init__(self, name, kind, seed, folder, keep):
+        self._name, self._kind, self._seed, self._keep = name, kind, seed, keep
+        self._corpus = folder / "corpora" / name
+        self._scratch = folder / "case"
+        self._log = folder / "case.log"
+        self._current = folder / "case.json"  # the record of what runs
+        self._is_made = False
 
-def _death(status, kind, log):
-    """Why a process ended in the middle of a case."""
-    if status == -signal.SIGALRM:
-        return f"took more than {kind.seconds} s"
-    words = verdict.line(log.read_text(errors="replace")[-200:])
-    if status < 0:
-        return f"died of {signal.Signals(-status).name}: {words}"
-    return f"the process ended with {status}: {words}"
+    def run(self, numbers):
+        """Runs cases, each of them whatever the one before it did.
 
+        Yields:
+            dict of each case: "kind", "case", "end", "why" and "what".
+        """
+        if numbers and not self._is_made:
+            files.clear(self._corpus)
+            make, log = self._kind.module.make, f"{self._corpus}.log"
+            forked.call(lambda: make(self._corpus), log)
+            self._is_made = True
+        while numbers:
+            self._note(numbers[0], "the reading of the whole files")
+            work = functools.partial(self._work, numbers)
+            stream, done = forked.Stream(work, self._log), 0
+            for record in stream:
+                done += 1
+                yield record
+            if stream.status == 0:
+                return
+            yield self._record_death(stream.status)
+            numbers = numbers[done + 1 :]
 
-def _work(name, kind, numbers, seed, folder, scratch, keep, send):
-    """In a child: the cases, one after the other."""
-    import ai_edge_litert.interpreter  # noqa: F401  not in a case's time
+    def _work(self, numbers, send):
+        """In a child: the cases, one after the other."""
+        module = self._kind.module
+        corpus = module.load(self._corpus)
+        forked.limit_memory(_SPARE)
+        for number in numbers:
+            self._note(number, "the making of the case")
+            case = module.mutate(corpus, rng_of(self._seed, self._name, number))
+            record = self._note(number, case["what"])
+            end = self._judge(corpus, case)
+            why = end.why.replace(str(self._scratch), "CASE")
+            record |= {"end": end.end, "why": why}
+            self._keep(record, self._scratch)
+            send(record)
 
-    corpus = kind.load(folder)
-    forked.limit_memory(_SPARE)
-    for number in numbers:
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir()
-        case = kind.mutate(corpus, rng_of(seed, name, number))
-        _note(scratch, case["what"])
+    def _note(self, number, what):
+        """Begins a record, which is there even if the process dies."""
+        record = {"kind": self._name, "case": number, "what": what}
+        self._current.write_text(json.dumps(record))
+        return record
+
+    def _judge(self, corpus, case):
+        """The `Verdict` of a case, within its time and memory."""
+        kind, scratch = self._kind, self._scratch
+        files.clear(scratch)
+        files.write(scratch, case.get("files", {}))
         before = forked.peak()
         signal.setitimer(signal.ITIMER_REAL, kind.seconds)
-        end = verdict.of(lambda case=case: kind.judge(corpus, case, scratch))
+        end = verdict.of(lambda: kind.module.judge(corpus, case, scratch))
         signal.setitimer(signal.ITIMER_REAL, 0)
         megabytes = (forked.peak() - before) >> 20
         if megabytes > kind.megabytes:
             why = f"took {megabytes} MB; {end.end}: {end.why}"
-            end = verdict.Verdict(verdict.FAULT, why)
-        why = end.why.replace(str(scratch), "CASE")
-        record = {"kind": name, "case": number, "end": end.end, "why": why}
-        record["what"] = case["what"]
-        keep(record)
-        send(record)
+            return verdict.Verdict(verdict.FAULT, why)
+        return end
 
-
-def _note(scratch, what):
-    pathlib.Path(f"{scratch}.what").write_text(json.dumps(what))
-
-
-def _noted(scratch):
-    path = pathlib.Path(f"{scratch}.what")
-    return json.loads(path.read_text()) if path.exists() else ""
+    def _record_death(self, status):
+        """The record of the case in which the process ended."""
+        words = verdict.line(self._log.read_text(errors="replace")[-200:])
+        if status == -signal.SIGALRM:
+            why = f"took more than {self._kind.seconds} s"
+        elif status < 0:
+            why = f"died of {signal.Signals(-status).name}: {words}"
+        else:
+            why = f"the process ended with {status}: {words}"
+        record = json.loads(self._current.read_text())
+        record |= {"end": verdict.FAULT, "why": why}
+        self._keep(record, self._scratch)
+        return record

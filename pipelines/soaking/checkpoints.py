@@ -1,9 +1,9 @@
 """Checkpoints: the newest that is whole comes back, exactly, or none."""
 
 import json
-import pathlib
 import shutil
 
+from soaking import files
 from soaking import lives
 from soaking import mutations
 from soaking.verdict import check
@@ -27,12 +27,7 @@ class Corpus:
     def __init__(self, folder):
         import tensorflow as tf
 
-        self.folder = folder
-        self.files = {
-            f"{step}/{path.name}": path.read_bytes()
-            for step in STEPS
-            for path in sorted((folder / step).iterdir())
-        }
+        self.files = files.read(folder)
         self.values = {step: _values(folder / step) for step in STEPS}
         self.variables = {
             name: tf.Variable(tf.zeros_like(value))
@@ -40,9 +35,7 @@ class Corpus:
         }
 
 
-def load(folder):
-    """The `Corpus` of a folder."""
-    return Corpus(folder)
+load = Corpus
 
 
 def _values(path):
@@ -61,27 +54,25 @@ def _values(path):
 
 def mutate(corpus, rng):
     """{"files", "damaged", "what"}: of one to three checkpoints."""
-    files, what = dict(corpus.files), []
+    contents, what = dict(corpus.files), []
     for step in STEPS[-rng.choice((1, 1, 1, 2, 3)) :]:
         name = rng.choice([n for n in corpus.files if n.startswith(step)])
-        what.append(f"{_damage(files, name, corpus, rng)} of {name}")
-    return {"files": files, "what": "; ".join(what)}
+        what.append(f"{_damage(contents, name, corpus, rng)} of {name}")
+    return {"files": contents, "what": "; ".join(what)}
 
 
-def _damage(files, name, corpus, rng):
+def _damage(contents, name, corpus, rng):
     how = rng.random()
     if how < 0.1:
-        del files[name]
+        del contents[name]
         return "deletion"
     if how < 0.2:  # the same file of another checkpoint
         other = rng.choice([s for s in STEPS if not name.startswith(s)])
-        files[name] = corpus.files[f"{other}/{name.partition('/')[2]}"]
+        contents[name] = corpus.files[f"{other}/{name.partition('/')[2]}"]
         return f"that of {other} in place"
-    if name.endswith(".json") and how < 0.7:
-        text, how = mutations.mutated_json(files[name].decode(), rng)
-        files[name] = text.encode("utf-8", "surrogateescape")
-        return how
-    files[name], how = mutations.mutated(files[name], rng)
+    is_json = name.endswith(".json") and how < 0.7
+    change = mutations.mutated_json if is_json else mutations.mutated
+    contents[name], how = change(contents[name], rng)
     return how
 
 
@@ -91,10 +82,6 @@ def judge(corpus, case, folder):
 
     from keras_resnet.training import checkpoint
 
-    for name, data in case["files"].items():
-        path = pathlib.Path(folder, name)
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(data)
     whole = [step for step in STEPS if _is_whole(corpus, case["files"], step)]
     for variable in corpus.variables.values():
         variable.assign(np.full(variable.shape, 3, variable.dtype.name))
@@ -115,19 +102,19 @@ def judge(corpus, case, folder):
         check(same, f"{name} is not that of step {newest}")
 
 
-def _is_whole(corpus, files, step):
+def _is_whole(corpus, contents, step):
     """Whether all its files are as written; JSON may be spaced otherwise."""
-    names = [name for name in corpus.files if name.startswith(step)]
     return all(
-        name in files and _same(files[name], corpus.files[name], name)
-        for name in names
+        _meaning(name, contents.get(name)) == _meaning(name, data)
+        for name, data in corpus.files.items()
+        if name.startswith(step)
     )
 
 
-def _same(data, original, name):
-    if data == original or not name.endswith(".json"):
-        return data == original
+def _meaning(name, data):
+    if data is None or not name.endswith(".json"):
+        return data
     try:
-        return json.dumps(json.loads(data)) == json.dumps(json.loads(original))
+        return json.dumps(json.loads(data))
     except ValueError:
-        return False
+        return data

@@ -5,12 +5,14 @@ anything before: a fork takes its memory along but not its threads.
 """
 
 import ctypes
-import json
+import multiprocessing
 import os
+import pathlib
 import resource
 import signal
-import traceback
+import sys
 
+_FORK = multiprocessing.get_context("fork")
 _PR_SET_PDEATHSIG = 1
 
 
@@ -19,50 +21,33 @@ def die_with_parent():
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def fork(work, log):
+def start(work, log):
     """Forks; the child does its work and ends with its status.
 
     Args:
-        work: function of () -> exit status, or None for 0. SystemExit counts.
+        work: function of () -> exit status, or None for 0.
         log: path that gets what the child prints.
 
     Returns:
-        int: pid of the child.
+        `multiprocessing.Process`
     """
-    parent = os.getpid()
-    pid = os.fork()
-    if pid:
-        return pid
-    status = 1
-    try:
-        die_with_parent()
-        if os.getppid() != parent:  # it ended in between
-            os._exit(1)
-        handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(handle, 1)
-        os.dup2(handle, 2)
-        status = work() or 0
-    except SystemExit as end:
-        status = end.code or 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        _flush_and_exit(status)
+    process = _FORK.Process(target=_child, args=(work, log, os.getpid()))
+    process.start()
+    return process
 
 
-def _flush_and_exit(status):
-    import sys
-
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            pass
-    os._exit(status if isinstance(status, int) else 1)
+def _child(work, log, parent):
+    die_with_parent()
+    if os.getppid() != parent:  # it ended in between
+        os._exit(1)
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    sys.exit(work())
 
 
 class Stream:
-    """What a forked child sends, one JSON value after the other.
+    """What a forked child sends, one value after the other.
 
     Args:
         work: function of (send) that is run in the child; `send` takes a
@@ -76,37 +61,26 @@ class Stream:
 
     def __init__(self, work, log):
         self.status = None
-        self._read, write = os.pipe()
-
-        def child():
-            os.close(self._read)
-            with os.fdopen(write, "w") as out:
-
-                def send(value):
-                    out.write(json.dumps(value) + "\n")
-                    out.flush()
-
-                work(send)
-
-        self._pid = fork(child, log)
-        os.close(write)
+        self._values, sender = _FORK.Pipe(duplex=False)
+        self._process = start(lambda: work(sender.send), log)
+        sender.close()
 
     def __iter__(self):
         try:
-            with os.fdopen(self._read) as lines:
-                for line in lines:
-                    if line.endswith("\n"):
-                        yield json.loads(line)
+            while True:
+                yield self._values.recv()
+        except (EOFError, OSError):  # it has ended, maybe within a value
+            pass
         except BaseException:
-            os.kill(self._pid, signal.SIGKILL)
+            self._process.kill()
             raise
         finally:
-            _, status = os.waitpid(self._pid, 0)
-            self.status = os.waitstatus_to_exitcode(status)
+            self._process.join()
+            self.status = self._process.exitcode
 
 
 def call(function, log):
-    """What `function()`, run in a child, returns; a JSON value.
+    """What `function()`, run in a child, returns.
 
     Raises:
         RuntimeError: if the child fails, with the end of what it printed.
@@ -114,10 +88,8 @@ def call(function, log):
     stream = Stream(lambda send: send(function()), log)
     values = list(stream)
     if stream.status or len(values) != 1:
-        with open(log, errors="replace") as file:
-            raise RuntimeError(
-                f"A child ended with {stream.status}: {file.read()[-2000:]}"
-            )
+        words = pathlib.Path(log).read_text(errors="replace")[-2000:]
+        raise RuntimeError(f"A child ended with {stream.status}: {words}")
     return values[0]
 
 

@@ -1,12 +1,10 @@
 """Image files: some image of the size that the file states, or a reason."""
 
 import io
-import pathlib
 
+from soaking import files
 from soaking import mutations
 from soaking.verdict import check
-
-SIZE = 24, 20
 
 
 def make(folder):
@@ -48,20 +46,18 @@ _FILES = (
 )
 
 
-def load(folder):
-    """(name, bytes) of each file."""
-    return [(p.name, p.read_bytes()) for p in sorted(folder.iterdir())]
+load = files.read
 
 
 def mutate(corpus, rng):
-    """{"name", "data", "what"} of one case."""
-    name, data = rng.choice(corpus)
-    data, how = mutations.mutated(data, rng)
+    """{"files", "what"}: one file, changed."""
+    name = rng.choice(list(corpus))
+    data, how = mutations.mutated(corpus[name], rng)
     if rng.random() < 0.1:  # the start of one, the end of another
-        other = rng.choice(corpus)[1]
+        other = corpus[rng.choice(list(corpus))]
         at = rng.randrange(1, max(len(data), 1) + 1)
         data, how = data[:at] + other[at:], "splice"
-    return {"name": name, "data": data, "what": f"{how} of {name}"}
+    return {"files": {name: data}, "what": f"{how} of {name}"}
 
 
 def judge(corpus, case, folder):
@@ -74,17 +70,16 @@ def judge(corpus, case, folder):
     from keras_resnet.data.pixels import decoding
     from keras_resnet.errors import UsageError
 
-    problem = decoding.problem(case["data"])
+    ((name, data),) = case["files"].items()
+    problem = decoding.problem(data)
     check(problem is None or "\n" not in problem, f"not one line: {problem!r}")
     try:
-        image = decoding.decode(tf.constant(case["data"])).numpy()
+        image = decoding.decode(tf.constant(data)).numpy()
     except tf.errors.InvalidArgumentError as error:
         check(problem is not None, f"inspection misses: {error.message}")
         image = None
-    path = pathlib.Path(folder, case["name"])
-    path.write_bytes(case["data"])
     try:
-        read = image_files.read_whole(path)
+        read = image_files.read_whole(folder / name)
     except UsageError:
         check(problem is not None, "predict refuses what inspection passes")
         raise
@@ -94,7 +89,7 @@ def judge(corpus, case, folder):
         f"decodes to {image.dtype} {image.shape}",
     )
     check(np.array_equal(image, read), "two readers give two images")
-    stated = _stated_size(case["data"])
+    stated = _stated_size(data)
     check(
         stated in (None, image.shape[:2]),
         f"decodes to {image.shape}, Pillow reads {stated}",

@@ -7,7 +7,6 @@ waits for some time more.
 import collections
 import os
 import pathlib
-import shutil
 import signal
 import subprocess
 import time
@@ -20,12 +19,12 @@ from soaking.verdict import RIGHT
 _LOOK = 0.001  # seconds between two looks
 _LIFE = 3600  # seconds, after which a life hangs
 
-# What to wait for -> (share, the most seconds more). "start" is the fork.
+# What to wait for -> (share, the most seconds more, how a new file begins).
 TRIGGERS = {
-    "start": (1, 6.0),
-    "checkpoint begins": (5, 0.02),
-    "checkpoint done": (4, 0.5),
-    "file begins": (2, 0.02),
+    "start": (1, 6.0, None),  # of the life
+    "checkpoint begins": (5, 0.02, "checkpoints/.unfinished-"),
+    "checkpoint done": (4, 0.5, "checkpoints/step-"),
+    "file begins": (2, 0.02, ".unfinished-"),
 }
 
 
@@ -41,11 +40,11 @@ def draw(rng):
     }
     (name,) = rng.choices(list(shares), list(shares.values()))
     count = rng.randint(*lives.CONFIGURATIONS[name].kills)
-    weights = [share for share, _ in TRIGGERS.values()]
+    weights = [share for share, *_ in TRIGGERS.values()]
     kills = []
     for trigger in rng.choices(list(TRIGGERS), weights, k=count):
-        most = TRIGGERS[trigger][1]
-        times, seconds = rng.choice((1, 1, 2, 3)), rng.uniform(0, most)
+        times = 0 if trigger == "start" else rng.choice((1, 1, 2, 3))
+        seconds = rng.uniform(0, TRIGGERS[trigger][1])
         kills.append((trigger, times, seconds, rng.randrange(2)))
     return {"configuration": name, "kills": kills}
 
@@ -69,10 +68,15 @@ def run(case, folder, twin, log):
         # A launcher outlives its workers, another life only itself.
         count = len(kills) if configuration.launcher else 1
         part, kills = kills[:count], kills[count:]
-        life = _start(configuration, workdir, log)
-        status, where = _watch(life, workdir, part, configuration.launcher)
+        status, where = _live(configuration, workdir, log, part)
         hit.update(where)
-    why = _wrong(status, workdir, twin, log)
+    if status == 0:
+        found = _ends(workdir, log)
+        names = [n for n in {**twin, **found} if twin.get(n) != found.get(n)]
+        why = f"{len(names)} differ: {names[:5]}" if names else ""
+    else:
+        words = pathlib.Path(log).read_text(errors="replace").strip()
+        why = f"a life ended with {status}: {words[-300:]}"
     return {
         "end": FAULT if why else RIGHT,
         "why": why,
@@ -82,30 +86,6 @@ def run(case, folder, twin, log):
     }
 
 
-def _wrong(status, workdir, twin, log):
-    if status != 0:
-        words = pathlib.Path(log).read_text(errors="replace").strip()
-        return f"a life ended with {status}: {words[-300:]}"
-    found = forked.call(lambda: lives.ends(workdir), f"{log}.ends")
-    names = [n for n in {**twin, **found} if twin.get(n) != found.get(n)]
-    return f"{len(names)} differ: {names[:5]}" if names else ""
-
-
-def _start(configuration, workdir, log):
-    """pid of a new life."""
-    flags = (*configuration.flags, f"--workdir={workdir}")
-    if configuration.command is None:
-        return forked.fork(lambda: lives.train(*flags), log)
-    with open(log, "wb") as out:
-        return subprocess.Popen(
-            [*configuration.command, *flags],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            preexec_fn=forked.die_with_parent,
-        ).pid
-
-
 def unkilled(name, folder, log):
     """`lives.ends` of a run of a configuration that nobody kills.
 
@@ -113,43 +93,64 @@ def unkilled(name, folder, log):
         RuntimeError: if it fails.
     """
     workdir = pathlib.Path(folder, "run")
-    life = _start(lives.CONFIGURATIONS[name], workdir, log)
-    status, _ = _watch(life, workdir, [], False)
+    status, _ = _live(lives.CONFIGURATIONS[name], workdir, log, [])
     if status != 0:
         words = pathlib.Path(log).read_text(errors="replace")
         raise RuntimeError(f"{name} ends with {status}: {words[-2000:]}")
+    return _ends(workdir, log)
+
+
+def _ends(workdir, log):
     return forked.call(lambda: lives.ends(workdir), f"{log}.ends")
 
 
-def _watch(pid, workdir, kills, launcher):
-    """(exit status, [what each kill hit]) of a life.
+def _live(configuration, workdir, log, kills):
+    """(exit status, [what each kill hit]) of a new life.
 
     Args:
-        pid: of the life.
+        configuration: of `lives.CONFIGURATIONS`.
         workdir: of its run.
+        log: path that gets what it prints.
         kills: what is done to it, one after the other.
-        launcher: whether its workers are killed, not itself.
     """
+    pid, status = _start(configuration, workdir, log)
     hit, kills, look = [], list(kills), _Look(workdir)
     begin, due = time.monotonic(), None
-    while time.monotonic() - begin < _LIFE:
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status), hit
+    while status() is None:
         now = time.monotonic()
+        if now - begin > _LIFE:
+            os.kill(pid, signal.SIGKILL)
+            return f"no end after {_LIFE} s", hit
         if kills and due is None and look.count(kills[0][0]) >= kills[0][1]:
             due = now + kills[0][2]
-        if due is not None and now >= due and _kill(pid, launcher, kills[0]):
-            del kills[0]
-            hit.append("a worker" if launcher else _hit(workdir))
-            due, look = None, _Look(workdir)
+        if due is not None and now >= due:
+            launcher, worker = configuration.launcher, kills[0][-1]
+            if _kill(pid, launcher, worker):
+                del kills[0]
+                hit.append("a worker" if launcher else _hit(workdir))
+                due, look = None, _Look(workdir)
         time.sleep(_LOOK if kills else 0.02)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    return f"no end after {_LIFE} s", hit
+    return status(), hit
 
 
-def _kill(pid, launcher, kill):
+def _start(configuration, workdir, log):
+    """(pid, function that gives the exit status or None) of a new life."""
+    flags = (*configuration.flags, f"--workdir={workdir}")
+    if configuration.command is None:
+        life = forked.start(lambda: lives.train(*flags), log)
+        return life.pid, lambda: life.exitcode
+    with open(log, "wb") as out:
+        life = subprocess.Popen(
+            [*configuration.command, *flags],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            preexec_fn=forked.die_with_parent,
+        )
+    return life.pid, life.poll
+
+
+def _kill(pid, launcher, worker):
     """Kills a life, or one of two workers; whether there were both."""
     if not launcher:
         os.kill(pid, signal.SIGKILL)
@@ -157,7 +158,7 @@ def _kill(pid, launcher, kill):
         return True
     workers = _children(pid)
     if len(workers) == 2:
-        os.kill(workers[kill[-1]], signal.SIGKILL)
+        os.kill(workers[worker], signal.SIGKILL)
     return len(workers) == 2
 
 
@@ -169,37 +170,32 @@ def _children(pid):
 
 
 class _Look:
-    """What a run has written since this life began."""
+    """What a run has written since this life, or the last kill."""
 
     def __init__(self, workdir):
-        self._workdir, self._checkpoints = workdir, workdir / "checkpoints"
-        self._before = self._names()
-        self._seen = collections.defaultdict(set)
+        self._workdir = workdir
+        self._before, self._seen = self._names(), set()
 
     def _names(self):
-        found = {}
-        for folder in (self._workdir, self._checkpoints):
+        names = set()
+        for prefix in ("", "checkpoints/"):
             try:
-                found[folder] = set(os.listdir(folder))
+                found = os.listdir(self._workdir / prefix)
             except FileNotFoundError:
-                found[folder] = set()
-        return found
+                continue
+            names |= {prefix + name for name in found}
+        return names
 
     def count(self, trigger):
-        """How many of the trigger's events there have been; `start` is one."""
-        if trigger == "start":
-            return 99
-        now = self._names()
-        in_workdir = trigger == "file begins"
-        folder = self._workdir if in_workdir else self._checkpoints
-        done = trigger == "checkpoint done"
-        self._seen[trigger] |= {
-            name
-            for name in now[folder] - self._before[folder]
-            if name.startswith("step-" if done else ".unfinished-")
-            and not name.endswith("probe")
-        }
-        return len(self._seen[trigger])
+        """How many new files of a trigger have been seen."""
+        begin = TRIGGERS[trigger][2]
+        if begin is None:
+            return 0
+        self._seen |= self._names() - self._before
+        return sum(
+            name.startswith(begin) and not name.endswith("probe")
+            for name in self._seen
+        )
 
 
 def _hit(workdir):
@@ -217,9 +213,3 @@ def _hit(workdir):
     if not any(name.startswith("step-") for name in names):
         return "before the first checkpoint"
     return "between two checkpoints"
-
-
-def clear(folder):
-    """Empties a folder for the next case."""
-    shutil.rmtree(folder, ignore_errors=True)
-    pathlib.Path(folder).mkdir(parents=True)

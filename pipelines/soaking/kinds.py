@@ -1,7 +1,7 @@
 """The kinds of input: how each is made, changed and judged."""
 
 import dataclasses
-from collections.abc import Callable
+import types
 
 from soaking import artifacts
 from soaking import checkpoints
@@ -18,42 +18,32 @@ class Kind:
     """One kind of input.
 
     Attributes:
-        make: (empty folder) -> None; writes whole files, in a process of its
-            own.
-        load: (that folder) -> corpus, once for many cases.
-        mutate: (corpus, random.Random) -> dict, a case with "what" in words.
-        judge: (corpus, case, empty folder) -> None; raises as `verdict.of`
+        module: has four functions:
+            make(empty folder) writes whole files, in a process of its own.
+            load(that folder) gives the corpus, once for many cases.
+            mutate(corpus, random.Random) gives a dict, the case: "what" in
+            words, and maybe "files" to write, {name: bytes}.
+            judge(corpus, case, folder of the files) raises as `verdict.of`
             says.
         share: of all inputs.
         seconds: after which a case is a fault.
         megabytes: more than which a case may not take.
     """
 
-    make: Callable
-    load: Callable
-    mutate: Callable
-    judge: Callable
+    module: types.ModuleType
     share: float
     seconds: int = 300
     megabytes: int = 1500
 
 
-def _of(module, share, **limits):
-    functions = {
-        name: getattr(module, name)
-        for name in ("make", "load", "mutate", "judge")
-    }
-    return Kind(share=share, **functions, **limits)
-
-
 KINDS = {
-    "images": _of(images, 0.25),
-    "weights": _of(weights, 0.12),
-    "tfrecords": _of(tfrecords, 0.1),
-    "recipes": _of(recipe_overrides, 0.2),
-    "checkpoints": _of(checkpoints, 0.06),
-    "manifests": _of(manifests, 0.06),
-    "artifacts": _of(artifacts, 0.09),
-    "page_requests": _of(page_requests, 0.12),
+    "images": Kind(module=images, share=0.25),
+    "weights": Kind(module=weights, share=0.12),
+    "tfrecords": Kind(module=tfrecords, share=0.1),
+    "recipes": Kind(module=recipe_overrides, share=0.2),
+    "checkpoints": Kind(module=checkpoints, share=0.06),
+    "manifests": Kind(module=manifests, share=0.06),
+    "artifacts": Kind(module=artifacts, share=0.09),
+    "page_requests": Kind(module=page_requests, share=0.12),
 }
 KILLS = "kills"

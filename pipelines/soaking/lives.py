@@ -112,13 +112,14 @@ def train(*flags):
 def ends(workdir):
     """What a finished run leaves that must be equal: {name: sha256}."""
     import h5py
+    import numpy as np
     import tensorflow as tf
 
     workdir = pathlib.Path(workdir)
     last = sorted((workdir / "checkpoints").glob("step-*"))[-1]
     reader = tf.train.load_checkpoint(str(last / "variables"))
     found = {
-        f"checkpoint {name}": _sha256(reader.get_tensor(name))
+        f"checkpoint {name}": _digest(np.array(reader.get_tensor(name)))
         for name in reader.get_variable_to_shape_map()
         if name != "_CHECKPOINTABLE_OBJECT_GRAPH"
     }
@@ -128,7 +129,7 @@ def ends(workdir):
 
     def add(name, item):
         if isinstance(item, h5py.Dataset):
-            found[f"model {name}"] = _sha256(item[()])
+            found[f"model {name}"] = _digest(np.array(item[()]))
 
     with zipfile.ZipFile(workdir / "model.keras") as archive:
         h5py.File(archive.open("model.weights.h5")).visititems(add)
@@ -137,11 +138,7 @@ def ends(workdir):
     return found
 
 
-def _sha256(value):
-    import numpy as np
-
-    return _digest(np.ascontiguousarray(value).tobytes())
-
-
 def _digest(data):
+    """The sha256 of bytes or of an array."""
+    data = data if isinstance(data, bytes) else data.tobytes()
     return hashlib.sha256(data).hexdigest()

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-import pathlib
 
+from soaking import files
 from soaking import mutations
 from soaking import small
 from soaking.verdict import check
@@ -16,8 +16,7 @@ def make(folder):
     from keras_resnet.export import pipeline
     from keras_resnet.export.verification import isolated
 
-    net = small.model()
-    card = small.card()
+    net, card = small.model(), small.card()
     images, labels = pipeline.read_images(pipeline.split_of(card), 6)
     pipeline.export_all(
         net,
@@ -28,19 +27,20 @@ def make(folder):
         labels=labels,
         predict=isolated.predict,
     )
-    for index, png in enumerate(small.pictures(6)):
-        path = folder / DATA / "train" / "ab"[index % 2] / f"{index}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(png)
-    _describe(folder / DATA, folder / DATA / "manifest.jsonl")
+    pictures = enumerate(small.pictures(6))
+    names = {f"train/{'ab'[i % 2]}/{i}.png": png for i, png in pictures}
+    files.write(folder / DATA, names)
+    _write_manifest(folder / DATA)
 
 
-def _describe(root, path):
+def _write_manifest(root):
     from keras_resnet.data import datasets
     from keras_resnet.data.survey import manifest
 
     split = datasets.load(f"folder:{root}", "train")
-    writer = manifest.Writer(path, dataset="x", class_names=split.class_names)
+    writer = manifest.Writer(
+        root / "manifest.jsonl", dataset="x", class_names=split.class_names
+    )
     for record in manifest.records("train", split):
         writer.add(record)
     writer.close()
@@ -48,81 +48,67 @@ def _describe(root, path):
 
 def load(folder):
     """{"export" or "data": {name: bytes of the file}}."""
-    return {
-        kind: {
-            path.relative_to(folder / kind).as_posix(): path.read_bytes()
-            for path in sorted((folder / kind).rglob("*"))
-            if path.is_file()
-        }
-        for kind in (EXPORT, DATA)
-    }
+    return {kind: files.read(folder / kind) for kind in (EXPORT, DATA)}
 
 
 def mutate(corpus, rng):
     """{"kind", "files", "what"}: a file changes, goes, comes or moves."""
     kind = rng.choice((EXPORT, EXPORT, DATA))
-    files = dict(corpus[kind])
-    manifests = [name for name in files if name.startswith("manifest.json")]
-    name = rng.choice([*files, *manifests * 3])
+    its = dict(corpus[kind])
+    manifests = [name for name in its if name.startswith("manifest.json")]
+    name = rng.choice([*its, *manifests * 3])
     how = rng.random()
-    if name in manifests:
-        what = _change_manifest(files, name, rng)
+    if name.endswith(".jsonl"):
+        its[name], what = _mutated_line(its[name], rng)
+    elif name in manifests:
+        its[name], what = mutations.mutated_json(its[name], rng)
     elif how < 0.1:
         what = "deletion"
-        del files[name]
+        del its[name]
     elif how < 0.2:
         what = "exchange"
-        other = rng.choice([n for n in files if n not in manifests])
-        files[name], files[other] = files[other], files[name]
+        other = rng.choice([n for n in its if n not in manifests])
+        its[name], its[other] = its[other], its[name]
     else:
-        files[name], what = mutations.mutated(files[name], rng)
-    return {"kind": kind, "files": files, "what": f"{what} of {kind}/{name}"}
+        its[name], what = mutations.mutated(its[name], rng)
+    return {"kind": kind, "files": its, "what": f"{what} of {kind}/{name}"}
 
 
-def _change_manifest(files, name, rng):
-    lines = files[name].decode().splitlines(keepends=True)
-    if name.endswith(".jsonl"):
-        at = rng.choice((0, rng.randrange(len(lines))))
-        text, how = mutations.mutated_json(lines[at], rng)
-        lines[at] = text.replace("\n", "") + "\n"
-        text, how = "".join(lines), f"line {at}: {how}"
-    else:
-        text, how = mutations.mutated_json("".join(lines), rng)
-    files[name] = text.encode("utf-8", "surrogateescape")
-    return how
+def _mutated_line(data, rng):
+    lines = data.splitlines()
+    at = rng.choice((0, rng.randrange(len(lines))))
+    line, how = mutations.mutated_json(lines[at], rng)
+    lines[at] = line.replace(b"\n", b"")
+    return b"\n".join([*lines, b""]), f"line {at}: {how}"
 
 
 def judge(corpus, case, folder):
     """Verifies the folder, and compares with the sums of the case's files."""
-    for name, data in case["files"].items():
-        path = pathlib.Path(folder, name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
     if case["kind"] == EXPORT:
         _judge_export(case["files"], folder)
     else:
         _judge_data(corpus[DATA], case["files"], folder)
 
 
-def _judge_export(files, folder):
+def _judge_export(its, folder):
     from keras_resnet.export.verification import verify
 
     count = verify.check_files(folder)
     # Manifests of earlier versions list no files, or no sha256 of some.
-    listed = json.loads(files["manifest.json"]).get("files") or {}
+    listed = json.loads(its["manifest.json"]).get("files") or {}
     check(count >= len(listed), f"{count} files of {len(listed)}")
     for name, digest in listed.items():
-        there = hashlib.sha256(files.get(name, b"")).hexdigest()
+        there = hashlib.sha256(its.get(name, b"")).hexdigest()
         check(digest in (None, there), f"{name} was changed and passes")
 
 
-def _judge_data(originals, files, folder):
+def _judge_data(originals, its, folder):
     from keras_resnet.data import datasets
     from keras_resnet.data.survey import manifest
 
     split = datasets.load(f"folder:{folder}", "train")
     comparison = manifest.Comparison(
-        pathlib.Path(folder, "manifest.jsonl"),
+        folder / "manifest.jsonl",
         class_names=split.class_names,
         splits=("train",),
     )
@@ -130,6 +116,6 @@ def _judge_data(originals, files, folder):
         comparison.add(record)
     found = {name for _, name in comparison.changed + comparison.missing}
     for name, data in originals.items():
-        if name != "manifest.jsonl" and files.get(name) != data:
+        if name != "manifest.jsonl" and its.get(name) != data:
             short = name.removeprefix("train/")
             check(short in found, f"{short} was changed and passes")

@@ -1,7 +1,4 @@
-"""Damage that files suffer, and what somebody would do to them on purpose.
-
-Each takes the bytes of a file and a `random.Random`, and gives other bytes.
-"""
+"""Damage that files suffer, and what somebody would do to them on purpose."""
 
 import copy
 import json
@@ -19,26 +16,15 @@ VALUES = (
     "\u2028", "x" * 5000, [], [0], [1, 2, 3], [None], [[]], {}, {"x": 1},
 )  # fmt: skip
 
+# Each takes bytes, at least one, and a `random.Random`, and gives other bytes.
+
 
 def flip_bits(data, rng):
+    """Anywhere, or in the first bytes, where headers are."""
     data = bytearray(data)
+    reach = min(len(data), rng.choice((16, 64, 512, *[len(data)] * 6)))
     for _ in range(rng.choice((1, 1, 1, 2, 4, 16))):
-        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
-    return bytes(data)
-
-
-def flip_early_bit(data, rng):
-    """In the first bytes, where headers are."""
-    data = bytearray(data)
-    at = rng.randrange(min(len(data), rng.choice((16, 64, 512))))
-    data[at] ^= 1 << rng.randrange(8)
-    return bytes(data)
-
-
-def set_bytes(data, rng):
-    data = bytearray(data)
-    for _ in range(rng.choice((1, 2, 3))):
-        data[rng.randrange(len(data))] = rng.randrange(256)
+        data[rng.randrange(reach)] ^= 1 << rng.randrange(8)
     return bytes(data)
 
 
@@ -48,39 +34,35 @@ def truncate(data, rng):
     return data[: max(end, 0)]
 
 
-def zero_range(data, rng):
-    start, end = _range(data, rng)
-    return data[:start] + bytes(end - start) + data[end:]
+def append(data, rng):
+    return data + rng.randbytes(rng.choice((1, 16, 1000)))
 
 
-def drop_range(data, rng):
-    start, end = _range(data, rng)
-    return data[:start] + data[end:]
+# What may stand in the place of a range.
+_PARTS = {
+    "set": lambda part, rng: rng.randbytes(len(part)),
+    "zero": lambda part, rng: bytes(len(part)),
+    "drop": lambda part, rng: b"",
+    "repeat": lambda part, rng: part + part,
+    "insert": lambda part, rng: rng.randbytes(rng.choice((1, 16, 300))) + part,
+}
 
 
-def repeat_range(data, rng):
-    start, end = _range(data, rng)
-    return data[:end] + data[start:end] + data[end:]
+def _change_range(how):
+    def change(data, rng):
+        start = rng.randrange(len(data))
+        end = min(start + rng.choice((1, 4, 16, 100, 1000)), len(data))
+        return data[:start] + how(data[start:end], rng) + data[end:]
+
+    return change
 
 
-def swap_ranges(data, rng):
+def swap(data, rng):
+    """Two ranges of a size."""
     a, b = sorted(rng.randrange(len(data)) for _ in range(2))
     size = min(rng.choice((1, 4, 16, 256)), len(data) - b, b - a)
     one, two = data[a : a + size], data[b : b + size]
-    return (
-        data[:a] + two + data[a + size : b] + one + data[b + size :]
-        if size
-        else data[:a] + data[a + 1 :]
-    )
-
-
-def insert(data, rng):
-    at = rng.randrange(len(data) + 1)
-    return data[:at] + rng.randbytes(rng.choice((1, 2, 16, 300))) + data[at:]
-
-
-def append(data, rng):
-    return data + rng.randbytes(rng.choice((1, 16, 1000)))
+    return data[:a] + two + data[a + size : b] + one + data[b + size :]
 
 
 def oversize(data, rng):
@@ -90,8 +72,7 @@ def oversize(data, rng):
     reach = min(len(data), rng.choice((64, 1024, len(data))))
     at = rng.randrange(max(reach - size, 0) + 1)
     number = rng.choice(_NUMBERS) & (256**size - 1)
-    data = data[:at] + struct.pack(code, number) + data[at + size :]
-    return data
+    return data[:at] + struct.pack(code, number) + data[at + size :]
 
 
 def replace(data, rng):
@@ -102,41 +83,40 @@ def replace(data, rng):
     )
 
 
-BYTES = (
-    flip_bits, flip_bits, flip_early_bit, set_bytes, truncate, zero_range,
-    drop_range, repeat_range, swap_ranges, insert, append, oversize, oversize,
-    replace,
-)  # fmt: skip
-
-
-def _range(data, rng):
-    start = rng.randrange(len(data))
-    return start, min(start + rng.choice((1, 4, 16, 100, 1000)), len(data))
+# name -> (share, function).
+BYTES = {
+    "flip_bits": (3, flip_bits),
+    "truncate": (1, truncate),
+    "append": (1, append),
+    **{name: (1, _change_range(how)) for name, how in _PARTS.items()},
+    "swap": (1, swap),
+    "oversize": (2, oversize),
+    "replace": (1, replace),
+}
 
 
 def mutated(data, rng):
     """(other bytes, what was done); never those that were given."""
-    while True:
-        how = rng.choice(BYTES)
-        other = how(data, rng) if data else rng.randbytes(10)
-        if rng.random() < 0.1:  # now and then one upon another
-            how = rng.choice(BYTES)
-            other = how(other or b"\0", rng)
-        if other != data:
-            return other, how.__name__
+    shares = [share for share, _ in BYTES.values()]
+    other = data
+    while other == data:
+        count = 2 if rng.random() < 0.1 else 1  # now and then one upon another
+        names = rng.choices(list(BYTES), shares, k=count)
+        for name in names:
+            other = BYTES[name][1](other or b"\0", rng)
+    return other, " and ".join(names)
 
 
-def mutated_json(text, rng):
-    """(other text, what was done) of a JSON text, which stays JSON mostly."""
+def mutated_json(data, rng):
+    """(other bytes, what was done) of a JSON text, which stays JSON mostly."""
     if rng.random() < 0.2:
-        data, how = mutated(text.encode(), rng)
-        return data.decode("utf-8", "surrogateescape"), how
+        return mutated(data, rng)
     while True:
-        value = json.loads(text)
+        value = json.loads(data)
         how = _change(value, rng)
         other = json.dumps(value, indent=rng.choice((None, 2)))
-        if json.loads(other) != json.loads(text):
-            return other, how
+        if json.loads(other) != json.loads(data):
+            return other.encode(), how
 
 
 def _change(value, rng):
@@ -147,15 +127,11 @@ def _change(value, rng):
     if how == "delete":
         del holder[key]
     elif how == "add" and isinstance(holder, dict):
-        holder[rng.choice(("x", "", "format", str(key) + "2"))] = holder[key]
+        holder[rng.choice(("x", "", "format", f"{key}2"))] = holder[key]
     elif how == "swap":
         other, place = rng.choice(places)
-        given = copy.deepcopy(holder[key])
-        try:
-            holder[key] = copy.deepcopy(other[place])
-            other[place] = given
-        except (KeyError, IndexError):  # one was within the other
-            pass
+        one, two = copy.deepcopy((holder[key], other[place]))
+        other[place], holder[key] = one, two
     elif how == "number" and isinstance(holder[key], int | float):
         holder[key] = holder[key] * rng.choice((-1, 2, 1000)) + rng.choice(
             (0, 1)
@@ -166,13 +142,8 @@ def _change(value, rng):
 
 
 def _places(value):
-    items = (
-        value.items()
-        if isinstance(value, dict)
-        else enumerate(value)
-        if isinstance(value, list)
-        else ()
-    )
-    for key, inner in list(items):
+    """(dict or list, key) of all that a value holds."""
+    keys = range(len(value)) if isinstance(value, list) else value
+    for key in keys if isinstance(value, dict | list) else ():
         yield value, key
-        yield from _places(inner)
+        yield from _places(value[key])

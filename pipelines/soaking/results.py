@@ -43,9 +43,7 @@ def _count(group):
     ends = collections.Counter(record["end"] for record in records)
     row = {"first": min(dates), "last": max(dates), "cases": len(records)}
     row |= {end: ends[end] for end in verdict.ENDS}
-    hit = collections.Counter()
-    for record in records:
-        hit.update(record.get("hit", {}))
+    hit = _hits(records)
     if "kills" in records[0]:
         row |= {"kills": sum(hit.values()), "hit": dict(sorted(hit.items()))}
     faults = [r for r in records if r["end"] == verdict.FAULT]
@@ -77,40 +75,40 @@ def merge(path, new):
 
 def markdown(rows):
     """The table of docs/RELIABILITY.md."""
-    lines = []
-    for kind in sorted({row["kind"] for row in rows}):
-        group = [row for row in rows if row["kind"] == kind]
-        kills = sum(row.get("kills", 0) for row in group)
-        numbers = [sum(r[k] for r in group) for k in ("cases", *verdict.ENDS)]
-        lines.append(
-            [
-                kind,
-                *(f"{number:,}" for number in numbers),
-                f"{kills:,}" if kills else "",
-                max(row["last"] for row in group),
-                ", ".join(sorted({row["commit"] for row in group})),
-            ]
-        )
     titles = "kind | cases | right | refused | faults | kills | last | commits"
-    return "\n\n".join(
-        part
-        for part in (
-            tables.table(titles, lines),
-            _hits(rows),
-            _machines(rows),
-        )
-        if part
-    )
+    kinds = sorted({row["kind"] for row in rows})
+    lines = [
+        _line(kind, [r for r in rows if r["kind"] == kind]) for kind in kinds
+    ]
+    parts = [tables.table(titles, lines)]
+    hit = _hits(rows)
+    if hit:
+        titles = "what a kill hit, by what it left | kills"
+        lines = [[what, f"{count:,}"] for what, count in hit.most_common()]
+        parts.append(tables.table(titles, lines))
+    return "\n\n".join([*parts, _machines(rows)])
+
+
+def _line(kind, rows):
+    kills = sum(row.get("kills", 0) for row in rows)
+    numbers = [
+        sum(row[key] for row in rows) for key in ("cases", *verdict.ENDS)
+    ]
+    return [
+        kind,
+        *(f"{number:,}" for number in numbers),
+        f"{kills:,}" if kills else "",
+        max(row["last"] for row in rows),
+        ", ".join(sorted({row["commit"] for row in rows})),
+    ]
 
 
 def _hits(rows):
+    """How many kills hit what, of rows or records."""
     hit = collections.Counter()
     for row in rows:
         hit.update(row.get("hit", {}))
-    if not hit:
-        return ""
-    lines = [[what, f"{count:,}"] for what, count in hit.most_common()]
-    return tables.table("what a kill hit, by what it left | kills", lines)
+    return hit
 
 
 def _machines(rows):

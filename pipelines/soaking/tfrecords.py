@@ -1,7 +1,6 @@
 """TFRecord files: the CRC finds every changed byte."""
 
-import pathlib
-
+from soaking import files
 from soaking import mutations
 from soaking import small
 from soaking.verdict import check
@@ -14,29 +13,21 @@ def make(folder):
     """Two shards of a few examples each, labels from 0."""
     import tensorflow as tf
 
-    def feature(value):
-        if isinstance(value, int):
-            return tf.train.Feature(int64_list={"value": [value]})
-        return tf.train.Feature(bytes_list={"value": [value]})
-
-    pictures = small.pictures(RECORDS * SHARDS)
+    records = []
+    for index, png in enumerate(small.pictures(RECORDS * SHARDS)):
+        label = tf.train.Feature(int64_list={"value": [index % 3]})
+        image = tf.train.Feature(bytes_list={"value": [png]})
+        fields = {"image/encoded": image, "image/class/label": label}
+        records.append(tf.train.Example(features={"feature": fields}))
     for shard in range(SHARDS):
         path = folder / f"train-{shard:05d}-of-{SHARDS:05d}"
         with tf.io.TFRecordWriter(str(path)) as writer:
-            for number in range(RECORDS):
-                index = shard * RECORDS + number
-                fields = {
-                    "image/encoded": feature(pictures[index]),
-                    "image/class/label": feature(index % 3),
-                }
-                example = tf.train.Example(features={"feature": fields})
-                writer.write(example.SerializeToString())
+            for record in records[shard * RECORDS :][:RECORDS]:
+                writer.write(record.SerializeToString())
     (folder / "labels.txt").write_text("a\nb\nc\n")
 
 
-def load(folder):
-    """The folder, and the bytes of its files."""
-    return {p.name: p.read_bytes() for p in sorted(folder.iterdir())}
+load = files.read
 
 
 def mutate(corpus, rng):
@@ -73,8 +64,6 @@ def judge(corpus, case, folder):
 
     from keras_resnet.data import datasets
 
-    for name, data in case["files"].items():
-        pathlib.Path(folder, name).write_bytes(data)
     split = datasets.load(f"tfrecord:{folder}", "train")
     there = [
         data[start + 12 : end - 4] if whole else None
@@ -82,10 +71,8 @@ def judge(corpus, case, folder):
         if name.startswith("train")
         for start, end, whole in frames(data)
     ]
-    check(
-        split.num_examples == len(there),
-        f"{split.num_examples} examples of {len(there)} records",
-    )
+    count = split.num_examples
+    check(count == len(there), f"{count} examples of {len(there)} records")
     if case["masked"]:
         return _judge_masks(split, there)
     for index, record in enumerate(there):
@@ -94,10 +81,8 @@ def judge(corpus, case, folder):
             given = image.numpy(), int(label)
         except tf.errors.InvalidArgumentError:
             given = None
-        check(
-            given == expected(record),
-            f"record {index} of {len(there)} is not the file's",
-        )
+        same = given == expected(record)
+        check(same, f"record {index} of {len(there)} is not the file's")
 
 
 def _judge_masks(split, there):

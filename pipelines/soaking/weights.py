@@ -2,9 +2,9 @@
 
 import io
 import json
-import pathlib
 import zipfile
 
+from soaking import files
 from soaking import mutations
 from soaking import small
 from soaking.verdict import check
@@ -30,7 +30,7 @@ class Corpus:
     """
 
     def __init__(self, folder):
-        self.files = {p.name: p.read_bytes() for p in sorted(folder.iterdir())}
+        self.files = files.read(folder)
         self.net = small.model()
         self.written = held = _values(self.net)
         self.places = {
@@ -38,25 +38,20 @@ class Corpus:
             for name, data in self.files.items()
         }
         for variable in self.net.variables:
-            variable.assign(_array(variable) * 0 + 0.25)
+            variable.assign(held[variable.path] * 0 + 0.25)
         self.before = _values(self.net)
 
 
-def load(folder):
-    """The `Corpus` of a folder."""
-    return Corpus(folder)
+load = Corpus
 
 
 def mutate(corpus, rng):
-    """{"name", "data", "what"} of one case."""
-    name, data = rng.choice(list(corpus.files.items()))
-    if name.endswith(".keras") and rng.random() < 0.5:
-        data, how = _mutated_member(data, rng)
-    elif name.endswith(".safetensors") and rng.random() < 0.5:
-        data, how = _mutated_header(data, rng)
-    else:
-        data, how = mutations.mutated(data, rng)
-    return {"name": name, "data": data, "what": f"{how} of {name}"}
+    """{"files", "what"}: one file, changed anywhere or in its structure."""
+    name = rng.choice(list(corpus.files))
+    inner = {"net.keras": _mutated_member, "net.safetensors": _mutated_header}
+    change = rng.choice((mutations.mutated, inner.get(name, mutations.mutated)))
+    data, how = change(corpus.files[name], rng)
+    return {"files": {name: data}, "what": f"{how} of {name}"}
 
 
 def _mutated_member(data, rng):
@@ -74,8 +69,7 @@ def _mutated_member(data, rng):
 
 def _mutated_header(data, rng):
     size = int.from_bytes(data[:8], "little")
-    text, how = mutations.mutated_json(data[8 : 8 + size].decode(), rng)
-    header = text.encode("utf-8", "surrogateescape")
+    header, how = mutations.mutated_json(data[8 : 8 + size], rng)
     data = len(header).to_bytes(8, "little") + header + data[8 + size :]
     return data, f"header: {how}"
 
@@ -87,26 +81,24 @@ def judge(corpus, case, folder):
     from keras_resnet.errors import UsageError
     from keras_resnet.weights import loading
 
-    path = pathlib.Path(folder, case["name"])
-    path.write_bytes(case["data"])
+    ((name, data),) = case["files"].items()
     try:
-        loading.load_weights(corpus.net, path)
+        loading.load_weights(corpus.net, folder / name)
     except UsageError:
         changed = _changed(corpus)
         check(not changed, f"refused, and yet assigned: {changed[:3]}")
         raise
     try:
-        places = corpus.places[case["name"]]
-        after = _values(corpus.net)
-        there = tensors(case["data"], set(places.values()))
-        for path, name in places.items():
+        places, after = corpus.places[name], _values(corpus.net)
+        there = tensors(data, set(places.values()))
+        for path, tensor in places.items():
             # A changed name leaves what was written where it was.
-            value = there.get(name)
+            value = there.get(tensor)
             value = corpus.written[path] if value is None else value
             same = np.array_equal(
                 after[path].ravel(), value.astype("f4").ravel()
             )
-            check(same, f"{path} is not {name} of the file")
+            check(same, f"{path} is not {tensor} of the file")
     finally:
         for variable in corpus.net.variables:
             variable.assign(corpus.before[variable.path])
@@ -118,26 +110,15 @@ def _changed(corpus):
 
 
 def _values(net):
-    return {v.path: _array(v) for v in net.variables}
-
-
-def _array(variable):
     import numpy as np
 
-    return np.array(variable)
+    return {v.path: np.array(v) for v in net.variables}
 
 
 def _places(held, there):
     """{path of a variable: name of the tensor with its values}."""
-    return {
-        path: next(
-            name
-            for name, tensor in there.items()
-            if tensor.size == array.size
-            and (tensor.ravel() == array.ravel()).all()
-        )
-        for path, array in held.items()
-    }
+    names = {tensor.tobytes(): name for name, tensor in there.items()}
+    return {path: names[array.tobytes()] for path, array in held.items()}
 
 
 def tensors(data, names=None):
@@ -159,23 +140,15 @@ def _hdf5(data, names):
     import h5py
 
     with h5py.File(io.BytesIO(data)) as file:
-        if names is not None:
-            return {n: _read(file, n) for n in names}
-        found = {}
-
-        def visit(name, item):
-            if isinstance(item, h5py.Dataset):
-                found[name] = item[()]
-
-        file.visititems(visit)
-        return found
-
-
-def _read(file, name):
-    try:
-        return file[name][()]
-    except KeyError:
-        return None
+        if names is None:
+            names = []
+            file.visit(names.append)
+        found = {name: file.get(name) for name in names}
+        return {
+            name: item[()]
+            for name, item in found.items()
+            if isinstance(item, h5py.Dataset)
+        }
 
 
 def _safetensors(data):

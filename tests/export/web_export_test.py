@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -15,6 +14,7 @@ import keras
 import numpy as np
 import odd_images
 import pages
+import programs
 import pytest
 import web_networks
 
@@ -25,18 +25,8 @@ from keras_resnet.export.writers import litert_js
 from keras_resnet.export.writers import web
 from keras_resnet.export.writers import web_model
 from keras_resnet.inference import predictors
-from keras_resnet.inference import runtime
 from keras_resnet.inference.artifact import WEB_MODEL
 from keras_resnet.inference.artifact import sha256
-
-ROOT = pages.SERVE.parents[1]
-
-# Each placement ends in another layer before the pooling.
-NETWORKS = {
-    "original": {},
-    "full_preact": {"placement": "full_preact", "dtype": "mixed_bfloat16"},
-    "any size": {"input_shape": (None, None, 3)},
-}
 
 
 def _make_package(folder, monkeypatch):
@@ -80,17 +70,20 @@ def exported(model, tmp_path_factory):
     return root / "web", artifact
 
 
-# What is written.
+# Each placement ends in another layer before the pooling.
+NETWORKS = {
+    "original": {},
+    "full_preact": {"placement": "full_preact", "dtype": "mixed_bfloat16"},
+    "any size": {"input_shape": (None, None, 3)},
+}
 
 
 @pytest.mark.parametrize("choices", NETWORKS.values(), ids=NETWORKS)
 def test_the_network_of_the_page_is_the_model(choices, tmp_path):
     model = web_networks.network(**choices)
-    card = web_networks.card_of(model)
-    content, map_size = web_model.convert(model, card)
+    content, map_size = web_model.convert(model, web_networks.card_of(model))
     (tmp_path / WEB_MODEL).write_bytes(content)
     predictor = predictors.WebPredictor(tmp_path)
-    assert (predictor.image_size, predictor.num_classes) == (32, 7)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (3, 32, 32, 3)).astype(np.float32)
     copy = float32_copy(model)
@@ -99,12 +92,8 @@ def test_the_network_of_the_page_is_the_model(choices, tmp_path):
     actual = predictor.predict(images)
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-6)
     # The mean of a class's map, and its bias, are its logit.
-    maps = np.concatenate(
-        [
-            predictor._runner(images=image[None])["class_maps"]
-            for image in images
-        ]
-    )
+    rows = [predictor._runner(images=image[None]) for image in images]
+    maps = np.concatenate([row["class_maps"] for row in rows])
     assert maps.shape == (3, *map_size, 7) == (3, 8, 8, 7)
     logits = maps.mean((1, 2)) + copy.get_layer("logits").bias.numpy()
     probabilities = keras.ops.softmax(logits)
@@ -118,113 +107,63 @@ def test_the_network_of_the_page_is_the_model(choices, tmp_path):
 
 def test_the_folder_is_complete(exported):
     folder, artifact = exported
-    names = {p.relative_to(folder).as_posix() for p in folder.rglob("*.*")}
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    files = {path.relative_to(folder).as_posix(): path for path in paths}
     page = {path.name for path in web.PAGE.iterdir()}
-    runtime_files = {f"litert_js/{name}" for name in litert_js.FILES}
-    assert names | {"LICENSE"} == page | runtime_files | {
-        "card.json",
-        "labels.txt",
-        "model.tflite",
-        "page.json",
-        "samples/00.png",
+    runtime = {f"litert_js/{name}" for name in (*litert_js.FILES, "NOTICE")}
+    data = {"card.json", "labels.txt", "model.tflite", "page.json"}
+    assert set(files) == page | runtime | data | {"samples/00.png"}
+    # The service worker knows each, but for itself.
+    script = files.pop("service_worker.js").read_text()
+    table = re.search(r"^const FILES = (\{.*?^\});", script, re.M | re.S)
+    assert json.loads(table[1]) == {
+        name: {"sha256": sha256(path), "bytes": path.stat().st_size}
+        for name, path in files.items()
     }
-    assert (folder / "labels.txt").read_text().split("\n")[4] == "fünf"
-    assert json.loads((folder / "page.json").read_text()) == {
-        "model_bytes": (folder / "model.tflite").stat().st_size,
+    assert files["labels.txt"].read_text().split("\n")[4] == "fünf"
+    assert json.loads(files["page.json"].read_text()) == {
+        "model_bytes": files["model.tflite"].stat().st_size,
         "samples": [{"file": "samples/00.png", "name": "03_label-vier ü"}],
     }
-    assert (artifact.format, artifact.precision) == ("web", "float32")
-    assert artifact.sha256 == sha256(folder)
-    assert artifact.signature == {
-        "inputs": {"images": {"dtype": "float32", "shape": [1, 32, 32, 3]}},
-        "outputs": {
-            "probabilities": {"dtype": "float32", "shape": [1, 7]},
-            "class_maps": {"dtype": "float32", "shape": [1, 8, 8, 7]},
-        },
-    }
-
-
-def test_no_file_tells_where_the_data_are(exported):
-    folder, _ = exported
-    for path in folder.rglob("*.*"):
-        assert path.is_dir() or b"/home/me" not in path.read_bytes(), path
-    card = json.loads((folder / "card.json").read_text())
-    assert card["dataset"] == "folder:photographs"
-
-
-def test_it_is_loaded_as_an_artifact(exported, model):
-    folder, _ = exported
-    predictor = runtime.load(folder)
-    assert predictor.format == "web"
-    images = np.full((2, 32, 32, 3), 100, np.uint8)
-    expected = model.predict_on_batch(images.astype(np.float32))
-    actual = predictor.predict(images)
-    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-6)
-
-
-def test_the_service_worker_knows_every_file(exported):
-    folder, _ = exported
-    script = (folder / "service_worker.js").read_text()
-    table = re.search(r"^const FILES = (\{.*?^\});", script, re.M | re.S)
-    files = json.loads(table[1])
-    paths = [path for path in folder.rglob("*") if path.is_file()]
-    assert len(files) == len(paths) - 1  # not itself
-    for name, row in files.items():
-        assert row["sha256"] == sha256(folder / name)
-        assert row["bytes"] == (folder / name).stat().st_size
-
-
-def test_the_runtime_is_named_with_its_licence(exported):
-    folder, _ = exported
-    notice = (folder / "litert_js/NOTICE").read_text()
-    assert "Apache License 2.0" in notice
-    assert "index.js has been changed" in notice
-    licence = (ROOT / "LICENSE").read_bytes()
-    assert (folder / "LICENSE").read_bytes() == licence
-    # The one change.
-    index = (folder / "litert_js/index.js").read_text()
+    assert (artifact.format, artifact.sha256) == ("web", sha256(folder))
+    shapes = {"probabilities": [1, 7], "class_maps": [1, 8, 8, 7]}
+    outputs = artifact.signature["outputs"]
+    assert {name: row["shape"] for name, row in outputs.items()} == shapes
+    # The runtime is named with its licence and the one change.
+    notice = files["litert_js/NOTICE"].read_text()
+    assert re.search("Apache License 2.0.*\n.*index.js has been ch", notice)
+    index = files["litert_js/index.js"].read_text()
     assert index == 'index.js from "./wasm_utils.js"'
-
-
-def test_no_file_of_the_page_names_another_host():
-    for path in web.PAGE.iterdir():
-        if path.name != "LICENSE":
-            hosts = re.findall(
-                r"(?:https?:)?//[\w-]+\.\w[\w./]*", path.read_text()
-            )
-            assert set(hosts) <= {"http://www.w3.org/2000/svg"}, path
+    licence = programs.PIPELINES.with_name("LICENSE").read_bytes()
+    assert files["LICENSE"].read_bytes() == licence
+    # No file tells where the data are.
+    assert [p for p in paths if b"/home/me" in p.read_bytes()] == []
+    card = json.loads(files["card.json"].read_text())
+    assert card["dataset"] == "folder:photographs"
 
 
 # What is refused.
 
 
 def test_an_altered_runtime_is_refused(package):
-    assert set(litert_js.files(package)) == {*litert_js.FILES, "NOTICE"}
     name = "litert_wasm_compat_internal.wasm"
     file = package / litert_js.FILES[name][1]
     file.write_bytes(file.read_bytes() + b"!")
-    with pytest.raises(
-        UsageError, match=f"{name}' is not the file of .*sha256"
-    ):
+    message = f"{name}' is not the file of .*sha256"
+    with pytest.raises(UsageError, match=message):
         litert_js.files(package)
     file.unlink()
     with pytest.raises(UsageError, match=f"There is no wasm/{name} of .*npm"):
         litert_js.files(package)
 
 
-def test_the_pins_are_whole():
-    assert re.fullmatch(r"\d+\.\d+\.\d+", litert_js.VERSION)
-    for _, _, pin in litert_js.FILES.values():
-        assert re.fullmatch("[0-9a-f]{64}", pin)
-
-
-def _npm(folder, script):
+def _write_npm(folder, script):
     """A program in the place of npm, as the only one on the path."""
     folder.mkdir()
     npm = folder / "npm"
     npm.write_text(f"#!{sys.executable}\n{script}")
     npm.chmod(0o755)
-    return str(folder)
+    return npm
 
 
 def test_npm_fills_the_cache_once(package, tmp_path, monkeypatch):
@@ -237,16 +176,12 @@ archive = name[1:].replace("/", "-") + "-" + version + ".tgz"
 with tarfile.open(archive, "w:gz") as files:
     files.add(source, "package")
 """
-    monkeypatch.setenv("PATH", _npm(tmp_path / "bin", script))
+    npm = _write_npm(tmp_path / "bin", script)
+    monkeypatch.setenv("PATH", str(npm.parent))
     fetched = litert_js.files()
     assert fetched == litert_js.files(package)
-    (tmp_path / "bin/npm").unlink()
+    npm.unlink()
     assert litert_js.files() == fetched
-    # A file that is damaged in the cache is not used.
-    (cached,) = (tmp_path / "keras").rglob("litert_wasm_compat*.wasm")
-    cached.write_bytes(b"damaged")
-    with pytest.raises(UsageError, match="is not the file of"):
-        litert_js.files()
 
 
 def test_a_missing_or_failing_npm_is_explained(package, tmp_path, monkeypatch):
@@ -258,7 +193,8 @@ def test_a_missing_or_failing_npm_is_explained(package, tmp_path, monkeypatch):
     with pytest.raises(UsageError, match=message):
         litert_js.files()
     script = "import sys; sys.exit('npm error ENOTFOUND')"
-    monkeypatch.setenv("PATH", _npm(tmp_path / "bin", script))
+    npm = _write_npm(tmp_path / "bin", script)
+    monkeypatch.setenv("PATH", str(npm.parent))
     with pytest.raises(UsageError, match="npm failed: npm error ENOTFOUND"):
         litert_js.files()
     assert not list((tmp_path / "keras").rglob("*.js"))
@@ -267,54 +203,47 @@ def test_a_missing_or_failing_npm_is_explained(package, tmp_path, monkeypatch):
 def test_nothing_is_written_before_all_is_there(model, package, tmp_path):
     folder = tmp_path / "web"
     card = web_networks.card_of(model)
-    shutil.rmtree(package / "wasm")
-    with pytest.raises(UsageError, match="There is no wasm/"):
-        web.export_web(model, folder, card=card, runtime=package)
-    with pytest.raises(UsageError, match="There is no sample '.*gone.png'"):
-        web.export_web(model, folder, card=card, samples=["gone.png"])
-    with pytest.raises(UsageError, match="33 x 33 pixels, as its card says"):
-        card = web_networks.card_of(model, image_size=33)
-        web.export_web(model, folder, card=card, runtime=package)
+    large = dataclasses.replace(card, image_size=33)
+    for choices, message in (
+        ({"card": card, "samples": ["gone.png"]}, "no sample '.*gone.png'"),
+        ({"card": large}, "33 x 33 pixels, as its card says"),
+        ({"card": card}, "There is no wasm/"),
+    ):
+        if message.startswith("There"):
+            shutil.rmtree(package / "wasm")
+        with pytest.raises(UsageError, match=message):
+            web.export_web(model, folder, runtime=package, **choices)
     assert not folder.exists()
 
 
-def test_a_folder_that_is_no_page_is_not_replaced(model, package, tmp_path):
-    card = web_networks.card_of(model)
-    folder = tmp_path / "web"
-    web.export_web(model, folder, card=card, runtime=package)
-    web.export_web(model, folder, card=card, runtime=package)
-    (folder / "samples" / "mine.jpg").write_bytes(b"mine")
+def test_a_folder_that_is_no_page_is_not_replaced(model, exported):
+    folder, _ = exported
+    mine = folder / "samples" / "mine.jpg"
+    mine.write_bytes(b"mine")
     with pytest.raises(UsageError, match="web' is not a page, which would"):
-        web.export_web(model, folder, card=card, runtime=package)
-    assert (folder / "samples" / "mine.jpg").read_bytes() == b"mine"
+        web.export_web(model, folder, card=web_networks.card_of(model))
+    assert mine.read_bytes() == b"mine"
+    mine.unlink()
 
 
 # serve_web.py.
 
 
-def test_serve_web_sends_types_and_headers(exported, tmp_path):
-    # The folder of the whole export will do, of which it shows the page only.
-    root = exported[0].parent
-    (root / "secret.txt").write_text("secret")
-    with pages.serving(root) as server:
-        for name, kind in {
-            "": "text/html",
-            "page.js": "text/javascript",
-            "litert_js/litert_wasm_compat_internal.wasm": "application/wasm",
-            "model.tflite": "application/octet-stream",
-            "page.webmanifest": "application/manifest+json",
-        }.items():
-            with urllib.request.urlopen(server.url + name) as answer:
+def test_serve_web_sends_types_and_headers(exported):
+    kinds = {
+        "": "text/html",
+        "page.js": "text/javascript",
+        "litert_js/litert_wasm_compat_internal.wasm": "application/wasm",
+        "model.tflite": "application/octet-stream",
+        "page.webmanifest": "application/manifest+json",
+    }
+    with pages.serving(exported[0]) as url:
+        for name, kind in kinds.items():
+            with urllib.request.urlopen(url + name) as answer:
                 headers = answer.headers
             assert headers.get_content_type() == kind
             assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
             assert headers["Cross-Origin-Embedder-Policy"] == "require-corp"
-        with pytest.raises(urllib.error.HTTPError, match="404"):
-            urllib.request.urlopen(f"{server.url}../secret.txt")
-        taken = _serve(exported[0], f"--port={server.port}")
-    assert re.search("ERROR: Cannot listen on port .*--port=0", taken)
-    assert "ERROR: Expected one folder" in _serve()
-    assert "ERROR: There is no page in" in _serve(tmp_path / "nowhere")
 
 
 def test_serve_web_gives_files_of_the_page_alone(exported, tmp_path):
@@ -324,23 +253,25 @@ def test_serve_web_gives_files_of_the_page_alone(exported, tmp_path):
     (page / "link").symlink_to(tmp_path / "secret.txt")
     (page / "inside").symlink_to(page / "page.json")
     os.mkfifo(page / "pipe")
-    with pages.serving(page) as server:
-        for name in ("link", "pipe", "%00", "samples/", "x" * 5000):
+    outside = ("../secret.txt", "link", "pipe", "%00", "samples/", "x" * 5000)
+    with pages.serving(page) as url:
+        for name in outside:
             with pytest.raises(urllib.error.HTTPError, match="404"):
-                urllib.request.urlopen(server.url + name, timeout=30)
+                urllib.request.urlopen(url + name, timeout=30)
         for name in ("inside", "page.json?x=1"):
-            with urllib.request.urlopen(server.url + name) as answer:
+            with urllib.request.urlopen(url + name) as answer:
                 assert answer.read() == (page / "page.json").read_bytes()
 
 
-def _serve(*arguments):
-    result = subprocess.run(
-        [sys.executable, pages.SERVE, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    assert result.returncode == 2
-    assert "Traceback" not in result.stderr
-    return result.stderr
+def test_serve_web_refuses_in_one_line(exported, tmp_path):
+    root = exported[0].parent  # that of the whole export will do
+    with pages.serving(root) as url:
+        port = url.rsplit(":")[-1].strip("/")
+        for arguments, message in (
+            ([root, f"--port={port}"], "Cannot listen on port .*--port=0"),
+            ([], "Expected one folder"),
+            ([tmp_path / "nowhere"], "There is no page in"),
+        ):
+            done = programs.start("serve_web", *arguments, cwd=tmp_path)
+            assert done.returncode == 2
+            assert re.match(f"ERROR: {message}.*\n$", done.stderr)

@@ -1,34 +1,25 @@
 """A real browser for tests, and pages shown in it."""
 
-import base64
 import contextlib
-import json
-import pathlib
+import functools
+import http.server
 import shutil
-import subprocess
-import sys
+import threading
 
 import numpy as np
 
-SERVE = pathlib.Path(__file__).resolve().parents[2] / "pipelines/serve_web.py"
+from keras_resnet.commands import serve_web
+
 BROWSER = shutil.which("chromium")
 DRIVER = shutil.which("chromedriver")
 
-# Keeps what the page answers; base64, as JSON would be slow.
+# Keeps what the page answers.
 RECORD = """
-  const encode = (array) => {
-    const bytes = new Uint8Array(array.buffer, array.byteOffset,
-                                 array.byteLength);
-    let text = "";
-    for (const byte of bytes) text += String.fromCharCode(byte);
-    return btoa(text);
-  };
   window.answers = [];
   document.addEventListener("classified", ({detail}) => answers.push({
-    probabilities: encode(detail.probabilities),
-    classMaps: encode(detail.classMaps),
-    pixels: encode(detail.pixels),
-    mapSize: detail.mapSize,
+    probabilities: Array.from(detail.probabilities),
+    classMaps: Array.from(detail.classMaps),
+    pixels: Array.from(detail.pixels),
   }));
 """
 
@@ -71,48 +62,33 @@ def browser(profile, *arguments):
         driver.quit()
 
 
-class Server:
-    """`serve_web.py` in a process of its own; `url` is where."""
-
-    def __init__(self, folder, port=0):
-        self._process = subprocess.Popen(
-            [sys.executable, SERVE, f"--port={port}", str(folder)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        self.url = self._process.stdout.readline().split(" is at ")[1].strip()
-
-    @property
-    def port(self):
-        return int(self.url.rsplit(":")[-1].strip("/"))
-
-    def stop(self):
-        self._process.terminate()
-        self._process.wait()
-        self._process.stdout.close()
-
-
 @contextlib.contextmanager
-def serving(folder):
-    server = Server(folder)
-    try:
-        yield server
-    finally:
-        server.stop()
+def serving(folder, handler=serve_web.Handler):
+    """The address of a folder, served as `serve_web.py` does."""
+    handler = functools.partial(handler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield f"http://localhost:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 class Page:
     """An exported page in a browser."""
 
-    def __init__(self, driver, url, *, wait_for="[data-ready]"):
+    def __init__(self, driver, url, *, again=True):
         self.driver = driver
-        if url is None:  # it is open
-            return
-        driver.get(url)
-        if wait_for:
-            self.wait_for(wait_for)
-        driver.execute_script(RECORD)
+        if again or driver.current_url != url:
+            driver.get(url)
+            self.start()
+
+    def start(self):
+        """Waits until it can answer, or says why it cannot."""
+        self.wait(lambda: self.find_all("[data-ready]") or self.problem)
+        self.run(RECORD)
 
     def find(self, selector):
         return self.driver.find_element("css selector", selector)
@@ -120,18 +96,24 @@ class Page:
     def find_all(self, selector):
         return self.driver.find_elements("css selector", selector)
 
+    def text(self, selector):
+        return self.find(selector).get_attribute("textContent")
+
+    @property
+    def problem(self):
+        return self.text("#problem")
+
     def wait(self, condition, seconds=30):
+        """What a condition gives, once it is true."""
+        from selenium.common.exceptions import WebDriverException
         from selenium.webdriver.support.ui import WebDriverWait
 
-        return WebDriverWait(self.driver, seconds, 0.05).until(condition)
-
-    def wait_for(self, selector):
-        return self.wait(lambda driver: self.find_all(selector))[0]
+        # While the page is loaded again there is nothing to ask.
+        pause = {"ignored_exceptions": [WebDriverException]}
+        wait = WebDriverWait(self.driver, seconds, 0.05, **pause)
+        return wait.until(lambda _: condition())
 
     def run(self, script, *arguments):
-        return self.driver.execute_script(script, *arguments)
-
-    def run_async(self, script, *arguments):
         """What the body of an async function returns, or its error."""
         return self.driver.execute_async_script(
             "const done = [...arguments].at(-1);"
@@ -140,41 +122,15 @@ class Page:
             *arguments,
         )
 
-    def answers(self, count=1):
-        """The first `count` answers, as soon as they are there."""
-        self.wait(lambda _: self.run("return answers.length") >= count)
-        return [_decoded(row) for row in self.run("return answers")[:count]]
+    def choose(self, path):
+        self.find("#file").send_keys(str(path))
+
+    def answer(self):
+        """The page's next answer: probabilities, classMaps, pixels."""
+        row = self.wait(lambda: self.run("return answers.shift()"))
+        return {name: np.array(values) for name, values in row.items()}
 
     def classify(self, path):
         """The page's answer to an image file."""
-        before = self.run("return answers.length")
-        self.find("#file").send_keys(str(path))
-        return self.answers(before + 1)[-1]
-
-    def problem(self):
-        """The error that the page shows, once there is one."""
-        return self.wait(lambda _: self.find("#problem").text)
-
-
-def requests(log, origin):
-    """What pages and threads of an origin have asked for, by Chromium's log."""
-    events = json.loads(log.read_text())["events"]
-    return {
-        event["params"]["url"]
-        for event in events
-        if event.get("params", {}).get("initiator") == origin
-        and "url" in event["params"]
-    }
-
-
-def _decoded(row):
-    def array(key, dtype):
-        return np.frombuffer(base64.b64decode(row[key]), dtype)
-
-    height, width = row["mapSize"]["height"], row["mapSize"]["width"]
-    side = int(round((len(base64.b64decode(row["pixels"])) / 3) ** 0.5))
-    return {
-        "probabilities": array("probabilities", np.float32),
-        "class_maps": array("classMaps", np.float32).reshape(height, width, -1),
-        "pixels": array("pixels", np.uint8).reshape(side, side, 3),
-    }
+        self.choose(path)
+        return self.answer()

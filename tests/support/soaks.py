@@ -2,19 +2,20 @@
 
     python tests/support/soaks.py WORKDIR PLAN.json
 
-The plan is a list of {"seed", "plant", "kinds": {kind: [numbers]}}, and maybe
-"inputs", for a whole campaign of some kinds. Each record is a line.
+The plan is a list of {"seed", "kinds": {kind: [numbers]}}; with "plant" every
+kind meets its planted fault, with "inputs" it is a whole campaign of the
+kinds. Each record is a line. The cases of the kind "harm" do harm.
 
 A process of its own, for TensorFlow must not have started where cases fork.
 """
 
 import contextlib
-import dataclasses
 import json
 import os
 import pathlib
 import sys
 import time
+import types
 from unittest import mock
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -94,10 +95,14 @@ def _harm(corpus, case, folder):
         bytearray(400 << 20)
 
 
-HARMFUL = dataclasses.replace(
-    kinds.KINDS["images"],
-    mutate=lambda corpus, rng: {"number": _numbers.pop(0), "what": "harm"},
-    judge=_harm,
+HARMFUL = kinds.Kind(
+    module=types.SimpleNamespace(
+        make=lambda folder: None,
+        load=lambda folder: None,
+        mutate=lambda corpus, rng: {"number": _numbers.pop(0), "what": "harm"},
+        judge=_harm,
+    ),
+    share=1,
     seconds=2,
     megabytes=300,
 )
@@ -106,9 +111,6 @@ _numbers = []
 
 @contextlib.contextmanager
 def _planted(name, workdir):
-    if name is None:
-        yield
-        return
     if name == "page_requests":  # another process
         path = workdir / "serve_anything.py"
         source = page_requests.SERVE.read_text()
@@ -122,22 +124,19 @@ def _planted(name, workdir):
         yield
 
 
-def _records(plan, workdir):
-    seed, table = plan["seed"], kinds.KINDS
-    if "harm" in plan:
-        table = {"images": HARMFUL}
-        _numbers[:] = plan["harm"]
-    runner = campaign.Campaign(workdir, seed, table)
+def _records(plan, runner, workdir):
     for name, numbers in plan["kinds"].items():
-        if name == kinds.KILLS:
-            yield from map(runner.kill, numbers)
-        else:
-            yield from runner.inputs(name, numbers)
+        # A harmful child pops the numbers from the first on.
+        _numbers[:] = numbers
+        plant = "plant" in plan
+        with _planted(name, workdir) if plant else contextlib.nullcontext():
+            if name == kinds.KILLS:
+                yield from map(runner.kill, numbers)
+            else:
+                yield from runner.inputs(name, numbers)
 
 
-def _campaign(plan, workdir):
-    table = {name: kinds.KINDS[name] for name in plan["kinds"]}
-    runner = campaign.Campaign(workdir, plan["seed"], table)
+def _campaign(plan, runner):
     session = {"date": "2020-01-01", "commit": "abc"}
     with runner.alone():
         runner.run(
@@ -150,15 +149,20 @@ def _campaign(plan, workdir):
 
 def main(workdir, path):
     workdir = pathlib.Path(workdir)
+    runners = {}
     for number, plan in enumerate(json.loads(pathlib.Path(path).read_text())):
-        folder = workdir / plan.get("workdir", str(number))
-        folder.mkdir(exist_ok=True)
+        table = {"harm": HARMFUL} if "harm" in plan["kinds"] else kinds.KINDS
         if "inputs" in plan:
-            _campaign(plan, folder)
+            table = {name: kinds.KINDS[name] for name in plan["kinds"]}
+        key = plan.get("workdir", ""), plan["seed"]
+        if key not in runners:
+            folder = workdir / key[0]
+            runners[key] = campaign.Campaign(folder, plan["seed"], table)
+        if "inputs" in plan:
+            _campaign(plan, runners[key])
             continue
-        with _planted(plan.get("plant"), folder):
-            for record in _records(plan, folder):
-                print(json.dumps({"plan": number, **record}), flush=True)
+        for record in _records(plan, runners[key], workdir):
+            print(json.dumps({"plan": number, **record}), flush=True)
 
 
 if __name__ == "__main__":

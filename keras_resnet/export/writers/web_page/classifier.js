@@ -1,53 +1,26 @@
 // The network, in a thread of its own so that the page never freezes.
 //
-// It receives {type: "load", page} once, and {type: "classify", id, ...} for
-// each image; it answers {type: "progress"}, "ready", "result" or "error".
-
+// It receives {page} once, then {image} for each image, and answers each with
+// {answer} or {error}; while it loads it also sends {progress}.
+//
 // It is a script, not a module: LiteRT.js loads its WebAssembly with
 // importScripts, which modules do not have.
 
 const MODEL = "model.tflite";
 const RUNTIME = new URL("litert_js/", location.href).href;
-
-// (module (func (result v128) i32.const 0 i8x16.splat))
-const SIMD_MODULE = new Uint8Array([
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6,
-  0, 65, 0, 253, 15, 11,
-]);
+const COPY = "Copy the whole folder again";
 
 let card, model;
-let litert, evaluationView, decode, PixelReader;
+let litert, evaluationView, decode, readerOf;
 
-/** What is wrong, in words for the person who uses the page. */
-function problem(message) {
-  return Object.assign(new Error(message), { name: "PageError" });
-}
-
-async function importFile(path) {
-  try {
-    return await import(path);
-  } catch {
-    throw problem(`${path} could not be loaded: copy the whole folder again.`);
-  }
-}
-
-async function load({ page }) {
-  [litert, { evaluationView }, { decode }, { PixelReader }] = await Promise.all(
-    [
-      importFile("./litert_js/index.js"),
-      importFile("./evaluation_view.js"),
-      importFile("./image_file.js"),
-      importFile("./pixels.js"),
-    ],
-  );
-  card = { resize: page.eval_resize, size: page.image_size };
-  if (!globalThis.WebAssembly || !WebAssembly.validate(SIMD_MODULE)) {
-    throw problem(
-      "This browser has no WebAssembly SIMD, which the network needs. Take a " +
-        "newer one: Chrome or Edge 91, Firefox 114, Safari 16.4 or later.",
-    );
-  }
+async function load(page) {
   const start = performance.now();
+  [litert, { evaluationView }, { decode }, { readerOf }] = await Promise.all([
+    importFile("./litert_js/index.js"),
+    importFile("./evaluation_view.js"),
+    importFile("./image_file.js"),
+    importFile("./pixels.js"),
+  ]);
   // Threads need a page that no other site can look into; see serve_web.py.
   const threads =
     crossOriginIsolated && (await litert.supportsFeature("relaxedSimd"));
@@ -58,11 +31,20 @@ async function load({ page }) {
   try {
     model = await litert.loadAndCompile(bytes, { accelerator: "wasm" });
   } catch (error) {
-    throw problem(`${MODEL} cannot be run: ${error.message ?? error}`);
+    throw new Error(`${MODEL} cannot be run: ${error.message ?? error}`);
   }
+  card = { resize: page.eval_resize, size: page.image_size };
   // The first run is slower than the others.
   await run(new Uint8Array(3 * card.size ** 2));
-  postMessage({ type: "ready", threads, time: performance.now() - start });
+  return { threads, time: performance.now() - start };
+}
+
+async function importFile(path) {
+  try {
+    return await import(path);
+  } catch {
+    throw new Error(`${path} could not be loaded. ${COPY}.`);
+  }
 }
 
 async function loadRuntime(variant) {
@@ -75,9 +57,11 @@ async function loadRuntime(variant) {
   try {
     await litert.loadLiteRt(script);
   } catch (error) {
-    throw problem(
+    throw new Error(
       "The runtime in the folder litert_js could not be loaded: " +
-        `${error.message ?? "a file is missing"}. Copy the whole folder again.`,
+        `${error.message ?? "a file is missing"}. ${COPY}, or take a newer ` +
+        "browser with WebAssembly SIMD: Chrome or Edge 91, Firefox 114, " +
+        "Safari 16.4 or later.",
     );
   }
 }
@@ -88,10 +72,7 @@ async function fetchModel(expected) {
     const reason = response
       ? `the server answered ${response.status}`
       : "there is no connection";
-    throw problem(
-      `${MODEL} could not be loaded: ${reason}. It belongs beside this page: ` +
-        "copy the whole folder again.",
-    );
+    throw new Error(`${MODEL} could not be loaded: ${reason}. ${COPY}.`);
   }
   const bytes = new Uint8Array(expected);
   let received = 0;
@@ -100,34 +81,25 @@ async function fetchModel(expected) {
     if (done) break;
     if (received + value.length <= expected) bytes.set(value, received);
     received += value.length;
-    postMessage({ type: "progress", received, expected });
+    postMessage({ progress: received / expected });
   }
   if (received !== expected) {
-    throw problem(
+    throw new Error(
       `${MODEL} has ${received} bytes, not ${expected}: it is not the one ` +
-        "that was exported with this page. Copy the whole folder again.",
+        `that was exported with this page. ${COPY}.`,
     );
   }
   return bytes;
 }
 
-async function classify({ file, name, upright, bitmap }) {
+async function classify(image) {
   const start = performance.now();
-  const image = bitmap
-    ? { bitmap, turned: false }
-    : await decode(file, name, upright);
-  const reader = new PixelReader(image.bitmap);
-  const { pixels, square } = evaluationView(reader, card);
-  const prepared = performance.now();
+  const { bitmap, turned } = image.bitmap ? image : await decode(image);
+  const pixels = evaluationView(readerOf(bitmap), card);
+  const prepareTime = performance.now() - start;
   const outputs = await run(pixels);
-  return {
-    ...image,
-    ...outputs,
-    pixels,
-    square,
-    prepareTime: prepared - start,
-    runTime: performance.now() - prepared,
-  };
+  const runTime = performance.now() - start - prepareTime;
+  return { bitmap, turned, pixels, ...outputs, prepareTime, runTime };
 }
 
 async function run(pixels) {
@@ -141,20 +113,19 @@ async function run(pixels) {
   return { probabilities, classMaps, mapSize: { height, width } };
 }
 
-async function answer({ data }) {
+async function reply({ data: { page, image } }) {
   try {
-    if (data.type === "load") return await load(data);
-    const result = await classify(data);
-    postMessage({ type: "result", id: data.id, ...result }, [result.bitmap]);
+    const answer = page ? await load(page) : await classify(image);
+    postMessage({ answer }, answer.bitmap ? [answer.bitmap] : []);
   } catch (error) {
-    const known = error.name === "PageError";
-    const message = known ? error.message : `Something failed: ${error}`;
-    postMessage({ type: "error", id: data.id, message });
+    // What is thrown above says enough; other errors also need their names.
+    const isOurs = error.name === "Error";
+    postMessage({ error: isOurs ? error.message : String(error) });
   }
 }
 
 // One after the other: the network has one memory.
 let last = Promise.resolve();
 addEventListener("message", (event) => {
-  last = last.then(() => answer(event));
+  last = last.then(() => reply(event));
 });

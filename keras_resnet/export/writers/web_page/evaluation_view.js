@@ -10,16 +10,8 @@ const float32 = Math.fround;
 // Rows that are read at once: a large photograph needs no large canvas.
 const BAND = 256;
 
-/**
- * Which part of one axis is read and how it is mapped to the view.
- *
- * @param {number} length of the axis, pixels.
- * @param {number} shorter pixels of the image's shorter side.
- * @param {{resize: number, size: number}} card
- * @return `first` and `last`, of the pixels that the view depends on; `scale`
- *     and `translation`, from those to the view; `start` and `end`, where the
- *     view begins and ends in the image.
- */
+// One axis of an image of so many pixels: `first` to `last` are the pixels that
+// the view depends on, `scale` and `translation` lead from those to the view.
 function axis(length, shorter, { resize, size }) {
   const resized = Math.floor((length * resize) / shorter);
   const corner = Math.floor((resized - size) / 2);
@@ -30,15 +22,11 @@ function axis(length, shorter, { resize, size }) {
   const first = Math.max(Math.trunc(float32(start - reach)), 0);
   const last = Math.min(Math.ceil(float32(end + reach)), length);
   const translation = float32(float32(first * scale) - corner);
-  return { first, last, scale, translation, start, end, size };
+  return { first, last, scale, translation, size };
 }
 
-/**
- * The weights of the triangle filter at each place of the view.
- *
- * @return {Array<{start: number, weights: Float32Array}>} for each of `size`
- *     places the first pixel, counted from `first`, and the weights from there.
- */
+// The triangle filter at each place of the view: the first pixel that it reads,
+// counted from `first`, and the weights from there.
 function spans({ first, last, scale, translation, size }) {
   const length = last - first;
   const inverse = float32(1 / scale);
@@ -48,9 +36,6 @@ function spans({ first, last, scale, translation, size }) {
   const inside = (place) => Math.min(Math.max(place, 0), length - 1);
   return Array.from({ length: size }, (_, place) => {
     const centre = float32(float32((place + 0.5) * inverse) + shift);
-    if (centre < 0 || centre > length) {
-      return { start: 0, weights: new Float32Array(0) };
-    }
     const low = float32(float32(centre - radius) - 0.5);
     const high = float32(float32(centre + radius) - 0.5);
     const start = inside(Math.ceil(low));
@@ -68,40 +53,35 @@ function spans({ first, last, scale, translation, size }) {
 
 // Adds a band of RGBA rows, the first of which is `top`, to the rows of the
 // view, which are as wide as the band.
-function addRows(between, rgba, top, width, vertical) {
-  const height = rgba.length / (4 * width);
+function addRows(between, rgba, top, rowLength, vertical) {
+  const bottom = top + rgba.length / rowLength;
   vertical.forEach(({ start, weights }, y) => {
     const from = Math.max(start, top);
-    const to = Math.min(start + weights.length, top + height);
+    const to = Math.min(start + weights.length, bottom);
     for (let row = from; row < to; row++) {
       const weight = weights[row - start];
-      let source = 4 * width * (row - top);
-      const end = 3 * width * (y + 1);
-      for (let target = 3 * width * y; target < end; target += 3) {
-        between[target] += float32(weight * rgba[source]);
-        between[target + 1] += float32(weight * rgba[source + 1]);
-        between[target + 2] += float32(weight * rgba[source + 2]);
-        source += 4;
+      const source = rowLength * (row - top);
+      for (let i = 0; i < rowLength; i++) {
+        between[rowLength * y + i] += float32(weight * rgba[source + i]);
       }
     }
   });
 }
 
-// Each row of the view from `width` to `size` pixels, rounded half upwards.
-function gatherColumns(between, width, horizontal) {
+// Each row of the view to `size` RGB pixels, rounded half upwards.
+function gatherColumns(between, rowLength, horizontal) {
   const size = horizontal.length;
   const view = new Uint8Array(3 * size * size);
-  for (let y = 0; y < size; y++) {
-    horizontal.forEach(({ start, weights }, x) => {
-      for (let channel = 0; channel < 3; channel++) {
-        let sum = 0;
-        let source = 3 * (y * width + start) + channel;
-        for (let i = 0; i < weights.length; i++, source += 3) {
-          sum = float32(sum + float32(weights[i] * between[source]));
-        }
-        view[3 * (y * size + x) + channel] = float32(sum + 0.5);
-      }
+  for (let i = 0; i < view.length; i++) {
+    const place = Math.floor(i / 3);
+    const { start, weights } = horizontal[place % size];
+    const row = rowLength * Math.floor(place / size);
+    let sum = 0;
+    weights.forEach((weight, j) => {
+      const value = between[row + 4 * (start + j) + (i % 3)];
+      sum = float32(sum + float32(weight * value));
     });
+    view[i] = float32(sum + 0.5);
   }
   return view;
 }
@@ -112,8 +92,7 @@ function gatherColumns(between, width, horizontal) {
  * @param {{width: number, height: number, read: function}} image where
  *     `read(x, y, width, height)` gives a rectangle's RGBA bytes.
  * @param {{resize: number, size: number}} card pixels; `size` <= `resize`.
- * @return `pixels`, Uint8Array of (size, size, 3), and `square`, where the view
- *     lies in the image: {x, y, width, height}, not rounded.
+ * @return {Uint8Array} of (size, size, 3).
  */
 export function evaluationView(image, card) {
   const shorter = Math.min(image.width, image.height);
@@ -121,18 +100,11 @@ export function evaluationView(image, card) {
   const columns = axis(image.width, shorter, card);
   const vertical = spans(rows);
   const width = columns.last - columns.first;
-  const between = new Float32Array(card.size * width * 3);
+  const between = new Float32Array(4 * card.size * width);
   for (let top = rows.first; top < rows.last; top += BAND) {
     const height = Math.min(BAND, rows.last - top);
     const rgba = image.read(columns.first, top, width, height);
-    addRows(between, rgba, top - rows.first, width, vertical);
+    addRows(between, rgba, top - rows.first, 4 * width, vertical);
   }
-  const square = {
-    x: columns.start,
-    y: rows.start,
-    width: columns.end - columns.start,
-    height: rows.end - rows.start,
-  };
-  const pixels = gatherColumns(between, width, spans(columns));
-  return { pixels, square };
+  return gatherColumns(between, 4 * width, spans(columns));
 }

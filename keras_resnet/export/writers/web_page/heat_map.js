@@ -1,24 +1,21 @@
 // Where in a picture the network sees a class: its class activation map
 // (Zhou et al. 2016, arXiv 1512.04150), drawn over the picture.
 
-const SIDE = 224; // pixels of the drawn map; the browser scales it smoothly
+const SIDE = 224; // pixels of the drawn map; CSS enlarges it
 
-// matplotlib's inferno at equal steps, as in pipelines/explain.py: equal steps
-// of heat look equally large.
+// matplotlib's inferno at equal steps, as in pipelines/explain.py, and how much
+// of the picture it hides: more where it is hot.
 const COLORS = [
-  [0, 0, 4],
-  [31, 12, 72],
-  [85, 15, 109],
-  [136, 34, 106],
-  [186, 54, 85],
-  [227, 89, 51],
-  [249, 140, 10],
-  [249, 201, 50],
-  [252, 255, 164],
+  [0, 0, 4, 64],
+  [31, 12, 72, 78],
+  [85, 15, 109, 92],
+  [136, 34, 106, 106],
+  [186, 54, 85, 121],
+  [227, 89, 51, 135],
+  [249, 140, 10, 149],
+  [249, 201, 50, 164],
+  [252, 255, 164, 178],
 ];
-
-// How much of the picture stays visible, where it is cold and where it is hot.
-const OPACITY = { cold: 0.25, hot: 0.7 };
 
 /**
  * The heat of a class: ReLU of its map, divided by the greatest value.
@@ -31,53 +28,35 @@ const OPACITY = { cold: 0.25, hot: 0.7 };
  */
 export function heatOf(classMaps, { height, width }, index) {
   const classes = classMaps.length / (height * width);
-  const heat = new Float32Array(height * width);
-  heat.forEach((_, place) => {
-    heat[place] = Math.max(classMaps[place * classes + index], 0);
-  });
+  const heat = new Float32Array(height * width).map((_, place) =>
+    Math.max(classMaps[place * classes + index], 0),
+  );
   const greatest = Math.max(...heat);
   return greatest ? heat.map((value) => value / greatest) : heat;
 }
 
 /** Draws (height, width) heat over the whole of a canvas. */
-export function drawHeat(canvas, heat, mapSize) {
+export function drawHeat(canvas, heat, { height, width }) {
+  const grey = [...heat.map((value) => 255 * value)];
+  const pixels = grey.flatMap((value) => [value, value, value, 255]);
+  const map = new ImageData(Uint8ClampedArray.from(pixels), width);
+  const small = new OffscreenCanvas(width, height);
+  small.getContext("2d").putImageData(map, 0, 0);
+  // The browser enlarges the map in grey; the colours come after.
   canvas.width = canvas.height = SIDE;
-  const context = canvas.getContext("2d");
-  const image = context.createImageData(SIDE, SIDE);
-  const rows = steps(mapSize.height);
-  const columns = steps(mapSize.width);
-  const at = (row, column) => heat[row * mapSize.width + column];
-  let target = 0;
-  for (const y of rows) {
-    for (const x of columns) {
-      const above = mix(at(y.low, x.low), at(y.low, x.high), x.part);
-      const below = mix(at(y.high, x.low), at(y.high, x.high), x.part);
-      image.data.set(colorOf(mix(above, below, y.part)), target);
-      target += 4;
-    }
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(small, 0, 0, SIDE, SIDE);
+  const image = context.getImageData(0, 0, SIDE, SIDE);
+  for (let i = 0; i < image.data.length; i += 4) {
+    image.data.set(colorOf(image.data[i] / 255), i);
   }
   context.putImageData(image, 0, 0);
-}
-
-// Bilinear, with the centres of pixels at 0.5.
-function steps(length) {
-  return Array.from({ length: SIDE }, (_, pixel) => {
-    const place = ((pixel + 0.5) * length) / SIDE - 0.5;
-    const low = Math.min(Math.max(Math.floor(place), 0), length - 1);
-    const high = Math.min(Math.max(Math.floor(place) + 1, 0), length - 1);
-    return { low, high, part: place - Math.floor(place) };
-  });
-}
-
-function mix(a, b, part) {
-  return a + (b - a) * part;
 }
 
 function colorOf(heat) {
   const place = heat * (COLORS.length - 1);
   const low = Math.min(Math.floor(place), COLORS.length - 2);
-  const color = COLORS[low].map((value, i) =>
-    mix(value, COLORS[low + 1][i], place - low),
-  );
-  return [...color, 255 * mix(OPACITY.cold, OPACITY.hot, heat)];
+  const part = place - low;
+  const mix = (value, i) => value + (COLORS[low + 1][i] - value) * part;
+  return COLORS[low].map(mix);
 }

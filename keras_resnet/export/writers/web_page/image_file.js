@@ -1,17 +1,38 @@
-// Image files: what their headers say, and their pixels as Python reads them.
-
 // A decoded image of so many takes 270 MB; the photographs of phones have 50
-// million at most. A header is read before its pixels are.
-export const MAX_PIXELS = 2 ** 26;
+// million at most.
+const MAX_PIXELS = 2 ** 26;
 
-export const FORMATS = "JPEG, PNG, GIF, BMP or WebP";
-
-// Headers, and the Exif data of a JPEG, are in the first megabyte.
+// The Exif data of a JPEG are in the first megabyte.
 const HEAD_BYTES = 2 ** 20;
 
-/** What is wrong, in words for the person who uses the page. */
-export class PageError extends Error {
-  name = "PageError";
+/**
+ * Refuses, before its pixels are decoded, what is no image or too large.
+ *
+ * @param {Blob} file
+ * @param {string} name for messages.
+ */
+export async function checkFile(file, name) {
+  const image = new Image();
+  image.src = URL.createObjectURL(file);
+  const isImage = await new Promise((resolve) => {
+    image.onload = () => resolve(true); // its header has been read
+    image.onerror = () => resolve(false);
+  });
+  URL.revokeObjectURL(image.src);
+  if (!isImage) {
+    const kind = file.size ? "not an image that this browser reads" : "empty";
+    throw new Error(
+      `${name} is ${kind}. Take a JPEG, PNG, GIF, BMP or WebP file of 67 ` +
+        "million pixels at most.",
+    );
+  }
+  const [width, height] = [image.naturalWidth, image.naturalHeight];
+  if (width * height > MAX_PIXELS) {
+    throw new Error(
+      `${name} has ${width} × ${height} pixels. This page takes 67 million ` +
+        "at most: make it smaller.",
+    );
+  }
 }
 
 /**
@@ -19,77 +40,37 @@ export class PageError extends Error {
  * profile is applied, alpha is dropped and so is the rotation that a camera
  * notes in a JPEG, unless `upright` asks for it.
  *
- * @param {Blob} file
- * @param {string} name for messages.
- * @param {boolean} upright whether a photograph is turned as its camera says.
  * @return {Promise<{bitmap: ImageBitmap, turned: boolean}>} and whether the
  *     file notes a rotation.
- * @throws {PageError} if it is not an image, damaged or too large.
  */
-export async function decode(file, name, upright) {
-  const head = new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer());
-  const header = readHeader(head);
-  if (!header) {
-    const kind = head.length ? "not an image that can be read" : "empty";
-    throw new PageError(`${name} is ${kind}. Take a ${FORMATS} file.`);
-  }
-  refuseSize(header, name);
-  const { orientation } = header;
-  if (orientation && !upright) {
-    head.fill(0, orientation.at, orientation.at + 2);
-    head[orientation.at + (orientation.littleEndian ? 0 : 1)] = 1;
-  }
-  const type = `image/${header.format}`;
-  const whole = new Blob([head, file.slice(HEAD_BYTES)], { type });
+export async function decode({ file, name, upright }) {
+  const head = await file.slice(0, HEAD_BYTES).arrayBuffer();
+  const orientation = findOrientation(new DataView(head));
+  if (orientation && !upright) orientation.remove();
   try {
+    const whole = new Blob([head, file.slice(HEAD_BYTES)]);
     const bitmap = await createImageBitmap(whole, {
       colorSpaceConversion: "none",
       premultiplyAlpha: "none",
     });
     return { bitmap, turned: Boolean(orientation) };
   } catch {
-    throw new PageError(
-      `${name} starts as a ${header.format.toUpperCase()} image, but cannot ` +
-        "be decoded: it is damaged, or too large for this device.",
+    throw new Error(
+      `${name} cannot be decoded: it is damaged, or too large for this device.`,
     );
   }
 }
 
-function refuseSize({ width, height }, name) {
-  const pixels = width * height;
-  if (pixels > MAX_PIXELS) {
-    throw new PageError(
-      `${name} has ${width} × ${height} pixels, ` +
-        `${Math.round(pixels / 1e6)} million. This page takes ` +
-        `${Math.floor(MAX_PIXELS / 1e6)} million at most: make it smaller.`,
-    );
-  }
-  if (!pixels) throw new PageError(`${name} says that it has no pixels.`);
-}
-
-/**
- * @param {Uint8Array} bytes the beginning of a file.
- * @return {?{format: string, width: number, height: number, orientation}} null
- *     if it is of no known format or its header is not whole.
- */
-export function readHeader(bytes) {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const text = (at, length) =>
-    String.fromCharCode(...bytes.subarray(at, at + length));
+// How the camera of a JPEG was held, or null if it was not turned.
+function findOrientation(view) {
   try {
-    if (text(0, 3) === "\xff\xd8\xff") return jpegHeader(view, text);
-    if (text(0, 4) === "\x89PNG") {
-      return sized("png", view.getUint32(16), view.getUint32(20));
-    }
-    if (text(0, 4) === "GIF8") {
-      return sized("gif", view.getUint16(6, true), view.getUint16(8, true));
-    }
-    if (text(0, 2) === "BM") {
-      const height = Math.abs(view.getInt32(22, true)); // < 0: downwards
-      return sized("bmp", view.getInt32(18, true), height);
-    }
-    if (text(0, 4) === "RIFF" && text(8, 4) === "WEBP") {
-      return webpHeader(view, text);
+    for (let at = 2; view.getUint16(0) === 0xffd8; ) {
+      const marker = view.getUint16(at);
+      if (marker === 0xffe1 && view.getUint32(at + 4) === 0x45786966) {
+        return readExif(view, at + 10); // after "Exif"
+      }
+      if (marker < 0xff00 || marker === 0xffda) return null; // the pixels
+      at += marker === 0xffff ? 1 : 2 + view.getUint16(at + 2);
     }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error; // beyond the end
@@ -97,57 +78,16 @@ export function readHeader(bytes) {
   return null;
 }
 
-function sized(format, width, height, orientation = null) {
-  return { format, width, height, orientation };
-}
-
-function webpHeader(view, text) {
-  const kind = text(12, 4);
-  if (kind === "VP8X") {
-    const uint24 = (at) => view.getUint32(at, true) & 0xffffff;
-    return sized("webp", 1 + uint24(24), 1 + (view.getUint32(26, true) >>> 8));
-  }
-  if (kind === "VP8L") {
-    const bits = view.getUint32(21, true);
-    return sized("webp", 1 + (bits & 0x3fff), 1 + ((bits >>> 14) & 0x3fff));
-  }
-  const uint14 = (at) => view.getUint16(at, true) & 0x3fff;
-  return sized("webp", uint14(26), uint14(28));
-}
-
-// The segments of a JPEG up to its frame, which states the size.
-function jpegHeader(view, text) {
-  let orientation = null;
-  for (let at = 2; ; ) {
-    const marker = view.getUint8(at + 1);
-    if (view.getUint8(at) !== 0xff || marker === 0xda) return null;
-    if (marker === 0xff) {
-      at += 1; // fill
-      continue;
-    }
-    const isFrame = marker >= 0xc0 && marker <= 0xcf;
-    if (isFrame && ![0xc4, 0xc8, 0xcc].includes(marker)) {
-      const [height, width] = [view.getUint16(at + 5), view.getUint16(at + 7)];
-      return sized("jpeg", width, height, orientation);
-    }
-    if (marker === 0xe1 && text(at + 4, 6) === "Exif\0\0") {
-      orientation = exifOrientation(view, text, at + 10);
-    }
-    at += 2 + view.getUint16(at + 2);
-  }
-}
-
-// Where Exif data states how the camera was held, if it was turned at all.
-function exifOrientation(view, text, start) {
-  const littleEndian = text(start, 2) === "II";
-  const directory = start + view.getUint32(start + 4, littleEndian);
-  const entries = view.getUint16(directory, littleEndian);
+function readExif(view, start) {
+  const little = view.getUint16(start) === 0x4949; // "II"
+  const directory = start + view.getUint32(start + 4, little);
+  const entries = view.getUint16(directory, little);
   for (let i = 0; i < entries; i++) {
     const entry = directory + 2 + 12 * i;
-    if (view.getUint16(entry, littleEndian) === 0x0112) {
-      const value = view.getUint16(entry + 8, littleEndian);
-      return value > 1 ? { at: entry + 8, littleEndian } : null;
-    }
+    if (view.getUint16(entry, little) !== 0x0112) continue; // the orientation
+    const isTurned = view.getUint16(entry + 8, little) > 1;
+    const remove = () => view.setUint16(entry + 8, 1, little);
+    return isTurned ? { remove } : null;
   }
   return null;
 }

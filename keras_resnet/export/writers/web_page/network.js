@@ -1,60 +1,34 @@
-// The network as the page uses it: loaded once, then asked about images.
-
-/** Messages to and from classifier.js as promises. */
+/** The network: loaded once by classifier.js, then asked about images. */
 export class Network {
-  #worker;
-  #ready;
-  #waiting = new Map();
-  #count = 0;
+  #worker = new Worker(new URL("classifier.js", import.meta.url));
+  #waiting = []; // those who asked: the worker answers in their order
 
-  /**
-   * @param {object} page what page.json and card.json say.
-   * @param {function(number): void} progress takes the loaded fraction.
-   */
-  constructor(page, progress) {
-    const url = new URL("classifier.js", import.meta.url);
-    this.#worker = new Worker(url);
-    this.#ready = new Promise((resolve, reject) => {
-      this.#waiting.set(undefined, { resolve, reject });
-    });
+  /** @param {function(number): void} progress takes the loaded fraction. */
+  constructor(progress) {
     this.#worker.addEventListener("message", ({ data }) => {
-      if (data.type === "progress") progress(data.received / data.expected);
-      else this.#settle(data);
+      if (data.progress) return progress(data.progress);
+      const { resolve, reject } = this.#waiting.shift();
+      if (data.error) reject(new Error(data.error));
+      else resolve(data.answer);
     });
     // The thread itself could not start: a file of it is missing.
-    this.#worker.addEventListener("error", (event) => {
+    this.#worker.addEventListener("error", () => {
       const message =
-        "The page's own files could not be loaded" +
-        `${event.message ? `: ${event.message}` : ""}. Copy the whole folder ` +
+        "The page's own files could not be loaded. Copy the whole folder " +
         "again, or use a newer browser.";
-      this.#settle({ type: "error", message });
+      for (const { reject } of this.#waiting) reject(new Error(message));
     });
-    this.#worker.postMessage({ type: "load", page });
-  }
-
-  /** @return {Promise<object>} the message "ready" once images can be sent. */
-  get ready() {
-    return this.#ready;
   }
 
   /**
-   * @param {{file: Blob, name: string, upright: boolean}|{bitmap: ImageBitmap}}
-   *     image
-   * @return {Promise<object>} the message "result".
+   * @param {object} message {page} to load it, then {image} to classify.
+   * @return {Promise<object>} what classifier.js answers.
    */
-  classify(image) {
-    const id = this.#count++;
-    const transfer = image.bitmap ? [image.bitmap] : [];
-    this.#worker.postMessage({ type: "classify", id, ...image }, transfer);
+  ask(message) {
+    const bitmap = message.image?.bitmap;
+    this.#worker.postMessage(message, bitmap ? [bitmap] : []);
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
+      this.#waiting.push({ resolve, reject });
     });
-  }
-
-  #settle(data) {
-    const promise = this.#waiting.get(data.id);
-    this.#waiting.delete(data.id);
-    if (data.type === "error") promise?.reject(new Error(data.message));
-    else promise?.resolve(data);
   }
 }

@@ -1,56 +1,36 @@
-// Installs service_worker.js, which keeps the folder for later visits.
-
 const PATIENCE = 3000; // milliseconds that a first visit waits for it
 
 /**
- * Waits until the service worker serves this page, so that it keeps what is
- * loaded next; without one the page works too, while the server does.
+ * Installs service_worker.js, which keeps the folder for later visits.
  *
- * @param {function(function(): void): void} offerUpdate is called when the
- *     server has a newer page; its argument changes to that.
+ * A first visit waits until it serves this page, so that it keeps what is
+ * loaded next. A later visit loads the page again if the server has a newer
+ * one. Without a service worker the page works while the server does.
  */
-export async function keepOffline(offerUpdate) {
+export async function keepOffline() {
   const container = navigator.serviceWorker;
   if (!container) return; // not https and not this machine
-  const hadController = Boolean(container.controller);
+  const isFirstVisit = !container.controller;
   const url = new URL("service_worker.js", import.meta.url);
+  container.addEventListener("controllerchange", () => {
+    if (!isFirstVisit) location.reload();
+  });
   try {
     const options = { updateViaCache: "none" };
-    const registration = await container.register(url, options);
-    if (hadController) watch(registration, offerUpdate);
-    else await installed(registration);
+    const { installing } = await container.register(url, options);
+    if (isFirstVisit) await servesThisPage(container, installing);
   } catch (error) {
     console.warn("The page cannot be kept for use without a network:", error);
   }
 }
 
-// Until it serves this page, has failed to be installed, or takes too long.
-function installed({ installing }) {
+// Or could not be installed, or takes too long.
+function servesThisPage(container, worker) {
   return new Promise((resolve) => {
-    navigator.serviceWorker.addEventListener("controllerchange", resolve);
-    installing?.addEventListener("statechange", () => {
-      if (installing.state === "redundant") resolve();
+    container.addEventListener("controllerchange", resolve);
+    worker?.addEventListener("statechange", () => {
+      if (worker.state === "redundant") resolve();
     });
     setTimeout(resolve, PATIENCE);
   });
-}
-
-function watch(registration, offerUpdate) {
-  const offer = (worker) => {
-    if (worker) offerUpdate(() => change(worker));
-  };
-  offer(registration.waiting);
-  registration.addEventListener("updatefound", () => {
-    const worker = registration.installing;
-    worker.addEventListener("statechange", () => {
-      if (worker.state === "installed") offer(worker);
-    });
-  });
-}
-
-function change(worker) {
-  navigator.serviceWorker.addEventListener("controllerchange", () =>
-    location.reload(),
-  );
-  worker.postMessage("take over");
 }

@@ -4,8 +4,9 @@
 // `probabilities` (K,), `classMaps` (height, width, K) and `pixels` (S, S, 3).
 
 import { Bars } from "./answer.js";
-import { Camera } from "./camera.js";
+import { watch } from "./camera.js";
 import { drawHeat, heatOf } from "./heat_map.js";
+import { checkFile } from "./image_file.js";
 import { Network } from "./network.js";
 import { keepOffline } from "./offline.js";
 
@@ -13,12 +14,16 @@ const SIDE = 768; // pixels of the shown picture
 const SHARP_BELOW = 160; // smaller pictures are shown with visible pixels
 
 const byId = (id) => document.getElementById(id);
-const milliseconds = (time) =>
-  time < 10 ? `${time.toFixed(1)} ms` : `${Math.round(time)} ms`;
+const say = (id, text) => (byId(id).textContent = text);
+const press = (id, on) => byId(id).setAttribute("aria-pressed", String(on));
+const onClick = (id, action) => byId(id).addEventListener("click", action);
+const milliseconds = (time) => `${time.toFixed(time < 10 ? 1 : 0)} ms`;
 
-let network, bars, camera;
-let shown = null; // the result in the page
-let picture = null; // what it was asked about: {file, name, upright}
+let network, bars, ready;
+let seenPart; // of the shorter side of a picture: what the network sees
+let live = null; // AbortController of the camera while it is on
+let picture = null; // {file, name, upright} or {bitmap, name}
+let shown = null; // the answer in the page
 let asked = 0; // so that a late answer does not replace a newer one
 
 async function fetchOwn(name) {
@@ -31,193 +36,159 @@ async function fetchOwn(name) {
 }
 
 async function start() {
-  byId("state").textContent = "";
-  byId("state").classList.remove("late");
+  say("state", "");
   const files = ["card.json", "page.json", "labels.txt"].map(fetchOwn);
   const [card, more, labels] = await Promise.all(files);
   const page = { ...(await card.json()), ...(await more.json()) };
   const names = (await labels.text()).trimEnd().split("\n");
+  seenPart = page.image_size / page.eval_resize;
+  bars = new Bars(byId("bars"), names);
+  await keepOffline();
+  network = new Network((part) => (byId("progress").value = part));
+  ready = network.ask({ page });
   describe(page, names);
-  bars = new Bars(byId("bars"), names, showHeat);
-  camera = new Camera(byId("video"), look);
-  await keepOffline(offerUpdate);
-  network = new Network(page, (fraction) => (byId("progress").value = fraction));
   listen();
-  const { time, threads } = await network.ready;
+  const { time, threads } = await ready;
   byId("loading").hidden = true;
   document.documentElement.dataset.ready = "";
   const how = threads ? "several threads" : "one thread";
-  byId("state").textContent =
-    `Ready in ${(time / 1000).toFixed(1)} s, on ${how}. ` +
-    "Pictures stay on this device.";
+  const seconds = `${(time / 1000).toFixed(1)} s`;
+  say("state", `Ready in ${seconds}, on ${how}. Pictures stay on this device.`);
 }
 
 function describe(page, names) {
+  const who = page.variant || "A residual network";
   const trained = page.dataset ? `, trained on ${page.dataset}` : "";
   const count = names.length.toLocaleString("en");
-  byId("about").textContent =
-    `${page.variant || "A residual network"}${trained}, knows ${count} classes.`;
+  say("about", `${who}${trained}, knows ${count} classes.`);
   byId("samples").hidden = !page.samples.length;
   for (const { file, name } of page.samples) {
-    const item = document.createElement("li");
     const button = document.createElement("button");
-    const image = document.createElement("img");
-    Object.assign(image, { src: file, alt: name, loading: "lazy" });
-    button.type = "button";
-    button.append(image);
-    button.addEventListener("click", () => classifySample(file, name));
-    item.append(button);
-    byId("samples").querySelector("ul").append(item);
+    button.append(Object.assign(new Image(), { src: file, alt: name }));
+    button.addEventListener("click", async () => {
+      const response = await fetchOwn(file).catch(showProblem);
+      if (response) classifyFile(await response.blob(), name);
+    });
+    byId("samples").append(button);
   }
 }
 
-async function classifySample(file, name) {
-  try {
-    const response = await fetchOwn(file);
-    await classify({ file: await response.blob(), name });
-  } catch (error) {
-    showProblem(error);
-  }
+function classifyFile(file, name, upright = false) {
+  setLive(false);
+  classify({ file, name, upright });
 }
 
-/** Asks the network about a file and shows its answer. */
-async function classify({ file, name, upright = false }) {
-  camera.stop();
-  byId("live").setAttribute("aria-pressed", "false");
-  picture = { file, name, upright };
-  const result = await ask(picture);
-  if (result) {
-    setLabel(`The picture ${name}, as the network sees it`);
-    byId("upright").hidden = !result.turned;
-    byId("upright").setAttribute("aria-pressed", String(upright));
-    byId("spoken").textContent = bars.sentence(result.probabilities);
-  }
-}
-
-function setLabel(text) {
-  byId("image").setAttribute("aria-label", text);
-}
-
-async function look(bitmap) {
-  const before = shown?.top[0];
-  const result = await ask({ bitmap });
-  if (!result) return;
-  setLabel("The camera's picture, as the network sees it");
-  byId("upright").hidden = true;
-  if (result.top[0] !== before) {
-    byId("spoken").textContent = bars.sentence(result.probabilities);
-  }
-}
-
-async function ask(image) {
+/** Asks the network about a picture and shows its answer. */
+async function classify(asking) {
   const number = ++asked;
   byId("stage").setAttribute("aria-busy", "true");
   try {
-    await network.ready;
-    const result = await network.classify(image);
-    if (number !== asked) return null;
-    show(result);
-    return result;
+    if (asking.file) await checkFile(asking.file, asking.name);
+    await ready;
+    const answer = await network.ask({ image: asking });
+    if (number !== asked) return;
+    picture = asking;
+    show(answer);
   } catch (error) {
     if (number === asked) showProblem(error);
-    return null;
-  } finally {
-    if (number === asked) byId("stage").setAttribute("aria-busy", "false");
   }
+  if (number === asked) byId("stage").setAttribute("aria-busy", "false");
 }
 
-function show(result) {
-  byId("problem").textContent = "";
-  document.documentElement.dataset.answered = "";
-  byId("hint").hidden = true;
-  shown?.bitmap.close();
-  shown = result;
-  drawPicture(result);
-  result.top = bars.show(result.probabilities);
-  byId("heat-control").hidden = byId("facts").hidden = false;
-  byId("run-time").textContent = milliseconds(result.runTime);
-  byId("prepare-time").textContent = milliseconds(result.prepareTime);
-  showHeat(result.top[0]);
-  document.dispatchEvent(new CustomEvent("classified", { detail: result }));
+function show(answer) {
+  const before = shown && bars.chosen;
+  shown = answer;
+  const sentence = bars.show(answer.probabilities);
+  // The camera's answers are said when they change.
+  if (picture.file || bars.chosen !== before) say("spoken", sentence);
+  say("problem", "");
+  const times = [answer.runTime, answer.prepareTime].map(milliseconds);
+  say("state", `Answered in ${times[0]}, after ${times[1]} of preparation.`);
+  byId("hint").hidden = byId("invitation").hidden = true;
+  byId("bars").hidden = byId("heat-control").hidden = false;
+  byId("upright").hidden = !answer.turned;
+  press("upright", Boolean(picture.upright));
+  drawPicture(answer.bitmap);
+  showHeat();
+  document.dispatchEvent(new CustomEvent("classified", { detail: answer }));
 }
 
-function drawPicture({ bitmap, square }) {
+function drawPicture(bitmap) {
   const canvas = byId("image");
+  canvas.setAttribute("aria-label", `${picture.name}, as the network sees it`);
   canvas.width = canvas.height = SIDE;
   const context = canvas.getContext("2d");
-  context.imageSmoothingEnabled = square.width >= SHARP_BELOW;
+  const { width, height } = bitmap;
+  const side = seenPart * Math.min(width, height); // the central square
+  const corner = [(width - side) / 2, (height - side) / 2];
+  context.imageSmoothingEnabled = side >= SHARP_BELOW;
   context.imageSmoothingQuality = "high";
-  const { x, y, width, height } = square;
-  context.drawImage(bitmap, x, y, width, height, 0, 0, SIDE, SIDE);
+  context.drawImage(bitmap, ...corner, side, side, 0, 0, SIDE, SIDE);
+  bitmap.close();
 }
 
-function showHeat(index) {
-  const heat = heatOf(shown.classMaps, shown.mapSize, index);
+function showHeat() {
+  const heat = heatOf(shown.classMaps, shown.mapSize, bars.chosen);
   drawHeat(byId("heat"), heat, shown.mapSize);
-  const nothing = heat.every((value) => value === 0);
-  byId("note").textContent = nothing
-    ? `No part of the picture speaks for ${bars.name(index)}.`
-    : "";
-  byId("heat").hidden = nothing || !byId("heat-switch").checked;
+  const isCold = heat.every((value) => value === 0);
+  const cold = `No part of the picture speaks for ${bars.chosenName}.`;
+  say("note", isCold ? cold : "");
+  byId("heat").hidden = isCold || !byId("heat-switch").checked;
 }
 
 function showProblem(error) {
-  byId("problem").textContent = error.message;
+  say("problem", error.message);
   byId("loading").hidden = true;
 }
 
-function offerUpdate(update) {
-  byId("update").hidden = false;
-  byId("update").addEventListener("click", update);
-}
-
-async function toggleCamera() {
-  const on = !camera.isOn;
-  byId("live").setAttribute("aria-pressed", String(on));
-  if (!on) return camera.stop();
+async function setLive(on) {
+  live?.abort();
+  live = on ? new AbortController() : null;
+  press("live", on);
+  if (!on) return;
+  const look = (bitmap) => classify({ bitmap, name: "The camera's picture" });
   try {
-    await camera.start();
+    await watch(byId("video"), look, live.signal);
   } catch (error) {
-    camera.stop();
-    byId("live").setAttribute("aria-pressed", "false");
+    setLive(false);
     showProblem(new Error(`The camera cannot be used: ${error.message}`));
   }
 }
 
-function classifyFirst(files, fallback) {
-  const file = [...files][0];
-  if (file) classify({ file, name: file.name || fallback });
+function choose(isPhotograph) {
+  byId("file").toggleAttribute("capture", isPhotograph);
+  byId("file").click();
+}
+
+function classifyFirst([file], fallback = "The picture") {
+  if (file) classifyFile(file, file.name || fallback);
 }
 
 function listen() {
-  byId("live").hidden = !Camera.exists;
-  byId("live").addEventListener("click", toggleCamera);
-  byId("heat-switch").addEventListener("change", () => {
-    const chosen = document.querySelector("input[name=class]:checked");
-    showHeat(Number(chosen.value));
+  onClick("choose", () => choose(false));
+  onClick("photograph", () => choose(true));
+  byId("file").addEventListener("change", ({ target }) => {
+    classifyFirst(target.files);
+    target.value = ""; // so that the same file can be chosen again
   });
-  byId("upright").addEventListener("click", () =>
-    classify({ ...picture, upright: !picture.upright }),
+  byId("live").hidden = !navigator.mediaDevices?.getUserMedia;
+  onClick("live", () => setLive(!live));
+  onClick("upright", () =>
+    classifyFile(picture.file, picture.name, !picture.upright),
   );
-  for (const input of [byId("file"), byId("capture")]) {
-    input.addEventListener("change", () => {
-      classifyFirst(input.files, "The picture");
-      input.value = ""; // so that the same file can be chosen again
-    });
+  for (const id of ["bars", "heat-control"]) {
+    byId(id).addEventListener("change", showHeat);
   }
   addEventListener("paste", ({ clipboardData }) =>
     classifyFirst(clipboardData.files, "The pasted picture"),
   );
-  const over = (event, isOver) => {
-    event.preventDefault();
-    byId("stage").classList.toggle("over", isOver);
-  };
-  addEventListener("dragover", (event) => over(event, true));
-  addEventListener("dragleave", (event) => over(event, false));
-  addEventListener("drop", (event) => {
-    over(event, false);
-    classifyFirst(event.dataTransfer.files, "The picture");
-  });
+  for (const name of ["dragover", "dragleave", "drop"]) {
+    addEventListener(name, (event) => {
+      event.preventDefault();
+      byId("stage").classList.toggle("over", name === "dragover");
+      if (name === "drop") classifyFirst(event.dataTransfer.files);
+    });
+  }
 }
 
 start().catch(showProblem);

@@ -2,9 +2,10 @@
 // its large ones are loaded once.
 //
 // A file is kept under its name and sha256: a new export changes this script,
-// takes over what is unchanged and fetches the rest. Every answer gets the
-// headers that isolate a page from other sites, which threads need and which
-// many static servers do not send.
+// which keeps what is unchanged, fetches the rest and serves open pages from
+// then on; they load themselves again. Every answer gets the headers that
+// isolate a page from other sites, which threads need and which many static
+// servers do not send.
 
 // name -> {sha256, bytes}; export_web fills it.
 const FILES = {};
@@ -24,12 +25,12 @@ function keyOf(name) {
 async function install() {
   const cache = await caches.open(CACHE);
   const names = Object.keys(FILES).filter((name) => FILES[name].bytes < SMALL);
-  await Promise.all(
-    names.map(async (name) => {
-      if (await cache.match(keyOf(name))) return;
-      await cache.put(keyOf(name), await fetchChecked(name));
-    }),
-  );
+  const keep = async (name) => {
+    if (await cache.match(keyOf(name))) return;
+    await cache.put(keyOf(name), await fetchChecked(name));
+  };
+  await Promise.all(names.map(keep));
+  await skipWaiting();
 }
 
 // The browser compares the sha256: no half of another export is kept.
@@ -56,24 +57,18 @@ async function activate() {
 async function serve(name, keepAlive) {
   const cache = await caches.open(CACHE);
   const kept = await cache.match(keyOf(name));
-  if (kept) return isolated(kept);
-  const response = await fetch(registration.scope + name);
-  if (response.ok) keepAlive(cache.put(keyOf(name), response.clone()));
-  return isolated(response);
-}
-
-function isolated(response) {
+  const response = kept ?? (await fetch(registration.scope + name));
+  if (!kept && response.ok) {
+    keepAlive(cache.put(keyOf(name), response.clone()));
+  }
+  const { body, status, statusText } = response;
   const headers = new Headers(response.headers);
   for (const [name, value] of Object.entries(HEADERS)) headers.set(name, value);
-  const { status, statusText } = response;
-  return new Response(response.body, { status, statusText, headers });
+  return new Response(body, { status, statusText, headers });
 }
 
 addEventListener("install", (event) => event.waitUntil(install()));
 addEventListener("activate", (event) => event.waitUntil(activate()));
-addEventListener("message", (event) => {
-  if (event.data === "take over") skipWaiting();
-});
 addEventListener("fetch", (event) => {
   const [url] = event.request.url.split(/[?#]/);
   const name = url.slice(registration.scope.length) || "index.html";
