@@ -144,13 +144,13 @@ def test_a_requirement_that_is_taken_out_is_missed(requirement, tmp_path):
 
 def test_names_that_moved_give_way_with_a_warning():
     with pytest.warns(DeprecationWarning, match="is now .*networks.specs"):
-        old = importlib.import_module("keras_resnet.networks.specs")
+        old = importlib.import_module("keras_resnet.specs")
     assert old.VARIANTS is keras_resnet.VARIANTS
     with pytest.warns(DeprecationWarning, match="labels.cards.top_classes"):
-        from keras_resnet.labels.cards import top_classes
+        from keras_resnet.labels import top_classes
     assert callable(top_classes)
     with pytest.raises(ImportError, match="nothing"):
-        from keras_resnet.labels.cards import nothing  # noqa: F401
+        from keras_resnet.labels import nothing  # noqa: F401
     with pytest.raises(ImportError, match="no_room"):
         importlib.import_module("keras_resnet.no_room")
 
