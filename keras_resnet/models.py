@@ -10,11 +10,11 @@ import numpy as np
 
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
+from keras_resnet.networks import network
 from keras_resnet.networks import specs
 from keras_resnet.weights import loading
 from keras_resnet.weights import published as published_lib
 from keras_resnet.weights import transfer
-from keras_resnet.weights.identity import network
 
 
 def build(

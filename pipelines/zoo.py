@@ -12,9 +12,9 @@ from absl import flags
 from reproduction import sizes as sizes_lib
 
 from keras_resnet.errors import require
+from keras_resnet.networks import papers
 from keras_resnet.networks import specs
 from keras_resnet.weights import published
-from keras_resnet.weights.identity import papers
 
 FLAGS = flags.FLAGS
 DOCS = pathlib.Path(__file__).resolve().parents[1] / "docs"

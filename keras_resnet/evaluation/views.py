@@ -19,7 +19,7 @@ from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.evaluation import metrics
 from keras_resnet.networks import execution
-from keras_resnet.weights.identity import outputs
+from keras_resnet.networks import outputs
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

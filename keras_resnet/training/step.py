@@ -3,9 +3,9 @@
 import tensorflow as tf
 
 from keras_resnet.evaluation import metrics
+from keras_resnet.networks import outputs
 from keras_resnet.training import gradients as gradients_lib
 from keras_resnet.weights import transfer
-from keras_resnet.weights.identity import outputs
 
 
 def make_train_step(

@@ -12,7 +12,7 @@ import numpy as np
 
 import keras_resnet
 from keras_resnet import optimizers
-from keras_resnet.weights.identity import outputs
+from keras_resnet.networks import outputs
 
 CLASSES = 1000
 

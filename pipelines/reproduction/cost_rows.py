@@ -7,8 +7,8 @@ from reproduction.jobs import Experiment
 from reproduction.jobs import Row
 from reproduction.jobs import Setting
 
+from keras_resnet.networks import papers
 from keras_resnet.networks import specs
-from keras_resnet.weights.identity import papers
 
 # In place of a data set.
 NO_DATA, RANDOM_PIXELS = "no_data", "random_pixels"

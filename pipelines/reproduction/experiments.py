@@ -13,7 +13,7 @@ from reproduction.jobs import Experiment
 from reproduction.jobs import Row
 from reproduction.jobs import Setting
 
-from keras_resnet.weights.identity import papers
+from keras_resnet.networks import papers
 
 # P1 4.2: until the training error is below 80 %, "about 400 iterations".
 _WARM = {"warmup_steps": 400}

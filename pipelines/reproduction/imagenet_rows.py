@@ -10,7 +10,7 @@ from reproduction.jobs import Row
 from reproduction.jobs import Setting
 
 from keras_resnet import recipes
-from keras_resnet.weights.identity import papers
+from keras_resnet.networks import papers
 
 
 @dataclasses.dataclass(frozen=True)

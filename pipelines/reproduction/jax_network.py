@@ -15,7 +15,7 @@ from benchmarks import jax_steps
 from reproduction import jax_batches
 
 from keras_resnet import optimizers
-from keras_resnet.weights.identity import outputs
+from keras_resnet.networks import outputs
 
 
 class Network:

@@ -22,7 +22,7 @@ from benchmarks import worker
 import keras_resnet
 from keras_resnet import optimizers
 from keras_resnet import recipes
-from keras_resnet.weights.identity import outputs
+from keras_resnet.networks import outputs
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ import tensorflow as tf
 import keras_resnet
 from keras_resnet.networks import layers
 from keras_resnet.networks import operations
-from keras_resnet.weights.identity import outputs
+from keras_resnet.networks import outputs
 
 
 def _images(*shape, seed=0):

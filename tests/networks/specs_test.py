@@ -9,8 +9,8 @@ import sys
 import goldens
 import pytest
 
+from keras_resnet.networks import papers
 from keras_resnet.networks import specs
-from keras_resnet.weights.identity import papers
 
 NAMES = sorted(specs.VARIANTS)
 
