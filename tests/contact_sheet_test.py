@@ -32,8 +32,9 @@ def _views(split, count, recipe=RECIPE):
     return contact_sheet.first_views(split, recipe, fill=FILL, count=count)
 
 
-@pytest.mark.parametrize("augmentation", ["pad_crop", "cifar", "imagenet"])
-@pytest.mark.parametrize("count", [5, 8, 20])
+@pytest.mark.parametrize(
+    "augmentation, count", [("pad_crop", 5), ("cifar", 8), ("imagenet", 20)]
+)
 def test_views_are_those_of_the_first_steps_of_training(
     clean, augmentation, count
 ):

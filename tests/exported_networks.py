@@ -74,7 +74,9 @@ def trained():
     )
     images, labels = digits(1438, "train")
     model.compile(
-        keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy"
+        keras.optimizers.Adam(3e-3),
+        "sparse_categorical_crossentropy",
+        jit_compile=False,  # XLA's compiler takes longer than the steps
     )
     model.fit(
         evaluation_views(images, card_of(model)),
