@@ -34,6 +34,16 @@ def here(folder):
     return backend_functions.everything(folder)
 
 
+_THERE = """
+import sys
+
+sys.modules["tensorflow"] = None  # importing it fails
+import backend_functions
+
+backend_functions.main(sys.argv[1])
+"""
+
+
 @pytest.fixture(scope="module")
 def there(folder):
     """A function: what a backend gives, in a process that runs once."""
@@ -41,8 +51,7 @@ def there(folder):
 
     def of(backend):
         if backend not in found:
-            code = "import sys, backend_functions as b; b.main(sys.argv[1])"
-            run_on(backend, code, str(folder))
+            run_on(backend, _THERE, str(folder))
             with np.load(folder / f"{backend}.npz") as file:
                 found[backend] = {name: file[name] for name in file.files}
         return found[backend]

@@ -25,6 +25,8 @@ from keras_resnet.export.tflite import export_tflite
 from keras_resnet.export.verify import VerificationError
 from keras_resnet.export.verify import evaluation_views
 from keras_resnet.export.verify import verify
+from keras_resnet.labels import CARD
+from keras_resnet.labels import LABELS
 
 # The page has tests of its own, and asks for npm.
 FORMATS = tuple(name for name in formats.FORMATS if name != "web")
@@ -244,8 +246,8 @@ def test_verification_in_processes_finds_the_same(exported, card, tmp_path):
     """Each artifact in a process of its own, which takes seconds."""
     directory, artifacts = exported
     some = [artifacts[name] for name in ("tflite_int8", "onnx")]
-    for artifact in some:
-        shutil.copy(directory / artifact.path, tmp_path)
+    for name in (LABELS, CARD, *(artifact.path for artifact in some)):
+        shutil.copy(directory / name, tmp_path)
     artifact_lib.write_manifest(tmp_path, some, card)
     images, labels = digits(16)
     arguments = (tmp_path, trained(), images)
