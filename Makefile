@@ -71,12 +71,18 @@ report: $(VENV)/.installed
 fresh: $(VENV)/.installed
 	$(BIN)/python tests/fresh_machine.py
 
-wheel: $(VENV)/.made
+# What the wheel requires is taken from the other environment. Without an index
+# the last installation ends well only if all of it is there.
+wheel: $(VENV)/.installed
 	rm -rf $(WHEEL)
 	$(PIP) wheel --quiet --no-deps --wheel-dir $(WHEEL) .
-	$(PYTHON) -m venv $(WHEEL)/env
+	$(BIN)/python -m venv $(WHEEL)/env
 	$(WHEEL)/env/bin/python -m pip --disable-pip-version-check install --quiet \
-	  -c requirements_lock.txt $(WHEEL)/*.whl
+	  --no-deps $(WHEEL)/*.whl
+	realpath $(VENV)/lib/python*/site-packages \
+	  > $$(echo $(WHEEL)/env/lib/python*/site-packages)/required.pth
+	$(WHEEL)/env/bin/python -m pip --disable-pip-version-check install --quiet \
+	  --no-index $(WHEEL)/*.whl
 	$(WHEEL)/env/bin/python -P tests/fresh_machine.py --python
 	rm -rf $(WHEEL)
 

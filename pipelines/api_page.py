@@ -18,8 +18,9 @@ flags.DEFINE_string("docs_dir", str(DOCS), "Where API.md goes.")
 TEXT = """\
 # What is public
 
-Written by `python pipelines/api_page.py`; do not edit. Public are these names of `keras_resnet`, the commands with their flags, and the files
-that they write. The rest may change between two versions.
+Written by `python pipelines/api_page.py`; do not edit. Public are these names
+of `keras_resnet`, the commands with their flags, and the files that they write.
+The rest may change between two versions.
 """
 
 # Module -> title. Others have the title of their room.

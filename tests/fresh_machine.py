@@ -4,13 +4,15 @@
 
 It runs after `make quickstart`, by the Python of an environment that has never
 seen the test extras, and needs nothing but the standard library. The commands
-run once each and in order, in a scratch directory with a copy of what
-`make quickstart` left. A command that would train for long gets further flags
-(`TINY`); one that cannot run here is named with its reason (`LEFT_OUT`); all
-others run as they stand. With --python it runs the blocks of Python alone, as
-somebody has them who installed a wheel.
+run once each, in a scratch directory with a copy of what `make quickstart`
+left; those that it ran itself do not run again. A command that would train for
+long gets further flags (`TINY`); one that cannot run here is named with its
+reason (`LEFT_OUT`); all others run as they stand. Commands of different lanes
+(`LANES`) run at once, those of one in the README's order. With --python the
+blocks of Python run alone, as somebody has them who installed a wheel.
 """
 
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -30,9 +32,6 @@ _STEPS = f"{_RATES} --eval_every_steps=4"
 
 # Start of a command -> what is added, so that it ends soon.
 TINY = {
-    "python pipelines/train.py --recipe=digits": (
-        f"{_STEPS} --workdir=runs/tiny"
-    ),
     "python pipelines/train.py --dataset=folder:PATH": _STEPS,
     "python pipelines/train.py --recipe=finetune": _STEPS,
     "python pipelines/launch.py": (
@@ -62,6 +61,8 @@ LEFT_OUT = {
         "Debian's package with the images may not be there"
     ),
 }
+# Commands that need nothing from those of another lane.
+LANES = ("data.py", "reproduce.py")
 # The README shows this result before the run that it is of.
 LATE = "python pipelines/evaluate.py --model=runs/photographs"
 # What no command of ours prints where all is well.
@@ -94,6 +95,20 @@ def plan(text):
         for word, ours in WORDS.items():
             typed = typed.replace(word, ours)
         yield command, typed
+
+
+def quickstart():
+    """The commands that `make quickstart` ran."""
+    done = subprocess.run(
+        ["make", "--dry-run", "quickstart"],
+        cwd=ROOT, text=True, check=True, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    words = (line.partition("/bin/") for line in done.stdout.splitlines())
+    return {command for _, _, command in words}
+
+
+def _lane(command):
+    return next((name for name in LANES if name in command), "others")
 
 
 def _is_late(row):
@@ -166,36 +181,67 @@ def serve(command, folder):
 def predict_with_each(folder):
     """One prediction with every file that the manifest names."""
     manifest = json.loads((folder / "exported/manifest.json").read_text())
-    for artifact in manifest["artifacts"]:
-        path = f"exported/{artifact['path']}"
-        run(f"python pipelines/predict.py --model={path} exported/samples",
-            folder)  # fmt: skip
+    paths = [artifact["path"] for artifact in manifest["artifacts"]]
+    command = "python pipelines/predict.py --model=exported/{} exported/samples"
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda p: run(command.format(p), folder), paths))
+
+
+def run_blocks(text, folder):
+    """Runs the blocks of Python, one after the other."""
+    for block in blocks(text):
+        (folder / "block.py").write_text(block, encoding="utf-8")
+        run("python block.py", folder)
+
+
+def prepare(folder):
+    """Puts into a folder what the README's commands find."""
+    for name in ("runs", "exported"):
+        shutil.copytree(ROOT / name, folder / name)
+    for seed in (0, 1):
+        shutil.copytree(ROOT / "runs/digits", folder / f"runs/seed{seed}")
+    (folder / "pipelines").symlink_to(ROOT / "pipelines")
+    make_photographs(folder / "photographs")
+
+
+def run_lane(commands, folder):
+    """Runs commands, (as shown, as run), one after the other."""
+    for command, typed in commands:
+        if "serve_web" in typed:
+            serve(typed, folder)
+        else:
+            run(typed, folder)
+        if "onnx_int8,web" in command:
+            predict_with_each(folder)
+
+
+def run_commands(text, folder):
+    """Runs the commands of a document, lanes at once."""
+    done, lanes = quickstart(), {}
+    for command, typed in sorted(plan(text), key=_is_late):
+        if typed is None:
+            print(f"left out  {command}: {_row(LEFT_OUT, command)}")
+        elif command in done:
+            print(f"left out  {command}: make quickstart ran it")
+        else:
+            lanes.setdefault(_lane(command), []).append((command, typed))
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        running = [
+            pool.submit(run_lane, lane, folder) for lane in lanes.values()
+        ]
+        for lane in concurrent.futures.as_completed(running):
+            lane.result()
 
 
 def main():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)
-        for block in blocks(text):
-            (folder / "block.py").write_text(block, encoding="utf-8")
-            run("python block.py", folder)
         if "--python" in sys.argv:
-            return
-        for name in ("runs", "exported"):
-            shutil.copytree(ROOT / name, folder / name)
-        for seed in (0, 1):
-            shutil.copytree(ROOT / "runs/digits", folder / f"runs/seed{seed}")
-        (folder / "pipelines").symlink_to(ROOT / "pipelines")
-        make_photographs(folder / "photographs")
-        for command, typed in sorted(plan(text), key=_is_late):
-            if typed is None:
-                print(f"left out  {command}: {_row(LEFT_OUT, command)}")
-            elif "serve_web" in typed:
-                serve(typed, folder)
-            else:
-                run(typed, folder)
-            if "onnx_int8,web" in command:
-                predict_with_each(folder)
+            run_blocks(text, folder)
+        else:
+            prepare(folder)
+            run_commands(text, folder)
 
 
 if __name__ == "__main__":

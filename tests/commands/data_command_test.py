@@ -5,26 +5,18 @@ import json
 import os
 import pathlib
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import odd_images
+import programs
 import pytest
 from PIL import Image
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def _run(*arguments, cwd=ROOT):
-    return subprocess.run(
-        [sys.executable, ROOT / "pipelines/data.py", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        errors="surrogateescape",
-        cwd=cwd,
-        timeout=300,
-    )
+def _run(*arguments):
+    return programs.start("data", *arguments, cwd=ROOT)
 
 
 def test_inspect_prints_draws_and_fails_where_something_is_unreadable(

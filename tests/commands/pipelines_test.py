@@ -13,9 +13,9 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def _run(program, *arguments, cwd=ROOT):
+def _run(program, *arguments, cwd=ROOT, start=programs.start):
     command = program.removesuffix(".py")
-    return programs.start(command, *arguments, cwd=cwd)
+    return start(command, *arguments, cwd=cwd)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,9 @@ def run(tmp_path_factory):
         "--steps=4",
         "--boundaries=2,4",
         "--batch_size=8",
+        "--depths=1,1,1",
         cwd=cwd,
+        start=programs.start_cold,  # for what start-up prints
     )
     assert result.returncode == 0, result.stderr
     return cwd / "runs" / "digits", result
@@ -55,6 +57,7 @@ def test_train_writes_into_runs_and_reports(run):
 def test_sigterm_writes_a_checkpoint_and_ends_with_75(tmp_path):
     command = [sys.executable, ROOT / "pipelines" / "train.py"]
     flags = ["--steps=100000", "--batch_size=8", "--eval_every_steps=3"]
+    flags += ["--depths=1,1,1"]
     train = subprocess.Popen(
         [*command, *flags, f"--workdir={tmp_path}"],
         stdout=subprocess.PIPE,
@@ -143,7 +146,7 @@ def test_a_run_says_nothing_that_means_nothing(run, tmp_path):
     trained = _run(
         "train.py",
         f"--dataset=folder:{tmp_path}",
-        "--image_size=16",
+        *("--image_size=16", "--depths=1,1,1"),
         f"--weights={run[0] / 'model.keras'}",
         *("--steps=2", "--boundaries=1", "--batch_size=3"),
         "--eval_every_steps=1",

@@ -240,8 +240,8 @@ def _mutants(n):
         yield bytes(data)
 
 
-def test_thousands_of_damaged_files_neither_crash_nor_are_lost():
-    files = tf.constant(list(_mutants(4000)))
+def test_a_thousand_damaged_files_neither_crash_nor_are_lost():
+    files = tf.constant(list(_mutants(1000)))
     n = len(files)
     split = splits.Split(
         name="mutants",

@@ -32,13 +32,14 @@ def _views(split, count, recipe=RECIPE):
     return contact_sheet.first_views(split, recipe, fill=FILL, count=count)
 
 
-@pytest.mark.parametrize("augmentation", ["pad_crop", "cifar", "imagenet"])
-@pytest.mark.parametrize("count", [5, 8, 20])
+@pytest.mark.parametrize(
+    "augmentation, count", [("pad_crop", 5), ("cifar", 8), ("imagenet", 20)]
+)
 def test_views_are_those_of_the_first_steps_of_training(
     clean, augmentation, count
 ):
     recipe = dataclasses.replace(
-        RECIPE, augmentation=augmentation, scale_range=(24, 40)
+        RECIPE, augmentation=augmentation, scale_range=(24, 40), seed=1
     )
     split = _train(clean)
     views = _views(split, count, recipe)
@@ -49,9 +50,6 @@ def test_views_are_those_of_the_first_steps_of_training(
     np.testing.assert_array_equal(views.training, images)
     names = [split.class_names[label] for label in labels]
     assert views.captions == names
-    again = dataclasses.replace(recipe, seed=1)
-    other = _views(split, count, again)
-    assert not np.array_equal(views.training, other.training)
 
 
 def test_evaluation_views_are_of_the_same_examples(clean):

@@ -1,12 +1,10 @@
 """Grad-CAM against its equations, and against what it must find."""
 
-import pathlib
-import subprocess
-import sys
 import threading
 
 import keras
 import numpy as np
+import programs
 import pytest
 from PIL import Image
 
@@ -16,7 +14,6 @@ from keras_resnet.evaluation import explain
 from keras_resnet.inference import unit_range
 from keras_resnet.labels import cards
 
-PIPELINE = pathlib.Path(__file__).resolve().parents[2] / "pipelines/explain.py"
 ROWS = {
     "original": {"placement": "original"},
     "full_preact": {"placement": "full_preact"},
@@ -151,10 +148,9 @@ def workdir(tmp_path_factory):
 
 
 def _explain(workdir, *arguments):
-    return subprocess.run(
-        [sys.executable, PIPELINE, "--model=model.keras", *arguments],
-        cwd=workdir, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+    return programs.start(
+        "explain", "--model=model.keras", *arguments, cwd=workdir
+    )
 
 
 def test_the_command_writes_a_png_an_image(workdir):

@@ -504,15 +504,25 @@ def test_a_fixed_batch_is_explained_whole_or_refused():
         explain.grad_cam(model, _images()[:1])
 
 
-_REFUSE = """
+_ON_JAX = """
+import sys
+
+import numpy as np
+
+from keras_resnet import recipes
 from keras_resnet.errors import UsageError
 from keras_resnet.evaluation import explain
 from keras_resnet.evaluation import views
+from keras_resnet.export import isolated
+from keras_resnet.export import pipeline
+from keras_resnet.export import runtime
+from keras_resnet.export import verify
 from keras_resnet.export.onnx import export_onnx
 from keras_resnet.export.saved_model import export_saved_model
 from keras_resnet.export.tflite import export_tflite
 from keras_resnet.export.web import export_web
-from keras_resnet.export import pipeline
+from keras_resnet.training import distribution
+from keras_resnet.training import start
 
 for call in (
     lambda: export_onnx(None, "x", card=None),
@@ -522,31 +532,13 @@ for call in (
     lambda: pipeline.check(None, "x", card=None, formats=["onnx"]),
     lambda: views.evaluate([], None, None, view="center", batch_size=1),
     lambda: explain.grad_cam(None, None),
+    lambda: distribution.make_strategy("one_device"),
+    lambda: start.check(recipes.RECIPES["digits"]),
 ):
     try:
         call()
     except UsageError as error:
         print(error)
-"""
-
-
-@pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_what_needs_tensorflow_says_so(backend):
-    lines = run_on(backend, _REFUSE).splitlines()
-    assert len(lines) == 7
-    for line in lines:
-        assert "needs Keras on TensorFlow: set KERAS_BACKEND=tenso" in line
-        assert line.endswith(f"Received: the backend '{backend}'.")
-
-
-_ON_JAX = """
-import sys
-
-import numpy as np
-
-from keras_resnet.export import isolated
-from keras_resnet.export import runtime
-from keras_resnet.export import verify
 
 folder = sys.argv[1]
 images = np.load(f"{folder}/images.npy")
@@ -562,22 +554,35 @@ print(reports[0].max_abs_diff)
 """
 
 
-def test_jax_predicts_and_verifies_what_tensorflow_exported(tmp_path):
-    model = network()
+@pytest.fixture(scope="module")
+def on_jax(tmp_path_factory):
+    """What JAX printed, its answers, and those of TensorFlow."""
+    folder, model = tmp_path_factory.mktemp("jax"), network()
     images, labels = digits()
-    model.save(tmp_path / "model.keras")
-    np.save(tmp_path / "images.npy", _images())
+    model.save(folder / "model.keras")
+    np.save(folder / "images.npy", _images())
     pipeline.export_all(
         model,
-        tmp_path / "exported",
+        folder / "exported",
         card=CARD,
         formats=("tflite_float32",),
         images=images,
         labels=labels,
         predict=isolated.predict,
     )
-    printed = run_on("jax", _ON_JAX, str(tmp_path)).splitlines()
+    printed = run_on("jax", _ON_JAX, str(folder)).splitlines()
+    return printed, np.load(folder / "answers.npy"), _answers(model)
+
+
+def test_what_needs_tensorflow_says_so(on_jax):
+    *lines, _ = on_jax[0]
+    assert len(lines) == 9
+    for line in lines:
+        assert "needs Keras on TensorFlow: set KERAS_BACKEND=tenso" in line
+        assert line.endswith("Received: the backend 'jax'.")
+
+
+def test_jax_predicts_and_verifies_what_tensorflow_exported(on_jax):
+    printed, answers, expected = on_jax
     assert float(printed[-1]) < 1e-5
-    np.testing.assert_allclose(
-        np.load(tmp_path / "answers.npy"), _answers(model), rtol=0, atol=1e-5
-    )
+    np.testing.assert_allclose(answers, expected, rtol=0, atol=1e-5)

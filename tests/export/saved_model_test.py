@@ -5,11 +5,11 @@ import os
 import pathlib
 import shutil
 import subprocess
-import sys
 import sysconfig
 
 import image_kinds
 import numpy as np
+import programs
 import pytest
 import tensorflow as tf
 from exported_networks import NAMES
@@ -357,8 +357,8 @@ saved_model_cli run --dir exported/saved_model --tag_set serve \
 def test_saved_model_cli_runs_it_on_a_photograph(
     whole, model, card, tmp_path, name
 ):
-    programs = f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"
-    if not shutil.which("saved_model_cli", path=programs):
+    path = f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"
+    if not shutil.which("saved_model_cli", path=path):
         pytest.skip("needs saved_model_cli, which pip installs with TensorFlow")
     (tmp_path / "exported").mkdir()
     (tmp_path / "exported" / "saved_model").symlink_to(whole[1])
@@ -366,7 +366,7 @@ def test_saved_model_cli_runs_it_on_a_photograph(
     done = subprocess.run(
         ["bash", "-euc", COMMANDS[name].rstrip() + " --outdir found"],
         cwd=tmp_path,
-        env={**os.environ, "PATH": programs},
+        env={**os.environ, "PATH": path},
         capture_output=True,
         text=True,
     )
@@ -390,12 +390,7 @@ def test_predict_gives_it_the_whole_photograph(whole, model, card):
     _sign(directory, whole[0], card)
     photo = directory / "photo.png"
     photo.write_bytes(_encode(photograph()))
-    program = ROOT / "pipelines" / "predict.py"
-    done = subprocess.run(
-        [sys.executable, program, f"--model={whole[1]}", photo],
-        capture_output=True,
-        text=True,
-    )
+    done = programs.start("predict", f"--model={whole[1]}", photo, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     expected = _expected(model, [photograph()], card)
     ((best, probability), *_) = top_classes(expected, NAMES)[0]

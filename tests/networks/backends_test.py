@@ -5,13 +5,11 @@ A backend is chosen once a process, so each has one of its own.
 
 import importlib.util
 import os
-import pathlib
-import subprocess
-import sys
 
 import backend_functions
 import keras
 import numpy as np
+import programs
 import pytest
 from backends import run_on
 
@@ -36,6 +34,16 @@ def here(folder):
     return backend_functions.everything(folder)
 
 
+_THERE = """
+import sys
+
+sys.modules["tensorflow"] = None  # importing it fails
+import backend_functions
+
+backend_functions.main(sys.argv[1])
+"""
+
+
 @pytest.fixture(scope="module")
 def there(folder):
     """A function: what a backend gives, in a process that runs once."""
@@ -43,8 +51,7 @@ def there(folder):
 
     def of(backend):
         if backend not in found:
-            code = "import sys, backend_functions as b; b.main(sys.argv[1])"
-            run_on(backend, code, str(folder))
+            run_on(backend, _THERE, str(folder))
             with np.load(folder / f"{backend}.npz") as file:
                 found[backend] = {name: file[name] for name in file.files}
         return found[backend]
@@ -201,46 +208,27 @@ def test_a_name_that_hides_one_is_found():
     assert hidden(Wrong, names) == {"forward", "modules"}
 
 
-# What needs TensorFlow says so.
-
-PIPELINES = pathlib.Path(__file__).resolve().parents[2] / "pipelines"
-_LIBRARY = """
-from keras_resnet import recipes
-from keras_resnet.errors import UsageError
-from keras_resnet.training import distribution, start
-
-for call in (lambda: distribution.make_strategy("one_device"),
-             lambda: start.check(recipes.RECIPES["digits"])):
-    try:
-        call()
-    except UsageError as error:
-        print(error)
-"""
+# What needs TensorFlow says so; its functions do in any_network_test.py.
 
 
 @pytest.mark.parametrize(
     "backend, command",
     [
-        ("jax", "train.py"),
-        ("jax", "evaluate.py --model=model.keras"),
-        ("jax", "reproduce.py --experiment=degradation"),
-        ("nothing", "train.py"),
+        ("jax", "train"),
+        ("jax", "evaluate --model=model.keras"),
+        ("jax", "reproduce --experiment=degradation"),
+        ("nothing", "train"),
     ],
 )
 def test_a_command_on_another_backend_ends_in_one_line(
     tmp_path, backend, command
 ):
+    start = programs.start_cold
     if backend == "jax":
         pytest.importorskip("jax", reason="needs JAX")
-    program, *flags = command.split()
-    done = subprocess.run(
-        [sys.executable, PIPELINES / program, *flags],
-        env={**os.environ, "KERAS_BACKEND": backend},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+        start = programs.start
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    done = start(*command.split(), cwd=tmp_path, env=environment)
     assert done.returncode == 2 and not done.stdout
     assert "Traceback" not in done.stderr
     last = done.stderr.splitlines()[-1]
@@ -249,21 +237,12 @@ def test_a_command_on_another_backend_ends_in_one_line(
     assert not list(tmp_path.iterdir())
 
 
-def test_so_do_the_functions_behind_it():
-    lines = run_on("jax", _LIBRARY).splitlines()
-    assert [line.split()[0] for line in lines] == ["A", "Training"]
-    assert all("the backend 'jax'" in line for line in lines)
-
-
 def test_data_commands_need_no_backend(tmp_path):
     pytest.importorskip("jax", reason="needs JAX")
-    done = subprocess.run(
-        [sys.executable, PIPELINES / "data.py", "validate", "--dataset=digits"],
+    done = programs.start(
+        *("data", "validate", "--dataset=digits"),
         env={**os.environ, "KERAS_BACKEND": "jax"},
         cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     assert "unreadable:       0" in done.stdout

@@ -8,16 +8,24 @@ import goldens
 import h5py
 import keras
 import numpy as np
+import programs
 import pytest
 
 import keras_resnet
 from keras_resnet import constructors
 from keras_resnet.networks import specs
 
-# Rows with more units are saved with two units in each stage: a longer stage
-# only has more of the same. One long row is saved whole.
-MOST_UNITS_SAVED = 27
-SAVED_WHOLE = "resnet110"
+sizes = programs.module("_sizes")
+
+# Rows with more units are built with two units in each stage: a longer stage
+# only has more of the same. One long row is built whole.
+MOST_UNITS = 16
+WHOLE = "resnet110"
+LONG = [
+    name
+    for name, row in specs.VARIANTS.items()
+    if sum(row.depths) > MOST_UNITS and name != WHOLE
+]
 
 
 def set_distinct(model):
@@ -62,35 +70,48 @@ def assert_same_weights(model, twin):
         np.testing.assert_array_equal(weight, theirs[path], err_msg=path)
 
 
-def leaves(model):
-    for layer in model.layers:
-        yield from layer._flatten_layers()
+# Every row. Building takes seconds, so one test asks all of a network.
 
 
-# Every row. Building takes seconds, so one test asks all of a whole network.
-
-
-@pytest.mark.parametrize("name", specs.VARIANTS)
+@pytest.mark.parametrize("name", sorted({*specs.VARIANTS} - {*LONG}))
 def test_sizes_are_the_golden_ones(name):
     model = keras_resnet.build(name)
-    golden = goldens.GOLDENS[name]
-    trainable = sum(int(np.prod(w.shape)) for w in model.trainable_weights)
-    assert trainable == golden.trainable_parameters, golden.source
-    assert keras_resnet.multiply_adds(model) == golden.multiply_adds
     assert model.name == name
-    assert_depth_is_weighted_layers(model, specs.VARIANTS[name].depth)
-    assert_bias_and_batch_norm_are_the_authors(model)
+    assert_golden(name, sizes.count(model), model.layers)
 
 
-def assert_depth_is_weighted_layers(model, depth):
+@pytest.mark.parametrize("name", LONG)
+def test_sizes_of_a_long_row_are_the_golden_ones(name):
+    model, depths = sizes.build_short(name), specs.VARIANTS[name].depths
+    size = sizes.of_short(model, depths)
+    assert_golden(name, size, sizes.layers_of_short(model, depths))
+
+
+def assert_golden(name, size, layers):
+    """All that the papers and their authors' code say of a row.
+
+    Args:
+        name: of the row.
+        size: `Size` of its network.
+        layers: of the network, in order.
+    """
+    golden = goldens.GOLDENS[name]
+    assert size.parameters == golden.trainable_parameters, golden.source
+    assert size.multiply_adds == golden.multiply_adds
+    flat = [leaf for layer in layers for leaf in layer._flatten_layers()]
+    assert_depth_is_weighted_layers(flat, specs.VARIANTS[name].depth)
+    assert_bias_and_batch_norm_are_the_authors(flat)
+
+
+def assert_depth_is_weighted_layers(flat, depth):
     """P1 counts convolutions and the classifier, projections excluded."""
-    names = [leaf.name for leaf in leaves(model)]
+    names = [leaf.name for leaf in flat]
     counted = [n for n in names if re.fullmatch(r"conv\d+|logits", n)]
     assert len(counted) == depth
 
 
-def assert_bias_and_batch_norm_are_the_authors(model):
-    for leaf in leaves(model):
+def assert_bias_and_batch_norm_are_the_authors(flat):
+    for leaf in flat:
         if isinstance(leaf, keras.layers.Conv2D):
             assert (leaf.bias is not None) == (leaf.name == "gate")
         elif isinstance(leaf, keras.layers.BatchNormalization):
@@ -99,29 +120,32 @@ def assert_bias_and_batch_norm_are_the_authors(model):
 
 @pytest.mark.parametrize("name", specs.VARIANTS)
 def test_a_file_brings_every_weight_back(name, tmp_path):
-    depths = specs.VARIANTS[name].depths
-    if sum(depths) > MOST_UNITS_SAVED and name != SAVED_WHOLE:
-        depths = (2,) * len(depths)
-    model = keras_resnet.build(name, depths=depths)
+    """Of few units and few filters: others are more of the same."""
+    row = specs.VARIANTS[name]
+    filters = tuple(count // 4 for count in row.filters)
+    model = keras_resnet.build(
+        name, depths=(2,) * len(row.depths), filters=filters
+    )
+    assert_comes_back(model, tmp_path)
+
+
+def assert_comes_back(model, tmp_path):
     set_distinct(model)
     twin = reload(model, tmp_path)
     assert_same_weights(model, twin)
     assert twin.to_json() == model.to_json()
 
 
-SHORTENED = [
-    name
-    for name, row in specs.VARIANTS.items()
-    if sum(row.depths) > MOST_UNITS_SAVED and name != SAVED_WHOLE
-]
+def test_so_does_that_of_a_whole_row(tmp_path):
+    assert_comes_back(keras_resnet.build(WHOLE), tmp_path)
 
 
 @pytest.mark.large
-@pytest.mark.parametrize("name", SHORTENED)
-def test_a_long_row_comes_back_whole(name, tmp_path):
+@pytest.mark.parametrize("name", specs.VARIANTS)
+def test_every_row_as_a_whole(name, tmp_path):
     model = keras_resnet.build(name)
-    set_distinct(model)
-    assert_same_weights(model, reload(model, tmp_path))
+    assert_golden(name, sizes.count(model), model.layers)
+    assert_comes_back(model, tmp_path)
 
 
 # Files.

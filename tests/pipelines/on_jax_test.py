@@ -37,6 +37,32 @@ RECIPE = dataclasses.replace(
 # 1,438 digits are not quite 45 batches: an epoch ends in the 45th.
 STEPS = (0, 1, 44)
 
+# Of each field that the loop on JAX does not know, a value of TensorFlow's.
+_OTHERS = {
+    "shuffle": "blocks",
+    "shuffle_blocks": 17,
+    "weights": "imagenet",
+    "freeze_until": "stem",
+    "freeze_batch_norm": True,
+    "head_learning_rate_multiplier": 2.0,
+    "stage_learning_rate_decay": 0.5,
+    "scale_range": (40, 50),
+    "on_bad_image": "mask:1",
+    "label_smoothing": 0.1,
+    "gradient_accumulation_steps": 2,
+    "ema_momentum": 0.9,
+    "precise_bn_batches": 1,
+    "jit_compile": True,
+    "keep_checkpoints": 3,
+    "keep_every_steps": 5,
+}
+_REFUSED = {
+    **_OTHERS,
+    "dtype": "mixed_float16",
+    "eval_resize": 9,
+    "augmentation": "area_crop",
+}
+
 _START = """
 import dataclasses, json, os, pathlib, sys
 import numpy as np
@@ -61,6 +87,9 @@ images = jax_batches.resized(train.images, recipe.image_size)
 _STEPS = (
     _START
     + """
+from keras_resnet.errors import UsageError
+from reproduction import experiments, jobs
+
 def batches(recipe, first):
     plan = jax_batches.plan(len(images), recipe, first, 1)
     row = type(plan)(*(part[0] for part in plan))
@@ -92,6 +121,19 @@ pixels = jax_run.build(by_image, 10, images).get_layer("pixels")
 found["mean image"], found["std"] = np.asarray(pixels.mean), pixels.std
 found["means"] = images.mean(axis=0, dtype="float64")
 np.savez(folder / "jax.npz", **found)
+
+def said(recipe):
+    try:
+        jax_training.check(recipe)
+    except UsageError as error:
+        return str(error)
+
+for name, value in json.loads(sys.argv[4]).items():
+    print(said(dataclasses.replace(recipe, **{name: value})))
+for name, experiment in experiments.EXPERIMENTS.items():
+    for scale in experiment.settings if experiment.module == "curves" else ():
+        for made in jobs.make(name, experiment, scale, workdir=folder):
+            assert said(made.recipe) is None, made
 assert sys.modules["tensorflow"] is None
 """
 )
@@ -216,17 +258,19 @@ def _build(info):
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
-    """{name: array} of TensorFlow and of JAX."""
+    """{name: array} of TensorFlow and of JAX, which refuses `_REFUSED`."""
     if keras.backend.backend() != "tensorflow":
         pytest.skip("Compares JAX with TensorFlow.")
     folder = tmp_path_factory.mktemp("steps")
     _write_recipe(folder)
     here = _on_tensorflow(folder)
-    run_on("jax", _STEPS, str(PIPELINES), str(folder), json.dumps(STEPS))
+    words = str(PIPELINES), str(folder), json.dumps(STEPS), json.dumps(_REFUSED)
+    said = run_on("jax", _STEPS, *words)
     with np.load(folder / "jax.npz") as file:
         there = {name: file[name] for name in file.files}
     with np.load(folder / "drawn.npz") as file:
         there["drawn"] = {name: file[name] for name in file.files}
+    there["refused"] = said.splitlines()
     return here, there
 
 
@@ -393,47 +437,6 @@ def test_tensorflow_loads_the_model_and_finds_the_same_error(runs):
     assert wrong / 359 == pytest.approx(result["test_error"], abs=2 / 359)
 
 
-_CHECKS = (
-    _START
-    + """
-from keras_resnet.errors import UsageError
-from reproduction import experiments, jobs
-
-def said(recipe):
-    try:
-        jax_training.check(recipe)
-    except UsageError as error:
-        return str(error)
-
-for name, value in json.loads(sys.argv[3]).items():
-    print(said(dataclasses.replace(recipe, **{name: value})))
-for name, experiment in experiments.EXPERIMENTS.items():
-    for scale in experiment.settings if experiment.module == "curves" else ():
-        for made in jobs.make(name, experiment, scale, workdir=folder):
-            assert said(made.recipe) is None, made
-"""
-)
-# Of each field that the loop on JAX does not know, a value of TensorFlow's.
-_OTHERS = {
-    "shuffle": "blocks",
-    "shuffle_blocks": 17,
-    "weights": "imagenet",
-    "freeze_until": "stem",
-    "freeze_batch_norm": True,
-    "head_learning_rate_multiplier": 2.0,
-    "stage_learning_rate_decay": 0.5,
-    "scale_range": (40, 50),
-    "on_bad_image": "mask:1",
-    "label_smoothing": 0.1,
-    "gradient_accumulation_steps": 2,
-    "ema_momentum": 0.9,
-    "precise_bn_batches": 1,
-    "jit_compile": True,
-    "keep_checkpoints": 3,
-    "keep_every_steps": 5,
-}
-
-
 def test_every_field_says_its_engines():
     fields = {field.name for field in dataclasses.fields(recipes.Recipe)}
     assert set(engines_lib.ENGINES) == fields
@@ -455,19 +458,10 @@ def test_a_field_that_says_nothing_is_refused():
             engines_lib.check(Wider(mixup=0.2), engine)
 
 
-def test_what_jax_does_not_know_is_refused_by_name(tmp_path):
+def test_what_jax_does_not_know_is_refused_by_name(both):
     """And no experiment that it runs asks for it."""
-    _write_recipe(tmp_path)
-    others = {
-        **_OTHERS,
-        "dtype": "mixed_float16",
-        "eval_resize": 9,
-        "augmentation": "area_crop",
-    }
-    lines = run_on(
-        "jax", _CHECKS, str(PIPELINES), str(tmp_path), json.dumps(others)
-    ).splitlines()
-    for name, line in zip(others, lines, strict=True):
+    _, there = both
+    for name, line in zip(_REFUSED, there["refused"], strict=True):
         assert name in line and "Received" in line
 
 

@@ -13,7 +13,7 @@ from keras_resnet.weights import transfer
 
 # name -> (variant, choices); together both placements and three shortcuts.
 NETWORKS = {
-    "resnet20": ("resnet20", {}),
+    "resnet20": ("resnet20", {"depths": (2, 1, 1)}),
     "resnet50_v2": (
         "resnet50_v2",
         {

@@ -7,8 +7,8 @@ import numpy as np
 
 import keras_resnet
 from keras_resnet.data import datasets
+from keras_resnet.data import pipeline as data_pipeline
 from keras_resnet.export import pipeline
-from keras_resnet.export.verification.verify import evaluation_views
 from keras_resnet.labels.cards import Card
 
 NAMES = tuple(str(digit) for digit in range(10))
@@ -72,13 +72,22 @@ def trained():
     model = keras_resnet.build(
         "resnet20", depths=(1, 1, 1), classes=10, input_shape=(16, 16, 3)
     )
-    images, labels = digits(1438, "train")
+    card, split = card_of(model), datasets.load("digits", "train")
+    views = data_pipeline.eval_dataset(
+        split,
+        batch_size=split.num_examples,
+        resize=card.eval_resize,
+        size=card.image_size,
+    )
+    batch = next(views.as_numpy_iterator())
     model.compile(
-        keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy"
+        keras.optimizers.Adam(3e-3),
+        "sparse_categorical_crossentropy",
+        jit_compile=False,  # XLA's compiler takes longer than the steps
     )
     model.fit(
-        evaluation_views(images, card_of(model)),
-        np.array(labels),
+        batch["image"],
+        batch["label"],
         batch_size=64,
         epochs=8,
         verbose=0,

@@ -5,6 +5,8 @@ import pathlib
 import subprocess
 import sys
 
+import zygote
+
 SUPPORT = pathlib.Path(__file__).resolve().parent
 ROOT = SUPPORT.parents[1]
 PIPELINES = ROOT / "pipelines"
@@ -22,13 +24,23 @@ def module(name):
         sys.path.remove(str(PIPELINES))
 
 
-def start(command, *arguments, cwd):
-    """What `python pipelines/COMMAND.py ARGUMENTS` did, in a directory."""
+def start(command, *arguments, **options):
+    """What `python pipelines/COMMAND.py ARGUMENTS` did.
+
+    TensorFlow was imported before, see `zygote.run` and its options;
+    `start_cold` imports it.
+    """
+    return zygote.run(PIPELINES / f"{command}.py", *arguments, **options)
+
+
+def start_cold(command, *arguments, cwd, env=None):
+    """The same in a process of its own from the first line on."""
     return subprocess.run(
         [sys.executable, PIPELINES / f"{command}.py", *map(str, arguments)],
         cwd=cwd,
+        env=env,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )

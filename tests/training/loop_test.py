@@ -31,6 +31,7 @@ from keras_resnet.training import workdir as workdir_lib
 
 RECIPE = dataclasses.replace(
     recipes.RECIPES["digits"],
+    depths=(1, 1, 1),
     batch_size=32,
     steps=7,
     boundaries=(4, 6),
@@ -223,21 +224,13 @@ def test_a_file_that_is_no_image_is_named(folder, tmp_path, strategy):
         )
 
 
-def test_what_lies_past_the_end_is_said_once(
+def test_a_run_on_a_folder_learns_its_classes(
     folder, tmp_path, strategy, caplog
 ):
-    recipe = _on_folder(folder)  # of boundaries 4 and 6
-    loop.train_and_evaluate(recipe, tmp_path / "run", strategy=strategy)
-    assert caplog.text.count("boundaries: 4, 6 lie at or past the end") == 1
-    caplog.clear()
-    recipe = dataclasses.replace(recipe, boundaries=(1, 2))
-    loop.train_and_evaluate(recipe, tmp_path / "other", strategy=strategy)
-    assert "boundaries" not in caplog.text
-
-
-def test_a_run_on_a_folder_learns_its_classes(folder, tmp_path, strategy):
     recipe = _on_folder(folder, augmentation="imagenet", scale_range=(16, 24))
     loop.train_and_evaluate(recipe, tmp_path / "run", strategy=strategy)
+    # It is said once what lies past its third and last step.
+    assert caplog.text.count("boundaries: 4, 6 lie at or past the end") == 1
     assert cards.load_card(tmp_path / "run").class_names == ("dark", "light")
     model = keras.saving.load_model(tmp_path / "run" / "model.keras")
     assert model.output_shape == (None, 2)
@@ -313,7 +306,9 @@ def test_the_head_is_kept_for_the_very_same_classes(finished):
     )
     donor = _arrays(finished[0])["logits/kernel"]
     for names, kept in (("0123456789", True), ("9876543210", False)):
-        model = keras_resnet.build("resnet20", input_shape=(16, 16, 3))
+        model = keras_resnet.build(
+            "resnet20", depths=RECIPE.depths, input_shape=(16, 16, 3)
+        )
         start.load_and_freeze(model, recipe, tuple(names))
         kernel = keras.ops.convert_to_numpy(model.get_layer("logits").kernel)
         assert (kernel == donor).all() == kept
@@ -452,12 +447,16 @@ def test_splits_of_different_classes_are_refused():
             checks.check_data({**splits, "validation": other}, RECIPE)
 
 
-def test_a_batch_may_be_larger_than_the_data(folder, tmp_path, strategy):
-    recipe = dataclasses.replace(_on_folder(folder), batch_size=30)
+def test_a_batch_may_be_larger_than_the_data(
+    folder, tmp_path, strategy, caplog
+):
+    recipe = _on_folder(folder, boundaries=(1, 2))
+    recipe = dataclasses.replace(recipe, batch_size=30)
     metrics = loop.train_and_evaluate(
         recipe, tmp_path / "run", strategy=strategy
     )
     assert metrics.num_examples == 12
+    assert "boundaries" not in caplog.text  # none lies past the end
 
 
 def test_a_signal_before_the_first_batch_stops_at_once(
@@ -510,7 +509,6 @@ def test_a_disk_that_is_full_at_the_end_is_one_line(tmp_path, strategy):
     """The checkpoint fits, model.keras does not; with room the run ends."""
     recipe = dataclasses.replace(
         RECIPE,
-        depths=(1, 1, 1),
         batch_size=8,
         steps=1,
         boundaries=(),
