@@ -15,7 +15,7 @@ import keras_resnet
 from keras_resnet import constructors
 from keras_resnet.networks import specs
 
-sizes = programs.module("_sizes")
+sizes = programs.module("reproduction.sizes")
 
 # Rows with more units are built with two units in each stage: a longer stage
 # only has more of the same. One long row is built whole.
