@@ -22,7 +22,7 @@ class Predictor(abc.ABC):
     """A network in its own runtime. Threads may share it.
 
     Attributes:
-        format: "keras", "saved_model", "tflite", "onnx" or "web".
+        format: name of a `kinds.Kind`.
         image_size: S, or None for images of any size.
         num_classes: K.
         batch: how many images the network takes at once, or None for any.
@@ -102,13 +102,30 @@ class KerasPredictor(Predictor):
     def __init__(self, model):
         self.batch, self.image_size, *_ = model.input_shape
         self.num_classes = model.output_shape[-1]
-        self._function = _compiled(model)
+        self._function = _compile(model)
+
+    @classmethod
+    def open(cls, path):
+        """That of a .keras file."""
+        return cls(read_keras(path))
 
     def _predict(self, images):
         return self._function(images)
 
 
-def _compiled(model):
+def read_keras(path):
+    """The `keras.Model` of a .keras file, not compiled."""
+    require(
+        path.suffix == ".keras",
+        f"Keras reads {str(path)!r} only under a name that ends in .keras: "
+        "rename it.",
+    )
+    import keras
+
+    return keras.saving.load_model(path, compile=False)
+
+
+def _compile(model):
     """What a model gives for images, as a function, on Keras' backend."""
     import keras
 

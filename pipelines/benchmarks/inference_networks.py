@@ -17,7 +17,7 @@ from benchmarks.inference_files import describe
 from benchmarks.inference_files import path_of
 
 import keras_resnet
-from keras_resnet.export.folding.fold import folded
+from keras_resnet.export.folding.fold import fold
 from keras_resnet.export.writers.onnx import export_onnx
 from keras_resnet.export.writers.saved_model import export_saved_model
 from keras_resnet.export.writers.tflite import export_tflite
@@ -60,7 +60,7 @@ def ours(name, image_size, choices, pictures, files, folder, calibration):
             pixels,
             predict(model, pixels),
             # What the files compute: less than the network.
-            keras_resnet.multiply_adds(folded(model)),
+            keras_resnet.multiply_adds(fold(model)),
         )
 
     return build

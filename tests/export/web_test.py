@@ -23,7 +23,7 @@ from keras_resnet.errors import UsageError
 from keras_resnet.evaluation import explain
 from keras_resnet.export.writers import litert_js
 from keras_resnet.export.writers.web import export_web
-from keras_resnet.inference import operators
+from keras_resnet.inference import kinds
 from keras_resnet.inference import runtime
 
 pytestmark = pytest.mark.skipif(
@@ -223,7 +223,7 @@ def test_a_wrong_resize_and_a_changed_network_are_seen(
 
 
 def test_pools_of_one_pixel_are_pythons_too(driver, other, files, card):
-    counts = operators.count(other, "web")
+    counts = kinds.KINDS["web"].count_operators(other)
     assert counts["MAX_POOL_2D"] == 1 + 2  # of the stem and of two shortcuts
     with pages.serving(other) as server:
         answer = pages.Page(driver, server.url).classify(files / "noise.png")
