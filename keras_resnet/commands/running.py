@@ -5,21 +5,13 @@ import os
 import sys
 
 from absl import app
-from absl import flags as absl_flags
 from absl import logging
 
 from keras_resnet import files
 from keras_resnet.commands import doors
 from keras_resnet.commands import flags
 from keras_resnet.errors import UsageError
-
-FLAGS = absl_flags.FLAGS
-absl_flags.DEFINE_multi_string(
-    "import",
-    [],
-    "Module of yours that registers formats, operations and the like; "
-    "several times for several.",
-)
+from keras_resnet.inference import extensions
 
 
 def run(main, argv=None, door="python pipelines/{}.py"):
@@ -38,7 +30,7 @@ def run(main, argv=None, door="python pipelines/{}.py"):
     def guarded(words):
         logging.set_verbosity(logging.WARNING)
         try:
-            _import_modules()
+            extensions.load(flags.FLAGS["import"].value)
             sys.exit(main(words[1:]) or 0)
         except UsageError as error:
             print(f"ERROR: {doors.spell(str(error), door)}", file=sys.stderr)
@@ -59,14 +51,6 @@ def run(main, argv=None, door="python pipelines/{}.py"):
     except BrokenPipeError:  # its reader has gone, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-
-
-def _import_modules():
-    """Brings in what --import names."""
-    if FLAGS["import"].value:
-        from keras_resnet.recipes import extensions  # which import Keras
-
-        extensions.load(FLAGS["import"].value)
 
 
 def no_arguments(args):

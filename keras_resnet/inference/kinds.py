@@ -17,6 +17,7 @@ from keras_resnet.errors import require
 from keras_resnet.inference import operators
 from keras_resnet.inference import predictors
 from keras_resnet.inference.artifact import WEB_MODEL
+from keras_resnet.inference.saved_model_predictor import SavedModelPredictor
 
 
 def _is_file(path):
@@ -225,7 +226,7 @@ register(
         title="a SavedModel",
         suffix="",
         recognise=_is_saved_model,
-        predictor=predictors.SavedModelPredictor,
+        predictor=SavedModelPredictor,
         operators=operators.list_saved_model,
         is_whole=_is_whole_saved_model,
     )

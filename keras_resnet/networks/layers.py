@@ -41,7 +41,6 @@ class Chain(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return operations.output_shape(self.layers, input_shape)
 
-    @property
     def paths(self):
         """Its layers, as lists that are applied in order each."""
         return [self.layers]
@@ -187,9 +186,8 @@ class ResidualUnit(keras.layers.Layer):
 
         Not a list: a Keras file would name variables after this one.
         """
-        return collections.deque(itertools.chain(*self.paths))
+        return collections.deque(itertools.chain(*self.paths()))
 
-    @property
     def paths(self):
         """Its layers, as lists that are applied in order each."""
         return [

@@ -15,9 +15,9 @@ from keras_resnet.export import pipeline
 from keras_resnet.export.verification import isolated
 from keras_resnet.export.verification import verify
 from keras_resnet.inference import artifact
+from keras_resnet.inference import extensions
 from keras_resnet.inference import kinds
 from keras_resnet.inference import runtime
-from keras_resnet.recipes import extensions
 
 
 @pytest.fixture(scope="module")

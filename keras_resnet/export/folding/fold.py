@@ -108,7 +108,7 @@ def _find_divided(readers):
 def _give(source, target, divisor):
     """Gives a layer the state of the one that it was made of, folded."""
     if _is_ours(source):
-        for theirs, ours in zip(source.paths, target.paths, strict=True):
+        for theirs, ours in zip(source.paths(), target.paths(), strict=True):
             _fold(theirs, ours, divisor)
     elif type(source) is PixelNormalization:
         for weight in target.weights:

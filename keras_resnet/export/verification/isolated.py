@@ -5,7 +5,7 @@
 
 A runtime that crashes, or whose threads or memory another one disturbs, is
 thus one artifact's fault and no other's. The modules are those that a user
-has brought in (`recipes.extensions`).
+has brought in (`inference.extensions`).
 """
 
 import os
@@ -18,8 +18,8 @@ import numpy as np
 
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
+from keras_resnet.inference import extensions
 from keras_resnet.inference import runtime as runtime_lib
-from keras_resnet.recipes import extensions
 
 OWN = "own"
 
