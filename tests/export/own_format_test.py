@@ -1,5 +1,7 @@
 """A format from outside is exported, verified and opened as ours are."""
 
+import dataclasses
+import shutil
 import sys
 
 import numpy as np
@@ -14,6 +16,8 @@ from keras_resnet.export import formats
 from keras_resnet.export import pipeline
 from keras_resnet.export.verification import isolated
 from keras_resnet.export.verification import verify
+from keras_resnet.export.verification.verify import VerificationError
+from keras_resnet.export.writers import manifest
 from keras_resnet.inference import artifact
 from keras_resnet.inference import extensions
 from keras_resnet.inference import kinds
@@ -62,19 +66,19 @@ def test_the_process_imports_what_registers_it(exported, monkeypatch):
 
 
 def test_a_changed_weight_in_it_is_caught(exported, tmp_path):
-    directory, (own, _) = exported
-    path = tmp_path / own.path
-    with np.load(directory / own.path) as stored:
+    directory, (own, onnx) = exported
+    copied = tmp_path / "copied"
+    shutil.copytree(directory, copied)
+    with np.load(copied / own.path) as stored:
         arrays = dict(stored)
     arrays["weight2"] = arrays["weight2"] * 1.5
-    np.savez(path, **arrays)
+    np.savez(copied / own.path, **arrays)
+    signed = dataclasses.replace(own, sha256=artifact.sha256(copied / own.path))
+    manifest.write_manifest(copied, [signed, onnx], card_of(network()))
     images, _ = digits()
-    card = card_of(network())
-    judge = verify._Judge(
-        network(), card, images, None, verify.TOLERANCE, isolated.predict
-    )
-    _, lines = judge.judge_all(tmp_path, own, ["own"])
-    assert "model.npz (serving_default): a probability differs" in lines[0]
+    with pytest.raises(VerificationError, match="model.npz .*differs") as error:
+        verify.verify(copied, network(), images, predict=isolated.predict)
+    assert "model.onnx" not in str(error.value)
 
 
 def test_its_file_is_told_from_ours_and_has_a_name_of_its_own(exported):
