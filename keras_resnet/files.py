@@ -120,3 +120,11 @@ def flush(path):
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def entries(path):
+    """All files and links at or below a path, sorted; links not followed."""
+    path = pathlib.Path(path)
+    if path.is_symlink() or not path.is_dir():
+        return [path] if os.path.lexists(path) else []
+    return [e for child in sorted(path.iterdir()) for e in entries(child)]

@@ -94,7 +94,7 @@ def main(args):
     running.no_arguments(args)
     recipes.max_masked(FLAGS.on_bad_image)  # refused before the model loads
     placing.check(FLAGS.output_dir, formats.file_names(FLAGS.formats))
-    earlier = [] if FLAGS.force else placing.existing(FLAGS.output_dir)
+    earlier = [] if FLAGS.force else placing.find_existing(FLAGS.output_dir)
     require(
         not earlier,
         f"There is an export already: {', '.join(map(str, earlier))}. Pass "
@@ -146,7 +146,7 @@ def _named(card):
 
 def _calibration(card):
     """Evaluation views of training images, if a format asks for them."""
-    if not set(FLAGS.formats) & set(formats.CALIBRATED):
+    if not formats.are_calibrated(FLAGS.formats):
         return None
     images, _ = _images(card, "train", FLAGS.num_calibration_images)
     return verify.evaluation_views(images, card)

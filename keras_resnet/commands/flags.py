@@ -8,6 +8,12 @@ import sys
 from absl import flags
 
 FLAGS = flags.FLAGS
+flags.DEFINE_multi_string(
+    "import",
+    [],
+    "Module of yours that registers formats, operations and the like; "
+    "several times for several.",
+)
 
 # {flag of ours: what other libraries call it}.
 ALIASES = {

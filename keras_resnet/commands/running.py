@@ -11,6 +11,7 @@ from keras_resnet import files
 from keras_resnet.commands import doors
 from keras_resnet.commands import flags
 from keras_resnet.errors import UsageError
+from keras_resnet.inference import extensions
 
 
 def run(main, argv=None, door="python pipelines/{}.py"):
@@ -29,6 +30,7 @@ def run(main, argv=None, door="python pipelines/{}.py"):
     def guarded(words):
         logging.set_verbosity(logging.WARNING)
         try:
+            extensions.load(flags.FLAGS["import"].value)
             sys.exit(main(words[1:]) or 0)
         except UsageError as error:
             print(f"ERROR: {doors.spell(str(error), door)}", file=sys.stderr)

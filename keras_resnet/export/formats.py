@@ -1,6 +1,10 @@
-"""What a network can be exported as, and what can be chosen of it."""
+"""What a network can be exported as, and what can be chosen of it.
+
+`register` adds a format: one row and one function that writes it.
+"""
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
@@ -12,8 +16,9 @@ from keras_resnet.export.writers import onnx
 from keras_resnet.export.writers import serving
 from keras_resnet.export.writers import web
 from keras_resnet.export.writers import web_model
-from keras_resnet.export.writers.saved_model import export_saved_model
-from keras_resnet.export.writers.tflite import export_tflite
+from keras_resnet.export.writers.saved_model import write_saved_model
+from keras_resnet.export.writers.tflite import write_tflite
+from keras_resnet.inference import kinds
 from keras_resnet.inference.artifact import SAMPLES
 
 
@@ -39,62 +44,60 @@ class Options:
     calibration: np.ndarray | None = None
 
 
-def _saved_model(model, path, card, options):
-    return export_saved_model(model, path, card=card, resize=options.resize)
+def _accept(network, options):
+    del network, options
 
 
-def _tflite(precision):
-    def export(model, path, card, options):
-        return export_tflite(
-            model,
-            path,
-            card=card,
-            precision=precision,
-            batch=None if options.dynamic_batch else 1,
-            input_dtype=options.input_dtype,
-            calibration=options.calibration,
-        )
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Format:
+    """What a network can be exported as: a row of `FORMATS`.
 
-    return export
+    Attributes:
+        name: what --formats calls it: "tflite_int8".
+        file: its name in the directory of an export.
+        kind: `inference.kinds.Kind` of the file: how it is recognised and
+            opened, and what its operators are.
+        write: (`serving.Network`, path, `Options`) -> `Artifact`. It writes
+            `network.folded` to a new path, and describes what it has written
+            by `writers.manifest.describe`.
+        calibrated: whether it needs calibration images.
+        check: (`serving.Network`, `Options`): raises `UsageError` for what
+            `write` would refuse, before any work.
+    """
 
-
-def _onnx(precision):
-    def export(model, path, card, options):
-        return onnx.export_onnx(
-            model,
-            path,
-            card=card,
-            precision=precision,
-            opset=options.opset,
-            input_dtype=options.input_dtype,
-            calibration=options.calibration,
-        )
-
-    return export
+    name: str
+    file: str
+    kind: kinds.Kind
+    write: Callable
+    calibrated: bool = False
+    check: Callable = _accept
 
 
-def _web(model, path, card, options):
-    samples = sorted((path.parent / SAMPLES).iterdir())
-    return web.export_web(
-        model, path, card=card, runtime=options.litert_js, samples=samples
-    )
-
-
-# Format -> (name in the directory, (model, path, card, options) -> Artifact).
 # "tflite" is what a phone wants: a quarter of the size, no calibration.
-FORMATS = {
-    "saved_model": ("saved_model", _saved_model),
-    "tflite": ("model.tflite", _tflite("dynamic_int8")),
-    "tflite_float32": ("model_float32.tflite", _tflite("float32")),
-    "tflite_float16": ("model_float16.tflite", _tflite("float16")),
-    "tflite_int8": ("model_int8.tflite", _tflite("int8")),
-    "onnx": ("model.onnx", _onnx("float32")),
-    "onnx_int8": ("model_int8.onnx", _onnx("int8")),
-    "web": ("web", _web),
-}
+FORMATS = {}
 DEFAULT_FORMATS = ("saved_model", "tflite", "onnx")
-# Those that ask for calibration images.
-CALIBRATED = ("tflite_int8", "onnx_int8")
+
+
+def register(format):
+    """Adds a format, and its kind of file, to what every command knows.
+
+    To be called in a module of yours that `--import` names: the process that
+    verifies a file imports it too.
+
+    Args:
+        format: `Format`; one of the same name is replaced.
+
+    Raises:
+        keras_resnet.UsageError: if another format has the same file name.
+    """
+    same = [f.name for f in FORMATS.values() if f.file == format.file]
+    require(
+        same in ([], [format.name]),
+        f"The format {format.name!r} needs a file name of its own: "
+        f"{same[:1]} has it. Received: file={format.file!r}.",
+    )
+    kinds.register(format.kind)
+    FORMATS[format.name] = format
 
 
 def file_names(names):
@@ -103,26 +106,98 @@ def file_names(names):
     Raises:
         keras_resnet.UsageError: if one of them is unknown.
     """
-    return [lookup(FORMATS, name, "format")[0] for name in names]
+    return [lookup(FORMATS, name, "format").file for name in names]
 
 
-def check(names, options, *, model, card):
+def are_calibrated(names):
+    """Whether one of these formats needs calibration images."""
+    return any(FORMATS[name].calibrated for name in names)
+
+
+def check(names, options, network):
     """Raises `UsageError` if one of these formats could not be written.
 
     Args:
         names: keys of `FORMATS`.
         options: `Options`.
-        model: `keras.Model`.
-        card: `keras_resnet.labels.cards.Card` of the model.
+        network: `serving.Network`.
     """
     require(names, f"formats is empty. Take some of: {', '.join(FORMATS)}.")
-    for name in names:
-        lookup(FORMATS, name, "format")
+    rows = [lookup(FORMATS, name, "format") for name in names]
     onnx.check_opset(options.opset)
     lookup(serving.INPUT_DTYPES, options.input_dtype, "input dtype")
-    serving.check(model, card)
-    if set(names) & set(CALIBRATED):
-        calibration.check(options.calibration, card)
-    if "web" in names:
-        web_model.check(model)
-        litert_js.files(options.litert_js)
+    if are_calibrated(names):
+        calibration.check(options.calibration, network.card)
+    for row in rows:
+        row.check(network, options)
+
+
+def _register(name, file, kind, write, **fields):
+    kind = kinds.KINDS[kind]
+    register(Format(name=name, file=file, kind=kind, write=write, **fields))
+
+
+def _saved_model(network, path, options):
+    return write_saved_model(network, path, resize=options.resize)
+
+
+def _tflite(precision):
+    def write(network, path, options):
+        return write_tflite(
+            network,
+            path,
+            precision=precision,
+            batch=None if options.dynamic_batch else 1,
+            input_dtype=options.input_dtype,
+            calibration=options.calibration,
+        )
+
+    return write
+
+
+def _onnx(precision):
+    def write(network, path, options):
+        return onnx.write_onnx(
+            network,
+            path,
+            precision=precision,
+            opset=options.opset,
+            input_dtype=options.input_dtype,
+            calibration=options.calibration,
+        )
+
+    return write
+
+
+def _web(network, path, options):
+    samples = sorted((path.parent / SAMPLES).iterdir())
+    return web.write_web(
+        network, path, runtime=options.litert_js, samples=samples
+    )
+
+
+def _check_web(network, options):
+    web_model.check(network.model)
+    litert_js.files(options.litert_js)
+
+
+_register("saved_model", "saved_model", "saved_model", _saved_model)
+_register("tflite", "model.tflite", "tflite", _tflite("dynamic_int8"))
+_register(
+    "tflite_float32", "model_float32.tflite", "tflite", _tflite("float32")
+)
+_register(
+    "tflite_float16", "model_float16.tflite", "tflite", _tflite("float16")
+)
+_register(
+    "tflite_int8",
+    "model_int8.tflite",
+    "tflite",
+    _tflite("int8"),
+    calibrated=True,
+)
+_register("onnx", "model.onnx", "onnx", _onnx("float32"))
+_register(
+    "onnx_int8", "model_int8.onnx", "onnx", _onnx("int8"), calibrated=True
+)
+_register("web", "web", "web", _web, check=_check_web)

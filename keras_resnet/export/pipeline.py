@@ -18,7 +18,8 @@ from keras_resnet.export import placing
 from keras_resnet.export.formats import Options
 from keras_resnet.export.verification import isolated
 from keras_resnet.export.verification import verify as verify_lib
-from keras_resnet.inference import artifact as artifact_lib
+from keras_resnet.export.writers import manifest
+from keras_resnet.export.writers import serving
 from keras_resnet.inference.artifact import SAMPLES
 from keras_resnet.labels import class_names
 
@@ -70,22 +71,23 @@ def export_all(
     """
     check(model, output_dir, card=card, formats=formats, options=options)
     card = card.public()
-    networks = formats_lib.file_names(formats)
+    network = serving.Network(model, card)
+    names = formats_lib.file_names(formats)
     with (
         files.room(output_dir, _MAKE_ROOM),
-        placing.staged(output_dir, networks) as staging,
+        placing.staged(output_dir, names) as staging,
     ):
         card.save(staging)
         _write_samples(staging / SAMPLES, images, labels, card)
         artifacts = [
-            _export(model, staging, card, name, options) for name in formats
+            _write(network, staging, name, options) for name in formats
         ]
-        artifact_lib.write_manifest(staging, artifacts, card)
+        manifest.write_manifest(staging, artifacts, card)
         reports = verify_lib.verify(
             staging, model, images, labels=labels, predict=predict
         )
-        artifacts = [_measured(artifact, reports) for artifact in artifacts]
-        artifact_lib.write_manifest(staging, artifacts, card)
+        artifacts = [_measure(artifact, reports) for artifact in artifacts]
+        manifest.write_manifest(staging, artifacts, card)
     return artifacts
 
 
@@ -94,7 +96,7 @@ def check(model, output_dir, *, card, formats, options=Options()):
 
     Args: as `export_all` takes them.
     """
-    formats_lib.check(formats, options, model=model, card=card)
+    formats_lib.check(formats, options, serving.Network(model, card))
     placing.check(output_dir, formats_lib.file_names(formats))
 
 
@@ -161,15 +163,15 @@ def read_images(split, num_images, *, on_bad_image="fail"):
     return images, labels
 
 
-def _export(model, staging, card, name, options):
-    file_name, export = formats_lib.FORMATS[name]
+def _write(network, staging, name, options):
+    row = formats_lib.FORMATS[name]
     start = time.perf_counter()
-    artifact = export(model, staging / file_name, card, options)
+    artifact = row.write(network, staging / row.file, options)
     seconds = round(time.perf_counter() - start, 1)
     return dataclasses.replace(artifact, export_seconds=seconds)
 
 
-def _measured(artifact, reports):
+def _measure(artifact, reports):
     reports = [r for r in reports if r.path == artifact.path]
     return dataclasses.replace(
         artifact,

@@ -18,8 +18,8 @@ import tempfile
 from keras_resnet import files
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
-from keras_resnet.export.verification.listing import listed
-from keras_resnet.export.writers import targets
+from keras_resnet.export.verification.listing import list_files
+from keras_resnet.inference import kinds
 from keras_resnet.inference.artifact import MANIFEST
 from keras_resnet.inference.artifact import SAMPLES
 from keras_resnet.inference.artifact import sha256
@@ -58,16 +58,16 @@ def check(output_dir, networks):
             "another directory."
         ) from error
     with _alone(output_dir):
-        _refuse_others(output_dir, networks, _earlier(output_dir))
+        _refuse_others(output_dir, networks, _list_earlier(output_dir))
 
 
-def existing(output_dir):
+def find_existing(output_dir):
     """Paths at the top of a directory that an earlier export left there."""
     output_dir = pathlib.Path(output_dir)
     if not output_dir.is_dir():
         return []
     with _alone(output_dir):
-        names = _tops(_earlier(output_dir))
+        names = _tops(_list_earlier(output_dir))
         return [output_dir / n for n in names if (output_dir / n).exists()]
 
 
@@ -93,9 +93,9 @@ def staged(output_dir, networks):
         staging = pathlib.Path(tempfile.mkdtemp(dir=output_dir, prefix=_PREFIX))
         try:
             yield staging
-            earlier = _earlier(output_dir)
+            earlier = _list_earlier(output_dir)
             _refuse_others(output_dir, networks, earlier)
-            for file in targets.entries(staging):
+            for file in files.entries(staging):
                 files.flush(file)
             files.write_text(staging / _JOURNAL, json.dumps(earlier))
         except BaseException:
@@ -121,7 +121,7 @@ def _is_staging(folder):
     # Here: formats import TensorFlow.
     from keras_resnet.export.formats import FORMATS
 
-    known = {*COMMON, _JOURNAL, *(name for name, _ in FORMATS.values())}
+    known = {*COMMON, _JOURNAL, *(row.file for row in FORMATS.values())}
     return (
         _STAGING.fullmatch(folder.name) is not None
         and folder.is_dir()
@@ -141,10 +141,10 @@ def _finish(staging, output_dir):
 def _move(staging, output_dir, earlier):
     last = MANIFEST
     whole = staging if (staging / last).exists() else output_dir
-    new = {**listed(whole), last: None}
+    new = {**list_files(whole), last: None}
     left = [
         file.relative_to(staging).as_posix()
-        for file in targets.entries(staging)
+        for file in files.entries(staging)
         if file.name not in (_JOURNAL, last)
     ]
     _refuse_others(output_dir, [*_tops(new)], earlier, moved=new)
@@ -172,7 +172,7 @@ def _prune(path):
             path.rmdir()
 
 
-def _earlier(output_dir):
+def _list_earlier(output_dir):
     """{name: sha256} of what an earlier export left; None for any content.
 
     Raises:
@@ -181,7 +181,7 @@ def _earlier(output_dir):
     if not os.path.lexists(output_dir / MANIFEST):
         return {}
     try:
-        return {MANIFEST: None, **listed(output_dir)}
+        return {MANIFEST: None, **list_files(output_dir)}
     except UsageError as error:
         raise UsageError(
             f"{error} It does not say which files an export may replace: pass "
@@ -210,7 +210,7 @@ def _refuse_others(output_dir, networks, earlier, moved=None):
     for top in _tops([*COMMON, *networks, *earlier]):
         if "." in top and (output_dir / top).is_dir():
             wrong.append(f"{top} (a directory)")
-        for file in targets.entries(output_dir / top):
+        for file in files.entries(output_dir / top):
             name = file.relative_to(output_dir).as_posix()
             why = _why_not(file, name, earlier, moved or {})
             wrong += [f"{name} ({why})"] if why else []
@@ -240,10 +240,5 @@ def _networks(output_dir, earlier):
     tops = {*_tops(earlier)}
     for path in sorted(output_dir.iterdir()):
         own = path.name in tops or path.name.startswith(".")
-        if not own and (
-            path.suffix in (".keras", ".onnx")
-            or path.suffix == ".tflite"
-            and not holds_card(path)
-            or (path / "saved_model.pb").is_file()
-        ):
+        if not own and kinds.seems_network(path) and not holds_card(path):
             yield path.name

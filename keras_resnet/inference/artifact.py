@@ -6,13 +6,9 @@ import json
 import os
 import pathlib
 
-from keras_resnet import files as files_lib
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import check_types
 from keras_resnet.errors import require
-from keras_resnet.inference import operators
-from keras_resnet.labels.cards import CARD
-from keras_resnet.labels.cards import LABELS
 
 MANIFEST = "manifest.json"
 
@@ -33,7 +29,7 @@ class Artifact:
 
     Attributes:
         path: relative to the directory of manifest.json.
-        format: "saved_model", "tflite", "onnx" or "web".
+        format: name of a `kinds.Kind`: "saved_model", "tflite", ...
         precision: of the weights and of the arithmetic: "float32", "float16"
             (weights), "dynamic_int8" (weights of 8 bits, activations
             quantised as they come) or "int8" (all).
@@ -69,45 +65,6 @@ class Artifact:
         check_types(self)
 
 
-def describe(
-    path,
-    *,
-    format,
-    image_size,
-    classes,
-    batch,
-    precision="float32",
-    input_dtype="float32",
-    output_dtype="float32",
-):
-    """The `Artifact` of a network that has just been written.
-
-    Args:
-        path: of the file or directory.
-        format: "saved_model", "tflite", "onnx" or "web".
-        image_size: (H, W), None where it is free.
-        classes: K.
-        batch: int, or None for any.
-        precision: as `Artifact` has it.
-        input_dtype, output_dtype: of images and of probabilities.
-    """
-    path = pathlib.Path(path)
-    images = {"dtype": input_dtype, "shape": [batch, *image_size, 3]}
-    probabilities = {"dtype": output_dtype, "shape": [batch, classes]}
-    return Artifact(
-        path=path.name,
-        format=format,
-        precision=precision,
-        signature={
-            "inputs": {IMAGES: images},
-            "outputs": {PROBABILITIES: probabilities},
-        },
-        bytes=sum(file.stat().st_size for file in files(path)),
-        sha256=sha256(path),
-        operators=operators.count(path, format),
-    )
-
-
 def sha256(path):
     """The sha256 of a file, or of a directory.
 
@@ -136,45 +93,6 @@ def files(path):
     if not path.is_dir():
         return [path]
     return [file for file in path.rglob("*") if file.is_file()]
-
-
-def write_manifest(directory, artifacts, card):
-    """Writes manifest.json: the artifacts, the card and the versions."""
-    # Here, so that reading a manifest needs none of them.
-    import keras
-    import tensorflow as tf
-
-    import keras_resnet
-
-    fields = {
-        "versions": {
-            "keras_resnet": keras_resnet.__version__,
-            "keras": keras.__version__,
-            "tensorflow": tf.__version__,
-        },
-        "card": {
-            "classes": len(card.class_names),
-            "image_size": card.image_size,
-            "eval_resize": card.eval_resize,
-            "variant": card.variant,
-            "dataset": card.public().dataset,
-        },
-        "artifacts": [dataclasses.asdict(artifact) for artifact in artifacts],
-        "files": _sums(pathlib.Path(directory), artifacts),
-    }
-    path = pathlib.Path(directory) / MANIFEST
-    files_lib.write_text(path, json.dumps(fields, indent=2) + "\n")
-
-
-def _sums(directory, artifacts):
-    """{name: sha256} of every file of an export, in order of names."""
-    paths = [directory / name for name in (LABELS, CARD)]
-    for name in (SAMPLES, *(artifact.path for artifact in artifacts)):
-        paths += files(directory / name) if (directory / name).exists() else []
-    return {
-        path.relative_to(directory).as_posix(): sha256(path)
-        for path in sorted(paths)
-    }
 
 
 def read_manifest(directory):

@@ -106,7 +106,7 @@ def run(job, *, force=False):
     card = find_card(job.model)
     network = parallel.Network(job.model, card, threads=job.threads)
     made_by = _made_by(job, card)
-    with parts_lib.opened(job.output, made_by, force=force) as parts:
+    with parts_lib.hold(job.output, made_by, force=force) as parts:
         cursor, writer = sources.Cursor(source), _Writer(job, card, parts)
         earlier = parts.progress.rows
         _go_on(cursor, parts, job)

@@ -1,7 +1,8 @@
-"""Which operators an exported file consists of, and how many of each."""
+"""Which operators a file consists of: a name for each call.
 
-import collections
-import pathlib
+Those of a SavedModel are stored for `serving_default`: TensorFlow fuses some
+of them when it runs.
+"""
 
 # A SavedModel's graph has these beside what it computes.
 _BOOKKEEPING = {
@@ -15,23 +16,8 @@ _BOOKKEEPING = {
 }
 
 
-def count(path, format):
-    """The histogram of the operators of a file.
-
-    Args:
-        path: of the file or directory.
-        format: "saved_model", "tflite", "onnx" or "web".
-
-    Returns:
-        {name of the operator in its format: int}, in alphabetical order. Of a
-        SavedModel they are those of `serving_default` as stored: TensorFlow
-        fuses some of them when it runs.
-    """
-    names = _COUNT[format](pathlib.Path(path))
-    return dict(sorted(collections.Counter(names).items()))
-
-
-def _tflite(path):
+def list_tflite(path):
+    """Names of the operators of a TFLite file."""
     from ai_edge_litert import schema_py_generated as schema
 
     builtin = {
@@ -48,14 +34,16 @@ def _tflite(path):
             yield builtin[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
 
 
-def _onnx(path):
+def list_onnx(path):
+    """Names of the operators of an ONNX file."""
     import onnx
 
     graph = onnx.load(path, load_external_data=False).graph
     return [node.op_type for node in graph.node]
 
 
-def _saved_model(path):
+def list_saved_model(path):
+    """Names of the operators of a SavedModel."""
     from tensorflow.core.protobuf import saved_model_pb2
 
     proto = saved_model_pb2.SavedModel()
@@ -78,11 +66,3 @@ def _calls(nodes, functions):
             yield from _calls(functions[node.attr["f"].func.name], functions)
         elif node.op not in _BOOKKEEPING:
             yield node.op
-
-
-_COUNT = {
-    "saved_model": _saved_model,
-    "tflite": _tflite,
-    "onnx": _onnx,
-    "web": lambda path: _tflite(path / "model.tflite"),
-}

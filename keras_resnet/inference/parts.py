@@ -41,7 +41,7 @@ class Progress:
 
 
 @contextlib.contextmanager
-def opened(folder, made_by, *, force=False):
+def hold(folder, made_by, *, force=False):
     """The parts of a folder, for one process at a time.
 
     Args:

@@ -22,7 +22,7 @@ class Predictor(abc.ABC):
     """A network in its own runtime. Threads may share it.
 
     Attributes:
-        format: "keras", "saved_model", "tflite", "onnx" or "web".
+        format: name of a `kinds.Kind`.
         image_size: S, or None for images of any size.
         num_classes: K.
         batch: how many images the network takes at once, or None for any.
@@ -102,13 +102,30 @@ class KerasPredictor(Predictor):
     def __init__(self, model):
         self.batch, self.image_size, *_ = model.input_shape
         self.num_classes = model.output_shape[-1]
-        self._function = _compiled(model)
+        self._function = _compile(model)
+
+    @classmethod
+    def open(cls, path):
+        """That of a .keras file."""
+        return cls(read_keras(path))
 
     def _predict(self, images):
         return self._function(images)
 
 
-def _compiled(model):
+def read_keras(path):
+    """The `keras.Model` of a .keras file, not compiled."""
+    require(
+        path.suffix == ".keras",
+        f"Keras reads {str(path)!r} only under a name that ends in .keras: "
+        "rename it.",
+    )
+    import keras
+
+    return keras.saving.load_model(path, compile=False)
+
+
+def _compile(model):
     """What a model gives for images, as a function, on Keras' backend."""
     import keras
 
@@ -125,58 +142,6 @@ def _compiled(model):
         input_signature=[tf.TensorSpec(model.input_shape, tf.float32)],
         autograph=False,
     )
-
-
-class SavedModelPredictor(Predictor):
-    """The signature serving_default of a SavedModel, in TensorFlow."""
-
-    format = "saved_model"
-
-    def __init__(self, path):
-        import tensorflow as tf
-
-        self._loaded = tf.saved_model.load(str(path))
-        self._function = self._signature("serving_default")
-        _, inputs = self._function.structured_input_signature
-        ((self._input, spec),) = inputs.items()
-        outputs = self._function.structured_outputs
-        # A SavedModel from elsewhere may have another name.
-        self._output = PROBABILITIES if len(outputs) > 1 else min(outputs)
-        self.batch, self.image_size = tensors.places(spec.shape)
-        self.num_classes = outputs[self._output].shape[-1]
-        self._dtype = tensors.as_is(spec.dtype.name)
-        # Only export_saved_model(resize=True) writes this.
-        self.resizes = spec.dtype == "uint8" and spec.shape[1] is None
-
-    def _signature(self, name):
-        require(
-            name in self._loaded.signatures,
-            f"The SavedModel has no signature {name!r}. It has: "
-            f"{', '.join(self._loaded.signatures)}.",
-        )
-        return self._loaded.signatures[name]
-
-    def _predict(self, images):
-        import tensorflow as tf
-
-        images = tf.constant(tensors.cast(images, self._dtype))
-        output = self._function(**{self._input: images})
-        return output[self._output]
-
-    def predict_bytes(self, image_bytes):
-        """Probabilities of encoded images, by the signature serve_bytes.
-
-        Args:
-            image_bytes: list of B bytes objects, JPEG, PNG, GIF, BMP or WebP.
-
-        Returns:
-            float32 (B, K), NumPy.
-        """
-        import tensorflow as tf
-
-        serve = self._signature("serve_bytes")
-        output = serve(image_bytes=tf.constant(image_bytes))
-        return output[PROBABILITIES].numpy()
 
 
 class TFLitePredictor(Predictor):

@@ -6,16 +6,18 @@ Imports keras only, so every layer runs on any Keras backend.
 
 import collections
 import dataclasses
+import itertools
 
 import keras
-from keras import ops
 
+from keras_resnet.errors import lookup
 from keras_resnet.networks import execution
 from keras_resnet.networks import operations
+from keras_resnet.networks import shortcuts
 from keras_resnet.networks import specs
 
 
-@operations.register
+@operations.serializable
 class Chain(keras.layers.Layer):
     """A few ops in a row under one name: the stem, or the end of a network.
 
@@ -39,40 +41,28 @@ class Chain(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return operations.output_shape(self.layers, input_shape)
 
+    def paths(self):
+        """Its layers, as lists that are applied in order each."""
+        return [self.layers]
+
+    def multiply_adds(self, shape):
+        """As `operations.multiply_adds`."""
+        return operations.sum_multiply_adds(self.layers, shape)
+
+    def with_ops(self, change):
+        """The fields of its config with other operations.
+
+        Args:
+            change: function of the names of ops that are applied in order, and
+                of the op before them or None, to as many other names.
+        """
+        return {"ops": change(self.config["ops"], None)}
+
     def get_config(self):
         return {**super().get_config(), **self.config}
 
 
-@operations.register
-class ZeroPadShortcut(keras.layers.Layer):
-    """Option A: take every `strides`-th pixel, append channels of zeros.
-
-    No weights (P1 sec. 3.3). The zeros come last, as in fb.resnet.torch.
-    """
-
-    pixelwise = True
-
-    def __init__(self, filters, strides, **kwargs):
-        super().__init__(**kwargs)
-        self.filters = filters
-        self.strides = strides
-
-    def call(self, x):
-        x = x[:, :: self.strides, :: self.strides, :]
-        extra = self.filters - x.shape[-1]
-        return ops.pad(x, [[0, 0], [0, 0], [0, 0], [0, extra]])
-
-    def compute_output_shape(self, input_shape):
-        batch, *size, _ = input_shape
-        size = [n and -(-n // self.strides) for n in size]
-        return (batch, *size, self.filters)
-
-    def get_config(self):
-        config = {"filters": self.filters, "strides": self.strides}
-        return {**super().get_config(), **config}
-
-
-@operations.register
+@operations.serializable
 class ResidualUnit(keras.layers.Layer):
     """x' = f(h(p) + F(p)), p = before(x): one residual unit (P2 eq. 1, 2).
 
@@ -147,48 +137,38 @@ class ResidualUnit(keras.layers.Layer):
         return self._ops(names, convolutions, seen=seen)
 
     def _shortcut_layers(self):
-        out, dtype = self.filters * self.block.expansion, self.dtype_policy
-        if self.kind == "projection":
-            name = "shortcut_conv"
-            layers = operations.conv2d(
-                out, 1, self.strides, name=name, dtype=dtype
-            )
-            for op in self.placement.after:
-                if op in operations.NORMALISERS:
-                    name = f"shortcut_{op}"
-                    layers.append(
-                        operations.NORMALISERS[op](name=name, dtype=dtype)
-                    )
-        elif self.kind == "zero_pad":
-            name = "shortcut_zero_pad"
-            layers = [
-                ZeroPadShortcut(out, self.strides, name=name, dtype=dtype)
-            ]
-        elif self.kind == "identity" and self.strides > 1:
-            # Of one pixel: a runtime has a faster kernel for it than for `::2`.
-            name = "shortcut_subsample"
-            layers = [
-                keras.layers.MaxPooling2D(
-                    1,
-                    self.strides,
-                    name=name,
-                    dtype=dtype,
-                    **operations.LAYOUT,
-                )
-            ]
-        else:
-            layers = []
+        layers = lookup(shortcuts.KINDS, self.kind, "kind of shortcut")(self)
         if self.shortcut.dropout:
-            layers.append(
-                keras.layers.Dropout(
-                    self.shortcut.dropout, name="shortcut_dropout", dtype=dtype
-                )
+            dropout = keras.layers.Dropout(
+                self.shortcut.dropout,
+                name="shortcut_dropout",
+                dtype=self.dtype_policy,
             )
+            layers.append(dropout)
         return layers
+
+    @property
+    def channels(self):
+        """int, of the unit's output."""
+        return self.filters * self.block.expansion
+
+    def normalise_shortcut(self):
+        """Layers after a projection: normalised if and only if the branch is.
+
+        Returns:
+            list of a batch normalisation, or what it is folded to; or of none.
+        """
+        return [
+            operations.NORMALISERS[op](
+                name=f"shortcut_{op}", dtype=self.dtype_policy
+            )
+            for op in self.placement.after
+            if op in operations.NORMALISERS
+        ]
 
     def _gate(self):
         return operations.conv2d(
-            self.filters * self.block.expansion,
+            self.channels,
             1,
             self.strides,
             use_bias=True,
@@ -206,15 +186,28 @@ class ResidualUnit(keras.layers.Layer):
 
         Not a list: a Keras file would name variables after this one.
         """
-        return collections.deque(
-            [
-                *self.before,
-                *self.branch,
-                *self.shortcut_layers,
-                *self.gate,
-                *self.after_add,
-            ]
-        )
+        return collections.deque(itertools.chain(*self.paths()))
+
+    def paths(self):
+        """Its layers, as lists that are applied in order each."""
+        return [
+            self.before,
+            self.branch,
+            self.shortcut_layers,
+            self.gate,
+            self.after_add,
+        ]
+
+    def with_ops(self, change):
+        """As `Chain.with_ops`."""
+        after_conv = {"between", "after"}  # places behind a convolution
+        rows = dataclasses.asdict(self.placement).items()
+        return {
+            "placement": {
+                place: change(names, "conv" if place in after_conv else None)
+                for place, names in rows
+            }
+        }
 
     def build(self, input_shape):
         with execution.common_name():
@@ -229,15 +222,19 @@ class ResidualUnit(keras.layers.Layer):
             return execution.call_unit(self, x)
         return self.compute(x, training)
 
-    def compute(self, x, training):
-        """The unit itself: what `call` gives, however it is executed."""
+    def compute(self, x, training, hold=lambda tensor: tensor):
+        """The unit itself: what `call` gives, however it is executed.
+
+        `hold` is applied to the branch and to what the gate reads, such as
+        `tf.stop_gradient` for the gradient that shortcuts alone pass on.
+        """
         shared = operations.apply(self.before, x, training)
-        branch = operations.apply(self.branch, shared, training)
+        branch = hold(operations.apply(self.branch, shared, training))
         if self.kind == "none":
             return operations.apply(self.after_add, branch, training)
         shortcut = x if self.kind == "identity" else shared
         shortcut = operations.apply(self.shortcut_layers, shortcut, training)
-        y = self.join(shortcut, branch, shared)
+        y = self.join(shortcut, branch, hold(shared))
         return operations.apply(self.after_add, y, training)
 
     def join(self, shortcut, branch, shared):
@@ -255,6 +252,19 @@ class ResidualUnit(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return operations.output_shape(self.before + self.branch, input_shape)
+
+    def multiply_adds(self, shape):
+        """As `operations.multiply_adds`."""
+        count = operations.sum_multiply_adds
+        shared = operations.output_shape(self.before, shape)
+        after = self.compute_output_shape(shape)
+        return (
+            count(self.before, shape)
+            + count(self.branch, shared)
+            + count(self.shortcut_layers, shared)
+            + count(self.gate, shared)
+            + count(self.after_add, after)
+        )
 
     def get_config(self):
         return {

@@ -38,7 +38,7 @@ _DTYPES = (
 
 # Units of a stage from which tracing one of them as a function, and calling
 # it, takes less time than tracing each.
-_SHARED_DEPTH = 9
+_SHARED_UNITS = 9
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -154,7 +154,7 @@ def _body(x, row, stem, policy, remat):
     )
     x = Chain(
         stem.ops,
-        [(stem.filters, stem.kernel, stem.strides)],
+        stem.convolutions,
         name="stem",
         dtype=policy,
     )(x)
@@ -162,10 +162,10 @@ def _body(x, row, stem, policy, remat):
     if "relu" in stem.ops:
         # P2 appendix: the stem has activated the first unit's input already.
         unit_placement = dataclasses.replace(placement, before=())
-    for stage, (depth, filters) in enumerate(
+    for stage, (units, filters) in enumerate(
         zip(row.depths, row.filters, strict=True), start=1
     ):
-        for unit in range(1, depth + 1):
+        for unit in range(1, units + 1):
             strides = 2 if stage > 1 and unit == 1 else 1
             x = ResidualUnit(
                 filters,
@@ -176,7 +176,7 @@ def _body(x, row, stem, policy, remat):
                 placement=unit_placement,
                 shortcut=shortcut,
                 remat=remat,
-                shared=depth >= _SHARED_DEPTH,
+                shared=units >= _SHARED_UNITS,
                 name=f"stage{stage}_unit{unit}",
                 dtype=policy,
             )(x)

@@ -1,20 +1,50 @@
 """The operations that rows of `specs` name, as Keras layers.
 
-Shapes: B batch, H height, W width, C channels. Images are channels-last.
-Imports keras only, so every layer runs on any Keras backend.
+An operation is a Keras layer, and says what others ask of it:
+
+- `pixelwise`, bool: at inference each output pixel is made of one input pixel,
+  by the same rule for all. It may skip pixels. Without it an operation is
+  taken to mix them, and exports keep all of its input.
+- `multiply_adds(shape)`: how many for an input of a shape (1, H, W, C), as P1
+  Table 1 counts them. Without it there are none.
+- `gradient_reads`: which of "input" and "output" its gradient reads, for the
+  count of what training keeps.
+- `layers`: the layers in it, if it has any; batch normalisations are found
+  there when a network is frozen. Give them names: weights are told by path.
+- `call(x, training)`, if training differs. Whether a variable is trained or
+  is state is what its `trainable` says.
+
+`register` adds one of your own. Shapes: B batch, H height, W width, C channels.
+Images are channels-last. Imports keras only, so every layer runs on any Keras
+backend.
 """
 
 import collections
 import functools
+import inspect
+import math
 
 import keras
-from keras import ops
 
-from keras_resnet.errors import require
-from keras_resnet.networks import execution
+from keras_resnet.errors import lookup
 from keras_resnet.networks.initializers import HeNormal
+from keras_resnet.networks.primitives import Affine
+from keras_resnet.networks.primitives import BatchNormalization
+from keras_resnet.networks.primitives import Bias
+from keras_resnet.networks.primitives import EdgePadding2D
+from keras_resnet.networks.primitives import PixelNormalization
+from keras_resnet.networks.primitives import ReLU
+from keras_resnet.networks.primitives import serializable
 
-register = keras.saving.register_keras_serializable(package="keras_resnet")
+__all__ = (
+    "Affine",
+    "BatchNormalization",
+    "Bias",
+    "EdgePadding2D",
+    "PixelNormalization",
+    "ReLU",
+    "serializable",
+)
 
 # P1 sec. 3.4 and P2 appendix; the authors' Caffe and Torch code give the two
 # numbers of BN. Fan-out and not truncated: resnet-1k-layers, torchvision, timm.
@@ -56,43 +86,81 @@ def make_ops(names, convolutions=(), *, dtype, seen=None):
     """Layers for op names, numbered by kind in reading order.
 
     Args:
-        names: tuple of "conv", "bn", "relu" and "pool"; of "bias" and "affine"
-            where BN was folded (`keras_resnet.export.folding.fold`).
+        names: tuple of keys of `OPERATIONS`. An export makes "bias" and
+            "affine" of "bn" (`keras_resnet.export.folding.fold`).
         convolutions: (filters, kernel_size, strides) of each "conv" in turn.
         dtype: dtype policy of the layers.
         seen: `collections.Counter` of the ops numbered so far, updated.
 
     Returns:
         list of Keras layers and `ReLU`, named conv1, bn1, relu1, conv2, ...
+
+    Raises:
+        keras_resnet.UsageError: for another name.
     """
     convolutions = iter(convolutions)
     seen = collections.Counter() if seen is None else seen
     layers = []
     for op in names:
+        make = lookup(OPERATIONS, op, "operation")
         seen[op] += 1
         common = {"name": f"{op}{seen[op]}", "dtype": dtype}
         if op == "conv":
-            layers += conv2d(*next(convolutions), **common)
-        elif op in NORMALISERS:
-            layers.append(NORMALISERS[op](**common))
-        elif op == "relu":
-            layers.append(ReLU(common["name"]))
+            layers += make(*next(convolutions), **common)
         elif op == "pool":
-            layers.append(_pool_pad(dtype, after_relu=seen["relu"]))
-            layers.append(keras.layers.MaxPooling2D(3, 2, **LAYOUT, **common))
+            layers += make(after_relu=seen["relu"] > 0, **common)
         else:
-            raise ValueError(
-                f"Expected conv, bn, relu, pool, bias or affine. Received: {op}"
-            )
+            layers.append(make(**common))
     return layers
 
 
-def _pool_pad(dtype, after_relu):
+def _pool(after_relu, name, dtype):
+    """Layers of a max-pooling of 3 x 3 pixels, stride 2, padded by one."""
     common = {"name": "pool_pad", "dtype": dtype}
+    pool = keras.layers.MaxPooling2D(3, 2, name=name, dtype=dtype, **LAYOUT)
     # Zeros are exact only after a ReLU: none can exceed what is there.
     if after_relu:
-        return keras.layers.ZeroPadding2D(1, **LAYOUT, **common)
-    return EdgePadding2D(1, **common)
+        return [keras.layers.ZeroPadding2D(1, **LAYOUT, **common), pool]
+    return [EdgePadding2D(1, **common), pool]
+
+
+def _relu(name, dtype):
+    del dtype
+    return ReLU(name)
+
+
+# What a BN is, in training and when it is folded.
+NORMALISERS = {
+    "bn": functools.partial(BatchNormalization, **BATCH_NORM),
+    "bias": Bias,
+    "affine": Affine,
+}
+
+# {name in a row: what makes its layer, of a name and a dtype}.
+OPERATIONS = {"conv": conv2d, "relu": _relu, "pool": _pool, **NORMALISERS}
+
+
+def register(name, make):
+    """Adds an operation that rows of `specs` may name.
+
+    To be called before a network with it is built or loaded, in a module of
+    yours that `--import` names. Its class is registered with Keras too:
+    `keras.saving.register_keras_serializable`.
+
+    Args:
+        name: of letters; its layers are called name1, name2, ...
+        make: function of `name` and `dtype` (a dtype policy), such as a class
+            of Keras layers. The module's docstring says what is asked of them.
+
+    Example:
+
+    >>> register("se", SqueezeExcite)
+    >>> placement = specs.Placement(
+    ...     between=("bn", "relu"), after=("bn", "se"), after_add=("relu",)
+    ... )
+    >>> build("resnet50", placement=placement)
+    """
+    OPERATIONS[name] = make
 
 
 def build(layers, shape):
@@ -110,22 +178,38 @@ def output_shape(layers, shape):
     return shape
 
 
-# Said to each: Keras would tell them only within the call of a model, which a
-# unit that is computed again for the gradient is not.
-_KNOW_TRAINING = (keras.layers.BatchNormalization, keras.layers.Dropout)
-
-
 def apply(layers, x, training):
     """What layers make of a tensor, in order."""
     for layer in layers:
-        if isinstance(layer, _KNOW_TRAINING):
+        # Keras passes `training` on only within the call of a model, which a
+        # unit that is computed again for the gradient is not.
+        if _takes_training(type(layer)):
             x = layer(x, training=training)
         else:
             x = layer(x)
     return x
 
 
-# Of layers of Keras: whether one has this property. Our own say so themselves.
+@functools.cache
+def _takes_training(kind):
+    call = getattr(kind, "call", kind.__call__)
+    return "training" in inspect.signature(call).parameters
+
+
+def leaves(layers):
+    """All layers without layers in them, in order."""
+    return [
+        leaf
+        for layer in layers
+        for leaf in (leaves(layer.layers) if _has_layers(layer) else [layer])
+    ]
+
+
+def _has_layers(layer):
+    return getattr(layer, "layers", None) is not None
+
+
+# What layers of Keras would say: whether one has this property.
 _PIXELWISE = {
     keras.layers.Conv2D: lambda layer: layer.kernel_size == (1, 1),
     keras.layers.MaxPooling2D: lambda layer: layer.pool_size == (1, 1),
@@ -134,220 +218,24 @@ _PIXELWISE = {
 
 
 def is_pixelwise(layer):
-    """Whether what a layer gives for a pixel is made of that pixel alone.
-
-    And by the same rule for all, at inference: it may skip pixels, but not mix
-    them. A layer that does not say so is taken to mix them.
-    """
+    """Whether what a layer gives for a pixel is made of that pixel alone."""
     known = _PIXELWISE.get(type(layer))
     return known(layer) if known else getattr(layer, "pixelwise", False)
 
 
-class ReLU:
-    """max(x, 0). Not a Keras layer, which takes longer to make than to run."""
-
-    pixelwise = True
-    # What `keras.Model.summary` reads of the layers within another one.
-    _inbound_nodes = ()
-
-    def __init__(self, name):
-        self.name = name
-        self._build_shapes_dict = {}
-
-    def __call__(self, x):
-        return ops.relu(x)
-
-    def build(self, input_shape):
-        self._build_shapes_dict = {"input_shape": input_shape}
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
+def multiply_adds(layer, shape):
+    """Multiply-adds of a layer for an input of a shape (1, ..., C): an int."""
+    if isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)):
+        positions = layer.compute_output_shape(shape)[1:-1]
+        return math.prod((*positions, *layer.kernel.shape))
+    counted = getattr(layer, "multiply_adds", None)
+    return counted(shape) if counted else 0
 
 
-@register
-class PixelNormalization(keras.layers.Layer):
-    """(pixels - mean) / std, so that a network takes plain RGB pixels.
-
-    `mean` and `std` are weights that are not trained: every file a network is
-    saved to carries them. Unlike `keras.layers.Normalization` they are read at
-    each call, so assigning or restoring them has effect.
-
-    Args:
-        mean, std: floats of shape (C,), in units of the pixels, 0..255. `std`
-            is None where the first convolution divides by it.
-        mean_size: (H, W) where the weight `mean` is an image (H, W, C), every
-            pixel of it `mean` at first (P1 sec. 3.4); None for a colour (C,).
-
-    Input shape:
-        (B, H, W, C), uint8 or float, 0..255; H and W those of a mean image.
-
-    Output shape:
-        (B, H, W, C), float.
-
-    Raises:
-        keras_resnet.UsageError: for images of another size than the mean's.
-    """
-
-    def __init__(self, mean, std, mean_size=None, **kwargs):
-        super().__init__(**kwargs)
-        self.initial = {"mean": list(mean), "std": std and list(std)}
-        self.mean_size = mean_size and tuple(mean_size)
-
-    def build(self, input_shape):
-        self._check_size(input_shape)
-        sizes = {"mean": self.mean_size or (), "std": ()}
-        for name, values in self.initial.items():
-            if values is None:
-                continue
-            weight = self.add_weight(
-                name=name,
-                shape=(*sizes[name], len(values)),
-                initializer=_constant(values),
-                trainable=False,
-            )
-            setattr(self, name, weight)
-
-    @property
-    def mean_color(self):
-        """float (C,), NumPy: the mean, over the positions of an image too."""
-        mean = ops.convert_to_numpy(self.mean)
-        return mean.reshape(-1, mean.shape[-1]).mean(axis=0, dtype="float64")
-
-    def call(self, pixels):
-        pixels = ops.cast(pixels, self.compute_dtype) - self.mean
-        return pixels if self.initial["std"] is None else pixels / self.std
-
-    def compute_output_shape(self, input_shape):
-        self._check_size(input_shape)
-        return input_shape
-
-    def _check_size(self, shape):
-        require(
-            self.mean_size in (None, tuple(shape[1:3])),
-            f"The network subtracts a mean image of {self.mean_size} pixels, "
-            "so it takes images of that height and width alone. Received: "
-            f"{tuple(shape[1:3])}. Images of other sizes need a network with "
-            "a pixel_mean for each channel.",
-        )
-
-    def get_config(self):
-        config = {**super().get_config(), **self.initial}
-        return {**config, "mean_size": self.mean_size}
-
-
-def _constant(values):
-    def initializer(shape, dtype=None):
-        # Not `broadcast_to`: PyTorch assigns nothing to what it gives.
-        return ops.zeros(shape, dtype) + ops.convert_to_tensor(values, dtype)
-
-    return initializer
-
-
-@register
-class EdgePadding2D(keras.layers.Layer):
-    """Repeats the outermost pixels `padding` times.
-
-    Before max-pooling this is padding by minus infinity, which PyTorch does,
-    as long as no window lies in the padding alone: what is repeated is in the
-    window already. It needs no value that half precision or a quantised
-    network lacks.
-
-    Args:
-        padding: int, pixels on each side.
-
-    Input shape:
-        (B, H, W, C).
-
-    Output shape:
-        (B, H + 2 * padding, W + 2 * padding, C).
-    """
-
-    def __init__(self, padding, **kwargs):
-        super().__init__(**kwargs)
-        self.padding = padding
-
-    def call(self, x):
-        n = self.padding
-        top, bottom = x[:, :1], x[:, -1:]
-        x = ops.concatenate([*[top] * n, x, *[bottom] * n], axis=1)
-        left, right = x[:, :, :1], x[:, :, -1:]
-        return ops.concatenate([*[left] * n, x, *[right] * n], axis=2)
-
-    def compute_output_shape(self, input_shape):
-        batch, *size, channels = input_shape
-        size = [n and n + 2 * self.padding for n in size]
-        return (batch, *size, channels)
-
-    def get_config(self):
-        return {**super().get_config(), "padding": self.padding}
-
-
-@register
-class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras' layer, trained by one kernel where the backend has one."""
-
-    pixelwise = True
-
-    def call(self, inputs, training=None, mask=None):
-        learns = training and self.trainable
-        if not (learns and execution.has_fused_batch_norm(inputs)):
-            return super().call(inputs, training=training, mask=mask)
-        y, mean, variance = execution.fused_batch_norm(
-            inputs, self.gamma, self.beta, self.epsilon
-        )
-        for moving, new in (
-            (self.moving_mean, mean),
-            (self.moving_variance, variance),
-        ):
-            old = ops.cast(moving, new.dtype)
-            moving.assign(old * self.momentum + new * (1 - self.momentum))
-        return y
-
-
-@register
-class Bias(keras.layers.Layer):
-    """x + bias: BN after a convolution that its scale was folded into."""
-
-    pixelwise = True
-
-    def build(self, input_shape):
-        self.bias = self.add_weight(
-            name="bias", shape=(input_shape[-1],), initializer="zeros"
-        )
-
-    def call(self, x):
-        # TensorFlow's kernels fuse BiasAdd, which Keras makes of this.
-        return ops.add(x, self.bias)
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-
-@register
-class Affine(keras.layers.Layer):
-    """scale * x + offset: BN at inference where no convolution precedes it."""
-
-    pixelwise = True
-
-    def build(self, input_shape):
-        shape = (input_shape[-1],)
-        self.scale = self.add_weight(
-            name="scale", shape=shape, initializer="ones"
-        )
-        self.offset = self.add_weight(
-            name="offset", shape=shape, initializer="zeros"
-        )
-
-    def call(self, x):
-        return x * self.scale + self.offset
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-
-# What a BN is, in training and when it is folded.
-NORMALISERS = {
-    "bn": functools.partial(BatchNormalization, **BATCH_NORM),
-    "bias": Bias,
-    "affine": Affine,
-}
+def sum_multiply_adds(layers, shape):
+    """The same of layers that are applied in order."""
+    total = 0
+    for layer in layers:
+        total += multiply_adds(layer, shape)
+        shape = layer.compute_output_shape(shape)
+    return total

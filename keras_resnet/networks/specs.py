@@ -69,7 +69,8 @@ class Shortcut:
     """h, the path around the branch (P1 sec. 3.3, P2 Fig. 2).
 
     `same` serves units whose input and output shapes agree, `change` the
-    others; each is one of "none", "identity", "zero_pad" and "projection".
+    others; each is one of "none", "identity", "zero_pad" and "projection", or
+    a kind that was registered (`shortcuts.register`).
     The sum is then `scale * h + branch_scale * F`, where gating replaces the
     scales by `1 - g` and, if it is exclusive, `g` (P2 sec. 3.1).
     """
@@ -121,9 +122,8 @@ class Stem:
     is like the others.
     """
 
-    filters: int
-    kernel: int  # pixels
-    strides: int
+    # (filters, pixels of the kernel's side, strides) of each "conv" in `ops`.
+    convolutions: tuple[tuple[int, int, int], ...]
     ops: Ops
     image_size: int  # pixels
     classes: int
@@ -133,9 +133,7 @@ class Stem:
 
 STEMS = {
     "imagenet": Stem(
-        filters=64,
-        kernel=7,
-        strides=2,
+        convolutions=((64, 7, 2),),
         ops=("conv", "bn", "relu", "pool"),
         image_size=224,
         classes=1000,
@@ -146,9 +144,7 @@ STEMS = {
     # its own `before` and, where it is the identity, a shortcut that passes
     # those by. Mean and deviation: its default_cfgs.
     "imagenet_timm_preact": Stem(
-        filters=64,
-        kernel=7,
-        strides=2,
+        convolutions=((64, 7, 2),),
         ops=("conv", "pool"),
         image_size=224,
         classes=1000,
@@ -157,9 +153,7 @@ STEMS = {
     ),
     # Mean and deviation: fb.resnet.torch, datasets/cifar10.lua.
     "cifar": Stem(
-        filters=16,
-        kernel=3,
-        strides=1,
+        convolutions=((16, 3, 1),),
         ops=("conv", "bn", "relu"),
         image_size=32,
         classes=10,
@@ -184,7 +178,9 @@ class Variant:
     @property
     def depth(self) -> int:
         """Weighted layers as the papers count them, projections excluded."""
-        return sum(self.depths) * len(BLOCKS[self.block].kernels) + 2
+        stem = len(STEMS[self.stem].convolutions)
+        units = sum(self.depths) * len(BLOCKS[self.block].kernels)
+        return stem + units + 1  # the classifier
 
     @property
     def parts(self) -> tuple[str, ...]:

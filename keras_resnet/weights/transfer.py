@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
-from keras_resnet.networks.layers import Chain
+from keras_resnet.networks import operations
 from keras_resnet.networks.layers import ResidualUnit
 from keras_resnet.weights import loading
 
@@ -65,10 +65,9 @@ def freeze(
 def batch_norms(model):
     """All batch normalisations of a network, those inside units included."""
     return [
-        leaf
-        for layer in model.layers
-        for leaf in _leaves(layer)
-        if isinstance(leaf, keras.layers.BatchNormalization)
+        layer
+        for layer in operations.leaves(model.layers)
+        if isinstance(layer, keras.layers.BatchNormalization)
     ]
 
 
@@ -117,11 +116,6 @@ def _parts(model):
         layer for layer in model.layers if layer.name in ("final", "pool")
     ]
     return parts
-
-
-def _leaves(layer):
-    own = isinstance(layer, (Chain, ResidualUnit))
-    return layer.layers if own else [layer]
 
 
 def load_body(model, source):
@@ -229,14 +223,16 @@ def grey_from_rgb(grey: keras.Model, rgb: keras.Model) -> None:
 
 
 def _first_convolution(model):
-    """The stem's convolution and the batch normalisation after it, or None."""
-    conv = norm = None
-    for layer in model.get_layer("stem").layers:
-        if isinstance(layer, keras.layers.Conv2D):
-            conv = layer
-        elif isinstance(layer, keras.layers.BatchNormalization):
-            norm = layer
-    return conv, norm
+    """The stem's first convolution and the BN right after it, or None."""
+    with_weights = [
+        layer
+        for layer in operations.leaves([model.get_layer("stem")])
+        if getattr(layer, "weights", ())
+    ]
+    conv, *following = with_weights
+    if following and isinstance(following[0], keras.layers.BatchNormalization):
+        return conv, following[0]
+    return conv, None
 
 
 def _array(variable):

@@ -17,7 +17,7 @@ from benchmarks.inference_files import path_of
 from benchmarks.inference_files import save
 
 import keras_resnet
-from keras_resnet.export.folding.fold import folded
+from keras_resnet.export.folding.fold import fold
 from keras_resnet.export.writers.onnx import export_onnx
 from keras_resnet.export.writers.saved_model import export_saved_model
 from keras_resnet.export.writers.tflite import export_tflite
@@ -54,7 +54,7 @@ def ours(name, files, image_size, choices, calibration, pictures, folder):
             path = path_of(folder, file, batch)
             _write(model, path, file, batch, images[:calibration])
         save(folder, pixels, predict(model, pixels))
-        return keras_resnet.multiply_adds(folded(model))
+        return keras_resnet.multiply_adds(fold(model))
 
     return build
 

@@ -9,9 +9,7 @@ import math
 
 import keras
 
-from keras_resnet.networks.layers import Chain
 from keras_resnet.networks.layers import ResidualUnit
-from keras_resnet.networks.operations import ReLU
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -68,7 +66,7 @@ def walk(layer, x):
     """The output of a layer, and the tensors that its gradient reads.
 
     Args:
-        layer: Keras layer, `operations.ReLU`, `Chain` or `ResidualUnit`.
+        layer: Keras layer, or an operation of ours or of a user.
         x: `Tensor`, its input.
 
     Returns:
@@ -76,7 +74,7 @@ def walk(layer, x):
     """
     if isinstance(layer, ResidualUnit):
         return _walk_unit(layer, x)
-    if isinstance(layer, Chain):
+    if hasattr(layer, "layers"):
         return _walk_all(layer.layers, x)
     y = Tensor(layer.compute_output_shape(x.shape))
     return y, _read(layer, x, y)
@@ -123,10 +121,9 @@ def _read(layer, x, y):
         return {x} if linear else {x, y}
     if isinstance(layer, keras.layers.BatchNormalization):
         return {x}
-    if isinstance(layer, ReLU):
-        return {y}
     if isinstance(layer, keras.layers.MaxPooling2D):
         return {x, y}
     if isinstance(layer, keras.layers.Dropout):
         return {Tensor(x.shape)}  # its mask
-    return set()
+    reads = getattr(layer, "gradient_reads", ())
+    return {{"input": x, "output": y}[name] for name in reads}

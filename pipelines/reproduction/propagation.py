@@ -52,9 +52,10 @@ def input_gradients(model, images, labels, *, held):
     import keras
     import tensorflow as tf
 
-    from keras_resnet.networks.layers import Chain
+    from keras_resnet.networks import operations
     from keras_resnet.networks.layers import ResidualUnit
 
+    hold = {"hold": tf.stop_gradient} if held else {}
     x, inputs = tf.convert_to_tensor(images), []
     # Moving statistics are assigned in the scope and forgotten after it.
     with keras.StatelessScope(), tf.GradientTape() as tape:
@@ -63,12 +64,10 @@ def input_gradients(model, images, labels, *, held):
                 break
             if isinstance(layer, ResidualUnit):
                 inputs = inputs or [_watched(tape, x)]
-                x = _watched(tape, _unit(layer, x, held))
+                x = _watched(tape, layer.compute(x, True, **hold))
                 inputs.append(x)
-            elif isinstance(layer, Chain):
-                x = layer(x, training=True)
             else:
-                x = layer(x)
+                x = operations.apply([layer], x, True)
         loss = keras.losses.sparse_categorical_crossentropy(
             labels, x, from_logits=True
         )
@@ -79,25 +78,6 @@ def input_gradients(model, images, labels, *, held):
 def _watched(tape, x):
     tape.watch(x)
     return x
-
-
-def _unit(unit, x, held):
-    """What a unit gives; held: with its branch and gate held constant."""
-    import tensorflow as tf
-
-    from keras_resnet.networks import operations
-
-    if not held:
-        return unit.compute(x, True)
-    shared = operations.apply(unit.before, x, True)
-    branch = operations.apply(unit.branch, shared, True)
-    branch = tf.stop_gradient(branch)
-    if unit.kind == "none":
-        return operations.apply(unit.after_add, branch, True)
-    shortcut = x if unit.kind == "identity" else shared
-    shortcut = operations.apply(unit.shortcut_layers, shortcut, True)
-    y = unit.join(shortcut, branch, tf.stop_gradient(shared))
-    return operations.apply(unit.after_add, y, True)
 
 
 def run(job):

@@ -36,7 +36,7 @@ class Steps:
             "drawn", of the weights and images, equal where those are.
         gradients: {path of a variable: float32}, of the first iteration.
         again: the same of the last.
-        statistics: {path: float32}, BN's moving ones after the first.
+        statistics: {path: float32}, what is not trained, after the first.
     """
 
     figures: dict
@@ -189,12 +189,12 @@ def _by_path(variables, values):
 
 
 def _statistics(network):
-    moving = [
+    state = [
         variable
         for variable in network.non_trainable_variables
-        if variable.name.startswith("moving_")
+        if variable.dtype.startswith("float")  # not the seeds of dropout
     ]
-    return _by_path(moving, moving)
+    return _by_path(state, state)
 
 
 def _digest(arrays):

@@ -58,15 +58,14 @@ def deviation(moments):
 
 def _responses(model, x):
     from keras_resnet.networks import operations
-    from keras_resnet.networks.layers import Chain
     from keras_resnet.networks.layers import ResidualUnit
 
     for layer in model.layers[1:]:
-        if isinstance(layer, Chain):
-            yield from _of_layers(layer.name, layer.layers, x)
-        elif isinstance(layer, ResidualUnit):
+        if isinstance(layer, ResidualUnit):
             shared = operations.apply(layer.before, x, training=False)
             yield from _of_layers(layer.name, layer.branch, shared)
+        elif hasattr(layer, "layers"):
+            yield from _of_layers(layer.name, layer.layers, x)
         x = layer(x)
 
 

@@ -80,7 +80,7 @@ def add_variant():
     """Adds the network of a forked life: 900 weights and a random seed."""
     from keras_resnet.networks import specs
 
-    stem = dataclasses.replace(specs.STEMS["cifar"], filters=4)
+    stem = dataclasses.replace(specs.STEMS["cifar"], convolutions=((4, 3, 1),))
     specs.STEMS["soak"] = stem
     specs.VARIANTS["soak"] = dataclasses.replace(
         specs.VARIANTS["resnet20"],

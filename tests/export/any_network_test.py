@@ -274,7 +274,7 @@ def test_the_network_of_every_format_is_the_model(make):
     expected = _answers(model)
     assert expected.std() > 0.01
     assert 1e-8 < expected.min() and expected.max() < 1 - 1e-6
-    copy = serving.network(model, CARD)
+    copy = serving.Network(model, CARD).folded
     np.testing.assert_allclose(_answers(copy), expected, rtol=0, atol=1e-5)
 
 
@@ -319,7 +319,7 @@ def test_an_export_of_all_is_verified(make, tmp_path):
 
 
 def test_a_backbone_in_a_network_is_folded_too():
-    copy = serving.network(_made(_bottlenecks_as_layer), CARD)
+    copy = serving.Network(_made(_bottlenecks_as_layer), CARD).folded
     names = {layer.name for layer in copy._flatten_layers()}
     assert {"bias1", "bias2"} <= names
     assert not {"bn1", "bn2"} & names
@@ -330,7 +330,7 @@ def test_the_model_is_left_as_it_was():
     model = _made(_bottlenecks_as_layer)
     before = [weight.numpy() for weight in model.weights]
     policy = keras.config.dtype_policy().name
-    serving.network(model, CARD)
+    serving.Network(model, CARD).folded
     assert keras.config.dtype_policy().name == policy
     for layer in model.layers:
         assert layer.output is not None  # raises where a layer is called anew
@@ -346,7 +346,7 @@ def test_layers_of_several_policies_are_written_in_float32(dtype):
     x = layers.Dense(10, dtype="float32")(x)
     x = layers.Activation("softmax", dtype="float32")(x)
     model = _made(lambda: keras.Model(body.input, x))
-    copy = serving.network(model, CARD)
+    copy = serving.Network(model, CARD).folded
     assert is_float32(copy)
     exact = float32_copy(model)
     np.testing.assert_allclose(_answers(copy), _answers(exact), atol=1e-5)
@@ -358,7 +358,7 @@ def test_layers_made_by_a_layer_are_float32_under_a_half_precision_policy():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         model = _made(_subclass)
-        copy = serving.network(model, CARD)
+        copy = serving.Network(model, CARD).folded
     finally:
         keras.config.set_dtype_policy(before)
     assert not is_float32(model)
@@ -462,7 +462,7 @@ def test_a_page_takes_a_head_of_maps_and_no_other(tmp_path):
 @pytest.mark.parametrize("part", ["stem", "stage2_unit1", "logits"])
 def test_one_wrong_weight_is_seen_and_named(part):
     model = network()
-    copy = serving.network(model, CARD)
+    copy = serving.Network(model, CARD).folded
     weight = copy.get_layer(part).weights[0]
     value = weight.numpy()
     value[..., 0] *= 1.1

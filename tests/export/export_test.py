@@ -32,10 +32,12 @@ from keras_resnet.errors import UsageError
 from keras_resnet.export import formats
 from keras_resnet.export import pipeline
 from keras_resnet.export.folding.float32 import float32_copy
-from keras_resnet.export.folding.fold import folded
+from keras_resnet.export.folding.fold import fold
 from keras_resnet.export.verification import isolated
 from keras_resnet.export.verification.verify import VerificationError
 from keras_resnet.export.verification.verify import verify as verify_isolated
+from keras_resnet.export.writers import manifest
+from keras_resnet.export.writers import serving
 from keras_resnet.export.writers import tflite
 from keras_resnet.export.writers.onnx import export_onnx
 from keras_resnet.export.writers.saved_model import export_saved_model
@@ -120,7 +122,7 @@ def sign_again(directory, format):
         for a in artifact_lib.read_manifest(directory)
     ]
     card = card_of(network())
-    artifact_lib.write_manifest(directory, artifacts, card)
+    manifest.write_manifest(directory, artifacts, card)
 
 
 # What is written.
@@ -174,7 +176,7 @@ def test_directory_holds_one_complete_export(small):
 def test_saved_model_stores_each_weight_once(export):
     path = export.directory / "saved_model"
     stored = sum(f.stat().st_size for f in path.glob("variables/*.data*"))
-    network = folded(export.model)
+    network = fold(export.model)
     weights = sum(4 * int(np.prod(w.shape)) for w in network.weights)
     assert weights <= stored < 1.1 * weights
     # The graph is the rest: it does not grow with the widths.
@@ -521,10 +523,11 @@ def test_missing_file_is_caught_beside_the_others(small, copied):
 def test_failed_verification_leaves_the_directory(small, tmp_path, monkeypatch):
     """A converter that loses something must not leave its file behind."""
 
-    def broken(model, path, **arguments):
-        return tflite.export_tflite(network(seed=3), path, **arguments)
+    def broken(right, path, **options):
+        wrong = serving.Network(network(seed=3), right.card)
+        return tflite.write_tflite(wrong, path, **options)
 
-    monkeypatch.setattr(formats, "export_tflite", broken)
+    monkeypatch.setattr(formats, "write_tflite", broken)
     (tmp_path / "mine.txt").write_text("mine")
     images, labels = digits(4)
     with pytest.raises(VerificationError, match="model_float32.tflite"):

@@ -8,8 +8,8 @@ from exported_networks import randomize
 
 import keras_resnet
 from keras_resnet.export.folding import strides
-from keras_resnet.export.folding.fold import folded
-from keras_resnet.export.folding.fold import folded_ops
+from keras_resnet.export.folding.fold import fold
+from keras_resnet.export.folding.fold import fold_ops
 from keras_resnet.networks import operations
 from keras_resnet.networks import specs
 from keras_resnet.networks.layers import ResidualUnit
@@ -89,14 +89,14 @@ def _layers(model, kind):
 def test_folded_equals_the_network(case):
     variant, choices = CASES[case]
     model = network(variant, **choices)
-    copy = folded(model)
+    copy = fold(model)
     assert not _layers(copy, BatchNormalization)
     assert _difference(model, copy) < 1e-5
 
 
 def test_a_folded_weight_that_is_wrong_is_seen():
     model = network()
-    copy = folded(model)
+    copy = fold(model)
     bias = copy.get_layer("stage2_unit1").branch[1 + 1]  # pad, conv, bias
     assert bias.name == "bias1"
     bias.bias.assign(bias.bias + 1e-3)
@@ -113,7 +113,7 @@ def test_only_what_no_convolution_precedes_stays(variant, left):
     model = keras_resnet.build(
         variant, filters=filters, classes=10, input_shape=(32, 32, 3)
     )
-    copy = folded(model)
+    copy = fold(model)
     assert len(_layers(copy, Affine)) == left
     assert not _layers(copy, BatchNormalization)
 
@@ -122,7 +122,7 @@ def test_a_half_precision_network_is_folded_in_float32():
     full = network(dtype="float32")
     half = network(dtype="mixed_bfloat16")
     half.set_weights(full.get_weights())
-    copy = folded(half)
+    copy = fold(half)
     policies = {layer.dtype_policy.name for layer in copy._flatten_layers()}
     assert policies == {"float32"}
     assert _difference(full, copy) < 1e-5
@@ -130,8 +130,8 @@ def test_a_half_precision_network_is_folded_in_float32():
 
 
 def test_folding_twice_is_folding_once():
-    once = folded(network("resnet50_v2"))
-    twice = folded(once)
+    once = fold(network("resnet50_v2"))
+    twice = fold(once)
     assert _difference(once, twice) == 0
     once.get_layer("logits").bias.assign(np.ones(10))
     assert _difference(once, twice) > 0  # a copy
@@ -149,7 +149,7 @@ def _strides(model):
 def test_pixels_that_no_unit_reads_are_not_computed(variant):
     """Three in four of three units' last two convolutions."""
     model = keras_resnet.build(variant)
-    copy = folded(model)
+    copy = fold(model)
     assert _strides(model) == {f"stage{i}_unit1": 2 for i in (2, 3, 4)}
     assert _strides(copy) == {
         "stage1_unit3": 2,
@@ -166,7 +166,7 @@ def test_pixels_that_no_unit_reads_are_not_computed(variant):
 @pytest.mark.parametrize("variant", ["resnet18", "resnet50_v1_5", "resnet20"])
 def test_strides_of_3x3_convolutions_stay(variant):
     model = network(variant, input_shape=(32, 32, 3))
-    assert _strides(folded(model)) == _strides(model)
+    assert _strides(fold(model)) == _strides(model)
 
 
 BLOCKS = {
@@ -230,7 +230,7 @@ def test_every_block_shortcut_and_stride_is_folded(block, shortcut):
         shortcut=specs.SHORTCUTS[shortcut],
         placement=PLACEMENTS[number % len(PLACEMENTS)],
     )
-    copy = folded(model)
+    copy = fold(model)
     moved = {"stage1_unit1": 2, "stage1_unit3": 3}
     stay = {"stage1_unit2": 2, "stage1_unit4": 3}
     assert _strides(copy) == (moved if block in MOVE else stay)
@@ -264,14 +264,14 @@ class SqueezeExcite(keras.layers.Layer):
 def test_an_operation_that_mixes_pixels_sees_all_of_them(
     monkeypatch, place, can_move
 ):
-    monkeypatch.setitem(operations.NORMALISERS, "se", SqueezeExcite)
+    monkeypatch.setitem(operations.OPERATIONS, "se", SqueezeExcite)
     model = _units(
         (1, 2),
         block=specs.BLOCKS["bottleneck"],
         shortcut=specs.SHORTCUTS["B"],
         placement=specs.Placement(between=("bn", "relu"), **place),
     )
-    copy = folded(model)
+    copy = fold(model)
     assert _strides(copy) == {f"stage1_unit{1 if can_move else 2}": 2}
     assert _map_difference(model, copy) < 1e-5
 
@@ -296,7 +296,7 @@ def test_a_pool_in_a_shortcut_sees_all_pixels():
     x = _unit_of(x, 2, strides=2, kind=PooledUnit, **rows)
     model = keras.Model(image, x)
     randomize(model)
-    copy = folded(model)
+    copy = fold(model)
     assert _strides(copy) == {"stage1_unit2": 2}
     assert _map_difference(model, copy) < 1e-5
 
@@ -315,7 +315,7 @@ def test_a_unit_is_judged_by_the_layers_that_it_has(pooled):
     if pooled is not None:
         pool = keras.layers.AveragePooling2D(2)
         units[pooled].shortcut_layers.insert(0, pool)
-    moved = strides.moved({units[0]: units[1]})
+    moved = strides.move({units[0]: units[1]})
     assert set(moved) == (set(units) if pooled is None else set())
 
 
@@ -360,7 +360,7 @@ def test_a_map_with_another_reader_keeps_its_size(variant, reader):
         input_shape=(64, 64, 3),
     )
     model = attach(body)
-    copy = folded(model)
+    copy = fold(model)
     ends = [name for name in _strides(copy) if name.endswith("unit2")]
     assert len(ends) == moved
     assert _map_difference(model, copy) < 1e-4  # moved, it was 0.02 and more
@@ -370,16 +370,14 @@ def test_feature_maps_that_are_asked_for_stay_whole():
     model = network("resnet50", **CASES["resnet50"][1])
     maps = keras_resnet.features(model)
     images = _images(model)
-    expected, actual = (
-        m.predict_on_batch(images) for m in (maps, folded(maps))
-    )
+    expected, actual = (m.predict_on_batch(images) for m in (maps, fold(maps)))
     for name, values in expected.items():
         spread = values.std()
         np.testing.assert_allclose(actual[name], values, atol=1e-5 * spread)
 
 
 def test_pixels_are_no_longer_divided():
-    copy = folded(network())
+    copy = fold(network())
     assert [w.name for w in copy.get_layer("pixels").weights] == ["mean"]
 
 
@@ -389,7 +387,7 @@ def test_weights_of_any_scale_keep_their_digits():
     for weight in model.weights:
         if weight.name == "moving_variance":
             weight.assign(weight * 1e-4)
-    assert _difference(model, folded(model)) < 1e-5
+    assert _difference(model, fold(model)) < 1e-5
 
 
 def test_networks_without_our_head_or_pixels_are_folded():
@@ -403,12 +401,12 @@ def test_networks_without_our_head_or_pixels_are_folded():
     randomize(model)
     images = _images(model)
     expected = model.predict_on_batch(images)
-    actual = folded(model).predict_on_batch(images)
+    actual = fold(model).predict_on_batch(images)
     np.testing.assert_allclose(actual, expected, atol=1e-5 * expected.std())
 
 
 def test_a_folded_network_is_saved_and_loaded(tmp_path):
-    copy = folded(network("resnet50_v2"))
+    copy = fold(network("resnet50_v2"))
     copy.save(tmp_path / "folded.keras")
     again = keras.saving.load_model(tmp_path / "folded.keras", compile=False)
     assert _difference(copy, again) == 0
@@ -425,4 +423,4 @@ def test_a_folded_network_is_saved_and_loaded(tmp_path):
     ],
 )
 def test_a_row_is_transformed(names, previous, expected):
-    assert folded_ops(names, previous) == expected.split()
+    assert fold_ops(names, previous) == expected.split()

@@ -11,7 +11,7 @@ import phone_files
 import programs
 import pytest
 
-from keras_resnet.inference.tflite_metadata import add_metadata
+from keras_resnet.export.writers.metadata_writer import add_metadata
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("mediapipe") is None,

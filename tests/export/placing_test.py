@@ -20,6 +20,7 @@ from keras_resnet.export import pipeline
 from keras_resnet.export import placing
 from keras_resnet.export.verification import isolated
 from keras_resnet.export.verification import verify
+from keras_resnet.export.writers import manifest
 from keras_resnet.export.writers import targets
 from keras_resnet.export.writers.onnx import export_onnx
 from keras_resnet.export.writers.saved_model import export_saved_model
@@ -65,7 +66,7 @@ def _content(directory):
         entry.relative_to(directory).as_posix(): (
             os.readlink(entry) if entry.is_symlink() else entry.read_bytes()
         )
-        for entry in targets.entries(directory)
+        for entry in files_lib.entries(directory)
     }
 
 
@@ -177,7 +178,7 @@ def test_what_was_changed_since_is_refused(model, copied, change):
 
 
 def test_an_export_is_replaced_as_a_whole(model, copied):
-    assert {p.name for p in placing.existing(copied)} == {
+    assert {p.name for p in placing.find_existing(copied)} == {
         "labels.txt",
         "card.json",
         "manifest.json",
@@ -305,7 +306,7 @@ def _fill(staging, directory):
     (staging / "samples" / "00_label-0.png").unlink(missing_ok=True)
     rows = artifact.read_manifest(directory)
     rows = [row for row in rows if row.path == "model.onnx"]
-    artifact.write_manifest(staging, rows, card_of(network()))
+    manifest.write_manifest(staging, rows, card_of(network()))
 
 
 _KILLED = """
@@ -338,7 +339,7 @@ def test_a_killed_export_is_cleaned_up_a_running_one_is_not(model, copied):
         with pytest.raises(UsageError, match="Another process writes to"):
             _export(model, copied)
         with pytest.raises(UsageError, match="Another process writes to"):
-            placing.existing(copied)
+            placing.find_existing(copied)
         assert len(list(copied.glob(".export-*/labels.txt"))) == 1
     finally:
         process.send_signal(signal.SIGKILL)

@@ -26,6 +26,7 @@ from keras_resnet.export.verification import isolated
 from keras_resnet.export.verification.verify import VerificationError
 from keras_resnet.export.verification.verify import verify
 from keras_resnet.export.writers import answers
+from keras_resnet.export.writers import manifest
 from keras_resnet.export.writers import warmup
 from keras_resnet.export.writers.saved_model import export_saved_model
 from keras_resnet.inference import artifact as artifact_lib
@@ -145,7 +146,7 @@ def test_top_is_at_most_the_number_of_classes(model, card, tmp_path):
 
 def test_of_equal_probabilities_the_first_class_comes_first():
     probabilities = tf.constant([[0.1, 0.3, 0.3, 0.3], [0.25] * 4])
-    found = answers.answers(probabilities, ["a", "b", "c", "d"], 2)
+    found = answers.answer(probabilities, ["a", "b", "c", "d"], 2)
     assert found["top_names"].numpy().tolist() == [[b"b", b"c"], [b"a", b"b"]]
     assert found["top_indices"].numpy().tolist() == [[1, 2], [0, 1]]
 
@@ -236,7 +237,7 @@ def test_normalised_pixels_are_refused_where_whole_images_are_taken(whole):
 
 def _sign(directory, artifact, card):
     card.save(directory)
-    artifact_lib.write_manifest(directory, [artifact], card)
+    manifest.write_manifest(directory, [artifact], card)
 
 
 def test_verify_gives_it_whole_images(model, card, whole):

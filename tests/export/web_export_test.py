@@ -20,10 +20,15 @@ import web_networks
 
 from keras_resnet.errors import UsageError
 from keras_resnet.evaluation import explain
+from keras_resnet.export import formats
+from keras_resnet.export import pipeline
 from keras_resnet.export.folding.float32 import float32_copy
+from keras_resnet.export.verification import isolated
 from keras_resnet.export.writers import litert_js
+from keras_resnet.export.writers import serving
 from keras_resnet.export.writers import web
 from keras_resnet.export.writers import web_model
+from keras_resnet.export.writers.onnx import export_onnx
 from keras_resnet.inference import predictors
 from keras_resnet.inference.artifact import WEB_MODEL
 from keras_resnet.inference.artifact import sha256
@@ -81,7 +86,8 @@ NETWORKS = {
 @pytest.mark.parametrize("choices", NETWORKS.values(), ids=NETWORKS)
 def test_the_network_of_the_page_is_the_model(choices, tmp_path):
     model = web_networks.network(**choices)
-    content, map_size = web_model.convert(model, web_networks.card_of(model))
+    network = serving.Network(model, web_networks.card_of(model))
+    content, map_size = web_model.convert(network)
     (tmp_path / WEB_MODEL).write_bytes(content)
     predictor = predictors.WebPredictor(tmp_path)
     rng = np.random.default_rng(0)
@@ -275,3 +281,37 @@ def test_serve_web_refuses_in_one_line(exported, tmp_path):
             done = programs.start("serve_web", *arguments, cwd=tmp_path)
             assert done.returncode == 2
             assert re.match(f"ERROR: {message}.*\n$", done.stderr)
+
+
+def test_an_export_of_all_formats_folds_and_proves_once(
+    model, package, tmp_path, monkeypatch
+):
+    """The formats share one network; a writer that is called alone has its."""
+    done = []
+    for owner, name in ((serving, "fold"), (serving.proof, "check")):
+        monkeypatch.setattr(owner, name, _counted(getattr(owner, name), done))
+    card = web_networks.card_of(model)
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (8, 32, 32, 3), dtype=np.uint8)
+    artifacts = pipeline.export_all(
+        model,
+        tmp_path / "all",
+        card=card,
+        formats=list(formats.FORMATS),
+        images=images,
+        labels=[0] * len(images),
+        options=formats.Options(litert_js=package, calibration=images),
+        predict=isolated.predict,
+    )
+    assert len(artifacts) == len(formats.FORMATS) == 8
+    assert done == ["fold", "check"]
+    export_onnx(model, tmp_path / "alone.onnx", card=card)
+    assert done == ["fold", "check"] * 2
+
+
+def _counted(function, done):
+    def counting(*arguments):
+        done.append(function.__name__)
+        return function(*arguments)
+
+    return counting

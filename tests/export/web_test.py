@@ -20,7 +20,7 @@ from PIL import PngImagePlugin
 from keras_resnet.errors import UsageError
 from keras_resnet.export.writers import litert_js
 from keras_resnet.export.writers.web import export_web
-from keras_resnet.inference import operators
+from keras_resnet.inference import kinds
 from keras_resnet.inference import runtime
 
 pytestmark = pytest.mark.skipif(
@@ -401,7 +401,9 @@ def test_a_new_export_takes_the_place_of_the_old(driver, copied, card, files):
         page = pages.Page(driver, url)
         _assert_pythons(page.classify(files / "noise.png"), copied, view)
         export_web(network, copied, card=card)
-        assert operators.count(copied, "web")["MAX_POOL_2D"] == 1 + 2
+        assert (
+            kinds.KINDS["web"].count_operators(copied)["MAX_POOL_2D"] == 1 + 2
+        )
         driver.get(url)  # the old one, which finds the new and loads itself
         page.wait(lambda: page.run(VISIT) == "reload")
         page.start()

@@ -451,7 +451,7 @@ def test_damage_and_strangers_in_the_output_are_refused(job):
     (output / "thesis.txt").write_text("mine")
     refuses(job, "no part of a table: thesis.txt", force=True)
     (output / "thesis.txt").unlink()
-    with parts_lib.opened(output, {}, force=True):
+    with parts_lib.hold(output, {}, force=True):
         refuses(job, "Another process writes to")
     assert batch.run(job).rows == len(NAMES)
 

@@ -17,7 +17,7 @@ from onnx import TensorProto
 from onnx import helper
 
 from keras_resnet.errors import UsageError
-from keras_resnet.export.folding.fold import folded
+from keras_resnet.export.folding.fold import fold
 from keras_resnet.export.verification.verify import evaluation_views
 from keras_resnet.export.writers import serving
 from keras_resnet.export.writers import tflite
@@ -44,7 +44,7 @@ def keras_answers():
 
 def _quantised(dtype):
     """Bytes of a file of 8 bits that takes and gives a dtype."""
-    copy = folded(model())
+    copy = fold(model())
 
     def prepare(converter):
         tflite.PRECISIONS["int8"](converter, views())
@@ -282,7 +282,9 @@ def test_threads_that_share_a_predictor_get_their_own_answers(kind, tmp_path):
     else:
         from keras_resnet.export.writers import web_model
 
-        content, _ = web_model.convert(model(), card_of(model()))
+        content, _ = web_model.convert(
+            serving.Network(model(), card_of(model()))
+        )
         (tmp_path / predictors.WEB_MODEL).write_bytes(content)
         predictor = predictors.WebPredictor(tmp_path)
     alone = predictor.predict(images)

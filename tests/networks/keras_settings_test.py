@@ -69,7 +69,9 @@ def build(choices):
     """A tiny network of a seed's weights, and BN statistics of its own."""
     keras.utils.set_random_seed(0)
     # Option A needs a stem that is not wider than the stages.
-    stem = dataclasses.replace(specs.STEMS[choices["stem"]], filters=4)
+    stem = specs.STEMS[choices["stem"]]
+    _, kernel, strides = stem.convolutions[0]
+    stem = dataclasses.replace(stem, convolutions=((4, kernel, strides),))
     model = keras_resnet.build(
         "resnet20",
         depths=(1, 1),

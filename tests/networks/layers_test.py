@@ -10,8 +10,10 @@ import keras
 import numpy as np
 import pytest
 
+from keras_resnet.errors import UsageError
 from keras_resnet.networks import layers
 from keras_resnet.networks import operations
+from keras_resnet.networks import shortcuts
 from keras_resnet.networks import specs
 
 CHANNELS = 4  # of the inputs
@@ -256,7 +258,7 @@ def test_before_a_relu_max_pooling_pads_by_minus_infinity(size):
 
 def test_unknown_ops_are_named():
     with pytest.raises(
-        ValueError, match="conv, bn, relu, pool, bias or affine.*: swish"
+        UsageError, match="Unknown operation 'swish'.*conv, relu, pool, bn"
     ):
         operations.make_ops(("swish",), dtype="float32")
 
@@ -445,7 +447,7 @@ def test_a_bottleneck_is_1x1_3x3_1x1(block, strides):
 @pytest.mark.parametrize("size", [7, 8])
 def test_option_a_subsamples_and_appends_zeros_last(size):
     x = images(2, size, size, 3)
-    layer = layers.ZeroPadShortcut(5, 2)
+    layer = shortcuts.ZeroPadShortcut(5, 2)
     y = np.asarray(layer(x))
     np.testing.assert_array_equal(y[..., :3], x[:, ::2, ::2])
     np.testing.assert_array_equal(y[..., 3:], 0)

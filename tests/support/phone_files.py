@@ -7,7 +7,7 @@ import exported_networks
 import keras
 import numpy as np
 
-from keras_resnet.export.folding.fold import folded
+from keras_resnet.export.folding.fold import fold
 from keras_resnet.export.verification.verify import evaluation_views
 from keras_resnet.export.writers import serving
 from keras_resnet.export.writers import tflite
@@ -56,7 +56,7 @@ def phone():
 @functools.cache
 def plain(precision):
     """Bytes of a .tflite file as the converter writes it."""
-    model = folded(phone().model)
+    model = fold(phone().model)
     function = serving.image_function(model, batch=1, image_size=(SIZE, SIZE))
 
     def prepare(converter):

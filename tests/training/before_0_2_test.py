@@ -51,7 +51,7 @@ def test_a_model_gives_the_answers_that_its_export_gave(old, model):
 
 
 def test_a_checkpoint_goes_on_to_the_same_end(old, model, monkeypatch):
-    stem = dataclasses.replace(specs.STEMS["cifar"], filters=4)
+    stem = dataclasses.replace(specs.STEMS["cifar"], convolutions=((4, 3, 1),))
     row = dataclasses.replace(
         specs.VARIANTS["resnet20"],
         stem="small",

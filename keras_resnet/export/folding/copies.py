@@ -33,7 +33,7 @@ def check(model):
         )
 
 
-def remade(model, changes=None):
+def remake(model, changes=None):
     """A model of the same graph, of new float32 layers, for any batch.
 
     Args:
@@ -50,17 +50,17 @@ def remade(model, changes=None):
     check(model)
     changes, made, shells = changes or {}, {}, {}
 
-    def remake(operation):
+    def remake_one(operation):
         if graph.is_network(operation):
             if operation not in shells:
-                shells[operation] = _functional(operation, remake)
+                shells[operation] = _functional(operation, remake_one)
             return shells[operation]
         if operation not in made:
             made[operation] = _again(operation, changes.get(operation, {}))
         return functools.partial(_call, operation, made[operation])
 
     with _float32_by_default():
-        copy = _functional(model, remake)
+        copy = _functional(model, remake_one)
     if len(copy.inputs) == 1:
         # Whatever held it: a list, or a dict of one name.
         copy = keras.Model(copy.inputs[0], copy.output, name=model.name)

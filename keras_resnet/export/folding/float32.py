@@ -26,7 +26,7 @@ def float32_copy(model):
     Raises:
         keras_resnet.UsageError: if a layer cannot be made again.
     """
-    copy, layers = copies.remade(model)
+    copy, layers = copies.remake(model)
     for source, target in layers.items():
         copies.copy_state(source, target)
     return copy

@@ -27,11 +27,11 @@ from keras_resnet.networks.operations import Bias
 from keras_resnet.networks.operations import PixelNormalization
 
 
-def folded(model):
+def fold(model):
     """An independent float32 copy of a model, that infers with less work.
 
     Without batch normalisation in the layers of `keras_resnet.build`, also of
-    networks in networks, and with the strides of `strides.moved`.
+    networks in networks, and with the strides of `strides.move`.
 
     Args:
         model: functional `keras.Model` of any dtype policy. A folded one is
@@ -44,23 +44,24 @@ def folded(model):
     Raises:
         keras_resnet.UsageError: if a layer cannot be copied, by its name.
     """
-    alone = graph.in_one_network(model)
+    alone = graph.find_unshared(model)
     divided, moved = {}, {}
     for network in graph.networks(model):
         readers = {
             layer: reader
-            for layer, reader in graph.only_readers(network).items()
+            for layer, reader in graph.find_only_readers(network).items()
             if {layer, reader} <= alone
         }
-        divided.update(_divided(readers))
-        moved.update(strides.moved(readers))
+        divided.update(_find_divided(readers))
+        moved.update(strides.move(readers))
     changes = {
-        layer: {**_folded_config(layer), **moved.get(layer, {})}
+        layer: {**layer.with_ops(fold_ops), **moved.get(layer, {})}
         for network in graph.networks(model)
         for layer in network.layers
+        if _is_ours(layer)
     }
     changes |= {pixels: {"std": None} for pixels in divided.values()}
-    copy, layers = copies.remade(model, changes)
+    copy, layers = copies.remake(model, changes)
     for source, target in layers.items():
         pixels = divided.get(source)
         divisor = None if pixels is None else _float64(pixels.std)
@@ -68,27 +69,12 @@ def folded(model):
     return copy
 
 
-def _folded_config(layer):
-    """The fields of a layer's config that are others without BN."""
-    # Not of subclasses: what else they do is not known.
-    if type(layer) is ResidualUnit:
-        rows = layer.get_config()["placement"]
-        return {
-            "placement": {
-                place: folded_ops(names, "conv" if place in _WEIGHTS else None)
-                for place, names in rows.items()
-            }
-        }
-    if type(layer) is Chain:
-        return {"ops": folded_ops(layer.config["ops"])}
-    return {}
+def _is_ours(layer):
+    """Not of subclasses: what else they do is not known."""
+    return type(layer) in (Chain, ResidualUnit)
 
 
-# Places of a unit whose first BN follows a convolution.
-_WEIGHTS = ("between", "after")
-
-
-def folded_ops(names, previous=None):
+def fold_ops(names, previous=None):
     """The ops of a row without BN: "bias" after a convolution, else "affine".
 
     Args:
@@ -107,7 +93,7 @@ def folded_ops(names, previous=None):
     return result
 
 
-def _divided(readers):
+def _find_divided(readers):
     """{stem: the pixels that its kernel can divide by their deviation}."""
     return {
         stem: pixels
@@ -121,12 +107,9 @@ def _divided(readers):
 
 def _give(source, target, divisor):
     """Gives a layer the state of the one that it was made of, folded."""
-    if type(source) is ResidualUnit:
-        for name in ("before", "branch", "shortcut_layers", "gate"):
-            _fold(getattr(source, name), getattr(target, name))
-        _fold(source.after_add, target.after_add)
-    elif type(source) is Chain:
-        _fold(source.layers, target.layers, divisor)
+    if _is_ours(source):
+        for theirs, ours in zip(source.paths(), target.paths(), strict=True):
+            _fold(theirs, ours, divisor)
     elif type(source) is PixelNormalization:
         for weight in target.weights:
             weight.assign(getattr(source, weight.name))

@@ -76,7 +76,7 @@ def inputs(tensor):
     return operation._inbound_nodes[call].input_tensors
 
 
-def only_readers(graph):
+def find_only_readers(graph):
     """{operation: the only one that reads what it gives}, in a graph.
 
     Those alone that are called once, and whose one reader is called once: an
@@ -98,7 +98,7 @@ def only_readers(graph):
     }
 
 
-def in_one_network(model):
+def find_unshared(model):
     """The operations that belong to one graph of a model, and to no other.
 
     What is changed in these has no effect elsewhere.

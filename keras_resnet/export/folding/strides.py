@@ -17,12 +17,12 @@ from keras_resnet.networks.layers import ResidualUnit
 from keras_resnet.networks.operations import is_pixelwise
 
 
-def moved(readers):
+def move(readers):
     """What changes in a network for it to compute only what is read.
 
     Args:
         readers: {operation: the only one that reads what it gives}, as
-            `graph.only_readers` has it. A map that is read elsewhere too
+            `graph.find_only_readers` has it. A map that is read elsewhere too
             keeps its size.
 
     Returns:

@@ -21,8 +21,8 @@ def diagnose(path, *, format, model, card, views):
     """A table of the errors of all layers, the first wrong one marked.
 
     Args:
-        path: of a TFLite or ONNX file of 8 bits.
-        format: "tflite" or "onnx".
+        path: of a file of 8 bits.
+        format: of the manifest; "tflite" and "onnx" can be compared.
         model: `keras.Model` that it was made from.
         card: `keras_resnet.labels.cards.Card`.
         views: uint8 (N, S, S, 3), what the network sees of real images.
@@ -30,6 +30,8 @@ def diagnose(path, *, format, model, card, views):
     Returns:
         str, a line for each layer; or why there is no such table.
     """
+    if format not in _BY_FORMAT:
+        return f"Its layers cannot be compared: it is a file of {format!r}."
     export, compare = _BY_FORMAT[format]
     try:
         with tempfile.TemporaryDirectory() as folder:

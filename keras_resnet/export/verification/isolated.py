@@ -1,10 +1,11 @@
 """An artifact in a process of its own: what it predicts, whatever it does.
 
     python -m keras_resnet.export.verification.isolated \\
-        ARTIFACT INPUTS RUNTIME OUTPUT
+        ARTIFACT INPUTS RUNTIME OUTPUT [MODULE ...]
 
 A runtime that crashes, or whose threads or memory another one disturbs, is
-thus one artifact's fault and no other's.
+thus one artifact's fault and no other's. The modules are those that a user
+has brought in (`inference.extensions`).
 """
 
 import os
@@ -17,6 +18,7 @@ import numpy as np
 
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
+from keras_resnet.inference import extensions
 from keras_resnet.inference import runtime as runtime_lib
 
 OWN = "own"
@@ -104,7 +106,10 @@ def predict_isolated(path, inputs, *, runtime=OWN):
         given, found = (pathlib.Path(folder, n) for n in ("in.npz", "out.npz"))
         inputs.save(given)
         done = subprocess.run(
-            [sys.executable, "-m", __name__, path, given, runtime, found],
+            [
+                *(sys.executable, "-m", __name__, path, given, runtime, found),
+                *extensions.loaded(),
+            ],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             capture_output=True,
             encoding="utf-8",
@@ -122,8 +127,9 @@ def predict_isolated(path, inputs, *, runtime=OWN):
 
 
 def main():
-    path, given, runtime, found = sys.argv[1:]
+    path, given, runtime, found, *modules = sys.argv[1:]
     try:
+        extensions.load(modules)
         results = predict(path, Inputs.load(given), runtime=runtime)
     except UsageError as error:
         print(error)

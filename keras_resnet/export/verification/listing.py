@@ -11,7 +11,7 @@ from keras_resnet.labels.cards import CARD
 from keras_resnet.labels.cards import LABELS
 
 
-def listed(directory):
+def list_files(directory):
     """{name: sha256} of every file of the export that a manifest describes.
 
     What manifests of earlier versions do not list has None for a sha256: it
@@ -21,13 +21,15 @@ def listed(directory):
         keras_resnet.UsageError: if there is no manifest or it is damaged.
     """
     directory = pathlib.Path(directory)
-    return read_fields(directory, lambda fields: _listed(directory, fields))
+    return read_fields(directory, lambda fields: _list_files(directory, fields))
 
 
-def _listed(directory, fields):
+def _list_files(directory, fields):
     if "keras_resnet" not in fields["versions"]:
         raise ValueError("another program wrote it")
-    files = fields.get("files") or _unlisted(directory, fields["artifacts"])
+    files = fields.get("files") or _list_unlisted(
+        directory, fields["artifacts"]
+    )
     outside = [name for name in files if not _is_inside(name)]
     if outside:
         raise ValueError(f"it names {outside[0]!r}, which is not inside")
@@ -42,7 +44,7 @@ def _is_inside(name):
     return bool(name) and not path.is_absolute() and ".." not in path.parts
 
 
-def _unlisted(directory, artifacts):
+def _list_unlisted(directory, artifacts):
     """The same for a manifest that has a sha256 of each artifact alone."""
     files = {LABELS: None, CARD: None}
     for path, digest in ((row["path"], row["sha256"]) for row in artifacts):
@@ -53,7 +55,7 @@ def _unlisted(directory, artifacts):
     return files
 
 
-def changed_files(directory):
+def find_changes(directory):
     """Which files of an export are not those of its manifest.
 
     Returns:
@@ -63,7 +65,7 @@ def changed_files(directory):
         keras_resnet.UsageError: if there is no manifest or it is damaged.
     """
     directory, changed = pathlib.Path(directory), {}
-    files = listed(directory)
+    files = list_files(directory)
     for name, digest in files.items():
         if not (directory / name).is_file():
             changed[name] = "it is missing."

@@ -7,13 +7,14 @@ import numpy as np
 
 from keras_resnet.data.pixels import transforms
 from keras_resnet.errors import UsageError
+from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.export.folding.float32 import float32_copy
 from keras_resnet.export.folding.float32 import is_float32
 from keras_resnet.export.verification import bounds
 from keras_resnet.export.verification import diagnosis
 from keras_resnet.export.verification import isolated
-from keras_resnet.export.verification.listing import changed_files
+from keras_resnet.export.verification.listing import find_changes
 from keras_resnet.export.writers import serving
 from keras_resnet.inference import predictors
 from keras_resnet.inference.artifact import read_manifest
@@ -39,7 +40,7 @@ def check_files(directory):
         VerificationError: names every file that is missing or was changed.
         keras_resnet.UsageError: if the directory is not an export.
     """
-    changed, count = changed_files(directory)
+    changed, count = find_changes(directory)
     if changed:
         raise VerificationError(
             f"{str(directory)!r} is not as it was exported:\n  "
@@ -104,37 +105,11 @@ def verify(
     artifacts, card = read_manifest(directory), load_card(directory)
     require(len(images), "There are no images to verify with. Pass some.")
     serving.check_model(model, card)
-    inputs = isolated.Inputs(evaluation_views(images, card), images)
-    expected = _expected(model, inputs.views)
+    judge = _Judge(model, card, images, labels, tolerance, predict)
     reports, breaches = [], []
     for artifact in artifacts:
-        bound = _bound(artifact, tolerance)
-        lines = []
-        for runtime in runtimes:
-            path = directory / artifact.path
-            try:
-                results = predict(path, inputs, runtime=runtime)
-                _check_classes(results, expected)
-            except UsageError as error:
-                lines.append(f"{artifact.path}: {error}")
-                continue
-            found = [
-                bounds.compare(
-                    expected,
-                    actual,
-                    bound=bound,
-                    labels=labels,
-                    path=artifact.path,
-                    precision=artifact.precision,
-                    signature=signature,
-                    runtime=runtime,
-                )
-                for signature, actual in results.items()
-            ]
-            reports += found
-            lines += [x for r in found for x in bounds.breaches(r, bound)]
-        if lines and artifact.precision in bounds.EIGHT_BITS:
-            lines.append(_diagnosis(directory, artifact, model, card, inputs))
+        found, lines = judge.judge_all(directory, artifact, runtimes)
+        reports += found
         breaches += lines
     if breaches:
         raise VerificationError(
@@ -144,25 +119,69 @@ def verify(
     return reports
 
 
+class _Judge:
+    """Compares artifacts with a model, on the images that `verify` takes."""
+
+    def __init__(self, model, card, images, labels, tolerance, predict):
+        self._model, self._card, self._labels = model, card, labels
+        self._tolerance, self._predict = tolerance, predict
+        self._inputs = isolated.Inputs(evaluation_views(images, card), images)
+        self._expected = _expect(model, self._inputs.views)
+
+    def judge_all(self, directory, artifact, runtimes):
+        """(reports, lines of what is wrong) of an artifact in all runtimes."""
+        reports, lines = [], []
+        for runtime in runtimes:
+            try:
+                found, wrong = self._judge(directory, artifact, runtime)
+            except UsageError as error:
+                lines.append(f"{artifact.path}: {error}")
+            else:
+                reports += found
+                lines += wrong
+        if lines and artifact.precision in bounds.EIGHT_BITS:
+            lines.append(self._diagnose(directory, artifact))
+        return reports, lines
+
+    def _judge(self, directory, artifact, runtime):
+        """The same in one runtime, by each signature."""
+        bound = _bound(artifact, self._tolerance)
+        path = directory / artifact.path
+        results = self._predict(path, self._inputs, runtime=runtime)
+        _check_classes(results, self._expected)
+        reports = [
+            bounds.compare(
+                self._expected,
+                actual,
+                bound=bound,
+                labels=self._labels,
+                path=artifact.path,
+                precision=artifact.precision,
+                signature=signature,
+                runtime=runtime,
+            )
+            for signature, actual in results.items()
+        ]
+        return reports, [x for r in reports for x in bounds.breaches(r, bound)]
+
+    def _diagnose(self, directory, artifact):
+        table = diagnosis.diagnose(
+            directory / artifact.path,
+            format=artifact.format,
+            model=self._model,
+            card=self._card,
+            views=self._inputs.views,
+        )
+        indented = table.replace("\n", "\n    ")
+        return f"its layers beside those of float32:\n    {indented}"
+
+
 def _bound(artifact, tolerance):
-    bound = bounds.BOUNDS[artifact.precision]
+    bound = lookup(bounds.BOUNDS, artifact.precision, "precision")
     if artifact.precision != "float32":
         return bound
     return dataclasses.replace(
         bound, probability=tolerance, margin=2 * tolerance
-    )
-
-
-def _diagnosis(directory, artifact, model, card, inputs):
-    table = diagnosis.diagnose(
-        directory / artifact.path,
-        format=artifact.format,
-        model=model,
-        card=card,
-        views=inputs.views,
-    )
-    return "its layers beside those of float32:\n    " + table.replace(
-        "\n", "\n    "
     )
 
 
@@ -174,7 +193,7 @@ def evaluation_views(images, card):
     )
 
 
-def _expected(model, views):
+def _expect(model, views):
     """The model's float32 (N, K), in batches, so that memory stays small."""
     reference = model if is_float32(model) else float32_copy(model)
     predict = predictors.KerasPredictor(reference).predict

@@ -23,7 +23,7 @@ def check_top(top):
     )
 
 
-def answers(probabilities, class_names, top):
+def answer(probabilities, class_names, top):
     """Probabilities, with the most probable classes first among the rest.
 
     Of equal probabilities the first class comes first, as `labels.top_classes`

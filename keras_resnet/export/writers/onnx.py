@@ -8,12 +8,12 @@ import tempfile
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.export.writers import calibration as calibration_lib
+from keras_resnet.export.writers import manifest
 from keras_resnet.export.writers import onnx_graph
 from keras_resnet.export.writers import serving
 from keras_resnet.export.writers import targets
 from keras_resnet.inference.artifact import IMAGES
 from keras_resnet.inference.artifact import PROBABILITIES
-from keras_resnet.inference.artifact import describe
 
 # 17 keeps one transposition and GlobalAveragePool; from 18 on tf2onnx writes a
 # ReduceMean between two. Above 18 it raises.
@@ -21,11 +21,24 @@ OPSET = 17
 OPSETS = range(13, 19)
 
 
-def export_onnx(
-    model,
+def export_onnx(model, path, *, card, **options):
+    """Folds a model and writes it as ONNX.
+
+    Args:
+        model: `keras.Model` from `keras_resnet.build`, of any dtype policy.
+        path: as `write_onnx` takes it, and `options` too.
+        card: `keras_resnet.labels.cards.Card` of the model; its `image_size`
+            is H and W for a model of any size.
+
+    Returns, Raises: as `write_onnx`.
+    """
+    return write_onnx(serving.Network(model, card), path, **options)
+
+
+def write_onnx(
+    network,
     path,
     *,
-    card,
     precision="float32",
     opset=OPSET,
     input_dtype="float32",
@@ -37,10 +50,8 @@ def export_onnx(
     `probabilities`.
 
     Args:
-        model: `keras.Model` from `keras_resnet.build`, of any dtype policy.
+        network: `serving.Network`.
         path: of the file; an earlier one is replaced once complete.
-        card: `keras_resnet.labels.cards.Card`; its `image_size` is H and W for
-            a model of any size.
         precision: "float32", or "int8": activations and weights of 8 bits
             between pairs of QuantizeLinear and DequantizeLinear.
         opset: int, 13 to 18.
@@ -52,30 +63,32 @@ def export_onnx(
         `Artifact`.
 
     Raises:
-        keras_resnet.UsageError: if model and card do not fit, or for another
-            opset, precision or input.
+        keras_resnet.UsageError: for another opset, precision or input, or if
+            the network cannot be written.
     """
     check_opset(opset)
-    serving.check(model, card)
     targets.check(path, "onnx")
     write = lookup(_WRITE, precision, "precision of ONNX")
     lookup(serving.INPUT_DTYPES, input_dtype, "input dtype")
     if precision == "int8":
-        calibration_lib.check(calibration, card)
-    copy = serving.network(model, card)
-    image_size = serving.fixed_size(copy, card)
+        calibration_lib.check(calibration, network.card)
     function = serving.image_function(
-        copy, batch=None, image_size=image_size, dtype=input_dtype
+        network.folded,
+        batch=None,
+        image_size=network.image_size,
+        dtype=input_dtype,
     )
-    with serving.converting("ONNX", copy), targets.replacing(path) as beside:
+    with (
+        serving.converting("ONNX", network.folded),
+        targets.replacing_network(path) as beside,
+    ):
         proto = _convert(function, opset)
         write(proto, beside, calibration, input_dtype)
-    return describe(
+    return manifest.describe(
         path,
+        network,
         format="onnx",
         precision=precision,
-        image_size=image_size,
-        classes=copy.output_shape[-1],
         batch=None,
         input_dtype=input_dtype,
     )

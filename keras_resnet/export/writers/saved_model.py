@@ -10,19 +10,32 @@ import tensorflow as tf
 from keras_resnet.data.pixels import decoding
 from keras_resnet.data.pixels import transforms
 from keras_resnet.export.writers import answers
+from keras_resnet.export.writers import manifest
 from keras_resnet.export.writers import serving
 from keras_resnet.export.writers import targets
 from keras_resnet.export.writers import warmup
 from keras_resnet.inference.artifact import IMAGES
 from keras_resnet.inference.artifact import PROBABILITIES
-from keras_resnet.inference.artifact import describe
 
 IMAGE_BYTES = "image_bytes"
 
 _GREY = 128  # of the warm-up images; what they show does not matter
 
 
-def export_saved_model(model, path, *, card, top=answers.TOP, resize=False):
+def export_saved_model(model, path, *, card, **options):
+    """Folds a model and writes it as a SavedModel.
+
+    Args:
+        model: `keras.Model` from `keras_resnet.build`, of any dtype policy.
+        path: as `write_saved_model` takes it, and `options` too.
+        card: `keras_resnet.labels.cards.Card` of the model.
+
+    Returns, Raises: as `write_saved_model`.
+    """
+    return write_saved_model(serving.Network(model, card), path, **options)
+
+
+def write_saved_model(network, path, *, top=answers.TOP, resize=False):
     """Writes a SavedModel with two signatures, and a warm-up request for each.
 
     `serving_default`: float32 (B, H, W, 3) `images`, RGB 0..255. With `resize`
@@ -33,12 +46,11 @@ def export_saved_model(model, path, *, card, top=answers.TOP, resize=False):
     `serve_bytes`: string (B,) `image_bytes`, JPEG, PNG, GIF, BMP or WebP files
     of any sizes, decoded and viewed in the same way inside. One file that
     `screening.screen` refuses is an error of the whole request.
-    Both give, for any B, what `answers.answers` says.
+    Both give, for any B, what `answers.answer` says.
 
     Args:
-        model: `keras.Model` from `keras_resnet.build`, of any dtype policy.
+        network: `serving.Network`.
         path: of the directory; an earlier one is replaced once complete.
-        card: `keras_resnet.labels.cards.Card` of the model.
         top: int >= 1, classes to name; k is at most K.
         resize: whether `serving_default` takes whole images.
 
@@ -46,18 +58,17 @@ def export_saved_model(model, path, *, card, top=answers.TOP, resize=False):
         `Artifact`.
 
     Raises:
-        keras_resnet.UsageError: if model and card do not fit, or for another
-            `top`.
+        keras_resnet.UsageError: for another `top`, or if the network cannot
+            be written.
     """
-    serving.check(model, card)
     targets.check(path, "saved_model")
     answers.check_top(top)
-    copy = serving.network(model, card)
+    copy, card = network.folded, network.card
     signatures = _signatures(copy, card, top, resize)
-    with targets.replacing(path) as beside:
+    with targets.replacing_network(path) as beside:
         serving.save(copy, beside, signatures)
-        warmup.write_requests(beside, model.name, _requests(card, resize))
-    return _described(path, copy, card, signatures, top)
+        warmup.write_requests(beside, copy.name, _requests(card, resize))
+    return _describe(path, network, signatures, top)
 
 
 def _signatures(model, card, top, resize):
@@ -69,16 +80,12 @@ def _signatures(model, card, top, resize):
     }
 
 
-def _described(path, model, card, signatures, top):
+def _describe(path, network, signatures, top):
     (spec,) = signatures["serving_default"].input_signature
     images = {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}
-    classes = len(card.class_names)
-    artifact = describe(
-        path,
-        format="saved_model",
-        image_size=tuple(model.input_shape[1:3]),
-        classes=classes,
-        batch=None,
+    classes = len(network.card.class_names)
+    artifact = manifest.describe(
+        path, network, format="saved_model", batch=None
     )
     signature = {
         "inputs": {IMAGES: images},
@@ -95,7 +102,7 @@ def _view_function(model, card, top):
     @tf.function(input_signature=serve.input_signature, autograph=False)
     def classify(images):
         probabilities = serve(images)[PROBABILITIES]
-        return answers.answers(probabilities, card.class_names, top)
+        return answers.answer(probabilities, card.class_names, top)
 
     return classify
 

@@ -1,6 +1,7 @@
 """The function that every format computes: pixels to probabilities."""
 
 import contextlib
+import functools
 import re
 
 import keras
@@ -12,7 +13,7 @@ from keras_resnet.errors import require
 from keras_resnet.export.folding import copies
 from keras_resnet.export.folding import graph
 from keras_resnet.export.folding import proof
-from keras_resnet.export.folding.fold import folded
+from keras_resnet.export.folding.fold import fold
 from keras_resnet.inference.artifact import IMAGES
 from keras_resnet.inference.artifact import PROBABILITIES
 from keras_resnet.networks import execution
@@ -81,23 +82,45 @@ def _is_softmax(operation):
     return activation is keras.activations.softmax or by_itself
 
 
-def network(model, card):
-    """The float32 network that every format holds: folded, and proved equal.
+class Network:
+    """What every writer takes: the network of a file, and its card.
 
     Args:
         model, card: as `check_model` takes them.
 
-    Returns:
-        `keras.Model`, independent of `model`, for any number of images.
+    Attributes:
+        model: the `keras.Model` itself.
+        card: its `keras_resnet.labels.cards.Card`.
+        name: str, of the network, for people.
+        image_size: (H, W) for the formats that need one: the model's own or
+            the card's.
 
     Raises:
-        keras_resnet.UsageError: if a layer cannot be copied, or the network
-            would give other answers than `model(images, training=False)`.
+        keras_resnet.UsageError: as `check`.
     """
-    check(model, card)
-    copy = folded(model)
-    proof.check(model, copy, fixed_size(model, card))
-    return copy
+
+    def __init__(self, model, card):
+        check(model, card)
+        self.model, self.card = model, card
+        self.name = card.variant or model.name
+        shape = model.input_shape[1:3]
+        self.image_size = tuple(n or card.image_size for n in shape)
+
+    @functools.cached_property
+    def folded(self):
+        """The float32 `keras.Model` for any batch, folded and proved equal.
+
+        It is made when it is first read, once for all formats. A writer
+        refuses bad arguments before it reads this.
+
+        Raises:
+            keras_resnet.UsageError: if a layer cannot be copied, or the
+                network would give other answers than
+                `model(images, training=False)`.
+        """
+        copy = fold(self.model)
+        proof.check(self.model, copy, self.image_size)
+        return copy
 
 
 # Of the pixels that an artifact takes.
@@ -168,11 +191,6 @@ def _layer_in(message, model):
         if scope in names:
             return f"layer {scope!r}"
     return "one of its layers"
-
-
-def fixed_size(model, card):
-    """(H, W) for the formats that need one: the model's own or the card's."""
-    return tuple(n or card.image_size for n in model.input_shape[1:3])
 
 
 def save(model, path, signatures):

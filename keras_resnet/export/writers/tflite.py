@@ -9,10 +9,10 @@ import tensorflow as tf
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.export.writers import calibration as calibration_lib
+from keras_resnet.export.writers import manifest
 from keras_resnet.export.writers import serving
 from keras_resnet.export.writers import targets
-from keras_resnet.inference.artifact import describe
-from keras_resnet.inference.tflite_metadata import add_metadata
+from keras_resnet.export.writers.metadata_writer import add_metadata
 
 
 def _float32(converter, images=None):
@@ -53,11 +53,24 @@ PRECISIONS = {
 }
 
 
-def export_tflite(
-    model,
+def export_tflite(model, path, *, card, **options):
+    """Folds a model and writes it as TFLite.
+
+    Args:
+        model: `keras.Model` from `keras_resnet.build`, of any dtype policy.
+        path: as `write_tflite` takes it, and `options` too.
+        card: `keras_resnet.labels.cards.Card` of the model; its `image_size`
+            is H and W for a model of any size.
+
+    Returns, Raises: as `write_tflite`.
+    """
+    return write_tflite(serving.Network(model, card), path, **options)
+
+
+def write_tflite(
+    network,
     path,
     *,
-    card,
     precision="dynamic_int8",
     batch=1,
     input_dtype="float32",
@@ -72,10 +85,8 @@ def export_tflite(
     takes no other.
 
     Args:
-        model: `keras.Model` from `keras_resnet.build`, of any dtype policy.
+        network: `serving.Network`.
         path: of the file; an earlier one is replaced once complete.
-        card: `keras_resnet.labels.cards.Card`; its `image_size` is H and W for
-            a model of any size.
         precision: key of `PRECISIONS`.
         batch: int, or None for any.
         input_dtype: "float32", or "uint8" for pixels as cameras give them.
@@ -86,40 +97,36 @@ def export_tflite(
         `Artifact`.
 
     Raises:
-        keras_resnet.UsageError: if model and card do not fit, or for another
-            precision or input.
+        keras_resnet.UsageError: for another precision or input, or if the
+            network cannot be written.
     """
-    serving.check(model, card)
     targets.check(path, "tflite")
     prepare = lookup(PRECISIONS, precision, "precision of TFLite")
     lookup(serving.INPUT_DTYPES, input_dtype, "input dtype")
     if precision == "int8":
-        calibration_lib.check(calibration, card)
-    copy = serving.network(model, card)
-    image_size = serving.fixed_size(copy, card)
+        calibration_lib.check(calibration, network.card)
     content = convert(
         serving.image_function(
-            copy,
+            network.folded,
             batch=batch,
-            image_size=image_size,
+            image_size=network.image_size,
             # The converter itself makes the input of "int8" uint8.
             dtype="float32" if precision == "int8" else input_dtype,
         ),
-        copy,
+        network.folded,
         lambda converter: prepare(converter, calibration),
     )
     if precision == "int8":
         input_dtype = "uint8"
         _check_pixels_are_whole(content)
-    content = add_metadata(content, card=card, name=card.variant or model.name)
-    with targets.replacing(path) as beside:
+    content = add_metadata(content, card=network.card, name=network.name)
+    with targets.replacing_network(path) as beside:
         pathlib.Path(beside).write_bytes(content)
-    return describe(
+    return manifest.describe(
         path,
+        network,
         format="tflite",
         precision=precision,
-        image_size=image_size,
-        classes=copy.output_shape[-1],
         batch=batch,
         input_dtype=input_dtype,
         output_dtype="uint8" if precision == "int8" else "float32",

@@ -7,13 +7,13 @@ import shutil
 
 from keras_resnet.errors import require
 from keras_resnet.export.writers import litert_js
+from keras_resnet.export.writers import manifest
 from keras_resnet.export.writers import serving
 from keras_resnet.export.writers import targets
 from keras_resnet.export.writers import web_model
-from keras_resnet.export.writers.targets import SERVICE_WORKER
 from keras_resnet.inference.artifact import WEB_MODEL
-from keras_resnet.inference.artifact import describe
 from keras_resnet.inference.artifact import sha256
+from keras_resnet.inference.kinds import SERVICE_WORKER
 
 PAGE = pathlib.Path(__file__).with_name("web_page")
 RUNTIME = "litert_js"
@@ -23,7 +23,20 @@ SAMPLES = "samples"
 _NO_FILES = "const FILES = {};"
 
 
-def export_web(model, path, *, card, runtime=None, samples=()):
+def export_web(model, path, *, card, **options):
+    """Folds a model and writes it as a page.
+
+    Args:
+        model: `keras.Model` from `keras_resnet.build`, of any dtype policy.
+        path: as `write_web` takes it, and `options` too.
+        card: `keras_resnet.labels.cards.Card` of the model.
+
+    Returns, Raises: as `write_web`.
+    """
+    return write_web(serving.Network(model, card), path, **options)
+
+
+def write_web(network, path, *, runtime=None, samples=()):
     """Writes a folder that any static server shows as a page.
 
     The page classifies a picture that a person drops, picks, pastes or takes,
@@ -32,9 +45,8 @@ def export_web(model, path, *, card, runtime=None, samples=()):
     it sees a class. `keras-resnet serve_web PATH` shows it.
 
     Args:
-        model: `keras.Model` from `keras_resnet.build`, of any dtype policy.
+        network: `serving.Network`.
         path: of the folder; an earlier one is replaced once complete.
-        card: `keras_resnet.labels.cards.Card` of the model.
         runtime: folder of an unpacked LiteRT.js. Default: the one that npm
             has fetched into the cache, or fetches now.
         samples: paths of image files that the page offers to try.
@@ -43,26 +55,25 @@ def export_web(model, path, *, card, runtime=None, samples=()):
         `Artifact` of the format "web".
 
     Raises:
-        keras_resnet.UsageError: if model and card do not fit, a sample is
-            missing, or the runtime is neither there nor to be had: before any
-            work.
+        keras_resnet.UsageError: if the network does not end as a page needs
+            it, a sample is missing, or the runtime is neither installed nor
+            downloadable: before any work.
     """
-    serving.check(model, card)
-    web_model.check(model)
+    web_model.check(network.model)
     targets.check(path, "web")
     samples = [pathlib.Path(sample) for sample in samples]
     for sample in samples:
         require(sample.is_file(), f"There is no sample {str(sample)!r}.")
     runtime_files = litert_js.files(runtime)
-    content, map_size = web_model.convert(model, card)
-    with targets.replacing(path) as beside:
+    content, map_size = web_model.convert(network)
+    with targets.replacing_network(path) as beside:
         shutil.copytree(PAGE, beside)
         (beside / WEB_MODEL).write_bytes(content)
-        card.public().save(beside)
+        network.card.public().save(beside)
         _write_runtime(beside / RUNTIME, runtime_files)
         _write_page(beside, _copy_samples(beside / SAMPLES, samples), content)
         _write_service_worker(beside)
-    return _artifact(path, model, card, map_size)
+    return _describe(path, network, map_size)
 
 
 def _write_runtime(folder, files):
@@ -109,15 +120,9 @@ def _write_service_worker(folder):
     path.write_text(source.replace(_NO_FILES, table), encoding="utf-8")
 
 
-def _artifact(path, model, card, map_size):
-    classes = model.output_shape[-1]
-    artifact = describe(
-        path,
-        format="web",
-        image_size=serving.fixed_size(model, card),
-        classes=classes,
-        batch=1,
-    )
+def _describe(path, network, map_size):
+    classes = len(network.card.class_names)
+    artifact = manifest.describe(path, network, format="web", batch=1)
     maps = {"dtype": "float32", "shape": [1, *map_size, classes]}
     outputs = {**artifact.signature["outputs"], web_model.CLASS_MAPS: maps}
     signature = {**artifact.signature, "outputs": outputs}

@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from keras_resnet.errors import require
 from keras_resnet.export.folding import graph
-from keras_resnet.export.writers import serving
 from keras_resnet.export.writers import tflite
 from keras_resnet.inference.artifact import IMAGES
 from keras_resnet.inference.artifact import PROBABILITIES
@@ -53,7 +52,7 @@ def _names(operations):
     return ", ".join(repr(operation.name) for operation in operations)
 
 
-def convert(model, card):
+def convert(network):
     """A float32 TFLite file of one image, with two outputs.
 
     The mean over places and a dense layer are both linear, so they commute:
@@ -63,19 +62,15 @@ def convert(model, card):
     the whole, and are what `evaluation.explain.grad_cam` is made of.
 
     Args:
-        model: `keras.Model` from `keras_resnet.build`, of any dtype policy.
-        card: `keras_resnet.labels.cards.Card`.
+        network: `serving.Network` that `check` took the model of.
 
     Returns:
         (bytes, (H, W)): the file's signature `serving_default` takes float32
         (1, S, S, 3) `images`, RGB 0..255, to float32 (1, K) `probabilities`
         and float32 (1, H, W, K) `class_maps`.
     """
-    check(model)
-    copy = serving.network(model, card)
-    image_size = serving.fixed_size(copy, card)
-    function = _function(copy, image_size)
-    content = tflite.convert(function, copy)
+    function = _function(network.folded, network.image_size)
+    content = tflite.convert(function, network.folded)
     maps = function.get_concrete_function().structured_outputs[CLASS_MAPS]
     return content, tuple(maps.shape[1:3])
 

@@ -1,11 +1,11 @@
 """What tools for image classifiers are told of a network of this library."""
 
+from keras_resnet.export.writers.metadata_schema import ASSOCIATED_FILE_TYPE
+from keras_resnet.export.writers.metadata_schema import COLOR_SPACE_TYPE
+from keras_resnet.export.writers.metadata_schema import MIN_PARSER_VERSION
+from keras_resnet.export.writers.metadata_schema import table
 from keras_resnet.inference.artifact import IMAGES
 from keras_resnet.inference.artifact import PROBABILITIES
-from keras_resnet.inference.metadata_schema import ASSOCIATED_FILE_TYPE
-from keras_resnet.inference.metadata_schema import COLOR_SPACE_TYPE
-from keras_resnet.inference.metadata_schema import MIN_PARSER_VERSION
-from keras_resnet.inference.metadata_schema import table
 from keras_resnet.labels.cards import CARD
 from keras_resnet.labels.cards import LABELS
 

@@ -19,10 +19,10 @@ from flatbuffers.number_types import Uint8Flags
 from flatbuffers.table import Table
 
 from keras_resnet.errors import UsageError
+from keras_resnet.export.writers.classifier_metadata import classifier_metadata
+from keras_resnet.export.writers.metadata_schema import flatbuffer
+from keras_resnet.export.writers.metadata_writer import add_metadata
 from keras_resnet.inference import runtime
-from keras_resnet.inference.classifier_metadata import classifier_metadata
-from keras_resnet.inference.metadata_schema import flatbuffer
-from keras_resnet.inference.tflite_metadata import add_metadata
 from keras_resnet.inference.tflite_metadata import find_card
 from keras_resnet.inference.tflite_metadata import read_metadata
 
@@ -96,8 +96,8 @@ def test_bytes_are_the_same_in_another_process():
         name="n", description="d", input_range=(0, 255), output_range=(0, 1)
     )
     script = (
-        "from keras_resnet.inference.classifier_metadata import *\n"
-        "from keras_resnet.inference.metadata_schema import *\n"
+        "from keras_resnet.export.writers.classifier_metadata import *\n"
+        "from keras_resnet.export.writers.metadata_schema import *\n"
         "root = classifier_metadata(name='n', description='d', "
         "input_range=(0, 255), output_range=(0, 1))\n"
         "print(flatbuffer(root).hex())"

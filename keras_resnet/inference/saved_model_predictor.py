@@ -1,0 +1,58 @@
+"""A SavedModel as a function of images, in TensorFlow."""
+
+from keras_resnet.errors import require
+from keras_resnet.inference import tensors
+from keras_resnet.inference.artifact import PROBABILITIES
+from keras_resnet.inference.predictors import Predictor
+
+
+class SavedModelPredictor(Predictor):
+    """The signature serving_default of a SavedModel, in TensorFlow."""
+
+    format = "saved_model"
+
+    def __init__(self, path):
+        import tensorflow as tf
+
+        self._loaded = tf.saved_model.load(str(path))
+        self._function = self._signature("serving_default")
+        _, inputs = self._function.structured_input_signature
+        ((self._input, spec),) = inputs.items()
+        outputs = self._function.structured_outputs
+        # A SavedModel from elsewhere may have another name.
+        self._output = PROBABILITIES if len(outputs) > 1 else min(outputs)
+        self.batch, self.image_size = tensors.places(spec.shape)
+        self.num_classes = outputs[self._output].shape[-1]
+        self._dtype = tensors.as_is(spec.dtype.name)
+        # Only export_saved_model(resize=True) writes this.
+        self.resizes = spec.dtype == "uint8" and spec.shape[1] is None
+
+    def _signature(self, name):
+        require(
+            name in self._loaded.signatures,
+            f"The SavedModel has no signature {name!r}. It has: "
+            f"{', '.join(self._loaded.signatures)}.",
+        )
+        return self._loaded.signatures[name]
+
+    def _predict(self, images):
+        import tensorflow as tf
+
+        images = tf.constant(tensors.cast(images, self._dtype))
+        output = self._function(**{self._input: images})
+        return output[self._output]
+
+    def predict_bytes(self, image_bytes):
+        """Probabilities of encoded images, by the signature serve_bytes.
+
+        Args:
+            image_bytes: list of B bytes objects, JPEG, PNG, GIF, BMP or WebP.
+
+        Returns:
+            float32 (B, K), NumPy.
+        """
+        import tensorflow as tf
+
+        serve = self._signature("serve_bytes")
+        output = serve(image_bytes=tf.constant(image_bytes))
+        return output[PROBABILITIES].numpy()

@@ -1,0 +1,216 @@
+"""Layers of one operation each: pixels, padding, ReLU, normalisation.
+
+Shapes: B batch, H height, W width, C channels. Images are channels-last.
+Imports keras only, so every layer runs on any Keras backend.
+"""
+
+import keras
+from keras import ops
+
+from keras_resnet.errors import require
+from keras_resnet.networks import execution
+
+serializable = keras.saving.register_keras_serializable(package="keras_resnet")
+
+
+class ReLU:
+    """max(x, 0). Not a Keras layer, which takes longer to make than to run."""
+
+    pixelwise = True
+    gradient_reads = ("output",)
+    # What `keras.Model.summary` reads of the layers within another one.
+    _inbound_nodes = ()
+
+    def __init__(self, name):
+        self.name = name
+        self._build_shapes_dict = {}
+
+    def __call__(self, x):
+        return ops.relu(x)
+
+    def build(self, input_shape):
+        self._build_shapes_dict = {"input_shape": input_shape}
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+@serializable
+class PixelNormalization(keras.layers.Layer):
+    """(pixels - mean) / std, so that a network takes plain RGB pixels.
+
+    `mean` and `std` are weights that are not trained: every file a network is
+    saved to carries them. Unlike `keras.layers.Normalization` they are read at
+    each call, so assigning or restoring them has effect.
+
+    Args:
+        mean, std: floats of shape (C,), in units of the pixels, 0..255. `std`
+            is None where the first convolution divides by it.
+        mean_size: (H, W) where the weight `mean` is an image (H, W, C), every
+            pixel of it `mean` at first (P1 sec. 3.4); None for a colour (C,).
+
+    Input shape:
+        (B, H, W, C), uint8 or float, 0..255; H and W those of a mean image.
+
+    Output shape:
+        (B, H, W, C), float.
+
+    Raises:
+        keras_resnet.UsageError: for images of another size than the mean's.
+    """
+
+    def __init__(self, mean, std, mean_size=None, **kwargs):
+        super().__init__(**kwargs)
+        self.initial = {"mean": list(mean), "std": std and list(std)}
+        self.mean_size = mean_size and tuple(mean_size)
+
+    def build(self, input_shape):
+        self._check_size(input_shape)
+        sizes = {"mean": self.mean_size or (), "std": ()}
+        for name, values in self.initial.items():
+            if values is None:
+                continue
+            weight = self.add_weight(
+                name=name,
+                shape=(*sizes[name], len(values)),
+                initializer=_constant(values),
+                trainable=False,
+            )
+            setattr(self, name, weight)
+
+    @property
+    def mean_color(self):
+        """float (C,), NumPy: the mean, over the positions of an image too."""
+        mean = ops.convert_to_numpy(self.mean)
+        return mean.reshape(-1, mean.shape[-1]).mean(axis=0, dtype="float64")
+
+    def call(self, pixels):
+        pixels = ops.cast(pixels, self.compute_dtype) - self.mean
+        return pixels if self.initial["std"] is None else pixels / self.std
+
+    def compute_output_shape(self, input_shape):
+        self._check_size(input_shape)
+        return input_shape
+
+    def _check_size(self, shape):
+        require(
+            self.mean_size in (None, tuple(shape[1:3])),
+            f"The network subtracts a mean image of {self.mean_size} pixels, "
+            "so it takes images of that height and width alone. Received: "
+            f"{tuple(shape[1:3])}. Images of other sizes need a network with "
+            "a pixel_mean for each channel.",
+        )
+
+    def get_config(self):
+        config = {**super().get_config(), **self.initial}
+        return {**config, "mean_size": self.mean_size}
+
+
+def _constant(values):
+    def initializer(shape, dtype=None):
+        # Not `broadcast_to`: PyTorch assigns nothing to what it gives.
+        return ops.zeros(shape, dtype) + ops.convert_to_tensor(values, dtype)
+
+    return initializer
+
+
+@serializable
+class EdgePadding2D(keras.layers.Layer):
+    """Repeats the outermost pixels `padding` times.
+
+    Before max-pooling this is padding by minus infinity, which PyTorch does,
+    as long as no window lies in the padding alone: what is repeated is in the
+    window already. It needs no value that half precision or a quantised
+    network lacks.
+
+    Args:
+        padding: int, pixels on each side.
+
+    Input shape:
+        (B, H, W, C).
+
+    Output shape:
+        (B, H + 2 * padding, W + 2 * padding, C).
+    """
+
+    def __init__(self, padding, **kwargs):
+        super().__init__(**kwargs)
+        self.padding = padding
+
+    def call(self, x):
+        n = self.padding
+        top, bottom = x[:, :1], x[:, -1:]
+        x = ops.concatenate([*[top] * n, x, *[bottom] * n], axis=1)
+        left, right = x[:, :, :1], x[:, :, -1:]
+        return ops.concatenate([*[left] * n, x, *[right] * n], axis=2)
+
+    def compute_output_shape(self, input_shape):
+        batch, *size, channels = input_shape
+        size = [n and n + 2 * self.padding for n in size]
+        return (batch, *size, channels)
+
+    def get_config(self):
+        return {**super().get_config(), "padding": self.padding}
+
+
+@serializable
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Keras' layer, trained by one kernel where the backend has one."""
+
+    pixelwise = True
+
+    def call(self, inputs, training=None, mask=None):
+        learns = training and self.trainable
+        if not (learns and execution.has_fused_batch_norm(inputs)):
+            return super().call(inputs, training=training, mask=mask)
+        y, mean, variance = execution.fused_batch_norm(
+            inputs, self.gamma, self.beta, self.epsilon
+        )
+        for moving, new in (
+            (self.moving_mean, mean),
+            (self.moving_variance, variance),
+        ):
+            old = ops.cast(moving, new.dtype)
+            moving.assign(old * self.momentum + new * (1 - self.momentum))
+        return y
+
+
+@serializable
+class Bias(keras.layers.Layer):
+    """x + bias: BN after a convolution that its scale was folded into."""
+
+    pixelwise = True
+
+    def build(self, input_shape):
+        self.bias = self.add_weight(
+            name="bias", shape=(input_shape[-1],), initializer="zeros"
+        )
+
+    def call(self, x):
+        # TensorFlow's kernels fuse BiasAdd, which Keras makes of this.
+        return ops.add(x, self.bias)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+@serializable
+class Affine(keras.layers.Layer):
+    """scale * x + offset: BN at inference where no convolution precedes it."""
+
+    pixelwise = True
+
+    def build(self, input_shape):
+        shape = (input_shape[-1],)
+        self.scale = self.add_weight(
+            name="scale", shape=shape, initializer="ones"
+        )
+        self.offset = self.add_weight(
+            name="offset", shape=shape, initializer="zeros"
+        )
+
+    def call(self, x):
+        return x * self.scale + self.offset
+
+    def compute_output_shape(self, input_shape):
+        return input_shape

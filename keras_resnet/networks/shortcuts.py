@@ -1,0 +1,96 @@
+"""The kinds of shortcut that rows of `specs` name: h, around the branch.
+
+`register` adds one of your own. Shapes: B batch, H height, W width, C channels.
+Imports keras only, so every layer runs on any Keras backend.
+"""
+
+import keras
+from keras import ops
+
+from keras_resnet.networks import operations
+
+
+@operations.serializable
+class ZeroPadShortcut(keras.layers.Layer):
+    """Option A: take every `strides`-th pixel, append channels of zeros.
+
+    No weights (P1 sec. 3.3). The zeros come last, as in fb.resnet.torch.
+    """
+
+    pixelwise = True
+
+    def __init__(self, filters, strides, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.strides = strides
+
+    def call(self, x):
+        x = x[:, :: self.strides, :: self.strides, :]
+        extra = self.filters - x.shape[-1]
+        return ops.pad(x, [[0, 0], [0, 0], [0, 0], [0, extra]])
+
+    def compute_output_shape(self, input_shape):
+        batch, *size, _ = input_shape
+        size = [n and -(-n // self.strides) for n in size]
+        return (batch, *size, self.filters)
+
+    def get_config(self):
+        config = {"filters": self.filters, "strides": self.strides}
+        return {**super().get_config(), **config}
+
+
+def _none(unit):
+    del unit
+    return []
+
+
+def _subsample(unit):
+    if unit.strides == 1:
+        return []
+    # Of one pixel: a runtime has a faster kernel for it than for `::2`.
+    pool = keras.layers.MaxPooling2D(
+        1,
+        unit.strides,
+        name="shortcut_subsample",
+        dtype=unit.dtype_policy,
+        **operations.LAYOUT,
+    )
+    return [pool]
+
+
+def _zero_pad(unit):
+    name, dtype = "shortcut_zero_pad", unit.dtype_policy
+    return [
+        ZeroPadShortcut(unit.channels, unit.strides, name=name, dtype=dtype)
+    ]
+
+
+def _project(unit):
+    name, dtype = "shortcut_conv", unit.dtype_policy
+    conv = operations.conv2d(
+        unit.channels, 1, unit.strides, name=name, dtype=dtype
+    )
+    return [*conv, *unit.normalise_shortcut()]
+
+
+# {what `specs.Shortcut` calls it: unit -> layers of h}. A unit without h does
+# not add; the identity reads x, all others p.
+KINDS = {
+    "none": _none,
+    "identity": _subsample,
+    "zero_pad": _zero_pad,
+    "projection": _project,
+}
+
+
+def register(kind, make):
+    """Adds a kind of shortcut that `specs.Shortcut` may name.
+
+    Args:
+        kind: str, for `same` or `change` of a row.
+        make: function of a `ResidualUnit` to a list of new Keras layers, which
+            make (B, ceil(H / strides), ceil(W / strides), channels) of p. The
+            unit's `channels`, `strides`, `dtype_policy` and
+            `normalise_shortcut()` are set. Names begin with "shortcut_".
+    """
+    KINDS[kind] = make

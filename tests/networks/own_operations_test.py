@@ -1,0 +1,152 @@
+"""Operations, shortcuts and stems from outside the package are as our own."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import own_network
+import pytest
+from exported_networks import card_of
+from exported_networks import randomize
+
+import keras_resnet
+from keras_resnet.export.folding.fold import fold
+from keras_resnet.export.writers.onnx import export_onnx
+from keras_resnet.export.writers.tflite import export_tflite
+from keras_resnet.inference import runtime
+from keras_resnet.networks import specs
+from keras_resnet.weights import transfer
+
+FILTERS, SIZE = (8, 16), 32
+
+
+def build(classes=10, **choices):
+    """A tiny ResNet-D with squeeze-and-excite."""
+    keras.utils.set_random_seed(0)
+    choices = {
+        "stem": own_network.STEM,
+        "placement": own_network.PLACEMENT,
+        "shortcut": own_network.SHORTCUT,
+        "input_shape": (SIZE, SIZE, 3),
+        **choices,
+    }
+    model = keras_resnet.build(
+        "resnet50", depths=(1, 1), filters=FILTERS, classes=classes, **choices
+    )
+    randomize(model)
+    return model
+
+
+@pytest.fixture(scope="module")
+def model():
+    return build()
+
+
+@pytest.fixture(scope="module")
+def images():
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (3, SIZE, SIZE, 3)).astype(np.float32)
+
+
+def test_the_stem_has_its_convolutions_in_order(model):
+    convs = [
+        layer
+        for layer in model.get_layer("stem").layers
+        if isinstance(layer, keras.layers.Conv2D)
+    ]
+    assert [c.filters for c in convs] == [4, 4, 8]
+    assert [c.strides[0] for c in convs] == [2, 1, 1]
+    # 32 pixels, halved by the first convolution and by the pool.
+    assert model.get_layer("stem").output.shape == (None, 8, 8, 8)
+
+
+def test_an_operation_counts_its_own_multiply_adds(model):
+    plain = build(placement=specs.PLACEMENTS["original"])
+    squeezed = sum(2 * 4 * f * f for f in FILTERS)  # channels are 4 f
+    difference = keras_resnet.multiply_adds(model) - (
+        keras_resnet.multiply_adds(plain)
+    )
+    assert difference == squeezed > 0
+
+
+def test_depth_counts_the_layers_of_the_stem(monkeypatch):
+    monkeypatch.setitem(specs.STEMS, "deep", own_network.STEM)
+    row = dataclasses.replace(specs.VARIANTS["resnet50"], stem="deep")
+    monkeypatch.setitem(specs.VARIANTS, "any name", row)
+    assert specs.VARIANTS["any name"].depth == 50 + 2
+    assert keras_resnet.build("any name", depths=(1, 1, 1, 1)).layers
+
+
+def test_the_network_is_folded_and_the_operation_stays(model, images):
+    copy = fold(model)
+    names = [x.name for x in copy.get_layer("stage2_unit1").layers]
+    assert not [name for name in names if "bn" in name]
+    assert {"se1", "shortcut_pool", "shortcut_bias"} <= set(names)
+    expected = model.predict_on_batch(images)
+    assert expected.std() > 0.01
+    assert np.abs(copy.predict_on_batch(images) - expected).max() < 1e-5
+    # A weight of the operation matters, so the comparison sees it.
+    _operation(copy).excite.bias.assign(_operation(copy).excite.bias + 1.0)
+    assert np.abs(copy.predict_on_batch(images) - expected).max() > 1e-4
+
+
+def _operation(model):
+    (found,) = [
+        layer
+        for layer in model.get_layer("stage2_unit1").layers
+        if layer.name == "se1"
+    ]
+    return found
+
+
+@pytest.mark.parametrize("export", [export_tflite, export_onnx])
+def test_the_network_is_exported(export, model, images, tmp_path):
+    suffix = {export_tflite: ".tflite", export_onnx: ".onnx"}[export]
+    path = tmp_path / f"model{suffix}"
+    export(model, path, card=card_of(model), precision="float32")
+    actual = runtime.load(path).predict(images)
+    expected = model.predict_on_batch(images)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5)
+
+
+def test_the_network_is_saved_and_loaded(model, images, tmp_path):
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras", compile=False)
+    np.testing.assert_array_equal(
+        again.predict_on_batch(images), model.predict_on_batch(images)
+    )
+
+
+def test_the_body_goes_to_a_network_of_other_classes(model, tmp_path):
+    model.save(tmp_path / "model.keras")
+    other = build(classes=3)
+    kernel = _operation(other).excite.kernel
+    kernel.assign(kernel * 0)
+    transfer.load_body(other, tmp_path / "model.keras")
+    np.testing.assert_array_equal(kernel, _operation(model).excite.kernel)
+
+
+def test_a_frozen_stage_freezes_the_operation_too():
+    model = build()
+    keras_resnet.freeze(model, until="stage1")
+    trained = {v.path for v in model.trainable_variables}
+    state = {v.path for v in model.non_trainable_variables}
+    assert "stage2_unit1/se1/excite/kernel" in trained
+    assert "stage1_unit1/se1/excite/kernel" in state
+    assert not [path for path in trained if path.endswith("gamma")]
+
+
+def test_grey_images_enter_by_the_first_of_three_convolutions():
+    constants = {"pixel_mean": (9.0,) * 3, "pixel_std": (50.0,) * 3}
+    rgb = build(**constants)
+    grey = build(
+        input_shape=(SIZE, SIZE, 1), pixel_mean=(9.0,), pixel_std=(50.0,)
+    )
+    keras_resnet.grey_from_rgb(grey, rgb)
+    one = np.random.default_rng(0).uniform(0, 255, (2, SIZE, SIZE, 1))
+    np.testing.assert_allclose(
+        grey.predict_on_batch(one),
+        rgb.predict_on_batch(one.repeat(3, axis=-1)),
+        rtol=0,
+        atol=1e-5,
+    )
