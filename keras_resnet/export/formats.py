@@ -74,7 +74,7 @@ class Format:
 
 
 # "tflite" is what a phone wants: a quarter of the size, no calibration.
-FORMATS = {}
+FORMATS: dict[str, "Format"] = {}
 DEFAULT_FORMATS = ("saved_model", "tflite", "onnx")
 
 

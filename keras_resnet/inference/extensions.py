@@ -6,7 +6,7 @@ import sys
 
 from keras_resnet.errors import UsageError
 
-_loaded = []
+_loaded: list[str] = []
 
 
 def load(names):

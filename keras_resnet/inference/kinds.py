@@ -54,7 +54,7 @@ class Kind:
         return dict(sorted(collections.Counter(names).items()))
 
 
-KINDS = {}
+KINDS: dict[str, "Kind"] = {}
 
 
 def register(kind):
