@@ -205,12 +205,12 @@ def test_a_name_that_hides_one_is_found():
 
 PIPELINES = pathlib.Path(__file__).resolve().parents[2] / "pipelines"
 _LIBRARY = """
-from keras_resnet import recipes
 from keras_resnet.errors import UsageError
-from keras_resnet.training import distribution, start
+from keras_resnet.training import distribution
+from keras_resnet.training.engines import engine
 
 for call in (lambda: distribution.make_strategy("one_device"),
-             lambda: start.check(recipes.RECIPES["digits"])):
+             engine.make):
     try:
         call()
     except UsageError as error:
@@ -250,9 +250,9 @@ def test_a_command_on_another_backend_ends_in_one_line(
 
 
 def test_so_do_the_functions_behind_it():
-    lines = run_on("jax", _LIBRARY).splitlines()
+    lines = run_on("torch", _LIBRARY).splitlines()
     assert [line.split()[0] for line in lines] == ["A", "Training"]
-    assert all("the backend 'jax'" in line for line in lines)
+    assert all("the backend 'torch'" in line for line in lines)
 
 
 def test_data_commands_need_no_backend(tmp_path):
