@@ -182,8 +182,11 @@ def _stopped(stop, recipe, workdir):
 
 
 def _newest(workdir):
-    names = pathlib.Path(workdir, "checkpoints").glob("step-*")
-    return max((path.name for path in names), default=None)
+    from keras_resnet.training.checkpoints import folder
+    from keras_resnet.training.workdir import CHECKPOINTS
+
+    found = folder.found(pathlib.Path(workdir, CHECKPOINTS))
+    return found[-1].name if found else None
 
 
 def _lost(message):

@@ -59,7 +59,8 @@ def train_and_evaluate(
             own at each step. The loss that is reported stays the
             cross-entropy.
         optimizer: (model, recipe) -> `keras.optimizers.Optimizer`, in place
-            of `start.make_optimizer`. The schedule sets its rate.
+            of `start.make_optimizer`. The schedule sets its rate. For
+            mixed_float16 it must scale the loss.
         schedule: what has the methods of `schedules.Schedule`, in place of
             the recipe's.
         hooks: iterable of `hooks.Hook`.
@@ -146,7 +147,6 @@ def _closing(hooks):
 
 def _save_results(workdir, recipe, engine, splits):
     engine.list_masked(workdir)
-    engine.update_model()
     with engine.with_ema_weights():
         final_files.save_model(
             workdir, engine.model, recipe, splits["train"].class_names

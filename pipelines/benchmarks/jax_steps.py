@@ -12,8 +12,9 @@ import numpy as np
 import keras_resnet
 from keras_resnet import optimizers
 from keras_resnet.networks import outputs
-from keras_resnet.training.engines.jax_step import first_state
 from keras_resnet.training.engines.jax_step import make_update
+from keras_resnet.training.engines.jax_step import state_of
+from keras_resnet.training.engines.jax_step import variables
 
 CLASSES = 1000
 
@@ -72,6 +73,12 @@ def make_step(model):
         return state, losses.mean()
 
     return state, step
+
+
+def first_state(network, optimizer):
+    """The arrays that `make_update` takes, after building the optimizer."""
+    optimizer.build(network.trainable_variables)
+    return state_of(variables(network, optimizer))
 
 
 def matrix_product(side):

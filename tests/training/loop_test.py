@@ -120,25 +120,6 @@ def test_the_saved_model_scores_what_the_run_reported(finished):
         assert again.loss == pytest.approx(metrics.loss, rel=1e-4)
 
 
-def test_an_interrupted_run_ends_with_the_very_same_weights(
-    finished, tmp_path, strategy
-):
-    # Ignored, where a shell started the tests in the background.
-    handler = signal.getsignal(signal.SIGINT)
-    with pytest.raises(signals.Interrupted, match="step 4"):
-        run.train_and_evaluate(
-            RECIPE, tmp_path, strategy=strategy, hooks=[StopAt(4)]
-        )
-    assert not (tmp_path / "model.keras").exists()
-    assert signal.getsignal(signal.SIGINT) is handler
-    run.train_and_evaluate(RECIPE, tmp_path, strategy=strategy)
-    whole, resumed = _arrays(finished[0]), _arrays(tmp_path)
-    for path in whole:
-        np.testing.assert_array_equal(whole[path], resumed[path], path)
-    metrics = [path / "metrics.jsonl" for path in (finished[0], tmp_path)]
-    assert metrics[0].read_bytes() == metrics[1].read_bytes()
-
-
 def test_a_finished_run_is_not_trained_again(finished, strategy):
     workdir, metrics = finished
     before = _arrays(workdir)

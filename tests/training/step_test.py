@@ -248,7 +248,7 @@ def test_the_numbers_of_a_loss_are_each_examples_own_on_any_devices(
     one, _ = _run(strategies[1], batches, options, **choices)
     options = {**options, **changes}
     other, _ = _run(strategies[devices], batches, options, **choices)
-    assert (_distance(one, other) < 2e-6) is same
+    assert (_distance(one, other) < 2e-6) == same
 
 
 @pytest.mark.parametrize(

@@ -142,9 +142,6 @@ class Engine:
         """Precise BN on the batches from `step` on, see `precise_bn`."""
         raise NotImplementedError
 
-    def update_model(self):
-        """The model's variables get the values that training has reached."""
-
     def with_ema_weights(self):
         """Context in which the model has the moving average of its weights."""
         return contextlib.nullcontext()

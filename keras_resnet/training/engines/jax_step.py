@@ -24,11 +24,16 @@ def variables(network, optimizer):
     )
 
 
-def first_state(network, optimizer):
-    """The arrays of `variables`, after building the optimizer."""
-    optimizer.build(network.trainable_variables)
-    groups = variables(network, optimizer)
-    return tuple([v.value for v in of_one] for of_one in groups)
+def state_of(groups):
+    """The arrays of `variables`: what a step takes over and gives anew."""
+    return tuple([variable.value for variable in group] for group in groups)
+
+
+def put_back(groups, state):
+    """Gives `variables` the arrays that a step gave."""
+    for group, values in zip(groups, state, strict=True):
+        for variable, value in zip(group, values, strict=True):
+            variable.assign(value)
 
 
 def make_update(network, optimizer, loss=None):

@@ -1,72 +1,38 @@
 """The variables of a run on JAX, as one .npz file in a checkpoint."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from keras_resnet.errors import require
 from keras_resnet.training.checkpoints import checkpoint
-from keras_resnet.training.engines import jax_step
 
 _NAME = "variables.npz"
 
 
-class Variables:
-    """All that training changes: in Keras' variables, or on its way.
+class Variables(dict):
+    """{path: keras.Variable} of all that training changes."""
 
-    A compiled step takes arrays over and gives new ones. While training goes
-    on, Keras' variables hold arrays that are gone.
-
-    Args:
-        network: `keras.Model` up to the logits.
-        optimizer: `keras.optimizers.Optimizer`; it is built.
-
-    Attributes:
-        arrays: the state of `jax_step`, after `take`.
-    """
-
-    def __init__(self, network, optimizer):
-        optimizer.build(network.trainable_variables)
-        self._groups = jax_step.variables(network, optimizer)
-        self.arrays = None
-
-    def take(self):
-        """The arrays become those of Keras' variables."""
-        self.arrays = tuple(
-            [variable.value for variable in group] for group in self._groups
-        )
-
-    def put_back(self):
-        """Keras' variables become the arrays."""
-        for group, values in zip(self._groups, self.arrays, strict=True):
-            for variable, value in zip(group, values, strict=True):
-                variable.assign(value)
-
-    def _flat(self):
-        return [variable for group in self._groups for variable in group]
-
-    def _named(self):
-        """{path: array}."""
-        values = [value for group in self.arrays for value in group]
-        paths = [variable.path for variable in self._flat()]
-        if len(set(paths)) < len(paths):
-            raise ValueError(f"Two variables have one path: {paths}.")
-        return dict(zip(paths, values, strict=True))
+    @classmethod
+    def of(cls, groups):
+        """Those of `jax_step.variables`."""
+        variables = [variable for group in groups for variable in group]
+        found = cls((variable.path, variable) for variable in variables)
+        if len(found) < len(variables):
+            raise ValueError(f"Two variables have one path: {[*found]}.")
+        return found
 
     @property
     def bytes(self):
         """How many bytes a checkpoint of them has."""
-        return sum(
-            int(np.prod(v.shape)) * jnp.dtype(v.dtype).itemsize
-            for v in self._flat()
-        )
+        return sum(variable.value.nbytes for variable in self.values())
 
     def save(self, folder):
         """Writes them."""
-        np.savez(folder / _NAME, **jax.device_get(self._named()))
+        arrays = {path: np.asarray(v.value) for path, v in self.items()}
+        np.savez(folder / _NAME, **arrays)
 
     def load(self, folder):
-        """Gives Keras' variables the values of a checkpoint that is whole.
+        """Gives them the values of a checkpoint that is whole.
 
         Raises:
             keras_resnet.UsageError: if it is of another network or another
@@ -78,16 +44,16 @@ class Variables:
         )
         with np.load(folder / _NAME, allow_pickle=False) as file:
             held = {path: file[path] for path in file.files}
-        wanted = {v.path: list(v.shape) for v in self._flat()}
         shapes = {path: list(value.shape) for path, value in held.items()}
+        wanted = {path: list(v.shape) for path, v in self.items()}
         checkpoint.check_variables(folder, shapes, wanted)
-        for variable in self._flat():
+        for path, variable in self.items():
             # A step takes it over: it must be the device's own memory.
-            variable.assign(jnp.array(held[variable.path], copy=True))
+            variable.assign(jnp.array(held[path], copy=True))
 
     def not_finite(self):
         """The path of one that is not finite, or None."""
-        for path, value in jax.device_get(self._named()).items():
-            if not np.isfinite(value).all():
+        for path, variable in self.items():
+            if not np.isfinite(np.asarray(variable.value)).all():
                 return path
         return None

@@ -100,7 +100,10 @@ class JaxEngine(Engine):
         self.model = start.build_model(recipe, splits["train"].class_names)
         self._network = outputs.logits(self.model)
         optimizer = (optimizer or start.make_optimizer)(self.model, recipe)
-        self.variables = Variables(self._network, optimizer)
+        if not optimizer.built:
+            optimizer.build(self._network.trainable_variables)
+        self._groups = jax_step.variables(self._network, optimizer)
+        self.variables = Variables.of(self._groups)
         self._update = jax_step.make_update(
             self._network,
             optimizer,
@@ -135,7 +138,6 @@ class JaxEngine(Engine):
     def begin(self, step):
         # The model's own: padding is zero after the mean is subtracted.
         self._fill = self.model.get_layer("pixels").mean_color
-        self.variables.take()
         self._plan = self._plan_from(step)
 
     def steps_at_once(self, step):
@@ -165,25 +167,25 @@ class JaxEngine(Engine):
             np.array(rates, np.float32),
             np.arange(step, step + count, dtype=np.uint32),
         )
-        run = self._compile(rows)
+        state, data = jax_step.state_of(self._groups), self._data["train"]
+        run = self._compile(state, data, rows)
         begin = time.perf_counter()
-        arrays_, data = self.variables.arrays, self._data["train"]
-        self.variables.arrays, sums = run(arrays_, data, rows)
+        state, sums = run(state, data, rows)
         # While the device works.
+        jax_step.put_back(self._groups, state)
         self._plan = self._plan_from(step + count)
         sums = np.asarray(sums)
         seconds = time.perf_counter() - begin
         self.pace.append(count * self.recipe.batch_size / seconds)
         return sums
 
-    def _compile(self, rows):
+    def _compile(self, state, data, rows):
         """The function of as many iterations as there are, compiled once."""
-        count = len(rows[1])
+        _, rates, _ = rows
+        count = len(rates)
         if count not in self._compiled:
             begin = time.perf_counter()
-            lowered = self._train.lower(
-                self.variables.arrays, self._data["train"], rows
-            )
+            lowered = self._train.lower(state, data, rows)
             self._compiled[count] = lowered.compile()
             self.compile_seconds += time.perf_counter() - begin
         return self._compiled[count]
@@ -206,7 +208,7 @@ class JaxEngine(Engine):
 
     def evaluate(self, stop):
         del stop  # it takes seconds
-        trainable, others, _ = self.variables.arrays
+        trainable, others, _ = jax_step.state_of(self._groups)
         images, labels = self._data["validation"]
         sums = self._evaluate(trainable, others, images, labels)
         return Metrics.from_sums(np.asarray(sums, np.float64).sum(axis=0))
@@ -224,9 +226,6 @@ class JaxEngine(Engine):
             return None, jax_step.batch_sums(logits, labels[mine], weights)
 
         return jax.lax.scan(of_batch, None, places)[1]
-
-    def update_model(self):
-        self.variables.put_back()
 
 
 def _seeds(recipe, step):
