@@ -8,6 +8,7 @@ from keras import ops
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.networks import execution
+from keras_resnet.networks import internals
 
 # Which variables decay. "all": Caffe's and fb.resnet.torch's default, hence the
 # papers'. "kernels": convolutions and the classifier's matrix, later practice.
@@ -96,12 +97,6 @@ class SGD(keras.optimizers.SGD):
         self._decays = [bool(self._scope.match(v.path)) for v in variables]
         self._multipliers = [self._multiplier(v.path) for v in variables]
 
-    @property
-    def averages(self):
-        """(weight, its moving average) of all, as `use_ema=True` keeps them."""
-        averages = self._model_variables_moving_average
-        return list(zip(self._trainable_variables, averages, strict=True))
-
     def _multiplier(self, path):
         for prefix, value in self.rate_multipliers.items():
             if path.startswith(prefix):
@@ -109,7 +104,7 @@ class SGD(keras.optimizers.SGD):
         return 1.0
 
     def update_step(self, gradient, variable, learning_rate):
-        index = self._get_variable_index(variable)
+        index = internals.variable_index(self, variable)
         if self._multipliers[index] != 1:
             learning_rate = learning_rate * ops.cast(
                 self._multipliers[index], learning_rate.dtype
@@ -134,7 +129,7 @@ class SGD(keras.optimizers.SGD):
             super().update_step(gradient, variable, learning_rate)
 
     def _torch_step(self, gradient, variable, learning_rate):
-        buffer = self.momentums[self._get_variable_index(variable)]
+        buffer = self.momentums[internals.variable_index(self, variable)]
         gradient, learning_rate, momentum = (
             ops.cast(value, variable.dtype)
             for value in (gradient, learning_rate, self.momentum)

@@ -30,12 +30,13 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from absl import flags  # noqa: E402
 from reproduction import asked  # noqa: E402
 from reproduction import experiments  # noqa: E402
-from reproduction import jax_speed  # noqa: E402
 from reproduction import jax_training  # noqa: E402
 from reproduction import runs  # noqa: E402
 
 from keras_resnet.commands import recipe_flags  # noqa: E402
 from keras_resnet.commands import running  # noqa: E402
+from keras_resnet.training import checks  # noqa: E402
+from keras_resnet.training.engines import on_jax  # noqa: E402
 
 FLAGS = flags.FLAGS
 DOCS = pathlib.Path(__file__).resolve().parents[1] / "docs"
@@ -66,7 +67,7 @@ def main(args):
         trained, "experiment on JAX", dtype="mixed_bfloat16"
     )
     for job in todo:
-        jax_training.check(job.recipe)
+        checks.check_settings(job.recipe, on_jax.JaxEngine())
     return runs.run(
         experiment,
         todo,
@@ -74,7 +75,7 @@ def main(args):
         run_job=functools.partial(
             jax_training.train, matrix_side=FLAGS.matrix_side
         ),
-        describe=jax_speed.environment,
+        describe=on_jax.environment,
     )
 
 

@@ -56,6 +56,11 @@ LAZY = {
     "pyarrow",
     "torch",
 }
+# What one backend does better, and private names of it.
+KERNELS = {
+    "keras_resnet/networks/execution.py",
+    "keras_resnet/networks/internals.py",
+}
 KERAS_ONLY_MAY = {"numpy", "h5py", "safetensors", "keras", "keras_resnet"}
 # Not flags: those belong to the commands.
 KERAS_ONLY_MAY_LOG = {"absl.logging"}
@@ -150,7 +155,7 @@ def _needs_more_than_keras(path, module, inside):
     # Of PyTorch only the reader of its own files, where they are read.
     allowed |= top == "torch" and path == "keras_resnet/weights/torch_files.py"
     # What one backend does better, where Keras runs on it.
-    kernels = inside and path == "keras_resnet/networks/execution.py"
+    kernels = inside and path in KERNELS
     if top in TENSORFLOW and not kernels:
         yield "TensorFlow where Keras serves"
     elif top not in TENSORFLOW and not allowed:
@@ -203,7 +208,7 @@ def _targets():
 # {module: the distribution that has it}, where the names differ.
 DISTRIBUTIONS = {"PIL": "pillow", "absl": "absl_py", "google": "protobuf"}
 # Only where a user has them; a message names them where not.
-OPTIONAL = {"openvino", "torch"}
+OPTIONAL = {"jax", "jaxlib", "openvino", "torch"}
 # Imported by others, which do not require them.
 UNSEEN = {"@pypi//importlib_resources", "@pypi//tensorboard"}
 

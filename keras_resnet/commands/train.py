@@ -72,97 +72,121 @@ def main(args):
     execution.require_tensorflow("Training")
     recipe = recipes.load(FLAGS.recipe, recipe_flags.overrides())
     workdir = FLAGS.workdir or f"runs/{FLAGS.recipe}"
-    import tensorflow as tf
-
     from keras_resnet.training import distribution
-    from keras_resnet.training import loop
     from keras_resnet.training import rendezvous
+    from keras_resnet.training import signals
     from keras_resnet.training import workers
 
-    if FLAGS.deterministic:
-        tf.config.experimental.enable_op_determinism()
     try:
-        strategy = distribution.make_strategy(
-            FLAGS.strategy,
-            FLAGS.devices,
-            communication=FLAGS.communication,
-            start_timeout=FLAGS.start_timeout,
-        )
+        strategy = _make_strategy()
+        say = _say if distribution.is_chief(strategy) else _say_nothing
+        _announce(recipe, workdir, distribution.describe(strategy), say)
+        _train(recipe, workdir, strategy, say)
     except rendezvous.Missing as missing:
         return _lost(str(missing))
-    if not distribution.is_chief(strategy):
-        sys.stdout = open(os.devnull, "w")
-    print(
-        f"Training {recipe.variant} on {recipe.dataset} at "
-        f"{recipe.image_size}x{recipe.image_size} pixels "
-        f"({FLAGS.strategy}, {distribution.describe(strategy)}) in {workdir}",
-        flush=True,
-    )
-    if recipe.weights:
-        print(_beginning(recipe), flush=True)
-    start = time.perf_counter()
-    try:
-        metrics = loop.train_and_evaluate(
-            recipe,
-            workdir,
-            strategy=strategy,
-            data_dir=FLAGS.data_dir,
-            resume=FLAGS.resume,
-        )
-    except loop.Interrupted as stop:
-        if stop.step:
-            print(
-                f"{stop.signal}: stopped at step {stop.step} of "
-                f"{recipe.steps}; a checkpoint is in {workdir}. The same "
-                "command goes on from there."
-            )
-        else:
-            print(
-                f"{stop.signal}: stopped before an iteration was done. The "
-                "same command goes on."
-            )
-        return stop.status
     except workers.WorkerLost as lost:
         return _lost(
             f"{lost} Start all workers again: they go on from "
             f"{_newest(workdir) or 'the beginning'} in {workdir}."
         )
-    if distribution.is_chief(strategy):
-        _print_result(metrics, recipe, workdir, time.perf_counter() - start)
+    except signals.Interrupted as stop:
+        say(_stopped(stop, recipe, workdir))
+        return stop.status
     return 0
 
 
-def _beginning(recipe):
+def _say(text):
+    print(text, flush=True)
+
+
+def _say_nothing(text):
+    """Of several workers only the chief prints."""
+    del text
+
+
+def _make_strategy():
+    import tensorflow as tf
+
+    from keras_resnet.training import distribution
+
+    if FLAGS.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    return distribution.make_strategy(
+        FLAGS.strategy,
+        FLAGS.devices,
+        communication=FLAGS.communication,
+        start_timeout=FLAGS.start_timeout,
+    )
+
+
+def _announce(recipe, workdir, devices, say):
+    say(
+        f"Training {recipe.variant} on {recipe.dataset} at "
+        f"{recipe.image_size}x{recipe.image_size} pixels "
+        f"({FLAGS.strategy}, {devices}) in {workdir}"
+    )
+    if not recipe.weights:
+        return
     frozen = ""
     if recipe.freeze_until:
         frozen += f", frozen up to {recipe.freeze_until}"
     if recipe.freeze_batch_norm:
         frozen += ", BN frozen"
-    return f"Starting from {recipe.weights}{frozen}"
+    say(f"Starting from {recipe.weights}{frozen}")
 
 
-def _print_result(metrics, recipe, workdir, seconds):
-    from keras_resnet.evaluation import metrics as metrics_lib
-    from keras_resnet.labels import cards
+def _train(recipe, workdir, strategy, say):
     from keras_resnet.training import workdir as workdir_lib
+    from keras_resnet.training.run import train_and_evaluate
 
-    top5 = ""
-    if metrics_lib.has_top5(len(cards.load_card(workdir).class_names)):
-        top5 = f", top-5 {metrics.top5_accuracy:.2%}"
-    print(
-        f"Validation: top-1 accuracy {metrics.top1_accuracy:.2%}{top5} "
-        f"of {metrics.num_examples} images, after {recipe.steps} steps; "
+    start = time.perf_counter()
+    metrics = train_and_evaluate(
+        recipe,
+        workdir,
+        strategy=strategy,
+        data_dir=FLAGS.data_dir,
+        resume=FLAGS.resume,
+    )
+    seconds = time.perf_counter() - start
+    say(
+        f"Validation: {_accuracies(metrics, workdir)} of "
+        f"{metrics.num_examples} images, after {recipe.steps} steps; "
         f"{seconds:.0f} s in this session.\n"
         f"Model: {workdir}/model.keras  Curves: {workdir}/curves.png"
     )
     masked = pathlib.Path(workdir) / workdir_lib.MASKED
     if masked.exists():
-        print(f"Images that could not be read: {masked}")
+        say(f"Images that could not be read: {masked}")
+
+
+def _accuracies(metrics, workdir):
+    from keras_resnet.evaluation.metrics import has_top5
+    from keras_resnet.labels import cards
+
+    words = f"top-1 accuracy {metrics.top1_accuracy:.2%}"
+    if has_top5(len(cards.load_card(workdir).class_names)):
+        words += f", top-5 {metrics.top5_accuracy:.2%}"
+    return words
+
+
+def _stopped(stop, recipe, workdir):
+    if not stop.step:
+        return (
+            f"{stop.signal}: stopped before an iteration was done. The same "
+            "command goes on."
+        )
+    return (
+        f"{stop.signal}: stopped at step {stop.step} of {recipe.steps}; a "
+        f"checkpoint is in {workdir}. The same command goes on from there."
+    )
 
 
 def _newest(workdir):
-    names = pathlib.Path(workdir, "checkpoints").glob("step-*")
-    return max((path.name for path in names), default=None)
+    from keras_resnet.training.checkpoints import folder
+    from keras_resnet.training.workdir import CHECKPOINTS
+
+    found = folder.found(pathlib.Path(workdir, CHECKPOINTS))
+    return found[-1].name if found else None
 
 
 def _lost(message):

@@ -11,6 +11,7 @@ import threading
 import tensorflow as tf
 from absl import logging
 
+from keras_resnet.data.examples.splits import first_or
 from keras_resnet.data.pixels import decoding
 from keras_resnet.errors import UsageError
 
@@ -88,8 +89,7 @@ def mask(example, placeholder, masked):
     def guarded(*arguments):
         one = tf.data.Dataset.from_tensors(arguments)
         good = one.map(example).ignore_errors(log_warning=False)
-        either = good.concatenate(one.map(substitute)).take(1)
-        return either.get_single_element()
+        return first_or(good, one.map(substitute))
 
     return guarded
 

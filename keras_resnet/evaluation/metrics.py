@@ -1,14 +1,14 @@
 """Top-1 and top-5 error as sums over examples.
 
 A batch gives sums, not means: padding has weight 0, so every example counts
-once for any batch size, number of devices and last batch.
+once for any batch size, number of devices and last batch. TensorFlow is
+imported where it computes: a run on JAX has `Metrics` too.
 """
 
 import dataclasses
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 SUMS = ("loss", "top1", "top5", "examples")
 
@@ -68,6 +68,8 @@ def batch_sums(logits, label, weight):
         float32 (4,), in the order of SUMS. With five classes or fewer
         top-5 is always right. Ties count against the prediction.
     """
+    import tensorflow as tf
+
     losses = keras.losses.sparse_categorical_crossentropy(
         label, logits, from_logits=True
     )
@@ -98,6 +100,7 @@ def sum_over_replicas(
     Returns:
         Function from a distributed batch to the global sums.
     """
+    import tensorflow as tf
 
     @tf.function(
         jit_compile=jit_compile,
@@ -140,6 +143,8 @@ def from_predictor(predict):
     Args:
         predict: uint8 (B, S, S, 3) NumPy -> float32 (B, K) probabilities.
     """
+
+    import tensorflow as tf
 
     def sums_of_batch(batch):
         probabilities = predict(np.asarray(batch["image"]))

@@ -9,6 +9,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet.data.examples.splits import first_or
 from keras_resnet.data.pixels import decoding
 from keras_resnet.data.pixels import transforms
 from keras_resnet.errors import UsageError
@@ -137,8 +138,7 @@ def _reader(source, view, size):
                 tf.zeros((0, size, size, 3), tf.uint8),
             )
         )
-        found = good.concatenate(none).take(1).get_single_element()
-        return rows, digest, *found
+        return rows, digest, *first_or(good, none)
 
     return read
 

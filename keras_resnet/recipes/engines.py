@@ -1,8 +1,8 @@
-"""Which training loop knows which field of a recipe.
+"""Which engine of training knows which field of a recipe.
 
-"tensorflow" is `keras_resnet.training.loop`, of keras-resnet train; "jax" is
-that of reproduce_on_jax.py. A loop refuses a field that it does not know,
-unless the field has its default.
+They are in `keras_resnet.training.engines`: "tensorflow" is that of
+keras-resnet train, "jax" that of reproduce_on_jax.py. An engine refuses a
+field that it does not know, unless the field has its default.
 """
 
 import dataclasses
@@ -31,6 +31,7 @@ _BOTH = (
     "nesterov",
     "weight_decay",
     "decay",
+    "label_smoothing",
     "remat",
     "schedule",
     "boundaries",
@@ -41,6 +42,8 @@ _BOTH = (
     "log_every_steps",
     "eval_every_steps",
     "checkpoint_every_steps",
+    "keep_checkpoints",
+    "keep_every_steps",
 )
 _ONLY_TENSORFLOW = (
     "shuffle",
@@ -52,13 +55,10 @@ _ONLY_TENSORFLOW = (
     "stage_learning_rate_decay",
     "scale_range",
     "on_bad_image",
-    "label_smoothing",
     "gradient_accumulation_steps",
     "ema_momentum",
     "precise_bn_batches",
     "jit_compile",
-    "keep_checkpoints",
-    "keep_every_steps",
 )
 ENGINES = {
     **dict.fromkeys(_BOTH, ("tensorflow", "jax")),
@@ -67,7 +67,7 @@ ENGINES = {
 
 
 def check(recipe, engine):
-    """Refuses fields that a loop does not know.
+    """Refuses fields that an engine does not know.
 
     Args:
         recipe: `recipes.Recipe`.

@@ -144,18 +144,20 @@ RECIPES = types.MappingProxyType(
 )
 
 
-def load(name, overrides=None):
-    """The recipe of a name, with some fields changed.
+def load(recipe, overrides=None):
+    """The recipe of a name, or a recipe itself, with some fields changed.
 
     Args:
-        name: key of `RECIPES`.
+        recipe: key of `RECIPES`, or `Recipe`.
         overrides: dict from field names to values.
 
     Raises:
         keras_resnet.UsageError: if the name or a field is unknown, a value
             cannot work, or the pixels would be the digits' for other images.
     """
-    recipe = lookup(RECIPES, name, "recipe")
+    name = "" if isinstance(recipe, Recipe) else f" {recipe!r}"
+    if name:
+        recipe = lookup(RECIPES, recipe, "recipe")
     overrides = {} if overrides is None else overrides
     require(
         isinstance(overrides, Mapping),
@@ -170,7 +172,7 @@ def load(name, overrides=None):
         recipe.dataset != "digits"
         or changed.dataset == recipe.dataset
         or "image_size" in overrides,
-        f"The recipe {name!r} shows the network {recipe.image_size}x"
+        f"The recipe{name} shows the network {recipe.image_size}x"
         f"{recipe.image_size} pixels, which is for the digits alone. Say what "
         f"it sees of {changed.dataset!r}, by another --recipe or by the "
         "fields, as in: keras-resnet train "

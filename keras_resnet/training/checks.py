@@ -2,41 +2,56 @@
 
 import importlib.util
 
-from keras_resnet import recipes
+import numpy as np
+
 from keras_resnet.data.examples import order
-from keras_resnet.data.pixels import augmentations
 from keras_resnet.errors import require
-from keras_resnet.training import start
+from keras_resnet.recipes import engines
 
 # What a run imports late, and what it would lack then.
 _PACKAGES = {"matplotlib": "curves.png", "h5py": "model.keras"}
 
 
-def check_settings(recipe, strategy, workers):
-    """Refuses a recipe that cannot work on these devices, without its data.
+def check_settings(recipe, engine, *, loss=None, splits=None):
+    """Refuses a recipe that cannot work on an engine, without its data.
 
     Args:
         recipe: `recipes.Recipe`.
-        strategy: `tf.distribute.Strategy`.
-        workers: `workers.Workers` of the strategy.
+        engine: `engines.engine.Engine`.
+        loss, splits: as for `loop.train_and_evaluate`.
 
     Raises:
         keras_resnet.UsageError: says what.
     """
-    start.check(recipe)
-    augmentations.augmentation(recipe.augmentation)
-    start.check_devices(recipe, strategy)
+    engines.check(recipe, engine.name)
+    _check_frozen(recipe)
+    engine.check(recipe)
     require(
-        workers.count == 1 or not recipes.max_masked(recipe.on_bad_image),
-        "--on_bad_image=mask:N counts the images of one process, so it cannot "
-        "work with --strategy=multi_worker. Find them first with "
-        "keras-resnet data validate, and remove them.",
+        loss is None or not recipe.label_smoothing,
+        "label_smoothing is of the recipe's own loss, which loss= replaces. "
+        f"Received both: label_smoothing={recipe.label_smoothing}.",
+    )
+    require(
+        splits is None or not recipe.train_examples,
+        "train_examples is of the recipe's own data, which splits= replaces. "
+        f"Received both: train_examples={recipe.train_examples}.",
     )
     for package, file in _PACKAGES.items():
         require(
             importlib.util.find_spec(package) is not None,
             f"{package} is not installed; {file} needs it at the end of the "
             f"run. Install it: pip install {package}.",
+        )
+
+
+def _check_frozen(recipe):
+    """Refuses to freeze what was never trained."""
+    for name in () if recipe.weights else ("freeze_until", "freeze_batch_norm"):
+        require(
+            not getattr(recipe, name),
+            f"{name}={getattr(recipe, name)!r} would freeze random weights. "
+            "Pass --weights: a file or a tag of published weights of "
+            f"{recipe.variant}.",
         )
 
 
@@ -51,7 +66,7 @@ def check_data(splits, recipe):
         keras_resnet.UsageError: says what.
     """
     train, validation = splits["train"], splits["validation"]
-    start.check_classes(train)
+    check_classes(train)
     require(
         train.class_names == validation.class_names,
         f"{train.name} and {validation.name} must have the same classes. Only "
@@ -60,6 +75,24 @@ def check_data(splits, recipe):
     )
     # --shuffle=blocks needs a store that has blocks.
     order.arranged(train, recipe)
+
+
+def check_classes(split):
+    """Refuses a training split that lacks a class: it cannot be learnt.
+
+    Raises:
+        keras_resnet.UsageError: if its labels are known and one never occurs.
+    """
+    if split.labels is None:
+        return
+    counts = np.bincount(split.labels, minlength=len(split.class_names))
+    empty = [split.class_names[label] for label in np.flatnonzero(counts == 0)]
+    require(
+        not empty,
+        f"{len(empty)} of {len(split.class_names)} classes of {split.name} "
+        f"have no images: {', '.join(empty[:5])}. Put images into them or "
+        "delete them.",
+    )
 
 
 def _only(a, b):

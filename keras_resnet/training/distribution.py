@@ -1,15 +1,14 @@
 """Where a run computes: a tf.distribute strategy by its name."""
 
-import contextlib
 import signal
 
 import tensorflow as tf
-from tensorflow.python.distribute import collective_all_reduce_strategy
 
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.networks import execution
+from keras_resnet.networks import internals
 from keras_resnet.training import cluster as cluster_lib
 from keras_resnet.training import rendezvous
 
@@ -95,7 +94,7 @@ def _multi_worker(cluster, devices, communication):
     )
     handler = signal.getsignal(signal.SIGTERM)
     try:
-        with _all_cpu_devices(devices):
+        with internals.all_cpu_devices(devices):
             strategy = tf.distribute.MultiWorkerMirroredStrategy(
                 resolver, options
             )
@@ -107,26 +106,6 @@ def _multi_worker(cluster, devices, communication):
     # TensorFlow's notice of preemptions swallows SIGTERM.
     signal.signal(signal.SIGTERM, handler)
     return strategy
-
-
-@contextlib.contextmanager
-def _all_cpu_devices(devices):
-    """Of a split CPU TensorFlow's workers would take the first part only."""
-    if "CPU" not in devices[0] or len(devices) == 1:
-        yield
-        return
-    extended = collective_all_reduce_strategy.CollectiveAllReduceExtended
-    original = extended._initialize_local_devices
-
-    def local_devices(self, resolver, worker):
-        del self, resolver
-        return tuple(f"{worker}/device:{d}" for d in devices), "CPU"
-
-    extended._initialize_local_devices = local_devices
-    try:
-        yield
-    finally:
-        extended._initialize_local_devices = original
 
 
 def is_chief(strategy):

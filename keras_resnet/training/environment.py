@@ -12,7 +12,6 @@ import platform
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 _VARIABLES = (
     "TF_ENABLE_ONEDNN_OPTS",
@@ -33,6 +32,8 @@ def describe(strategy):
     Returns:
         dict of str to int or str.
     """
+    import tensorflow as tf
+
     threading = tf.config.threading
     return {
         "tensorflow": tf.__version__,
@@ -68,6 +69,8 @@ def _cpus():
 
 def _device(name):
     """The model of a device: kernels choose their instructions by it."""
+    import tensorflow as tf
+
     kind = name.split(":")[-2]
     if kind == "GPU":
         gpu = tf.config.list_physical_devices("GPU")[0]

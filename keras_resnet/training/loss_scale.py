@@ -4,10 +4,11 @@ import keras
 import tensorflow as tf
 
 from keras_resnet import optimizers
+from keras_resnet.networks import internals
 
 
 @keras.saving.register_keras_serializable(package="keras_resnet")
-class LossScaledSGD(optimizers.SGD):
+class LossScaledSGD(internals.SeesSums, optimizers.SGD):
     """SGD on gradients of a scaled loss, so that float16 can hold them.
 
     The scale is dynamic: an iteration whose gradients are not finite halves it
@@ -53,26 +54,13 @@ class LossScaledSGD(optimizers.SGD):
         ]
         super().apply(grads, trainable_variables)
 
-    def _distributed_tf_update_step(
-        self, distribution, grads_and_vars, learning_rate
-    ):
-        """Keras' hook between the sum over replicas and the update.
-
-        It runs once for all replicas, or once in each: the sums are the same.
-        """
+    def apply_sums(self, gradients, update):
+        """Updates, unless a gradient is not finite and the scale can fall."""
         finite = tf.reduce_all(
-            [
-                tf.reduce_all(tf.math.is_finite(_local(distribution, gradient)))
-                for gradient, _ in grads_and_vars
-            ]
+            [tf.reduce_all(tf.math.is_finite(g)) for g in gradients]
         )
         scale = tf.convert_to_tensor(self.loss_scale.value)
-        update = super()._distributed_tf_update_step
-        tf.cond(
-            tf.logical_or(finite, scale <= 1),
-            lambda: update(distribution, grads_and_vars, learning_rate),
-            lambda: None,
-        )
+        tf.cond(tf.logical_or(finite, scale <= 1), update, lambda: None)
         self._adapt(finite, scale)
 
     def _adapt(self, finite, scale):
@@ -92,7 +80,3 @@ class LossScaledSGD(optimizers.SGD):
             "initial_scale": self.initial_scale,
             "growth_steps": self.growth_steps,
         }
-
-
-def _local(distribution, value):
-    return distribution.experimental_local_results(value)[0]

@@ -8,7 +8,7 @@ from keras_resnet.data import pipeline
 _BATCH = 256
 
 
-def of(split, *, resize, size, masked=None):
+def compute(split, *, resize, size, masked=None):
     """The mean of the evaluation views of a split, read once.
 
     Pixels are whole numbers and are summed as such, so that the mean does not

@@ -1,4 +1,4 @@
-"""BN's statistics as plain averages over training batches.
+"""BN's statistics as means over many training batches.
 
 B batches; a moving average holds the last few of them only, from the time when
 the weights were still changing.

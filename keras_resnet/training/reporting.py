@@ -1,4 +1,4 @@
-"""What a person sees of a run: progress, TensorBoard, metrics, curves."""
+"""What a person sees of a run: progress, metrics, curves, TensorBoard."""
 
 import contextlib
 import json
@@ -7,169 +7,183 @@ import statistics
 import sys
 import time
 
-import tensorflow as tf
 import tqdm
 from absl import logging
 
 from keras_resnet import files
 from keras_resnet.evaluation.metrics import has_top5
+from keras_resnet.training.hooks import Hook
 from keras_resnet.training.workdir import METRICS
 
 CURVES = "curves.png"
 
 
-class Reporter:
-    """Reports one run into its workdir and on the terminal.
-
-    A disk that is full does not stop it: metrics.jsonl is written whole each
-    time, so the next time writes what is missing.
+class Pace:
+    """Images/s of training alone.
 
     Args:
-        workdir: of the run.
-        first_step: where it goes on.
-        steps: the last one.
-        records: what `evaluation` was told before `first_step`. Checkpoints
-            keep them, so metrics.jsonl has no step twice and none missing.
-        num_classes: of the data set.
+        batch_size: images of an iteration.
+        step: iterations done before.
+
+    Attributes:
+        images_per_second: float; None until there was an iteration.
     """
 
-    def __init__(self, workdir, *, first_step, steps, records=(), num_classes):
-        self.workdir = pathlib.Path(workdir)
-        self.steps, self.num_classes = steps, num_classes
-        self.records = list(records)
-        if self.records or (self.workdir / METRICS).exists():
-            self._write_records()
-        self._tensorboard = tf.summary.create_file_writer(
-            str(self.workdir / "tensorboard")
-        )
-        # A bar is for a terminal; a log gets one line an evaluation.
-        self._bar = tqdm.tqdm(
-            total=steps,
-            initial=first_step,
-            unit="step",
-            disable=not sys.stderr.isatty(),
-            dynamic_ncols=True,
-        )
-        self._clock, self._clock_step = time.perf_counter(), first_step
-        self.images_per_second = None  # until there were any
+    def __init__(self, batch_size, step):
+        self.images_per_second, self._batch_size = None, batch_size
+        self.restart(step)
 
-    def step(self):
-        """Counts one iteration."""
-        self._bar.update()
-
-    def pace(self, step, batch_size):
-        """Measures images/s since the last call that counted."""
-        if step == self._clock_step:
+    def measure(self, step):
+        """Measures since the last call that counted."""
+        if step == self._step:
             return
-        now = time.perf_counter()
-        images = (step - self._clock_step) * batch_size
-        self.images_per_second = images / max(now - self._clock, 1e-9)
-        self.restart_clock(step)
+        seconds = max(time.perf_counter() - self._clock, 1e-9)
+        images = (step - self._step) * self._batch_size
+        self.images_per_second = images / seconds
+        self.restart(step)
 
-    def restart_clock(self, step):
-        """Leaves out of images/s what was not training."""
-        self._clock, self._clock_step = time.perf_counter(), step
+    def restart(self, step):
+        """Leaves out what was not training."""
+        self._clock, self._step = time.perf_counter(), step
 
-    def training(self, step, metrics, learning_rate):
-        """A report of the last few iterations."""
-        self._bar.set_postfix_str(
-            f"loss {metrics.loss:.3f}, accuracy {metrics.top1_accuracy:.2%}, "
-            f"learning rate {learning_rate:g}{self._pace(', ')}"
-        )
-        scalars = {
-            "train/loss": metrics.loss,
-            "train/top1_accuracy": metrics.top1_accuracy,
-            "learning_rate": learning_rate,
-            "images_per_second": self.images_per_second,
-        }
-        self._scalars(step, scalars)
-
-    def evaluation(self, record):
-        """A line of metrics.jsonl.
-
-        Args:
-            record: dict of JSON values, all of which the recipe decides: what
-                depends on the clock goes to TensorBoard and the terminal.
-        """
-        self.records.append(record)
-        with _forgiving(METRICS):
-            self._write_records()
-        scalars = {
-            "validation/loss": record["validation_loss"],
-            "validation/top1_accuracy": record["top1_accuracy"],
-        }
-        if has_top5(self.num_classes):
-            scalars["validation/top5_accuracy"] = record["top5_accuracy"]
-        self._scalars(record["step"], scalars)
-        self._bar.write(
-            f"step {record['step']:>6}/{self.steps}  "
-            f"epoch {record['epoch']:6.1f}  "
-            f"train loss {record['train_loss']:.4f}  "
-            f"train accuracy {record['train_top1_accuracy']:.2%}  "
-            f"validation accuracy {record['top1_accuracy']:.2%}  "
-            f"learning rate {record['learning_rate']:g}{self._pace('  ')}"
-        )
-        sys.stdout.flush()
-
-    def _pace(self, separator):
+    def __str__(self):
         rate = self.images_per_second
         if rate is None:
             return ""
         # A large network on a CPU takes seconds an image.
-        digits = f"{rate:.0f}" if rate >= 10 else f"{rate:.2g}"
-        return f"{separator}{digits} images/s"
+        return f"{rate:.0f} images/s" if rate >= 10 else f"{rate:.2g} images/s"
 
-    def _write_records(self):
-        lines = [json.dumps(record) + "\n" for record in self.records]
+
+class Reporter(Hook):
+    """Reports one run into its workdir and on the terminal.
+
+    A disk that is full does not stop it: metrics.jsonl is written whole each
+    time, so the next time writes what is missing. Checkpoints keep its lines,
+    so it has no step twice and none missing.
+
+    Args:
+        workdir: of the run.
+        recipe: `recipes.Recipe`.
+        class_names: of the data set.
+    """
+
+    def __init__(self, workdir, recipe, class_names):
+        self.workdir, self.recipe = pathlib.Path(workdir), recipe
+        self._has_top5 = has_top5(len(class_names))
+        self._bar = self._tensorboard = None
+
+    def begin(self, engine, state):
+        if state.records or (self.workdir / METRICS).exists():
+            self._write_records(state.records)
+        self._tensorboard = engine.tensorboard(self.workdir / "tensorboard")
+        # A bar is for a terminal; a log gets one line an evaluation.
+        self._bar = tqdm.tqdm(
+            total=self.recipe.steps,
+            initial=state.step,
+            unit="step",
+            disable=not sys.stderr.isatty(),
+            dynamic_ncols=True,
+        )
+        self.pace = Pace(self.recipe.batch_size, state.step)
+        self._step = state.step
+
+    def after_step(self, state):
+        self._bar.update(state.step - self._step)
+        self._step = state.step
+
+    def after_report(self, state, metrics):
+        self.pace.measure(state.step)
+        words = (
+            f"loss {metrics.loss:.3f}",
+            f"accuracy {metrics.top1_accuracy:.2%}",
+            f"learning rate {state.learning_rate:g}",
+            str(self.pace),
+        )
+        self._bar.set_postfix_str(", ".join(filter(None, words)))
+        self._scalars(
+            state.step,
+            {
+                "train/loss": metrics.loss,
+                "train/top1_accuracy": metrics.top1_accuracy,
+                "learning_rate": state.learning_rate,
+                "images_per_second": self.pace.images_per_second,
+            },
+        )
+
+    def before_evaluation(self, state):
+        self.pace.measure(state.step)
+
+    def after_evaluation(self, state):
+        with forgiving(METRICS):
+            self._write_records(state.records)
+        record = state.records[-1]
+        scalars = {
+            "validation/loss": record["validation_loss"],
+            "validation/top1_accuracy": record["top1_accuracy"],
+        }
+        if self._has_top5:
+            scalars["validation/top5_accuracy"] = record["top5_accuracy"]
+        self._scalars(state.step, scalars)
+        self._print(record)
+        self.pace.restart(state.step)
+
+    def _print(self, record):
+        words = (
+            f"step {record['step']:>6}/{self.recipe.steps}",
+            f"epoch {record['epoch']:6.1f}",
+            f"train loss {record['train_loss']:.4f}",
+            f"train accuracy {record['train_top1_accuracy']:.2%}",
+            f"validation accuracy {record['top1_accuracy']:.2%}",
+            f"learning rate {record['learning_rate']:g}",
+            str(self.pace),
+        )
+        self._bar.write("  ".join(filter(None, words)))
+        sys.stdout.flush()
+
+    def _write_records(self, records):
+        lines = [json.dumps(record) + "\n" for record in records]
         files.write_text(self.workdir / METRICS, "".join(lines))
 
     def _scalars(self, step, scalars):
-        with _forgiving("tensorboard"), self._tensorboard.as_default(step=step):
-            for name, value in scalars.items():
-                tf.summary.scalar(name, value)
+        if self._tensorboard is not None:
+            self._tensorboard.write(step, scalars)
 
-    def draw(self, title):
-        """Writes curves.png from all records of the run."""
-        with _forgiving("tensorboard"):
+    def after_checkpoint(self, state):
+        if self._tensorboard is not None:
             self._tensorboard.flush()
-        with _forgiving(CURVES):
-            self._draw(title)
+        with forgiving(CURVES):
+            self._draw(state.records)
+        self.pace.restart(state.step)
 
-    def finish(self, title):
+    def finish(self, state):
         """Writes all that the run leaves; a full disk is an error now."""
-        self._write_records()
-        self._draw(title)
+        self._write_records(state.records)
+        self._draw(state.records)
 
-    def _draw(self, title):
-        if self.records:
+    def _draw(self, records):
+        title = f"{self.recipe.variant} on {self.recipe.dataset}"
+        if records:
             with files.replacing(self.workdir / CURVES) as path:
-                draw_curves(self.records, path, title)
+                draw_curves(records, path, title)
 
     def close(self):
-        """Ends the bar and TensorBoard's file."""
-        self._bar.close()
-        with _forgiving("tensorboard"):
+        if self._bar is not None:
+            self._bar.close()
+        if self._tensorboard is not None:
             self._tensorboard.close()
 
 
-class Silence:
-    """In place of a `Reporter` where another worker reports."""
-
-    images_per_second = None
-
-    def _nothing(self, *_):
-        pass
-
-    step = pace = restart_clock = training = evaluation = _nothing
-    draw = finish = close = _nothing
-
-
 @contextlib.contextmanager
-def _forgiving(name):
-    """Logs that a file could not be written, and goes on."""
+def forgiving(name, errors=OSError):
+    """Logs that a file could not be written, and goes on.
+
+    Args:
+        name: of the file.
+        errors: an exception or a tuple of them.
+    """
     try:
         yield
-    except (OSError, tf.errors.OpError) as error:
+    except errors as error:
         reason = str(error).splitlines()[0]
         logging.error("Cannot write %s: %s", name, reason)
 

@@ -1,6 +1,7 @@
 """Signals that ask a run to stop, and the exit status they ask for."""
 
 import signal
+import threading
 
 # 75 is sysexits.h's EX_TEMPFAIL: run me again. 130 is a shell's for Ctrl-C.
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 75}
@@ -28,14 +29,19 @@ class Signals:
     At first a signal raises `Interrupted` at once: there is nothing to save
     yet, and reading data may take long. After `wait` it is only noted; the
     loop looks at `received` between two batches. A second SIGINT interrupts
-    at once, whatever is lost.
+    at once, whatever is lost. Python lets only the main thread take signals:
+    in any other this does nothing.
+
+    Attributes:
+        received: number of the signal, or None.
     """
 
     def __enter__(self):
-        self.received = None
-        self._waiting = False
+        self.received, self._waiting = None, False
+        main = threading.current_thread() is threading.main_thread()
         self._before = {
-            number: signal.signal(number, self._note) for number in STATUS
+            number: signal.signal(number, self._note)
+            for number in (STATUS if main else ())
         }
         return self
 

@@ -1,82 +1,70 @@
-"""Where a run starts: the weights of a recipe, what of them trains, how."""
+"""Where a run starts: its network, the weights of it, and how they train."""
 
 import pathlib
 
+import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_resnet import optimizers
-from keras_resnet.errors import require
+from keras_resnet.data import catalog
 from keras_resnet.labels import cards
 from keras_resnet.labels import class_names as names_lib
-from keras_resnet.networks import execution
-from keras_resnet.recipes import engines
-from keras_resnet.training import loss_scale
+from keras_resnet.models import build
 from keras_resnet.weights import loading
 from keras_resnet.weights import published as published_lib
 from keras_resnet.weights import transfer
 
 
-def check(recipe):
-    """Refuses to freeze what was never trained, before data are read.
+def build_model(recipe, class_names):
+    """The network of a recipe, with the weights of its seed or of its file.
+
+    Args:
+        recipe: `recipes.Recipe`.
+        class_names: of the data set.
+
+    Returns:
+        `keras.Model` from `keras_resnet.build`, some of it maybe frozen.
 
     Raises:
-        keras_resnet.UsageError: if the recipe freezes random weights, or
-            Keras does not run on TensorFlow.
+        keras_resnet.UsageError: if a file does not hold this network.
     """
-    execution.require_tensorflow("Training")
-    engines.check(recipe, "tensorflow")
-    if recipe.weights:
-        return
-    for name in ("freeze_until", "freeze_batch_norm"):
-        require(
-            not getattr(recipe, name),
-            f"{name}={getattr(recipe, name)!r} would freeze random weights. "
-            "Pass --weights: a file or a tag of published weights of "
-            f"{recipe.variant}.",
-        )
+    keras.utils.set_random_seed(recipe.seed)
+    model = build(
+        recipe.variant,
+        classes=len(class_names),
+        input_shape=(recipe.image_size, recipe.image_size, 3),
+        dtype=recipe.dtype,
+        remat=recipe.remat,
+        **_pixel_constants(recipe),
+        **recipe.architecture,
+    )
+    load_and_freeze(model, recipe, class_names)
+    return model
 
 
-def check_devices(recipe, strategy):
-    """Refuses what the devices of a strategy cannot compute.
+def _pixel_constants(recipe):
+    info, size = catalog.info(recipe.dataset), recipe.image_size
+    if recipe.pixel_mean == "channel":
+        return {"pixel_mean": info.pixel_mean, "pixel_std": info.pixel_std}
+    # Until the image is known. P1 does not divide. BN after the first
+    # convolution takes away any scale that the channels have in common, from
+    # the function, from the gradients and so from the whole training.
+    image = np.broadcast_to(info.pixel_mean, (size, size, 3))
+    return {"pixel_mean": image, "pixel_std": (1.0,) * 3}
 
-    Raises:
-        keras_resnet.UsageError: if they do not divide the batch, or XLA cannot
-            compile their step.
+
+def set_mean_image(model, recipe, compute):
+    """Gives a new network the mean image, where its recipe wants one.
+
+    Later the weights and the checkpoints have it, as a variable.
+
+    Args:
+        model: from `build_model`.
+        recipe: `recipes.Recipe`.
+        compute: () -> float (S, S, 3).
     """
-    replicas = strategy.num_replicas_in_sync
-    parts = recipe.gradient_accumulation_steps
-    require(
-        recipe.batch_size % (replicas * parts) == 0,
-        f"The {replicas} devices, times gradient_accumulation_steps, must "
-        f"divide the global batch. Received: batch_size={recipe.batch_size}, "
-        f"gradient_accumulation_steps={parts}.",
-    )
-    require(
-        not recipe.jit_compile
-        or isinstance(strategy, tf.distribute.OneDeviceStrategy),
-        "jit_compile needs --strategy=one_device: TensorFlow sums gradients "
-        "over devices by operations that XLA cannot compile or that hang in "
-        f"it. Received: {type(strategy).__name__} of {replicas} devices.",
-    )
-
-
-def check_classes(split):
-    """Refuses a training split that lacks a class: it cannot be learnt.
-
-    Raises:
-        keras_resnet.UsageError: if its labels are known and one never occurs.
-    """
-    if split.labels is None:
-        return
-    counts = np.bincount(split.labels, minlength=len(split.class_names))
-    empty = [split.class_names[label] for label in np.flatnonzero(counts == 0)]
-    require(
-        not empty,
-        f"{len(empty)} of {len(split.class_names)} classes of {split.name} "
-        f"have no images: {', '.join(empty[:5])}. Put images into them or "
-        "delete them.",
-    )
+    if recipe.pixel_mean == "image" and not recipe.weights:
+        model.get_layer("pixels").mean.assign(compute())
 
 
 def load_and_freeze(model, recipe, class_names):
@@ -125,8 +113,9 @@ def make_optimizer(model, recipe):
     Returns:
         `optimizers.SGD`; for mixed_float16 `loss_scale.LossScaledSGD`.
     """
-    scaled = recipe.dtype == "mixed_float16"
-    sgd = loss_scale.LossScaledSGD if scaled else optimizers.SGD
+    sgd = optimizers.SGD
+    if recipe.dtype == "mixed_float16":
+        from keras_resnet.training.loss_scale import LossScaledSGD as sgd
     optimizer = sgd(
         learning_rate=recipe.learning_rate,
         momentum=recipe.momentum,

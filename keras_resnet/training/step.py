@@ -5,7 +5,7 @@ import tensorflow as tf
 from keras_resnet.evaluation import metrics
 from keras_resnet.networks import outputs
 from keras_resnet.training import gradients as gradients_lib
-from keras_resnet.weights import transfer
+from keras_resnet.training import losses
 
 
 def make_train_step(
@@ -14,6 +14,8 @@ def make_train_step(
     optimizer,
     *,
     label_smoothing=0.0,
+    loss=None,
+    seed=0,
     gradient_accumulation_steps=1,
     jit_compile=False,
 ):
@@ -30,21 +32,26 @@ def make_train_step(
             built in its scope.
         model: from `keras_resnet.build`.
         optimizer: `keras_resnet.optimizers.SGD`.
-        label_smoothing: float, 0 to 1, see `gradients.example_losses`. The
-            loss returned is not smoothed.
+        label_smoothing: float, 0 to 1, see `losses.cross_entropy`.
+        loss: (logits, batch) -> (B,) in its place. The batch has "seed",
+            int64 (B, 2), where it came with a "step": two numbers that are
+            each example's own at each step, whatever the number of devices
+            and micro-batches; for `tf.random.stateless_uniform` and the like.
+        seed: int, the first of the two numbers.
         gradient_accumulation_steps: int >= 1, micro-batches into which each
             replica divides its part of a batch. Each updates BN's moving
             statistics.
         jit_compile: whether XLA compiles the step, for one device.
 
     Returns:
-        Function from a distributed batch to float32 (4,), the global sums of
-        `metrics.SUMS`.
+        Function from a distributed batch, maybe with its "step", int64 (), to
+        float32 (4,), the global sums of `metrics.SUMS`; their loss is the
+        cross-entropy without smoothing.
     """
     network = outputs.logits(model)
     variables = network.trainable_variables
     part_gradients = gradients_lib.make_gradients(
-        network, optimizer, label_smoothing
+        network, optimizer, loss or losses.cross_entropy(label_smoothing)
     )
 
     def zeros():
@@ -56,6 +63,9 @@ def make_train_step(
         count = context.all_reduce(
             tf.distribute.ReduceOp.SUM, tf.reduce_sum(batch["weight"])
         )
+        batch = dict(batch)
+        if "step" in batch:
+            batch["seed"] = _seeds(seed, batch.pop("step"), batch["label"])
         gradients, sums = gradients_lib.accumulate(
             lambda part: part_gradients(part, count),
             batch,
@@ -68,6 +78,17 @@ def make_train_step(
     return metrics.sum_over_replicas(
         strategy, replica_step, jit_compile=jit_compile
     )
+
+
+def _seeds(seed, step, label):
+    """int64 (B, 2): the seed, and which example of the whole run it is."""
+    context = tf.distribute.get_replica_context()
+    replicas = context.num_replicas_in_sync
+    replica = tf.cast(context.replica_id_in_sync_group, tf.int64)
+    size = tf.size(label, tf.int64)
+    first = (step * replicas + replica) * size
+    numbers = first + tf.range(size)
+    return tf.stack([tf.fill([size], tf.constant(seed, tf.int64)), numbers], 1)
 
 
 def make_eval_step(strategy, model):
@@ -84,48 +105,3 @@ def make_eval_step(strategy, model):
         return metrics.batch_sums(logits, batch["label"], batch["weight"])
 
     return metrics.sum_over_replicas(strategy, replica_step)
-
-
-def batch_norm_statistics(model):
-    """Moving means and variances that may differ between replicas.
-
-    Those of frozen layers are equal, and a mean could round them.
-    """
-    return [
-        variable
-        for layer in transfer.batch_norms(model)
-        if layer.trainable
-        for variable in (layer.moving_mean, layer.moving_variance)
-    ]
-
-
-def make_sync_batch_norm(strategy, model):
-    """Averages BN's moving statistics over the replicas.
-
-    Keras 3 keeps one copy a replica, and a read, a checkpoint or an export
-    sees the first one only. To be called before each of them.
-
-    Returns:
-        Function without arguments.
-    """
-    if strategy.num_replicas_in_sync == 1:
-        return lambda: None
-    statistics = batch_norm_statistics(model)
-    if not statistics:
-        return lambda: None
-
-    def replica_sync():
-        context = tf.distribute.get_replica_context()
-        # Of what it reads here a worker with one device knows the device.
-        values = context.all_reduce(
-            tf.distribute.ReduceOp.MEAN,
-            [tf.identity(variable.value) for variable in statistics],
-        )
-        for variable, value in zip(statistics, values, strict=True):
-            variable.assign(value)
-
-    @tf.function
-    def sync():
-        strategy.run(replica_sync)
-
-    return sync

@@ -4,17 +4,13 @@ import dataclasses
 import json
 import pathlib
 
-import keras
-import tensorflow as tf
-
 from keras_resnet import files
 from keras_resnet import recipes
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.labels import cards
-from keras_resnet.training import checkpoint
-from keras_resnet.training import distribution
+from keras_resnet.training.checkpoints import folder
 
 MODEL = "model.keras"
 CONFIG = "config.json"
@@ -51,7 +47,7 @@ def check(workdir, recipe, resume="auto"):
         f"{str(workdir)!r}.",
     )
     workdir = pathlib.Path(workdir)
-    saved = checkpoint.found(workdir / CHECKPOINTS)
+    saved = folder.found(workdir / CHECKPOINTS)
     require(
         resume != "must" or saved,
         f"There is no checkpoint in {workdir / CHECKPOINTS}, and "
@@ -93,21 +89,21 @@ def _refuse_another(workdir, recipe):
     )
 
 
-def claim(workdir, recipe, strategy):
+def claim(workdir, recipe, description):
     """Writes config.json; refuses a directory of another run.
 
     To be called when nothing else can be refused: a recipe that could not
     work leaves nothing behind that would be in the way of the next.
 
+    Args:
+        workdir, recipe: as for `check`.
+        description: dict, `engine.Engine.describe()`.
+
     Raises:
         keras_resnet.UsageError: as `check`, or if it cannot be written.
     """
     check(workdir, recipe)
-    config = {
-        "recipe": fields(recipe),
-        "strategy": distribution.describe(strategy),
-        "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
-    }
+    config = {"recipe": fields(recipe), **description}
     try:
         workdir.mkdir(parents=True, exist_ok=True)
         files.write_text(workdir / CONFIG, json.dumps(config, indent=2) + "\n")

@@ -3,16 +3,14 @@
 import contextlib
 import re
 
-import tensorflow as tf
-
 from keras_resnet.errors import UsageError
 
-# What a collective raises once one of its workers is gone.
+# TensorFlow's errors of a collective, one of whose workers is gone.
 _GONE = (
-    tf.errors.UnavailableError,
-    tf.errors.AbortedError,
-    tf.errors.CancelledError,
-    tf.errors.DeadlineExceededError,
+    "UnavailableError",
+    "AbortedError",
+    "CancelledError",
+    "DeadlineExceededError",
 )
 _ABORTED = "Collective ops is aborted"
 
@@ -24,30 +22,25 @@ class WorkerLost(Exception):
 class Workers:
     """All workers of a strategy; one alone where it is on one machine.
 
-    Every worker must call the same methods in the same order.
+    Every worker must call the same methods in the same order. TensorFlow is
+    imported where there are several.
 
     Args:
-        strategy: `tf.distribute.Strategy`.
+        strategy: `tf.distribute.Strategy`. Default: one worker.
 
     Attributes:
         index: of this worker; 0 is the chief, who alone writes shared files.
         count: how many there are.
     """
 
-    def __init__(self, strategy):
-        resolver = strategy.cluster_resolver
+    def __init__(self, strategy=None):
+        resolver = strategy and strategy.cluster_resolver
         self.index, self.count = 0, 1
         if resolver is not None:
             self.index = resolver.task_id
             self.count = len(resolver.cluster_spec().as_dict()["worker"])
-        local = strategy.num_replicas_in_sync // self.count
-
-        @tf.function(autograph=False)
-        def total(row):
-            rows = strategy.run(tf.identity, args=(row,))
-            return strategy.reduce("SUM", rows, axis=None) // local
-
-        self._total = total
+        if self.count > 1:
+            self._total = _make_total(strategy, self.count)
 
     @property
     def is_chief(self):
@@ -60,7 +53,7 @@ class Workers:
             return [int(number)]
         row = [0] * self.count
         row[self.index] = int(number)
-        return self._total(tf.constant(row, tf.int64)).numpy().tolist()
+        return self._total(row).numpy().tolist()
 
     def highest(self, number):
         """The highest of all; None, from one that has none, is 0."""
@@ -95,7 +88,7 @@ class Workers:
         """Turns TensorFlow's errors into `WorkerLost` if a worker is gone."""
         try:
             yield
-        except tf.errors.OpError as error:
+        except Exception as error:
             if self.count > 1 and is_loss(error):
                 raise WorkerLost(self._blame(error.message)) from error
             raise
@@ -107,6 +100,25 @@ class Workers:
         return f"{who} died, hangs or cannot be reached."
 
 
+def _make_total(strategy, count):
+    """A function from a list of ints to its sums over all workers."""
+    import tensorflow as tf
+
+    local = strategy.num_replicas_in_sync // count
+
+    @tf.function(autograph=False)
+    def total(row):
+        rows = strategy.run(tf.identity, args=(row,))
+        return strategy.reduce("SUM", rows, axis=None) // local
+
+    return lambda row: total(tf.constant(row, tf.int64))
+
+
 def is_loss(error):
-    """Whether an error of TensorFlow says that a worker is gone."""
-    return isinstance(error, _GONE) or _ABORTED in error.message
+    """Whether an error is TensorFlow's and says that a worker is gone."""
+    import tensorflow as tf
+
+    if not isinstance(error, tf.errors.OpError):
+        return False
+    kinds = tuple(getattr(tf.errors, name) for name in _GONE)
+    return isinstance(error, kinds) or _ABORTED in error.message

@@ -7,12 +7,14 @@ import functools
 
 import jax
 import jax.numpy as jnp
-import keras
 import numpy as np
 
 import keras_resnet
 from keras_resnet import optimizers
 from keras_resnet.networks import outputs
+from keras_resnet.training.engines.jax_step import make_update
+from keras_resnet.training.engines.jax_step import state_of
+from keras_resnet.training.engines.jax_step import variables
 
 CLASSES = 1000
 
@@ -66,73 +68,17 @@ def make_step(model):
 
     @functools.partial(jax.jit, donate_argnums=0)
     def step(state, images, labels):
-        state, _, losses = update(state, images, labels)
+        batch = {"image": images, "label": labels}
+        state, _, losses = update(state, batch)
         return state, losses.mean()
 
     return state, step
 
 
-def variables(network, optimizer):
-    """What a step changes: three lists of `keras.Variable`.
-
-    Args:
-        network: `keras.Model`.
-        optimizer: `optimizers.SGD`, built for it.
-    """
-    return (
-        network.trainable_variables,
-        network.non_trainable_variables,
-        optimizer.variables,
-    )
-
-
 def first_state(network, optimizer):
-    """The arrays of `variables`, after building the optimizer."""
+    """The arrays that `make_update` takes, after building the optimizer."""
     optimizer.build(network.trainable_variables)
-    groups = variables(network, optimizer)
-    return tuple([v.value for v in of_one] for of_one in groups)
-
-
-def make_update(network, optimizer):
-    """An iteration of SGD, to be traced as a part of a function.
-
-    Args:
-        network: `keras.Model` from images to logits.
-        optimizer: `optimizers.SGD`, of which `first_state` was made.
-
-    Returns:
-        Function (state, uint8 images (B, S, S, 3), int labels (B,), rate) ->
-        (state, float32 logits (B, K), float32 losses (B,)), logits and losses
-        those before the update. The rate is a float32 scalar, or None for the
-        optimizer's own, which is in the state.
-    """
-    names = [v.path for v in optimizer.variables]
-    place = names.index(f"{optimizer.name}/learning_rate")
-
-    def loss_of(trainable, others, images, labels):
-        logits, others = network.stateless_call(
-            trainable, others, images, training=True
-        )
-        losses = keras.losses.sparse_categorical_crossentropy(
-            labels, logits, from_logits=True
-        )
-        return losses.mean(), (others, logits, losses)
-
-    gradients_of = jax.grad(loss_of, has_aux=True)
-
-    def update(state, images, labels, rate=None):
-        trainable, others, slots = state
-        if rate is not None:
-            slots = [*slots[:place], rate, *slots[place + 1 :]]
-        gradients, (others, logits, losses) = gradients_of(
-            trainable, others, images, labels
-        )
-        trainable, slots = optimizer.stateless_apply(
-            slots, gradients, trainable
-        )
-        return (trainable, others, slots), logits, losses
-
-    return update
+    return state_of(variables(network, optimizer))
 
 
 def matrix_product(side):

@@ -66,7 +66,7 @@ def run(job):
 
     Raises:
         jobs.NotReadyError: if a member of an ensemble has not been trained.
-        keras_resnet.training.divergence.DivergedError: if it diverges.
+        keras_resnet.errors.DivergedError: if it diverges.
     """
     if job.dataset == imagenet_rows.PHOTOGRAPHS:
         imagenet_photographs.ensure(job.dataset.partition(":")[2])

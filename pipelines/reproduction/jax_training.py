@@ -1,86 +1,104 @@
-"""A training run on Keras' JAX backend: the loop's semantics, no TensorFlow.
+"""A job on Keras' JAX backend, and how fast it was; no TensorFlow.
 
-The environment must say KERAS_BACKEND=jax. Batches, reports, evaluations,
-schedules and metrics.jsonl are those of `keras_resnet.training.loop`.
+The environment must say KERAS_BACKEND=jax.
 """
 
+import functools
 import json
+import statistics
+import time
 
-from reproduction import jax_batches
-from reproduction import jax_speed
+from benchmarks import jax_steps
+from benchmarks import measure
 from reproduction import training
-from reproduction.jax_run import Run
 
+import keras_resnet
 from keras_resnet import files
-from keras_resnet import recipes
-from keras_resnet.data.stores import arrays
-from keras_resnet.errors import require
-from keras_resnet.recipes import engines
-from keras_resnet.training.signals import Signals
+from keras_resnet.training.hooks import Hook
+from keras_resnet.training.run import train_and_evaluate
 
 SPEED = "speed.json"
+_PRODUCTS, _ROUNDS = 10, 5
 
-_DTYPES = ("float32", "mixed_bfloat16")
+
+class _Watch(Hook):
+    """Keeps the engine, which measures itself."""
+
+    def begin(self, engine, state):
+        self.engine = engine
 
 
-def train(job, *, matrix_side=0, say=print):
+def train(job, *, matrix_side=0):
     """Trains the network of a job, going on from the workdir's checkpoint.
-
-    Writes metrics.jsonl, speed.json and checkpoint.npz into the workdir, and
-    at the end model.keras with labels.txt and card.json.
 
     Args:
         job: `jobs.Job`; its `data_dir` is the folder of the data set's files,
             see `stores.arrays`.
         matrix_side: of the matrices whose products' rate the speed is compared
             with; 0 for none.
-        say: what takes a line on the progress.
 
     Returns:
-        dict: that of `training.summary`, and "speed", see `jax_speed.figures`.
+        dict: that of `training.summary`, and "speed", see `figures`;
+        the speed is in speed.json too.
 
     Raises:
-        keras_resnet.UsageError: if a setting, the data or the workdir cannot
-            work.
-        keras_resnet.errors.DivergedError: if a loss or a weight is not finite.
-        Interrupted: after a signal, once a checkpoint is written.
+        as `train_and_evaluate`.
     """
-    check(job.recipe)
-    for line in recipes.past_the_end(job.recipe):
-        say(f"WARNING: {line}")
-    with Signals() as signals, training.timed(job.workdir):
-        splits = {
-            name: arrays.load(job.recipe.dataset, name, job.data_dir)
-            for name in ("train", "validation")
-        }
-        splits["train"] = arrays.evenly_spaced(
-            splits["train"], job.recipe.train_examples
+    watch = _Watch()
+    with training.timed(job.workdir):
+        train_and_evaluate(
+            job.recipe, job.workdir, data_dir=job.data_dir, hooks=[watch]
         )
-        job.workdir.mkdir(parents=True, exist_ok=True)
-        run = Run(job.recipe, job.workdir, splits, say)
-        signals.wait()
-        run.finish(signals)
-    speed = jax_speed.figures(run.network.model, run.pace, matrix_side)
-    speed["compile_seconds"] = run.network.compile_seconds
+    engine = watch.engine
+    speed = figures(engine.model, engine.pace, matrix_side)
+    speed["compile_seconds"] = engine.compile_seconds
     files.write_text(job.workdir / SPEED, json.dumps(speed) + "\n")
     return {**training.summary(job.workdir), "speed": speed}
 
 
-def check(recipe):
-    """Refuses what this loop does not do.
+@functools.cache
+def matrix_teraflops(side):
+    """Of products of two bfloat16 matrices, side x side: a spread."""
+    steps = jax_steps.matrix_product(side)()
+    steps(_PRODUCTS, _nothing)
+    rates = []
+    for _ in range(_ROUNDS):
+        start = time.perf_counter()
+        steps(_PRODUCTS, _nothing)
+        seconds = time.perf_counter() - start
+        rates.append(2 * side**3 * _PRODUCTS / seconds / 1e12)
+    return measure.spread(rates)
 
-    Raises:
-        keras_resnet.UsageError: if the recipe asks for it.
+
+def _nothing():
+    pass
+
+
+def figures(model, images_per_second, side):
+    """The speed of a run.
+
+    Args:
+        model: its network.
+        images_per_second: list of floats, of each chunk of iterations.
+        side: of the matrices, an int; 0 for no comparison with them.
+
+    Returns:
+        dict: "images_per_second" and "teraflops", spreads over the chunks;
+        "matrix_teraflops", a spread over rounds, and "of_matrix_rate", the
+        ratio of the medians. Two operations for each multiply-add and three
+        passes: forward and both gradients.
     """
-    engines.check(recipe, "jax")
-    require(
-        recipe.dtype in _DTYPES,
-        f"dtype must be {' or '.join(_DTYPES)} on JAX. Received: "
-        f"{recipe.dtype!r}.",
-    )
-    require(
-        recipe.eval_resize == recipe.image_size,
-        "eval_resize must be image_size on JAX: images are not cropped. "
-        f"Received: {recipe.eval_resize}, {recipe.image_size}.",
-    )
-    jax_batches.amounts(recipe)
+    if not images_per_second:
+        return {}
+    operations = 6 * keras_resnet.multiply_adds(model)
+    flops = [operations * rate / 1e12 for rate in images_per_second]
+    found = {
+        "images_per_second": measure.spread(images_per_second),
+        "teraflops": measure.spread(flops),
+    }
+    if side:
+        products = matrix_teraflops(side)
+        found["matrix_side"] = side
+        found["matrix_teraflops"] = products
+        found["of_matrix_rate"] = statistics.median(flops) / products["median"]
+    return found

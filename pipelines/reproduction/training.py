@@ -27,16 +27,16 @@ def train(job):
         dict from `summary`.
 
     Raises:
-        keras_resnet.training.divergence.DivergedError: if it diverges.
-        keras_resnet.training.loop.Interrupted: after a signal, once a
+        keras_resnet.errors.DivergedError: if it diverges.
+        keras_resnet.training.signals.Interrupted: after a signal, once a
             checkpoint is written; the same call goes on.
     """
     from keras_resnet.training import distribution
-    from keras_resnet.training import loop
+    from keras_resnet.training import run
 
     strategy = distribution.make_strategy("one_device")
     with timed(job.workdir):
-        loop.train_and_evaluate(
+        run.train_and_evaluate(
             job.recipe, job.workdir, strategy=strategy, data_dir=job.data_dir
         )
     return summary(job.workdir)

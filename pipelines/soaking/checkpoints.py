@@ -27,12 +27,14 @@ class Corpus:
     def __init__(self, folder):
         import tensorflow as tf
 
+        from keras_resnet.training.engines import tensorflow_variables
+
         self.files = files.read(folder)
         self.values = {step: _values(folder / step) for step in STEPS}
-        self.variables = {
-            name: tf.Variable(tf.zeros_like(value))
+        self.variables = tensorflow_variables.Variables(
+            (name, tf.Variable(tf.zeros_like(value)))
             for name, value in self.values[STEPS[-1]].items()
-        }
+        )
 
 
 load = Corpus
@@ -80,12 +82,12 @@ def judge(corpus, case, folder):
     """Restores, and compares every variable with the whole checkpoint's."""
     import numpy as np
 
-    from keras_resnet.training import checkpoint
+    from keras_resnet.training.checkpoints import folder as checkpoints
 
     whole = [step for step in STEPS if _is_whole(corpus, case["files"], step)]
     for variable in corpus.variables.values():
         variable.assign(np.full(variable.shape, 3, variable.dtype.name))
-    state, _, damaged = checkpoint.restore(folder, corpus.variables)
+    state, _, damaged = checkpoints.restore(folder, corpus.variables)
     check(whole, f"restored {state and state.get('step')}, all are damaged")
     check(state is not None, "found no checkpoint")
     newest = int(whole[-1].partition("-")[2])

@@ -15,7 +15,7 @@ from keras_resnet.data import datasets
 from keras_resnet.errors import UsageError
 from keras_resnet.export import pipeline
 from keras_resnet.labels import cards
-from keras_resnet.training import results
+from keras_resnet.training import final_files
 
 SECRET = "of-nobodys-business"
 CLASSES = tuple("abcdefghij")
@@ -39,7 +39,7 @@ def root(tmp_path_factory):
     run.mkdir()
     dataset = f"folder:{photographs}"
     recipe = recipes.load("digits", {"dataset": dataset, "image_size": 16})
-    results.save_model(run, network(), recipe, CLASSES)
+    final_files.save_model(run, network(), recipe, CLASSES)
     return root
 
 

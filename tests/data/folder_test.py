@@ -13,7 +13,7 @@ from keras_resnet import errors
 from keras_resnet.data import datasets
 from keras_resnet.data.pixels import decoding
 from keras_resnet.data.stores import folder as folder_lib
-from keras_resnet.training import start
+from keras_resnet.training import checks
 
 
 def _examples(split):
@@ -179,10 +179,10 @@ def test_an_empty_class_is_refused_by_name_where_it_would_be_trained(folder):
     (folder / "train" / "dog" / "x.tiff").write_text("")
     split = datasets.load(f"folder:{folder}", "train")
     with pytest.raises(errors.UsageError, match="1 of 3 classes .*: dog. Put"):
-        start.check_classes(split)
+        checks.check_classes(split)
     (folder / "train" / "dog").joinpath("x.tiff").unlink()
     (folder / "train" / "dog").rmdir()
-    start.check_classes(datasets.load(f"folder:{folder}", "train"))
+    checks.check_classes(datasets.load(f"folder:{folder}", "train"))
 
 
 @pytest.mark.parametrize("scheme", ["ram://", "file://"])

@@ -15,6 +15,7 @@ import keras_resnet
 from keras_resnet import recipes
 from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
+from keras_resnet.data import pipeline
 from keras_resnet.evaluation import views
 from keras_resnet.export import pipeline as export_pipeline
 from keras_resnet.export.formats import FORMATS
@@ -22,8 +23,8 @@ from keras_resnet.export.formats import Options
 from keras_resnet.export.verification import isolated
 from keras_resnet.export.verification.verify import evaluation_views
 from keras_resnet.training import distribution
-from keras_resnet.training import loop
 from keras_resnet.training import mean_image
+from keras_resnet.training import run
 from keras_resnet.weights import transfer
 
 SIZE = 8  # the digits' own, so that a view is the image itself
@@ -154,7 +155,7 @@ def test_every_example_counts_once():
     split = datasets.load("digits", "train")
     images, _ = digits(split.num_examples, "train")
     expected = np.mean(images, axis=0, dtype="float64")
-    mean = mean_image.of(split, resize=SIZE, size=SIZE)
+    mean = mean_image.compute(split, resize=SIZE, size=SIZE)
     assert split.num_examples % 256, "a last batch that is filled"
     np.testing.assert_array_equal(mean, expected)
     assert np.ptp(expected) > 50
@@ -171,7 +172,7 @@ def test_masked_images_do_not_count():
 
     damaged = dataclasses.replace(split, read=read)
     masked = bad_images.MaskedImages(damaged, 3, None)
-    mean = mean_image.of(damaged, resize=SIZE, size=SIZE, masked=masked)
+    mean = mean_image.compute(damaged, resize=SIZE, size=SIZE, masked=masked)
     images, _ = digits(split.num_examples, "validation")
     expected = np.array(images)[keep].mean(axis=0, dtype="float64")
     np.testing.assert_array_equal(mean, expected)
@@ -185,7 +186,7 @@ def test_masked_images_do_not_count():
 def finished(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("run")
     strategy = distribution.make_strategy("one_device")
-    loop.train_and_evaluate(RECIPE, workdir, strategy=strategy)
+    run.train_and_evaluate(RECIPE, workdir, strategy=strategy)
     return workdir
 
 
@@ -212,9 +213,9 @@ def test_a_resumed_run_has_the_image_of_its_checkpoint(
     shutil.copytree(finished, workdir)
     shutil.rmtree(workdir / "checkpoints" / "step-00000006")
     (workdir / "model.keras").unlink()
-    monkeypatch.setattr(mean_image, "of", None)
+    monkeypatch.setattr(mean_image, "compute", None)
     strategy = distribution.make_strategy("one_device")
-    loop.train_and_evaluate(RECIPE, workdir, strategy=strategy)
+    run.train_and_evaluate(RECIPE, workdir, strategy=strategy)
     for ours, theirs in zip(
         _model(workdir).variables, _model(finished).variables, strict=True
     ):
@@ -224,16 +225,16 @@ def test_a_resumed_run_has_the_image_of_its_checkpoint(
 def test_all_devices_subtract_the_same_image_and_pad_with_its_colour(
     tmp_path, monkeypatch
 ):
-    fills, train_dataset = [], loop.pipeline.train_dataset
+    fills, train_dataset = [], pipeline.train_dataset
 
     def spy(*args, fill, **kwargs):
         fills.append(fill)
         return train_dataset(*args, fill=fill, **kwargs)
 
-    monkeypatch.setattr(loop.pipeline, "train_dataset", spy)
+    monkeypatch.setattr(pipeline, "train_dataset", spy)
     recipe = dataclasses.replace(RECIPE, steps=2, boundaries=())
     strategy = distribution.make_strategy("mirrored", devices=2)
-    loop.train_and_evaluate(recipe, tmp_path, strategy=strategy)
+    run.train_and_evaluate(recipe, tmp_path, strategy=strategy)
     mean = _digits_mean()
     np.testing.assert_array_equal(
         _model(tmp_path).get_layer("pixels").mean, mean

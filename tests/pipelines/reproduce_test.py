@@ -236,14 +236,14 @@ def test_a_run_that_was_cut_off_goes_on(done, tmp_path, monkeypatch):
     _, (_, _, [_, whole]) = done
     todo = make(tmp_path, rows=["residual"])
     reporting = importlib.import_module("keras_resnet.training.reporting")
-    step = reporting.Reporter.step
+    step = reporting.Reporter.after_step
 
-    def cut_off(reporter):
-        step(reporter)
+    def cut_off(reporter, state):
+        step(reporter, state)
         os.kill(os.getpid(), signal.SIGTERM)
 
     with monkeypatch.context() as patch:
-        patch.setattr(reporting.Reporter, "step", cut_off)
+        patch.setattr(reporting.Reporter, "after_step", cut_off)
         status, said, records = run(tmp_path, todo)
     assert status == STATUS[signal.SIGTERM]
     assert "goes on from there" in said[-1] and not records

@@ -14,7 +14,7 @@ import programs
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SOAKS = ROOT / "tests" / "soaks.py"
+SOAKS = programs.SUPPORT / "soaks.py"
 DOCUMENT = ROOT / "docs" / "RELIABILITY.md"
 RESULTS = ROOT / "docs" / "results" / "soak.json"
 

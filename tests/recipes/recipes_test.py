@@ -225,6 +225,17 @@ def test_a_value_of_another_type_is_refused_by_name(field, value, message):
         recipes.load("digits", {field: value})
 
 
+def test_a_recipe_itself_is_changed_as_its_name_is():
+    changes = {"momentum": 0.5}
+    named = recipes.load("digits", changes)
+    assert recipes.load(recipes.RECIPES["digits"], changes) == named
+    assert named != recipes.RECIPES["digits"]
+    with pytest.raises(errors.UsageError, match="Did you mean 'momentum'"):
+        recipes.load(named, {"momentun": 0.5})
+    with pytest.raises(errors.UsageError, match="^The recipe shows .* 16x16"):
+        recipes.load(named, {"dataset": "mnist"})
+
+
 def test_overrides_are_a_dict_and_lists_are_tuples():
     with pytest.raises(errors.UsageError, match="must be a dict.*a list"):
         recipes.load("digits", ["steps"])

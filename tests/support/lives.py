@@ -34,8 +34,8 @@ import tensorflow as tf  # noqa: E402
 
 from keras_resnet.networks import specs  # noqa: E402
 from keras_resnet.training import reporting  # noqa: E402
-from keras_resnet.training import saving  # noqa: E402
 from keras_resnet.training import step  # noqa: E402
+from keras_resnet.training.checkpoints import saver as saver_lib  # noqa: E402
 
 # A network that is traced in seconds and draws random numbers.
 specs.VARIANTS["resnet8"] = dataclasses.replace(
@@ -70,15 +70,15 @@ def _named(name):
 # point: (object, its function, whether the call counts by its last argument,
 # whether to kill before or after it).
 POINTS = {
-    "step": (reporting.Reporter, "step", None, "after"),
+    "step": (reporting.Reporter, "after_step", None, "after"),
     "tracing": (keras.losses, "sparse_categorical_crossentropy", None, "after"),
     "evaluation": (_Evaluation, "batch", None, "after"),
-    "metrics": (reporting.Reporter, "evaluation", None, "after"),
+    "metrics": (reporting.Reporter, "after_evaluation", None, "after"),
     "metrics_rename": (os, "replace", _named("metrics.jsonl"), "before"),
     "variables": (tf.train.Checkpoint, "write", None, "after"),
     "before_rename": (os, "rename", _step, "before"),
     "after_rename": (os, "rename", _step, "after"),
-    "restored": (saving.Saver, "restore", None, "after"),
+    "restored": (saver_lib.Saver, "restore", None, "after"),
     "curves": (os, "replace", _named("curves.png"), "before"),
     "model": (keras.Model, "save", None, "after"),
     "model_rename": (os, "replace", _named("model.keras"), "before"),
@@ -142,7 +142,7 @@ _kill.done = False
 
 
 def _forget(what):
-    restore = saving.Saver.restore
+    restore = saver_lib.Saver.restore
 
     def forgetful(saver):
         state, statistics = restore(saver)
@@ -151,7 +151,7 @@ def _forget(what):
         FORGET[what](saver, state)
         return state, statistics
 
-    saving.Saver.restore = forgetful
+    saver_lib.Saver.restore = forgetful
 
 
 def _live(life, flags):

@@ -32,8 +32,8 @@ from keras_resnet.data.stores import reading  # noqa: E402
 from keras_resnet.export.verification import verify  # noqa: E402
 from keras_resnet.inference import predictors  # noqa: E402
 from keras_resnet.recipes import checks  # noqa: E402
-from keras_resnet.training import saving  # noqa: E402
-from keras_resnet.training import snapshot  # noqa: E402
+from keras_resnet.training.checkpoints import checkpoint  # noqa: E402
+from keras_resnet.training.checkpoints import saver as saver_lib  # noqa: E402
 from keras_resnet.weights import loading  # noqa: E402
 
 
@@ -53,7 +53,7 @@ def _without_crc(records):
     return read
 
 
-def _forgets_momentum(saver, restore=saving.Saver.restore):
+def _forgets_momentum(saver, restore=saver_lib.Saver.restore):
     found = restore(saver)
     for path, variable in saver.variables.items():
         if "momentum" in path:
@@ -76,10 +76,10 @@ PLANTS = {
     "weights": (loading, "load_weights", _assigns_first),
     "tfrecords": (reading, "reader", _without_crc),
     "recipes": (checks, "check", lambda recipe: None),
-    "checkpoints": (snapshot, "_check", lambda good, message: None),
+    "checkpoints": (checkpoint, "_check", lambda good, message: None),
     "manifests": (verify, "changed_files", lambda directory: ({}, 1)),
     "artifacts": (predictors.OnnxPredictor, "_predict", _adds_a_class),
-    "kills": (saving.Saver, "restore", _forgets_momentum),
+    "kills": (saver_lib.Saver, "restore", _forgets_momentum),
 }
 
 

@@ -4,7 +4,7 @@
 
 FAULT is KIND:WORKER:STEP: the worker does that to itself at that step, once
 for each workdir. BN statistics of every replica are saved beside the workdir
-before an evaluation averages them.
+before their means replace them.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ import _app  # noqa: E402, F401
 import numpy as np  # noqa: E402
 
 from keras_resnet.networks import specs  # noqa: E402
-from keras_resnet.training import loop  # noqa: E402
+from keras_resnet.training.engines import on_tensorflow  # noqa: E402
 from keras_resnet.weights import transfer  # noqa: E402
 
 SIGNALS = {
@@ -49,40 +49,40 @@ def main(words):
 
 
 def _hurt(faults, index, workdir):
-    take = loop._Run._set_learning_rate
+    take = on_tensorflow.TensorFlowEngine.train
     mine = [f.split(":") for f in faults if f.split(":")[1] == str(index)]
 
-    def set_learning_rate(run, rate):
-        for kind, _, step in mine:
-            done = pathlib.Path(f"{workdir}.{kind}{index}-{step}")
-            if run.step == int(step) and not done.exists():
+    def train(engine, step, rates):
+        for kind, _, at in mine:
+            done = pathlib.Path(f"{workdir}.{kind}{index}-{at}")
+            if step == int(at) and not done.exists():
                 done.touch()
                 if kind == "error":
                     raise ValueError("on demand")
                 os.kill(os.getpid(), SIGNALS[kind])
-        take(run, rate)
+        return take(engine, step, rates)
 
-    loop._Run._set_learning_rate = set_learning_rate
+    on_tensorflow.TensorFlowEngine.train = train
 
 
 def _save_statistics(index, workdir):
-    validate = loop._Run._validate
+    sync = on_tensorflow.TensorFlowEngine.sync_batch_norm
 
-    def save_and_validate(run):
+    def save_and_sync(engine):
         values = {
             variable.path: [
                 copy.numpy()
-                for copy in run.strategy.experimental_local_results(
+                for copy in engine.strategy.experimental_local_results(
                     variable.value
                 )
             ]
-            for layer in transfer.batch_norms(run.model)
+            for layer in transfer.batch_norms(engine.model)
             for variable in (layer.moving_mean, layer.moving_variance)
         }
         np.savez(f"{workdir}.statistics{index}.npz", **values)
-        validate(run)
+        sync(engine)
 
-    loop._Run._validate = save_and_validate
+    on_tensorflow.TensorFlowEngine.sync_batch_norm = save_and_sync
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from keras_resnet.export import pipeline
 from keras_resnet.export.verification import verify
 from keras_resnet.networks import specs
 from keras_resnet.training import distribution
-from keras_resnet.training import loop
+from keras_resnet.training import run
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_a_checkpoint_goes_on_to_the_same_end(old, model, monkeypatch):
     monkeypatch.setitem(specs.VARIANTS, "small", row)
     fields = json.loads((old / "run/config.json").read_text())
     recipe = recipes.load("digits", fields.get("recipe", fields))
-    loop.train_and_evaluate(
+    run.train_and_evaluate(
         recipe,
         old / "run",
         strategy=distribution.make_strategy("one_device"),

@@ -10,15 +10,16 @@ import pytest
 import keras_resnet
 from keras_resnet import errors
 from keras_resnet import optimizers
-from keras_resnet.training import checkpoint
-from keras_resnet.training import snapshot
+from keras_resnet.training.checkpoints import checkpoint
+from keras_resnet.training.checkpoints import folder
+from keras_resnet.training.engines.tensorflow_variables import Variables
 
 
 def _network(**choices):
     model = keras_resnet.build("resnet20", depths=(1, 1, 1), **choices)
     optimizer = optimizers.SGD()
     optimizer.build(model.trainable_variables)
-    variables = checkpoint.variables_by_path(model, optimizer)
+    variables = Variables.of(model, optimizer)
     return model, optimizer, variables
 
 
@@ -45,7 +46,7 @@ def _equal(a, b):
 def _save(directory, network, step, keep=3):
     _fill(network[2], step)
     state = {"schedule": {"factor": step}}
-    checkpoint.save(directory, step, network[2], state, keep=keep)
+    folder.save(directory, step, network[2], state, keep=keep)
     return _arrays(network[2])
 
 
@@ -55,7 +56,7 @@ def test_every_variable_of_model_and_optimizer_comes_back(tmp_path, network):
     saved = _save(tmp_path, network, 7)
     _fill(variables, 99)
     assert not _equal(saved, _arrays(variables))
-    state, statistics, damaged = checkpoint.restore(tmp_path, variables)
+    state, statistics, damaged = folder.restore(tmp_path, variables)
     assert state == {"step": 7, "schedule": {"factor": 7}}
     assert (statistics, damaged) == (None, [])
     assert _equal(saved, _arrays(variables))
@@ -77,15 +78,15 @@ def test_the_last_are_those_with_the_greatest_steps(tmp_path, network, keep):
     steps = (9, 99_999_999, 100_000_000)
     for step in steps:
         _save(tmp_path, network, step, keep=keep)
-    kept = [checkpoint._step(path) for path in checkpoint.found(tmp_path)]
+    kept = [folder._step(path) for path in folder.found(tmp_path)]
     assert kept == list(steps[-keep:])
 
 
 def test_every_so_many_steps_one_is_kept_for_good(tmp_path, network):
     for step in range(2, 21, 2):
         variables = network[2]
-        checkpoint.save(tmp_path, step, variables, {}, keep=2, keep_every=8)
-    kept = [checkpoint._step(path) for path in checkpoint.found(tmp_path)]
+        folder.save(tmp_path, step, variables, {}, keep=2, keep_every=8)
+    kept = [folder._step(path) for path in folder.found(tmp_path)]
     assert kept == [8, 16, 18, 20]
 
 
@@ -97,9 +98,9 @@ def test_a_step_that_is_saved_again_is_there_at_every_moment(
     rename, seen = os.rename, []
 
     def watching(*names):
-        seen.append(snapshot.read(checkpoint.found(tmp_path)[-1])[0])
+        seen.append(checkpoint.read(folder.found(tmp_path)[-1])[0])
         rename(*names)
-        seen.append(snapshot.read(checkpoint.found(tmp_path)[-1])[0])
+        seen.append(checkpoint.read(folder.found(tmp_path)[-1])[0])
 
     monkeypatch.setattr(os, "rename", watching)
     again = _save(tmp_path, network, 5, keep=keep)
@@ -107,7 +108,7 @@ def test_a_step_that_is_saved_again_is_there_at_every_moment(
     assert {state["step"] for state in seen} == {5}
     assert _names(tmp_path) == ["step-00000005-2"]
     _fill(network[2], 99)
-    checkpoint.restore(tmp_path, network[2])
+    folder.restore(tmp_path, network[2])
     assert _equal(again, _arrays(network[2]))
 
 
@@ -120,7 +121,7 @@ def test_a_damaged_later_one_does_not_displace_a_good_one(tmp_path, network):
 
 
 def test_no_checkpoint_is_a_fresh_start(tmp_path, network):
-    state, _, damaged = checkpoint.restore(tmp_path / "nothing", network[2])
+    state, _, damaged = folder.restore(tmp_path / "nothing", network[2])
     assert (state, damaged) == (None, [])
 
 
@@ -183,7 +184,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     before = _save(tmp_path, network, 5)
     _save(tmp_path, network, 10)
     damage(tmp_path / "step-00000010")
-    state, _, (message,) = checkpoint.restore(tmp_path, network[2])
+    state, _, (message,) = folder.restore(tmp_path, network[2])
     assert state["step"] == 5
     assert re.search(
         f"step-00000010 is damaged .*{reason}.*; using .*step-00000005",
@@ -201,7 +202,7 @@ def test_damaged_checkpoints_alone_are_no_fresh_start(tmp_path, network):
         errors.UsageError,
         match="no usable checkpoint in .*step-00000010: .*step-00000005: ",
     ):
-        checkpoint.restore(tmp_path, network[2])
+        folder.restore(tmp_path, network[2])
     assert _equal(held, _arrays(network[2]))
 
 
@@ -220,7 +221,7 @@ def test_a_checkpoint_of_another_network_is_refused(
     _, _, other = _network(**choices)
     held = _arrays(other)
     with pytest.raises(errors.UsageError, match=f"other variables.*{message}"):
-        checkpoint.restore(tmp_path, other)
+        folder.restore(tmp_path, other)
     assert _equal(held, _arrays(other))
 
 
@@ -232,7 +233,7 @@ def test_random_seeds_are_saved(tmp_path):
     before = [variables[path].numpy() for path in seeds]
     model(np.zeros((1, 32, 32, 3), "uint8"), training=True)
     assert not np.array_equal(before, [variables[p].numpy() for p in seeds])
-    checkpoint.restore(tmp_path, variables)
+    folder.restore(tmp_path, variables)
     assert np.array_equal(before, [variables[path].numpy() for path in seeds])
 
 
@@ -240,4 +241,4 @@ def test_variables_with_one_path_are_refused(network):
     model, optimizer, _ = network
     twins = types.SimpleNamespace(variables=model.variables * 2)
     with pytest.raises(ValueError, match="Two variables"):
-        checkpoint.variables_by_path(twins, optimizer)
+        Variables.of(twins, optimizer)

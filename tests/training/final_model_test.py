@@ -14,8 +14,8 @@ from keras_resnet import recipes
 from keras_resnet.data import datasets
 from keras_resnet.data import pipeline
 from keras_resnet.training import distribution
-from keras_resnet.training import loop
 from keras_resnet.training import precise_bn
+from keras_resnet.training import run
 
 # float16 is slow on a CPU.
 pytestmark = pytest.mark.large
@@ -45,7 +45,7 @@ def strategy():
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, strategy):
     workdir = tmp_path_factory.mktemp("finished")
-    return workdir, loop.train_and_evaluate(RECIPE, workdir, strategy=strategy)
+    return workdir, run.train_and_evaluate(RECIPE, workdir, strategy=strategy)
 
 
 def _arrays(workdir):
@@ -99,7 +99,7 @@ def test_the_final_model_has_precise_statistics(finished):
 
 def test_the_final_model_is_what_was_evaluated(finished, strategy):
     workdir, metrics = finished
-    assert loop.train_and_evaluate(RECIPE, workdir, strategy=strategy) == (
+    assert run.train_and_evaluate(RECIPE, workdir, strategy=strategy) == (
         metrics
     )
 
@@ -110,7 +110,7 @@ def test_a_resumed_run_ends_with_the_very_same_weights(
     shutil.copytree(finished[0], tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "checkpoints" / "step-00000004")
     (tmp_path / "run" / "model.keras").unlink()
-    loop.train_and_evaluate(RECIPE, tmp_path / "run", strategy=strategy)
+    run.train_and_evaluate(RECIPE, tmp_path / "run", strategy=strategy)
     whole, resumed = _arrays(finished[0]), _arrays(tmp_path / "run")
     for path, value in whole.items():
         np.testing.assert_array_equal(value, resumed[path], path)
@@ -145,5 +145,5 @@ def test_what_the_devices_cannot_compute_is_refused(tmp_path, changes, message):
     strategy = distribution.make_strategy("mirrored", devices=2)
     recipe = dataclasses.replace(RECIPE, **changes)
     with pytest.raises(errors.UsageError, match=message):
-        loop.train_and_evaluate(recipe, tmp_path, strategy=strategy)
+        run.train_and_evaluate(recipe, tmp_path, strategy=strategy)
     assert not any(tmp_path.iterdir())

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from stops import StopAt
 
 import keras_resnet
 from keras_resnet import errors
@@ -22,12 +23,13 @@ from keras_resnet.labels import cards
 from keras_resnet.networks import specs
 from keras_resnet.training import checks
 from keras_resnet.training import distribution
-from keras_resnet.training import loop
-from keras_resnet.training import reporting
+from keras_resnet.training import run
+from keras_resnet.training import signals
 from keras_resnet.training import start
 from keras_resnet.training import step
 from keras_resnet.training import validation
 from keras_resnet.training import workdir as workdir_lib
+from keras_resnet.training.engines import on_tensorflow
 
 RECIPE = dataclasses.replace(
     recipes.RECIPES["digits"],
@@ -49,7 +51,7 @@ def strategy():
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, strategy):
     workdir = tmp_path_factory.mktemp("finished")
-    metrics = loop.train_and_evaluate(RECIPE, workdir, strategy=strategy)
+    metrics = run.train_and_evaluate(RECIPE, workdir, strategy=strategy)
     return workdir, metrics
 
 
@@ -119,38 +121,10 @@ def test_the_saved_model_scores_what_the_run_reported(finished):
         assert again.loss == pytest.approx(metrics.loss, rel=1e-4)
 
 
-def test_an_interrupted_run_ends_with_the_very_same_weights(
-    finished, tmp_path, strategy, monkeypatch
-):
-    count = reporting.Reporter.step
-
-    def interrupt_at_4(reporter):
-        count(reporter)
-        if reporter._bar.n == 4 or reporter._bar.disable:
-            interrupt_at_4.calls += 1
-            if interrupt_at_4.calls == 4:
-                os.kill(os.getpid(), signal.SIGINT)
-
-    interrupt_at_4.calls = 0
-    # Ignored, where a shell started the tests in the background.
-    handler = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr(reporting.Reporter, "step", interrupt_at_4)
-    with pytest.raises(loop.Interrupted, match="step 4"):
-        loop.train_and_evaluate(RECIPE, tmp_path, strategy=strategy)
-    assert not (tmp_path / "model.keras").exists()
-    assert signal.getsignal(signal.SIGINT) is handler
-    loop.train_and_evaluate(RECIPE, tmp_path, strategy=strategy)
-    whole, resumed = _arrays(finished[0]), _arrays(tmp_path)
-    for path in whole:
-        np.testing.assert_array_equal(whole[path], resumed[path], path)
-    metrics = [path / "metrics.jsonl" for path in (finished[0], tmp_path)]
-    assert metrics[0].read_bytes() == metrics[1].read_bytes()
-
-
 def test_a_finished_run_is_not_trained_again(finished, strategy):
     workdir, metrics = finished
     before = _arrays(workdir)
-    again = loop.train_and_evaluate(RECIPE, workdir, strategy=strategy)
+    again = run.train_and_evaluate(RECIPE, workdir, strategy=strategy)
     assert again == metrics
     assert len(_records(workdir)) == 3
     for path, value in _arrays(workdir).items():
@@ -163,20 +137,20 @@ def test_a_workdir_of_another_recipe_is_refused(finished, strategy):
         errors.UsageError,
         match="another recipe .momentum: 0.9 there, 0.5 now; seed: 0 there",
     ):
-        loop.train_and_evaluate(other, finished[0], strategy=strategy)
+        run.train_and_evaluate(other, finished[0], strategy=strategy)
 
 
 def test_an_unwritable_workdir_is_refused(tmp_path, strategy):
     (tmp_path / "file").write_text("")
     with pytest.raises(errors.UsageError, match="Cannot write into"):
-        loop.train_and_evaluate(RECIPE, tmp_path / "file/x", strategy=strategy)
+        run.train_and_evaluate(RECIPE, tmp_path / "file/x", strategy=strategy)
 
 
 def test_a_batch_that_the_devices_do_not_divide_is_refused(tmp_path):
     strategy = distribution.make_strategy("mirrored", devices=2)
     recipe = dataclasses.replace(RECIPE, batch_size=33)
     with pytest.raises(errors.UsageError, match="batch_size=33"):
-        loop.train_and_evaluate(recipe, tmp_path, strategy=strategy)
+        run.train_and_evaluate(recipe, tmp_path, strategy=strategy)
     assert not any(tmp_path.iterdir())
 
 
@@ -219,7 +193,7 @@ def test_a_file_that_is_no_image_is_named(folder, tmp_path, strategy):
     bad = folder / "train" / "light" / "3.png"
     bad.write_text("<html>404</html>")
     with pytest.raises(errors.UsageError, match=f"Cannot read {bad}"):
-        loop.train_and_evaluate(
+        run.train_and_evaluate(
             _on_folder(folder), tmp_path / "run", strategy=strategy
         )
 
@@ -228,7 +202,7 @@ def test_a_run_on_a_folder_learns_its_classes(
     folder, tmp_path, strategy, caplog
 ):
     recipe = _on_folder(folder, augmentation="imagenet", scale_range=(16, 24))
-    loop.train_and_evaluate(recipe, tmp_path / "run", strategy=strategy)
+    run.train_and_evaluate(recipe, tmp_path / "run", strategy=strategy)
     # It is said once what lies past its third and last step.
     assert caplog.text.count("boundaries: 4, 6 lie at or past the end") == 1
     assert cards.load_card(tmp_path / "run").class_names == ("dark", "light")
@@ -257,7 +231,7 @@ def tuned(finished, tmp_path_factory, strategy):
         # Seven steps make no good statistics to freeze.
         learning_rate=1e-6,
     )
-    loop.train_and_evaluate(recipe, path / "run", strategy=strategy)
+    run.train_and_evaluate(recipe, path / "run", strategy=strategy)
     return recipe, path / "run"
 
 
@@ -280,21 +254,14 @@ def test_what_is_frozen_has_no_momentum(tuned):
 
 
 def test_an_interrupted_fine_tuning_ends_with_the_very_same_weights(
-    tuned, tmp_path, strategy, monkeypatch
+    tuned, tmp_path, strategy
 ):
     recipe, whole = tuned
-    count, calls = reporting.Reporter.step, []
-
-    def interrupt_at_4(reporter):
-        count(reporter)
-        calls.append(1)
-        if len(calls) == 4:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    monkeypatch.setattr(reporting.Reporter, "step", interrupt_at_4)
-    with pytest.raises(loop.Interrupted, match="step 4"):
-        loop.train_and_evaluate(recipe, tmp_path, strategy=strategy)
-    loop.train_and_evaluate(recipe, tmp_path, strategy=strategy)
+    with pytest.raises(signals.Interrupted, match="step 4"):
+        run.train_and_evaluate(
+            recipe, tmp_path, strategy=strategy, hooks=[StopAt(4)]
+        )
+    run.train_and_evaluate(recipe, tmp_path, strategy=strategy)
     whole, resumed = _arrays(whole), _arrays(tmp_path)
     for path in whole:
         np.testing.assert_array_equal(whole[path], resumed[path], path)
@@ -318,25 +285,20 @@ def test_freezing_random_weights_is_refused(tmp_path, strategy):
     for changes in ({"freeze_until": "stem"}, {"freeze_batch_norm": True}):
         recipe = dataclasses.replace(RECIPE, **changes)
         with pytest.raises(errors.UsageError, match="Pass --weights"):
-            loop.train_and_evaluate(recipe, tmp_path, strategy=strategy)
+            run.train_and_evaluate(recipe, tmp_path, strategy=strategy)
     assert not any(tmp_path.iterdir())
 
 
-def test_a_run_of_a_version_without_a_field_goes_on(
-    finished, tmp_path, strategy
-):
+def test_a_run_of_a_version_without_a_field_goes_on(finished, tmp_path):
     config = json.loads((finished[0] / "config.json").read_text())
     del config["recipe"]["freeze_until"]
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "metrics.jsonl").write_text("")
     recipe = dataclasses.replace(RECIPE)
-    workdir_lib.claim(tmp_path, recipe, strategy)
+    workdir_lib.claim(tmp_path, recipe, {})
+    other = dataclasses.replace(recipe, freeze_until="stem")
     with pytest.raises(errors.UsageError, match="freeze_until: '' there"):
-        workdir_lib.claim(
-            tmp_path,
-            dataclasses.replace(recipe, freeze_until="stem"),
-            strategy,
-        )
+        workdir_lib.claim(tmp_path, other, {})
 
 
 def test_a_diverging_run_stops_and_keeps_its_checkpoints(tmp_path, strategy):
@@ -346,7 +308,7 @@ def test_a_diverging_run_stops_and_keeps_its_checkpoints(tmp_path, strategy):
         match="at step [12]: .* diverged. There is no checkpoint yet. In "
         "another --workdir try a lower --learning_rate, a warm-up",
     ):
-        loop.train_and_evaluate(recipe, tmp_path, strategy=strategy)
+        run.train_and_evaluate(recipe, tmp_path, strategy=strategy)
     assert not any((tmp_path / "checkpoints").iterdir())
     assert not (tmp_path / "metrics.jsonl").exists()
 
@@ -359,17 +321,18 @@ def test_what_is_not_finite_never_displaces_a_checkpoint(
     recipe = dataclasses.replace(
         RECIPE, checkpoint_every_steps=2, log_every_steps=100
     )
-    step = loop._Run._finish_step
+    train = on_tensorflow.TensorFlowEngine.train
 
-    def poisoned(run, batches):
-        if run.step == 4 and where == "weight":
-            kernel = run.model.get_layer("logits").kernel
+    def poisoned(engine, step, rates):
+        sums = train(engine, step, rates)
+        if step == 3 and where == "weight":
+            kernel = engine.model.get_layer("logits").kernel
             kernel.assign(np.full(kernel.shape, np.inf))
-        if run.step == 3 and where == "loss":
-            run.recent[-1] = np.array([np.nan, 0, 0, 32], "f")
-        step(run, batches)
+        if step == 2 and where == "loss":
+            sums = np.array([np.nan, 0, 0, 32], "f")
+        return sums
 
-    monkeypatch.setattr(loop._Run, "_finish_step", poisoned)
+    monkeypatch.setattr(on_tensorflow.TensorFlowEngine, "train", poisoned)
     message = {
         "weight": "logits/kernel is not finite at step 4",
         "loss": "The loss is nan at step 3",
@@ -377,7 +340,7 @@ def test_what_is_not_finite_never_displaces_a_checkpoint(
     with pytest.raises(
         errors.UsageError, match=f"{message[where]}: .*step-00000002"
     ):
-        loop.train_and_evaluate(recipe, tmp_path, strategy=strategy)
+        run.train_and_evaluate(recipe, tmp_path, strategy=strategy)
     names = [path.name for path in (tmp_path / "checkpoints").iterdir()]
     assert names == ["step-00000002"]
 
@@ -393,14 +356,14 @@ def test_a_workdir_is_resumed_only_as_asked(
     finished, strategy, resume, message
 ):
     with pytest.raises(errors.UsageError, match=message):
-        loop.train_and_evaluate(
+        run.train_and_evaluate(
             RECIPE, finished[0], strategy=strategy, resume=resume
         )
 
 
 def test_a_run_that_must_be_resumed_is_not_started(tmp_path, strategy):
     with pytest.raises(errors.UsageError, match="no checkpoint in .*=must"):
-        loop.train_and_evaluate(
+        run.train_and_evaluate(
             RECIPE, tmp_path / "run", strategy=strategy, resume="must"
         )
     assert not any(tmp_path.iterdir())
@@ -420,7 +383,7 @@ def test_what_is_refused_leaves_nothing_in_the_way(
 ):
     recipe = dataclasses.replace(RECIPE, **changes)
     with pytest.raises(errors.UsageError, match=message):
-        loop.train_and_evaluate(recipe, tmp_path / "run", strategy=strategy)
+        run.train_and_evaluate(recipe, tmp_path / "run", strategy=strategy)
     assert not any(tmp_path.iterdir())
 
 
@@ -431,7 +394,7 @@ def test_a_package_that_is_needed_late_is_missed_early(
         importlib.util, "find_spec", lambda name: name != "matplotlib" or None
     )
     with pytest.raises(errors.UsageError, match="pip install matplotlib"):
-        loop.train_and_evaluate(RECIPE, tmp_path / "run", strategy=strategy)
+        run.train_and_evaluate(RECIPE, tmp_path / "run", strategy=strategy)
 
 
 def test_splits_of_different_classes_are_refused():
@@ -452,7 +415,7 @@ def test_a_batch_may_be_larger_than_the_data(
 ):
     recipe = _on_folder(folder, boundaries=(1, 2))
     recipe = dataclasses.replace(recipe, batch_size=30)
-    metrics = loop.train_and_evaluate(
+    metrics = run.train_and_evaluate(
         recipe, tmp_path / "run", strategy=strategy
     )
     assert metrics.num_examples == 12
@@ -467,8 +430,8 @@ def test_a_signal_before_the_first_batch_stops_at_once(
         raise AssertionError("it went on")
 
     monkeypatch.setattr(datasets, "load", load)
-    with pytest.raises(loop.Interrupted, match="SIGTERM") as stop:
-        loop.train_and_evaluate(RECIPE, tmp_path / "run", strategy=strategy)
+    with pytest.raises(signals.Interrupted, match="SIGTERM") as stop:
+        run.train_and_evaluate(RECIPE, tmp_path / "run", strategy=strategy)
     assert (stop.value.step, stop.value.status) == (None, 75)
     assert not any(tmp_path.iterdir())
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
@@ -481,7 +444,7 @@ def test_metrics_that_were_lost_come_back_with_the_checkpoint(
     whole = path.read_bytes()
     for rest in (whole[:-20], b"", whole + whole, None):
         path.unlink() if rest is None else path.write_bytes(rest)
-        loop.train_and_evaluate(RECIPE, finished[0], strategy=strategy)
+        run.train_and_evaluate(RECIPE, finished[0], strategy=strategy)
         assert path.read_bytes() == whole
 
 
@@ -500,7 +463,7 @@ def test_a_workdir_of_another_model_is_refused(tmp_path, strategy):
     """Such as an export: its labels.txt would become those of the run."""
     (tmp_path / "labels.txt").write_text("mine\n")
     with pytest.raises(errors.UsageError, match="holds labels.txt of a model"):
-        loop.train_and_evaluate(RECIPE, tmp_path, strategy=strategy)
+        run.train_and_evaluate(RECIPE, tmp_path, strategy=strategy)
     assert [path.name for path in tmp_path.iterdir()] == ["labels.txt"]
 
 
@@ -520,14 +483,14 @@ def test_a_disk_that_is_full_at_the_end_is_one_line(tmp_path, strategy):
         pytest.skip("this machine lets nobody mount")
     try:
         with pytest.raises(errors.UsageError) as raised:
-            loop.train_and_evaluate(recipe, tmp_path / "run", strategy=strategy)
+            run.train_and_evaluate(recipe, tmp_path / "run", strategy=strategy)
         message = str(raised.value)
         assert f"into '{tmp_path}/run': No space left on device" in message
         assert "Make room; the same command goes on." in message
         assert len(message.splitlines()) == 1
         more = [*mount, "remount,size=9m", tmp_path]
         subprocess.run(more, check=True)
-        loop.train_and_evaluate(recipe, tmp_path / "run", strategy=strategy)
+        run.train_and_evaluate(recipe, tmp_path / "run", strategy=strategy)
         assert (tmp_path / "run" / "model.keras").exists()
     finally:
         subprocess.run(["umount", tmp_path], check=True)

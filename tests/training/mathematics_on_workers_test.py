@@ -19,7 +19,8 @@ strategy = tf.distribute.MultiWorkerMirroredStrategy()
 
 import keras
 import keras_resnet
-from keras_resnet.training import averages
+from keras_resnet.training import batch_norm
+from keras_resnet.training import ema
 from keras_resnet.training import loss_scale
 from keras_resnet.training import precise_bn
 from keras_resnet.training import step
@@ -59,7 +60,7 @@ result["before"] = digest([*model.trainable_variables, *optimizer.momentums])
 tf.function(lambda: strategy.run(overflow))()
 result["after"] = digest([*model.trainable_variables, *optimizer.momentums])
 result["scales"] += [scale()]
-with averages.make_averaged(strategy, optimizer)():
+with ema.make_with_ema_weights(strategy, optimizer)():
     result["batches"] = precise_bn.recalibrate(
         model, batches, strategy=strategy, parts=2)
     result["final"] = digest(model.variables)

@@ -1,12 +1,17 @@
 """What a person reads of a run says nothing that means nothing."""
 
+import dataclasses
 import time
 
 import pytest
 import tensorflow as tf
 
+from keras_resnet import recipes
 from keras_resnet.evaluation import metrics
 from keras_resnet.training import reporting
+from keras_resnet.training.engines import engine
+from keras_resnet.training.schedules import Schedule
+from keras_resnet.training.state import RunState
 
 RECORD = {
     "step": 4,
@@ -20,10 +25,16 @@ RECORD = {
 }
 
 
+RECIPE = dataclasses.replace(recipes.RECIPES["digits"], batch_size=32, steps=8)
+
+
 def _reporter(folder, num_classes=10):
-    return reporting.Reporter(
-        folder, first_step=0, steps=8, num_classes=num_classes
-    )
+    """A reporter of a run that begins, and the run's state."""
+    state = RunState(Schedule(RECIPE), records=[RECORD])
+    names = [str(number) for number in range(num_classes)]
+    reporter = reporting.Reporter(folder, RECIPE, names)
+    reporter.begin(engine.make(), state)
+    return reporter, state
 
 
 def _tags(folder):
@@ -45,8 +56,8 @@ def test_top5_is_for_more_than_five_classes(num_classes, shown, tmp_path):
     _, _, top5, count = metrics.batch_sums(logits, labels, tf.ones(64))
     assert bool(top5 < count) is shown
     assert metrics.has_top5(num_classes) is shown
-    reporter = _reporter(tmp_path, num_classes)
-    reporter.evaluation(RECORD)
+    reporter, state = _reporter(tmp_path, num_classes)
+    reporter.after_evaluation(state)
     reporter.close()
     tags = _tags(tmp_path)
     assert "validation/top1_accuracy" in tags
@@ -54,21 +65,22 @@ def test_top5_is_for_more_than_five_classes(num_classes, shown, tmp_path):
 
 
 def test_a_pace_is_said_once_there_is_one(tmp_path, capsys, monkeypatch):
-    seconds = iter([0.0, 2.0, 2.0, 3.0, 3.0, 13.0, 13.0])
-    monkeypatch.setattr(time, "perf_counter", lambda: next(seconds))
-    reporter = _reporter(tmp_path)
-    reporter.pace(0, 32)  # a run that goes on at an evaluation
-    reporter.evaluation(RECORD)
-    assert "images/s" not in capsys.readouterr().out
-    reporter.pace(4, 32)
-    reporter.evaluation(RECORD)
-    assert "  64 images/s" in capsys.readouterr().out
-    reporter.restart_clock(4)
-    reporter.pace(4, 32)  # nothing since: what was measured stays
-    reporter.evaluation(RECORD)
-    assert "  64 images/s" in capsys.readouterr().out
-    reporter.restart_clock(4)
-    reporter.pace(8, 1)
-    reporter.evaluation(RECORD)
-    assert "  0.4 images/s" in capsys.readouterr().out
+    clock = 0.0
+    monkeypatch.setattr(time, "perf_counter", lambda: clock)
+    reporter, state = _reporter(tmp_path)
+
+    def said(step, seconds):
+        nonlocal clock
+        clock, state.step = clock + seconds, step
+        reporter.before_evaluation(state)
+        clock += 100  # an evaluation is not training
+        reporter.after_evaluation(state)
+        return capsys.readouterr().out
+
+    # A run that goes on at an evaluation.
+    assert "images/s" not in said(0, 1)
+    assert "  64 images/s" in said(4, 2)
+    # Nothing since: what was measured stays.
+    assert "  64 images/s" in said(4, 1)
+    assert "  3.2 images/s" in said(8, 40)
     reporter.close()

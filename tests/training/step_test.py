@@ -10,9 +10,10 @@ import tensorflow as tf
 import keras_resnet
 from keras_resnet import optimizers
 from keras_resnet.networks import specs
+from keras_resnet.training import batch_norm
 from keras_resnet.training import distribution
-from keras_resnet.training import gradients
 from keras_resnet.training import loss_scale
+from keras_resnet.training import losses
 from keras_resnet.training import step
 
 BATCH = 12
@@ -62,9 +63,10 @@ def _run(strategy, batches, options=None, sgd=optimizers.SGD, **choices):
         },
     )
     dataset = dataset.unbatch().batch(BATCH, drop_remainder=True)
+    distributed = strategy.experimental_distribute_dataset(dataset)
     sums = [
-        np.asarray(train_step(batch))
-        for batch in strategy.experimental_distribute_dataset(dataset)
+        np.asarray(train_step({**batch, "step": tf.constant(step, tf.int64)}))
+        for step, batch in enumerate(distributed)
     ]
     return model, sums
 
@@ -129,7 +131,7 @@ def test_moving_statistics_are_averaged_over_the_devices(strategies):
     before = [_replicas(variable) for variable in statistics]
     # Keras 3 keeps a copy a device, and they differ: the reason to average.
     assert any(np.abs(a - b).max() > 1e-3 for a, b in before)
-    step.make_sync_batch_norm(strategy, model)()
+    batch_norm.make_sync(strategy, model)()
     for variable, copies in zip(statistics, before, strict=True):
         for copy in _replicas(variable):
             np.testing.assert_allclose(
@@ -200,7 +202,7 @@ def test_labels_are_smoothed_as_published(smoothing):
     label = rng.integers(10, size=6).astype(np.int32)
     log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
     target = (1 - smoothing) * np.eye(10)[label] + smoothing / 10
-    found = gradients.example_losses(logits, label, smoothing)
+    found = losses.cross_entropy(smoothing)(logits, {"label": label})
     np.testing.assert_allclose(found, -(target * log_p).sum(1), rtol=1e-5)
     kerass = keras.losses.CategoricalCrossentropy(
         from_logits=True, label_smoothing=smoothing
@@ -218,6 +220,35 @@ def test_smoothing_changes_the_weights_and_not_the_loss_that_is_reported(
     smooth, smooth_sums = _run(one, [_batch()], options, **TINY)
     np.testing.assert_array_equal(sums, smooth_sums)
     assert _distance(plain, smooth) > 1e-4
+
+
+def _noisy(logits, batch):
+    """Every example counts by a number of its own."""
+    noise = tf.map_fn(
+        lambda seed: tf.random.stateless_uniform((), seed),
+        batch["seed"],
+        fn_output_signature=tf.float32,
+    )
+    return noise * losses.cross_entropy()(logits, batch)
+
+
+@pytest.mark.parametrize(
+    "devices, changes, same",
+    [
+        (2, {}, True),
+        (1, {"gradient_accumulation_steps": 3}, True),
+        (1, {"seed": 2}, False),
+    ],
+)
+def test_the_numbers_of_a_loss_are_each_examples_own_on_any_devices(
+    strategies, devices, changes, same
+):
+    batches = [_batch(i) for i in range(2)]
+    options, choices = {"loss": _noisy, "seed": 1}, {**WITHOUT_BN, **TINY}
+    one, _ = _run(strategies[1], batches, options, **choices)
+    options = {**options, **changes}
+    other, _ = _run(strategies[devices], batches, options, **choices)
+    assert (_distance(one, other) < 2e-6) == same
 
 
 @pytest.mark.parametrize(

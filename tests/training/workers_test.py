@@ -12,6 +12,7 @@ import sys
 import time
 
 import numpy as np
+import programs
 import pytest
 import tensorflow as tf
 
@@ -22,7 +23,7 @@ from keras_resnet.training import workdir as workdir_lib
 from keras_resnet.training import workers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TINY = [sys.executable, str(ROOT / "tests" / "tiny_worker.py")]
+TINY = [sys.executable, str(programs.SUPPORT / "tiny_worker.py")]
 LAUNCH = [sys.executable, str(ROOT / "pipelines" / "launch.py")]
 # 359 validation digits do not fill batches of 32: the last one gives worker 1
 # only copies of weight 0.
@@ -167,11 +168,10 @@ def test_only_a_lost_worker_is_a_loss():
 
 
 def test_a_workdir_that_is_not_shared_is_refused(tmp_path):
-    strategy = distribution.make_strategy("one_device")
     recipe = recipes.RECIPES["digits"]
     with pytest.raises(errors.UsageError, match="storage that they share"):
         workdir_lib.check_shared(tmp_path, recipe)
-    workdir_lib.claim(tmp_path, recipe, strategy)
+    workdir_lib.claim(tmp_path, recipe, {})
     workdir_lib.check_shared(tmp_path, recipe)
     other = dataclasses.replace(recipe, seed=1)
     with pytest.raises(errors.UsageError, match="another recipe .seed: 0"):

@@ -8,6 +8,7 @@ import tensorflow as tf
 import keras_resnet
 from keras_resnet import errors
 from keras_resnet import optimizers
+from keras_resnet.training import batch_norm
 from keras_resnet.training import distribution
 from keras_resnet.training import step
 from keras_resnet.weights import transfer
@@ -132,7 +133,7 @@ def test_a_step_changes_only_what_trains_and_frozen_weights_have_no_slots():
     train_step = step.make_train_step(strategy, model, optimizer)
     for batch in strategy.experimental_distribute_dataset(data):
         train_step(batch)
-    step.make_sync_batch_norm(strategy, model)()
+    batch_norm.make_sync(strategy, model)()
     after = _arrays(model)
     changed = {p for p in before if (before[p] != after[p]).any()}
     assert changed == set(_trainable(model))

@@ -87,6 +87,16 @@ def _gather(pixels, indices):
         return tf.gather(pixels, indices)
 
 
+def first_or(dataset, default):
+    """The first element of a dataset; where it is empty, that of another.
+
+    Args:
+        dataset: `tf.data.Dataset`, in a graph.
+        default: `tf.data.Dataset` of the same elements, read only then.
+    """
+    return dataset.concatenate(default).take(1).get_single_element()
+
+
 def on_host(values, dtype=None):
     """A tensor in the host's memory, which graphs refer to and do not copy.
 

@@ -5,10 +5,10 @@ import pytest
 
 import keras_resnet
 from keras_resnet import optimizers
-from keras_resnet.training import checkpoint
+from keras_resnet.training import batch_norm
 from keras_resnet.training import distribution
-from keras_resnet.training import replicas
-from keras_resnet.training import step
+from keras_resnet.training.checkpoints import folder
+from keras_resnet.training.engines.tensorflow_variables import Variables
 
 
 def _network(name, devices=None):
@@ -17,7 +17,7 @@ def _network(name, devices=None):
         model = keras_resnet.build("resnet20", depths=(1, 1, 1))
         optimizer = optimizers.SGD()
         optimizer.build(model.trainable_variables)
-    return strategy, model, checkpoint.variables_by_path(model, optimizer)
+    return strategy, model, Variables.of(model, optimizer)
 
 
 @pytest.fixture(scope="module")
@@ -26,17 +26,17 @@ def mirrored():
 
 
 def _rows(model, seed):
-    count = sum(v.shape[0] for v in step.batch_norm_statistics(model))
+    count = sum(v.shape[0] for v in batch_norm.statistics_of(model))
     return np.random.default_rng(seed).normal(size=(2, count)).astype("f")
 
 
 def test_each_replica_gets_its_own_back(mirrored):
     strategy, model, _ = mirrored
     rows = _rows(model, 0)
-    replicas.scatter(strategy, model, rows)
-    assert replicas.gather(strategy, model).tobytes() == rows.tobytes()
+    batch_norm.scatter(strategy, model, rows)
+    assert batch_norm.gather(strategy, model).tobytes() == rows.tobytes()
     # Replica 1 really holds its own row: the first channels of the first BN.
-    mean = step.batch_norm_statistics(model)[0]
+    mean = batch_norm.statistics_of(model)[0]
     for own, row in zip(mean.value.values, rows, strict=True):
         np.testing.assert_array_equal(own, row[: mean.shape[0]])
 
@@ -44,14 +44,14 @@ def test_each_replica_gets_its_own_back(mirrored):
 def test_the_mean_is_what_others_read(mirrored, tmp_path):
     strategy, model, variables = mirrored
     rows = _rows(model, 1)
-    replicas.scatter(strategy, model, rows)
-    step.make_sync_batch_norm(strategy, model)()
-    checkpoint.save(tmp_path, 5, variables, {}, keep=1, statistics=rows)
+    batch_norm.scatter(strategy, model, rows)
+    batch_norm.make_sync(strategy, model)()
+    folder.save(tmp_path, 5, variables, {}, keep=1, statistics=rows)
     _, one, theirs = _network("one_device")
-    state, statistics, _ = checkpoint.restore(tmp_path, theirs)
+    state, statistics, _ = folder.restore(tmp_path, theirs)
     assert state == {"step": 5}
     assert statistics.tobytes() == rows.tobytes()
-    read = [v.numpy() for v in step.batch_norm_statistics(one)]
+    read = [v.numpy() for v in batch_norm.statistics_of(one)]
     np.testing.assert_allclose(
         np.concatenate(read), rows.mean(axis=0), rtol=1e-6, atol=1e-7
     )
@@ -67,9 +67,9 @@ def test_one_device_s_checkpoint_fills_every_replica(
     for variable in saved.values():
         if variable.dtype.is_floating:
             variable.assign(rng.normal(size=variable.shape))
-    checkpoint.save(tmp_path, 5, saved, {}, keep=1)
+    folder.save(tmp_path, 5, saved, {}, keep=1)
     strategy, _, variables = mirrored
-    checkpoint.restore(tmp_path, variables)
+    folder.restore(tmp_path, variables)
     for path, variable in variables.items():
         for copy in strategy.experimental_local_results(variable):
             assert copy.numpy().tobytes() == saved[path].numpy().tobytes()
@@ -77,4 +77,4 @@ def test_one_device_s_checkpoint_fills_every_replica(
 
 def test_one_replica_has_nothing_to_gather():
     strategy, model, _ = _network("one_device")
-    assert replicas.gather(strategy, model) is None
+    assert batch_norm.gather(strategy, model) is None

@@ -4,9 +4,11 @@ import contextlib
 
 import tensorflow as tf
 
+from keras_resnet.networks import internals
 
-def make_averaged(strategy, optimizer):
-    """How to see the network with its averaged weights.
+
+def make_with_ema_weights(strategy, optimizer):
+    """How to see the network with the moving averages of its weights.
 
     The optimizer keeps the averages, average <- m * average + (1 - m) * w
     after each iteration, the first one average = w. BN's moving statistics are
@@ -18,7 +20,7 @@ def make_averaged(strategy, optimizer):
 
     Args:
         strategy: `tf.distribute.Strategy`.
-        optimizer: `keras_resnet.optimizers.SGD`, built in its scope; with
+        optimizer: `keras.optimizers.Optimizer`, built in its scope; with
             `use_ema=True`, or the weights stay as they are.
 
     Returns:
@@ -29,7 +31,7 @@ def make_averaged(strategy, optimizer):
         return contextlib.nullcontext
 
     def replica_swap():
-        for weight, average in optimizer.averages:
+        for weight, average in internals.weights_and_averages(optimizer):
             held = tf.convert_to_tensor(weight)
             weight.assign(tf.convert_to_tensor(average))
             average.assign(held)
@@ -39,11 +41,11 @@ def make_averaged(strategy, optimizer):
         strategy.run(replica_swap)
 
     @contextlib.contextmanager
-    def averaged():
+    def with_ema_weights():
         swap()
         try:
             yield
         finally:
             swap()
 
-    return averaged
+    return with_ema_weights

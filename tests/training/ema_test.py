@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from keras_resnet import optimizers
-from keras_resnet.training import averages
 from keras_resnet.training import distribution
+from keras_resnet.training import ema
 from keras_resnet.training import loss_scale
 
 MOMENTUM = 0.75
@@ -57,9 +57,9 @@ def test_inside_the_context_the_weights_are_averages(strategy, sgd):
     for value in values[1:]:
         expected = MOMENTUM * expected + (1 - MOMENTUM) * value
     assert np.abs(expected - values[-1]).max() > 1e-2
-    averaged = averages.make_averaged(strategy, optimizer)
+    with_ema_weights = ema.make_with_ema_weights(strategy, optimizer)
     for _ in range(2):
-        with averaged():
+        with with_ema_weights():
             found = _read(strategy, weight)
             np.testing.assert_allclose(found, expected, rtol=1e-6)
         np.testing.assert_array_equal(_read(strategy, weight), values[-1])
@@ -74,14 +74,14 @@ def test_training_goes_on_with_the_weights_themselves(strategy):
 def test_the_weights_come_back_after_an_error(strategy):
     weight, optimizer, values = _train(strategy, use_ema=True)
     with pytest.raises(KeyError):
-        with averages.make_averaged(strategy, optimizer)():
+        with ema.make_with_ema_weights(strategy, optimizer)():
             raise KeyError
     np.testing.assert_array_equal(_read(strategy, weight), values[-1])
 
 
 def test_without_averages_the_weights_stay(strategy):
     weight, optimizer, values = _train(strategy)
-    with averages.make_averaged(strategy, optimizer)():
+    with ema.make_with_ema_weights(strategy, optimizer)():
         np.testing.assert_array_equal(_read(strategy, weight), values[-1])
 
 

@@ -1,7 +1,6 @@
 """The files that a finished run leaves: each whole or not there."""
 
 from keras_resnet import files
-from keras_resnet.data.survey import inspection
 from keras_resnet.labels import cards
 from keras_resnet.training import workdir as workdir_lib
 
@@ -27,6 +26,8 @@ def list_masked(workdir, masked):
         workdir: pathlib.Path of the run.
         masked: list of `bad_images.MaskedImages`.
     """
+    from keras_resnet.data.survey import inspection
+
     rows = [
         (images.split.describe(index), why)
         for images in masked

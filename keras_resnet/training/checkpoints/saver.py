@@ -1,56 +1,55 @@
-"""The checkpoints of one run: when saving fails, and what they must match."""
+"""Who saves a run: what if it fails, and what checkpoints must match."""
 
 import hashlib
-import pathlib
 
 from absl import logging
 
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
-from keras_resnet.training import checkpoint
-from keras_resnet.training import environment
+from keras_resnet.training import environment as environment_lib
 from keras_resnet.training import workdir as workdir_lib
+from keras_resnet.training.checkpoints import folder
 
 
 class Saver:
     """Saves and restores the checkpoints of a run.
 
     Args:
-        directory: of all checkpoints of the run.
-        variables: from `checkpoint.variables_by_path`.
+        workdir: pathlib.Path of the run.
+        engine: `engines.engine.Engine`, for its variables and environment.
         recipe: `recipes.Recipe`: keep_checkpoints, keep_every_steps.
-        strategy: `tf.distribute.Strategy`.
         splits: {name: `datasets.Split`} of the run.
     """
 
     FAILURES = 3  # in a row end the run
 
-    def __init__(self, directory, variables, recipe, strategy, splits):
-        self.directory, self.variables = pathlib.Path(directory), variables
+    def __init__(self, workdir, engine, recipe, splits):
+        self.directory = workdir / workdir_lib.CHECKPOINTS
+        self.variables = engine.variables
         self._keep = {
             "keep": recipe.keep_checkpoints,
             "keep_every": recipe.keep_every_steps,
         }
         self._recipe = workdir_lib.fields(recipe)
-        self._environment = environment.describe(strategy)
+        self._environment = engine.environment()
         self._data = {name: _describe(s) for name, s in splits.items()}
         self._failures = 0
 
     def newest(self):
         """A sentence on the newest checkpoint, for messages."""
-        paths = checkpoint.found(self.directory)
+        paths = folder.found(self.directory)
         if not paths:
             return "There is no checkpoint yet."
         return f"The last good checkpoint is {paths[-1]}."
 
     def check(self):
-        """Refuses a directory that cannot take a checkpoint.
+        """Refuses a directory that cannot take a folder.
 
         Raises:
             keras_resnet.UsageError: if it cannot be written or has no room.
         """
         try:
-            checkpoint.make_room(self.directory, self.variables)
+            folder.make_room(self.directory, self.variables)
         except OSError as error:
             raise UsageError(
                 f"Checkpoints cannot be written into {self.directory}: "
@@ -62,7 +61,7 @@ class Saver:
         """Saves; a failure is an error in the log and the run goes on.
 
         Args:
-            step, state, statistics: as `checkpoint.save`.
+            step, state, statistics: as `folder.save`.
             last: whether the run stops after it, so that a failure counts.
 
         Raises:
@@ -76,7 +75,7 @@ class Saver:
             "data": self._data,
         }
         try:
-            checkpoint.save(
+            folder.save(
                 self.directory,
                 step,
                 self.variables,
@@ -84,7 +83,7 @@ class Saver:
                 statistics=statistics,
                 **self._keep,
             )
-        except checkpoint.SaveError as error:
+        except folder.SaveError as error:
             self._failures += 1
             message = (
                 f"The checkpoint of step {step} could not be written into "
@@ -108,21 +107,22 @@ class Saver:
         """Assigns the newest checkpoint that is whole, and says what is not.
 
         Returns:
-            (state, statistics) as `checkpoint.save` got them; (None, None)
-            where there is no checkpoint.
+            (state, statistics) as `folder.save` got them; (None, None)
+            where there is no folder.
 
         Raises:
             keras_resnet.UsageError: if none is whole, or it is of another
                 recipe, network or data.
         """
-        state, statistics, damaged = checkpoint.restore(
+        state, statistics, damaged = folder.restore(
             self.directory, self.variables, self._check
         )
         for message in damaged:
             logging.error(message)
         if state is None:
             return None, None
-        changes = environment.changes(state["environment"], self._environment)
+        before, now = state["environment"], self._environment
+        changes = environment_lib.changes(before, now)
         if changes:
             logging.warning(
                 "The checkpoint was written under other conditions (%s), so "

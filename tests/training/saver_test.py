@@ -1,5 +1,6 @@
 """A disk that is full or read-only: old checkpoints stay, the run goes on."""
 
+import contextlib
 import dataclasses
 import shutil
 import subprocess
@@ -11,11 +12,12 @@ from absl import logging
 from keras_resnet import errors
 from keras_resnet import recipes
 from keras_resnet.data import datasets
-from keras_resnet.training import checkpoint
-from keras_resnet.training import distribution
-from keras_resnet.training import loop
-from keras_resnet.training import reporting
-from keras_resnet.training import saving
+from keras_resnet.training import run
+from keras_resnet.training.checkpoints import folder
+from keras_resnet.training.checkpoints import saver as saver_lib
+from keras_resnet.training.engines import engine as engine_lib
+from keras_resnet.training.engines import tensorflow_variables
+from keras_resnet.training.hooks import Hook
 
 RECIPE = recipes.RECIPES["digits"]
 MEGABYTE = 2**20
@@ -46,11 +48,13 @@ def _read_only(disk, mode="ro"):
     subprocess.run(command, check=True)
 
 
-def _saver(directory, recipe=RECIPE, size=MEGABYTE, split=None):
-    strategy = distribution.make_strategy("one_device")
-    variables = {"w": tf.Variable(tf.zeros((size // 4,)))}
+def _saver(workdir, recipe=RECIPE, size=MEGABYTE, split=None):
+    engine = engine_lib.make()
+    engine.variables = tensorflow_variables.Variables(
+        w=tf.Variable(tf.zeros((size // 4,)))
+    )
     splits = {"train": split or datasets.load("digits", "train")}
-    return saving.Saver(directory, variables, recipe, strategy, splits)
+    return saver_lib.Saver(workdir, engine, recipe, splits)
 
 
 @pytest.fixture
@@ -67,8 +71,8 @@ def test_a_full_disk_is_an_error_and_the_third_in_a_row_the_end(
     small_disk, errors_logged, monkeypatch, foreseen
 ):
     if not foreseen:  # another process takes the room while it is written
-        monkeypatch.setattr(checkpoint, "_SPARE", 0)
-    saver = _saver(small_disk / "checkpoints")
+        monkeypatch.setattr(folder, "_SPARE", 0)
+    saver = _saver(small_disk)
     saver.save(5, {})
     _fill(small_disk)
     for step in (10, 15):
@@ -95,7 +99,7 @@ def test_a_full_disk_is_an_error_and_the_third_in_a_row_the_end(
 
 
 def test_the_last_save_of_a_run_must_not_fail(small_disk):
-    saver = _saver(small_disk / "checkpoints")
+    saver = _saver(small_disk)
     saver.check()
     _fill(small_disk)
     with pytest.raises(errors.UsageError, match="no checkpoint yet. Make room"):
@@ -104,11 +108,11 @@ def test_the_last_save_of_a_run_must_not_fail(small_disk):
 
 def test_a_disk_without_room_is_refused_at_the_start(small_disk):
     with pytest.raises(errors.UsageError, match="needs 12.6 MB, and 8.4 MB"):
-        _saver(small_disk / "checkpoints", size=10 * MEGABYTE).check()
+        _saver(small_disk, size=10 * MEGABYTE).check()
 
 
 def test_a_read_only_disk_keeps_what_it_has(small_disk, errors_logged):
-    saver = _saver(small_disk / "checkpoints")
+    saver = _saver(small_disk)
     saver.save(5, {})
     _read_only(small_disk)
     saver.save(10, {})
@@ -117,17 +121,13 @@ def test_a_read_only_disk_keeps_what_it_has(small_disk, errors_logged):
         saver.check()
     assert saver.restore()[0]["step"] == 5
     with pytest.raises(errors.UsageError, match="Cannot write into"):
-        loop.train_and_evaluate(
-            RECIPE,
-            small_disk / "run",
-            strategy=distribution.make_strategy("one_device"),
-        )
+        run.train_and_evaluate(RECIPE, small_disk / "run")
 
 
 def test_a_file_where_checkpoints_belong_is_refused(tmp_path):
     (tmp_path / "checkpoints").write_text("")
     with pytest.raises(errors.UsageError, match="Checkpoints cannot be writ"):
-        _saver(tmp_path / "checkpoints").check()
+        _saver(tmp_path).check()
 
 
 def test_checkpoints_of_another_recipe_are_refused(tmp_path):
@@ -165,7 +165,7 @@ def test_other_conditions_are_a_warning(tmp_path, monkeypatch):
 
 
 def test_a_run_outlives_a_disk_that_is_full_for_a_while(
-    small_disk, tmp_path, errors_logged, monkeypatch
+    small_disk, errors_logged
 ):
     """Nothing of it is lost: neither steps nor lines of metrics.jsonl."""
     recipe = dataclasses.replace(
@@ -177,26 +177,23 @@ def test_a_run_outlives_a_disk_that_is_full_for_a_while(
         checkpoint_every_steps=2,
         keep_checkpoints=1,
     )
-    count, calls = reporting.Reporter.step, []
 
-    def step(reporter):
-        count(reporter)
-        calls.append(1)
-        if len(calls) == 3:
-            # To the last byte, after room for a checkpoint is gone.
-            _fill(small_disk)
-            with open(small_disk / "rest", "wb") as rest:
-                try:
-                    rest.write(bytes(MEGABYTE))
-                except OSError:
-                    pass
-        if len(calls) == 5:
-            (small_disk / "ballast").unlink()
-            (small_disk / "rest").unlink()
+    def fill():
+        # To the last byte, after room for a checkpoint is gone.
+        _fill(small_disk)
+        with open(small_disk / "rest", "wb") as rest:
+            with contextlib.suppress(OSError):
+                rest.write(bytes(MEGABYTE))
 
-    monkeypatch.setattr(reporting.Reporter, "step", step)
-    strategy = distribution.make_strategy("one_device")
-    loop.train_and_evaluate(recipe, small_disk / "run", strategy=strategy)
+    class Filled(Hook):
+        def after_step(self, state):
+            if state.step == 3:
+                fill()
+            if state.step == 5:
+                (small_disk / "ballast").unlink()
+                (small_disk / "rest").unlink()
+
+    run.train_and_evaluate(recipe, small_disk / "run", hooks=[Filled()])
     said = " ".join(errors_logged)
     assert "step 4 could not be written" in said
     assert "Cannot write metrics.jsonl" in said

@@ -1,24 +1,22 @@
 """One checkpoint: a directory of files that know whether they are whole.
 
-It holds every variable by its path (TensorFlow's format), state.json, and
-statistics.npy where replicas differ. state.json has the size and sha256 of the
-other files and of itself, so damage is noticed before any variable is touched.
+It holds every variable by its path (in a file of the engine's), state.json,
+and statistics.npy where replicas differ. state.json has the size and sha256 of
+the other files and of itself, so damage is noticed before any variable is
+touched.
 """
 
 import hashlib
 import json
 import pathlib
-import re
 
 import numpy as np
-import tensorflow as tf
 
 from keras_resnet import files as files_lib
 from keras_resnet.errors import require
 
 STATE = "state.json"
 STATISTICS = "statistics.npy"
-_VARIABLES = "variables"
 
 
 class DamageError(Exception):
@@ -30,10 +28,9 @@ def write(directory, step, variables, state, statistics=None):
 
     Args:
         directory: pathlib.Path, empty.
-        step, variables, state, statistics: as `checkpoint.save`.
+        step, variables, state, statistics: as `folder.save`.
     """
-    prefix = str(directory / _VARIABLES)
-    tf.train.Checkpoint(variables=variables).write(prefix)
+    variables.save(directory)
     if statistics is not None:
         np.save(directory / STATISTICS, statistics)
     files = {
@@ -87,31 +84,16 @@ def read(directory):
     return content, statistics
 
 
-def assign(directory, variables):
-    """Gives the variables their values.
+def check_variables(directory, held, wanted):
+    """Refuses variables of another network.
 
     Args:
-        directory: pathlib.Path, which `read` has verified.
-        variables: from `checkpoint.variables_by_path`.
+        directory: of the checkpoint, for the message.
+        held, wanted: {path: list, the shape}, there and of this network.
 
     Raises:
-        keras_resnet.UsageError: if it is of another network; nothing is
-            assigned.
+        keras_resnet.UsageError: names some that differ.
     """
-    prefix = str(directory / _VARIABLES)
-    _check_variables(directory, tf.train.load_checkpoint(prefix), variables)
-    checkpoint = tf.train.Checkpoint(variables=variables)
-    checkpoint.read(prefix).assert_consumed()
-
-
-def _check_variables(directory, reader, variables):
-    held = {
-        # TensorFlow writes "/" as ".S" and "." as "..".
-        re.sub(r"\.(.)", lambda m: "/" if m[1] == "S" else ".", key[1]): shape
-        for name, shape in reader.get_variable_to_shape_map().items()
-        if (key := name.split("/"))[0] == _VARIABLES
-    }
-    wanted = {path: v.shape.as_list() for path, v in variables.items()}
     missing, extra = sorted(wanted.keys() - held), sorted(held.keys() - wanted)
     reshaped = [
         f"{path} has the shape {held[path]} there, {shape} here"

@@ -1,8 +1,8 @@
-"""What a run saves, and how it comes back.
+"""The folder of all checkpoints of a run: the newest whole one comes back.
 
-A checkpoint is a directory `step-00000100`, see `snapshot`. It is written under
-another name and renamed when complete, so that a directory of that name is
-whole, whenever the process dies.
+A checkpoint is a directory `step-00000100`, see `checkpoint`. It is written
+under another name and renamed when complete, so that a directory of that name
+is whole, whenever the process dies.
 """
 
 import contextlib
@@ -11,11 +11,9 @@ import pathlib
 import re
 import shutil
 
-import tensorflow as tf
-
 from keras_resnet import files
 from keras_resnet.errors import require
-from keras_resnet.training import snapshot
+from keras_resnet.training.checkpoints import checkpoint
 
 # A step that is saved again gets a number: the old one stays until the new
 # one is complete, and no file system replaces a directory in one step.
@@ -25,20 +23,6 @@ _SPARE = 1.2  # of the size of a checkpoint must be free
 
 class SaveError(Exception):
     """A checkpoint could not be written; those before are as they were."""
-
-
-def variables_by_path(model, optimizer):
-    """{path: tf.Variable} of all that training changes.
-
-    `tf.train.Checkpoint(model=..., optimizer=...)` would number layers and
-    leave out the state of Keras' random seeds.
-    """
-    found = {}
-    for variable in (*model.variables, *optimizer.variables):
-        if variable.path in found:
-            raise ValueError(f"Two variables are called {variable.path!r}.")
-        found[variable.path] = variable.value
-    return found
 
 
 def save(
@@ -51,11 +35,11 @@ def save(
     Args:
         directory: of all checkpoints of a run.
         step: int, iterations done.
-        variables: from `variables_by_path`.
+        variables: `engine.Engine.variables`.
         state: dict of JSON values: what else decides the future.
         keep: int >= 1.
         keep_every: int; those of its multiples are kept too. 0 for none.
-        statistics: float32 (replicas, N), what `replicas.gather` gave, where
+        statistics: float32 (replicas, N), what `batch_norm.gather` gave, where
             replicas differ; None where they are equal.
 
     Raises:
@@ -66,13 +50,13 @@ def save(
     try:
         make_room(directory, variables)
         unfinished.mkdir()
-        snapshot.write(unfinished, step, variables, state, statistics)
+        checkpoint.write(unfinished, step, variables, state, statistics)
         final = _unused_name(directory, step)
         os.rename(unfinished, final)
         files.flush(directory)
-    except (OSError, tf.errors.OpError) as error:
+    except OSError as error:
         _sweep(directory)
-        raise SaveError(_reason(error)) from error
+        raise SaveError(error.strerror or str(error)) from error
     _prune(directory, final, keep, keep_every)
 
 
@@ -87,10 +71,8 @@ def make_room(directory, variables):
     _sweep(directory)
     (directory / f"{files.UNFINISHED}probe").mkdir()
     _sweep(directory)
-    size = sum(
-        v.dtype.size * v.shape.num_elements() for v in variables.values()
-    )
-    needed, free = int(_SPARE * size), shutil.disk_usage(directory).free
+    free = shutil.disk_usage(directory).free
+    needed = int(_SPARE * variables.bytes)
     if free < needed:
         raise OSError(
             f"a checkpoint needs {needed / 1e6:.1f} MB, and "
@@ -103,7 +85,7 @@ def restore(directory, variables, check=lambda state: None):
 
     Args:
         directory: of all checkpoints of a run; it need not exist.
-        variables: from `variables_by_path`.
+        variables: `engine.Engine.variables`.
         check: called with the state before anything is assigned; raises to
             refuse the checkpoint.
 
@@ -119,12 +101,12 @@ def restore(directory, variables, check=lambda state: None):
     damaged = {}
     for path in reversed(found(directory)):
         try:
-            state, statistics = snapshot.read(path)
-        except snapshot.DamageError as error:
+            state, statistics = checkpoint.read(path)
+        except checkpoint.DamageError as error:
             damaged[path] = error
             continue
         check(state)
-        snapshot.assign(path, variables)
+        variables.load(path)
         messages = [
             f"The checkpoint {bad} is damaged ({reason}); using {path}."
             for bad, reason in damaged.items()
@@ -187,9 +169,3 @@ def _sweep(directory):
     """Deletes what a process that died or a full disk left behind."""
     for leftover in directory.glob(f"{files.UNFINISHED}*"):
         shutil.rmtree(leftover, ignore_errors=True)
-
-
-def _reason(error):
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    return str(error).splitlines()[0]

@@ -1,0 +1,1 @@
+"""What computes a run: TensorFlow's strategies, or JAX on one device."""

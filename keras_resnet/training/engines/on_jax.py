@@ -1,0 +1,249 @@
+"""The engine on JAX: one device, all data on it, many iterations a call.
+
+The environment must say KERAS_BACKEND=jax; there need not be TensorFlow. N
+examples of S x S pixels, T iterations.
+"""
+
+import dataclasses
+import os
+import time
+
+import jax
+import jax.numpy as jnp
+import jaxlib
+import keras
+import numpy as np
+
+from keras_resnet.data.stores import arrays
+from keras_resnet.errors import require
+from keras_resnet.evaluation.metrics import Metrics
+from keras_resnet.networks import outputs
+from keras_resnet.training import losses
+from keras_resnet.training import start
+from keras_resnet.training.engines import jax_batches
+from keras_resnet.training.engines import jax_step
+from keras_resnet.training.engines.engine import Engine
+from keras_resnet.training.engines.jax_variables import Variables
+
+_DTYPES = ("float32", "mixed_bfloat16")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Split(arrays.Arrays):
+    """Arrays with what a run asks of a split.
+
+    Attributes:
+        name: "digits/train".
+    """
+
+    name: str
+
+    @property
+    def num_examples(self):
+        """N."""
+        return len(self.labels)
+
+
+class JaxEngine(Engine):
+    """Computes on the first device.
+
+    Attributes:
+        pace: list of floats, images/s of each call of `train`, of earlier
+            sessions too if they had the same device.
+        compile_seconds: float, of this session.
+    """
+
+    name = "jax"
+
+    def __init__(self):
+        super().__init__()
+        self.pace, self.compile_seconds = [], 0.0
+        self._compiled = {}
+
+    def check(self, recipe):
+        require(
+            recipe.dtype in _DTYPES,
+            f"dtype must be {' or '.join(_DTYPES)} on JAX. Received: "
+            f"{recipe.dtype!r}.",
+        )
+        require(
+            recipe.eval_resize == recipe.image_size,
+            "eval_resize must be image_size on JAX: images are not cropped. "
+            f"Received: {recipe.eval_resize}, {recipe.image_size}.",
+        )
+        jax_batches.amounts(recipe)
+
+    def load_splits(self, recipe, data_dir):
+        splits = {
+            name: Split(
+                name=f"{recipe.dataset}/{name}",
+                **vars(arrays.load(recipe.dataset, name, data_dir)),
+            )
+            for name in ("train", "validation")
+        }
+        splits["train"] = arrays.evenly_spaced(
+            splits["train"], recipe.train_examples
+        )
+        return splits
+
+    def build(self, recipe, splits, *, loss=None, optimizer=None):
+        self.recipe = recipe
+        self._data = {
+            name: jax.device_put(
+                (
+                    jax_batches.resized(split.images, recipe.image_size),
+                    split.labels,
+                )
+            )
+            for name, split in splits.items()
+        }
+        self.model = start.build_model(recipe, splits["train"].class_names)
+        self._network = outputs.logits(self.model)
+        optimizer = (optimizer or start.make_optimizer)(self.model, recipe)
+        if not optimizer.built:
+            optimizer.build(self._network.trainable_variables)
+        self._groups = jax_step.variables(self._network, optimizer)
+        self.variables = Variables.of(self._groups)
+        self._update = jax_step.make_update(
+            self._network,
+            optimizer,
+            loss or losses.cross_entropy(recipe.label_smoothing),
+        )
+        self._train = jax.jit(self._iterations, donate_argnums=0)
+        self._evaluate = jax.jit(self._evaluation_sums)
+
+    def describe(self):
+        return {
+            "strategy": f"JAX, {jax.devices()[0].device_kind}",
+            "versions": {"keras": keras.__version__, "jax": jax.__version__},
+        }
+
+    def environment(self):
+        return environment()
+
+    def state(self):
+        return {"pace": self.pace}
+
+    def restore(self, state, statistics):
+        del statistics
+        if state is None:
+            start.set_mean_image(self.model, self.recipe, self._mean_image)
+        elif state["environment"]["device"] == environment()["device"]:
+            self.pace = list(state["pace"])
+
+    def _mean_image(self):
+        images, _ = self._data["train"]
+        return np.asarray(images).mean(axis=0, dtype=np.float64)
+
+    def begin(self, step):
+        # The model's own: padding is zero after the mean is subtracted.
+        self._fill = self.model.get_layer("pixels").mean_color
+        self._plan = self._plan_from(step)
+
+    def steps_at_once(self, step):
+        return len(self._plan.indices)
+
+    def _plan_from(self, first):
+        """Of the iterations from `first` to the next that is followed."""
+        recipe = self.recipe
+        ends = [
+            (first // every + 1) * every
+            for every in (
+                recipe.log_every_steps,
+                recipe.eval_every_steps,
+                recipe.checkpoint_every_steps,
+            )
+        ]
+        count = min(*ends, recipe.steps) - first
+        if count <= 0:
+            return None
+        num_examples = len(self._data["train"][1])
+        return jax_batches.plan(num_examples, recipe, first, count)
+
+    def train(self, step, rates):
+        count = len(rates)
+        rows = (
+            self._plan,
+            np.array(rates, np.float32),
+            np.arange(step, step + count, dtype=np.uint32),
+        )
+        state, data = jax_step.state_of(self._groups), self._data["train"]
+        run = self._compile(state, data, rows)
+        begin = time.perf_counter()
+        state, sums = run(state, data, rows)
+        # While the device works.
+        jax_step.put_back(self._groups, state)
+        self._plan = self._plan_from(step + count)
+        sums = np.asarray(sums)
+        seconds = time.perf_counter() - begin
+        self.pace.append(count * self.recipe.batch_size / seconds)
+        return sums
+
+    def _compile(self, state, data, rows):
+        """The function of as many iterations as there are, compiled once."""
+        _, rates, _ = rows
+        count = len(rates)
+        if count not in self._compiled:
+            begin = time.perf_counter()
+            lowered = self._train.lower(state, data, rows)
+            self._compiled[count] = lowered.compile()
+            self.compile_seconds += time.perf_counter() - begin
+        return self._compiled[count]
+
+    def _iterations(self, state, data, rows):
+        images, labels = data
+        recipe = self.recipe
+
+        def iteration(state, row):
+            plan, rate, step = row
+            batch = {
+                "image": jax_batches.batch(images, plan, recipe, self._fill),
+                "label": labels[plan.indices],
+                "seed": _seeds(recipe, step),
+            }
+            state, logits, _ = self._update(state, batch, rate)
+            return state, jax_step.batch_sums(logits, batch["label"])
+
+        return jax.lax.scan(iteration, state, rows)
+
+    def evaluate(self, stop):
+        del stop  # it takes seconds
+        trainable, others, _ = jax_step.state_of(self._groups)
+        images, labels = self._data["validation"]
+        sums = self._evaluate(trainable, others, images, labels)
+        return Metrics.from_sums(np.asarray(sums, np.float64).sum(axis=0))
+
+    def _evaluation_sums(self, trainable, others, images, labels):
+        size, number = self.recipe.batch_size, len(labels)
+        places = np.arange(-(-number // size) * size).reshape(-1, size)
+
+        def of_batch(_, row):
+            mine = jnp.minimum(row, number - 1)
+            logits, _ = self._network.stateless_call(
+                trainable, others, images[mine], training=False
+            )
+            weights = (row < number).astype(jnp.float32)
+            return None, jax_step.batch_sums(logits, labels[mine], weights)
+
+        return jax.lax.scan(of_batch, None, places)[1]
+
+
+def _seeds(recipe, step):
+    """uint32 (B, 2): the seed, and which example of the whole run it is."""
+    size = recipe.batch_size
+    numbers = step * size + jnp.arange(size, dtype=jnp.uint32)
+    return jnp.stack([jnp.full(size, recipe.seed, jnp.uint32), numbers], 1)
+
+
+def environment():
+    """What figures and bits depend on, beside the recipe: a dict."""
+    return {
+        "backend": "jax",
+        "jax": jax.__version__,
+        "jaxlib": jaxlib.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+        "device": jax.devices()[0].device_kind,
+        "cpus": len(os.sched_getaffinity(0)),
+        "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
+    }

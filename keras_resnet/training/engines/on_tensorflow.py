@@ -1,0 +1,231 @@
+"""The engine on TensorFlow: one device, those of a machine, or many workers."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_resnet import recipes
+from keras_resnet.data import bad_images
+from keras_resnet.data import datasets
+from keras_resnet.data import pipeline
+from keras_resnet.data.examples import order
+from keras_resnet.data.examples import shares
+from keras_resnet.data.examples import splits as splits_lib
+from keras_resnet.data.pixels import augmentations
+from keras_resnet.errors import require
+from keras_resnet.networks import execution
+from keras_resnet.training import batch_norm
+from keras_resnet.training import distribution
+from keras_resnet.training import ema
+from keras_resnet.training import environment
+from keras_resnet.training import final_files
+from keras_resnet.training import mean_image
+from keras_resnet.training import precise_bn
+from keras_resnet.training import start
+from keras_resnet.training import step as step_lib
+from keras_resnet.training import validation
+from keras_resnet.training.engines.engine import Engine
+from keras_resnet.training.engines.tensorflow_variables import Variables
+from keras_resnet.training.tensorboard import TensorBoard
+from keras_resnet.training.workers import Workers
+
+
+class TensorFlowEngine(Engine):
+    """Computes on the devices of a strategy.
+
+    Args:
+        strategy: `tf.distribute.Strategy`. Default: one device.
+    """
+
+    name = "tensorflow"
+
+    def __init__(self, strategy=None):
+        super().__init__()
+        execution.require_tensorflow("Training")
+        self.strategy = strategy or distribution.make_strategy("one_device")
+        self.workers = Workers(self.strategy)
+        self.masked = {}
+
+    def check(self, recipe):
+        augmentations.augmentation(recipe.augmentation)
+        _check_devices(recipe, self.strategy)
+        require(
+            self.workers.count == 1
+            or not recipes.max_masked(recipe.on_bad_image),
+            "--on_bad_image=mask:N counts the images of one process, so it "
+            "cannot work with --strategy=multi_worker. Find them first with "
+            "keras-resnet data validate, and remove them.",
+        )
+
+    def load_splits(self, recipe, data_dir):
+        train, validation = (
+            datasets.load(recipe.dataset, name, data_dir=data_dir)
+            for name in ("train", "validation")
+        )
+        train = splits_lib.evenly_spaced(train, recipe.train_examples)
+        return {"train": train, "validation": validation}
+
+    def build(self, recipe, splits, *, loss=None, optimizer=None):
+        self.recipe, self.splits = recipe, splits
+        strategy = self.strategy
+        with strategy.scope():
+            self.model = start.build_model(recipe, splits["train"].class_names)
+            make_optimizer = optimizer or start.make_optimizer
+            self.optimizer = make_optimizer(self.model, recipe)
+            if not self.optimizer.built:
+                self.optimizer.build(self.model.trainable_variables)
+        self._train_step = step_lib.make_train_step(
+            strategy,
+            self.model,
+            self.optimizer,
+            label_smoothing=recipe.label_smoothing,
+            loss=loss,
+            seed=recipe.seed,
+            gradient_accumulation_steps=recipe.gradient_accumulation_steps,
+            jit_compile=recipe.jit_compile,
+        )
+        self._eval_step = step_lib.make_eval_step(strategy, self.model)
+        self._with_ema = ema.make_with_ema_weights(strategy, self.optimizer)
+        self._sync = batch_norm.make_sync(strategy, self.model)
+        self.variables = Variables.of(self.model, self.optimizer)
+
+    def describe(self):
+        return {
+            "strategy": distribution.describe(self.strategy),
+            "versions": {
+                "keras": keras.__version__,
+                "tensorflow": tf.__version__,
+            },
+        }
+
+    def environment(self):
+        return environment.describe(self.strategy)
+
+    def tensorboard(self, folder):
+        return TensorBoard(folder)
+
+    def state(self):
+        return {"masked": {n: m.reasons for n, m in self.masked.items()}}
+
+    def restore(self, state, statistics):
+        limit = recipes.max_masked(self.recipe.on_bad_image)
+        if limit:
+            known = state["masked"] if state else {}
+            self.masked = {
+                name: bad_images.MaskedImages(split, limit, known.get(name))
+                for name, split in self.splits.items()
+            }
+        if state is None:
+            with self.strategy.scope():
+                start.set_mean_image(self.model, self.recipe, self._mean_image)
+        replicas = self.strategy.num_replicas_in_sync
+        if statistics is not None and len(statistics) == replicas:
+            batch_norm.scatter(self.strategy, self.model, statistics)
+
+    def _mean_image(self):
+        return mean_image.compute(
+            self.splits["train"],
+            resize=self.recipe.eval_resize,
+            size=self.recipe.image_size,
+            masked=self.masked.get("train"),
+        )
+
+    def begin(self, step):
+        """Reads batches of all iterations, and of `recalibrate` after them."""
+        steps = self.recipe.steps + self.recipe.precise_bn_batches
+        recipe = dataclasses.replace(self.recipe, steps=steps)
+        # The model's own: it may come with --weights.
+        fill = self.model.get_layer("pixels").mean_color
+
+        def make(context):
+            return pipeline.train_dataset(
+                self.splits["train"],
+                recipe,
+                fill=fill,
+                first_step=step,
+                masked=self.masked.get("train"),
+                context=context,
+            )
+
+        distributed = shares.distribute(self.strategy, make, steps - step)
+        self._batches = iter(distributed)
+
+    def _next(self, step):
+        """The batch of a step, which must be the next."""
+        try:
+            batch = next(self._batches)
+        except tf.errors.OpError as error:
+            split = self.splits["train"]
+            indices, _ = order.positions(split, self.recipe, step)
+            raise bad_images.blame(split, indices, error) from error
+        if self.masked:
+            self.masked["train"].check()
+        return batch
+
+    def train(self, step, rates):
+        (rate,) = rates
+        held = keras.ops.convert_to_numpy(self.optimizer.learning_rate)
+        if held != np.float32(rate):
+            self.optimizer.learning_rate = rate
+        batch = {**self._next(step), "step": tf.constant(step, tf.int64)}
+        return self._train_step(batch)
+
+    def evaluate(self, stop):
+        return validation.validate(
+            self._eval_step,
+            self.strategy,
+            self.splits["validation"],
+            batch_size=self.recipe.batch_size,
+            resize=self.recipe.eval_resize,
+            size=self.recipe.image_size,
+            masked=self.masked.get("validation"),
+            stop=stop,
+        )
+
+    def recalibrate(self, step):
+        count = self.recipe.precise_bn_batches
+        with self.with_ema_weights():
+            precise_bn.recalibrate(
+                self.model,
+                (self._next(step + i) for i in range(count)),
+                strategy=self.strategy,
+                parts=self.recipe.gradient_accumulation_steps,
+            )
+
+    def with_ema_weights(self):
+        return self._with_ema()
+
+    def sync_batch_norm(self):
+        self._sync()
+
+    def gather_statistics(self):
+        return batch_norm.gather(self.strategy, self.model)
+
+    def list_masked(self, workdir):
+        final_files.list_masked(workdir, self.masked.values())
+
+
+def _check_devices(recipe, strategy):
+    """Refuses what the devices of a strategy cannot compute.
+
+    Raises:
+        keras_resnet.UsageError: if they do not divide the batch, or XLA cannot
+            compile their step.
+    """
+    replicas = strategy.num_replicas_in_sync
+    parts = recipe.gradient_accumulation_steps
+    require(
+        recipe.batch_size % (replicas * parts) == 0,
+        f"The {replicas} devices, times gradient_accumulation_steps, must "
+        f"divide the global batch. Received: batch_size={recipe.batch_size}, "
+        f"gradient_accumulation_steps={parts}.",
+    )
+    require(
+        not recipe.jit_compile
+        or isinstance(strategy, tf.distribute.OneDeviceStrategy),
+        "jit_compile needs --strategy=one_device: TensorFlow sums gradients "
+        "over devices by operations that XLA cannot compile or that hang in "
+        f"it. Received: {type(strategy).__name__} of {replicas} devices.",
+    )

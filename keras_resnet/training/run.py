@@ -1,0 +1,153 @@
+"""A training run, from a recipe and a directory to metrics and a model."""
+
+import contextlib
+
+from absl import logging
+
+from keras_resnet import files
+from keras_resnet import recipes
+from keras_resnet.training import checks
+from keras_resnet.training import final_files
+from keras_resnet.training import workdir as workdir_lib
+from keras_resnet.training.checkpoints.saver import Saver
+from keras_resnet.training.engines import engine as engine_lib
+from keras_resnet.training.loop import Loop
+from keras_resnet.training.reporting import Reporter
+from keras_resnet.training.schedules import Schedule
+from keras_resnet.training.signals import Signals
+from keras_resnet.training.state import RunState
+
+
+def train_and_evaluate(
+    recipe,
+    workdir,
+    *,
+    strategy=None,
+    data_dir=None,
+    resume="auto",
+    splits=None,
+    loss=None,
+    optimizer=None,
+    schedule=None,
+    hooks=(),
+):
+    """Trains a network, going on from the last checkpoint of the workdir.
+
+    Writes config.json, checkpoints/, metrics.jsonl, curves.png, on TensorFlow
+    tensorboard/, and at the end model.keras with labels.txt and card.json, and
+    masked_images.csv if `on_bad_image` masked any.
+
+    Wherever the process dies, the same call ends with the weights and the
+    metrics.jsonl of a run that was never stopped, bit for bit on the same
+    machine, libraries, threads and number of replicas. What the caller brings
+    (the last five arguments) is not in the checkpoint: bring the same again.
+
+    Args:
+        recipe: `recipes.Recipe`.
+        workdir: a directory of this run alone; made if missing.
+        strategy: from `distribution.make_strategy`. Default: one device. On
+            JAX there is no other.
+        data_dir: for TensorFlow Datasets; on JAX the folder of the data set's
+            own files.
+        resume: key of `workdir.RESUME`.
+        splits: {"train", "validation"}: `splits.Split`, on JAX
+            `arrays.Arrays`, in place of those of `recipe.dataset`, which still
+            names the mean colour.
+        loss: (logits, batch) -> float (B,), in place of the cross-entropy.
+            Logits are float32 (B, K); the batch has "label", int32 (B,), and
+            "seed", (B, 2), two integers for random numbers, each example's
+            own at each step. The loss that is reported stays the
+            cross-entropy.
+        optimizer: (model, recipe) -> `keras.optimizers.Optimizer`, in place
+            of `start.make_optimizer`. The schedule sets its rate. For
+            mixed_float16 it must scale the loss.
+        schedule: what has the methods of `schedules.Schedule`, in place of
+            the recipe's.
+        hooks: iterable of `hooks.Hook`.
+
+    Returns:
+        `metrics.Metrics` on the validation split.
+
+    Raises:
+        keras_resnet.UsageError: if a setting, the data or the workdir cannot
+            work, before the first iteration; later for an unreadable image,
+            for a loss or weight that is not finite and for a disk that is
+            full.
+        signals.Interrupted: after SIGINT or SIGTERM, once a checkpoint is
+            written. Off the main thread signals do nothing.
+        workers.WorkerLost: if another worker is gone.
+    """
+    engine = engine_lib.make(strategy)
+    workers = engine.workers
+
+    def prepare():
+        checks.check_settings(recipe, engine, loss=loss, splits=splits)
+        for line in recipes.past_the_end(recipe) if workers.is_chief else ():
+            logging.warning(line)
+        path = workdir_lib.check(workdir, recipe, resume)
+        data = splits or engine.load_splits(recipe, data_dir)
+        checks.check_data(data, recipe)
+        return path, data
+
+    with (
+        Signals() as signals,
+        workers.noticing_loss(),
+        files.room(workdir, "Make room; the same command goes on."),
+    ):
+        path, data = workers.together(prepare)
+        engine.build(recipe, data, loss=loss, optimizer=optimizer)
+        state = RunState(schedule or Schedule(recipe))
+        saver = Saver(path, engine, recipe, data)
+        workers.together(lambda: _restore(engine, state, saver))
+        _claim(path, recipe, engine, state, saver)
+        reporter = Reporter(path, recipe, data["train"].class_names)
+        hooks = [*([reporter] if workers.is_chief else ()), *hooks]
+        num_examples = data["train"].num_examples
+        loop = Loop(recipe, engine, num_examples, state, saver, hooks)
+        with _closing(hooks):
+            loop.run(signals)
+            if workers.is_chief:
+                _save_results(path, recipe, engine, data)
+            # The chief's process keeps the others together.
+            workers.wait()
+    return state.metrics
+
+
+def _restore(engine, state, saver):
+    """Takes back what the last checkpoint holds."""
+    held, statistics = saver.restore()
+    engine.restore(held, statistics)
+    if held is not None:
+        state.restore(held)
+
+
+def _claim(workdir, recipe, engine, state, saver):
+    """Takes the workdir, once all workers agree on where they go on."""
+    workers = engine.workers
+    workdir_lib.check_same_step(workdir, workers.gather(state.step))
+
+    def claim():
+        if workers.is_chief:
+            workdir_lib.claim(workdir, recipe, engine.describe())
+        if workers.is_chief and state.step < recipe.steps:
+            saver.check()
+
+    workers.together(claim)
+    workers.together(lambda: workdir_lib.check_shared(workdir, recipe))
+
+
+@contextlib.contextmanager
+def _closing(hooks):
+    """Closes all hooks, whatever ends the session."""
+    with contextlib.ExitStack() as stack:
+        for hook in hooks:
+            stack.callback(hook.close)
+        yield
+
+
+def _save_results(workdir, recipe, engine, splits):
+    engine.list_masked(workdir)
+    with engine.with_ema_weights():
+        final_files.save_model(
+            workdir, engine.model, recipe, splits["train"].class_names
+        )

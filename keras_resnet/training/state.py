@@ -1,0 +1,104 @@
+"""Where a run stands between two iterations: what a checkpoint keeps."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_resnet.evaluation import metrics as metrics_lib
+from keras_resnet.training.schedules import Schedule
+
+
+def _no_sums():
+    return np.zeros(len(metrics_lib.SUMS))
+
+
+@dataclasses.dataclass
+class RunState:
+    """The numbers that decide how a run goes on, beside its variables.
+
+    Attributes:
+        schedule: `schedules.Schedule`, or what has its methods.
+        step: iterations done.
+        learning_rate: of the last iteration.
+        totals: {name: float64 (4,)}, sums of `metrics.SUMS` since the last
+            "report" and since the last "evaluation".
+        done: {name: the last step at which it was done}: "sync" of BN's
+            statistics, "evaluation", and "checkpoint" as scheduled.
+        metrics: `Metrics` of the last evaluation, or None.
+        records: dicts, the lines of metrics.jsonl.
+    """
+
+    schedule: Schedule
+    step: int = 0
+    learning_rate: float = 0.0
+    totals: dict = dataclasses.field(
+        default_factory=lambda: dict(report=_no_sums(), evaluation=_no_sums())
+    )
+    done: dict = dataclasses.field(
+        default_factory=lambda: dict(sync=0, evaluation=0, checkpoint=0)
+    )
+    metrics: metrics_lib.Metrics | None = None
+    records: list = dataclasses.field(default_factory=list)
+
+    def add(self, sums):
+        """Adds the sums of one iteration to all totals.
+
+        One after the other: a sum of sums would round by the steps at which
+        it was read, and a signal may add one.
+        """
+        self.totals = {n: total + sums for n, total in self.totals.items()}
+
+    def take(self, name):
+        """The `Metrics` of a total, which starts again."""
+        metrics = metrics_lib.Metrics.from_sums(self.totals[name])
+        self.totals[name] = _no_sums()
+        return metrics
+
+    def record(self, batch_size, num_examples):
+        """Adds a line of metrics.jsonl: nothing in it depends on the clock.
+
+        Args:
+            batch_size: examples of an iteration.
+            num_examples: of an epoch.
+        """
+        train = self.take("evaluation")
+        self.records.append(
+            {
+                "step": self.step,
+                "epoch": self.step * batch_size / num_examples,
+                "train_loss": train.loss,
+                "train_top1_accuracy": train.top1_accuracy,
+                "validation_loss": self.metrics.loss,
+                "top1_accuracy": self.metrics.top1_accuracy,
+                "top5_accuracy": self.metrics.top5_accuracy,
+                "learning_rate": self.learning_rate,
+            }
+        )
+
+    def to_json(self):
+        """All of it but the step, as JSON values."""
+        return {
+            "schedule": self.schedule.state(),
+            "learning_rate": self.learning_rate,
+            "totals": {n: total.tolist() for n, total in self.totals.items()},
+            "done": dict(self.done),
+            "metrics": self.metrics and dataclasses.asdict(self.metrics),
+            "records": self.records,
+        }
+
+    def restore(self, state):
+        """Takes back what `to_json` gave, and the step.
+
+        Args:
+            state: dict of state.json, maybe with the fields of others.
+        """
+        self.schedule.restore(state["schedule"])
+        self.step, self.learning_rate = state["step"], state["learning_rate"]
+        self.totals = {n: np.array(t) for n, t in state["totals"].items()}
+        self.done = dict(state["done"])
+        # Version 0.1 called it so.
+        if "average" in self.done:
+            self.done["sync"] = self.done.pop("average")
+        if state["metrics"]:
+            self.metrics = metrics_lib.Metrics(**state["metrics"])
+        self.records = list(state["records"])

@@ -1,0 +1,38 @@
+"""Scalars for TensorBoard, written by TensorFlow."""
+
+import tensorflow as tf
+
+from keras_resnet.training.reporting import forgiving
+
+_NAME = "tensorboard"
+
+
+class TensorBoard:
+    """An event file; a disk that is full is a line in the log.
+
+    Args:
+        folder: where the file goes.
+    """
+
+    def __init__(self, folder):
+        self._writer = tf.summary.create_file_writer(str(folder))
+
+    def write(self, step, scalars):
+        """Writes {name: number} of a step."""
+        with _forgiving(), self._writer.as_default(step=step):
+            for name, value in scalars.items():
+                tf.summary.scalar(name, value)
+
+    def flush(self):
+        """Hands over what waits in memory."""
+        with _forgiving():
+            self._writer.flush()
+
+    def close(self):
+        """Ends the file."""
+        with _forgiving():
+            self._writer.close()
+
+
+def _forgiving():
+    return forgiving(_NAME, (OSError, tf.errors.OpError))

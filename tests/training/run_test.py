@@ -1,0 +1,230 @@
+"""What a caller may bring to a run, and who is told of it."""
+
+import dataclasses
+import json
+import signal
+import threading
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from stops import StopAt
+
+from keras_resnet import errors
+from keras_resnet import recipes
+from keras_resnet.training import losses
+from keras_resnet.training import run
+from keras_resnet.training import signals
+from keras_resnet.training import start
+from keras_resnet.training.engines import engine as engine_lib
+from keras_resnet.training.hooks import Hook
+from keras_resnet.training.schedules import Schedule
+
+RECIPE = dataclasses.replace(
+    recipes.RECIPES["digits"],
+    depths=(1, 1, 1),
+    batch_size=32,
+    steps=4,
+    boundaries=(2,),
+    log_every_steps=2,
+    eval_every_steps=2,
+    checkpoint_every_steps=2,
+)
+
+
+def _train(workdir, recipe=RECIPE, **choices):
+    run.train_and_evaluate(recipe, workdir, **choices)
+    return workdir
+
+
+def _end(workdir):
+    """{path: array} of the model, and the records."""
+    model = keras.saving.load_model(workdir / "model.keras")
+    arrays = {v.path: keras.ops.convert_to_numpy(v) for v in model.variables}
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    return arrays, [json.loads(line) for line in lines]
+
+
+def _same(ours, theirs):
+    """Whether two runs ended alike, bit for bit."""
+    assert ours[0].keys() == theirs[0].keys()
+    equal = [np.array_equal(ours[0][path], theirs[0][path]) for path in ours[0]]
+    return all(equal) and ours[1] == theirs[1]
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    return _end(_train(tmp_path_factory.mktemp("plain")))
+
+
+def _splits(examples=0):
+    recipe = dataclasses.replace(RECIPE, train_examples=examples)
+    return engine_lib.make().load_splits(recipe, None)
+
+
+class Listens(Hook):
+    """Notes what it is told, and who takes SIGTERM meanwhile."""
+
+    def __init__(self):
+        self.told, self.handlers = [], set()
+
+    def begin(self, engine, state):
+        self.told.append(("begin", engine.model.name, state.step))
+
+    def after_step(self, state):
+        self.told.append(("step", state.step))
+        self.handlers.add(signal.getsignal(signal.SIGTERM))
+
+    def after_report(self, state, metrics):
+        self.told.append(("report", state.step, metrics.num_examples))
+
+    def after_evaluation(self, state):
+        self.told.append(("evaluation", state.records[-1]["step"]))
+
+    def after_checkpoint(self, state):
+        self.told.append(("checkpoint", state.step))
+
+    def finish(self, state):
+        self.told.append(("finish", state.step))
+
+    def close(self):
+        self.told.append("close")
+
+
+def test_the_recipes_own_things_from_a_caller_in_a_thread_change_no_bit(
+    plain, tmp_path
+):
+    """The control of all tests here; and hooks hear everything in order."""
+    listens, before = Listens(), signal.getsignal(signal.SIGTERM)
+    choices = {
+        "splits": _splits(),
+        "loss": losses.cross_entropy(),
+        "optimizer": start.make_optimizer,
+        "schedule": Schedule(RECIPE),
+        "hooks": [listens],
+    }
+    thread = threading.Thread(
+        target=_train, args=(tmp_path / "run",), kwargs=choices
+    )
+    thread.start()
+    thread.join()
+    assert _same(_end(tmp_path / "run"), plain)
+    # Only the main thread may take signals, so this one took none.
+    assert listens.handlers == {before}
+    assert listens.told == [
+        ("begin", "resnet20", 0),
+        ("step", 1),
+        ("step", 2),
+        ("report", 2, 64),
+        ("evaluation", 2),
+        ("checkpoint", 2),
+        ("step", 3),
+        ("step", 4),
+        ("report", 4, 64),
+        ("evaluation", 4),
+        ("checkpoint", 4),
+        ("finish", 4),
+        "close",
+    ]
+
+
+class Still(Schedule):
+    """Every other iteration has the rate 0."""
+
+    def learning_rate(self, step):
+        return 0.0 if step % 2 else super().learning_rate(step)
+
+
+def _adam(model, recipe):
+    del model, recipe
+    return keras.optimizers.Adam(weight_decay=0.0)
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {"loss": lambda logits, batch: logits[:, 3]},
+        {"optimizer": _adam},
+        {"schedule": Still(RECIPE)},
+        {"splits": _splits},
+    ],
+    ids=lambda choices: next(iter(choices)),
+)
+def test_a_callers_own_things_decide_the_run(plain, tmp_path, choices):
+    if "splits" in choices:
+        choices = {"splits": _splits(examples=100)}
+    arrays, records = _end(_train(tmp_path / "run", **choices))
+    assert not _same((arrays, records), plain)
+    if "loss" in choices:
+        # It falls with the logit of 3, and nothing else is asked of it.
+        bias = arrays["logits/bias"]
+        assert bias.argmin() == 3 and bias[3] < 0.9 * np.abs(bias).max() * -1
+    if "optimizer" in choices:
+        last = tmp_path / "run/checkpoints/step-00000004/variables"
+        names = [name for name, _ in tf.train.list_variables(str(last))]
+        assert any("adam" in name for name in names)
+    if "schedule" in choices:
+        assert [record["learning_rate"] for record in records] == [0, 0]
+    if "splits" in choices:
+        assert [record["epoch"] for record in records] == [0.64, 1.28]
+
+
+@pytest.mark.parametrize(
+    "changes, choices, message",
+    [
+        ({"label_smoothing": 0.1}, {"loss": len}, "label_smoothing=0.1"),
+        ({"train_examples": 9}, {"splits": {"train": 1}}, "train_examples=9"),
+    ],
+)
+def test_what_a_caller_replaces_is_not_in_the_recipe(
+    tmp_path, changes, choices, message
+):
+    recipe = dataclasses.replace(RECIPE, **changes)
+    with pytest.raises(errors.UsageError, match=message):
+        _train(tmp_path / "run", recipe, **choices)
+    assert not any(tmp_path.iterdir())
+
+
+def _by_the_seed(shape, batch):
+    return tf.random.stateless_uniform(shape, batch["seed"][0])
+
+
+def _by_the_process(shape, batch):
+    del batch
+    return tf.random.uniform(shape)
+
+
+@pytest.mark.parametrize(
+    "draw, exact", [(_by_the_seed, True), (_by_the_process, False)]
+)
+def test_what_is_drawn_by_the_batchs_seed_resumes_exactly(
+    tmp_path, draw, exact
+):
+    """The step's number is in it; TensorFlow's own generator starts anew."""
+    cross_entropy = losses.cross_entropy()
+
+    def loss(logits, batch):
+        noise = draw(tf.shape(logits)[:1], batch)
+        return noise * cross_entropy(logits, batch)
+
+    whole = _end(_train(tmp_path / "whole", loss=loss))
+    cut = tmp_path / "cut"
+    # Ignored, where a shell started the tests in the background.
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(signals.Interrupted, match="step 3"):
+        _train(cut, loss=loss, hooks=[StopAt(3)])
+    assert not (cut / "model.keras").exists()
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert _same(_end(_train(cut, loss=loss)), whole) is exact
+
+
+def test_a_hook_that_fails_ends_the_run_and_all_are_closed(tmp_path):
+    class Fails(Hook):
+        def after_step(self, state):
+            raise ZeroDivisionError
+
+    listens = Listens()
+    with pytest.raises(ZeroDivisionError):
+        _train(tmp_path / "run", hooks=[Fails(), listens])
+    assert listens.told == [("begin", "resnet20", 0), "close"]
