@@ -498,7 +498,7 @@ _RESIDENT = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 from benchmarks import memory
-from keras_resnet.export import batch
+from keras_resnet.inference import batch
 add, rows, readings, kept = batch._Writer.add, 0, [], []
 def measured(self, part, probabilities):
     global rows
