@@ -19,7 +19,7 @@ SEED := 0
 help:
 	@echo "make quickstart  train, evaluate, export, verify and predict digits"
 	@echo "make fresh       after quickstart: every command of the README, once and tiny"
-	@echo "make wheel       a wheel in an empty environment runs the README's Python"
+	@echo "make wheel       a wheel in an environment of its own runs the README's Python"
 	@echo "make test        all quick tests, lint and the Bazel check if Bazel is there"
 	@echo "make test-large  the tests that take minutes"
 	@echo "make soak        kills and damaged inputs for hours; goes on where it was stopped"
