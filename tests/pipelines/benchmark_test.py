@@ -434,7 +434,7 @@ def _ramp(folder, width, height):
 
 
 @pytest.mark.parametrize(
-    "name", set(input_benchmark.LARGE) - {input_benchmark.CEILING}
+    "name", sorted(set(input_benchmark.LARGE) - {input_benchmark.CEILING})
 )
 def test_every_contender_scales_crops_and_flips(name, ramp):
     function, choices = input_benchmark.LARGE[name]
