@@ -508,10 +508,10 @@ _REFUSE = """
 from keras_resnet.errors import UsageError
 from keras_resnet.evaluation import explain
 from keras_resnet.evaluation import views
-from keras_resnet.export.onnx import export_onnx
-from keras_resnet.export.saved_model import export_saved_model
-from keras_resnet.export.tflite import export_tflite
-from keras_resnet.export.web import export_web
+from keras_resnet.export.writers.onnx import export_onnx
+from keras_resnet.export.writers.saved_model import export_saved_model
+from keras_resnet.export.writers.tflite import export_tflite
+from keras_resnet.export.writers.web import export_web
 from keras_resnet.export import pipeline
 
 for call in (
@@ -544,9 +544,9 @@ import sys
 
 import numpy as np
 
-from keras_resnet.export import isolated
-from keras_resnet.export import runtime
-from keras_resnet.export import verify
+from keras_resnet.export.verification import isolated
+from keras_resnet.export.verification import verify
+from keras_resnet.inference import runtime
 
 folder = sys.argv[1]
 images = np.load(f"{folder}/images.npy")
