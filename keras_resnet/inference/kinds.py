@@ -38,6 +38,7 @@ class Kind:
         operators: the names of the operators in it, one for each call.
         is_whole: whether all that lies at a recognised path belongs to one
             network of this kind, so that a new one may take its place.
+            Default: a file does, a directory does not.
     """
 
     name: str

@@ -299,7 +299,7 @@ def test_the_pixels_of_the_digits_are_for_the_digits(dataset):
     assert "16x16 pixels" in message
     commands = [
         text.partition(";")[0].partition(". ")[0].split()
-        for text in message.split("python pipelines/train.py ")[1:]
+        for text in message.split("keras-resnet train ")[1:]
     ]
     assert len(commands) == 2
     for words in commands:  # what it proposes works
