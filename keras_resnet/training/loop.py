@@ -150,18 +150,10 @@ class Loop:
             self.state.done["sync"] = self.state.step
 
     def _read_sums(self):
-        """Waits for the iterations; a loss that is not finite ends the run."""
-        if not self._unread:
-            return
-        rows = [np.asarray(sums, np.float64) for sums in self._unread]
-        rows = np.concatenate([np.atleast_2d(sums) for sums in rows])
-        first = self.state.step - len(rows) + 1
-        for step, sums in enumerate(rows, first):
-            if not np.isfinite(sums[0]):
-                raise DivergedError(
-                    f"The loss is {sums[0]}", step, self._saver.newest
-                )
-            self.state.add(sums)
+        """Waits for the iterations whose sums are still on the device."""
+        rows = [np.atleast_2d(np.asarray(sums)) for sums in self._unread]
+        if rows:
+            self.state.add(np.concatenate(rows), self._saver.newest)
         self._unread = []
 
     def _tell(self, what, *arguments):

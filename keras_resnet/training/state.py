@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from keras_resnet.errors import DivergedError
 from keras_resnet.evaluation import metrics as metrics_lib
 from keras_resnet.training.schedules import Schedule
 
@@ -40,13 +41,24 @@ class RunState:
     metrics: metrics_lib.Metrics | None = None
     records: list = dataclasses.field(default_factory=list)
 
-    def add(self, sums):
-        """Adds the sums of one iteration to all totals.
+    def add(self, rows, newest):
+        """Adds the sums of the last iterations to all totals.
 
         One after the other: a sum of sums would round by the steps at which
         it was read, and a signal may add one.
+
+        Args:
+            rows: float (T, 4), of the last iteration and those before it.
+            newest: as for `DivergedError`.
+
+        Raises:
+            keras_resnet.errors.DivergedError: if a loss is not finite.
         """
-        self.totals = {n: total + sums for n, total in self.totals.items()}
+        rows = np.asarray(rows, np.float64)
+        for step, sums in enumerate(rows, self.step - len(rows) + 1):
+            if not np.isfinite(sums[0]):
+                raise DivergedError(f"The loss is {sums[0]}", step, newest)
+            self.totals = {n: total + sums for n, total in self.totals.items()}
 
     def take(self, name):
         """The `Metrics` of a total, which starts again."""
