@@ -13,8 +13,10 @@ import programs
 import pytest
 from backends import run_on
 
+from keras_resnet.errors import UsageError
 from keras_resnet.networks import layers
 from keras_resnet.networks import operations
+from keras_resnet.training.engines import engine
 
 every_backend = pytest.mark.parametrize("backend", ["jax", "torch"])
 
@@ -246,3 +248,9 @@ def test_data_commands_need_no_backend(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "unreadable:       0" in done.stdout
+
+
+def test_training_has_an_engine_on_two_backends_alone(monkeypatch):
+    monkeypatch.setattr(keras.config, "backend", lambda: "torch")
+    with pytest.raises(UsageError, match="the backend 'torch'"):
+        engine.make()
