@@ -1,5 +1,6 @@
 """Residual networks as both papers describe them, from training to export."""
 
+from . import recipes as recipes
 from .constructors import PlainNet18 as PlainNet18
 from .constructors import PlainNet20 as PlainNet20
 from .constructors import PlainNet32 as PlainNet32
@@ -34,12 +35,20 @@ from .constructors import ResNet1001 as ResNet1001
 from .constructors import ResNet1001V2 as ResNet1001V2
 from .constructors import ResNet1202 as ResNet1202
 from .errors import UsageError as UsageError
+from .export.pipeline import export_all as export_all
+from .export.verification.verify import verify as verify
+from .export.writers.onnx import export_onnx as export_onnx
+from .export.writers.saved_model import export_saved_model as export_saved_model
+from .export.writers.tflite import export_tflite as export_tflite
+from .export.writers.web import export_web as export_web
+from .inference.runtime import load_predictor as load_predictor
 from .labels.cards import decode_predictions as decode_predictions
 from .models import build as build
 from .networks.costs import multiply_adds as multiply_adds
 from .networks.outputs import features as features
 from .networks.outputs import logits as logits
 from .networks.specs import VARIANTS as VARIANTS
+from .training.run import train_and_evaluate as train_and_evaluate
 from .weights.loading import load_weights as load_weights
 from .weights.loading import save_weights as save_weights
 from .weights.published import list_weights as list_weights

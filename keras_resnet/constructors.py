@@ -113,11 +113,12 @@ def _title(name, row):
     """What a network is, in the papers' words."""
     kind = "Plain network" if name.startswith("Plain") else "Residual network"
     data = "CIFAR" if row.stem == "cifar" else "ImageNet"
-    if name.endswith("V2"):
-        kind += " with full pre-activation"
-    if name.endswith("V15"):
-        kind += " whose 3x3 convolutions have the strides, as torchvision's"
-    return f"{kind} for {data}"
+    more = ""
+    if row.placement == "full_preact":
+        more = " with full pre-activation"
+    if row.block == "bottleneck_v1_5":
+        more = " with its strides in 3x3 convolutions, as torchvision's"
+    return f"{kind} for {data}{more}"
 
 
 # ImageNet, 2015.

@@ -1,4 +1,4 @@
-"""Writes docs/API.md: every public name, its signature, what it is.
+"""Writes docs/API.md: every public name, its arguments, what it is.
 
 python pipelines/api_page.py
 """
@@ -57,9 +57,9 @@ def text():
 
 
 def _title(value):
-    module = getattr(value, "__module__", None) or value.__name__
     if isinstance(value, dict):  # VARIANTS
         return ROOMS["networks"]
+    module = getattr(value, "__module__", None) or value.__name__
     return TITLES.get(module) or ROOMS[module.split(".")[1]]
 
 
@@ -68,8 +68,20 @@ def _entry(name, value):
     if isinstance(value, dict):
         line = "The networks of both papers: {name: row}."
     if inspect.isfunction(value) and "constructors" not in value.__module__:
-        return f"- `{name}{inspect.signature(value)}`: {line}"
+        return f"- `{name}({_arguments(value)})`: {line}"
     return f"- `{name}`: {line}"
+
+
+def _arguments(function):
+    """Names alone; an editor shows types and defaults."""
+    words, marked = [], False
+    for argument in inspect.signature(function).parameters.values():
+        if argument.kind is argument.KEYWORD_ONLY and not marked:
+            words.append("*")
+            marked = True
+        stars = "**" if argument.kind is argument.VAR_KEYWORD else ""
+        words.append(stars + argument.name)
+    return ", ".join(words)
 
 
 def main(args):

@@ -2,12 +2,14 @@
 
 import importlib
 import importlib.metadata
+import inspect
 import json
 import pathlib
 import re
 import subprocess
 import sys
 
+import programs
 import pytest
 
 import keras_resnet
@@ -161,3 +163,25 @@ def test_every_module_that_moved_is_where_the_table_says():
         assert place.with_suffix(".py").is_file(), new
         gone = ROOT / "keras_resnet" / pathlib.Path(*old.split("."))
         assert not gone.with_suffix(".py").exists(), old
+
+
+@pytest.mark.parametrize("name", keras_resnet.__all__)
+def test_a_public_function_says_its_types(name):
+    value = getattr(keras_resnet, name)
+    if not inspect.isfunction(value) or name[0].isupper():
+        return
+    signature = inspect.signature(value)
+    assert signature.return_annotation is not inspect.Signature.empty
+    # What is of any backend has no type that says so.
+    free = {"strategy", "choices", "options", "probabilities"}
+    for argument in signature.parameters.values():
+        if argument.name not in free:
+            assert argument.annotation is not argument.empty, argument
+    assert inspect.getdoc(value)
+
+
+def test_the_page_of_what_is_public_is_up_to_date():
+    page = (ROOT / "docs/API.md").read_text(encoding="utf-8")
+    assert page == programs.module("api_page").text(), (
+        "Run: python pipelines/api_page.py"
+    )

@@ -38,7 +38,7 @@ class ResNetHandler(ModelHandler):
         self._path = path
 
     def load_model(self):
-        predictor = runtime.load(self._path)
+        predictor = runtime.load_predictor(self._path)
         # Threads of a worker share it; LiteRT serves one at a time.
         predictor.lock = threading.Lock()
         return predictor

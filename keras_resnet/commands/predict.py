@@ -109,7 +109,7 @@ def _write_table():
 def _print_each(args):
     files = image_files.files(args)
     path = pathlib.Path(FLAGS.model)
-    predictor = runtime.load(path)
+    predictor = runtime.load_predictor(path)
     card = find_card(path)
     check_card(
         card,

@@ -1,9 +1,13 @@
 """All formats of one model into one directory, verified before they land."""
 
 import dataclasses
+import os
 import re
 import time
+from collections.abc import Callable
+from collections.abc import Sequence
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -21,7 +25,9 @@ from keras_resnet.export.verification import verify as verify_lib
 from keras_resnet.export.writers import manifest
 from keras_resnet.export.writers import serving
 from keras_resnet.inference.artifact import SAMPLES
+from keras_resnet.inference.artifact import Artifact
 from keras_resnet.labels import class_names
+from keras_resnet.labels.cards import Card
 
 NUM_SAMPLES = 8
 
@@ -30,16 +36,16 @@ _MAKE_ROOM = "Make room, or pass another directory; what was there stays."
 
 
 def export_all(
-    model,
-    output_dir,
+    model: keras.Model,
+    output_dir: str | os.PathLike,
     *,
-    card,
-    formats,
-    images,
-    labels,
-    options=Options(),
-    predict=isolated.predict_isolated,
-):
+    card: Card,
+    formats: Sequence[str],
+    images: Sequence[np.ndarray],
+    labels: Sequence[int],
+    options: Options = Options(),
+    predict: Callable = isolated.predict_isolated,
+) -> list[Artifact]:
     """Exports a model, verifies every file, and only then puts them in place.
 
     The directory then holds the artifacts, labels.txt, card.json, manifest.json

@@ -30,7 +30,7 @@ class Network:
     """
 
     def __init__(self, path, card, *, threads=None):
-        first = runtime.load(path)
+        first = runtime.load_predictor(path)
         require(
             not first.resizes,
             f"{str(path)!r} takes whole images. Tables are made by networks "
@@ -44,7 +44,7 @@ class Network:
         )
         number = threads or os.cpu_count() or 1
         number = number if first.format == "tflite" else 1
-        more = (runtime.load(path) for _ in range(number - 1))
+        more = (runtime.load_predictor(path) for _ in range(number - 1))
         self._predictors = [first, *more]
         self._threads = concurrent.futures.ThreadPoolExecutor(number)
         self._nothing = np.zeros((0, first.num_classes), np.float32)

@@ -1,5 +1,6 @@
 """Any file that holds a network, opened in the runtime of its format."""
 
+import os
 import pathlib
 
 from keras_resnet.errors import UsageError
@@ -9,7 +10,7 @@ from keras_resnet.inference import openvino_runtime
 from keras_resnet.inference import predictors
 
 
-def load(path):
+def load_predictor(path: str | os.PathLike) -> predictors.Predictor:
     """Opens a network in the runtime of its format.
 
     The content tells the format, not the name.
@@ -29,6 +30,10 @@ def load(path):
     path = pathlib.Path(path)
     kind = kinds.recognise(path)
     return _open(path, kind, kind.predictor)
+
+
+# Its name in version 0.1.
+load = load_predictor
 
 
 def load_keras(path):
@@ -63,4 +68,7 @@ def _open(path, kind, reader):
 
 
 # Who runs an artifact -> how to open it there.
-RUNTIMES = {"own": load, "openvino": openvino_runtime.OpenVinoPredictor}
+RUNTIMES = {
+    "own": load_predictor,
+    "openvino": openvino_runtime.OpenVinoPredictor,
+}

@@ -1,11 +1,16 @@
 """A training run, from a recipe and a directory to metrics and a model."""
 
 import contextlib
+import os
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
 
 from absl import logging
 
 from keras_resnet import files
 from keras_resnet import recipes
+from keras_resnet.evaluation.metrics import Metrics
 from keras_resnet.training import checks
 from keras_resnet.training import final_files
 from keras_resnet.training import workdir as workdir_lib
@@ -19,18 +24,18 @@ from keras_resnet.training.state import RunState
 
 
 def train_and_evaluate(
-    recipe,
-    workdir,
+    recipe: recipes.Recipe,
+    workdir: str | os.PathLike,
     *,
     strategy=None,
-    data_dir=None,
-    resume="auto",
-    splits=None,
-    loss=None,
-    optimizer=None,
-    schedule=None,
-    hooks=(),
-):
+    data_dir: str | None = None,
+    resume: str = "auto",
+    splits: Mapping | None = None,
+    loss: Callable | None = None,
+    optimizer: Callable | None = None,
+    schedule: Schedule | None = None,
+    hooks: Iterable = (),
+) -> Metrics | None:
     """Trains a network, going on from the last checkpoint of the workdir.
 
     Writes config.json, checkpoints/, metrics.jsonl, curves.png, on TensorFlow

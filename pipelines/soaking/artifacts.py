@@ -51,7 +51,7 @@ def judge(corpus, case, folder):
             tflite_metadata.find_card(path)
         except UsageError:
             pass  # its network may be whole
-    predictor = runtime.load(path)
+    predictor = runtime.load_predictor(path)
     cards.check_card(
         small.card(),
         path,

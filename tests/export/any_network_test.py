@@ -298,7 +298,7 @@ def test_every_writer_writes_it_exactly(make, format, tmp_path):
     model = _made(make)
     path = tmp_path / "exported"
     WRITERS[format](model, path, card=CARD)
-    actual = runtime.load(path).predict(_images())
+    actual = runtime.load_predictor(path).predict(_images())
     np.testing.assert_allclose(actual, _answers(model), rtol=0, atol=1e-5)
 
 
@@ -539,7 +539,7 @@ for call in (
 
 folder = sys.argv[1]
 images = np.load(f"{folder}/images.npy")
-predictor = runtime.load(f"{folder}/model.keras")
+predictor = runtime.load_predictor(f"{folder}/model.keras")
 np.save(f"{folder}/answers.npy", predictor.predict(images))
 reports = verify.verify(
     f"{folder}/exported",

@@ -135,7 +135,7 @@ def test_equals_the_keras_model(export, format):
     expected = export.model.predict_on_batch(inputs.astype(np.float32))
     assert expected.std() > 0.01  # not 1 / K whatever the input
     for dtype in (np.uint8, np.float32):
-        actual = runtime.load(path).predict(inputs.astype(dtype))
+        actual = runtime.load_predictor(path).predict(inputs.astype(dtype))
         assert actual.dtype == np.float32
         np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5)
 
@@ -198,7 +198,7 @@ def test_tflite_keeps_names_and_fuses_normalisations(small):
 
 
 def test_tflite_takes_a_batch_image_by_image(small):
-    predictor = runtime.load(small.directory / "model_float32.tflite")
+    predictor = runtime.load_predictor(small.directory / "model_float32.tflite")
     batch = views(small.images[:3], small.card)
     assert predictor.predict(batch).shape == (3, 10)
     for image, row in zip(batch, predictor.predict(batch), strict=True):
@@ -225,7 +225,7 @@ def test_onnx_writes_the_opset_asked_for(small, tmp_path, opset):
     assert onnx.load(path).opset_import[0].version == opset
     batch = views(small.images[:2], small.card)
     np.testing.assert_allclose(
-        runtime.load(path).predict(batch),
+        runtime.load_predictor(path).predict(batch),
         small.model.predict_on_batch(batch.astype(np.float32)),
         rtol=0,
         atol=1e-5,
@@ -256,7 +256,7 @@ def test_serve_bytes_decodes_resizes_and_crops(small):
     decoded = [decoding.decode(file).numpy() for file in files]
     batch = views(decoded, small.card)
     expected = small.model.predict_on_batch(batch.astype(np.float32))
-    predictor = runtime.load(small.directory / "saved_model")
+    predictor = runtime.load_predictor(small.directory / "saved_model")
     actual = predictor.predict_bytes(files)
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5)
 
@@ -270,7 +270,7 @@ def test_mixed_precision_exports_as_float32(tmp_path):
     # The measurement sees the difference that the copy removes.
     assert abs(mixed.predict_on_batch(batch) - expected).max() > 1e-4
     export_tflite(mixed, tmp_path / "m.tflite", card=card_of(mixed))
-    actual = runtime.load(tmp_path / "m.tflite").predict(batch)
+    actual = runtime.load_predictor(tmp_path / "m.tflite").predict(batch)
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5)
 
 
@@ -309,7 +309,7 @@ def test_model_of_any_size_takes_the_card_s(small, tmp_path):
         ("m.onnx", export_onnx),
     ):
         function(model, tmp_path / name, card=small.card)
-        predictor = runtime.load(tmp_path / name)
+        predictor = runtime.load_predictor(tmp_path / name)
         assert predictor.image_size == (None if name == "saved_model" else 16)
         actual = predictor.predict(batch)
         np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5)
@@ -552,20 +552,20 @@ def test_truncated_file_is_a_usage_error(small, tmp_path, name, kept):
     data = (small.directory / name).read_bytes()
     (tmp_path / name).write_bytes(data[: int(len(data) * kept)])
     with pytest.raises(UsageError, match="cannot be read as a network"):
-        runtime.load(tmp_path / name)
+        runtime.load_predictor(tmp_path / name)
 
 
 def test_damaged_saved_model_is_a_usage_error(copied):
     _truncate(copied / "saved_model" / "saved_model.pb")
     with pytest.raises(UsageError, match=r"as a network \(saved_model\)"):
-        runtime.load(copied / "saved_model")
+        runtime.load_predictor(copied / "saved_model")
 
 
 def test_keras_file_is_read_or_refused(small, tmp_path):
     path = tmp_path / "model.keras"
     small.model.save(path)
     batch = views(small.images[:3], small.card)
-    predictor = runtime.load(path)
+    predictor = runtime.load_predictor(path)
     assert (predictor.format, predictor.image_size) == ("keras", 16)
     np.testing.assert_allclose(
         predictor.predict(batch),
@@ -575,20 +575,20 @@ def test_keras_file_is_read_or_refused(small, tmp_path):
     )
     _truncate(path)
     with pytest.raises(UsageError, match="damaged: its end is missing"):
-        runtime.load(path)
+        runtime.load_predictor(path)
     small.model.save_weights(tmp_path / "m.weights.h5")
     with pytest.raises(UsageError, match="holds weights alone"):
-        runtime.load(tmp_path / "m.weights.h5")
+        runtime.load_predictor(tmp_path / "m.weights.h5")
 
 
 def test_other_files_are_refused(small, tmp_path):
     with pytest.raises(UsageError, match="There is no model '.*nowhere'"):
-        runtime.load(tmp_path / "nowhere")
+        runtime.load_predictor(tmp_path / "nowhere")
     (tmp_path / "note.txt").write_text("not a network at all\n")
     with pytest.raises(UsageError, match=r"note.txt' cannot be read"):
-        runtime.load(tmp_path / "note.txt")
+        runtime.load_predictor(tmp_path / "note.txt")
     with pytest.raises(UsageError, match=r"It holds: .*model\.onnx, .*tflite"):
-        runtime.load(small.directory)
+        runtime.load_predictor(small.directory)
     with pytest.raises(UsageError, match="Expected a .keras file.*tflite"):
         runtime.load_keras(small.directory / "model_float32.tflite")
 

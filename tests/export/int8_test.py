@@ -90,7 +90,7 @@ def test_a_smaller_precision_reads_digits_as_well(
     directory, artifacts = exported
     path = directory / artifacts[format].path
     labels = np.array(digits(359)[1])
-    actual = runtime.load(path).predict(all_views).argmax(-1)
+    actual = runtime.load_predictor(path).predict(all_views).argmax(-1)
     assert (expected == actual).mean() >= 0.99
     lost = (expected == labels).mean() - (actual == labels).mean()
     assert lost <= 0.005
@@ -178,7 +178,7 @@ def test_uint8_pixels_are_the_same_pixels(tmp_path, card, export):
     assert artifact.signature["inputs"]["images"]["dtype"] == "uint8"
     views = _views(card, 8)
     np.testing.assert_allclose(
-        runtime.load(path).predict(views),
+        runtime.load_predictor(path).predict(views),
         trained().predict_on_batch(views.astype(np.float32)),
         atol=1e-5,
     )

@@ -235,7 +235,7 @@ def test_flatbuffer_says_what_a_classifier_needs(card, precision, greatest):
 def test_card_comes_back(card, path):
     assert read_metadata(path) == card
     assert find_card(path) == card
-    assert runtime.load(path).num_classes == len(card.class_names)
+    assert runtime.load_predictor(path).num_classes == len(card.class_names)
 
 
 @pytest.mark.parametrize(

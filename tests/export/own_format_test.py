@@ -100,7 +100,7 @@ def test_a_command_knows_it_by_import(exported):
         "predict", "--import=own_format", *words, cwd=programs.SUPPORT
     )
     assert "1 images with npz" in done.stdout, done.stderr
-    assert runtime.load(directory / "model.npz").format == "npz"
+    assert runtime.load_predictor(directory / "model.npz").format == "npz"
 
 
 def test_a_module_that_is_not_there_is_named():

@@ -183,7 +183,7 @@ def test_whole_images_of_any_size_are_resized_and_cropped_inside(
     whole, model, card, photographs
 ):
     _, path = whole
-    predictor = runtime.load(path)
+    predictor = runtime.load_predictor(path)
     assert (predictor.resizes, predictor.image_size) == (True, None)
     expected = _expected(model, photographs, card)
     for image, row in zip(photographs, expected, strict=True):
@@ -207,7 +207,7 @@ def test_files_of_different_sizes_come_in_one_batch(
             photographs, ["PNG"] * 3 + ["BMP"], strict=True
         )
     ]
-    actual = runtime.load(whole[1]).predict_bytes(files)
+    actual = runtime.load_predictor(whole[1]).predict_bytes(files)
     expected = _expected(model, photographs, card)
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5)
 
@@ -269,7 +269,7 @@ def test_the_manifest_says_what_is_taken(whole, views_path):
     assert artifact.signature["inputs"] == {
         "images": {"dtype": "uint8", "shape": shape}
     }
-    assert not runtime.load(views_path).resizes
+    assert not runtime.load_predictor(views_path).resizes
     assert artifact.sha256 == artifact_lib.sha256(path)
 
 

@@ -124,7 +124,7 @@ def copied(exported, tmp_path):
 def _assert_pythons(answer, folder, view):
     """An answer is that of Python to a view, uint8 (S, S, 3)."""
     np.testing.assert_array_equal(answer["pixels"], view.ravel())
-    expected = runtime.load(folder).predict(view[np.newaxis])[0]
+    expected = runtime.load_predictor(folder).predict(view[np.newaxis])[0]
     np.testing.assert_allclose(
         answer["probabilities"], expected, rtol=0, atol=TOLERANCE
     )

@@ -141,7 +141,7 @@ def times(job):
 
 @functools.cache
 def loaded(model):
-    return runtime.load(model)
+    return runtime.load_predictor(model)
 
 
 def alone(model, encoded):

@@ -84,7 +84,7 @@ def test_a_quantised_input_gets_what_its_file_says(tmp_path, dtype):
     assert abs(scale - 1) < 1e-6
     assert found == (-128 if dtype == tf.int8 else 0)
     expected = keras_answers()
-    answers = runtime.load(path).predict(views())
+    answers = runtime.load_predictor(path).predict(views())
     np.testing.assert_allclose(answers, expected, rtol=0, atol=0.1)
     assert np.mean(answers.argmax(-1) == expected.argmax(-1)) > 0.9
     # A cast alone is right for pixels that are their own steps, and a wrong
@@ -108,7 +108,7 @@ def test_steps_of_another_size_are_those_of_the_file(tmp_path):
     # LiteRT takes the input's own numbers as they are.
     steps = np.round(views()[:4].astype(np.float64) / 2 + 1e-9) + 10
     _, raw = _raw(path, steps)
-    answers = runtime.load(path).predict(views()[:4])
+    answers = runtime.load_predictor(path).predict(views()[:4])
     np.testing.assert_array_equal(answers, raw.astype(np.float32) / 256)
 
 
@@ -203,7 +203,7 @@ def onnx_file(tmp_path):
 @pytest.mark.parametrize("dtype", ["FLOAT16", "DOUBLE", "UINT8", "FLOAT"])
 def test_onnx_takes_every_type_that_holds_pixels(onnx_file, dtype):
     _with_input(onnx_file, TensorProto.DataType.Value(dtype))
-    answers = runtime.load(onnx_file).predict(views())
+    answers = runtime.load_predictor(onnx_file).predict(views())
     # Whole numbers up to 2048 are exact in float16.
     np.testing.assert_allclose(answers, keras_answers(), rtol=0, atol=1e-5)
 
@@ -212,7 +212,7 @@ def test_onnx_takes_every_type_that_holds_pixels(onnx_file, dtype):
 def test_onnx_of_other_types_is_refused_by_name(onnx_file, dtype):
     _with_input(onnx_file, TensorProto.DataType.Value(dtype))
     with pytest.raises(UsageError, match=f"Received: {dtype.lower()}"):
-        runtime.load(onnx_file)
+        runtime.load_predictor(onnx_file)
 
 
 def test_channels_first_is_refused_by_its_shape(tmp_path):
@@ -225,7 +225,7 @@ def test_channels_first_is_refused_by_its_shape(tmp_path):
     opset = [helper.make_opsetid("", 17)]
     onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
     with pytest.raises(UsageError, match=r"channels last.*\(None, 3, 16, 16\)"):
-        runtime.load(path)
+        runtime.load_predictor(path)
 
 
 # Networks of a fixed number of images.
@@ -259,7 +259,7 @@ def _fixed_onnx(folder, batch):
 
 @pytest.mark.parametrize("write", [_fixed_keras, _fixed_tflite, _fixed_onnx])
 def test_a_fixed_batch_takes_any_number_of_images(write, tmp_path):
-    predictor = runtime.load(write(tmp_path, 3))
+    predictor = runtime.load_predictor(write(tmp_path, 3))
     assert predictor.batch == 3
     images, expected = views(), keras_answers()
     for number in (1, 3, 7):
@@ -278,7 +278,7 @@ def test_a_fixed_batch_takes_any_number_of_images(write, tmp_path):
 def test_threads_that_share_a_predictor_get_their_own_answers(kind, tmp_path):
     images = views()
     if kind == "tflite":
-        predictor = runtime.load(_fixed_tflite(tmp_path, 1))
+        predictor = runtime.load_predictor(_fixed_tflite(tmp_path, 1))
     else:
         from keras_resnet.export.writers import web_model
 
@@ -347,7 +347,7 @@ def _saved_model_that_fails(folder):
 def test_a_file_that_fails_when_it_runs_is_one_line(write, tmp_path):
     path = write(tmp_path)
     with pytest.raises(UsageError) as raised:
-        runtime.load(path).predict(np.zeros((1, 16, 16, 3), np.uint8))
+        runtime.load_predictor(path).predict(np.zeros((1, 16, 16, 3), np.uint8))
     message = str(raised.value)
     assert "it is damaged or" in message
     assert "The reason given: " in message

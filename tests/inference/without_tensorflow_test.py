@@ -19,10 +19,10 @@ from keras_resnet.inference import runtime
 folder = sys.argv[1]
 images = np.load(f"{folder}/images.npy")
 for name in ("model.tflite", "model.onnx"):
-    probabilities = runtime.load(f"{folder}/{name}").predict(images)
+    probabilities = runtime.load_predictor(f"{folder}/{name}").predict(images)
     np.save(f"{folder}/{name}.npy", probabilities)
 try:
-    runtime.load(f"{folder}/model.keras")
+    runtime.load_predictor(f"{folder}/model.keras")
 except UsageError as error:
     print(error)
 """

@@ -195,7 +195,7 @@ def test_a_long_name_in_many_bytes_exports(tmp_path):
     assert found[0].decode() == "00_label-" + "\uac00" * 80 + ".png"
     assert cards.load_card(tmp_path).class_names == names
     assert find_card(tmp_path / "model_float32.tflite").class_names == names
-    loaded = runtime.load(tmp_path / "saved_model")
+    loaded = runtime.load_predictor(tmp_path / "saved_model")
     answer = loaded._function(images=np.zeros((1, 16, 16, 3), np.float32))
     told = {name.decode() for name in answer["top_names"].numpy()[0]}
     assert told <= set(names)

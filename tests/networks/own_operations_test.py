@@ -104,7 +104,7 @@ def test_the_network_is_exported(export, model, images, tmp_path):
     suffix = {export_tflite: ".tflite", export_onnx: ".onnx"}[export]
     path = tmp_path / f"model{suffix}"
     export(model, path, card=card_of(model), precision="float32")
-    actual = runtime.load(path).predict(images)
+    actual = runtime.load_predictor(path).predict(images)
     expected = model.predict_on_batch(images)
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5)
 

@@ -1,8 +1,12 @@
 """Artifacts against the Keras model that they were made from."""
 
 import dataclasses
+import os
 import pathlib
+from collections.abc import Callable
+from collections.abc import Sequence
 
+import keras
 import numpy as np
 
 from keras_resnet.data.pixels import transforms
@@ -51,15 +55,15 @@ def check_files(directory):
 
 
 def verify(
-    directory,
-    model,
-    images,
+    directory: str | os.PathLike,
+    model: keras.Model,
+    images: Sequence[np.ndarray],
     *,
-    labels=None,
-    tolerance=TOLERANCE,
-    runtimes=(isolated.OWN,),
-    predict=isolated.predict_isolated,
-):
+    labels: Sequence[int] | None = None,
+    tolerance: float = TOLERANCE,
+    runtimes: Sequence[str] = (isolated.OWN,),
+    predict: Callable = isolated.predict_isolated,
+) -> list[bounds.Report]:
     """Runs each artifact of a manifest and compares it with the Keras model.
 
     Before anything runs, every file is held against its sha256. Then each

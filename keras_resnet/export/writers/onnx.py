@@ -5,6 +5,8 @@ import os
 import pathlib
 import tempfile
 
+import keras
+
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.export.writers import calibration as calibration_lib
@@ -14,6 +16,8 @@ from keras_resnet.export.writers import serving
 from keras_resnet.export.writers import targets
 from keras_resnet.inference.artifact import IMAGES
 from keras_resnet.inference.artifact import PROBABILITIES
+from keras_resnet.inference.artifact import Artifact
+from keras_resnet.labels.cards import Card
 
 # 17 keeps one transposition and GlobalAveragePool; from 18 on tf2onnx writes a
 # ReduceMean between two. Above 18 it raises.
@@ -21,7 +25,9 @@ OPSET = 17
 OPSETS = range(13, 19)
 
 
-def export_onnx(model, path, *, card, **options):
+def export_onnx(
+    model: keras.Model, path: str | os.PathLike, *, card: Card, **options
+) -> Artifact:
     """Folds a model and writes it as ONNX.
 
     Args:

@@ -4,7 +4,9 @@ Shapes: B batch, H height, W width, K classes, k of them named.
 """
 
 import dataclasses
+import os
 
+import keras
 import tensorflow as tf
 
 from keras_resnet.data.pixels import decoding
@@ -16,13 +18,17 @@ from keras_resnet.export.writers import targets
 from keras_resnet.export.writers import warmup
 from keras_resnet.inference.artifact import IMAGES
 from keras_resnet.inference.artifact import PROBABILITIES
+from keras_resnet.inference.artifact import Artifact
+from keras_resnet.labels.cards import Card
 
 IMAGE_BYTES = "image_bytes"
 
 _GREY = 128  # of the warm-up images; what they show does not matter
 
 
-def export_saved_model(model, path, *, card, **options):
+def export_saved_model(
+    model: keras.Model, path: str | os.PathLike, *, card: Card, **options
+) -> Artifact:
     """Folds a model and writes it as a SavedModel.
 
     Args:

@@ -1,8 +1,10 @@
 """TFLite: for phones, browsers and small boards."""
 
+import os
 import pathlib
 import tempfile
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -13,6 +15,8 @@ from keras_resnet.export.writers import manifest
 from keras_resnet.export.writers import serving
 from keras_resnet.export.writers import targets
 from keras_resnet.export.writers.metadata_writer import add_metadata
+from keras_resnet.inference.artifact import Artifact
+from keras_resnet.labels.cards import Card
 
 
 def _float32(converter, images=None):
@@ -53,7 +57,9 @@ PRECISIONS = {
 }
 
 
-def export_tflite(model, path, *, card, **options):
+def export_tflite(
+    model: keras.Model, path: str | os.PathLike, *, card: Card, **options
+) -> Artifact:
     """Folds a model and writes it as TFLite.
 
     Args:

@@ -2,8 +2,11 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 import shutil
+
+import keras
 
 from keras_resnet.errors import require
 from keras_resnet.export.writers import litert_js
@@ -12,8 +15,10 @@ from keras_resnet.export.writers import serving
 from keras_resnet.export.writers import targets
 from keras_resnet.export.writers import web_model
 from keras_resnet.inference.artifact import WEB_MODEL
+from keras_resnet.inference.artifact import Artifact
 from keras_resnet.inference.artifact import sha256
 from keras_resnet.inference.kinds import SERVICE_WORKER
+from keras_resnet.labels.cards import Card
 
 PAGE = pathlib.Path(__file__).with_name("web_page")
 RUNTIME = "litert_js"
@@ -23,7 +28,9 @@ SAMPLES = "samples"
 _NO_FILES = "const FILES = {};"
 
 
-def export_web(model, path, *, card, **options):
+def export_web(
+    model: keras.Model, path: str | os.PathLike, *, card: Card, **options
+) -> Artifact:
     """Folds a model and writes it as a page.
 
     Args:
