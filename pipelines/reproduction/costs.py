@@ -4,9 +4,9 @@ import decimal
 
 from benchmarks import tables
 from reproduction import activations
-from reproduction import cost_rows
 from reproduction import sizes
 
+from keras_resnet.networks import papers
 from keras_resnet.networks import specs
 
 # A weight, its gradient and its momentum, float32.
@@ -82,11 +82,13 @@ _TITLES = (
 def _line(name, variant, result):
     cells = [name]
     for key, unit, printed in (
-        ("parameters", 1e6, cost_rows.PARAMETERS),
-        ("multiply_adds", 1e9, cost_rows.MULTIPLY_ADDS),
+        ("parameters", 1e6, papers.PARAMETERS),
+        ("multiply_adds", 1e9, papers.MULTIPLY_ADDS),
     ):
         cells.append(f"{result[key] / unit:.3f}")
-        cells.append(beside(result[key] / unit, printed.get(variant, "")))
+        cells.append(
+            beside(result[key] / unit, papers.find(printed, variant)[0] or "")
+        )
     for key in ("weights_bytes", "activations_bytes", "remat_bytes"):
         cells.append(f"{result[key] / 1e6:,.1f}")
     return cells
