@@ -16,9 +16,9 @@ import tqdm
 
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
+from keras_resnet.inference import kinds
 from keras_resnet.inference import parallel
 from keras_resnet.inference import parts as parts_lib
-from keras_resnet.inference import runtime
 from keras_resnet.inference import sources
 from keras_resnet.inference import streams
 from keras_resnet.inference.artifact import sha256
@@ -101,7 +101,7 @@ def run(job, *, force=False):
             if more images than `max_errors` cannot be read. The parts that
             are written stay, and the same job goes on after them.
     """
-    runtime.recognise(job.model)  # before its card is missed
+    kinds.recognise(job.model)  # before its card is missed
     source = sources.open_source(job.input)
     card = find_card(job.model)
     network = parallel.Network(job.model, card, threads=job.threads)
