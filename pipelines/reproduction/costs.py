@@ -85,10 +85,9 @@ def _line(name, variant, result):
         ("parameters", 1e6, papers.PARAMETERS),
         ("multiply_adds", 1e9, papers.MULTIPLY_ADDS),
     ):
+        figure, _ = papers.find(printed, variant)
         cells.append(f"{result[key] / unit:.3f}")
-        cells.append(
-            beside(result[key] / unit, papers.find(printed, variant)[0] or "")
-        )
+        cells.append(beside(result[key] / unit, figure or ""))
     for key in ("weights_bytes", "activations_bytes", "remat_bytes"):
         cells.append(f"{result[key] / 1e6:,.1f}")
     return cells

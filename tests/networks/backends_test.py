@@ -16,6 +16,8 @@ from backends import run_on
 from keras_resnet.errors import UsageError
 from keras_resnet.networks import layers
 from keras_resnet.networks import operations
+from keras_resnet.networks import primitives
+from keras_resnet.networks import shortcuts
 from keras_resnet.training.engines import engine
 
 every_backend = pytest.mark.parametrize("backend", ["jax", "torch"])
@@ -137,7 +139,7 @@ def test_the_same_seed_draws_the_same_convolutions(here, there, backend):
 REPLACED = {"build", "call", "compute_output_shape", "get_config"}
 LAYERS = [
     value
-    for module in (layers, operations)
+    for module in (layers, operations, primitives, shortcuts)
     for value in vars(module).values()
     if isinstance(value, type)
     and issubclass(value, keras.layers.Layer)
@@ -172,7 +174,7 @@ def _names_of(base):
 
 
 def test_the_layers_are_found():
-    assert {layers.ResidualUnit, operations.Bias, layers.Chain} <= set(LAYERS)
+    assert {layers.ResidualUnit, primitives.Bias, layers.Chain} <= set(LAYERS)
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.__name__)
