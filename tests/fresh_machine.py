@@ -9,7 +9,8 @@ left; those that it ran itself do not run again. A command that would train for
 long gets further flags (`TINY`); one that cannot run here is named with its
 reason (`LEFT_OUT`); all others run as they stand. Commands of different lanes
 (`LANES`) run at once, those of one in the README's order. With --python the
-blocks of Python run alone, as somebody has them who installed a wheel.
+blocks of Python and `INSTALLED` run alone, as somebody has them who installed a
+wheel.
 """
 
 import concurrent.futures
@@ -61,6 +62,13 @@ LEFT_OUT = {
         "Debian's package with the images may not be there"
     ),
 }
+# What somebody types who has no checkout.
+INSTALLED = (
+    "keras-resnet --help",
+    "keras-resnet train --steps=2 --boundaries=1 --eval_every_steps=2",
+    "keras-resnet evaluate --model=runs/digits/model.keras",
+    "python -m keras_resnet --version",
+)
 # Commands that need nothing from those of another lane.
 LANES = ("data.py", "reproduce.py")
 # The README shows this result before the run that it is of.
@@ -150,7 +158,7 @@ def run(command, folder):
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     print(f"{time.perf_counter() - start:6.1f} s  {command}", flush=True)
-    ours = command.startswith("python pipelines/")
+    ours = command.startswith(("python pipelines/", "keras-resnet"))
     if done.returncode or (ours and FAULT.search(done.stdout)):
         sys.exit(f"{done.stdout}\nstatus {done.returncode}: {command}")
     return done.stdout
@@ -239,6 +247,8 @@ def main():
         folder = pathlib.Path(scratch)
         if "--python" in sys.argv:
             run_blocks(text, folder)
+            for command in INSTALLED:
+                run(command, folder)
         else:
             prepare(folder)
             run_commands(text, folder)

@@ -21,9 +21,9 @@ from keras_resnet.export.verification.verify import VerificationError
 from keras_resnet.export.verification.verify import evaluation_views
 from keras_resnet.export.verification.verify import verify
 from keras_resnet.export.writers import calibration
+from keras_resnet.export.writers import manifest
 from keras_resnet.export.writers.onnx import export_onnx
 from keras_resnet.export.writers.tflite import export_tflite
-from keras_resnet.inference import artifact as artifact_lib
 from keras_resnet.inference import runtime
 from keras_resnet.labels.cards import CARD
 from keras_resnet.labels.cards import LABELS
@@ -248,7 +248,7 @@ def test_verification_in_processes_finds_the_same(exported, card, tmp_path):
     some = [artifacts[name] for name in ("tflite_int8", "onnx")]
     for name in (LABELS, CARD, *(artifact.path for artifact in some)):
         shutil.copy(directory / name, tmp_path)
-    artifact_lib.write_manifest(tmp_path, some, card)
+    manifest.write_manifest(tmp_path, some, card)
     images, labels = digits(16)
     arguments = (tmp_path, trained(), images)
     inside = verify(*arguments, labels=labels, predict=isolated.predict)
