@@ -61,7 +61,7 @@ def test_table_is_what_the_files_are(exported):
         r"^\| `([\w.]+)` \| `([^`]+)`[^|]*\| `([^`]+)`", DOCUMENT, re.M
     )
     assert len(rows) == len(list(exported.glob("*.tflite"))) == 4
-    written = {name for name, _ in formats.FORMATS.values()}
+    written = {row.file for row in formats.FORMATS.values()}
     assert {file for file, *_ in rows} <= written
     names = {phone_files.SIZE: "S", len(phone_files.NAMES): "K"}
     for file, images, probabilities in rows:

@@ -32,7 +32,7 @@ def docs(zoo):
 
 def golden_size(zoo, name):
     golden = goldens.GOLDENS[name]
-    return zoo._sizes.Size(golden.trainable_parameters, golden.multiply_adds)
+    return zoo.sizes_lib.Size(golden.trainable_parameters, golden.multiply_adds)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_the_files_are_up_to_date(zoo, docs, golden_sizes):
 
 def test_two_units_a_stage_stand_for_all(zoo):
     model = keras_resnet.build("resnet32")
-    assert zoo._sizes.measure("resnet32") == zoo._sizes.count(model)
+    assert zoo.sizes_lib.measure("resnet32") == zoo.sizes_lib.count(model)
 
 
 @pytest.mark.large
