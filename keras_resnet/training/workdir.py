@@ -9,6 +9,7 @@ from keras_resnet import recipes
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
+from keras_resnet.inference import extensions
 from keras_resnet.labels import cards
 from keras_resnet.training.checkpoints import folder
 
@@ -103,7 +104,11 @@ def claim(workdir, recipe, description):
         keras_resnet.UsageError: as `check`, or if it cannot be written.
     """
     check(workdir, recipe)
-    config = {"recipe": fields(recipe), **description}
+    config = {
+        "recipe": fields(recipe),
+        "imports": extensions.loaded(),
+        **description,
+    }
     try:
         workdir.mkdir(parents=True, exist_ok=True)
         files.write_text(workdir / CONFIG, json.dumps(config, indent=2) + "\n")

@@ -19,6 +19,7 @@ from keras_resnet import errors
 from keras_resnet import files
 from keras_resnet import recipes
 from keras_resnet.data import datasets
+from keras_resnet.inference import extensions
 from keras_resnet.labels import cards
 from keras_resnet.networks import specs
 from keras_resnet.training import checks
@@ -79,9 +80,17 @@ def test_the_workdir_holds_what_design_promises(finished):
     assert any((workdir / "tensorboard").iterdir())
     config = json.loads((workdir / "config.json").read_text())
     assert config["recipe"]["batch_size"] == 32
+    assert config["imports"] == []
     card = cards.load_card(workdir)
     assert card.class_names == tuple("0123456789")
     assert (card.image_size, card.eval_resize) == (16, 16)
+
+
+def test_the_modules_of_a_user_are_in_the_config(tmp_path, monkeypatch):
+    monkeypatch.setattr(extensions, "_loaded", ["my_module"])
+    workdir_lib.claim(tmp_path, RECIPE, {})
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert config["imports"] == ["my_module"]
 
 
 def test_metrics_have_a_line_an_evaluation(finished):
