@@ -242,6 +242,8 @@ def run_commands(text, folder):
 
 
 def main():
+    # A job in the background ignores SIGINT, and its children would too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)
