@@ -125,24 +125,28 @@ def main(args):
     shown = functools.partial(_errors, num_classes=len(card.class_names))
     _print(split.name, each, together, masked, shown)
     if FLAGS.json:
-        figures = {
-            "models": [
-                {
-                    "model": path,
-                    **dataclasses.asdict(member.sizes),
-                    **dataclasses.asdict(metrics),
-                }
-                for path, member, metrics in zip(
-                    FLAGS.model, members, each, strict=True
-                )
-            ],
-            "views": FLAGS.views,
-            "split": split.name,
-            "masked_images": 0 if masked is None else len(masked),
-            **dataclasses.asdict(together),
-        }
+        figures = _figures(split.name, members, each, together, masked)
         pathlib.Path(FLAGS.json).write_text(json.dumps(figures, indent=2))
     return 0
+
+
+def _figures(split, members, each, together, masked):
+    """What --json writes."""
+    rows = zip(FLAGS.model, members, each, strict=True)
+    return {
+        "models": [
+            {
+                "model": path,
+                **dataclasses.asdict(member.sizes),
+                **dataclasses.asdict(metrics),
+            }
+            for path, member, metrics in rows
+        ],
+        "views": FLAGS.views,
+        "split": split,
+        "masked_images": 0 if masked is None else len(masked),
+        **dataclasses.asdict(together),
+    }
 
 
 def _scales():

@@ -75,7 +75,7 @@ def sha256(path):
             xargs -d '\\n' sha256sum | sha256sum
     """
     path = pathlib.Path(path)
-    if path.is_file():
+    if not path.is_dir():
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     names = sorted(
