@@ -18,6 +18,7 @@ import pathlib
 
 import _app
 from absl import flags
+from reproduction import asked
 from reproduction import experiments
 from reproduction import report
 from reproduction import runs
@@ -48,9 +49,9 @@ flags.DEFINE_bool("report", False, "Write docs/RESULTS.md and its pictures.")
 def main(args):
     _app.no_arguments(args)
     docs = pathlib.Path(FLAGS.docs_dir)
-    asked = [FLAGS.list, FLAGS.report, FLAGS.experiment is not None]
+    given = [FLAGS.list, FLAGS.report, FLAGS.experiment is not None]
     require(
-        sum(asked) == 1,
+        sum(given) == 1,
         "Pass one of --experiment=NAME, --list and --report. Experiments: "
         f"{', '.join(experiments.EXPERIMENTS)}.",
     )
