@@ -14,6 +14,7 @@ import pathlib
 from absl import flags
 
 from keras_resnet import recipes
+from keras_resnet.commands import image_flags
 from keras_resnet.commands import quiet
 from keras_resnet.commands import running
 from keras_resnet.errors import require
@@ -55,32 +56,17 @@ flags.DEFINE_string(
     "For web: folder of an unpacked @litertjs/core. Default: npm fetches it "
     "once, into the cache.",
 )
-flags.DEFINE_string(
-    "dataset",
-    None,
-    "digits, folder:PATH, tfrecord:PATTERN or a TFDS name: real images to "
-    "verify with. "
-    "Default: what the model was trained on.",
-)
-flags.DEFINE_integer("num_images", 256, "How many images to verify with.")
 flags.DEFINE_integer(
     "num_calibration_images",
     256,
     "How many images of the training split show the ranges of the activations "
     "to tflite_int8 and onnx_int8.",
 )
-flags.DEFINE_string("data_dir", None, "Where TFDS keeps its data.")
 flags.DEFINE_string(
     "dataset_name",
     None,
     "What the export says it was trained on. Default: the data set, without "
     "the path to it.",
-)
-flags.DEFINE_string(
-    "on_bad_image",
-    "fail",
-    "What an image that cannot be read does: fail, or mask:N to go on without "
-    "up to N of them, which are named.",
 )
 flags.DEFINE_bool(
     "force",
@@ -88,6 +74,7 @@ flags.DEFINE_bool(
     "Replace an earlier export; files that are not of one are never replaced.",
 )
 flags.mark_flag_as_required("model")
+image_flags.define()
 
 
 def main(args):

@@ -11,8 +11,7 @@ FLAGS = flags.FLAGS
 flags.DEFINE_multi_string(
     "import",
     [],
-    "Module of yours that registers formats, operations and the like; "
-    "several times for several.",
+    "Module of yours that registers formats, operations and the like.",
 )
 
 # {flag of ours: what other libraries call it}.
@@ -86,13 +85,16 @@ def parse(argv, text=""):
 
 def _help():
     """The flags of a command, its own first; not those of libraries."""
-    modules = FLAGS.flags_by_module_dict()
-    for name in sorted(modules, key=_RECIPE.__eq__):
+    modules = sorted(FLAGS.flags_by_module_dict(), key=_RECIPE.__eq__)
+    titles = set()
+    for name in modules:
         # absl calls the module of a program by the program's path.
         if name.startswith("keras_resnet.") or name == sys.argv[0]:
             title = "Fields of the recipe" if name == _RECIPE else "Flags"
-            lines = FLAGS.module_help(name).strip().splitlines()[1:]
-            yield "\n".join((f"\n{title}:", *lines))
+            if title not in titles:
+                yield f"\n{title}:"
+            titles.add(title)
+            yield from FLAGS.module_help(name).strip().splitlines()[1:]
 
 
 def _end(argv):

@@ -35,8 +35,6 @@ def run(main, argv=None, door="python pipelines/{}.py"):
         except UsageError as error:
             print(f"ERROR: {doors.spell(str(error), door)}", file=sys.stderr)
             sys.exit(2)
-        except BrokenPipeError:
-            raise
         except Exception as error:
             why = files.no_room(error)
             if why is None:

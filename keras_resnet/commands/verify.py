@@ -13,6 +13,7 @@ import pathlib
 from absl import flags
 
 from keras_resnet import recipes
+from keras_resnet.commands import image_flags
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.export import pipeline
@@ -36,21 +37,7 @@ flags.DEFINE_list(
 flags.DEFINE_float(
     "tolerance", verify.TOLERANCE, "Largest difference of a probability."
 )
-flags.DEFINE_string(
-    "dataset",
-    None,
-    "digits, folder:PATH, tfrecord:PATTERN or a TFDS name: real images to "
-    "verify with. "
-    "Default: what the model was trained on.",
-)
-flags.DEFINE_integer("num_images", 256, "How many images to verify with.")
-flags.DEFINE_string("data_dir", None, "Where TFDS keeps its data.")
-flags.DEFINE_string(
-    "on_bad_image",
-    "fail",
-    "What an image that cannot be read does: fail, or mask:N to go on without "
-    "up to N of them, which are named.",
-)
+image_flags.define()
 
 
 def main(args):

@@ -75,9 +75,9 @@ def export_all(
         keras_resnet.export.verification.verify.VerificationError: if an
             artifact differs from the model.
     """
-    check(model, output_dir, card=card, formats=formats, options=options)
     card = card.public()
     network = serving.Network(model, card)
+    _check(network, output_dir, formats, options)
     names = formats_lib.file_names(formats)
     with (
         files.room(output_dir, _MAKE_ROOM),
@@ -102,7 +102,11 @@ def check(model, output_dir, *, card, formats, options=Options()):
 
     Args: as `export_all` takes them.
     """
-    formats_lib.check(formats, options, serving.Network(model, card))
+    _check(serving.Network(model, card), output_dir, formats, options)
+
+
+def _check(network, output_dir, formats, options):
+    formats_lib.check(formats, options, network)
     placing.check(output_dir, formats_lib.file_names(formats))
 
 

@@ -18,7 +18,7 @@ def check_settings(recipe, engine, *, loss=None, splits=None):
     Args:
         recipe: `recipes.Recipe`.
         engine: `engines.engine.Engine`.
-        loss, splits: as for `loop.train_and_evaluate`.
+        loss, splits: as for `run.train_and_evaluate`.
 
     Raises:
         keras_resnet.UsageError: says what.

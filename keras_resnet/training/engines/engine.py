@@ -78,7 +78,7 @@ class Engine:
         """Makes the network, its optimizer and its steps.
 
         Args:
-            recipe, splits, loss, optimizer: as for `loop.train_and_evaluate`.
+            recipe, splits, loss, optimizer: as for `run.train_and_evaluate`.
         """
         raise NotImplementedError
 
