@@ -132,5 +132,7 @@ def _panels(rows):
             if cell
         }
         unit = "how many times as fast ours is"
-        panels.append(pictures.Panel(name, unit, bars, ("as fast", 1.0)))
+        panels.append(
+            pictures.Panel(name, unit, bars, ("as fast", 1.0), ratios=True)
+        )
     return panels

@@ -19,12 +19,14 @@ class Panel:
         unit: words below them.
         bars: {name: spread}; names that begin with "ours" are ours.
         bound: (name, number) of a line across all bars, or None.
+        ratios: whether every bar is of ours over a peer's.
     """
 
     title: str
     unit: str
     bars: dict
     bound: tuple | None = None
+    ratios: bool = False
 
 
 def panel(title, unit, bars, bound=None):
@@ -68,7 +70,8 @@ def draw(figures, panels, path):
 
 def _draw(axes, panel):
     for place, (name, spread) in enumerate(panel.bars.items()):
-        _bar(axes, place, spread, OURS if name.startswith("ours") else PEER)
+        is_ours = panel.ratios or name.startswith("ours")
+        _bar(axes, place, spread, OURS if is_ours else PEER)
     axes.set_yticks(range(len(panel.bars)), panel.bars, fontsize=8)
     axes.set_ylim(len(panel.bars), -0.6)
     axes.margins(x=0.15)
@@ -79,8 +82,15 @@ def _draw(axes, panel):
     if panel.bound:
         name, value = panel.bound
         axes.axvline(value, color=BOUND, linestyle="--", linewidth=1.2)
-        text = (value, len(panel.bars) - 0.3)
-        axes.annotate(f" {name}, {value:.3g}", text, va="center", fontsize=8)
+        # On the side that has more room.
+        side = "left" if value < sum(axes.get_xlim()) / 2 else "right"
+        axes.annotate(
+            f" {name}, {value:.3g} ",
+            (value, len(panel.bars) - 0.3),
+            ha=side,
+            va="center",
+            fontsize=8,
+        )
 
 
 def _bar(axes, place, spread, color):
