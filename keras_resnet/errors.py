@@ -56,6 +56,45 @@ def lookup(table, key, what):
     )
 
 
+def register(table, name, row, what):
+    """Puts a row into a table of names, as our own modules and users do.
+
+    The same row may come again, as when a cell of a notebook runs twice.
+
+    Args:
+        table: dict with string keys; changed.
+        name: str, of the row.
+        row: what the name stands for.
+        what: what the table holds, in singular, for the message.
+
+    Raises:
+        UsageError: if the name is no text, or stands for something else.
+    """
+    require(
+        isinstance(name, str) and name,
+        f"The name of a {what} must be a text. Received: {name!r}.",
+    )
+    require(
+        name not in table or _is_same(table[name], row),
+        f"There is a {what} {name!r} already: a change of it would change "
+        f"what others mean by the name. Choose another. Received: {name!r}.",
+    )
+    table[name] = row
+
+
+def _is_same(row, other):
+    """Whether they are equal, or one definition that was executed twice."""
+    if dataclasses.is_dataclass(row) and type(row) is type(other) is not type:
+        names = [field.name for field in dataclasses.fields(row)]
+        return all(_is_same(getattr(row, n), getattr(other, n)) for n in names)
+    name = getattr(row, "__qualname__", "<lambda>")
+    return row == other or (
+        "<lambda>" not in name
+        and name == getattr(other, "__qualname__", None)
+        and row.__module__ == other.__module__
+    )
+
+
 def nearest(name, known):
     """The name among `known` that looks most like `name`, or None."""
     known = list(known)

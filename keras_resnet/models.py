@@ -9,7 +9,6 @@ import keras
 import numpy as np
 
 from keras_resnet.errors import lookup
-from keras_resnet.errors import require
 from keras_resnet.networks import network
 from keras_resnet.networks import specs
 from keras_resnet.weights import loading
@@ -133,10 +132,4 @@ def _row(variant, choices):
     arguments = sorted(fields | set(inspect.signature(build).parameters))
     for choice in choices:
         lookup(dict.fromkeys(arguments), choice, "argument of build()")
-    row = dataclasses.replace(row, **choices)
-    require(
-        len(row.depths) == len(row.filters),
-        "depths and filters must have a value for each stage. Received: "
-        f"depths={row.depths}, filters={row.filters}.",
-    )
-    return row
+    return dataclasses.replace(row, **choices)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from keras_resnet.errors import lookup
+from keras_resnet.errors import register as register_row
 from keras_resnet.errors import require
 from keras_resnet.export.writers import calibration
 from keras_resnet.export.writers import litert_js
@@ -85,10 +86,11 @@ def register(format):
     verifies a file imports it too.
 
     Args:
-        format: `Format`; one of the same name is replaced.
+        format: `Format`.
 
     Raises:
-        keras_resnet.UsageError: if another format has the same file name.
+        keras_resnet.UsageError: if the name is taken, or another format has
+            the same file name.
     """
     same = [f.name for f in FORMATS.values() if f.file == format.file]
     require(
@@ -97,7 +99,7 @@ def register(format):
         f"{same[:1]} has it. Received: file={format.file!r}.",
     )
     kinds.register(format.kind)
-    FORMATS[format.name] = format
+    register_row(FORMATS, format.name, format, "format")
 
 
 def file_names(names):

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 
 from keras_resnet import files
+from keras_resnet.errors import register as register_row
 from keras_resnet.errors import require
 from keras_resnet.inference import operators
 from keras_resnet.inference import predictors
@@ -59,10 +60,12 @@ KINDS: dict[str, "Kind"] = {}
 
 
 def register(kind):
-    """Adds a `Kind`; it is asked before those that were added earlier."""
-    if KINDS.get(kind.name) is not kind:
-        KINDS.pop(kind.name, None)
-        KINDS[kind.name] = kind
+    """Adds a `Kind`; it is asked before those that were added earlier.
+
+    Raises:
+        keras_resnet.UsageError: if the name is taken.
+    """
+    register_row(KINDS, kind.name, kind, "kind of file")
 
 
 def find(path):

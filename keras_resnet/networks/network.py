@@ -18,14 +18,6 @@ from keras_resnet.networks.layers import ResidualUnit
 from keras_resnet.networks.operations import LAYOUT
 from keras_resnet.networks.operations import PixelNormalization
 
-_TABLES = {
-    "stem": specs.STEMS,
-    "block": specs.BLOCKS,
-    "placement": specs.PLACEMENTS,
-    "shortcut": specs.SHORTCUTS,
-}
-
-
 # Those that networks are tested with; others Keras takes and fails later.
 _DTYPES = (
     "float32",
@@ -140,7 +132,7 @@ def _policy(dtype):
 
 def resolve(kind, value):
     """A row of a table by its name, or a row that the caller made."""
-    table = _TABLES[kind]
+    table = specs.TABLES[kind]
     if isinstance(value, type(next(iter(table.values())))):
         return value
     return lookup(table, value, kind)

@@ -27,6 +27,7 @@ import math
 import keras
 
 from keras_resnet.errors import lookup
+from keras_resnet.errors import register as register_row
 from keras_resnet.networks.initializers import HeNormal
 from keras_resnet.networks.primitives import Affine
 from keras_resnet.networks.primitives import BatchNormalization
@@ -152,6 +153,9 @@ def register(name, make):
         make: function of `name` and `dtype` (a dtype policy), such as a class
             of Keras layers. The module's docstring says what is asked of them.
 
+    Raises:
+        keras_resnet.UsageError: if the name is taken.
+
     Example:
 
     >>> register("se", SqueezeExcite)
@@ -160,7 +164,7 @@ def register(name, make):
     ... )
     >>> build("resnet50", placement=placement)
     """
-    OPERATIONS[name] = make
+    register_row(OPERATIONS, name, make, "operation")
 
 
 def build(layers, shape):

@@ -7,6 +7,7 @@ Imports keras only, so every layer runs on any Keras backend.
 import keras
 from keras import ops
 
+from keras_resnet.errors import register as register_row
 from keras_resnet.networks import operations
 
 
@@ -92,5 +93,8 @@ def register(kind, make):
             make (B, ceil(H / strides), ceil(W / strides), channels) of p. The
             unit's `channels`, `strides`, `dtype_policy` and
             `normalise_shortcut()` are set. Names begin with "shortcut_".
+
+    Raises:
+        keras_resnet.UsageError: if the name is taken.
     """
-    KINDS[kind] = make
+    register_row(KINDS, kind, make, "kind of shortcut")

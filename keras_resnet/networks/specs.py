@@ -8,23 +8,17 @@ References:
 A unit is one equation, x' = f(h(p) + F(p)) with p = before(x) (P2 eq. 1, 2).
 PLACEMENTS say what surrounds the weights and the addition, BLOCKS are F,
 SHORTCUTS are h, STEMS come before the first unit, and a row of VARIANTS
-chooses one of each. Imports nothing but the standard library.
+chooses one of each. `register` adds a row of your own. No Keras here.
 """
 
 import dataclasses
 
-Ops = tuple[str, ...]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Placement:
-    """Where BN and ReLU sit around the weights and the addition (P2 Fig. 4)."""
-
-    before: Ops = ()  # before the first weight layer
-    between: Ops = ()  # between weight layers
-    after: Ops = ()  # after the last weight layer, before the addition
-    after_add: Ops = ()  # after the addition
-
+from keras_resnet.errors import register as register_row
+from keras_resnet.errors import require
+from keras_resnet.networks.rows import Block
+from keras_resnet.networks.rows import Placement
+from keras_resnet.networks.rows import Shortcut
+from keras_resnet.networks.rows import Stem
 
 PLACEMENTS = {
     "original": Placement(
@@ -39,20 +33,6 @@ PLACEMENTS = {
 }
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Block:
-    """The weight layers of one residual branch (P1 Fig. 5)."""
-
-    kernels: tuple[int, ...]  # kernel size of each convolution, pixels
-    widths: tuple[int, ...]  # filters, in multiples of the stage's filters
-    strided: int  # index of the convolution that carries the stride
-
-    @property
-    def expansion(self) -> int:
-        """Output filters of the branch over the stage's filters."""
-        return self.widths[-1]
-
-
 BLOCKS = {
     "basic": Block(kernels=(3, 3), widths=(1, 1), strided=0),
     # P1 and the released Caffe nets stride in the first 1x1 ...
@@ -62,26 +42,6 @@ BLOCKS = {
     # P2 Table 3, footnote: skip connections over one layer.
     "one_layer": Block(kernels=(3,), widths=(1,), strided=0),
 }
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Shortcut:
-    """h, the path around the branch (P1 sec. 3.3, P2 Fig. 2).
-
-    `same` serves units whose input and output shapes agree, `change` the
-    others; each is one of "none", "identity", "zero_pad" and "projection", or
-    a kind that was registered (`shortcuts.register`).
-    The sum is then `scale * h + branch_scale * F`, where gating replaces the
-    scales by `1 - g` and, if it is exclusive, `g` (P2 sec. 3.1).
-    """
-
-    same: str = "identity"
-    change: str = "zero_pad"
-    scale: float = 1.0
-    branch_scale: float = 1.0
-    gate: str = "none"  # none | exclusive | shortcut_only
-    gate_bias: float = 0.0  # initial value of b_g
-    dropout: float = 0.0  # probability of dropping an element of h
 
 
 # P2 Table 1. They apply to all units and, as ResNet-110 does, change shapes by
@@ -109,26 +69,6 @@ SHORTCUTS = {
     "C": Shortcut(same="projection", change="projection"),
     **SHORTCUT_ABLATIONS,
 }
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Stem:
-    """What precedes the first unit, and the images the network was made for.
-
-    The papers' stems own the first activation: under pre-activation, BN and
-    ReLU follow the first convolution before the first unit splits (P2
-    appendix), so the first unit takes its placement without `before`. Every
-    placement thus has the same stem. After a stem without ReLU the first unit
-    is like the others.
-    """
-
-    # (filters, pixels of the kernel's side, strides) of each "conv" in `ops`.
-    convolutions: tuple[tuple[int, int, int], ...]
-    ops: Ops
-    image_size: int  # pixels
-    classes: int
-    pixel_mean: tuple[float, float, float]  # RGB, 0..255
-    pixel_std: tuple[float, float, float]
 
 
 STEMS = {
@@ -175,6 +115,14 @@ class Variant:
     placement: str = "original"
     shortcut: str = "B"
 
+    def __post_init__(self):
+        require(
+            len(self.depths) == len(self.filters)
+            and min((*self.depths, *self.filters), default=0) > 0,
+            "depths and filters must each be a number > 0 for each stage. "
+            f"Received: depths={self.depths}, filters={self.filters}.",
+        )
+
     @property
     def depth(self) -> int:
         """Weighted layers as the papers count them, projections excluded."""
@@ -187,6 +135,46 @@ class Variant:
         """From the input on: "stem", "stage1", ..., "head"."""
         stages = (f"stage{i + 1}" for i in range(len(self.depths)))
         return ("stem", *stages, "head")
+
+
+# {field of a variant: the table of its rows}.
+TABLES = {
+    "stem": STEMS,
+    "block": BLOCKS,
+    "placement": PLACEMENTS,
+    "shortcut": SHORTCUTS,
+}
+
+
+def register(name: str, row: Placement | Block | Shortcut | Stem | Variant):
+    """Adds a row to the table of its kind, for `build` and for recipes.
+
+    To be called in a module of yours that `--import` names, before a network
+    with it is built or loaded.
+
+    Args:
+        name: what `build`, a recipe or a `Variant` calls it.
+        row: its type says the table.
+
+    Raises:
+        keras_resnet.UsageError: if the name is taken in that table, or no
+            table has such rows.
+
+    Example:
+
+    >>> specs.register("three_layers", specs.Block(
+    ...     kernels=(3, 3, 3), widths=(1, 1, 1), strided=0
+    ... ))
+    >>> build("resnet34", block="three_layers")
+    """
+    kind = type(row).__name__.lower()
+    tables = {**TABLES, "variant": VARIANTS}
+    require(
+        kind in tables,
+        "row must be a Placement, Block, Shortcut, Stem or Variant. "
+        f"Received: {row!r}.",
+    )
+    register_row(tables[kind], name, row, kind)
 
 
 def _imagenet(reference, block, depths, *, stem="imagenet", **choices):

@@ -6,6 +6,7 @@ from keras_resnet.recipes.checks import past_the_end
 from keras_resnet.recipes.recipe import Recipe
 from keras_resnet.recipes.table import RECIPES
 from keras_resnet.recipes.table import load
+from keras_resnet.recipes.table import register
 
 __all__ = (
     "RECIPES",
@@ -14,4 +15,5 @@ __all__ = (
     "load",
     "max_masked",
     "past_the_end",
+    "register",
 )

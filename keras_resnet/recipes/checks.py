@@ -1,5 +1,6 @@
 """What the values of a recipe may be."""
 
+import dataclasses
 import re
 
 from keras_resnet import optimizers
@@ -7,12 +8,8 @@ from keras_resnet.errors import check_types
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.networks import specs
+from keras_resnet.recipes import schedules
 
-SCHEDULES = {
-    "constant": "the base rate throughout",
-    "steps": "a tenth after each of `boundaries` iterations",
-    "plateau": "a tenth when the validation error stops improving",
-}
 PIXEL_MEANS = {
     "channel": (
         "the data set's mean colour, and division by its standard deviation"
@@ -83,12 +80,11 @@ def check(recipe):
 
 
 def _check_names(recipe):
-    variant = lookup(specs.VARIANTS, recipe.variant, "variant")
-    _check_architecture(recipe, variant)
+    row = _check_architecture(recipe)
     if recipe.freeze_until:
-        parts = dict.fromkeys(variant.parts)
+        parts = dict.fromkeys(row.parts)
         lookup(parts, recipe.freeze_until, f"part of {recipe.variant}")
-    lookup(SCHEDULES, recipe.schedule, "schedule")
+    lookup(schedules.SCHEDULES, recipe.schedule, "schedule")
     lookup(SHUFFLES, recipe.shuffle, "shuffle")
     lookup(PIXEL_MEANS, recipe.pixel_mean, "pixel mean")
     lookup(optimizers.DECAY_SCOPES, recipe.decay, "decay scope")
@@ -96,18 +92,13 @@ def _check_names(recipe):
     lookup(DTYPES, recipe.dtype, "dtype")
 
 
-def _check_architecture(recipe, variant):
-    require(
-        not recipe.depths
-        or len(recipe.depths) == len(variant.depths)
-        and min(recipe.depths) > 0,
-        f"depths must be {len(variant.depths)} numbers > 0, one for each "
-        f"stage of {recipe.variant}, or empty. Received: {recipe.depths}.",
-    )
-    if recipe.placement:
-        lookup(specs.PLACEMENTS, recipe.placement, "placement")
-    if recipe.shortcut:
-        lookup(specs.SHORTCUTS, recipe.shortcut, "shortcut")
+def _check_architecture(recipe):
+    """The row of a recipe's network."""
+    row = lookup(specs.VARIANTS, recipe.variant, "variant")
+    row = dataclasses.replace(row, **recipe.architecture)
+    for field, table in specs.TABLES.items():
+        lookup(table, getattr(row, field), field)
+    return row
 
 
 def _check_numbers(recipe):

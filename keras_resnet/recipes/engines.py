@@ -12,6 +12,9 @@ from keras_resnet.errors import require
 _BOTH = (
     "variant",
     "depths",
+    "filters",
+    "stem",
+    "block",
     "placement",
     "shortcut",
     "dataset",

@@ -3,7 +3,9 @@
 import dataclasses
 
 from keras_resnet import optimizers
+from keras_resnet.networks import specs
 from keras_resnet.recipes import checks
+from keras_resnet.recipes import schedules
 
 
 def _field(default, help_text):
@@ -26,11 +28,16 @@ class Recipe:
     depths: tuple[int, ...] = _field(
         (), "Units of each stage in place of the variant's; empty for those."
     )
+    filters: tuple[int, ...] = _field(
+        (), "Filters of each stage in place of the variant's; empty for those."
+    )
+    stem: str = _field("", "Key of specs.STEMS in place of the variant's.")
+    block: str = _field("", "Key of specs.BLOCKS in place of the variant's.")
     placement: str = _field(
-        "", "Key of specs.PLACEMENTS in place of the variant's, or empty."
+        "", "Key of specs.PLACEMENTS in place of the variant's."
     )
     shortcut: str = _field(
-        "", "Key of specs.SHORTCUTS in place of the variant's, or empty."
+        "", "Key of specs.SHORTCUTS in place of the variant's."
     )
     dataset: str = _field(
         "cifar10", "digits, a TFDS name, folder:PATH or tfrecord:PATTERN."
@@ -154,10 +161,7 @@ class Recipe:
     )
 
     # Learning rate.
-    schedule: str = _field(
-        "steps",
-        "; ".join(f"{key}: {text}" for key, text in checks.SCHEDULES.items()),
-    )
+    schedule: str = _field("steps", schedules.describe() + ".")
     boundaries: tuple[int, ...] = _field(
         (32_000, 48_000), "Iterations after which `steps` takes a tenth."
     )
@@ -194,6 +198,6 @@ class Recipe:
     @property
     def architecture(self):
         """{field: value} of what replaces the variant's, for `build`."""
-        names = ("depths", "placement", "shortcut")
+        names = ("depths", "filters", *specs.TABLES)
         fields = {name: getattr(self, name) for name in names}
         return {name: value for name, value in fields.items() if value}

@@ -1,10 +1,10 @@
 """Everything that decides the result of a training run, as named values."""
 
 import dataclasses
-import types
 from collections.abc import Mapping
 
 from keras_resnet.errors import lookup
+from keras_resnet.errors import register as register_row
 from keras_resnet.errors import require
 from keras_resnet.recipes import protocols
 from keras_resnet.recipes.recipe import Recipe
@@ -40,111 +40,129 @@ _IMAGENET_2016 = dataclasses.replace(
     steps=450_450,
 )
 
-RECIPES = types.MappingProxyType(
-    {
-        "digits": dataclasses.replace(
-            Recipe(),
-            dataset="digits",
-            image_size=16,
-            eval_resize=16,
-            augmentation="pad_crop",
-            pad_pixels=2,
-            batch_size=64,
-            steps=600,
-            boundaries=(350, 500),
-            log_every_steps=5,
-            eval_every_steps=25,
-            checkpoint_every_steps=100,
-        ),
-        **{
-            f"cifar10_resnet{depth}": dataclasses.replace(
-                _SHALLOW, variant=f"resnet{depth}"
-            )
-            for depth in (20, 32, 44, 56)
-        },
-        **{
-            f"cifar10_plainnet{depth}": dataclasses.replace(
-                _SHALLOW, variant=f"plainnet{depth}"
-            )
-            for depth in (20, 32, 44, 56, 110)
-        },
-        **{
-            f"cifar10_{variant}": dataclasses.replace(
-                _PAPER_2015, variant=variant
-            )
-            for variant in ("resnet110", "resnet1202")
-        },
-        **{
-            f"cifar10_{variant}": dataclasses.replace(
-                _PAPER_2016, variant=variant
-            )
-            for variant in ("resnet110_v2", "resnet164_v2", "resnet1001_v2")
-        },
-        # The networks that the released code of P2 can build.
-        **{
-            f"cifar10_{variant}_1k_code": dataclasses.replace(
-                _1K_CODE, variant=variant
-            )
-            for variant in ("resnet164_v2", "resnet1001_v2")
-        },
-        **{
-            f"imagenet_{variant}": dataclasses.replace(
-                _IMAGENET, variant=variant
-            )
-            for variant in (
-                "plainnet18",
-                "plainnet34",
-                "resnet18",
-                "resnet18_a",
-                "resnet34",
-                "resnet34_a",
-                "resnet34_c",
-                "resnet50",
-                "resnet101",
-                "resnet152",
-            )
-        },
-        # P2's text compares it with P1's ResNet-101.
-        "imagenet_resnet101_bn_after_add": dataclasses.replace(
-            _IMAGENET, variant="resnet101", placement="bn_after_add"
-        ),
-        **{
-            f"imagenet_{variant}": dataclasses.replace(
-                _IMAGENET_2016, variant=variant
-            )
-            for variant in ("resnet152_v2", "resnet200", "resnet200_v2")
-        },
-        # P2 Table 5, last row, by fb.resnet.torch's crops and colours.
-        "imagenet_resnet200_v2_area": dataclasses.replace(
-            _IMAGENET_2016,
-            variant="resnet200_v2",
-            augmentation="area_crop_color",
-        ),
-        # Not the papers': their networks on few images of other classes.
-        # Takes --weights, --dataset=folder:PATH and, for other weights than
-        # ImageNet's, --variant and the sizes of the images.
-        "finetune": dataclasses.replace(
-            _IMAGENET,
-            variant="resnet18",
-            dataset="folder:photographs",
-            batch_size=32,
-            steps=500,
-            learning_rate=0.005,
-            decay="kernels",
-            schedule="steps",
-            boundaries=(350, 450),
-            freeze_batch_norm=True,
-            head_learning_rate_multiplier=10.0,
-            stage_learning_rate_decay=0.5,
-            log_every_steps=10,
-            eval_every_steps=50,
-            checkpoint_every_steps=100,
-        ),
-    }
-)
+RECIPES: dict[str, Recipe] = {
+    "digits": dataclasses.replace(
+        Recipe(),
+        dataset="digits",
+        image_size=16,
+        eval_resize=16,
+        augmentation="pad_crop",
+        pad_pixels=2,
+        batch_size=64,
+        steps=600,
+        boundaries=(350, 500),
+        log_every_steps=5,
+        eval_every_steps=25,
+        checkpoint_every_steps=100,
+    ),
+    **{
+        f"cifar10_resnet{depth}": dataclasses.replace(
+            _SHALLOW, variant=f"resnet{depth}"
+        )
+        for depth in (20, 32, 44, 56)
+    },
+    **{
+        f"cifar10_plainnet{depth}": dataclasses.replace(
+            _SHALLOW, variant=f"plainnet{depth}"
+        )
+        for depth in (20, 32, 44, 56, 110)
+    },
+    **{
+        f"cifar10_{variant}": dataclasses.replace(_PAPER_2015, variant=variant)
+        for variant in ("resnet110", "resnet1202")
+    },
+    **{
+        f"cifar10_{variant}": dataclasses.replace(_PAPER_2016, variant=variant)
+        for variant in ("resnet110_v2", "resnet164_v2", "resnet1001_v2")
+    },
+    # The networks that the released code of P2 can build.
+    **{
+        f"cifar10_{variant}_1k_code": dataclasses.replace(
+            _1K_CODE, variant=variant
+        )
+        for variant in ("resnet164_v2", "resnet1001_v2")
+    },
+    **{
+        f"imagenet_{variant}": dataclasses.replace(_IMAGENET, variant=variant)
+        for variant in (
+            "plainnet18",
+            "plainnet34",
+            "resnet18",
+            "resnet18_a",
+            "resnet34",
+            "resnet34_a",
+            "resnet34_c",
+            "resnet50",
+            "resnet101",
+            "resnet152",
+        )
+    },
+    # P2's text compares it with P1's ResNet-101.
+    "imagenet_resnet101_bn_after_add": dataclasses.replace(
+        _IMAGENET, variant="resnet101", placement="bn_after_add"
+    ),
+    **{
+        f"imagenet_{variant}": dataclasses.replace(
+            _IMAGENET_2016, variant=variant
+        )
+        for variant in ("resnet152_v2", "resnet200", "resnet200_v2")
+    },
+    # P2 Table 5, last row, by fb.resnet.torch's crops and colours.
+    "imagenet_resnet200_v2_area": dataclasses.replace(
+        _IMAGENET_2016,
+        variant="resnet200_v2",
+        augmentation="area_crop_color",
+    ),
+    # Not the papers': their networks on few images of other classes.
+    # Takes --weights, --dataset=folder:PATH and, for other weights than
+    # ImageNet's, --variant and the sizes of the images.
+    "finetune": dataclasses.replace(
+        _IMAGENET,
+        variant="resnet18",
+        dataset="folder:photographs",
+        batch_size=32,
+        steps=500,
+        learning_rate=0.005,
+        decay="kernels",
+        schedule="steps",
+        boundaries=(350, 450),
+        freeze_batch_norm=True,
+        head_learning_rate_multiplier=10.0,
+        stage_learning_rate_decay=0.5,
+        log_every_steps=10,
+        eval_every_steps=50,
+        checkpoint_every_steps=100,
+    ),
+}
 
 
-def load(recipe, overrides=None):
+def register(name: str, recipe: Recipe):
+    """Adds a recipe that `load` and --recipe know by name.
+
+    To be called in a module of yours that `--import` names.
+
+    Args:
+        name: what it is called.
+        recipe: `Recipe`, such as a change of another one.
+
+    Raises:
+        keras_resnet.UsageError: if the name is taken, or it is no `Recipe`.
+
+    Example:
+
+    >>> recipes.register("birds", recipes.load("finetune", {
+    ...     "dataset": "folder:birds", "variant": "resnet50", "steps": 2000,
+    ... }))
+    """
+    require(
+        isinstance(recipe, Recipe),
+        f"A recipe must be a recipes.Recipe, as recipes.load gives. Received: "
+        f"a {type(recipe).__name__}.",
+    )
+    register_row(RECIPES, name, recipe, "recipe")
+
+
+def load(recipe: str | Recipe, overrides: Mapping | None = None) -> Recipe:
     """The recipe of a name, or a recipe itself, with some fields changed.
 
     Args:

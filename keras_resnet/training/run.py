@@ -11,6 +11,7 @@ from absl import logging
 from keras_resnet import files
 from keras_resnet import recipes
 from keras_resnet.evaluation.metrics import Metrics
+from keras_resnet.recipes import schedules
 from keras_resnet.training import checks
 from keras_resnet.training import final_files
 from keras_resnet.training import workdir as workdir_lib
@@ -18,7 +19,6 @@ from keras_resnet.training.checkpoints.saver import Saver
 from keras_resnet.training.engines import engine as engine_lib
 from keras_resnet.training.loop import Loop
 from keras_resnet.training.reporting import Reporter
-from keras_resnet.training.schedules import Schedule
 from keras_resnet.training.signals import Signals
 from keras_resnet.training.state import RunState
 
@@ -33,7 +33,7 @@ def train_and_evaluate(
     splits: Mapping | None = None,
     loss: Callable | None = None,
     optimizer: Callable | None = None,
-    schedule: Schedule | None = None,
+    schedule: schedules.Schedule | None = None,
     hooks: Iterable = (),
 ) -> Metrics | None:
     """Trains a network, going on from the last checkpoint of the workdir.
@@ -101,7 +101,7 @@ def train_and_evaluate(
     ):
         path, data = workers.together(prepare)
         engine.build(recipe, data, loss=loss, optimizer=optimizer)
-        state = RunState(schedule or Schedule(recipe))
+        state = RunState(schedule or schedules.make(recipe))
         saver = Saver(path, engine, recipe, data)
         workers.together(lambda: _restore(engine, state, saver))
         _claim(path, recipe, engine, state, saver)

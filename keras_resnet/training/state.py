@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_resnet.errors import DivergedError
 from keras_resnet.evaluation import metrics as metrics_lib
-from keras_resnet.training.schedules import Schedule
+from keras_resnet.recipes.schedules import Schedule
 
 
 def _no_sums():

@@ -9,6 +9,7 @@ import re
 
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
+from keras_resnet.networks import rows
 from keras_resnet.networks import specs
 from keras_resnet.networks.layers import ResidualUnit
 from keras_resnet.weights import layouts
@@ -30,7 +31,7 @@ class Network:
     block: specs.Block
     placement: specs.Placement
     shortcut: specs.Shortcut
-    stem: specs.Ops
+    stem: rows.Ops
     depths: tuple[int, ...]
 
     @property

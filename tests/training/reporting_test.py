@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from keras_resnet import recipes
 from keras_resnet.evaluation import metrics
+from keras_resnet.recipes import schedules
 from keras_resnet.training import reporting
 from keras_resnet.training.engines import engine
-from keras_resnet.training.schedules import Schedule
 from keras_resnet.training.state import RunState
 
 RECORD = {
@@ -30,7 +30,7 @@ RECIPE = dataclasses.replace(recipes.RECIPES["digits"], batch_size=32, steps=8)
 
 def _reporter(folder, num_classes=10):
     """A reporter of a run that begins, and the run's state."""
-    state = RunState(Schedule(RECIPE), records=[RECORD])
+    state = RunState(schedules.make(RECIPE), records=[RECORD])
     names = [str(number) for number in range(num_classes)]
     reporter = reporting.Reporter(folder, RECIPE, names)
     reporter.begin(engine.make(), state)

@@ -13,13 +13,13 @@ from stops import StopAt
 
 from keras_resnet import errors
 from keras_resnet import recipes
+from keras_resnet.recipes import schedules
 from keras_resnet.training import losses
 from keras_resnet.training import run
 from keras_resnet.training import signals
 from keras_resnet.training import start
 from keras_resnet.training.engines import engine as engine_lib
 from keras_resnet.training.hooks import Hook
-from keras_resnet.training.schedules import Schedule
 
 RECIPE = dataclasses.replace(
     recipes.RECIPES["digits"],
@@ -101,7 +101,7 @@ def test_the_recipes_own_things_from_a_caller_in_a_thread_change_no_bit(
         "splits": _splits(),
         "loss": losses.cross_entropy(),
         "optimizer": start.make_optimizer,
-        "schedule": Schedule(RECIPE),
+        "schedule": schedules.make(RECIPE),
         "hooks": [listens],
     }
     thread = threading.Thread(
@@ -129,7 +129,7 @@ def test_the_recipes_own_things_from_a_caller_in_a_thread_change_no_bit(
     ]
 
 
-class Still(Schedule):
+class Still(schedules.Schedule):
     """Every other iteration has the rate 0."""
 
     def learning_rate(self, step):
