@@ -9,6 +9,7 @@ import pathlib
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import check_types
 from keras_resnet.errors import require
+from keras_resnet.labels import html
 
 MANIFEST = "manifest.json"
 
@@ -23,7 +24,7 @@ WEB_MODEL = "model.tflite"
 SAMPLES = "samples"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Artifact:
     """One exported network.
 
@@ -63,6 +64,19 @@ class Artifact:
 
     def __post_init__(self):
         check_types(self)
+
+    def __repr__(self):
+        facts = f"{self.precision}, {self.bytes / 1e6:.2f} MB"
+        if self.max_abs_diff is not None:
+            facts += (
+                f", {self.max_abs_diff:.1e} from the Keras model's "
+                f"probabilities on {self.num_images} images"
+            )
+        return f"<Artifact {self.path}: {self.format}, {facts}>"
+
+    def _repr_html_(self):
+        """For notebooks."""
+        return html.table(self.path, dataclasses.asdict(self))
 
 
 def sha256(path):

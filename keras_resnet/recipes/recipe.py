@@ -3,6 +3,7 @@
 import dataclasses
 
 from keras_resnet import optimizers
+from keras_resnet.labels import html
 from keras_resnet.networks import specs
 from keras_resnet.recipes import checks
 from keras_resnet.recipes import schedules
@@ -12,7 +13,7 @@ def _field(default, help_text):
     return dataclasses.field(default=default, metadata={"help": help_text})
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Recipe:
     """One training run. An iteration, or step, is one global batch.
 
@@ -194,6 +195,28 @@ class Recipe:
             if field.type == tuple[int, ...]:
                 value = tuple(getattr(self, field.name))
                 object.__setattr__(self, field.name, value)
+
+    def __repr__(self):
+        changed = ", ".join(f"{k}={v!r}" for k, v in self.changed.items())
+        return f"Recipe({changed})"
+
+    def _repr_html_(self):
+        """For notebooks: what differs from the defaults, with its help."""
+        fields = type(self).__dataclass_fields__
+        rows = {
+            name: (repr(value), fields[name].metadata["help"])
+            for name, value in self.changed.items()
+        }
+        return html.table("Recipe, where it differs from the defaults", rows)
+
+    @property
+    def changed(self):
+        """{field: value} of those that have not their defaults."""
+        return {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if getattr(self, field.name) != field.default
+        }
 
     @property
     def architecture(self):

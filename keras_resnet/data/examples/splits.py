@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet.data.examples import order
+from keras_resnet.labels import html
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -24,7 +25,7 @@ class Blocks:
     reader: Callable[[int], Callable]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Split:
     """Examples with random access.
 
@@ -51,6 +52,22 @@ class Split:
     labels: np.ndarray | None = None
     blocks: Blocks | None = None
     pixels: tf.Tensor | None = None
+
+    def __repr__(self):
+        names = ", ".join(self.class_names[:5])
+        more = ", ..." if len(self.class_names) > 5 else ""
+        return (
+            f"<Split {self.name}: {self.num_examples:,} examples of "
+            f"{len(self.class_names)} classes: {names}{more}>"
+        )
+
+    def _repr_html_(self):
+        """For notebooks: how many examples each class has, where known."""
+        counts = ["?"] * len(self.class_names)
+        if self.labels is not None:
+            counts = np.bincount(self.labels, minlength=len(counts))
+        rows = dict(zip(self.class_names, counts, strict=True))
+        return html.table(f"{self.name}: {self.num_examples:,} examples", rows)
 
 
 def evenly_spaced(split, number):
