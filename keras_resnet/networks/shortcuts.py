@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from keras_resnet.errors import register as register_row
+from keras_resnet.errors import require
 from keras_resnet.networks import operations
 
 
@@ -24,6 +25,14 @@ class ZeroPadShortcut(keras.layers.Layer):
         super().__init__(**kwargs)
         self.filters = filters
         self.strides = strides
+
+    def build(self, input_shape):
+        require(
+            input_shape[-1] <= self.filters,
+            "A shortcut that pads with zeros (option A) cannot take channels "
+            f"away: {input_shape[-1]} come in, {self.filters} are wanted. "
+            "Take shortcut B, more filters, or a narrower stem.",
+        )
 
     def call(self, x):
         x = x[:, :: self.strides, :: self.strides, :]
