@@ -21,6 +21,7 @@ help:
 	@echo "make fresh       after quickstart: every command of the README, once and tiny"
 	@echo "make wheel       a wheel in an environment of its own runs the README's Python"
 	@echo "make test        all quick tests, lint and the Bazel check if Bazel is there"
+	@echo "make test FOR=keras_resnet/export   the tests that reach a file or a folder alone"
 	@echo "make test-large  the tests that take minutes"
 	@echo "make soak        kills and damaged inputs for hours; goes on where it was stopped"
 	@echo "make arm64       the phone's files as ARM64 code, emulated (needs qemu-user-static)"
@@ -87,7 +88,8 @@ wheel: $(VENV)/.installed
 	rm -rf $(WHEEL)
 
 test: $(VENV)/.test-installed lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not large" --durations=20
+	files="$$($(BIN)/python tests/support/sources.py $(FOR))" && \
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not large" --durations=20 $$files
 
 peers: $(VENV)/.peers-installed
 

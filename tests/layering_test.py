@@ -10,6 +10,8 @@ import re
 import sys
 
 import pytest
+from sources import imports
+from sources import module_of
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -88,36 +90,6 @@ def room_of(name):
         if ".".join(parts[1:length]) in ROOMS:
             return ".".join(parts[1:length])
     return ROOMS[0]
-
-
-def module_of(path):
-    """The dotted name of a file."""
-    parts = pathlib.PurePosixPath(path).with_suffix("").parts
-    return ".".join(parts).removesuffix(".__init__")
-
-
-def imports(tree):
-    """(module, line, whether a function holds it) of every import."""
-
-    def visit(node, inside):
-        for child in ast.iter_child_nodes(node):
-            function = isinstance(
-                child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-            )
-            if isinstance(child, ast.Import):
-                for alias in child.names:
-                    yield alias.name, child.lineno, inside
-            elif isinstance(child, ast.ImportFrom):
-                module = child.module or ""
-                if child.level:
-                    module = "." * child.level + module
-                # `from absl import flags` imports absl.flags.
-                for alias in child.names:
-                    yield f"{module}.{alias.name}", child.lineno, inside
-            else:
-                yield from visit(child, inside or function)
-
-    return visit(tree, False)
 
 
 def violations(path, source):
