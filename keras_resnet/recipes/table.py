@@ -173,9 +173,10 @@ def load(recipe: str | Recipe, overrides: Mapping | None = None) -> Recipe:
         keras_resnet.UsageError: if the name or a field is unknown, a value
             cannot work, or the pixels would be the digits' for other images.
     """
-    name = "" if isinstance(recipe, Recipe) else f" {recipe!r}"
-    if name:
-        recipe = lookup(RECIPES, recipe, "recipe")
+    if isinstance(recipe, Recipe):
+        base, name = recipe, ""
+    else:
+        base, name = lookup(RECIPES, recipe, "recipe"), f" {recipe!r}"
     overrides = {} if overrides is None else overrides
     require(
         isinstance(overrides, Mapping),
@@ -185,13 +186,13 @@ def load(recipe: str | Recipe, overrides: Mapping | None = None) -> Recipe:
     fields = {field.name: field for field in dataclasses.fields(Recipe)}
     for field in overrides:
         lookup(fields, field, "recipe field")
-    changed = dataclasses.replace(recipe, **overrides)
+    changed = dataclasses.replace(base, **overrides)
     require(
-        recipe.dataset != "digits"
-        or changed.dataset == recipe.dataset
+        base.dataset != "digits"
+        or changed.dataset == base.dataset
         or "image_size" in overrides,
-        f"The recipe{name} shows the network {recipe.image_size}x"
-        f"{recipe.image_size} pixels, which is for the digits alone. Say what "
+        f"The recipe{name} shows the network {base.image_size}x"
+        f"{base.image_size} pixels, which is for the digits alone. Say what "
         f"it sees of {changed.dataset!r}, by another --recipe or by the "
         "fields, as in: keras-resnet train "
         f"--dataset={changed.dataset} --variant=resnet20 --image_size=32 "
