@@ -15,51 +15,9 @@ from keras_resnet.networks import execution
 from keras_resnet.networks import operations
 from keras_resnet.networks import shortcuts
 from keras_resnet.networks import specs
+from keras_resnet.networks.chain import Chain
 
-
-@operations.serializable
-class Chain(keras.layers.Layer):
-    """A few ops in a row under one name: the stem, or the end of a network.
-
-    Args:
-        ops, convolutions: as `operations.make_ops` takes them.
-    """
-
-    def __init__(self, ops, convolutions=(), **kwargs):
-        super().__init__(**kwargs)
-        self.config = {"ops": list(ops), "convolutions": list(convolutions)}
-        self.layers = operations.make_ops(
-            ops, convolutions, dtype=self.dtype_policy
-        )
-
-    def build(self, input_shape):
-        operations.build(self.layers, input_shape)
-
-    def call(self, x, training=None):
-        return operations.apply(self.layers, x, training)
-
-    def compute_output_shape(self, input_shape):
-        return operations.output_shape(self.layers, input_shape)
-
-    def paths(self):
-        """Its layers, as lists that are applied in order each."""
-        return [self.layers]
-
-    def multiply_adds(self, shape):
-        """As `operations.multiply_adds`."""
-        return operations.sum_multiply_adds(self.layers, shape)
-
-    def with_ops(self, change):
-        """The fields of its config with other operations.
-
-        Args:
-            change: function of the names of ops that are applied in order, and
-                of the op before them or None, to as many other names.
-        """
-        return {"ops": change(self.config["ops"], None)}
-
-    def get_config(self):
-        return {**super().get_config(), **self.config}
+__all__ = ("Chain", "ResidualUnit")
 
 
 @operations.serializable

@@ -1,4 +1,7 @@
-"""What a row of the tables in `specs` consists of.
+"""The tables that a network chooses one row of each from.
+
+PLACEMENTS say what surrounds the weights and the addition, BLOCKS are F,
+SHORTCUTS are h, STEMS come before the first unit.
 
 P1 is He et al. 2015, arXiv 1512.03385; P2 He et al. 2016, arXiv 1603.05027.
 """
@@ -18,6 +21,19 @@ class Placement:
     after_add: Ops = ()  # after the addition
 
 
+PLACEMENTS = {
+    "original": Placement(
+        between=("bn", "relu"), after=("bn",), after_add=("relu",)
+    ),
+    "bn_after_add": Placement(between=("bn", "relu"), after_add=("bn", "relu")),
+    "relu_before_add": Placement(between=("bn", "relu"), after=("bn", "relu")),
+    "relu_preact": Placement(
+        before=("relu",), between=("bn", "relu"), after=("bn",)
+    ),
+    "full_preact": Placement(before=("bn", "relu"), between=("bn", "relu")),
+}
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Block:
     """The weight layers of one residual branch (P1 Fig. 5)."""
@@ -30,6 +46,17 @@ class Block:
     def expansion(self) -> int:
         """Output filters of the branch over the stage's filters."""
         return self.widths[-1]
+
+
+BLOCKS = {
+    "basic": Block(kernels=(3, 3), widths=(1, 1), strided=0),
+    # P1 and the released Caffe nets stride in the first 1x1 ...
+    "bottleneck": Block(kernels=(1, 3, 1), widths=(1, 1, 4), strided=0),
+    # ... fb.resnet.torch and torchvision in the 3x3 ("v1.5").
+    "bottleneck_v1_5": Block(kernels=(1, 3, 1), widths=(1, 1, 4), strided=1),
+    # P2 Table 3, footnote: skip connections over one layer.
+    "one_layer": Block(kernels=(3,), widths=(1,), strided=0),
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,6 +79,33 @@ class Shortcut:
     dropout: float = 0.0  # probability of dropping an element of h
 
 
+# P2 Table 1. They apply to all units and, as ResNet-110 does, change shapes by
+# option A. The gate is a 1x1 convolution with bias and a sigmoid; a BN in it
+# would cancel b_g.
+SHORTCUT_ABLATIONS = {
+    "constant_scaling": Shortcut(scale=0.5, branch_scale=0.5),
+    "constant_scaling_branch_1": Shortcut(scale=0.5),
+    "exclusive_gating": Shortcut(gate="exclusive", gate_bias=-6.0),
+    "exclusive_gating_bias_0": Shortcut(gate="exclusive"),
+    "exclusive_gating_bias_minus_5": Shortcut(gate="exclusive", gate_bias=-5.0),
+    "exclusive_gating_bias_minus_7": Shortcut(gate="exclusive", gate_bias=-7.0),
+    "shortcut_only_gating": Shortcut(gate="shortcut_only", gate_bias=-6.0),
+    "shortcut_only_gating_bias_0": Shortcut(gate="shortcut_only"),
+    "conv1x1": Shortcut(same="projection", change="projection"),
+    # Keras' dropout keeps the expectation; P2 argues with one of 0.5, which
+    # the scale restores: 0.5 * h at inference.
+    "dropout": Shortcut(dropout=0.5, scale=0.5),
+}
+
+SHORTCUTS = {
+    "none": Shortcut(same="none", change="none"),
+    "A": Shortcut(),
+    "B": Shortcut(change="projection"),
+    "C": Shortcut(same="projection", change="projection"),
+    **SHORTCUT_ABLATIONS,
+}
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Stem:
     """What precedes the first unit, and the images the network was made for.
@@ -70,3 +124,35 @@ class Stem:
     classes: int
     pixel_mean: tuple[float, float, float]  # RGB, 0..255
     pixel_std: tuple[float, float, float]
+
+
+STEMS = {
+    "imagenet": Stem(
+        convolutions=((64, 7, 2),),
+        ops=("conv", "bn", "relu", "pool"),
+        image_size=224,
+        classes=1000,
+        pixel_mean=(123.675, 116.28, 103.53),
+        pixel_std=(58.395, 57.12, 57.375),
+    ),
+    # timm, resnetv2.py: pools what is not activated, so that its first unit has
+    # its own `before` and, where it is the identity, a shortcut that passes
+    # those by. Mean and deviation: its default_cfgs.
+    "imagenet_timm_preact": Stem(
+        convolutions=((64, 7, 2),),
+        ops=("conv", "pool"),
+        image_size=224,
+        classes=1000,
+        pixel_mean=(127.5, 127.5, 127.5),
+        pixel_std=(127.5, 127.5, 127.5),
+    ),
+    # Mean and deviation: fb.resnet.torch, datasets/cifar10.lua.
+    "cifar": Stem(
+        convolutions=((16, 3, 1),),
+        ops=("conv", "bn", "relu"),
+        image_size=32,
+        classes=10,
+        pixel_mean=(125.3, 123.0, 113.9),
+        pixel_std=(63.0, 62.1, 66.7),
+    ),
+}
