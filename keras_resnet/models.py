@@ -3,12 +3,14 @@
 import dataclasses
 import inspect
 import os
+import re
 from collections.abc import Sequence
 
 import keras
 import numpy as np
 
 from keras_resnet.errors import lookup
+from keras_resnet.errors import require
 from keras_resnet.networks import network
 from keras_resnet.networks import specs
 from keras_resnet.weights import loading
@@ -88,6 +90,7 @@ def build(
     >>> model = build("resnet110", classes=10, shortcut="B")
     """
     row = _row(variant, choices)
+    _check_name(name or variant)
     stem = network.resolve("stem", row.stem)
     input_shape = network.check_input_shape(input_shape, stem)
     path, published = None, None
@@ -124,6 +127,16 @@ def build(
     if is_grey:
         transfer.grey_from_rgb(model, receiver)
     return model
+
+
+def _check_name(name):
+    # TensorFlow would refuse it when the model is first called.
+    require(
+        isinstance(name, str)
+        and re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.-]*", name),
+        "The name of a model must be letters, digits, '_', '.' and '-'. "
+        f"Received: {name!r}.",
+    )
 
 
 def _row(variant, choices):

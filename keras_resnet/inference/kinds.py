@@ -62,6 +62,9 @@ KINDS: dict[str, "Kind"] = {}
 def register(kind):
     """Adds a `Kind`; it is asked before those that were added earlier.
 
+    Args:
+        kind: `Kind`.
+
     Raises:
         keras_resnet.UsageError: if the name is taken.
     """

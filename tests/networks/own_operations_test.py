@@ -10,6 +10,8 @@ from exported_networks import card_of
 from exported_networks import randomize
 
 import keras_resnet
+from keras_resnet import recipes
+from keras_resnet.errors import UsageError
 from keras_resnet.export.folding.fold import fold
 from keras_resnet.export.writers.onnx import export_onnx
 from keras_resnet.export.writers.tflite import export_tflite
@@ -69,12 +71,51 @@ def test_an_operation_counts_its_own_multiply_adds(model):
     assert difference == squeezed > 0
 
 
-def test_depth_counts_the_layers_of_the_stem(monkeypatch):
-    monkeypatch.setitem(specs.STEMS, "deep", own_network.STEM)
-    row = dataclasses.replace(specs.VARIANTS["resnet50"], stem="deep")
-    monkeypatch.setitem(specs.VARIANTS, "any name", row)
-    assert specs.VARIANTS["any name"].depth == 50 + 2
-    assert keras_resnet.build("any name", depths=(1, 1, 1, 1)).layers
+@pytest.fixture
+def named():
+    """The rows under names, and a variant of them."""
+    rows = {
+        "own_stem": own_network.STEM,
+        "own_placement": own_network.PLACEMENT,
+        "own_shortcut": own_network.SHORTCUT,
+        "own_network": dataclasses.replace(
+            specs.VARIANTS["resnet50"],
+            stem="own_stem",
+            placement="own_placement",
+            shortcut="own_shortcut",
+            filters=FILTERS,
+            depths=(1, 1),
+        ),
+    }
+    for name, row in rows.items():
+        specs.register(name, row)
+    yield specs.VARIANTS["own_network"]
+    for name in rows:
+        for table in (*specs.TABLES.values(), specs.VARIANTS):
+            table.pop(name, None)
+
+
+def test_rows_have_names_once_they_are_registered(named, model, images):
+    assert named.depth == 3 + 2 * 3 + 1
+    by_name = keras_resnet.build(
+        "own_network", classes=10, input_shape=(SIZE, SIZE, 3)
+    )
+    by_name.set_weights(model.get_weights())
+    np.testing.assert_array_equal(
+        by_name.predict_on_batch(images), model.predict_on_batch(images)
+    )
+    assert recipes.load("digits", {"stem": "own_stem"}).stem == "own_stem"
+
+
+def test_a_name_that_cannot_be_a_models_is_refused_before_anything_is_built():
+    for name in ("my network", "a/b", "_a", "망", 3):
+        with pytest.raises(UsageError, match="^The name of a model must be"):
+            build(name=name)
+
+
+def test_without_their_names_they_are_unknown():
+    with pytest.raises(UsageError, match="Unknown stem 'own_stem'"):
+        recipes.load("digits", {"stem": "own_stem"})
 
 
 def test_the_network_is_folded_and_the_operation_stays(model, images):
