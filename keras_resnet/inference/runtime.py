@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
@@ -59,12 +60,34 @@ def _open(path, kind, reader):
     except UsageError:
         raise
     except Exception as error:  # each runtime has its own, down to bare ones
+        unknown = _unknown(error)
+        require(
+            not unknown,
+            f"{str(path)!r} holds what is not known here: {unknown} If it is "
+            "of a module of yours, bring that by --import=MODULE; in Python "
+            "import it first.",
+        )
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise UsageError(
             f"{str(path)!r} cannot be read as a network ({kind.name}): it is "
             "damaged or another kind of file. The reason given: "
             f"{lines[0]}"
         ) from error
+
+
+def _unknown(error):
+    """What name a file holds that nothing has registered; None if it is not so.
+
+    Keras wraps the reason in an error for each layer around it.
+    """
+    while error is not None:
+        found = re.search("Could not locate class '([^']+)'", str(error))
+        if found:
+            return f"the class {found[1]!r}."
+        if isinstance(error, UsageError) and str(error).startswith("Unknown"):
+            return str(error)
+        error = error.__cause__ or error.__context__
+    return None
 
 
 # Who runs an artifact -> how to open it there.

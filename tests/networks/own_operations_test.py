@@ -16,6 +16,7 @@ from keras_resnet.export.folding.fold import fold
 from keras_resnet.export.writers.onnx import export_onnx
 from keras_resnet.export.writers.tflite import export_tflite
 from keras_resnet.inference import runtime
+from keras_resnet.networks import operations
 from keras_resnet.networks import specs
 from keras_resnet.weights import transfer
 
@@ -156,6 +157,25 @@ def test_the_network_is_saved_and_loaded(model, images, tmp_path):
     np.testing.assert_array_equal(
         again.predict_on_batch(images), model.predict_on_batch(images)
     )
+
+
+def test_a_file_with_an_operation_that_is_not_known_says_how_to_bring_it(
+    model, tmp_path, monkeypatch
+):
+    model.save(tmp_path / "model.keras")
+    assert runtime.load_keras(tmp_path / "model.keras").count_params() > 0
+    monkeypatch.delitem(operations.OPERATIONS, "se")
+    with pytest.raises(UsageError, match="operation 'se'.*--import=MODULE"):
+        runtime.load_keras(tmp_path / "model.keras")
+    monkeypatch.undo()
+    objects = keras.saving.get_custom_objects()
+    monkeypatch.delitem(objects, "own>SqueezeExcite")
+    one = keras.Sequential(
+        [keras.Input((8, 8, 4)), own_network.SqueezeExcite()]
+    )
+    one.save(tmp_path / "one.keras")
+    with pytest.raises(UsageError, match="class 'SqueezeExcite'.*--import="):
+        runtime.load_keras(tmp_path / "one.keras")
 
 
 def test_the_body_goes_to_a_network_of_other_classes(model, tmp_path):
