@@ -10,6 +10,7 @@ import numpy as np
 import phone_files
 import programs
 import pytest
+import tflite_files
 
 from keras_resnet.export.writers.metadata_writer import add_metadata
 
@@ -27,11 +28,6 @@ def card():
     return phone_files.phone().card
 
 
-@pytest.fixture(scope="module")
-def images():
-    return phone_files.phone().images
-
-
 def _swapped(card):
     """A card whose first two names have changed places."""
     first, second, *rest = card.class_names
@@ -39,10 +35,10 @@ def _swapped(card):
 
 
 @pytest.fixture(scope="module")
-def by_mediapipe(card, images, tmp_path_factory):
+def by_mediapipe(card, tmp_path_factory):
     """{(precision, kind): rows of mediapipe_reader.py, or an error}."""
     folder, models = tmp_path_factory.mktemp("mediapipe"), {}
-    np.save(folder / "images.npy", images)
+    np.save(folder / "images.npy", phone_files.phone().images)
     for precision in PRECISIONS:
         plain = phone_files.plain(precision)
         path = phone_files.export(folder, precision)
@@ -80,11 +76,12 @@ def _names_and_scores(rows):
     [("float32", 1e-5), ("dynamic_int8", 0.02), ("int8", 0.02)],
 )
 def test_mediapipe_gives_our_names_and_keras_probabilities(
-    card, images, by_mediapipe, precision, tolerance
+    card, by_mediapipe, precision, tolerance
 ):
+    images = phone_files.phone().images
     names, scores = _names_and_scores(by_mediapipe[precision, "exported"])
     assert tuple(names) == card.class_names
-    outputs = phone_files.predict(phone_files.plain(precision), images)
+    outputs = tflite_files.predict(phone_files.plain(precision), images)
     # A byte is worth 1/256.
     expected = outputs / (256 if precision == "int8" else 1)
     np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-6)

@@ -1,19 +1,19 @@
 """What docs/PHONES.md says of the files is what exported files are."""
 
 import json
-import pathlib
 import re
 
 import numpy as np
 import phone_files
+import programs
 import pytest
+import tflite_files
 from ai_edge_litert.compiled_model import CompiledModel
 from ai_edge_litert.interpreter import Interpreter
 
 from keras_resnet.export import formats
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-DOCUMENT = (ROOT / "docs/PHONES.md").read_text(encoding="utf-8")
+DOCUMENT = (programs.ROOT / "docs/PHONES.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(
     r"^```(kotlin|swift|python)\n(.*?)^```", DOCUMENT, re.M | re.S
 )
@@ -131,7 +131,7 @@ def test_compiled_model_takes_these_names_and_types(exported, file, dtype):
     model.run_by_name(signature, {given: images}, {taken: probabilities})
     actual = probabilities.read(len(phone_files.NAMES), np.dtype(dtype).type)
     image = image.reshape(1, phone_files.SIZE, phone_files.SIZE, 3)
-    (expected,) = phone_files.predict((exported / file).read_bytes(), image)
+    (expected,) = tflite_files.predict((exported / file).read_bytes(), image)
     np.testing.assert_array_equal(actual, expected)
 
 

@@ -12,6 +12,7 @@ import sys
 
 import numpy as np
 import odd_images
+import programs
 import pyarrow.parquet
 import pytest
 import tensorflow as tf
@@ -20,9 +21,9 @@ from exported_networks import network
 
 from keras_resnet import files as files_lib
 from keras_resnet.data.pixels import decoding
-from keras_resnet.data.pixels import transforms
 from keras_resnet.data.stores import listing
 from keras_resnet.errors import UsageError
+from keras_resnet.export.verification.verify import evaluation_views
 from keras_resnet.export.writers.onnx import export_onnx
 from keras_resnet.export.writers.saved_model import export_saved_model
 from keras_resnet.export.writers.tflite import export_tflite
@@ -30,8 +31,8 @@ from keras_resnet.inference import batch
 from keras_resnet.inference import parts as parts_lib
 from keras_resnet.inference import runtime
 from keras_resnet.inference import sources
+from keras_resnet.inference.tflite_metadata import find_card
 
-PROGRAM = pathlib.Path(__file__).resolve().parents[2] / "pipelines/predict.py"
 FORMATS = {
     "keras": "model.keras",
     "saved_model": "saved_model",
@@ -98,27 +99,25 @@ def folder(tmp_path_factory):
     return root
 
 
-@pytest.fixture
-def job(models, folder, tmp_path):
+def _job(models, folder, output):
     return batch.Job(
         model=str(models / FORMATS["tflite"]),
         input=str(folder),
-        output=str(tmp_path / "predictions.parquet"),
+        output=str(output / "predictions.parquet"),
         probabilities=True,
         **SIZES,
     )
+
+
+@pytest.fixture
+def job(models, folder, tmp_path):
+    return _job(models, folder, tmp_path)
 
 
 @pytest.fixture(scope="module")
 def whole(models, folder, tmp_path_factory):
     """What an undisturbed run of `job` writes, as `files` gives it."""
-    job = batch.Job(
-        model=str(models / FORMATS["tflite"]),
-        input=str(folder),
-        output=str(tmp_path_factory.mktemp("whole") / "predictions.parquet"),
-        probabilities=True,
-        **SIZES,
-    )
+    job = _job(models, folder, tmp_path_factory.mktemp("whole"))
     batch.run(job)
     return files(job)
 
@@ -141,13 +140,14 @@ def times(job):
 
 @functools.cache
 def loaded(model):
-    return runtime.load_predictor(model)
+    return runtime.load_predictor(model), find_card(model)
 
 
 def alone(model, encoded):
     """Probabilities of one file, by the artifact and no batch."""
-    view = transforms.evaluation(decoding.decode(encoded), resize=18, size=16)
-    return loaded(model).predict(view.numpy()[None])[0]
+    predictor, card = loaded(model)
+    view = evaluation_views([decoding.decode(encoded)], card)
+    return predictor.predict(view)[0]
 
 
 def refuses(job, message, **options):
@@ -164,12 +164,8 @@ def test_a_row_is_what_the_artifact_says_of_its_image_alone(
     rows = table(job).to_pylist()
     assert summary.rows == len(rows) == len(NAMES)
     found = np.array([row["probabilities"] for row in rows])
-    expected = np.array(
-        [
-            alone(job.model, image_file(number, name))
-            for number, name in enumerate(NAMES)
-        ]
-    )
+    images = enumerate(NAMES)
+    expected = np.array([alone(job.model, image_file(*i)) for i in images])
     np.testing.assert_allclose(found, expected, atol=1e-6)
     # Each image has its own: a table out of order is another one.
     assert np.abs(found[1:] - expected[:-1]).max(1).min() > 1e-4
@@ -343,27 +339,27 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def _command(job, *arguments, before=()):
-    return subprocess.run(
-        [
-            sys.executable,
-            *before,
-            PROGRAM,
-            f"--model={job.model}",
-            f"--input={job.input}",
-            f"--output={job.output}",
-            *(f"--{name}={value}" for name, value in SIZES.items()),
-            "--probabilities",
-            *arguments,
-        ],
-        capture_output=True,
-        text=True,
-        timeout=300,
+def _flags(job):
+    return [
+        *(f"--{name}={getattr(job, name)}" for name in ("model", "input")),
+        *(f"--{name}={value}" for name, value in SIZES.items()),
+        *(f"--output={job.output}", "--probabilities"),
+    ]
+
+
+def _command(job, *arguments):
+    return programs.start(
+        "predict", *_flags(job), *arguments, cwd=programs.ROOT
     )
 
 
 def test_the_command_goes_on_after_sigkill(job, whole):
-    result = _command(job, before=("-c", _SIGKILL))
+    program = programs.PIPELINES / "predict.py"
+    result = subprocess.run(
+        [sys.executable, "-c", _SIGKILL, program, *_flags(job)],
+        capture_output=True,
+        timeout=300,
+    )
     assert result.returncode == -signal.SIGKILL, result.stderr
     assert list(files(job)) == ["part-00000.parquet"]
     assert batch.run(job).earlier_rows == 16
@@ -408,15 +404,10 @@ def test_images_that_come_or_go_in_between_are_noticed(job, tmp_path):
 
 def test_a_complete_table_is_left_alone_and_replaced_by_force(job):
     batch.run(job)
-    before = {
-        p: p.stat().st_mtime_ns for p in pathlib.Path(job.output).glob("*")
-    }
+    before = times(job)
     summary = batch.run(job)
     assert summary.rows == summary.earlier_rows == len(NAMES)
-    after = {
-        p: p.stat().st_mtime_ns for p in pathlib.Path(job.output).glob("*")
-    }
-    assert before == after
+    assert times(job) == before
     other = dataclasses.replace(job, rows_per_part=100)
     assert batch.run(other, force=True).parts == 1
 
@@ -515,7 +506,7 @@ print(json.dumps([summary.rows, summary.seconds, readings]))
 
 
 def _resident(job, what=""):
-    arguments = [PROGRAM.parent, what, json.dumps(dataclasses.asdict(job))]
+    arguments = [programs.PIPELINES, what, json.dumps(dataclasses.asdict(job))]
     result = subprocess.run(
         [sys.executable, "-c", _RESIDENT, *arguments],
         capture_output=True,
