@@ -35,6 +35,7 @@ ROOMS = (
     "training",
     "export.folding",
     "export.writers",
+    "export.formats",
     "export.verification",
     "export",
     "commands",

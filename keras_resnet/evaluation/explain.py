@@ -15,6 +15,7 @@ from keras_resnet.networks import execution
 
 # Perceptually uniform: equal steps of heat look equally large.
 COLORMAP = "inferno"
+COLOURED = 0.6  # the share of the colours; the rest is grey
 
 
 def grad_cam(model, images, classes=None):
@@ -97,13 +98,12 @@ def _check_classes(classes, logits):
     return tf.constant(np.broadcast_to(classes, (batch,)).astype(np.int32))
 
 
-def overlay(image, heat, alpha=0.6):
+def overlay(image, heat):
     """An image under its heat map: grey, and the hotter the more in colour.
 
     Args:
         image: uint8 (H, W, 3).
         heat: float (H, W) in [0, 1].
-        alpha: float 0..1, the weight of the colours.
 
     Returns:
         uint8 (H, W, 3).
@@ -112,7 +112,7 @@ def overlay(image, heat, alpha=0.6):
 
     colours = matplotlib.colormaps[COLORMAP](heat)[..., :3]
     grey = image.mean(axis=-1, keepdims=True) / 255
-    mixed = (1 - alpha) * grey + alpha * colours
+    mixed = (1 - COLOURED) * grey + COLOURED * colours
     return np.round(255 * mixed).astype(np.uint8)
 
 

@@ -135,21 +135,3 @@ def evaluate(sums_of_batch, dataset):
             distributed.
     """
     return Metrics.from_sums(total(sums_of_batch, dataset))
-
-
-def from_predictor(predict):
-    """`sums_of_batch` of anything that predicts, in any runtime.
-
-    Args:
-        predict: uint8 (B, S, S, 3) NumPy -> float32 (B, K) probabilities.
-    """
-
-    import tensorflow as tf
-
-    def sums_of_batch(batch):
-        probabilities = predict(np.asarray(batch["image"]))
-        tiny = np.finfo(np.float32).tiny
-        logits = np.log(np.maximum(probabilities, tiny))
-        return batch_sums(tf.constant(logits), batch["label"], batch["weight"])
-
-    return sums_of_batch

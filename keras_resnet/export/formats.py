@@ -20,6 +20,8 @@ from keras_resnet.export.writers.saved_model import write_saved_model
 from keras_resnet.export.writers.tflite import write_tflite
 from keras_resnet.inference import kinds
 from keras_resnet.inference.artifact import SAMPLES
+from keras_resnet.inference.layer_errors import onnx_layer_errors
+from keras_resnet.inference.layer_errors import tflite_layer_errors
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,6 +65,10 @@ class Format:
         calibrated: whether it needs calibration images.
         check: (`serving.Network`, `Options`): raises `UsageError` for what
             `write` would refuse, before any work.
+        whole: of 8 bits, the name of the format of float32 that its layers are
+            compared with where it fails; "" if they cannot be.
+        compare: (file of `whole`, file of this format, uint8 (N, S, S, 3)
+            views) -> list of `inference.layer_errors.LayerError`.
     """
 
     name: str
@@ -71,6 +77,8 @@ class Format:
     write: Callable
     calibrated: bool = False
     check: Callable = _accept
+    whole: str = ""
+    compare: Callable | None = None
 
 
 # "tflite" is what a phone wants: a quarter of the size, no calibration.
@@ -181,8 +189,14 @@ def _check_web(network, options):
     litert_js.files(options.litert_js)
 
 
+# How the layers of 8 bits are compared.
+_TFLITE = {"whole": "tflite_float32", "compare": tflite_layer_errors}
+_ONNX = {"whole": "onnx", "compare": onnx_layer_errors}
+
 _register("saved_model", "saved_model", "saved_model", _saved_model)
-_register("tflite", "model.tflite", "tflite", _tflite("dynamic_int8"))
+_register(
+    "tflite", "model.tflite", "tflite", _tflite("dynamic_int8"), **_TFLITE
+)
 _register(
     "tflite_float32", "model_float32.tflite", "tflite", _tflite("float32")
 )
@@ -190,14 +204,12 @@ _register(
     "tflite_float16", "model_float16.tflite", "tflite", _tflite("float16")
 )
 _register(
-    "tflite_int8",
-    "model_int8.tflite",
-    "tflite",
-    _tflite("int8"),
-    calibrated=True,
+    *("tflite_int8", "model_int8.tflite", "tflite", _tflite("int8")),
+    **{**_TFLITE, "calibrated": True},
 )
 _register("onnx", "model.onnx", "onnx", _onnx("float32"))
 _register(
-    "onnx_int8", "model_int8.onnx", "onnx", _onnx("int8"), calibrated=True
+    *("onnx_int8", "model_int8.onnx", "onnx", _onnx("int8")),
+    **{**_ONNX, "calibrated": True},
 )
 _register("web", "web", "web", _web, check=_check_web)

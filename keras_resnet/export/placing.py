@@ -197,14 +197,8 @@ def _tops(names):
 def _refuse_others(output_dir, networks, earlier, moved=None):
     """Refuses to touch what no manifest names, or what was changed since.
 
-    Args:
-        output_dir: pathlib.Path.
-        networks: what will be written there, beside `COMMON`.
-        earlier: {name: sha256} of what may be replaced.
-        moved: the same of what is there already of the new export.
-
-    Raises:
-        keras_resnet.UsageError: names the files.
+    What may be there is {name: sha256}: `earlier`, which may be replaced, and
+    `moved`, which is of the new export itself.
     """
     wrong = []
     for top in _tops([*COMMON, *networks, *earlier]):

@@ -197,18 +197,14 @@ class _Writer:
     """Rows into parts, and what cannot be read counted."""
 
     def __init__(self, job, card, parts):
-        self._job, self._card, self._parts = job, card, parts
+        self._job, self._parts = job, parts
         self._progress = parts.progress  # up to the last row that was added
-        self._rows = self._new_rows()
-        self.named = []
-
-    def _new_rows(self):
-        names = self._card.class_names
-        return Rows(
-            names,
-            top=min(self._job.top, len(names)),
-            probabilities=self._job.probabilities,
+        self._rows = Rows(
+            card.class_names,
+            top=min(job.top, len(card.class_names)),
+            probabilities=job.probabilities,
         )
+        self.named = []
 
     def add(self, batch, probabilities):
         """Adds a batch, and writes the part if it is full."""
@@ -237,8 +233,7 @@ class _Writer:
 
     def _write(self):
         if len(self._rows):
-            self._parts.write(self._rows.table(), self._progress)
-            self._rows = self._new_rows()
+            self._parts.write(self._rows.take(), self._progress)
 
     def finish(self):
         """Writes what is left, and that it is all."""

@@ -26,6 +26,9 @@ class Rows:
     def __init__(self, class_names, *, top, probabilities):
         self._class_names, self._top = class_names, top
         self._keeps_all = probabilities
+        self._empty()
+
+    def _empty(self):
         self._names, self._errors = {}, []
         self._classes, self._values, self._all = [], [], []
 
@@ -51,8 +54,8 @@ class Rows:
             self._names.setdefault(name, []).extend(map(_printable, values))
         self._errors += [batch.problems.get(i) for i in range(len(batch))]
 
-    def table(self):
-        """All rows, as a `pyarrow.Table`."""
+    def take(self):
+        """All rows, as a `pyarrow.Table`; then there are none."""
         import pyarrow as pa
 
         columns = {name: pa.array(v) for name, v in self._names.items()}
@@ -69,6 +72,7 @@ class Rows:
                 np.concatenate(self._all).ravel(), len(self._class_names)
             )
         columns["error"] = pa.array(self._errors, pa.string())
+        self._empty()
         return pa.table(columns)
 
 

@@ -41,10 +41,7 @@ def parts(images, batch):
 
 
 def as_is(name):
-    """The NumPy dtype of an input that takes pixels as they are.
-
-    Args:
-        name: of a dtype.
+    """The NumPy dtype, by its name, of an input that takes pixels as they are.
 
     Raises:
         keras_resnet.UsageError: for any other than floats and uint8.

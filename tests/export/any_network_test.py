@@ -21,8 +21,8 @@ from made_networks import made
 from keras_resnet.errors import UsageError
 from keras_resnet.evaluation import explain
 from keras_resnet.export.folding import proof
-from keras_resnet.export.folding.float32 import float32_copy
-from keras_resnet.export.folding.float32 import is_float32
+from keras_resnet.export.folding.copies import float32_copy
+from keras_resnet.export.folding.copies import is_float32
 from keras_resnet.export.writers import serving
 from keras_resnet.export.writers.onnx import export_onnx
 from keras_resnet.export.writers.saved_model import export_saved_model

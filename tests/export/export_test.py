@@ -22,7 +22,7 @@ from keras_resnet.data import datasets
 from keras_resnet.errors import UsageError
 from keras_resnet.export import formats
 from keras_resnet.export import pipeline
-from keras_resnet.export.folding.float32 import float32_copy
+from keras_resnet.export.folding.copies import float32_copy
 from keras_resnet.export.folding.fold import fold
 from keras_resnet.export.writers.onnx import export_onnx
 from keras_resnet.export.writers.saved_model import export_saved_model

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import zipfile
 
-import flatbuffers
 import numpy as np
 import phone_files
 import programs
@@ -14,10 +13,6 @@ import pytest
 import tflite_files
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
-from flatbuffers.number_types import Float32Flags
-from flatbuffers.number_types import Int8Flags
-from flatbuffers.number_types import Uint8Flags
-from flatbuffers.table import Table
 
 from keras_resnet.errors import UsageError
 from keras_resnet.export.writers.classifier_metadata import classifier_metadata
@@ -84,15 +79,11 @@ def test_zip_lists_what_stands_beside_a_model(card, path, tmp_path):
 
 def test_bytes_are_the_same_in_another_process():
     """There strings have other hashes, and sets another order."""
-    root = classifier_metadata(
-        name="n", description="d", input_range=(0, 255), output_range=(0, 1)
-    )
+    root = classifier_metadata("n", 1)
     script = (
         "from keras_resnet.export.writers.classifier_metadata import *\n"
         "from keras_resnet.export.writers.metadata_schema import *\n"
-        "root = classifier_metadata(name='n', description='d', "
-        "input_range=(0, 255), output_range=(0, 1))\n"
-        "print(flatbuffer(root).hex())"
+        "print(flatbuffer(classifier_metadata('n', 1)).hex())"
     )
     result = subprocess.run(
         [sys.executable, "-c", script],
@@ -136,82 +127,6 @@ def test_tensor_buffers_are_aligned(card, plain):
     # What generated code gives without care is seen.
     unaligned = tflite_files.packed(tflite_files.unpacked(content))
     assert {offset % 16 for offset in _offsets(unaligned)} != {0}
-
-
-# A reader of metadata_schema.fbs by the offsets that flatc generates for it:
-# the first field is at 4, the next at 6 and so on.
-
-
-def _field(table, offset):
-    return table.Offset(offset) + table.Pos
-
-
-def _string(table, offset):
-    return table.String(_field(table, offset)).decode()
-
-
-def _child(table, offset):
-    return Table(table.Bytes, table.Indirect(_field(table, offset)))
-
-
-def _children(table, offset):
-    start = table.Vector(table.Offset(offset))
-    count = table.VectorLen(table.Offset(offset))
-    return [
-        Table(table.Bytes, table.Indirect(start + 4 * i)) for i in range(count)
-    ]
-
-
-def _float(table, offset):
-    """The only one of a vector."""
-    assert table.VectorLen(table.Offset(offset)) == 1
-    return table.Get(Float32Flags, table.Vector(table.Offset(offset)))
-
-
-def _root(content):
-    model = schema.Model.GetRootAs(content, 0)
-    (entry,) = [
-        model.Metadata(i)
-        for i in range(model.MetadataLength())
-        if model.Metadata(i).Name() == b"TFLITE_METADATA"
-    ]
-    data = model.Buffers(entry.Buffer()).DataAsNumpy().tobytes()
-    assert data[4:8] == b"M001"
-    start = flatbuffers.encode.Get(flatbuffers.packer.uoffset, data, 0)
-    return Table(bytearray(data), start)
-
-
-@pytest.mark.parametrize("precision, greatest", [("float32", 1), ("int8", 255)])
-def test_flatbuffer_says_what_a_classifier_needs(card, precision, greatest):
-    content = with_metadata(phone_files.plain(precision), card)
-    model = _root(content)
-    assert _string(model, 4) == "resnet20"
-    assert "RGB pixels 0..255" in _string(model, 6)
-    assert _string(model, 18) == "1.0.0"
-    (file,) = _children(model, 16)
-    assert _string(file, 4) == "card.json"
-    (subgraph,) = _children(model, 10)
-    (images,), (probabilities,) = (
-        _children(subgraph, 8),
-        _children(subgraph, 10),
-    )
-    assert _string(images, 4) == "images"
-    content = _child(images, 10)
-    assert content.Get(Uint8Flags, _field(content, 4)) == 2  # ImageProperties
-    properties = _child(content, 6)
-    assert properties.Get(Int8Flags, _field(properties, 4)) == 1  # RGB
-    (unit,) = _children(images, 12)
-    assert unit.Get(Uint8Flags, _field(unit, 4)) == 1  # NormalizationOptions
-    options = _child(unit, 6)
-    assert (_float(options, 4), _float(options, 6)) == (0, 1)
-    stats = _child(images, 14)
-    assert (_float(stats, 4), _float(stats, 6)) == (255, 0)
-    assert _string(probabilities, 4) == "probabilities"
-    stats = _child(probabilities, 14)
-    assert (_float(stats, 4), _float(stats, 6)) == (greatest, 0)
-    (labels,) = _children(probabilities, 16)
-    assert _string(labels, 4) == "labels.txt"
-    assert labels.Get(Int8Flags, _field(labels, 8)) == 2  # TENSOR_AXIS_LABELS
 
 
 # What this library reads.

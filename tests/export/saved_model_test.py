@@ -21,8 +21,8 @@ from PIL import Image
 from keras_resnet.data.pixels import decoding
 from keras_resnet.errors import UsageError
 from keras_resnet.export.verification.verify import evaluation_views
-from keras_resnet.export.writers import answers
 from keras_resnet.export.writers import warmup
+from keras_resnet.export.writers.saved_model import answer
 from keras_resnet.export.writers.saved_model import export_saved_model
 from keras_resnet.inference import runtime
 from keras_resnet.labels.cards import top_classes
@@ -128,7 +128,7 @@ def test_top_is_at_most_the_number_of_classes(model, card, tmp_path):
 
 def test_of_equal_probabilities_the_first_class_comes_first():
     probabilities = tf.constant([[0.1, 0.3, 0.3, 0.3], [0.25] * 4])
-    found = answers.answer(probabilities, ["a", "b", "c", "d"], 2)
+    found = answer(probabilities, ["a", "b", "c", "d"], 2)
     assert found["top_names"].numpy().tolist() == [[b"b", b"c"], [b"a", b"b"]]
     assert found["top_indices"].numpy().tolist() == [[1, 2], [0, 1]]
 

@@ -15,7 +15,7 @@ from exported_networks import digits
 from exported_networks import network
 
 from keras_resnet.errors import UsageError
-from keras_resnet.export.folding.float32 import float32_copy
+from keras_resnet.export.folding.copies import float32_copy
 from keras_resnet.export.verification import isolated
 from keras_resnet.export.verification import verify as verify_lib
 from keras_resnet.export.verification.verify import VerificationError

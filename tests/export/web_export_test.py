@@ -10,6 +10,7 @@ import sys
 import urllib.error
 import urllib.request
 
+import exported_networks
 import keras
 import numpy as np
 import odd_images
@@ -21,9 +22,7 @@ import web_networks
 from keras_resnet.errors import UsageError
 from keras_resnet.evaluation import explain
 from keras_resnet.export import formats
-from keras_resnet.export import pipeline
-from keras_resnet.export.folding.float32 import float32_copy
-from keras_resnet.export.verification import isolated
+from keras_resnet.export.folding.copies import float32_copy
 from keras_resnet.export.writers import litert_js
 from keras_resnet.export.writers import serving
 from keras_resnet.export.writers import web
@@ -90,9 +89,7 @@ def test_the_network_of_the_page_is_the_model(choices, tmp_path):
     content, map_size = web_model.convert(network)
     (tmp_path / WEB_MODEL).write_bytes(content)
     predictor = predictors.WebPredictor(tmp_path)
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (3, 32, 32, 3)).astype(np.float32)
-    copy = float32_copy(model)
+    images, copy = web_networks.noise(3), float32_copy(model)
     expected = copy.predict_on_batch(images)
     assert expected.std() > 0.05  # not 1 / K whatever the input
     actual = predictor.predict(images)
@@ -253,8 +250,8 @@ def test_serve_web_sends_types_and_headers(exported):
 
 
 def test_serve_web_gives_files_of_the_page_alone(exported, tmp_path):
-    page = tmp_path / "page"
-    shutil.copytree(exported[0], page)
+    """The campaign's requests try more ways out (`soaking.page_requests`)."""
+    page = shutil.copytree(exported[0], tmp_path / "page")
     (tmp_path / "secret.txt").write_text("secret")
     (page / "link").symlink_to(tmp_path / "secret.txt")
     (page / "inside").symlink_to(page / "page.json")
@@ -278,7 +275,7 @@ def test_serve_web_refuses_in_one_line(exported, tmp_path):
             ([], "Expected one folder"),
             ([tmp_path / "nowhere"], "There is no page in"),
         ):
-            done = programs.start("serve_web", *arguments, cwd=tmp_path)
+            done = programs.start_cold("serve_web", *arguments, cwd=tmp_path)
             assert done.returncode == 2
             assert re.match(f"ERROR: {message}.*\n$", done.stderr)
 
@@ -291,17 +288,15 @@ def test_an_export_of_all_formats_folds_and_proves_once(
     for owner, name in ((serving, "fold"), (serving.proof, "check")):
         monkeypatch.setattr(owner, name, _counted(getattr(owner, name), done))
     card = web_networks.card_of(model)
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (8, 32, 32, 3), dtype=np.uint8)
-    artifacts = pipeline.export_all(
+    images = web_networks.noise(8).astype(np.uint8)
+    artifacts = exported_networks.export(
         model,
         tmp_path / "all",
+        list(formats.FORMATS),
         card=card,
-        formats=list(formats.FORMATS),
         images=images,
         labels=[0] * len(images),
         options=formats.Options(litert_js=package, calibration=images),
-        predict=isolated.predict,
     )
     assert len(artifacts) == len(formats.FORMATS) == 8
     assert done == ["fold", "check"]

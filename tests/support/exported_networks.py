@@ -54,13 +54,14 @@ def randomize(model, seed=0):
 
 def card_of(model, **changes):
     size = model.input_shape[1]
-    fields = {"image_size": size, "eval_resize": size + size // 8}
-    return Card(
-        class_names=NAMES,
-        variant=model.name,
-        dataset="digits",
-        **{**fields, **changes},
-    )
+    fields = {
+        "class_names": NAMES,
+        "image_size": size,
+        "eval_resize": size + size // 8,
+        "variant": model.name,
+        "dataset": "digits",
+    }
+    return Card(**{**fields, **changes})
 
 
 @functools.cache
@@ -87,15 +88,14 @@ def export(
     A process for each file would take five seconds, not one.
     """
     images, labels = digits(num_images)
-    options = {"card": card_of(model), "predict": isolated.predict, **options}
-    return pipeline.export_all(
-        model,
-        directory,
-        formats=formats,
-        images=images,
-        labels=labels,
+    options = {
+        "card": card_of(model),
+        "images": images,
+        "labels": labels,
+        "predict": isolated.predict,
         **options,
-    )
+    }
+    return pipeline.export_all(model, directory, formats=formats, **options)
 
 
 def write_precisions(model, folder):

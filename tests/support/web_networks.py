@@ -1,6 +1,7 @@
 """Small networks and image files for the tests of the page."""
 
 import exported_networks
+import numpy as np
 
 from keras_resnet.data.pixels import decoding
 from keras_resnet.export.verification.verify import evaluation_views
@@ -24,3 +25,9 @@ def view(file, card):
     """What Python's pipeline makes of an image file: uint8 (S, S, 3)."""
     (view,) = evaluation_views([decoding.decode(file.read_bytes())], card)
     return view
+
+
+def noise(count):
+    """float32 (N, 32, 32, 3), 0..255."""
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (count, 32, 32, 3)).astype(np.float32)

@@ -17,11 +17,7 @@ from keras_resnet.export.folding import graph
 
 
 def check(model):
-    """Raises `UsageError` for what no copy can hold: before any work.
-
-    Args:
-        model: `keras.Model`.
-    """
+    """Raises `UsageError` for what no copy of a model can hold."""
     graph.network(model)
     for layer in model._flatten_layers(include_self=False):
         policy = layer.dtype_policy
@@ -72,6 +68,35 @@ def remake(model, changes=None):
     for layer in layers.values():
         _check_float32(layer)
     return copy, layers
+
+
+def is_float32(model):
+    """Whether every layer of a model computes and stores float32."""
+    return all(
+        layer.dtype_policy.name == "float32"
+        for layer in model._flatten_layers(include_self=False)
+    )
+
+
+def float32_copy(model):
+    """An independent copy of a model that computes in float32.
+
+    Exports compute in float32, so half precision is no measure of them.
+
+    Args:
+        model: functional `keras.Model` of any dtype policy.
+
+    Returns:
+        `keras.Model` of the same layer names, its weights those of `model` in
+        float32. Later changes of `model` do not reach it.
+
+    Raises:
+        keras_resnet.UsageError: if a layer cannot be made again.
+    """
+    copy, layers = remake(model)
+    for source, target in layers.items():
+        copy_state(source, target)
+    return copy
 
 
 def copy_state(source, target):

@@ -10,8 +10,8 @@ import numpy as np
 
 from keras_resnet.errors import require
 from keras_resnet.export.folding import graph
-from keras_resnet.export.folding.float32 import float32_copy
-from keras_resnet.export.folding.float32 import is_float32
+from keras_resnet.export.folding.copies import float32_copy
+from keras_resnet.export.folding.copies import is_float32
 from keras_resnet.inference import tensors as tensors_lib
 from keras_resnet.networks.operations import PixelNormalization
 

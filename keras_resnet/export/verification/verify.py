@@ -13,8 +13,8 @@ from keras_resnet.data.pixels import transforms
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
-from keras_resnet.export.folding.float32 import float32_copy
-from keras_resnet.export.folding.float32 import is_float32
+from keras_resnet.export.folding.copies import float32_copy
+from keras_resnet.export.folding.copies import is_float32
 from keras_resnet.export.verification import bounds
 from keras_resnet.export.verification import diagnosis
 from keras_resnet.export.verification import isolated
@@ -171,7 +171,6 @@ class _Judge:
     def _diagnose(self, directory, artifact):
         table = diagnosis.diagnose(
             directory / artifact.path,
-            format=artifact.format,
             model=self._model,
             card=self._card,
             views=self._inputs.views,

@@ -6,6 +6,7 @@ import pathlib
 import tempfile
 
 import keras
+import numpy as np
 
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
@@ -133,9 +134,7 @@ def _convert(function, opset):
 def _hold(graph, captures):
     """Puts constants into a graph that tf2onnx makes inputs of it.
 
-    Args:
-        graph: `onnx.GraphProto`.
-        captures: [(the value outside, its tensor inside)] of the function.
+    `captures` are [(the value outside, its tensor inside)] of the function.
     """
     from onnx import numpy_helper
 
@@ -148,10 +147,9 @@ def _hold(graph, captures):
             del graph.input[place]
 
 
-def _write_float32(proto, path, calibration, input_dtype):
+def _write_float32(proto, path, *ignored):
     import onnx
 
-    del calibration, input_dtype
     onnx.checker.check_model(proto, full_check=True)
     onnx.save(proto, str(path))
 
@@ -161,7 +159,7 @@ def _write_int8(proto, path, calibration, input_dtype):
 
     with tempfile.TemporaryDirectory() as folder:
         whole = pathlib.Path(folder, "float32.onnx")
-        _write_float32(proto, whole, None, input_dtype)
+        _write_float32(proto, whole)
         # Unsigned activations and signed weights: with both signed, the
         # kernels of x86 take 2.6 times as long.
         quantization.quantize_static(
@@ -182,7 +180,7 @@ class _Reader:
     """Calibration images, one at a time, as onnxruntime asks for them."""
 
     def __init__(self, images):
-        self._feeds = ({IMAGES: images[i : i + 1]} for i in range(len(images)))
+        self._feeds = ({IMAGES: image[np.newaxis]} for image in images)
 
     def get_next(self):
         return next(self._feeds, None)

@@ -20,11 +20,7 @@ from keras_resnet.networks import execution
 
 
 def check(model, card):
-    """Raises `UsageError` unless a model can be exported here, with a card.
-
-    Args:
-        model, card: as `check_model` takes them.
-    """
+    """Raises `UsageError` unless a model can be exported here, with a card."""
     # Each format is made of TensorFlow's graph of the network.
     execution.require_tensorflow("An export")
     check_model(model, card)

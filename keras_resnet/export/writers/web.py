@@ -1,6 +1,5 @@
 """A page that runs the network in a browser: a folder of static files."""
 
-import dataclasses
 import json
 import os
 import pathlib
@@ -80,7 +79,9 @@ def write_web(network, path, *, runtime=None, samples=()):
         _write_runtime(beside / RUNTIME, runtime_files)
         _write_page(beside, _copy_samples(beside / SAMPLES, samples), content)
         _write_service_worker(beside)
-    return _describe(path, network, map_size)
+    shape = [1, *map_size, len(network.card.class_names)]
+    maps = {web_model.CLASS_MAPS: {"dtype": "float32", "shape": shape}}
+    return manifest.describe(path, network, format="web", batch=1, outputs=maps)
 
 
 def _write_runtime(folder, files):
@@ -125,12 +126,3 @@ def _write_service_worker(folder):
         raise RuntimeError(f"{SERVICE_WORKER} must have {_NO_FILES!r} once.")
     table = f"const FILES = {json.dumps(files, indent=2)};"
     path.write_text(source.replace(_NO_FILES, table), encoding="utf-8")
-
-
-def _describe(path, network, map_size):
-    classes = len(network.card.class_names)
-    artifact = manifest.describe(path, network, format="web", batch=1)
-    maps = {"dtype": "float32", "shape": [1, *map_size, classes]}
-    outputs = {**artifact.signature["outputs"], web_model.CLASS_MAPS: maps}
-    signature = {**artifact.signature, "outputs": outputs}
-    return dataclasses.replace(artifact, signature=signature)

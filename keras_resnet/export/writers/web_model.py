@@ -16,11 +16,7 @@ CLASS_MAPS = "class_maps"
 
 
 def check(model):
-    """Raises `UsageError` unless a class has a map in a model.
-
-    Args:
-        model: functional or Sequential `keras.Model`.
-    """
+    """Raises `UsageError` unless a class has a map in a model."""
     operations = _head(model)
     kinds = [type(operation) for operation in operations]
     require(

@@ -8,6 +8,7 @@ than all others, stands out from the layers that it reads.
 """
 
 import dataclasses
+import itertools
 import math
 import tempfile
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
-from keras_resnet.export.verification import layer_outputs
+from keras_resnet.inference import layer_outputs
 
 # Of the RMS of a layer's float32 output: noise 20 dB below the signal. The 53
 # convolutions of a good int8 ResNet-50 add up to 6 %.
@@ -47,26 +48,18 @@ class LayerError:
     inherited_error: float
 
 
-def first_wrong(errors, *, bound=BOUND, jump=JUMP):
-    """The first layer whose error is large and its own.
+def first_wrong(errors):
+    """The first of `LayerError`s in the network's order that is its own.
 
-    Its output is off by more than `bound`, and by more than `jump` times what
+    Its output is off by more than `BOUND`, and by more than `JUMP` times what
     it reads is: the layers after it are wrong as well, but have that from it.
-    Where the noise of many layers adds up there is no such layer: then it is
-    the precision that the network does not bear.
-
-    Args:
-        errors: list of `LayerError`, in the network's order.
-        bound: float, a relative error.
-        jump: float, a factor.
-
-    Returns:
-        `LayerError`, or None.
+    It is None where the noise of many layers adds up: then it is the precision
+    that the network does not bear.
     """
     for error in errors:
         # Not `>`: NaN must not pass.
-        good = error.relative_error <= bound
-        good |= error.relative_error <= jump * error.inherited_error
+        good = error.relative_error <= BOUND
+        good |= error.relative_error <= JUMP * error.inherited_error
         if not good:
             return error
     return None
@@ -92,10 +85,10 @@ def tflite_layer_errors(float_path, int8_path, images):
     """The errors of the layers of a TFLite file of 8 bits, in LiteRT.
 
     Args:
-        float_path: of the float32 file of the same network.
+        float_path: of the float32 file of the same network. The converter has
+            made both, so that their layers come in the same order.
         int8_path: of the file with weights, or weights and activations, of 8
-            bits. The converter has made both, so that their layers come in
-            the same order.
+            bits.
         images: uint8 (N, S, S, 3), evaluation views of real images. A few are
             enough: an activation has thousands of values.
 
@@ -107,10 +100,8 @@ def tflite_layer_errors(float_path, int8_path, images):
             or they are not of one network.
     """
     _check(images)
-    whole, small = (
-        _open(layer_outputs.TFLiteFile, path)
-        for path in (float_path, int8_path)
-    )
+    whole = _open(layer_outputs.TFLiteFile, float_path)
+    small = _open(layer_outputs.TFLiteFile, int8_path)
     kinds = [[layer.kind for layer in file.layers] for file in (whole, small)]
     require(
         kinds[0] == kinds[1],
@@ -118,51 +109,36 @@ def tflite_layer_errors(float_path, int8_path, images):
         f"they have {len(kinds[0])} and {len(kinds[1])} layers, or others. "
         "Export the two again.",
     )
-    comparison = _Comparison(whole.layers, whole.producers)
-    for image in images:
-        pairs = zip(whole.run(image), small.run(image), strict=True)
-        for layer, (expected, actual) in zip(whole.layers, pairs, strict=True):
-            comparison.add(layer, expected, actual)
-    return comparison.errors()
+    outputs = [layer.output for layer in whole.layers]
+    found = (
+        dict(zip(outputs, zip(whole.run(image), small.run(image), strict=True)))
+        for image in images
+    )
+    return _errors(whole.layers, whole.producers, found)
 
 
 def onnx_layer_errors(float_path, int8_path, images):
-    """The errors of the layers of an ONNX file of 8 bits, in onnxruntime.
+    """The same of an ONNX file, in onnxruntime.
 
-    Args:
-        float_path: of the float32 file of the same network.
-        int8_path: of the file that `onnxruntime.quantization` made of it, with
-            pairs of QuantizeLinear and DequantizeLinear.
-        images: as `tflite_layer_errors` takes them.
-
-    Returns:
-        list of `LayerError`, in the network's order; of layers whose outputs
-        are quantised.
-
-    Raises:
-        keras_resnet.UsageError: if there are no images, a file cannot be read,
-            or they are not of one network.
+    It has pairs of QuantizeLinear and DequantizeLinear, as
+    `onnxruntime.quantization` makes them of the float32 file. Layers whose
+    outputs are not quantised are left out.
     """
     _check(images)
     with tempfile.TemporaryDirectory() as folder:
-        whole, small = (
-            _open(layer_outputs.OnnxFile, path, folder)
-            for path in (float_path, int8_path)
+        whole = _open(layer_outputs.OnnxFile, float_path, folder)
+        small = _open(layer_outputs.OnnxFile, int8_path, folder)
+        found = (layer_outputs.pairs(whole, small, image) for image in images)
+        first = next(found)
+        layers = whole.layers(first)
+        require(
+            layers,
+            f"{str(int8_path)!r} has no quantised layer that "
+            f"{str(float_path)!r} has: they are not of one network. Export "
+            "the two again.",
         )
-        comparison = None
-        for image in images:
-            pairs = layer_outputs.pairs(whole, small, image)
-            if comparison is None:
-                layers = whole.layers(pairs)
-                comparison = _Comparison(layers, whole.producers)
-            for layer in layers:
-                comparison.add(layer, *pairs[layer.output])
-    require(
-        layers,
-        f"{str(int8_path)!r} has no quantised layer that {str(float_path)!r} "
-        "has: they are not of one network. Export the two again.",
-    )
-    return comparison.errors()
+        found = itertools.chain([first], found)
+        return _errors(layers, whole.producers, found)
 
 
 def _check(images):
@@ -183,57 +159,56 @@ def _open(reader, path, *arguments):
         ) from error
 
 
-class _Comparison:
-    """Sums over images of what layers give in two files.
+def _errors(layers, producers, found):
+    """The `LayerError`s of what layers give in two files.
 
     Args:
         layers: list of `layer_outputs.Layer`, in the network's order.
         producers: {tensor: tensors that its operator reads}, of the whole
             float32 file.
+        found: for each image {tensor: (float array, the same of 8 bits)}.
     """
-
-    def __init__(self, layers, producers):
-        self._layers, self._producers = layers, producers
-        self._sums = {layer.output: np.zeros(2) for layer in layers}
-
-    def add(self, layer, expected, actual):
-        """Counts the outputs of a layer for an image, float arrays."""
-        require(
-            np.size(expected) == np.size(actual),
-            f"{layer.name!r} gives {np.size(expected)} values in one file and "
-            f"{np.size(actual)} in the other: they are not of one network.",
+    sums = {layer.output: np.zeros(2) for layer in layers}
+    for pairs in found:
+        for layer in layers:
+            sums[layer.output] += _squares(layer, *pairs[layer.output])
+    relative = {tensor: _ratio(*squares) for tensor, squares in sums.items()}
+    return [
+        LayerError(
+            name=layer.name,
+            kind=layer.kind,
+            relative_error=relative[layer.output],
+            inherited_error=max(
+                (relative[x] for x in _read_by(layer, producers, relative)),
+                default=0.0,
+            ),
         )
-        expected = np.asarray(expected, np.float64).ravel()
-        difference = np.asarray(actual, np.float64).ravel() - expected
-        self._sums[layer.output] += (
-            difference @ difference,
-            expected @ expected,
-        )
+        for layer in layers
+    ]
 
-    def errors(self):
-        relative = {tensor: _ratio(*s) for tensor, s in self._sums.items()}
-        return [
-            LayerError(
-                name=layer.name,
-                kind=layer.kind,
-                relative_error=relative[layer.output],
-                inherited_error=max(
-                    map(relative.get, self._read_by(layer)), default=0.0
-                ),
-            )
-            for layer in self._layers
-        ]
 
-    def _read_by(self, layer):
-        """The layers' outputs that a layer reads, past what is no layer."""
-        found, tensors = set(), set(self._producers[layer.output])
-        while tensors:
-            tensor = tensors.pop()
-            if tensor in self._sums:
-                found.add(tensor)
-            else:
-                tensors.update(self._producers.get(tensor, ()))
-        return found
+def _squares(layer, expected, actual):
+    """Sums of squares: of the difference of two outputs, of the first."""
+    require(
+        np.size(expected) == np.size(actual),
+        f"{layer.name!r} gives {np.size(expected)} values in one file and "
+        f"{np.size(actual)} in the other: they are not of one network.",
+    )
+    expected = np.asarray(expected, np.float64).ravel()
+    difference = np.asarray(actual, np.float64).ravel() - expected
+    return difference @ difference, expected @ expected
+
+
+def _read_by(layer, producers, outputs):
+    """The layers' outputs that a layer reads, past what is no layer."""
+    found, tensors = set(), set(producers[layer.output])
+    while tensors:
+        tensor = tensors.pop()
+        if tensor in outputs:
+            found.add(tensor)
+        else:
+            tensors.update(producers.get(tensor, ()))
+    return found
 
 
 def _ratio(difference, signal):

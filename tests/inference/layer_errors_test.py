@@ -16,11 +16,11 @@ from exported_networks import card_of
 from exported_networks import network
 
 from keras_resnet.errors import UsageError
-from keras_resnet.export.verification import layer_errors
-from keras_resnet.export.verification.layer_errors import LayerError
-from keras_resnet.export.verification.layer_errors import onnx_layer_errors
-from keras_resnet.export.verification.layer_errors import tflite_layer_errors
 from keras_resnet.export.writers.tflite import export_tflite
+from keras_resnet.inference import layer_errors
+from keras_resnet.inference.layer_errors import LayerError
+from keras_resnet.inference.layer_errors import onnx_layer_errors
+from keras_resnet.inference.layer_errors import tflite_layer_errors
 
 # What pre-activation leaves unfused, pools and projections are in it.
 PREACT = {
