@@ -99,14 +99,9 @@ def _check_classes(classes, logits):
 
 
 def overlay(image, heat):
-    """An image under its heat map: grey, and the hotter the more in colour.
+    """uint8 (H, W, 3): a grey image, and the hotter the more in colour.
 
-    Args:
-        image: uint8 (H, W, 3).
-        heat: float (H, W) in [0, 1].
-
-    Returns:
-        uint8 (H, W, 3).
+    The image is uint8 (H, W, 3), the heat float (H, W) in [0, 1].
     """
     import matplotlib
 
@@ -119,10 +114,8 @@ def overlay(image, heat):
 def draw(path, image, rows):
     """Writes a PNG: the view, and beside it an overlay for each class.
 
-    Args:
-        path: of the PNG.
-        image: uint8 (H, W, 3), the view that the network saw.
-        rows: list of (heat, title): float (H, W) in [0, 1], and str.
+    The view is uint8 (H, W, 3); `rows` are (heat, title): float (H, W) in
+    [0, 1], and str.
     """
     import matplotlib
 

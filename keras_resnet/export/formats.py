@@ -16,8 +16,8 @@ from keras_resnet.export.writers import onnx
 from keras_resnet.export.writers import serving
 from keras_resnet.export.writers import web
 from keras_resnet.export.writers import web_model
-from keras_resnet.export.writers.saved_model import write_saved_model
-from keras_resnet.export.writers.tflite import write_tflite
+from keras_resnet.export.writers.saved_model import export_saved_model
+from keras_resnet.export.writers.tflite import export_tflite
 from keras_resnet.inference import kinds
 from keras_resnet.inference.artifact import SAMPLES
 from keras_resnet.inference.layer_errors import onnx_layer_errors
@@ -146,14 +146,17 @@ def _register(name, file, kind, write, **fields):
 
 
 def _saved_model(network, path, options):
-    return write_saved_model(network, path, resize=options.resize)
+    return export_saved_model(
+        network, path, card=network.card, resize=options.resize
+    )
 
 
 def _tflite(precision):
     def write(network, path, options):
-        return write_tflite(
+        return export_tflite(
             network,
             path,
+            card=network.card,
             precision=precision,
             batch=None if options.dynamic_batch else 1,
             input_dtype=options.input_dtype,
@@ -165,9 +168,10 @@ def _tflite(precision):
 
 def _onnx(precision):
     def write(network, path, options):
-        return onnx.write_onnx(
+        return onnx.export_onnx(
             network,
             path,
+            card=network.card,
             precision=precision,
             opset=options.opset,
             input_dtype=options.input_dtype,
@@ -179,8 +183,12 @@ def _onnx(precision):
 
 def _web(network, path, options):
     samples = sorted((path.parent / SAMPLES).iterdir())
-    return web.write_web(
-        network, path, runtime=options.litert_js, samples=samples
+    return web.export_web(
+        network,
+        path,
+        card=network.card,
+        runtime=options.litert_js,
+        samples=samples,
     )
 
 

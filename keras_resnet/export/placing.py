@@ -75,17 +75,9 @@ def find_existing(output_dir):
 def staged(output_dir, networks):
     """A folder to write an export to, which then takes its place.
 
-    Whatever fails in between leaves the directory as it was.
-
-    Args:
-        output_dir, networks: as `check` takes them.
-
-    Yields:
-        pathlib.Path: an empty folder, in which the body leaves a whole export
-        with its manifest.
-
-    Raises:
-        keras_resnet.UsageError: as `check`.
+    The body leaves a whole export with its manifest in it. Whatever fails in
+    between leaves the directory as it was. Arguments and errors are those of
+    `check`.
     """
     check(output_dir, networks)
     output_dir = pathlib.Path(output_dir)

@@ -15,6 +15,7 @@ import tempfile
 import numpy as np
 
 from keras_resnet.errors import UsageError
+from keras_resnet.errors import first_line
 from keras_resnet.errors import require
 from keras_resnet.inference import layer_outputs
 
@@ -153,9 +154,8 @@ def _open(reader, path, *arguments):
     try:
         return reader(path, *arguments)
     except Exception as error:  # each library has its own, down to bare ones
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UsageError(
-            f"{str(path)!r} cannot be read layer by layer: {reason}"
+            f"{str(path)!r} cannot be read layer by layer: {first_line(error)}"
         ) from error
 
 

@@ -36,12 +36,7 @@ class Rows:
         return len(self._errors)
 
     def add(self, batch, probabilities):
-        """Adds a batch.
-
-        Args:
-            batch: `streams.Batch`.
-            probabilities: float32 (G, K), of its images.
-        """
+        """Adds a `streams.Batch` with the float32 (G, K) of its images."""
         shape = (len(batch), len(self._class_names))
         full = np.full(shape, np.nan, np.float32)
         full[batch.places] = probabilities

@@ -4,6 +4,7 @@ import os
 import pathlib
 
 from keras_resnet.errors import UsageError
+from keras_resnet.errors import first_line
 from keras_resnet.errors import require
 from keras_resnet.inference import kinds
 from keras_resnet.inference import openvino_runtime
@@ -59,11 +60,10 @@ def _open(path, kind, reader):
     except UsageError:
         raise
     except Exception as error:  # each runtime has its own, down to bare ones
-        lines = str(error).strip().splitlines() or [type(error).__name__]
         raise UsageError(
             f"{str(path)!r} cannot be read as a network ({kind.name}): it is "
             "damaged or another kind of file. The reason given: "
-            f"{lines[0]}"
+            f"{first_line(error)}"
         ) from error
 
 

@@ -82,16 +82,10 @@ def onnx_dtype(type):
 
 
 def to_tflite(details):
-    """What turns float32 pixels into the input of a TFLite file.
+    """Function of float32 (B, S, S, 3) pixels to the input of a TFLite file.
 
     A quantised input gets round(pixel / scale) + zero point, within the range
-    of its type.
-
-    Args:
-        details: of the tensor, as LiteRT's interpreter gives them.
-
-    Returns:
-        Function of float32 (B, S, S, 3), NumPy.
+    of its type. `details` are those of the tensor from LiteRT's interpreter.
 
     Raises:
         keras_resnet.UsageError: where type and scale do not say how.
@@ -105,12 +99,9 @@ def to_tflite(details):
 
 
 def from_tflite(details):
-    """What turns the output of a TFLite file into probabilities.
+    """Function of the output (B, K) of a TFLite file to float32 probabilities.
 
-    Args, Raises: as `to_tflite`.
-
-    Returns:
-        Function of (B, K), NumPy, to float32 (B, K).
+    `details` and errors are as in `to_tflite`.
     """
     dtype = np.dtype(details["dtype"])
     scale, zero_point = _quantisation(details)

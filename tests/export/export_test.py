@@ -51,11 +51,6 @@ def export(request, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def model():
-    return network()
-
-
-@pytest.fixture(scope="module")
 def views(model):
     return exported_networks.views(card_of(model))
 

@@ -1,7 +1,6 @@
 """Smaller precisions: what they are, on a network that reads digits."""
 
 import dataclasses
-import shutil
 
 import exported_networks
 import numpy as np
@@ -15,18 +14,11 @@ from exported_networks import trained
 
 from keras_resnet.errors import UsageError
 from keras_resnet.export import formats
-from keras_resnet.export.verification import bounds
-from keras_resnet.export.verification import isolated
 from keras_resnet.export.verification.verify import VerificationError
-from keras_resnet.export.verification.verify import evaluation_views
-from keras_resnet.export.verification.verify import verify
 from keras_resnet.export.writers import calibration
-from keras_resnet.export.writers import manifest
 from keras_resnet.export.writers.onnx import export_onnx
 from keras_resnet.export.writers.tflite import export_tflite
 from keras_resnet.inference import runtime
-from keras_resnet.labels.cards import CARD
-from keras_resnet.labels.cards import LABELS
 
 # Name -> (the whole one, most bytes of it). Of 77,000 parameters; larger
 # networks have less beside their weights.
@@ -196,71 +188,6 @@ def test_calibration_sees_all_values_and_leaves_the_images():
     seen = calibration.with_all_values(images)
     assert (seen.min(), seen.max()) == (0, 255)
     assert (images == 100).all()
-
-
-def test_verification_in_processes_finds_the_same(exported, card, tmp_path):
-    """Each artifact in a process of its own, which takes seconds."""
-    directory, artifacts = exported
-    some = [artifacts[name] for name in ("tflite_int8", "onnx")]
-    for name in (LABELS, CARD, *(artifact.path for artifact in some)):
-        shutil.copy(directory / name, tmp_path)
-    manifest.write_manifest(tmp_path, some, card)
-    images, labels = digits(16)
-    arguments = (tmp_path, trained(), images)
-    inside = verify(*arguments, labels=labels, predict=isolated.predict)
-    outside = verify(*arguments, labels=labels)
-    assert inside == outside
-
-
-def test_a_process_that_dies_is_one_artifact_s_fault(exported, card):
-    directory, _ = exported
-    images, _ = digits(4)
-    inputs = isolated.Inputs(evaluation_views(images, card), images)
-    with pytest.raises(UsageError, match="There is no model"):
-        isolated.predict_isolated(directory / "nothing", inputs)
-    with pytest.raises(UsageError, match="(?s)ended with status 1: .*KeyError"):
-        isolated.predict_isolated(
-            directory / "model.onnx", inputs, runtime="none"
-        )
-
-
-@pytest.mark.parametrize(
-    "precision, changes, breach",
-    [
-        ("float32", {"max_abs_diff": 2e-4}, "probability differs by 0.0002"),
-        ("float32", {"max_abs_diff": np.nan}, "probability differs by nan"),
-        ("float32", {"relative_logit_diff": 0.1}, "a logit differs by 0.1"),
-        ("float32", {"clear_agreement": 0.995}, "agrees for 99.5%"),
-        ("float32", {}, None),
-        ("int8", {"max_abs_diff": 0.2, "relative_logit_diff": 9.0}, None),
-        ("int8", {"clear_agreement": 0.99}, None),
-        ("int8", {"clear_agreement": 0.98}, "agrees for 98.0%"),
-        ("int8", {"accuracy_loss": 0.005}, None),
-        ("int8", {"accuracy_loss": 0.006}, "0.6% of top-1 accuracy are lost"),
-        ("int8", {"accuracy_loss": 0.02, "num_images": 50}, None),  # one
-        ("int8", {"accuracy_loss": 0.04, "num_images": 50}, "4.0% of top-1"),
-        ("int8", {"accuracy_loss": -0.1}, None),
-        ("int8", {"accuracy_loss": None}, None),
-    ],
-)
-def test_float32_is_the_same_and_8_bits_lose_half_a_point(
-    precision, changes, breach
-):
-    fields = {
-        "max_abs_diff": 0.0,
-        "relative_logit_diff": 0.0,
-        "top1_agreement": 1.0,
-        "clear_agreement": 1.0,
-        "accuracy_loss": 0.0,
-        "num_images": 1000,
-        **changes,
-    }
-    report = bounds.Report(
-        path="m", signature="s", runtime="own", precision=precision, **fields
-    )
-    lines = bounds.breaches(report, bounds.BOUNDS[precision])
-    assert len(lines) == (breach is not None)
-    assert breach is None or breach in lines[0]
 
 
 def test_operators_are_those_of_the_papers_layers(tmp_path):

@@ -13,7 +13,6 @@ import pytest
 import tensorflow as tf
 from exported_networks import NAMES
 from exported_networks import card_of
-from exported_networks import network
 from photographs import encoded
 from photographs import photograph
 from PIL import Image
@@ -31,11 +30,6 @@ from keras_resnet.labels.cards import top_classes
 SIZES = [(40, 60), (33, 20), (18, 18), (128, 50)]
 
 OUTPUTS = ["probabilities", "top_indices", "top_names", "top_probabilities"]
-
-
-@pytest.fixture(scope="module")
-def model():
-    return network()
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,7 @@
 """A wrong file of an export is caught, and named."""
 
-import dataclasses
 import json
 import math
-import shutil
 
 import exported_networks
 import numpy as np
@@ -13,17 +11,16 @@ import tflite_files
 from exported_networks import card_of
 from exported_networks import digits
 from exported_networks import network
+from exported_networks import sign_again
 
 from keras_resnet.errors import UsageError
 from keras_resnet.export.folding.copies import float32_copy
 from keras_resnet.export.verification import isolated
 from keras_resnet.export.verification import verify as verify_lib
 from keras_resnet.export.verification.verify import VerificationError
-from keras_resnet.export.writers import manifest
 from keras_resnet.export.writers.onnx import export_onnx
 from keras_resnet.export.writers.saved_model import export_saved_model
 from keras_resnet.export.writers.tflite import export_tflite
-from keras_resnet.inference import artifact as artifact_lib
 from keras_resnet.inference import runtime
 
 FILES = {
@@ -31,34 +28,6 @@ FILES = {
     "tflite": "model_float32.tflite",
     "onnx": "model.onnx",
 }
-
-
-@pytest.fixture(scope="module")
-def model():
-    return network()
-
-
-@pytest.fixture(scope="module")
-def exported(model, tmp_path_factory):
-    directory = tmp_path_factory.mktemp("exported")
-    formats = ("saved_model", "tflite_float32", "onnx")
-    exported_networks.export(model, directory, formats)
-    return directory
-
-
-@pytest.fixture
-def copied(exported, tmp_path):
-    """A directory of the export that a test may damage."""
-    return shutil.copytree(exported, tmp_path / "exported")
-
-
-def sign_again(directory):
-    """Makes the manifest fit files that were changed."""
-    artifacts = [
-        dataclasses.replace(a, sha256=artifact_lib.sha256(directory / a.path))
-        for a in artifact_lib.read_manifest(directory)
-    ]
-    manifest.write_manifest(directory, artifacts, card_of(network()))
 
 
 def verify(directory, model, **choices):

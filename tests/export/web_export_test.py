@@ -18,6 +18,7 @@ import pages
 import programs
 import pytest
 import web_networks
+from ai_edge_litert.interpreter import Interpreter
 
 from keras_resnet.errors import UsageError
 from keras_resnet.evaluation import explain
@@ -95,7 +96,8 @@ def test_the_network_of_the_page_is_the_model(choices, tmp_path):
     actual = predictor.predict(images)
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-6)
     # The mean of a class's map, and its bias, are its logit.
-    rows = [predictor._runner(images=image[None]) for image in images]
+    runner = Interpreter(model_content=content).get_signature_runner()
+    rows = [runner(images=image[None]) for image in images]
     maps = np.concatenate([row["class_maps"] for row in rows])
     assert maps.shape == (3, *map_size, 7) == (3, 8, 8, 7)
     logits = maps.mean((1, 2)) + copy.get_layer("logits").bias.numpy()

@@ -1,19 +1,25 @@
 """Small networks, their cards and images, for the tests of exports."""
 
+import dataclasses
 import functools
+import os
 
 import keras
 import numpy as np
 
 import keras_resnet
+from keras_resnet import files
 from keras_resnet.data import datasets
 from keras_resnet.data import pipeline as data_pipeline
 from keras_resnet.export import pipeline
 from keras_resnet.export.verification import isolated
 from keras_resnet.export.verification.verify import evaluation_views
+from keras_resnet.export.writers import manifest
 from keras_resnet.export.writers.onnx import export_onnx
 from keras_resnet.export.writers.tflite import export_tflite
+from keras_resnet.inference import artifact
 from keras_resnet.labels.cards import Card
+from keras_resnet.labels.cards import load_card
 
 NAMES = tuple(str(digit) for digit in range(10))
 
@@ -96,6 +102,25 @@ def export(
         **options,
     }
     return pipeline.export_all(model, directory, formats=formats, **options)
+
+
+def content(directory):
+    """{relative name: bytes, or where a link leads} of all that is there."""
+    return {
+        entry.relative_to(directory).as_posix(): (
+            os.readlink(entry) if entry.is_symlink() else entry.read_bytes()
+        )
+        for entry in files.entries(directory)
+    }
+
+
+def sign_again(directory):
+    """Makes the manifest of an export fit files that were changed."""
+    artifacts = [
+        dataclasses.replace(a, sha256=artifact.sha256(directory / a.path))
+        for a in artifact.read_manifest(directory)
+    ]
+    manifest.write_manifest(directory, artifacts, load_card(directory))
 
 
 def write_precisions(model, folder):

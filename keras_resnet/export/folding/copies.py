@@ -12,6 +12,7 @@ import functools
 import keras
 
 from keras_resnet.errors import UsageError
+from keras_resnet.errors import first_line
 from keras_resnet.errors import require
 from keras_resnet.export.folding import graph
 
@@ -32,9 +33,7 @@ def check(model):
 def remake(model, changes=None):
     """A model of the same graph, of new float32 layers, for any batch.
 
-    Args:
-        model: functional or Sequential `keras.Model`.
-        changes: {layer: {field of its config: value}}.
+    `changes` are {layer: {field of its config: value}}.
 
     Returns:
         (`keras.Model`, {layer: new layer}): the layers' state is not copied
@@ -79,16 +78,10 @@ def is_float32(model):
 
 
 def float32_copy(model):
-    """An independent copy of a model that computes in float32.
+    """An independent copy of a model of any dtype policy, in float32.
 
-    Exports compute in float32, so half precision is no measure of them.
-
-    Args:
-        model: functional `keras.Model` of any dtype policy.
-
-    Returns:
-        `keras.Model` of the same layer names, its weights those of `model` in
-        float32. Later changes of `model` do not reach it.
+    Exports compute in float32, so half precision is no measure of them. Layers
+    have the same names; later changes of the model do not reach the copy.
 
     Raises:
         keras_resnet.UsageError: if a layer cannot be made again.
@@ -100,10 +93,7 @@ def float32_copy(model):
 
 
 def copy_state(source, target):
-    """Gives a layer the state of one that its config was taken from.
-
-    Args:
-        source, target: built Keras layers, of any dtype policies.
+    """Gives a built layer the state of one that its config was taken from.
 
     Raises:
         keras_resnet.UsageError: if their weights or layers are not alike.
@@ -159,11 +149,10 @@ def _again(operation, changes):
 
 
 def _refusal(operation, error):
-    lines = str(error).strip().splitlines() or [type(error).__name__]
     return UsageError(
         f"Layer {operation.name!r} ({type(operation).__name__}) cannot be "
         "made again from its get_config(), which an export does. The reason "
-        f"given: {lines[0]}"
+        f"given: {first_line(error)}"
     )
 
 

@@ -15,14 +15,9 @@ _IMAGES = 8
 def diagnose(path, *, model, card, views):
     """A table of the errors of all layers, the first wrong one marked.
 
-    Args:
-        path: of a file of 8 bits, by the name that its format gives it.
-        model: `keras.Model` that it was made from.
-        card: `keras_resnet.labels.cards.Card`.
-        views: uint8 (N, S, S, 3), what the network sees of real images.
-
-    Returns:
-        str, a line for each layer; or why there is no such table.
+    The file of 8 bits has the name that its format gives it; `views`, uint8
+    (N, S, S, 3), are what the network sees of real images. Where the layers
+    cannot be compared, the text says why.
     """
     rows = [row for row in formats.FORMATS.values() if row.file == path.name]
     if not (rows and rows[0].whole):

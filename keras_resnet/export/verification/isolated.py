@@ -55,15 +55,12 @@ class Inputs:
 
 
 def predict(path, inputs, *, runtime=OWN):
-    """Probabilities by each signature of an artifact, in this process.
+    """{signature: float32 (N, K)}: what an artifact gives, in this process.
 
     Args:
         path: of the artifact.
         inputs: `Inputs`.
         runtime: key of `runtime.RUNTIMES`.
-
-    Returns:
-        {name of the signature: float32 (N, K)}.
 
     Raises:
         keras_resnet.UsageError: if the runtime cannot read it.

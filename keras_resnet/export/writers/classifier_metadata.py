@@ -17,15 +17,10 @@ DESCRIPTION = (
 
 
 def classifier_metadata(name, greatest):
-    """The metadata of a network from pixels to probabilities.
+    """The metadata, a ModelMetadata, of a network from pixels to probabilities.
 
-    Args:
-        name: str, of the network, for people.
-        greatest: what a probability of 1 is in the output tensor.
-
-    Returns:
-        `metadata_schema.Table` of the kind ModelMetadata, which names the
-        files labels.txt and card.json.
+    They name the files labels.txt and card.json. `name` is for people;
+    `greatest` is what a probability of 1 is in the output tensor.
     """
     subgraph = Table(
         "SubGraphMetadata",

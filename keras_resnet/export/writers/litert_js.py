@@ -11,6 +11,7 @@ import subprocess
 import tarfile
 import tempfile
 
+from keras_resnet import files as files_lib
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 from keras_resnet.weights.cache import cache_directory
@@ -128,9 +129,8 @@ def _fetch(cached):
             content = _member(folder, package, path)
             target = cached / package / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = target.with_name(f".unfinished-{target.name}")
-            unfinished.write_bytes(content)
-            unfinished.replace(target)
+            with files_lib.replacing(target) as unfinished:
+                unfinished.write_bytes(content)
 
 
 def _pack(package, folder):

@@ -27,38 +27,26 @@ OPSETS = range(13, 19)
 
 
 def export_onnx(
-    model: keras.Model, path: str | os.PathLike, *, card: Card, **options
-) -> Artifact:
-    """Folds a model and writes it as ONNX.
-
-    Args:
-        model: `keras.Model` from `keras_resnet.build`, of any dtype policy.
-        path: as `write_onnx` takes it, and `options` too.
-        card: `keras_resnet.labels.cards.Card` of the model; its `image_size`
-            is H and W for a model of any size.
-
-    Returns, Raises: as `write_onnx`.
-    """
-    return write_onnx(serving.Network(model, card), path, **options)
-
-
-def write_onnx(
-    network,
-    path,
+    model: keras.Model | serving.Network,
+    path: str | os.PathLike,
     *,
-    precision="float32",
-    opset=OPSET,
-    input_dtype="float32",
-    calibration=None,
-):
-    """Writes an ONNX file for any number of images.
+    card: Card,
+    precision: str = "float32",
+    opset: int = OPSET,
+    input_dtype: str = "float32",
+    calibration: np.ndarray | None = None,
+) -> Artifact:
+    """Folds a model and writes it as ONNX, for any number of images.
 
     It takes ("batch", H, W, 3) `images`, RGB 0..255, to float32 ("batch", K)
     `probabilities`.
 
     Args:
-        network: `serving.Network`.
+        model: `keras.Model` from `keras_resnet.build`, of any dtype policy, or
+            the `serving.Network` that an export of several formats shares.
         path: of the file; an earlier one is replaced once complete.
+        card: `keras_resnet.labels.cards.Card` of the model; its `image_size` is
+            H and W for a model of any size.
         precision: "float32", or "int8": activations and weights of 8 bits
             between pairs of QuantizeLinear and DequantizeLinear.
         opset: int, 13 to 18.
@@ -73,6 +61,7 @@ def write_onnx(
         keras_resnet.UsageError: for another opset, precision or input, or if
             the network cannot be written.
     """
+    network = serving.Network.of(model, card)
     check_opset(opset)
     targets.check(path, "onnx")
     write = lookup(_WRITE, precision, "precision of ONNX")

@@ -28,22 +28,14 @@ _GREY = 128  # of the warm-up images; what they show does not matter
 
 
 def export_saved_model(
-    model: keras.Model, path: str | os.PathLike, *, card: Card, **options
+    model: keras.Model | serving.Network,
+    path: str | os.PathLike,
+    *,
+    card: Card,
+    top: int = TOP,
+    resize: bool = False,
 ) -> Artifact:
-    """Folds a model and writes it as a SavedModel.
-
-    Args:
-        model: `keras.Model` from `keras_resnet.build`, of any dtype policy.
-        path: as `write_saved_model` takes it, and `options` too.
-        card: `keras_resnet.labels.cards.Card` of the model.
-
-    Returns, Raises: as `write_saved_model`.
-    """
-    return write_saved_model(serving.Network(model, card), path, **options)
-
-
-def write_saved_model(network, path, *, top=TOP, resize=False):
-    """Writes a SavedModel with two signatures, and a warm-up request for each.
+    """Folds a model and writes it as a SavedModel, with warm-up requests.
 
     `serving_default`: float32 (B, H, W, 3) `images`, RGB 0..255. With `resize`
     they are whole images, uint8 and of any one size, of which it takes the
@@ -56,8 +48,10 @@ def write_saved_model(network, path, *, top=TOP, resize=False):
     Both give, for any B, what `answer` says.
 
     Args:
-        network: `serving.Network`.
+        model: `keras.Model` from `keras_resnet.build`, of any dtype policy, or
+            the `serving.Network` that an export of several formats shares.
         path: of the directory; an earlier one is replaced once complete.
+        card: `keras_resnet.labels.cards.Card` of the model.
         top: int >= 1, classes to name; k is at most K.
         resize: whether `serving_default` takes whole images.
 
@@ -68,12 +62,13 @@ def write_saved_model(network, path, *, top=TOP, resize=False):
         keras_resnet.UsageError: for another `top`, or if the network cannot
             be written.
     """
+    network = serving.Network.of(model, card)
     targets.check(path, "saved_model")
     require(
         isinstance(top, int) and top >= 1,
         f"top must be an int >= 1. Received: top={top!r}.",
     )
-    copy, card = network.folded, network.card
+    copy = network.folded
     signatures = _signatures(copy, card, top, resize)
     with targets.replacing_network(path) as beside:
         serving.save(copy, beside, signatures)
