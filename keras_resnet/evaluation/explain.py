@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet.errors import require
-from keras_resnet.inference.unit_range import warn_of_unit_range
+from keras_resnet.inference.tensors import warn_of_unit_range
 from keras_resnet.networks import execution
 
 # Perceptually uniform: equal steps of heat look equally large.

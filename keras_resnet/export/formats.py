@@ -212,12 +212,20 @@ _register(
     "tflite_float16", "model_float16.tflite", "tflite", _tflite("float16")
 )
 _register(
-    *("tflite_int8", "model_int8.tflite", "tflite", _tflite("int8")),
-    **{**_TFLITE, "calibrated": True},
+    "tflite_int8",
+    "model_int8.tflite",
+    "tflite",
+    _tflite("int8"),
+    calibrated=True,
+    **_TFLITE,
 )
 _register("onnx", "model.onnx", "onnx", _onnx("float32"))
 _register(
-    *("onnx_int8", "model_int8.onnx", "onnx", _onnx("int8")),
-    **{**_ONNX, "calibrated": True},
+    "onnx_int8",
+    "model_int8.onnx",
+    "onnx",
+    _onnx("int8"),
+    calibrated=True,
+    **_ONNX,
 )
 _register("web", "web", "web", _web, check=_check_web)

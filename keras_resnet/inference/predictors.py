@@ -14,7 +14,6 @@ from keras_resnet.errors import first_line
 from keras_resnet.errors import require
 from keras_resnet.inference import tensors
 from keras_resnet.inference.artifact import WEB_MODEL
-from keras_resnet.inference.unit_range import warn_of_unit_range
 
 
 class Predictor(abc.ABC):
@@ -50,7 +49,7 @@ class Predictor(abc.ABC):
                 fails: a damaged file may do so only when it runs.
         """
         images = np.asarray(images)
-        warn_of_unit_range(images)
+        tensors.warn_of_unit_range(images)
         images = images.astype(np.float32, copy=False)
         self._check(images.shape)
         parts = tensors.parts(images, self.batch)

@@ -11,7 +11,7 @@ from PIL import Image
 import keras_resnet
 from keras_resnet import errors
 from keras_resnet.evaluation import explain
-from keras_resnet.inference import unit_range
+from keras_resnet.inference import tensors
 from keras_resnet.labels import cards
 
 
@@ -160,7 +160,7 @@ def test_the_command_names_the_nearest_class(workdir):
 
 
 def test_floats_of_0_to_1_are_warned_of(monkeypatch, recwarn):
-    monkeypatch.setattr(unit_range, "_warned", threading.Event())
+    monkeypatch.setattr(tensors, "_warned", threading.Event())
     model, images = _build(), _images().astype("float32")
     explain.grad_cam(model, images)
     explain.grad_cam(model, 0 * images)

@@ -149,20 +149,6 @@ def test_the_tables_are_complete():
     assert list(DEFINITIONS) == list(pixels.VIEWS)
 
 
-@pytest.mark.parametrize("view", DEFINITIONS)
-@pytest.mark.parametrize("index", range(len(SHAPES)))
-def test_pixels_are_those_of_the_definition(view, index):
-    image = _photographs()[index]
-    row = pixels.VIEWS[view]
-    ours = row.pixels(image, SIZES)
-    graph = tf.function(lambda image: row.pixels(image, SIZES))(image)
-    expected = sorted(v.tobytes() for v in DEFINITIONS[view](image, SIZES))
-    for group, traced in zip(ours, graph, strict=True):
-        assert group.dtype == tf.uint8
-        np.testing.assert_array_equal(group, traced)
-    assert sorted(v.numpy().tobytes() for g in ours for v in g) == expected
-
-
 def test_scales_are_the_papers_or_in_proportion():
     assert pixels.scales_for(224) == (224, 256, 384, 480, 640)
     assert pixels.scales_for(32) == (32, 37, 55, 69, 91)

@@ -17,12 +17,7 @@ from keras_resnet.networks.operations import BatchNormalization
 SMALL = {"filters": (8, 16, 16, 16), "depths": (2, 1, 1, 1)}
 WIDE = {**SMALL, "input_shape": (32, 32, 3)}
 CASES = [
-    *(
-        ("resnet20", {"placement": placement, "shortcut": shortcut})
-        for placement in specs.PLACEMENTS
-        for shortcut in ("A", "B", "C", "none")
-    ),
-    *(("resnet20", {"shortcut": name}) for name in specs.SHORTCUT_ABLATIONS),
+    *(("resnet20", {"placement": name}) for name in specs.PLACEMENTS),
     *((f"resnet{name}", WIDE) for name in ("18", "50", "50_v1_5", "50_v2")),
     ("resnet50_v2_timm", WIDE),
     ("resnet20", {"input_shape": (16, 16, 1)}),

@@ -1,20 +1,15 @@
 """The folder of a page: what is in it, and what is refused."""
 
-import dataclasses
 import hashlib
 import json
-import os
 import re
 import shutil
 import sys
-import urllib.error
-import urllib.request
 
 import exported_networks
 import keras
 import numpy as np
 import odd_images
-import pages
 import programs
 import pytest
 import web_networks
@@ -64,9 +59,8 @@ def exported(model, tmp_path_factory):
     root = tmp_path_factory.mktemp("exported")
     sample = root / "03_label-vier ü.PNG"
     sample.write_bytes(odd_images.encode(odd_images.photograph(), "PNG"))
-    card = dataclasses.replace(
-        web_networks.card_of(model), dataset="folder:/home/me/photographs"
-    )
+    dataset = "folder:/home/me/photographs"
+    card = web_networks.card_of(model, dataset=dataset)
     with pytest.MonkeyPatch.context() as monkeypatch:
         package = _make_package(root / "package", monkeypatch)
         artifact = web.export_web(
@@ -208,7 +202,7 @@ def test_a_missing_or_failing_npm_is_explained(package, tmp_path, monkeypatch):
 def test_nothing_is_written_before_all_is_there(model, package, tmp_path):
     folder = tmp_path / "web"
     card = web_networks.card_of(model)
-    large = dataclasses.replace(card, image_size=33)
+    large = web_networks.card_of(model, image_size=33)
     for choices, message in (
         ({"card": card, "samples": ["gone.png"]}, "no sample '.*gone.png'"),
         ({"card": large}, "33 x 33 pixels, as its card says"),
@@ -229,57 +223,6 @@ def test_a_folder_that_is_no_page_is_not_replaced(model, exported):
         web.export_web(model, folder, card=web_networks.card_of(model))
     assert mine.read_bytes() == b"mine"
     mine.unlink()
-
-
-# serve_web.py.
-
-
-def test_serve_web_sends_types_and_headers(exported):
-    kinds = {
-        "": "text/html",
-        "page.js": "text/javascript",
-        "litert_js/litert_wasm_compat_internal.wasm": "application/wasm",
-        "model.tflite": "application/octet-stream",
-        "page.webmanifest": "application/manifest+json",
-    }
-    with pages.serving(exported[0]) as url:
-        for name, kind in kinds.items():
-            with urllib.request.urlopen(url + name) as answer:
-                headers = answer.headers
-            assert headers.get_content_type() == kind
-            assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
-            assert headers["Cross-Origin-Embedder-Policy"] == "require-corp"
-
-
-def test_serve_web_gives_files_of_the_page_alone(exported, tmp_path):
-    """The campaign's requests try more ways out (`soaking.page_requests`)."""
-    page = shutil.copytree(exported[0], tmp_path / "page")
-    (tmp_path / "secret.txt").write_text("secret")
-    (page / "link").symlink_to(tmp_path / "secret.txt")
-    (page / "inside").symlink_to(page / "page.json")
-    os.mkfifo(page / "pipe")
-    outside = ("../secret.txt", "link", "pipe", "%00", "samples/", "x" * 5000)
-    with pages.serving(page) as url:
-        for name in outside:
-            with pytest.raises(urllib.error.HTTPError, match="404"):
-                urllib.request.urlopen(url + name, timeout=30)
-        for name in ("inside", "page.json?x=1"):
-            with urllib.request.urlopen(url + name) as answer:
-                assert answer.read() == (page / "page.json").read_bytes()
-
-
-def test_serve_web_refuses_in_one_line(exported, tmp_path):
-    root = exported[0].parent  # that of the whole export will do
-    with pages.serving(root) as url:
-        port = url.rsplit(":")[-1].strip("/")
-        for arguments, message in (
-            ([root, f"--port={port}"], "Cannot listen on port .*--port=0"),
-            ([], "Expected one folder"),
-            ([tmp_path / "nowhere"], "There is no page in"),
-        ):
-            done = programs.start_cold("serve_web", *arguments, cwd=tmp_path)
-            assert done.returncode == 2
-            assert re.match(f"ERROR: {message}.*\n$", done.stderr)
 
 
 def test_an_export_of_all_formats_folds_and_proves_once(

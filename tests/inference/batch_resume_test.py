@@ -59,12 +59,6 @@ def _flags(job):
     ]
 
 
-def _command(job, *arguments):
-    return programs.start(
-        "predict", *_flags(job), *arguments, cwd=programs.ROOT
-    )
-
-
 def test_the_command_goes_on_after_sigkill(job, whole):
     program = programs.PIPELINES / "predict.py"
     result = subprocess.run(
@@ -81,8 +75,7 @@ def test_the_command_goes_on_after_sigkill(job, whole):
 def test_an_unfinished_table_is_of_one_model_one_input_and_one_setting(
     models, job, folder, tmp_path
 ):
-    other = tmp_path / "other"
-    shutil.copytree(folder, other, symlinks=True)
+    other = shutil.copytree(folder, tmp_path / "other", symlinks=True)
     kill(job, 3)
     changes = {
         "model": str(models / FORMATS["onnx"]),
@@ -100,8 +93,7 @@ def test_an_unfinished_table_is_of_one_model_one_input_and_one_setting(
 
 
 def test_images_that_come_or_go_in_between_are_noticed(job, tmp_path):
-    folder = tmp_path / "photos"
-    shutil.copytree(job.input, folder, symlinks=True)
+    folder = shutil.copytree(job.input, tmp_path / "photos", symlinks=True)
     job = dataclasses.replace(job, input=str(folder))
     kill(job, 2)
     (folder / "11.jpg").write_bytes(b"")
@@ -178,21 +170,25 @@ def test_what_cannot_work_is_said_before_any_work(job, tmp_path):
 def test_the_command_takes_one_kind_of_input_and_counts_bad_images(
     job, tmp_path
 ):
-    result = _command(job, "photo.jpg")
+    def command(*arguments):
+        arguments = (*_flags(job), *arguments)
+        return programs.start("predict", *arguments, cwd=tmp_path)
+
+    result = command("photo.jpg")
     assert result.returncode == 2
     assert "--input and --output go together" in result.stderr
     job = dataclasses.replace(job, input=str(tmp_path / "two"))
     for name in (b"1.jpg", b"2.jpg"):
         write(job.input, name, b"")
-    result = _command(job, "--on_bad_image=mask:1")
+    result = command("--on_bad_image=mask:1")
     assert result.returncode == 2
     assert "2.jpg: it is empty. That makes 2 where" in result.stderr
-    result = _command(job, "--on_bad_image=mask:2")
+    result = command("--on_bad_image=mask:2")
     assert result.returncode == 0, result.stderr
     assert "1.jpg: it is empty." in result.stdout
     assert "2 rows in 1 parts, 2 of them with an error." in result.stdout
     assert "\n2 of the rows are new: " in result.stdout
-    result = _command(job, "--on_bad_image=mask:2")
+    result = command("--on_bad_image=mask:2")
     assert result.stdout.endswith("\n0 of the rows are new.\n")
 
 
@@ -202,7 +198,7 @@ import json, sys
 sys.path.insert(0, sys.argv[1])
 from benchmarks import memory
 from keras_resnet.inference import batch
-add, rows, readings, kept = batch._Writer.add, 0, [], []
+add, rows, readings, kept = batch.Rows.add, 0, [], []
 def measured(self, part, probabilities):
     global rows
     rows += len(part)
@@ -211,7 +207,7 @@ def measured(self, part, probabilities):
     add(self, part, probabilities)
     if rows % 1000 < len(part):
         readings.append(memory.resident_megabytes())
-batch._Writer.add = measured
+batch.Rows.add = measured
 summary = batch.run(batch.Job(**json.loads(sys.argv[3])))
 print(json.dumps([summary.rows, summary.seconds, readings]))
 """

@@ -56,13 +56,6 @@ def _sequential():
     )
 
 
-def _backbone_as_layer():
-    image = _image()
-    x = backbone(pooling=None)(image, training=False)
-    x = layers.Dropout(0.5)(layers.GlobalAveragePooling2D()(x))
-    return classified(image, x)
-
-
 def _bottlenecks_as_layer():
     image = _image()
     body = network(
@@ -72,7 +65,8 @@ def _bottlenecks_as_layer():
         filters=(4, 8, 8),
         input_shape=(SIZE, SIZE, 3),
     )
-    x = layers.GlobalMaxPooling2D()(body(image))
+    x = layers.GlobalMaxPooling2D()(body(image, training=False))
+    x = layers.Dropout(0.5)(x)
     return classified(image, layers.LayerNormalization()(x))
 
 
@@ -196,7 +190,6 @@ def _own_mean():
 MADE = {
     "nested": around(_nested_head),
     "sequential": _sequential,
-    "as_layer": _backbone_as_layer,
     "bottlenecks": _bottlenecks_as_layer,
     "twice": _classifier_twice,
     "attention": _attention,

@@ -21,7 +21,7 @@ def diagnose(path, *, model, card, views):
     """
     rows = [row for row in formats.FORMATS.values() if row.file == path.name]
     if not (rows and rows[0].whole):
-        return f"Its layers cannot be compared: {path.name!r} is none of ours."
+        return f"No format says what {path.name!r} is compared with."
     whole = formats.FORMATS[rows[0].whole]
     try:
         with tempfile.TemporaryDirectory() as folder:
