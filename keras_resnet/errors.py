@@ -38,6 +38,11 @@ def require(condition, message):
         raise UsageError(message)
 
 
+def first_line(error):
+    """What an error of any library says first; its type if it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def lookup(table, key, what):
     """`table[key]`, or a `UsageError` that names the nearest keys.
 

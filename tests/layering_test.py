@@ -37,6 +37,7 @@ ROOMS = (
     "training",
     "export.folding",
     "export.writers",
+    "export.formats",
     "export.verification",
     "export",
     "commands",

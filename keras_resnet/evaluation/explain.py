@@ -10,11 +10,12 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet.errors import require
-from keras_resnet.inference.unit_range import warn_of_unit_range
+from keras_resnet.inference.tensors import warn_of_unit_range
 from keras_resnet.networks import execution
 
 # Perceptually uniform: equal steps of heat look equally large.
 COLORMAP = "inferno"
+COLOURED = 0.6  # the share of the colours; the rest is grey
 
 
 def grad_cam(model, images, classes=None):
@@ -97,32 +98,24 @@ def _check_classes(classes, logits):
     return tf.constant(np.broadcast_to(classes, (batch,)).astype(np.int32))
 
 
-def overlay(image, heat, alpha=0.6):
-    """An image under its heat map: grey, and the hotter the more in colour.
+def overlay(image, heat):
+    """uint8 (H, W, 3): a grey image, and the hotter the more in colour.
 
-    Args:
-        image: uint8 (H, W, 3).
-        heat: float (H, W) in [0, 1].
-        alpha: float 0..1, the weight of the colours.
-
-    Returns:
-        uint8 (H, W, 3).
+    The image is uint8 (H, W, 3), the heat float (H, W) in [0, 1].
     """
     import matplotlib
 
     colours = matplotlib.colormaps[COLORMAP](heat)[..., :3]
     grey = image.mean(axis=-1, keepdims=True) / 255
-    mixed = (1 - alpha) * grey + alpha * colours
+    mixed = (1 - COLOURED) * grey + COLOURED * colours
     return np.round(255 * mixed).astype(np.uint8)
 
 
 def draw(path, image, rows):
     """Writes a PNG: the view, and beside it an overlay for each class.
 
-    Args:
-        path: of the PNG.
-        image: uint8 (H, W, 3), the view that the network saw.
-        rows: list of (heat, title): float (H, W) in [0, 1], and str.
+    The view is uint8 (H, W, 3); `rows` are (heat, title): float (H, W) in
+    [0, 1], and str.
     """
     import matplotlib
 

@@ -59,15 +59,9 @@ def _check_same_classes(first_path, first, path, card):
 
 
 def open_split(card, dataset, split, *, data_dir=None, on_bad_image="fail"):
-    """Images for the models of a card.
+    """(`datasets.Split`, `bad_images.MaskedImages` or None) of a card.
 
-    Args:
-        card: `labels.Card` of the models.
-        dataset, split, data_dir: as `datasets.load`.
-        on_bad_image: as `recipes.max_masked`.
-
-    Returns:
-        (`datasets.Split`, `bad_images.MaskedImages` or None).
+    Arguments are as `datasets.load` and `recipes.max_masked` take them.
 
     Raises:
         keras_resnet.UsageError: if there is none, or its classes are others.

@@ -114,12 +114,7 @@ def sum_over_replicas(
 
 
 def total(sums_of_batch, dataset):
-    """Accumulates the sums of all batches in float64, NumPy.
-
-    Args:
-        sums_of_batch: batch -> (..., 4), see `batch_sums`.
-        dataset: iterable of batches, maybe distributed.
-    """
+    """Sums the (..., 4) that `sums_of_batch` gives a batch, in float64."""
     sums = np.zeros(len(SUMS), np.float64)
     for batch in dataset:
         sums = sums + np.asarray(sums_of_batch(batch), np.float64)
@@ -127,29 +122,5 @@ def total(sums_of_batch, dataset):
 
 
 def evaluate(sums_of_batch, dataset):
-    """`Metrics` of all batches.
-
-    Args:
-        sums_of_batch: batch -> (4,), see `batch_sums`.
-        dataset: iterable of batches, from `pipeline.eval_dataset`, maybe
-            distributed.
-    """
+    """`Metrics` of all batches, which may be distributed; see `total`."""
     return Metrics.from_sums(total(sums_of_batch, dataset))
-
-
-def from_predictor(predict):
-    """`sums_of_batch` of anything that predicts, in any runtime.
-
-    Args:
-        predict: uint8 (B, S, S, 3) NumPy -> float32 (B, K) probabilities.
-    """
-
-    import tensorflow as tf
-
-    def sums_of_batch(batch):
-        probabilities = predict(np.asarray(batch["image"]))
-        tiny = np.finfo(np.float32).tiny
-        logits = np.log(np.maximum(probabilities, tiny))
-        return batch_sums(tf.constant(logits), batch["label"], batch["weight"])
-
-    return sums_of_batch

@@ -17,10 +17,12 @@ from keras_resnet.export.writers import onnx
 from keras_resnet.export.writers import serving
 from keras_resnet.export.writers import web
 from keras_resnet.export.writers import web_model
-from keras_resnet.export.writers.saved_model import write_saved_model
-from keras_resnet.export.writers.tflite import write_tflite
+from keras_resnet.export.writers.saved_model import export_saved_model
+from keras_resnet.export.writers.tflite import export_tflite
 from keras_resnet.inference import kinds
 from keras_resnet.inference.artifact import SAMPLES
+from keras_resnet.inference.layer_errors import onnx_layer_errors
+from keras_resnet.inference.layer_errors import tflite_layer_errors
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,6 +66,10 @@ class Format:
         calibrated: whether it needs calibration images.
         check: (`serving.Network`, `Options`): raises `UsageError` for what
             `write` would refuse, before any work.
+        whole: of 8 bits, the name of the format of float32 that its layers are
+            compared with where it fails; "" if they cannot be.
+        compare: (file of `whole`, file of this format, uint8 (N, S, S, 3)
+            views) -> list of `inference.layer_errors.LayerError`.
     """
 
     name: str
@@ -72,6 +78,8 @@ class Format:
     write: Callable
     calibrated: bool = False
     check: Callable = _accept
+    whole: str = ""
+    compare: Callable | None = None
 
 
 # "tflite" is what a phone wants: a quarter of the size, no calibration.
@@ -140,14 +148,17 @@ def _register(name, file, kind, write, **fields):
 
 
 def _saved_model(network, path, options):
-    return write_saved_model(network, path, resize=options.resize)
+    return export_saved_model(
+        network, path, card=network.card, resize=options.resize
+    )
 
 
 def _tflite(precision):
     def write(network, path, options):
-        return write_tflite(
+        return export_tflite(
             network,
             path,
+            card=network.card,
             precision=precision,
             batch=None if options.dynamic_batch else 1,
             input_dtype=options.input_dtype,
@@ -159,9 +170,10 @@ def _tflite(precision):
 
 def _onnx(precision):
     def write(network, path, options):
-        return onnx.write_onnx(
+        return onnx.export_onnx(
             network,
             path,
+            card=network.card,
             precision=precision,
             opset=options.opset,
             input_dtype=options.input_dtype,
@@ -173,8 +185,12 @@ def _onnx(precision):
 
 def _web(network, path, options):
     samples = sorted((path.parent / SAMPLES).iterdir())
-    return web.write_web(
-        network, path, runtime=options.litert_js, samples=samples
+    return web.export_web(
+        network,
+        path,
+        card=network.card,
+        runtime=options.litert_js,
+        samples=samples,
     )
 
 
@@ -183,8 +199,14 @@ def _check_web(network, options):
     litert_js.files(options.litert_js)
 
 
+# How the layers of 8 bits are compared.
+_TFLITE = {"whole": "tflite_float32", "compare": tflite_layer_errors}
+_ONNX = {"whole": "onnx", "compare": onnx_layer_errors}
+
 _register("saved_model", "saved_model", "saved_model", _saved_model)
-_register("tflite", "model.tflite", "tflite", _tflite("dynamic_int8"))
+_register(
+    "tflite", "model.tflite", "tflite", _tflite("dynamic_int8"), **_TFLITE
+)
 _register(
     "tflite_float32", "model_float32.tflite", "tflite", _tflite("float32")
 )
@@ -197,9 +219,15 @@ _register(
     "tflite",
     _tflite("int8"),
     calibrated=True,
+    **_TFLITE,
 )
 _register("onnx", "model.onnx", "onnx", _onnx("float32"))
 _register(
-    "onnx_int8", "model_int8.onnx", "onnx", _onnx("int8"), calibrated=True
+    "onnx_int8",
+    "model_int8.onnx",
+    "onnx",
+    _onnx("int8"),
+    calibrated=True,
+    **_ONNX,
 )
 _register("web", "web", "web", _web, check=_check_web)

@@ -76,8 +76,9 @@ def export_all(
             artifact differs from the model.
     """
     card = card.public()
-    network = serving.Network(model, card)
-    _check(network, output_dir, formats, options)
+    network = check(
+        model, output_dir, card=card, formats=formats, options=options
+    )
     names = formats_lib.file_names(formats)
     with (
         files.room(output_dir, _MAKE_ROOM),
@@ -101,13 +102,14 @@ def check(model, output_dir, *, card, formats, options=Options()):
     """Raises `UsageError` if `export_all` could not work; makes the directory.
 
     Args: as `export_all` takes them.
+
+    Returns:
+        `serving.Network` of the model.
     """
-    _check(serving.Network(model, card), output_dir, formats, options)
-
-
-def _check(network, output_dir, formats, options):
+    network = serving.Network(model, card)
     formats_lib.check(formats, options, network)
     placing.check(output_dir, formats_lib.file_names(formats))
+    return network
 
 
 def split_of(card, name="validation", *, dataset=None, data_dir=None):

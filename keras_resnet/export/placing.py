@@ -75,17 +75,9 @@ def find_existing(output_dir):
 def staged(output_dir, networks):
     """A folder to write an export to, which then takes its place.
 
-    Whatever fails in between leaves the directory as it was.
-
-    Args:
-        output_dir, networks: as `check` takes them.
-
-    Yields:
-        pathlib.Path: an empty folder, in which the body leaves a whole export
-        with its manifest.
-
-    Raises:
-        keras_resnet.UsageError: as `check`.
+    The body leaves a whole export with its manifest in it. Whatever fails in
+    between leaves the directory as it was. Arguments and errors are those of
+    `check`.
     """
     check(output_dir, networks)
     output_dir = pathlib.Path(output_dir)
@@ -197,14 +189,8 @@ def _tops(names):
 def _refuse_others(output_dir, networks, earlier, moved=None):
     """Refuses to touch what no manifest names, or what was changed since.
 
-    Args:
-        output_dir: pathlib.Path.
-        networks: what will be written there, beside `COMMON`.
-        earlier: {name: sha256} of what may be replaced.
-        moved: the same of what is there already of the new export.
-
-    Raises:
-        keras_resnet.UsageError: names the files.
+    What may be there is {name: sha256}: `earlier`, which may be replaced, and
+    `moved`, which is of the new export itself.
     """
     wrong = []
     for top in _tops([*COMMON, *networks, *earlier]):

@@ -107,19 +107,19 @@ def run(job, *, force=False):
     network = parallel.Network(job.model, card, threads=job.threads)
     made_by = _made_by(job, card)
     with parts_lib.hold(job.output, made_by, force=force) as parts:
-        cursor, writer = sources.Cursor(source), _Writer(job, card, parts)
+        cursor, named = sources.Cursor(source), []
         earlier = parts.progress.rows
         _go_on(cursor, parts, job)
         start = time.perf_counter()
         if not parts.is_complete:
-            _predict(job, card, source, cursor, network, writer)
+            named = _predict(job, card, source, cursor, network, parts)
         return Summary(
             rows=parts.progress.rows,
             errors=parts.progress.errors,
             parts=parts.number,
             earlier_rows=earlier,
             seconds=time.perf_counter() - start,
-            named=writer.named,
+            named=named,
         )
 
 
@@ -157,7 +157,8 @@ def _go_on(cursor, parts, job):
         )
 
 
-def _predict(job, card, source, cursor, network, writer):
+def _predict(job, card, source, cursor, network, parts):
+    """Writes the rest of a table; gives the first images that are bad."""
     batches = streams.batches(
         source,
         cursor,
@@ -174,10 +175,7 @@ def _predict(job, card, source, cursor, network, writer):
     ) as bar:
         if not bar.disable:
             _count(source, bar)
-        for batch in batches:
-            writer.add(batch, network.predict(batch.images))
-            bar.update(len(batch))
-    writer.finish()
+        return _write(job, card, parts, network, batches, bar)
 
 
 def _count(source, bar):
@@ -193,54 +191,36 @@ def _count(source, bar):
         threading.Thread(target=count, daemon=True).start()
 
 
-class _Writer:
-    """Rows into parts, and what cannot be read counted."""
-
-    def __init__(self, job, card, parts):
-        self._job, self._card, self._parts = job, card, parts
-        self._progress = parts.progress  # up to the last row that was added
-        self._rows = self._new_rows()
-        self.named = []
-
-    def _new_rows(self):
-        names = self._card.class_names
-        return Rows(
-            names,
-            top=min(self._job.top, len(names)),
-            probabilities=self._job.probabilities,
-        )
-
-    def add(self, batch, probabilities):
-        """Adds a batch, and writes the part if it is full."""
+def _write(job, card, parts, network, batches, bar):
+    names, named = card.class_names, []
+    top = min(job.top, len(names))
+    rows = Rows(names, top=top, probabilities=job.probabilities)
+    progress = parts.progress  # up to the last row that was added
+    for batch in batches:
         bad = [(batch.describe(i), why) for i, why in batch.problems.items()]
-        self.named += bad[: _NAMED - len(self.named)]
-        self._progress = parts_lib.Progress(
-            rows=self._progress.rows + len(batch),
-            errors=self._progress.errors + len(bad),
+        named += bad[: _NAMED - len(named)]
+        progress = parts_lib.Progress(
+            rows=progress.rows + len(batch),
+            errors=progress.errors + len(bad),
             digest=batch.digest,
         )
         if bad:
-            self._check(*bad[-1])
-        self._rows.add(batch, probabilities)
-        if self._progress.rows % self._job.rows_per_part == 0:
-            self._write()
+            _check(job, progress.errors, *bad[-1])
+        rows.add(batch, network.predict(batch.images))
+        if progress.rows % job.rows_per_part == 0:
+            parts.write(rows.take(), progress)
+        bar.update(len(batch))
+    if len(rows):
+        parts.write(rows.take(), progress)
+    parts.finish()
+    return named
 
-    def _check(self, image, why):
-        errors, limit = self._progress.errors, self._job.max_errors
-        if limit is None or errors <= limit:
-            return
-        raise UsageError(
-            f"Cannot read {image}: {why}. That makes {errors:,} where "
-            f"--on_bad_image allows {limit:,}. Remove or replace such images, "
-            "or allow more; the same command goes on after the last part."
-        )
 
-    def _write(self):
-        if len(self._rows):
-            self._parts.write(self._rows.table(), self._progress)
-            self._rows = self._new_rows()
-
-    def finish(self):
-        """Writes what is left, and that it is all."""
-        self._write()
-        self._parts.finish()
+def _check(job, errors, image, why):
+    limit = errors if job.max_errors is None else job.max_errors
+    require(
+        errors <= limit,
+        f"Cannot read {image}: {why}. That makes {errors:,} where "
+        f"--on_bad_image allows {limit:,}. Remove or replace such images, "
+        "or allow more; the same command goes on after the last part.",
+    )

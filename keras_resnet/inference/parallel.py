@@ -50,14 +50,7 @@ class Network:
         self._nothing = np.zeros((0, first.num_classes), np.float32)
 
     def predict(self, images):
-        """Probabilities of images.
-
-        Args:
-            images: uint8 (B, S, S, 3), RGB, B >= 0.
-
-        Returns:
-            float32 (B, K).
-        """
+        """float32 (B, K) of uint8 (B, S, S, 3) images, RGB, B >= 0."""
         if not len(images):
             return self._nothing
         number = min(len(images), len(self._predictors))

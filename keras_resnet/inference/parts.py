@@ -42,15 +42,12 @@ class Progress:
 
 @contextlib.contextmanager
 def hold(folder, made_by, *, force=False):
-    """The parts of a folder, for one process at a time.
+    """The `Parts` of a folder, for one process at a time.
 
     Args:
         folder: path; made if missing.
         made_by: {what: str, int or bool}, all that decides the rows.
         force: bool, remove the parts that are there.
-
-    Yields:
-        `Parts`.
 
     Raises:
         keras_resnet.UsageError: if the folder holds something else, parts
@@ -155,11 +152,7 @@ class Parts:
         )
 
     def write(self, table, progress):
-        """Adds a part.
-
-        Args:
-            table: `pyarrow.Table`.
-            progress: `Progress` with it.
+        """Adds a `pyarrow.Table` as a part, and the `Progress` with it.
 
         Raises:
             keras_resnet.UsageError: if it cannot be written.

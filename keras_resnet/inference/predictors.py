@@ -10,12 +10,10 @@ import threading
 import numpy as np
 
 from keras_resnet.errors import UsageError
+from keras_resnet.errors import first_line
 from keras_resnet.errors import require
 from keras_resnet.inference import tensors
-from keras_resnet.inference.artifact import IMAGES
-from keras_resnet.inference.artifact import PROBABILITIES
 from keras_resnet.inference.artifact import WEB_MODEL
-from keras_resnet.inference.unit_range import warn_of_unit_range
 
 
 class Predictor(abc.ABC):
@@ -51,7 +49,7 @@ class Predictor(abc.ABC):
                 fails: a damaged file may do so only when it runs.
         """
         images = np.asarray(images)
-        warn_of_unit_range(images)
+        tensors.warn_of_unit_range(images)
         images = images.astype(np.float32, copy=False)
         self._check(images.shape)
         parts = tensors.parts(images, self.batch)
@@ -76,11 +74,10 @@ class Predictor(abc.ABC):
         except (UsageError, MemoryError):
             raise
         except Exception as error:  # each runtime has its own
-            lines = str(error).strip().splitlines() or [type(error).__name__]
             raise UsageError(
                 f"The network ({self.format}) fails when it runs: it is "
                 "damaged or does not take such images. The reason given: "
-                f"{lines[0]}"
+                f"{first_line(error)}"
             ) from error
         require(
             np.isfinite(output).all(),
@@ -158,13 +155,17 @@ class TFLitePredictor(Predictor):
         self._interpreter = Interpreter(model_path=str(path))
         self._lock = threading.Lock()
         (given,) = self._interpreter.get_input_details()
-        (taken,) = self._interpreter.get_output_details()
+        taken = self._find_output(self._interpreter.get_output_details())
         self.batch, self.image_size = tensors.places(given["shape"])
         self.num_classes = int(taken["shape"][-1])
         self._input, self._output = given["index"], taken["index"]
         self._quantise = tensors.to_tflite(given)
         self._dequantise = tensors.from_tflite(taken)
         self._interpreter.allocate_tensors()
+
+    def _find_output(self, outputs):
+        (output,) = outputs
+        return output
 
     def _predict(self, images):
         images = self._quantise(images)
@@ -175,27 +176,18 @@ class TFLitePredictor(Predictor):
         return self._dequantise(output)
 
 
-class WebPredictor(Predictor):
-    """The network of a page, in this machine's LiteRT, image by image."""
+class WebPredictor(TFLitePredictor):
+    """The network of a page, in this machine's LiteRT."""
 
     format = "web"
-    batch = 1
 
     def __init__(self, path):
-        from ai_edge_litert.interpreter import Interpreter
+        super().__init__(pathlib.Path(path) / WEB_MODEL)
 
-        path = pathlib.Path(path) / WEB_MODEL
-        self._interpreter = Interpreter(model_path=str(path))
-        self._lock = threading.Lock()
-        self._runner = self._interpreter.get_signature_runner()
-        images = self._runner.get_input_details()[IMAGES]
-        outputs = self._runner.get_output_details()
-        self.image_size = int(images["shape"][1])
-        self.num_classes = int(outputs[PROBABILITIES]["shape"][-1])
-
-    def _predict(self, images):
-        with self._lock:
-            return self._runner(images=images)[PROBABILITIES]
+    def _find_output(self, outputs):
+        # Beside the probabilities it gives maps, of four dimensions.
+        (output,) = [output for output in outputs if len(output["shape"]) == 2]
+        return output
 
 
 class OnnxPredictor(Predictor):

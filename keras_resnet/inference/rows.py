@@ -26,6 +26,9 @@ class Rows:
     def __init__(self, class_names, *, top, probabilities):
         self._class_names, self._top = class_names, top
         self._keeps_all = probabilities
+        self._empty()
+
+    def _empty(self):
         self._names, self._errors = {}, []
         self._classes, self._values, self._all = [], [], []
 
@@ -33,12 +36,7 @@ class Rows:
         return len(self._errors)
 
     def add(self, batch, probabilities):
-        """Adds a batch.
-
-        Args:
-            batch: `streams.Batch`.
-            probabilities: float32 (G, K), of its images.
-        """
+        """Adds a `streams.Batch` with the float32 (G, K) of its images."""
         shape = (len(batch), len(self._class_names))
         full = np.full(shape, np.nan, np.float32)
         full[batch.places] = probabilities
@@ -51,8 +49,8 @@ class Rows:
             self._names.setdefault(name, []).extend(map(_printable, values))
         self._errors += [batch.problems.get(i) for i in range(len(batch))]
 
-    def table(self):
-        """All rows, as a `pyarrow.Table`."""
+    def take(self):
+        """All rows, as a `pyarrow.Table`; then there are none."""
         import pyarrow as pa
 
         columns = {name: pa.array(v) for name, v in self._names.items()}
@@ -69,6 +67,7 @@ class Rows:
                 np.concatenate(self._all).ravel(), len(self._class_names)
             )
         columns["error"] = pa.array(self._errors, pa.string())
+        self._empty()
         return pa.table(columns)
 
 

@@ -5,6 +5,7 @@ import pathlib
 import re
 
 from keras_resnet.errors import UsageError
+from keras_resnet.errors import first_line
 from keras_resnet.errors import require
 from keras_resnet.inference import kinds
 from keras_resnet.inference import openvino_runtime
@@ -67,11 +68,10 @@ def _open(path, kind, reader):
             "of a module of yours, bring that by --import=MODULE; in Python "
             "import it first.",
         )
-        lines = str(error).strip().splitlines() or [type(error).__name__]
         raise UsageError(
             f"{str(path)!r} cannot be read as a network ({kind.name}): it is "
             "damaged or another kind of file. The reason given: "
-            f"{lines[0]}"
+            f"{first_line(error)}"
         ) from error
 
 

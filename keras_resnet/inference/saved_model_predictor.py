@@ -43,14 +43,7 @@ class SavedModelPredictor(Predictor):
         return output[self._output]
 
     def predict_bytes(self, image_bytes):
-        """Probabilities of encoded images, by the signature serve_bytes.
-
-        Args:
-            image_bytes: list of B bytes objects, JPEG, PNG, GIF, BMP or WebP.
-
-        Returns:
-            float32 (B, K), NumPy.
-        """
+        """float32 (B, K) of B encoded images, by the signature serve_bytes."""
         import tensorflow as tf
 
         serve = self._signature("serve_bytes")

@@ -65,7 +65,7 @@ def batches(source, cursor, *, resize, size, batch_size, boundary):
     Raises:
         keras_resnet.UsageError: if images cannot be listed.
     """
-    view = _view(resize, size)
+    view = viewer(resize, size)
     failures = []
     dataset = _rows(source, cursor, batch_size, boundary, failures)
     dataset = dataset.map(
@@ -109,8 +109,8 @@ def _rows(source, cursor, batch_size, boundary, failures):
     return tf.data.Dataset.from_generator(listed, output_signature=signature)
 
 
-def _view(resize, size):
-    """string scalar: a file -> uint8 (S, S, 3)."""
+def viewer(resize, size):
+    """Function of an image file, string scalar, to uint8 (S, S, 3)."""
 
     def view(encoded):
         image = decoding.decode(encoded)

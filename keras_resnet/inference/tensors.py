@@ -4,6 +4,9 @@ Files come from elsewhere too. What their types and scales do not settle is
 refused: a guess would be a wrong answer.
 """
 
+import threading
+import warnings
+
 import numpy as np
 
 from keras_resnet.errors import require
@@ -41,10 +44,7 @@ def parts(images, batch):
 
 
 def as_is(name):
-    """The NumPy dtype of an input that takes pixels as they are.
-
-    Args:
-        name: of a dtype.
+    """The NumPy dtype, by its name, of an input that takes pixels as they are.
 
     Raises:
         keras_resnet.UsageError: for any other than floats and uint8.
@@ -85,16 +85,10 @@ def onnx_dtype(type):
 
 
 def to_tflite(details):
-    """What turns float32 pixels into the input of a TFLite file.
+    """Function of float32 (B, S, S, 3) pixels to the input of a TFLite file.
 
     A quantised input gets round(pixel / scale) + zero point, within the range
-    of its type.
-
-    Args:
-        details: of the tensor, as LiteRT's interpreter gives them.
-
-    Returns:
-        Function of float32 (B, S, S, 3), NumPy.
+    of its type. `details` are those of the tensor from LiteRT's interpreter.
 
     Raises:
         keras_resnet.UsageError: where type and scale do not say how.
@@ -108,12 +102,9 @@ def to_tflite(details):
 
 
 def from_tflite(details):
-    """What turns the output of a TFLite file into probabilities.
+    """Function of the output (B, K) of a TFLite file to float32 probabilities.
 
-    Args, Raises: as `to_tflite`.
-
-    Returns:
-        Function of (B, K), NumPy, to float32 (B, K).
+    `details` and errors are as in `to_tflite`.
     """
     dtype = np.dtype(details["dtype"])
     scale, zero_point = _quantisation(details)
@@ -144,3 +135,28 @@ def _quantisation(details):
         f"Received: {scales[:5]}.",
     )
     return np.float32(scales[0]), int(zero_points[0])
+
+
+_warned = threading.Event()
+
+
+def warn_of_unit_range(images):
+    """Warns, once a process, of images that seem scaled to [0, 1].
+
+    Args:
+        images: array (..., H, W, C). Integers and black images say nothing.
+    """
+    if _warned.is_set() or not _is_unit_range(np.asarray(images)):
+        return
+    _warned.set()
+    warnings.warn(
+        "The pixels of these images are floats in [0, 1], but a network takes "
+        "RGB of 0..255 and normalises it itself. Multiply them by 255.",
+        stacklevel=3,
+    )
+
+
+def _is_unit_range(images):
+    if not np.issubdtype(images.dtype, np.floating) or not images.size:
+        return False
+    return bool(images.min() >= 0 and 0 < images.max() <= 1)

@@ -25,12 +25,6 @@ _DAMAGED = (zipfile.BadZipFile, EOFError, ValueError, RuntimeError, zlib.error)
 def read_metadata(path):
     """The card inside a .tflite file that was exported here.
 
-    Args:
-        path: of the file.
-
-    Returns:
-        `keras_resnet.labels.cards.Card`; its class names are the labels.
-
     Raises:
         keras_resnet.UsageError: if there is none inside, or it is damaged.
     """
@@ -52,16 +46,10 @@ def read_metadata(path):
 
 
 def find_card(path):
-    """The card of a network: inside it, or beside it.
+    """The card of a network: inside its file or directory, or beside it.
 
     A .tflite file and a page carry their card, which is believed, whatever
     lies beside them; where that is of another network, a warning says so.
-
-    Args:
-        path: of a file or a SavedModel directory.
-
-    Returns:
-        `keras_resnet.labels.cards.Card`.
 
     Raises:
         keras_resnet.UsageError: if there is none, or it is damaged.

@@ -77,22 +77,15 @@ def test_a_reader_that_goes_leaves_no_traceback():
     [
         ("--lr=0.1", "no flag --lr. Did you mean --learning_rate? .*'--lr=0.1"),
         ("--epochs=9", "Did you mean --steps? .*iterations: epochs times"),
-        ("--bs=9", "Did you mean --batch_size?"),
         ("--batch-size=9", "Did you mean --batch_size?"),
         ("--lerning_rate=9", "Did you mean --learning_rate?"),
         ("--xyzzy=9", "no flag --xyzzy. --help lists all"),
         ("--steps=x", "--steps must be a positive integer. Received: 'x'"),
-        ("--steps=1e3", "--steps must be a positive integer. Received: '1e3'"),
         ("--steps=0", "--steps must be a positive integer. Received: '0'"),
-        ("--steps=", "--steps must be a positive integer. Received: ''"),
         ("--batch_size=-8", "--batch_size must be a positive.*'-8'"),
         ("--seed=1: 2", "--seed must be an integer. Received: '1: 2'"),
         ("--learning_rate=x", "--learning_rate must be a number. .*: 'x'"),
-        (
-            "--learning_rate=nan",
-            "--learning_rate must be a finite number. .*nan",
-        ),
-        ("--learning_rate=1e400", "--learning_rate must be a finite number"),
+        ("--learning_rate=nan", "--learning_rate must be a finite number"),
         ("--nesterov=maybe", "--nesterov must be true or false. .*'maybe'"),
         ("--nonesterov=1", "does not take an argument"),
         ("--steps", "Missing value for flag --steps"),
@@ -127,37 +120,26 @@ FIELDS = {field.name for field in dataclasses.fields(recipes.Recipe)}
 
 
 @pytest.mark.parametrize(
-    "theirs, ours",
+    "theirs, ours, known",
     [
-        ("lr", "learning_rate"),
-        ("epochs", "steps"),
-        ("max_steps", "steps"),
-        ("batch", "batch_size"),
-        ("bs", "batch_size"),
-        ("data", "dataset"),
-        ("model", "variant"),
-        ("arch", "variant"),
-        ("wd", "weight_decay"),
-        ("img_size", "image_size"),
-        ("imgsz", "image_size"),
-        ("output", "workdir"),
-        ("outdir", "workdir"),
-        ("pretrained", "weights"),
-        ("amp", "dtype"),
-        ("learningrate", "learning_rate"),
-        ("warmup_step", "warmup_steps"),
-        ("x", None),
+        ("lr", "learning_rate", FIELDS),
+        ("max_steps", "steps", FIELDS),
+        ("bs", "batch_size", FIELDS),
+        ("arch", "variant", FIELDS),
+        ("imgsz", "image_size", FIELDS),
+        ("outdir", "workdir", {*FIELDS, "workdir"}),
+        ("amp", "dtype", FIELDS),
+        ("learningrate", "learning_rate", FIELDS),
+        ("x", None, {*FIELDS, "help"}),
+        # Only flags of the command are proposed.
+        ("lr", None, {"model", "views"}),
+        ("output", "output", {"output_dir", "output"}),
+        ("ckpt", "model", {"model"}),
+        ("ckpt", "weights", {"weights"}),
     ],
 )
-def test_what_other_libraries_call_it(theirs, ours):
-    assert flags.suggestion(theirs, {*FIELDS, "workdir", "help"}) == ours
-
-
-def test_only_flags_of_the_command_are_proposed():
-    assert flags.suggestion("lr", {"model", "views"}) is None
-    assert flags.suggestion("output", {"output_dir", "output"}) == "output"
-    assert flags.suggestion("ckpt", {"model"}) == "model"
-    assert flags.suggestion("ckpt", {"weights"}) == "weights"
+def test_what_other_libraries_call_it(theirs, ours, known):
+    assert flags.suggestion(theirs, known) == ours
 
 
 def _sources():
@@ -190,17 +172,14 @@ def test_every_text_names_the_command_that_the_reader_has():
     assert "keras-resnet dating" in spelled
 
 
-@pytest.mark.parametrize(
-    "words, name",
-    [
+def test_a_message_names_the_door_that_it_came_through():
+    for words, name in (
         (("-m", "keras_resnet", "serve_web"), "python -m keras_resnet export"),
         (("pipelines/serve_web.py",), "python pipelines/export.py"),
-    ],
-)
-def test_a_message_names_the_door_that_it_came_through(words, name):
-    done = _run("a", "b", command=words)
-    assert done.returncode == 2
-    assert f"as {name} writes it" in done.stderr
+    ):
+        done = _run("a", "b", command=words)
+        assert done.returncode == 2
+        assert f"as {name} writes it" in done.stderr
 
 
 @pytest.mark.parametrize("command", doors.COMMANDS)

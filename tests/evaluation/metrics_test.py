@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from keras_resnet.evaluation import metrics
 
@@ -75,12 +74,3 @@ def test_means_do_not_depend_on_the_batches():
     assert parts.top1_accuracy == whole.top1_accuracy
     assert parts.loss == pytest.approx(whole.loss, rel=1e-6)
     assert whole.top1_error == 1 - whole.top1_accuracy
-
-
-def test_probabilities_of_any_runtime_score_like_logits():
-    logits, label, weight = _batch()
-    batch = {"image": np.zeros((50, 1)), "label": label, "weight": weight}
-    score = metrics.from_predictor(lambda _: tf.nn.softmax(logits).numpy())
-    np.testing.assert_allclose(
-        score(batch), metrics.batch_sums(logits, label, weight), rtol=1e-5
-    )

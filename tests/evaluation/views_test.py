@@ -1,11 +1,7 @@
 """Views and ensembles against NumPy, from the resized pixels on."""
 
-import json
-import pathlib
-
 import keras
 import numpy as np
-import programs
 import pytest
 import tensorflow as tf
 from PIL import Image
@@ -14,15 +10,12 @@ from sklearn.datasets import load_sample_image
 import keras_resnet
 from keras_resnet import errors
 from keras_resnet.data import datasets
-from keras_resnet.data import pipeline
 from keras_resnet.data.pixels import crops as pixels
 from keras_resnet.data.pixels import transforms
 from keras_resnet.evaluation import metrics
 from keras_resnet.evaluation import views
-from keras_resnet.labels import cards
 from keras_resnet.training import distribution
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 CLASSES = 8
 SIZES = pixels.Sizes(resize=20, crop=16, scales=(12, 16, 27))
 OTHER_SIZES = pixels.Sizes(resize=31, crop=24, scales=(18, 24))
@@ -54,13 +47,16 @@ def split(tmp_path_factory):
     return datasets.load(f"folder:{folder}", "validation")
 
 
+def _build(input_shape, **choices):
+    defaults = {"depths": (1, 1, 1), "shortcut": "A", "classes": CLASSES}
+    choices = {**defaults, **choices}
+    return keras_resnet.build("resnet20", input_shape=input_shape, **choices)
+
+
 def _network(size=16, seed=0, **choices):
     """Random, but sure enough that means of logits differ from means."""
     keras.utils.set_random_seed(seed)
-    defaults = {"depths": (1, 1, 1), "shortcut": "A", "classes": CLASSES}
-    model = keras_resnet.build(
-        "resnet20", input_shape=(size, size, 3), **{**defaults, **choices}
-    )
+    model = _build((size, size, 3), **choices)
     kernel = model.get_layer("logits").kernel
     kernel.assign(6 * kernel)
     return model
@@ -73,13 +69,7 @@ def _member(sizes=SIZES, **choices):
 
 def _for_any_size(model):
     """Made anew, not by what is tested."""
-    anew = keras_resnet.build(
-        "resnet20",
-        depths=(1, 1, 1),
-        shortcut="A",
-        classes=CLASSES,
-        input_shape=(None, None, 3),
-    )
+    anew = _build((None, None, 3))
     anew.set_weights(model.get_weights())
     return anew
 
@@ -97,12 +87,8 @@ def _center(image, sizes):
 
 def _ten_crop(image, sizes):
     n, image = sizes.crop, _resized(image, sizes.resize)
-    crops = _center(image, sizes) + [
-        image[:n, :n],
-        image[:n, -n:],
-        image[-n:, :n],
-        image[-n:, -n:],
-    ]
+    crops = _center(image, sizes)
+    crops += [image[:n, :n], image[:n, -n:], image[-n:, :n], image[-n:, -n:]]
     return crops + [crop[:, ::-1] for crop in crops]
 
 
@@ -152,46 +138,15 @@ def _in_order_of_the_files():
     return [images[LABELS.index(label)] for label in sorted(LABELS)]
 
 
-def _one_device():
-    return distribution.make_strategy("one_device")
+def _evaluate(members, split, view, batch_size=20):
+    device = distribution.make_strategy("one_device")
+    return views.evaluate(
+        members, device, split, view=view, batch_size=batch_size
+    )
 
 
 def test_the_tables_are_complete():
     assert list(DEFINITIONS) == list(pixels.VIEWS)
-
-
-@pytest.mark.parametrize("view", DEFINITIONS)
-@pytest.mark.parametrize("index", range(len(SHAPES)))
-def test_pixels_are_those_of_the_definition(view, index):
-    image = _photographs()[index]
-    row = pixels.VIEWS[view]
-    ours = row.pixels(image, SIZES)
-    graph = tf.function(lambda image: row.pixels(image, SIZES))(image)
-    expected = sorted(v.tobytes() for v in DEFINITIONS[view](image, SIZES))
-    for group, traced in zip(ours, graph, strict=True):
-        assert group.dtype == tf.uint8
-        np.testing.assert_array_equal(group, traced)
-    assert sorted(v.numpy().tobytes() for g in ours for v in g) == expected
-
-
-def test_ten_crops_are_the_corners_and_the_centre_of_the_whole_image():
-    i, j = np.mgrid[:20, :33]
-    image = np.stack([i, j, 0 * i], axis=-1).astype(np.uint8)
-    (crops,) = pixels.ten_crop(image, SIZES)
-    assert crops.shape == (10, 16, 16, 3)
-    corners = [tuple(crop[0, 0, :2]) for crop in crops.numpy()]
-    assert corners[:5] == [(0, 0), (0, 17), (4, 0), (4, 17), (2, 8)]
-    # Mirrored, the first column is the last one of the crop.
-    assert corners[5:] == [(0, 15), (0, 32), (4, 15), (4, 32), (2, 23)]
-
-
-def test_ten_crops_of_the_central_square_are_others():
-    image = _resized(_photographs()[0], SIZES.resize)
-    square = transforms.evaluation(
-        image, resize=SIZES.resize, size=SIZES.resize
-    )
-    (whole,), (central,) = (pixels.ten_crop(i, SIZES) for i in (image, square))
-    assert not np.array_equal(whole, central)
 
 
 def test_scales_are_the_papers_or_in_proportion():
@@ -206,9 +161,7 @@ def test_scales_are_the_papers_or_in_proportion():
 )
 def test_errors_are_those_of_the_mean_probabilities(split, view, batch_size):
     member = _member()
-    each, together = views.evaluate(
-        [member], _one_device(), split, view=view, batch_size=batch_size
-    )
+    each, together = _evaluate([member], split, view, batch_size)
     images = _in_order_of_the_files()
     _assert_metrics(each, _probabilities(member, view, images))
     assert together == each
@@ -222,18 +175,14 @@ def test_a_network_of_a_fixed_batch_is_evaluated_by_any(split):
     fixed = views.Member(model=model, sizes=SIZES)
     images = _in_order_of_the_files()
     for view, batch_size in (("center", 3), ("ten_crop", 20)):
-        ours, _ = views.evaluate(
-            [fixed], _one_device(), split, view=view, batch_size=batch_size
-        )
+        ours, _ = _evaluate([fixed], split, view, batch_size)
         _assert_metrics(ours, _probabilities(free, view, images))
 
 
 @pytest.mark.parametrize("view", ["ten_crop", "multi_scale"])
 def test_an_ensemble_is_the_mean_of_its_networks(split, view):
     members = [_member(), _member(seed=1), _member(OTHER_SIZES, seed=2)]
-    *each, together = views.evaluate(
-        members, _one_device(), split, view=view, batch_size=20
-    )
+    *each, together = _evaluate(members, split, view)
     images = _in_order_of_the_files()
     expected = [_probabilities(member, view, images) for member in members]
     for measured, probabilities in zip(each, expected, strict=True):
@@ -264,8 +213,7 @@ def test_the_network_is_traced_once_for_all_sizes(split, monkeypatch):
         return original(*args)
 
     monkeypatch.setattr(views, "log_probabilities", counted)
-    member, device = _member(), _one_device()
-    views.evaluate([member], device, split, view="multi_scale", batch_size=20)
+    _evaluate([_member()], split, "multi_scale")
     assert len(calls) == 1
 
 
@@ -283,9 +231,7 @@ def test_a_crop_may_be_larger_than_the_networks_images(split):
     model = _network(16)
     member = views.Member(model=model, sizes=sizes)
     other = views.Member(model=model, sizes=SIZES)
-    *each, _ = views.evaluate(
-        [member, other], _one_device(), split, view="center", batch_size=4
-    )
+    *each, _ = _evaluate([member, other], split, "center", 4)
     images = _in_order_of_the_files()
     for measured, seen in zip(each, (member, other), strict=True):
         _assert_metrics(measured, _probabilities(seen, "center", images))
@@ -376,26 +322,6 @@ def test_one_view_ranks_classes_as_the_logits_do():
 
 
 @pytest.mark.parametrize(
-    "batch_size, batches", [(1, 1), (3, 2), (7, 1), (5, 3)]
-)
-def test_batches_are_full_and_as_many_as_devices(split, batch_size, batches):
-    dataset = pipeline.every_example(
-        split,
-        lambda image: (tf.shape(image),),
-        batch_size=batch_size * batches,
-        context=tf.distribute.InputContext(num_replicas_in_sync=batches),
-    )
-    found = list(dataset.as_numpy_iterator())
-    assert len(found) % batches == 0
-    shapes = np.concatenate([batch["image"][0] for batch in found])
-    weights = np.concatenate([batch["weight"] for batch in found])
-    assert len(weights) == batch_size * len(found)
-    assert list(weights) == [1] * 7 + [0] * (len(weights) - 7)
-    expected = [image.shape for image in _in_order_of_the_files()]
-    assert [tuple(shape) for shape in shapes[:7]] == expected
-
-
-@pytest.mark.parametrize(
     "view, sizes, message",
     [
         ("tencrop", SIZES, "Did you mean 'ten_crop'"),
@@ -411,9 +337,7 @@ def test_batches_are_full_and_as_many_as_devices(split, batch_size, batches):
 )
 def test_views_that_cannot_work_are_refused(split, view, sizes, message):
     with pytest.raises(errors.UsageError, match=message):
-        views.evaluate(
-            [_member(sizes)], _one_device(), split, view=view, batch_size=4
-        )
+        _evaluate([_member(sizes)], split, view)
 
 
 def test_an_unreadable_image_is_named(tmp_path):
@@ -423,110 +347,4 @@ def test_an_unreadable_image_is_named(tmp_path):
     (tmp_path / "validation/a/2.png").write_text("no image")
     split = datasets.load(f"folder:{tmp_path}", "validation")
     with pytest.raises(errors.UsageError, match="2.png"):
-        views.evaluate(
-            [_member()], _one_device(), split, view="center", batch_size=4
-        )
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    """Two networks for digits, of different sizes, and one for letters."""
-    folder = tmp_path_factory.mktemp("models")
-    data = tmp_path_factory.mktemp("digits")
-    digits = tuple(map(str, range(10)))
-    for i, image in enumerate(_photographs() + _photographs()[:3]):
-        for split in ("train", "validation"):
-            (data / split / digits[i]).mkdir(parents=True)
-            path = data / split / digits[i] / "1.png"
-            Image.fromarray(image).save(path)
-    for name, size, names in (
-        ("a", 16, digits),
-        ("b", 20, digits),
-        ("letters", 16, (*digits[:9], "x")),
-    ):
-        (folder / name).mkdir()
-        model = _network(size, seed=size, classes=10)
-        model.save(folder / name / "model.keras")
-        cards.Card(
-            class_names=names,
-            image_size=size,
-            eval_resize=size + 2,
-            variant="resnet20",
-            dataset=f"folder:{data}",
-        ).save(folder / name)
-    return {child.name: child / "model.keras" for child in folder.iterdir()}
-
-
-def _evaluate(*arguments):
-    return programs.start("evaluate", *arguments, cwd=ROOT)
-
-
-@pytest.mark.parametrize(
-    "arguments, scales",
-    [
-        (["--views=ten_crop", "--strategy=mirrored", "--devices=2"], None),
-        (["--views=multi_scale", "--scales=16,24"], (16, 24)),
-    ],
-    ids=["ten_crop", "multi_scale"],
-)
-def test_the_command_reports_each_network_and_the_ensemble(
-    models, tmp_path, arguments, scales
-):
-    figures = tmp_path / "figures.json"
-    result = _evaluate(
-        f"--model={models['a']}",
-        f"--model={models['b']}",
-        f"--json={figures}",
-        *arguments,
-    )
-    assert result.returncode == 0, result.stderr
-    view = arguments[0].removeprefix("--views=")
-    first, second, last = result.stdout.splitlines()
-    assert first.startswith(f"{models['a']}: top-1 error ")
-    assert second.startswith(f"{models['b']}: top-1 error ")
-    assert f"/validation, {view}, ensemble of 2: top-1 error " in last
-    assert last.endswith("of 10 images")
-    measured = json.loads(figures.read_text())
-    assert measured["views"] == view
-    members = [
-        views.Member(
-            model=keras.saving.load_model(models[name], compile=False),
-            sizes=pixels.Sizes(
-                resize=size + 2,
-                crop=size,
-                scales=scales or pixels.scales_for(size),
-            ),
-        )
-        for name, size in (("a", 16), ("b", 20))
-    ]
-    *each, together = views.evaluate(
-        members,
-        _one_device(),
-        datasets.load(
-            cards.load_card(models["a"].parent).dataset, "validation"
-        ),
-        view=view,
-        batch_size=100,
-    )
-    found = [*measured["models"], measured]
-    for ours, theirs in zip(found, [*each, together], strict=True):
-        np.testing.assert_allclose(ours["loss"], theirs.loss, rtol=1e-6)
-        assert ours["top1_accuracy"] == theirs.top1_accuracy
-        assert ours["num_examples"] == 10
-    assert [m["crop"] for m in measured["models"]] == [16, 20]
-
-
-@pytest.mark.parametrize(
-    "arguments, message",
-    [
-        (["--scales=16"], "--scales goes with --views=multi_scale"),
-        (["--model={a}"], "more than once"),
-        (["--model={letters}"], "Class 9 is '9' for"),
-    ],
-)
-def test_a_mistake_is_one_message(models, arguments, message):
-    arguments = [argument.format(**models) for argument in arguments]
-    result = _evaluate(f"--model={models['a']}", *arguments)
-    assert result.returncode == 2
-    assert message in result.stderr
-    assert "Traceback" not in result.stderr
+        _evaluate([_member()], split, "center")

@@ -2,62 +2,27 @@
 
 import keras
 import numpy as np
+import own_network
 import pytest
 from exported_networks import network
 from exported_networks import randomize
 
 import keras_resnet
-from keras_resnet.export.folding import strides
 from keras_resnet.export.folding.fold import fold
-from keras_resnet.export.folding.fold import fold_ops
-from keras_resnet.networks import operations
 from keras_resnet.networks import specs
 from keras_resnet.networks.layers import ResidualUnit
 from keras_resnet.networks.operations import Affine
 from keras_resnet.networks.operations import BatchNormalization
 
 SMALL = {"filters": (8, 16, 16, 16), "depths": (2, 1, 1, 1)}
-CASES = {
-    **{
-        f"{placement}-{shortcut}": (
-            "resnet20",
-            {"placement": placement, "shortcut": shortcut},
-        )
-        for placement in specs.PLACEMENTS
-        for shortcut in ("A", "B", "C", "none")
-    },
-    **{
-        shortcut: ("resnet20", {"shortcut": shortcut})
-        for shortcut in specs.SHORTCUT_ABLATIONS
-    },
-    **{
-        variant: (variant, {**SMALL, "input_shape": (32, 32, 3)})
-        for variant in ("resnet18", "resnet50", "resnet50_v1_5", "resnet50_v2")
-    },
-    "resnet50_v2_timm": (
-        "resnet50_v2_timm",
-        {**SMALL, "input_shape": (32, 32, 3)},
-    ),
-    # Strides move, where numbers of pixels are odd too.
-    **{
-        f"bottleneck-{placement}-{shortcut}": (
-            "resnet164",
-            {
-                "placement": placement,
-                "shortcut": shortcut,
-                "depths": (2, 2, 1),
-                "filters": (4, 8, 8),
-                "input_shape": (15, 18, 3),
-            },
-        )
-        for placement, shortcut in (
-            *((placement, "B") for placement in specs.PLACEMENTS),
-            *(("full_preact", shortcut) for shortcut in specs.SHORTCUTS),
-        )
-    },
-    "grey": ("resnet20", {"input_shape": (16, 16, 1)}),
-    "any size": ("resnet20", {"input_shape": (None, None, 3)}),
-}
+WIDE = {**SMALL, "input_shape": (32, 32, 3)}
+CASES = [
+    *(("resnet20", {"placement": name}) for name in specs.PLACEMENTS),
+    *((f"resnet{name}", WIDE) for name in ("18", "50", "50_v1_5", "50_v2")),
+    ("resnet50_v2_timm", WIDE),
+    ("resnet20", {"input_shape": (16, 16, 1)}),
+    ("resnet20", {"input_shape": (None, None, 3)}),
+]
 
 
 def _logits(model, images):
@@ -85,9 +50,8 @@ def _layers(model, kind):
     ]
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_folded_equals_the_network(case):
-    variant, choices = CASES[case]
+@pytest.mark.parametrize("variant, choices", CASES, ids=str)
+def test_folded_equals_the_network(variant, choices):
     model = network(variant, **choices)
     copy = fold(model)
     assert not _layers(copy, BatchNormalization)
@@ -109,24 +73,10 @@ def test_a_folded_weight_that_is_wrong_is_seen():
     [("resnet50", 0), ("resnet50_v2", 16), ("resnet50_v2_timm", 17)],
 )
 def test_only_what_no_convolution_precedes_stays(variant, left):
-    filters = (8, 8, 8, 8)
-    model = keras_resnet.build(
-        variant, filters=filters, classes=10, input_shape=(32, 32, 3)
-    )
-    copy = fold(model)
+    choices = {"filters": (8, 8, 8, 8), "input_shape": (32, 32, 3)}
+    copy = fold(keras_resnet.build(variant, classes=10, **choices))
     assert len(_layers(copy, Affine)) == left
     assert not _layers(copy, BatchNormalization)
-
-
-def test_a_half_precision_network_is_folded_in_float32():
-    full = network(dtype="float32")
-    half = network(dtype="mixed_bfloat16")
-    half.set_weights(full.get_weights())
-    copy = fold(half)
-    policies = {layer.dtype_policy.name for layer in copy._flatten_layers()}
-    assert policies == {"float32"}
-    assert _difference(full, copy) < 1e-5
-    assert _difference(full, half) > 1e-4
 
 
 def test_folding_twice_is_folding_once():
@@ -180,23 +130,19 @@ BLOCKS = {
 MOVE = {"bottleneck", "long", "pointwise"}
 
 
-def _unit_of(x, number, *, strides, block, kind=ResidualUnit, **rows):
-    return kind(
-        3,
-        strides=strides,
-        agrees=strides == 1 and x.shape[-1] == 3 * block.expansion,
-        block=block,
-        name=f"stage1_unit{number}",
-        **rows,
-    )(x)
-
-
-def _units(chain, **rows):
+def _units(chain, channels=3, **rows):
     """A network of units with these strides, of random weights."""
     keras.utils.set_random_seed(0)
-    x = image = keras.Input((13, 14, 3))
-    for number, steps in enumerate(chain, start=1):
-        x = _unit_of(x, number, strides=steps, **rows)
+    x = image = keras.Input((13, 14, channels))
+    width = 3 * rows["block"].expansion
+    for number, strides in enumerate(chain, start=1):
+        x = ResidualUnit(
+            3,
+            strides=strides,
+            agrees=strides == 1 and x.shape[-1] == width,
+            name=f"stage1_unit{number}",
+            **rows,
+        )(x)
     model = keras.Model(image, x)
     randomize(model)
     return model
@@ -205,14 +151,11 @@ def _units(chain, **rows):
 def _map_difference(model, other):
     """Of all outputs, in their standard deviations: the largest."""
     images = _images(model, 2) / 64
-    pairs = zip(
-        *(
-            keras.tree.flatten(m(images, training=False))
-            for m in (model, other)
-        ),
-        strict=True,
+    expected, actual = (
+        [np.asarray(x) for x in keras.tree.flatten(m(images, training=False))]
+        for m in (model, other)
     )
-    pairs = [(np.asarray(a), np.asarray(b)) for a, b in pairs]
+    pairs = zip(expected, actual, strict=True)
     return max(abs(a - b).max() / a.std() for a, b in pairs)
 
 
@@ -237,38 +180,27 @@ def test_every_block_shortcut_and_stride_is_folded(block, shortcut):
     assert _map_difference(model, copy) < 1e-5
 
 
-class SqueezeExcite(keras.layers.Layer):
-    """Channels weighed by their means over all pixels (arXiv 1709.01507)."""
-
-    def build(self, shape):
-        self.kernel = self.add_weight(name="kernel", shape=(shape[-1],) * 2)
-
-    def call(self, x):
-        mean = keras.ops.mean(x, axis=(1, 2), keepdims=True)
-        return x * keras.ops.sigmoid(keras.ops.matmul(mean, self.kernel))
-
-    def compute_output_shape(self, shape):
-        return shape
+B, D = specs.SHORTCUTS["B"], own_network.SHORTCUT
 
 
 @pytest.mark.parametrize(
-    "place, can_move",
+    "place, shortcut, can_move",
     [
-        ({"after": ("bn", "se")}, False),
-        ({"after": ("bn",), "after_add": ("relu", "se")}, False),
+        ({"after": ("bn", "se")}, B, False),
+        ({"after": ("bn",), "after_add": ("relu", "se")}, B, False),
         # Of the unit that skips pixels, too, before it does.
-        ({"before": ("se",), "after": ("bn",)}, False),
-        ({"after": ("bn",), "after_add": ("relu",)}, True),
+        ({"before": ("se",), "after": ("bn",)}, B, False),
+        # A pool of 2 x 2 pixels in the shortcut.
+        ({"after": ("bn",), "after_add": ("relu",)}, D, False),
+        ({"after": ("bn",), "after_add": ("relu",)}, B, True),
     ],
 )
-def test_an_operation_that_mixes_pixels_sees_all_of_them(
-    monkeypatch, place, can_move
-):
-    monkeypatch.setitem(operations.OPERATIONS, "se", SqueezeExcite)
+def test_what_mixes_pixels_sees_all_of_them(place, shortcut, can_move):
     model = _units(
         (1, 2),
+        channels=4,
         block=specs.BLOCKS["bottleneck"],
-        shortcut=specs.SHORTCUTS["B"],
+        shortcut=shortcut,
         placement=specs.Placement(between=("bn", "relu"), **place),
     )
     copy = fold(model)
@@ -276,56 +208,15 @@ def test_an_operation_that_mixes_pixels_sees_all_of_them(
     assert _map_difference(model, copy) < 1e-5
 
 
-class PooledUnit(ResidualUnit):
-    """The mean of all pixels before the projection (arXiv 1812.01187)."""
+def _with_head(*names):
+    """What makes a classifier that reads some of a network's maps."""
 
-    def _shortcut_layers(self):
-        projection = keras.layers.Conv2D(self.filters * 4, 1, name="projection")
-        pool = keras.layers.AveragePooling2D(self.strides, padding="same")
-        return [pool, projection]
+    def attach(body):
+        maps = keras_resnet.features(body).output
+        means = [keras.layers.GlobalAveragePooling2D()(maps[n]) for n in names]
+        return keras.Model(body.input, keras.layers.Concatenate()(means))
 
-
-def test_a_pool_in_a_shortcut_sees_all_pixels():
-    rows = {
-        "block": specs.BLOCKS["bottleneck"],
-        "placement": specs.PLACEMENTS["original"],
-        "shortcut": specs.SHORTCUTS["B"],
-    }
-    image = keras.Input((13, 14, 3))
-    x = _unit_of(image, 1, strides=1, **rows)
-    x = _unit_of(x, 2, strides=2, kind=PooledUnit, **rows)
-    model = keras.Model(image, x)
-    randomize(model)
-    copy = fold(model)
-    assert _strides(copy) == {"stage1_unit2": 2}
-    assert _map_difference(model, copy) < 1e-5
-
-
-@pytest.mark.parametrize("pooled", [None, 0, 1])
-def test_a_unit_is_judged_by_the_layers_that_it_has(pooled):
-    rows = {
-        "block": specs.BLOCKS["bottleneck"],
-        "placement": specs.PLACEMENTS["original"],
-        "shortcut": specs.SHORTCUTS["B"],
-    }
-    units = [
-        ResidualUnit(3, strides=1, agrees=True, **rows),
-        ResidualUnit(3, strides=2, agrees=False, **rows),
-    ]
-    if pooled is not None:
-        pool = keras.layers.AveragePooling2D(2)
-        units[pooled].shortcut_layers.insert(0, pool)
-    moved = strides.move({units[0]: units[1]})
-    assert set(moved) == (set(units) if pooled is None else set())
-
-
-def _with_head(body, *names):
-    """A classifier that reads some of a network's maps."""
-    maps = keras_resnet.features(body).output
-    means = [
-        keras.layers.GlobalAveragePooling2D()(maps[name]) for name in names
-    ]
-    return keras.Model(body.input, keras.layers.Concatenate()(means))
+    return attach
 
 
 def _pyramid(body):
@@ -342,9 +233,10 @@ def _pyramid(body):
 
 
 READERS = {
-    "C4 and C5": (lambda body: _with_head(body, "C4", "C5"), 2),
+    "C4 and C5": (_with_head("C4", "C5"), 2),
     "pyramid": (_pyramid, 1),  # C2 alone is read by the next stage only
-    "C5 alone": (lambda body: _with_head(body, "C5"), 3),
+    "C5 alone": (_with_head("C5"), 3),
+    "all that are asked for": (keras_resnet.features, 0),
 }
 
 
@@ -366,16 +258,6 @@ def test_a_map_with_another_reader_keeps_its_size(variant, reader):
     assert _map_difference(model, copy) < 1e-4  # moved, it was 0.02 and more
 
 
-def test_feature_maps_that_are_asked_for_stay_whole():
-    model = network("resnet50", **CASES["resnet50"][1])
-    maps = keras_resnet.features(model)
-    images = _images(model)
-    expected, actual = (m.predict_on_batch(images) for m in (maps, fold(maps)))
-    for name, values in expected.items():
-        spread = values.std()
-        np.testing.assert_allclose(actual[name], values, atol=1e-5 * spread)
-
-
 def test_pixels_are_no_longer_divided():
     copy = fold(network())
     assert [w.name for w in copy.get_layer("pixels").weights] == ["mean"]
@@ -390,37 +272,8 @@ def test_weights_of_any_scale_keep_their_digits():
     assert _difference(model, fold(model)) < 1e-5
 
 
-def test_networks_without_our_head_or_pixels_are_folded():
-    model = keras_resnet.build(
-        "resnet20",
-        depths=(1, 1, 1),
-        include_top=False,
-        pooling="avg",
-        input_shape=(16, 16, 3),
-    )
-    randomize(model)
-    images = _images(model)
-    expected = model.predict_on_batch(images)
-    actual = fold(model).predict_on_batch(images)
-    np.testing.assert_allclose(actual, expected, atol=1e-5 * expected.std())
-
-
 def test_a_folded_network_is_saved_and_loaded(tmp_path):
     copy = fold(network("resnet50_v2"))
     copy.save(tmp_path / "folded.keras")
     again = keras.saving.load_model(tmp_path / "folded.keras", compile=False)
     assert _difference(copy, again) == 0
-
-
-@pytest.mark.parametrize(
-    "names, previous, expected",
-    [
-        (("conv", "bn", "relu", "pool"), None, "conv bias relu pool"),
-        (("bn", "relu"), None, "affine relu"),
-        (("bn", "relu"), "conv", "bias relu"),
-        (("relu", "bn"), "conv", "relu affine"),
-        ((), "conv", ""),
-    ],
-)
-def test_a_row_is_transformed(names, previous, expected):
-    assert fold_ops(names, previous) == expected.split()

@@ -1,8 +1,10 @@
 """MediaPipe's image classifier, an independent reader, runs exported files."""
 
 import dataclasses
+import functools
 import importlib.util
 import json
+import pathlib
 import subprocess
 import sys
 
@@ -10,11 +12,14 @@ import numpy as np
 import phone_files
 import programs
 import pytest
+import tflite_files
+from ai_edge_litert import schema_py_generated as tflite_schema
 
 from keras_resnet.export.writers.metadata_writer import add_metadata
 
+MEDIAPIPE = importlib.util.find_spec("mediapipe")
 pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("mediapipe") is None,
+    MEDIAPIPE is None,
     reason="needs MediaPipe (peers extra)",
 )
 
@@ -27,11 +32,6 @@ def card():
     return phone_files.phone().card
 
 
-@pytest.fixture(scope="module")
-def images():
-    return phone_files.phone().images
-
-
 def _swapped(card):
     """A card whose first two names have changed places."""
     first, second, *rest = card.class_names
@@ -39,10 +39,10 @@ def _swapped(card):
 
 
 @pytest.fixture(scope="module")
-def by_mediapipe(card, images, tmp_path_factory):
+def by_mediapipe(card, tmp_path_factory):
     """{(precision, kind): rows of mediapipe_reader.py, or an error}."""
     folder, models = tmp_path_factory.mktemp("mediapipe"), {}
-    np.save(folder / "images.npy", images)
+    np.save(folder / "images.npy", phone_files.phone().images)
     for precision in PRECISIONS:
         plain = phone_files.plain(precision)
         path = phone_files.export(folder, precision)
@@ -80,11 +80,12 @@ def _names_and_scores(rows):
     [("float32", 1e-5), ("dynamic_int8", 0.02), ("int8", 0.02)],
 )
 def test_mediapipe_gives_our_names_and_keras_probabilities(
-    card, images, by_mediapipe, precision, tolerance
+    card, by_mediapipe, precision, tolerance
 ):
+    images = phone_files.phone().images
     names, scores = _names_and_scores(by_mediapipe[precision, "exported"])
     assert tuple(names) == card.class_names
-    outputs = phone_files.predict(phone_files.plain(precision), images)
+    outputs = tflite_files.predict(phone_files.plain(precision), images)
     # A byte is worth 1/256.
     expected = outputs / (256 if precision == "int8" else 1)
     np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-6)
@@ -116,3 +117,51 @@ def test_mediapipe_needs_the_metadata(by_mediapipe):
         assert "requires specifying NormalizationOptions metadata" in error
     names, _ = _names_and_scores(by_mediapipe["int8", "plain"])
     assert set(names) == {None}
+
+
+@functools.cache
+def _schema():
+    """MediaPipe's code for metadata_schema.fbs, without MediaPipe."""
+    folder = pathlib.Path(MEDIAPIPE.origin).parent / "tasks/metadata"
+    spec = importlib.util.spec_from_file_location(
+        "metadata_schema", folder / "metadata_schema_py_generated.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _metadata(content):
+    """The metadata of a .tflite file, as objects of the schema."""
+    model = tflite_schema.Model.GetRootAs(content, 0)
+    entries = map(model.Metadata, range(model.MetadataLength()))
+    (entry,) = [m for m in entries if m.Name() == b"TFLITE_METADATA"]
+    data = model.Buffers(entry.Buffer()).DataAsNumpy().tobytes()
+    assert data[4:8] == b"M001"
+    root = _schema().ModelMetadata.GetRootAs(data, 0)
+    return _schema().ModelMetadataT.InitFromObj(root)
+
+
+@pytest.mark.parametrize("precision, greatest", [("float32", 1), ("int8", 255)])
+def test_the_metadata_say_what_a_classifier_needs(card, precision, greatest):
+    plain, schema = phone_files.plain(precision), _schema()
+    model = _metadata(add_metadata(plain, card=card, name="resnet20"))
+    assert (model.name, model.minParserVersion) == (b"resnet20", b"1.0.0")
+    assert b"RGB pixels 0..255" in model.description
+    assert [f.name for f in model.associatedFiles] == [b"card.json"]
+    (subgraph,) = model.subgraphMetadata
+    (images,) = subgraph.inputTensorMetadata
+    (probabilities,) = subgraph.outputTensorMetadata
+    assert (images.name, probabilities.name) == (b"images", b"probabilities")
+    rgb = images.content.contentProperties
+    assert isinstance(rgb, schema.ImagePropertiesT)
+    assert rgb.colorSpace == schema.ColorSpaceType.RGB
+    (unit,) = images.processUnits
+    assert isinstance(unit.options, schema.NormalizationOptionsT)
+    assert (unit.options.mean, unit.options.std) == ([0], [1])
+    assert (images.stats.max, images.stats.min) == ([255], [0])
+    stats = probabilities.stats
+    assert (stats.max, stats.min) == ([greatest], [0])
+    (labels,) = probabilities.associatedFiles
+    kind = schema.AssociatedFileType.TENSOR_AXIS_LABELS
+    assert (labels.name, labels.type) == (b"labels.txt", kind)

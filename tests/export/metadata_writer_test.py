@@ -2,21 +2,17 @@
 
 import dataclasses
 import os
-import pathlib
 import subprocess
 import sys
 import zipfile
 
-import flatbuffers
 import numpy as np
 import phone_files
+import programs
 import pytest
+import tflite_files
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
-from flatbuffers.number_types import Float32Flags
-from flatbuffers.number_types import Int8Flags
-from flatbuffers.number_types import Uint8Flags
-from flatbuffers.table import Table
 
 from keras_resnet.errors import UsageError
 from keras_resnet.export.writers.classifier_metadata import classifier_metadata
@@ -27,7 +23,6 @@ from keras_resnet.inference.tflite_metadata import find_card
 from keras_resnet.inference.tflite_metadata import read_metadata
 
 PRECISIONS = ("float32", "dynamic_int8", "int8")
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +30,7 @@ def card():
     return phone_files.phone().card
 
 
-@pytest.fixture(scope="module")
-def images():
-    return phone_files.phone().images
-
-
-@pytest.fixture(params=PRECISIONS)
+@pytest.fixture(params=("float32", "int8"))
 def plain(request):
     """Bytes of a file without metadata."""
     return phone_files.plain(request.param)
@@ -61,10 +51,12 @@ def with_metadata(content, card):
 # What is written.
 
 
-def test_outputs_and_signature_stay_bit_for_bit(card, images, plain):
+def test_outputs_and_signature_stay_bit_for_bit(card, plain):
+    images = phone_files.phone().images
     content = with_metadata(plain, card)
-    before = phone_files.predict(plain, images)
-    after = phone_files.predict(content, images)
+    assert len(content) - len(plain) < 4000
+    before = tflite_files.predict(plain, images)
+    after = tflite_files.predict(content, images)
     assert before.dtype == after.dtype
     np.testing.assert_array_equal(before, after)
     assert len(np.unique(before, axis=0)) == len(images)
@@ -85,28 +77,19 @@ def test_zip_lists_what_stands_beside_a_model(card, path, tmp_path):
             assert archive.read(info) == beside
 
 
-def test_bytes_depend_on_the_arguments_alone(card, plain):
-    first = with_metadata(plain, card)
-    assert first == with_metadata(plain, card)
-
-
 def test_bytes_are_the_same_in_another_process():
     """There strings have other hashes, and sets another order."""
-    root = classifier_metadata(
-        name="n", description="d", input_range=(0, 255), output_range=(0, 1)
-    )
+    root = classifier_metadata("n", 1)
     script = (
         "from keras_resnet.export.writers.classifier_metadata import *\n"
         "from keras_resnet.export.writers.metadata_schema import *\n"
-        "root = classifier_metadata(name='n', description='d', "
-        "input_range=(0, 255), output_range=(0, 1))\n"
-        "print(flatbuffer(root).hex())"
+        "print(flatbuffer(classifier_metadata('n', 1)).hex())"
     )
     result = subprocess.run(
         [sys.executable, "-c", script],
         # A backend that loads quickly.
         env={**os.environ, "PYTHONHASHSEED": "1", "KERAS_BACKEND": "numpy"},
-        cwd=ROOT,
+        cwd=programs.ROOT,
         capture_output=True,
         text=True,
         check=True,
@@ -116,6 +99,7 @@ def test_bytes_are_the_same_in_another_process():
 
 def test_earlier_metadata_is_replaced(card, plain):
     once = with_metadata(plain, card)
+    assert once == with_metadata(plain, card)
     assert with_metadata(once, card) == once
     names = tuple(reversed(card.class_names))
     other = dataclasses.replace(card, class_names=names)
@@ -141,110 +125,24 @@ def test_tensor_buffers_are_aligned(card, plain):
     assert len(after) == len(_offsets(plain)) + 1 >= 16
     assert {offset % 16 for offset in after} == {0}
     # What generated code gives without care is seen.
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
-    builder = flatbuffers.Builder()
-    builder.Finish(model.Pack(builder), b"TFL3")
-    assert {offset % 16 for offset in _offsets(builder.Output())} != {0}
-
-
-def test_it_costs_little(card, plain):
-    content = with_metadata(plain, card)
-    assert content[4:8] == b"TFL3"
-    assert len(content) - len(plain) < 4000
-
-
-# A reader of metadata_schema.fbs by the offsets that flatc generates for it:
-# the first field is at 4, the next at 6 and so on.
-
-
-def _field(table, offset):
-    return table.Offset(offset) + table.Pos
-
-
-def _string(table, offset):
-    return table.String(_field(table, offset)).decode()
-
-
-def _child(table, offset):
-    return Table(table.Bytes, table.Indirect(_field(table, offset)))
-
-
-def _children(table, offset):
-    start = table.Vector(table.Offset(offset))
-    count = table.VectorLen(table.Offset(offset))
-    return [
-        Table(table.Bytes, table.Indirect(start + 4 * i)) for i in range(count)
-    ]
-
-
-def _floats(table, offset):
-    start = table.Vector(table.Offset(offset))
-    count = table.VectorLen(table.Offset(offset))
-    return [table.Get(Float32Flags, start + 4 * i) for i in range(count)]
-
-
-def _root(content):
-    model = schema.Model.GetRootAs(content, 0)
-    (entry,) = [
-        model.Metadata(i)
-        for i in range(model.MetadataLength())
-        if model.Metadata(i).Name() == b"TFLITE_METADATA"
-    ]
-    data = model.Buffers(entry.Buffer()).DataAsNumpy().tobytes()
-    assert data[4:8] == b"M001"
-    start = flatbuffers.encode.Get(flatbuffers.packer.uoffset, data, 0)
-    return Table(bytearray(data), start)
-
-
-@pytest.mark.parametrize("precision, greatest", [("float32", 1), ("int8", 255)])
-def test_flatbuffer_says_what_a_classifier_needs(card, precision, greatest):
-    content = with_metadata(phone_files.plain(precision), card)
-    model = _root(content)
-    assert _string(model, 4) == "resnet20"
-    assert "RGB pixels 0..255" in _string(model, 6)
-    assert _string(model, 18) == "1.0.0"
-    (file,) = _children(model, 16)
-    assert _string(file, 4) == "card.json"
-    (subgraph,) = _children(model, 10)
-    (images,), (probabilities,) = (
-        _children(subgraph, 8),
-        _children(subgraph, 10),
-    )
-    assert _string(images, 4) == "images"
-    content = _child(images, 10)
-    assert content.Get(Uint8Flags, _field(content, 4)) == 2  # ImageProperties
-    properties = _child(content, 6)
-    assert properties.Get(Int8Flags, _field(properties, 4)) == 1  # RGB
-    (unit,) = _children(images, 12)
-    assert unit.Get(Uint8Flags, _field(unit, 4)) == 1  # NormalizationOptions
-    options = _child(unit, 6)
-    assert (_floats(options, 4), _floats(options, 6)) == ([0], [1])
-    stats = _child(images, 14)
-    assert (_floats(stats, 4), _floats(stats, 6)) == ([255], [0])
-    assert _string(probabilities, 4) == "probabilities"
-    stats = _child(probabilities, 14)
-    assert (_floats(stats, 4), _floats(stats, 6)) == ([greatest], [0])
-    (labels,) = _children(probabilities, 16)
-    assert _string(labels, 4) == "labels.txt"
-    assert labels.Get(Int8Flags, _field(labels, 8)) == 2  # TENSOR_AXIS_LABELS
+    unaligned = tflite_files.packed(tflite_files.unpacked(content))
+    assert {offset % 16 for offset in _offsets(unaligned)} != {0}
 
 
 # What this library reads.
 
 
-def test_card_comes_back(card, path):
-    assert read_metadata(path) == card
-    assert find_card(path) == card
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_an_exported_file_brings_its_card(card, tmp_path, precision):
+    path = phone_files.export(tmp_path, precision)
+    plain = phone_files.plain(precision)
+    assert path.read_bytes() == with_metadata(plain, card)
+    assert read_metadata(path) == find_card(path) == card
     assert runtime.load_predictor(path).num_classes == len(card.class_names)
 
 
 @pytest.mark.parametrize(
-    "change",
-    [
-        {"class_names": tuple("abcdefghij")},
-        {"eval_resize": 20},
-        {"class_names": ("cat", "dog")},
-    ],
+    "change", [{"eval_resize": 20}, {"class_names": ("cat", "dog")}]
 )
 def test_a_file_believes_itself_not_its_neighbour(card, path, caplog, change):
     dataclasses.replace(card, **change).save(path.parent)
@@ -261,12 +159,6 @@ def test_a_neighbour_that_agrees_is_no_news(card, path, caplog):
     assert not caplog.text
 
 
-def test_a_card_beside_a_file_without_one_is_taken(card, plain, tmp_path):
-    (tmp_path / "plain.tflite").write_bytes(plain)
-    card.save(tmp_path)
-    assert find_card(tmp_path / "plain.tflite") == card
-
-
 def test_no_file_carries_the_path_of_the_data(card, plain):
     secret = dataclasses.replace(card, dataset="folder:/home/me/digits")
     content = with_metadata(plain, secret)
@@ -274,13 +166,15 @@ def test_no_file_carries_the_path_of_the_data(card, plain):
     assert b"folder:digits" in content
 
 
-def test_file_without_metadata_has_no_card(plain, tmp_path):
+def test_file_without_metadata_has_the_card_beside_it(card, plain, tmp_path):
     path = tmp_path / "plain.tflite"
     path.write_bytes(plain)
     with pytest.raises(UsageError, match="holds no labels.txt and card.json"):
         read_metadata(path)
     with pytest.raises(UsageError, match="There is no labels.txt in"):
         find_card(path)
+    card.save(tmp_path)
+    assert find_card(path) == card
 
 
 def test_damaged_archive_is_named(path):
@@ -293,47 +187,23 @@ def test_damaged_archive_is_named(path):
         read_metadata(path)
 
 
-@pytest.mark.parametrize("precision", ("float32", "int8"))
-def test_exported_files_hold_their_card(card, tmp_path, precision):
-    path = phone_files.export(tmp_path, precision)
-    assert find_card(path) == card
-    plain = phone_files.plain(precision)
-    assert path.read_bytes() == add_metadata(plain, card=card, name="resnet20")
-
-
 # What cannot work.
 
 
-def test_wrong_labels_are_refused(card, plain):
+def test_another_card_and_other_bytes_are_refused(card, plain):
     names = card.class_names
-    for wrong, message in {
-        names[:-1]: "has 10 classes, its labels.txt 9 names",
-        (*names, "x"): "has 10 classes, its labels.txt 11 names",
-    }.items():
-        other = dataclasses.replace(card, class_names=wrong)
+    for changes, message in (
+        ({"class_names": names[:-1]}, "10 classes, its labels.txt 9 names"),
+        ({"class_names": (*names, "x")}, "10 classes, its labels.txt 11 names"),
+        (
+            {"image_size": 32, "eval_resize": 36},
+            r"32 x 32 .*Received: .*\[1, 16, 16",
+        ),
+    ):
         with pytest.raises(UsageError, match=message):
-            with_metadata(plain, other)
-
-
-def test_another_card_is_refused(card, plain):
-    other = dataclasses.replace(card, image_size=32, eval_resize=36)
-    with pytest.raises(UsageError, match=r"32 x 32 .*Received: .*\[1, 16, 16"):
-        with_metadata(plain, other)
-
-
-def test_other_bytes_are_refused(card):
+            with_metadata(plain, dataclasses.replace(card, **changes))
     with pytest.raises(UsageError, match="Expected the bytes of a .tflite"):
         with_metadata(b"PK\3\4 not a network", card)
-
-
-def _changed(content, change):
-    """A file of which `change` has seen the graph."""
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
-    graph = model.subgraphs[0]
-    change(graph, graph.tensors[graph.inputs[0]])
-    builder = flatbuffers.Builder()
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
 
 
 def _int8(graph, images):
@@ -358,5 +228,8 @@ def _grey(graph, images):
     ],
 )
 def test_files_that_classifiers_cannot_feed_are_refused(card, change, message):
+    file = tflite_files.unpacked(phone_files.plain("int8"))
+    (graph,) = file.subgraphs
+    change(graph, graph.tensors[graph.inputs[0]])
     with pytest.raises(UsageError, match=message):
-        with_metadata(_changed(phone_files.plain("int8"), change), card)
+        with_metadata(tflite_files.packed(file), card)

@@ -1,6 +1,5 @@
 """A format from outside is exported, verified and opened as ours are."""
 
-import dataclasses
 import shutil
 import sys
 
@@ -9,15 +8,15 @@ import programs
 import pytest
 from exported_networks import card_of
 from exported_networks import digits
-from exported_networks import network
+from exported_networks import export
+from exported_networks import sign_again
+from exported_networks import views
 
 from keras_resnet.errors import UsageError
 from keras_resnet.export import formats
-from keras_resnet.export import pipeline
 from keras_resnet.export.verification import isolated
 from keras_resnet.export.verification import verify
 from keras_resnet.export.verification.verify import VerificationError
-from keras_resnet.export.writers import manifest
 from keras_resnet.inference import artifact
 from keras_resnet.inference import extensions
 from keras_resnet.inference import kinds
@@ -25,22 +24,13 @@ from keras_resnet.inference import runtime
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory):
+def exported(model, tmp_path_factory):
     """The format beside one of ours, each verified in its own process."""
     directory = tmp_path_factory.mktemp("exported")
-    images, labels = digits()
     extensions.load(["own_format"])
-    yield (
-        directory,
-        pipeline.export_all(
-            network(),
-            directory,
-            card=card_of(network()),
-            formats=["npz", "onnx"],
-            images=images,
-            labels=labels,
-        ),
-    )
+    predict = isolated.predict_isolated
+    formats_of = ["npz", "onnx"]
+    yield directory, export(model, directory, formats_of, 16, predict=predict)
     del formats.FORMATS["npz"], kinds.KINDS["npz"], sys.modules["own_format"]
     extensions._loaded.remove("own_format")
 
@@ -54,30 +44,24 @@ def test_it_is_exported_and_verified_in_a_process_of_its_own(exported):
     assert artifact.read_manifest(directory) == artifacts
 
 
-def test_the_process_imports_what_registers_it(exported, monkeypatch):
+def test_the_process_imports_what_registers_it(model, exported, monkeypatch):
     directory, _ = exported
     monkeypatch.setattr(extensions, "_loaded", [])
-    images, _ = digits(3)
-    views = verify.evaluation_views(images, card_of(network()))
+    inputs = isolated.Inputs(views(card_of(model), 3), digits(3)[0])
     with pytest.raises(UsageError, match="zip file without config.json"):
-        isolated.predict_isolated(
-            directory / "model.npz", isolated.Inputs(views, images)
-        )
+        isolated.predict_isolated(directory / "model.npz", inputs)
 
 
-def test_a_changed_weight_in_it_is_caught(exported, tmp_path):
-    directory, (own, onnx) = exported
-    copied = tmp_path / "copied"
-    shutil.copytree(directory, copied)
-    with np.load(copied / own.path) as stored:
+def test_a_changed_weight_in_it_is_caught(model, exported, tmp_path):
+    copied = shutil.copytree(exported[0], tmp_path / "copied")
+    with np.load(copied / "model.npz") as stored:
         arrays = dict(stored)
     arrays["weight2"] = arrays["weight2"] * 1.5
-    np.savez(copied / own.path, **arrays)
-    signed = dataclasses.replace(own, sha256=artifact.sha256(copied / own.path))
-    manifest.write_manifest(copied, [signed, onnx], card_of(network()))
+    np.savez(copied / "model.npz", **arrays)
+    sign_again(copied)
     images, _ = digits()
     with pytest.raises(VerificationError, match="model.npz .*differs") as error:
-        verify.verify(copied, network(), images, predict=isolated.predict)
+        verify.verify(copied, model, images, predict=isolated.predict)
     assert "model.onnx" not in str(error.value)
 
 

@@ -1,29 +1,24 @@
 """The folder of a page: what is in it, and what is refused."""
 
-import dataclasses
 import hashlib
 import json
-import os
 import re
 import shutil
 import sys
-import urllib.error
-import urllib.request
 
+import exported_networks
 import keras
 import numpy as np
 import odd_images
-import pages
 import programs
 import pytest
 import web_networks
+from ai_edge_litert.interpreter import Interpreter
 
 from keras_resnet.errors import UsageError
 from keras_resnet.evaluation import explain
 from keras_resnet.export import formats
-from keras_resnet.export import pipeline
-from keras_resnet.export.folding.float32 import float32_copy
-from keras_resnet.export.verification import isolated
+from keras_resnet.export.folding.copies import float32_copy
 from keras_resnet.export.writers import litert_js
 from keras_resnet.export.writers import serving
 from keras_resnet.export.writers import web
@@ -64,9 +59,8 @@ def exported(model, tmp_path_factory):
     root = tmp_path_factory.mktemp("exported")
     sample = root / "03_label-vier ü.PNG"
     sample.write_bytes(odd_images.encode(odd_images.photograph(), "PNG"))
-    card = dataclasses.replace(
-        web_networks.card_of(model), dataset="folder:/home/me/photographs"
-    )
+    dataset = "folder:/home/me/photographs"
+    card = web_networks.card_of(model, dataset=dataset)
     with pytest.MonkeyPatch.context() as monkeypatch:
         package = _make_package(root / "package", monkeypatch)
         artifact = web.export_web(
@@ -90,15 +84,14 @@ def test_the_network_of_the_page_is_the_model(choices, tmp_path):
     content, map_size = web_model.convert(network)
     (tmp_path / WEB_MODEL).write_bytes(content)
     predictor = predictors.WebPredictor(tmp_path)
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (3, 32, 32, 3)).astype(np.float32)
-    copy = float32_copy(model)
+    images, copy = web_networks.noise(3), float32_copy(model)
     expected = copy.predict_on_batch(images)
     assert expected.std() > 0.05  # not 1 / K whatever the input
     actual = predictor.predict(images)
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-6)
     # The mean of a class's map, and its bias, are its logit.
-    rows = [predictor._runner(images=image[None]) for image in images]
+    runner = Interpreter(model_content=content).get_signature_runner()
+    rows = [runner(images=image[None]) for image in images]
     maps = np.concatenate([row["class_maps"] for row in rows])
     assert maps.shape == (3, *map_size, 7) == (3, 8, 8, 7)
     logits = maps.mean((1, 2)) + copy.get_layer("logits").bias.numpy()
@@ -209,7 +202,7 @@ def test_a_missing_or_failing_npm_is_explained(package, tmp_path, monkeypatch):
 def test_nothing_is_written_before_all_is_there(model, package, tmp_path):
     folder = tmp_path / "web"
     card = web_networks.card_of(model)
-    large = dataclasses.replace(card, image_size=33)
+    large = web_networks.card_of(model, image_size=33)
     for choices, message in (
         ({"card": card, "samples": ["gone.png"]}, "no sample '.*gone.png'"),
         ({"card": large}, "33 x 33 pixels, as its card says"),
@@ -232,57 +225,6 @@ def test_a_folder_that_is_no_page_is_not_replaced(model, exported):
     mine.unlink()
 
 
-# serve_web.py.
-
-
-def test_serve_web_sends_types_and_headers(exported):
-    kinds = {
-        "": "text/html",
-        "page.js": "text/javascript",
-        "litert_js/litert_wasm_compat_internal.wasm": "application/wasm",
-        "model.tflite": "application/octet-stream",
-        "page.webmanifest": "application/manifest+json",
-    }
-    with pages.serving(exported[0]) as url:
-        for name, kind in kinds.items():
-            with urllib.request.urlopen(url + name) as answer:
-                headers = answer.headers
-            assert headers.get_content_type() == kind
-            assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
-            assert headers["Cross-Origin-Embedder-Policy"] == "require-corp"
-
-
-def test_serve_web_gives_files_of_the_page_alone(exported, tmp_path):
-    page = tmp_path / "page"
-    shutil.copytree(exported[0], page)
-    (tmp_path / "secret.txt").write_text("secret")
-    (page / "link").symlink_to(tmp_path / "secret.txt")
-    (page / "inside").symlink_to(page / "page.json")
-    os.mkfifo(page / "pipe")
-    outside = ("../secret.txt", "link", "pipe", "%00", "samples/", "x" * 5000)
-    with pages.serving(page) as url:
-        for name in outside:
-            with pytest.raises(urllib.error.HTTPError, match="404"):
-                urllib.request.urlopen(url + name, timeout=30)
-        for name in ("inside", "page.json?x=1"):
-            with urllib.request.urlopen(url + name) as answer:
-                assert answer.read() == (page / "page.json").read_bytes()
-
-
-def test_serve_web_refuses_in_one_line(exported, tmp_path):
-    root = exported[0].parent  # that of the whole export will do
-    with pages.serving(root) as url:
-        port = url.rsplit(":")[-1].strip("/")
-        for arguments, message in (
-            ([root, f"--port={port}"], "Cannot listen on port .*--port=0"),
-            ([], "Expected one folder"),
-            ([tmp_path / "nowhere"], "There is no page in"),
-        ):
-            done = programs.start("serve_web", *arguments, cwd=tmp_path)
-            assert done.returncode == 2
-            assert re.match(f"ERROR: {message}.*\n$", done.stderr)
-
-
 def test_an_export_of_all_formats_folds_and_proves_once(
     model, package, tmp_path, monkeypatch
 ):
@@ -291,17 +233,15 @@ def test_an_export_of_all_formats_folds_and_proves_once(
     for owner, name in ((serving, "fold"), (serving.proof, "check")):
         monkeypatch.setattr(owner, name, _counted(getattr(owner, name), done))
     card = web_networks.card_of(model)
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (8, 32, 32, 3), dtype=np.uint8)
-    artifacts = pipeline.export_all(
+    images = web_networks.noise(8).astype(np.uint8)
+    artifacts = exported_networks.export(
         model,
         tmp_path / "all",
+        list(formats.FORMATS),
         card=card,
-        formats=list(formats.FORMATS),
         images=images,
         labels=[0] * len(images),
         options=formats.Options(litert_js=package, calibration=images),
-        predict=isolated.predict,
     )
     assert len(artifacts) == len(formats.FORMATS) == 8
     assert done == ["fold", "check"]

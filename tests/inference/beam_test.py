@@ -1,12 +1,12 @@
 """The Beam pipeline of the documentation, where Apache Beam is installed."""
 
 import importlib.util
-import pathlib
 import re
 import sys
 
 import numpy as np
 import odd_images
+import programs
 import pyarrow.parquet
 import pytest
 from exported_networks import card_of
@@ -17,7 +17,7 @@ from keras_resnet.export.writers.saved_model import export_saved_model
 from keras_resnet.export.writers.tflite import export_tflite
 from keras_resnet.inference import batch
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = programs.ROOT
 EXAMPLE = ROOT / "docs/examples/beam_predict.py"
 DOCUMENT = ROOT / "docs/BATCH.md"
 

@@ -9,7 +9,7 @@ import pytest
 from keras_resnet import errors
 from keras_resnet.data.stores import memory
 from keras_resnet.inference import predictors
-from keras_resnet.inference import unit_range
+from keras_resnet.inference import tensors
 
 
 class _Mean(predictors.Predictor):
@@ -24,7 +24,7 @@ class _Mean(predictors.Predictor):
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch):
-    monkeypatch.setattr(unit_range, "_warned", threading.Event())
+    monkeypatch.setattr(tensors, "_warned", threading.Event())
 
 
 UNIT = np.random.default_rng(0).random((2, 4, 4, 3))

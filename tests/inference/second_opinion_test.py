@@ -2,15 +2,13 @@
 
 import sys
 
-import int8_files
+import exported_networks
 import numpy as np
 import pytest
 from exported_networks import card_of
-from exported_networks import digits
 from exported_networks import network
 
 from keras_resnet.errors import UsageError
-from keras_resnet.export.verification.verify import evaluation_views
 from keras_resnet.export.writers.saved_model import export_saved_model
 from keras_resnet.export.writers.tflite import export_tflite
 from keras_resnet.inference.openvino_runtime import OpenVinoPredictor
@@ -50,11 +48,11 @@ def written(request, tmp_path_factory):
     model = network(**MODELS[request.param])
     card = card_of(model)
     export_saved_model(model, folder / "saved_model", card=card)
-    int8_files.write_all(model, folder)
+    exported_networks.write_precisions(model, folder)
     export_tflite(
         model, folder / "float16.tflite", card=card, precision="float16"
     )
-    return model, evaluation_views(digits(16)[0], card), folder
+    return model, exported_networks.views(card), folder
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -64,7 +62,7 @@ def test_its_probabilities_are_those_of_keras(written, file):
     assert predictor.format == "openvino"
     assert predictor.image_size == views.shape[1]
     assert predictor.num_classes == 10
-    expected = model.predict_on_batch(views.astype(np.float32))
+    expected = exported_networks.answers(model, views)
     assert expected.std() > 0.01  # not 1 / K whatever the input
     another = _rms(expected - expected[::-1])
     for dtype in (np.uint8, np.float32):

@@ -3,19 +3,16 @@
 import dataclasses
 import json
 import os
-import unicodedata
 
 import numpy as np
 import pytest
 from exported_networks import card_of
-from exported_networks import digits
+from exported_networks import export
 from exported_networks import network
 from PIL import Image
 
 from keras_resnet.data import datasets
 from keras_resnet.errors import UsageError
-from keras_resnet.export import pipeline
-from keras_resnet.export.verification import isolated
 from keras_resnet.inference import runtime
 from keras_resnet.inference.tflite_metadata import find_card
 from keras_resnet.labels import cards
@@ -74,19 +71,14 @@ def test_bad_names_are_refused_by_their_escapes(name):
     assert message.isprintable() and message.encode()
 
 
-@pytest.mark.parametrize("end", LINE_ENDS, ids=lambda c: f"U+{ord(c):04X}")
-def test_no_name_holds_the_end_of_a_line(end):
-    assert len(f"a{end}b".splitlines()) == 2
-    with pytest.raises(UsageError, match=f"U\\+{ord(end):04X}"):
-        _card(f"a{end}b")
-
-
-def test_every_character_that_splits_lines_is_refused():
+def test_no_name_holds_the_end_of_a_line():
     """Whatever the version of Unicode says."""
-    for code in range(0x110000):
-        if len(f"a{chr(code)}b".splitlines()) > 1:
-            kind = unicodedata.category(chr(code))
-            assert kind in ("Cc", "Zl", "Zp"), hex(code)
+    characters = map(chr, range(0x110000))
+    ends = [c for c in characters if len(f"a{c}b".splitlines()) > 1]
+    assert set(LINE_ENDS) <= set(ends)
+    for end in ends:
+        with pytest.raises(UsageError, match=f"U\\+{ord(end):04X}"):
+            _card(f"a{end}b")
 
 
 def test_two_classes_of_one_name_are_refused():
@@ -133,7 +125,6 @@ def test_damaged_labels_are_refused(data, message, tmp_path):
 @pytest.mark.parametrize(
     "change",
     [
-        {"image_size": "16"},
         {"image_size": 0},
         {"image_size": 16.0},
         {"image_size": True},
@@ -164,7 +155,6 @@ def _write_class(root, name):
     [
         (b"caf\xe9", r"caf\\xe9': it is not UTF-8"),
         ("a\u2028b".encode(), r"U\+2028"),
-        (b"a\nb", r"U\+000A"),
         (b"cat ", "begins or ends with a blank"),
     ],
 )
@@ -180,16 +170,8 @@ def test_a_long_name_in_many_bytes_exports(tmp_path):
     model = network()
     names = ("\uac00" * 81, "\uac00" * 85, *"cdefghij")
     card = dataclasses.replace(card_of(model), class_names=names)
-    images, _ = digits(4)
-    pipeline.export_all(
-        model,
-        tmp_path,
-        card=card,
-        formats=["tflite_float32", "saved_model"],
-        images=images,
-        labels=[0, 1, 2, 3],
-        predict=isolated.predict,
-    )
+    formats = ["tflite_float32", "saved_model"]
+    export(model, tmp_path, formats, 4, card=card, labels=[0, 1, 2, 3])
     found = sorted(os.listdir(os.fsencode(tmp_path / "samples")))
     assert [len(name) for name in found[:2]] == [253, 253]
     assert found[0].decode() == "00_label-" + "\uac00" * 80 + ".png"
@@ -204,12 +186,9 @@ def test_a_long_name_in_many_bytes_exports(tmp_path):
 @pytest.mark.parametrize(
     "dataset, public",
     [
-        ("digits", "digits"),
         ("imagenette/160px-v2", "imagenette/160px-v2"),
         ("folder:/home/me/photographs", "folder:photographs"),
-        ("folder:/home/me/photographs/", "folder:photographs"),
         ("folder:../me/photographs/.", "folder:photographs"),
-        ("folder:photographs", "folder:photographs"),
         ("folder:gs://bucket/me/photographs", "folder:photographs"),
         ("folder:C:\\me\\photographs", "folder:photographs"),
         ("folder:/", "folder"),

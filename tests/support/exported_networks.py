@@ -1,15 +1,25 @@
 """Small networks, their cards and images, for the tests of exports."""
 
+import dataclasses
 import functools
+import os
 
 import keras
 import numpy as np
 
 import keras_resnet
+from keras_resnet import files
 from keras_resnet.data import datasets
 from keras_resnet.data import pipeline as data_pipeline
 from keras_resnet.export import pipeline
+from keras_resnet.export.verification import isolated
+from keras_resnet.export.verification.verify import evaluation_views
+from keras_resnet.export.writers import manifest
+from keras_resnet.export.writers.onnx import export_onnx
+from keras_resnet.export.writers.tflite import export_tflite
+from keras_resnet.inference import artifact
 from keras_resnet.labels.cards import Card
+from keras_resnet.labels.cards import load_card
 
 NAMES = tuple(str(digit) for digit in range(10))
 
@@ -27,8 +37,8 @@ NETWORKS = {
 def network(variant="resnet20", seed=0, **choices):
     """A network whose normalisations do something: random statistics."""
     keras.utils.set_random_seed(seed)
-    choices = {**NETWORKS.get(variant, {}), **choices}
-    model = keras_resnet.build(variant, classes=10, **choices)
+    choices = {"classes": 10, **NETWORKS.get(variant, {}), **choices}
+    model = keras_resnet.build(variant, **choices)
     randomize(model, seed)
     return model
 
@@ -50,13 +60,14 @@ def randomize(model, seed=0):
 
 def card_of(model, **changes):
     size = model.input_shape[1]
-    fields = {"image_size": size, "eval_resize": size + size // 8}
-    return Card(
-        class_names=NAMES,
-        variant=model.name,
-        dataset="digits",
-        **{**fields, **changes},
-    )
+    fields = {
+        "class_names": NAMES,
+        "image_size": size,
+        "eval_resize": size + size // 8,
+        "variant": model.name,
+        "dataset": "digits",
+    }
+    return Card(**{**fields, **changes})
 
 
 @functools.cache
@@ -65,31 +76,87 @@ def digits(num_images=16, split="validation"):
     return pipeline.read_images(datasets.load("digits", split), num_images)
 
 
+def views(card, num_images=16, split="validation"):
+    """What a network of a card sees of them: uint8 (N, S, S, 3)."""
+    return evaluation_views(digits(num_images, split)[0], card)
+
+
+def answers(model, views):
+    """What a Keras model says: float32 (N, K)."""
+    return model.predict_on_batch(views.astype(np.float32))
+
+
+def export(
+    model, directory, formats=("tflite_float32",), num_images=8, **options
+):
+    """Exports a model, verified by digits in this process.
+
+    A process for each file would take five seconds, not one.
+    """
+    images, labels = digits(num_images)
+    options = {
+        "card": card_of(model),
+        "images": images,
+        "labels": labels,
+        "predict": isolated.predict,
+        **options,
+    }
+    return pipeline.export_all(model, directory, formats=formats, **options)
+
+
+def content(directory):
+    """{relative name: bytes, or where a link leads} of all that is there."""
+    return {
+        entry.relative_to(directory).as_posix(): (
+            os.readlink(entry) if entry.is_symlink() else entry.read_bytes()
+        )
+        for entry in files.entries(directory)
+    }
+
+
+def sign_again(directory):
+    """Makes the manifest of an export fit files that were changed."""
+    artifacts = [
+        dataclasses.replace(a, sha256=artifact.sha256(directory / a.path))
+        for a in artifact.read_manifest(directory)
+    ]
+    manifest.write_manifest(directory, artifacts, load_card(directory))
+
+
+def write_precisions(model, folder):
+    """Writes PRECISION.tflite and PRECISION.onnx, of each precision."""
+    calibration = views(card_of(model), 32, "train")
+    for export, suffix, precisions in (
+        (export_tflite, "tflite", ("float32", "dynamic_int8", "int8")),
+        (export_onnx, "onnx", ("float32", "int8")),
+    ):
+        for precision in precisions:
+            export(
+                model,
+                folder / f"{precision}.{suffix}",
+                card=card_of(model),
+                precision=precision,
+                calibration=calibration,
+            )
+
+
 @functools.cache
 def trained():
     """A small network that reads digits: most of them, after some seconds."""
     keras.utils.set_random_seed(0)
-    model = keras_resnet.build(
-        "resnet20", depths=(1, 1, 1), classes=10, input_shape=(16, 16, 3)
-    )
+    model = keras_resnet.build("resnet20", classes=10, **NETWORKS["resnet20"])
     card, split = card_of(model), datasets.load("digits", "train")
-    views = data_pipeline.eval_dataset(
+    dataset = data_pipeline.eval_dataset(
         split,
         batch_size=split.num_examples,
         resize=card.eval_resize,
         size=card.image_size,
     )
-    batch = next(views.as_numpy_iterator())
+    batch = next(dataset.as_numpy_iterator())
     model.compile(
         keras.optimizers.Adam(3e-3),
         "sparse_categorical_crossentropy",
         jit_compile=False,  # XLA's compiler takes longer than the steps
     )
-    model.fit(
-        batch["image"],
-        batch["label"],
-        batch_size=64,
-        epochs=8,
-        verbose=0,
-    )
+    model.fit(batch["image"], batch["label"], 64, epochs=8, verbose=0)
     return model

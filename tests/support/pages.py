@@ -9,6 +9,7 @@ import threading
 import numpy as np
 
 from keras_resnet.commands import serve_web
+from keras_resnet.inference import runtime
 
 BROWSER = shutil.which("chromium")
 DRIVER = shutil.which("chromedriver")
@@ -134,3 +135,13 @@ class Page:
         """The page's answer to an image file."""
         self.choose(path)
         return self.answer()
+
+
+def assert_pythons(answer, folder, view):
+    """An answer is that of Python to a view, uint8 (S, S, 3)."""
+    np.testing.assert_array_equal(answer["pixels"], view.ravel())
+    expected = runtime.load_predictor(folder).predict(view[np.newaxis])[0]
+    # Arithmetic of another order differs less than this.
+    np.testing.assert_allclose(
+        answer["probabilities"], expected, rtol=0, atol=1e-6
+    )

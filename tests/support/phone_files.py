@@ -8,7 +8,6 @@ import keras
 import numpy as np
 
 from keras_resnet.export.folding.fold import fold
-from keras_resnet.export.verification.verify import evaluation_views
 from keras_resnet.export.writers import serving
 from keras_resnet.export.writers import tflite
 from keras_resnet.labels.cards import Card
@@ -49,8 +48,7 @@ def phone():
     card = dataclasses.replace(
         exported_networks.card_of(model), class_names=NAMES
     )
-    stored, _ = exported_networks.digits()
-    return Phone(model, card, evaluation_views(stored, card))
+    return Phone(model, card, exported_networks.views(card))
 
 
 @functools.cache
@@ -77,25 +75,3 @@ def export(folder, precision, **choices):
         **choices,
     )
     return path
-
-
-def predict(content, images, kernels="AUTO"):
-    """Outputs of LiteRT on one thread for bytes of a .tflite file: (B, K)."""
-    from ai_edge_litert.interpreter import Interpreter
-    from ai_edge_litert.interpreter import OpResolverType
-
-    interpreter = Interpreter(
-        model_content=content,
-        num_threads=1,
-        experimental_op_resolver_type=OpResolverType[kernels],
-    )
-    interpreter.allocate_tensors()
-    (given,) = interpreter.get_input_details()
-    (taken,) = interpreter.get_output_details()
-    outputs = []
-    for image in images:
-        image = image[None].astype(given["dtype"])
-        interpreter.set_tensor(given["index"], image)
-        interpreter.invoke()
-        outputs.append(interpreter.get_tensor(taken["index"])[0])
-    return np.stack(outputs)

@@ -1,11 +1,10 @@
 """Small networks and image files for the tests of the page."""
 
-import keras
-from exported_networks import randomize
+import exported_networks
+import numpy as np
 
-import keras_resnet
 from keras_resnet.data.pixels import decoding
-from keras_resnet.data.pixels import transforms
+from keras_resnet.export.verification.verify import evaluation_views
 from keras_resnet.labels.cards import Card
 
 NAMES = ("one", "two words", "drei", "vier", "fünf", "six", "seven_up")
@@ -13,13 +12,8 @@ NAMES = ("one", "two words", "drei", "vier", "fünf", "six", "seven_up")
 
 def network(seed=0, variant="resnet20", **choices):
     """A network that answers clearly: its normalisations do something."""
-    keras.utils.set_random_seed(seed)
-    defaults = {"depths": (1, 1, 1), "input_shape": (32, 32, 3)}
-    model = keras_resnet.build(
-        variant, classes=len(NAMES), **{**defaults, **choices}
-    )
-    randomize(model, seed)
-    return model
+    choices = {"classes": len(NAMES), "input_shape": (32, 32, 3), **choices}
+    return exported_networks.network(variant, seed, **choices)
 
 
 def card_of(model, **changes):
@@ -29,11 +23,11 @@ def card_of(model, **changes):
 
 def view(file, card):
     """What Python's pipeline makes of an image file: uint8 (S, S, 3)."""
-    return view_of(decoding.decode(file.read_bytes()), card)
+    (view,) = evaluation_views([decoding.decode(file.read_bytes())], card)
+    return view
 
 
-def view_of(image, card):
-    """The same of decoded pixels, uint8 (H, W, 3)."""
-    return transforms.evaluation(
-        image, resize=card.eval_resize, size=card.image_size
-    ).numpy()
+def noise(count):
+    """float32 (N, 32, 32, 3), 0..255."""
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (count, 32, 32, 3)).astype(np.float32)

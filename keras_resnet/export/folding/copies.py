@@ -12,16 +12,13 @@ import functools
 import keras
 
 from keras_resnet.errors import UsageError
+from keras_resnet.errors import first_line
 from keras_resnet.errors import require
 from keras_resnet.export.folding import graph
 
 
 def check(model):
-    """Raises `UsageError` for what no copy can hold: before any work.
-
-    Args:
-        model: `keras.Model`.
-    """
+    """Raises `UsageError` for what no copy of a model can hold."""
     graph.network(model)
     for layer in model._flatten_layers(include_self=False):
         policy = layer.dtype_policy
@@ -36,9 +33,7 @@ def check(model):
 def remake(model, changes=None):
     """A model of the same graph, of new float32 layers, for any batch.
 
-    Args:
-        model: functional or Sequential `keras.Model`.
-        changes: {layer: {field of its config: value}}.
+    `changes` are {layer: {field of its config: value}}.
 
     Returns:
         (`keras.Model`, {layer: new layer}): the layers' state is not copied
@@ -74,11 +69,31 @@ def remake(model, changes=None):
     return copy, layers
 
 
-def copy_state(source, target):
-    """Gives a layer the state of one that its config was taken from.
+def is_float32(model):
+    """Whether every layer of a model computes and stores float32."""
+    return all(
+        layer.dtype_policy.name == "float32"
+        for layer in model._flatten_layers(include_self=False)
+    )
 
-    Args:
-        source, target: built Keras layers, of any dtype policies.
+
+def float32_copy(model):
+    """An independent copy of a model of any dtype policy, in float32.
+
+    Exports compute in float32, so half precision is no measure of them. Layers
+    have the same names; later changes of the model do not reach the copy.
+
+    Raises:
+        keras_resnet.UsageError: if a layer cannot be made again.
+    """
+    copy, layers = remake(model)
+    for source, target in layers.items():
+        copy_state(source, target)
+    return copy
+
+
+def copy_state(source, target):
+    """Gives a built layer the state of one that its config was taken from.
 
     Raises:
         keras_resnet.UsageError: if their weights or layers are not alike.
@@ -134,11 +149,10 @@ def _again(operation, changes):
 
 
 def _refusal(operation, error):
-    lines = str(error).strip().splitlines() or [type(error).__name__]
     return UsageError(
         f"Layer {operation.name!r} ({type(operation).__name__}) cannot be "
         "made again from its get_config(), which an export does. The reason "
-        f"given: {lines[0]}"
+        f"given: {first_line(error)}"
     )
 
 

@@ -77,12 +77,7 @@ def _is_ours(layer):
 def fold_ops(names, previous=None):
     """The ops of a row without BN: "bias" after a convolution, else "affine".
 
-    Args:
-        names: sequence of op names, as `specs` has them.
-        previous: op before the first of them, or None.
-
-    Returns:
-        list of op names, as many.
+    The row begins after the op `previous`.
     """
     result = []
     for name in names:

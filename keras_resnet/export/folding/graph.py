@@ -12,13 +12,7 @@ from keras_resnet.errors import require
 
 
 def network(model):
-    """The graph of a model that is one.
-
-    Args:
-        model: `keras.Model`.
-
-    Returns:
-        functional `keras.Model`; the one inside, of a Sequential.
+    """The functional `keras.Model` that a model is; the one in a Sequential.
 
     Raises:
         keras_resnet.UsageError: if the model computes by code of its own.

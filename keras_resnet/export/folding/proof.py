@@ -10,8 +10,8 @@ import numpy as np
 
 from keras_resnet.errors import require
 from keras_resnet.export.folding import graph
-from keras_resnet.export.folding.float32 import float32_copy
-from keras_resnet.export.folding.float32 import is_float32
+from keras_resnet.export.folding.copies import float32_copy
+from keras_resnet.export.folding.copies import is_float32
 from keras_resnet.inference import tensors as tensors_lib
 from keras_resnet.networks.operations import PixelNormalization
 
@@ -33,11 +33,8 @@ _SMALLEST = 1e-30
 def check(model, copy, image_size):
     """Raises `UsageError` unless a copy computes what a model does.
 
-    Args:
-        model: functional `keras.Model` of RGB images with one output, which
-            is probabilities.
-        copy: float32 `keras.Model` of the same graph, for any batch.
-        image_size: (H, W).
+    The model takes RGB images of a size (H, W) and gives probabilities; the
+    copy is of the same graph, in float32 and for any batch.
     """
     images = _images(image_size)
     reference = model

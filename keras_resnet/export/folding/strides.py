@@ -20,13 +20,8 @@ from keras_resnet.networks.operations import is_pixelwise
 def move(readers):
     """What changes in a network for it to compute only what is read.
 
-    Args:
-        readers: {operation: the only one that reads what it gives}, as
-            `graph.find_only_readers` has it. A map that is read elsewhere too
-            keeps its size.
-
-    Returns:
-        {unit: {field of its config: value}}.
+    `readers` are what `graph.find_only_readers` gives: a map that is read
+    elsewhere too keeps its size. Returns {unit: {field of its config: value}}.
     """
     changes = {}
     for unit, following in readers.items():

@@ -86,11 +86,8 @@ class Report:
 def compare(expected, actual, *, bound, labels=None, **names):
     """The `Report` of an artifact's probabilities beside the model's.
 
-    Args:
-        expected, actual: float32 (N, K), of the model and of the artifact.
-        bound: `Bound`.
-        labels: N ints, or None.
-        **names: the fields of `Report` that say what it is of.
+    Both are float32 (N, K); `labels` are N ints, or None; `names` are the
+    fields of `Report` that say what it is of.
     """
     logits = _centred_logits(expected)
     spread = max(logits.std(), _SMALLEST_SPREAD)

@@ -43,28 +43,24 @@ class Inputs:
 
     def save(self, path):
         """Writes them as an .npz file."""
-        stored = {f"image{i}": image for i, image in enumerate(self.images)}
-        np.savez(path, views=self.views, **stored)
+        np.savez(path, *self.images, views=self.views)
 
     @classmethod
     def load(cls, path):
         """What `save` wrote."""
         with np.load(path) as stored:
             count = len(stored.files) - 1
-            images = [stored[f"image{i}"] for i in range(count)]
+            images = [stored[f"arr_{i}"] for i in range(count)]
             return cls(stored["views"], images)
 
 
 def predict(path, inputs, *, runtime=OWN):
-    """Probabilities by each signature of an artifact, in this process.
+    """{signature: float32 (N, K)}: what an artifact gives, in this process.
 
     Args:
         path: of the artifact.
         inputs: `Inputs`.
         runtime: key of `runtime.RUNTIMES`.
-
-    Returns:
-        {name of the signature: float32 (N, K)}.
 
     Raises:
         keras_resnet.UsageError: if the runtime cannot read it.

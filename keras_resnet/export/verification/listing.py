@@ -56,10 +56,7 @@ def _list_unlisted(directory, artifacts):
 
 
 def find_changes(directory):
-    """Which files of an export are not those of its manifest.
-
-    Returns:
-        ({name: what is wrong}, int, how many files the manifest lists).
+    """({name: what is wrong}, number of files) of what a manifest lists.
 
     Raises:
         keras_resnet.UsageError: if there is no manifest or it is damaged.

@@ -13,8 +13,8 @@ from keras_resnet.data.pixels import transforms
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
-from keras_resnet.export.folding.float32 import float32_copy
-from keras_resnet.export.folding.float32 import is_float32
+from keras_resnet.export.folding.copies import float32_copy
+from keras_resnet.export.folding.copies import is_float32
 from keras_resnet.export.verification import bounds
 from keras_resnet.export.verification import diagnosis
 from keras_resnet.export.verification import isolated
@@ -109,12 +109,27 @@ def verify(
     artifacts, card = read_manifest(directory), load_card(directory)
     require(len(images), "There are no images to verify with. Pass some.")
     serving.check_model(model, card)
-    judge = _Judge(model, card, images, labels, tolerance, predict)
+    inputs = isolated.Inputs(evaluation_views(images, card), images)
+    expected = _expect(model, inputs.views)
     reports, breaches = [], []
     for artifact in artifacts:
-        found, lines = judge.judge_all(directory, artifact, runtimes)
+        bound, path = _bound(artifact, tolerance), directory / artifact.path
+        found, wrong = [], []
+        for runtime in runtimes:
+            try:
+                results = predict(path, inputs, runtime=runtime)
+                _check_classes(results, expected)
+            except UsageError as error:
+                wrong.append(f"{artifact.path}: {error}")
+            else:
+                found += _compare(
+                    expected, results, artifact, runtime, bound, labels
+                )
+        wrong += [line for r in found for line in bounds.breaches(r, bound)]
+        if wrong and artifact.precision in bounds.EIGHT_BITS:
+            wrong.append(_diagnose(path, model, card, inputs.views))
         reports += found
-        breaches += lines
+        breaches += wrong
     if breaches:
         raise VerificationError(
             f"{str(directory)!r} does not hold the network {model.name!r} as "
@@ -123,61 +138,27 @@ def verify(
     return reports
 
 
-class _Judge:
-    """Compares artifacts with a model, on the images that `verify` takes."""
-
-    def __init__(self, model, card, images, labels, tolerance, predict):
-        self._model, self._card, self._labels = model, card, labels
-        self._tolerance, self._predict = tolerance, predict
-        self._inputs = isolated.Inputs(evaluation_views(images, card), images)
-        self._expected = _expect(model, self._inputs.views)
-
-    def judge_all(self, directory, artifact, runtimes):
-        """(reports, lines of what is wrong) of an artifact in all runtimes."""
-        reports, lines = [], []
-        for runtime in runtimes:
-            try:
-                found, wrong = self._judge(directory, artifact, runtime)
-            except UsageError as error:
-                lines.append(f"{artifact.path}: {error}")
-            else:
-                reports += found
-                lines += wrong
-        if lines and artifact.precision in bounds.EIGHT_BITS:
-            lines.append(self._diagnose(directory, artifact))
-        return reports, lines
-
-    def _judge(self, directory, artifact, runtime):
-        """The same in one runtime, by each signature."""
-        bound = _bound(artifact, self._tolerance)
-        path = directory / artifact.path
-        results = self._predict(path, self._inputs, runtime=runtime)
-        _check_classes(results, self._expected)
-        reports = [
-            bounds.compare(
-                self._expected,
-                actual,
-                bound=bound,
-                labels=self._labels,
-                path=artifact.path,
-                precision=artifact.precision,
-                signature=signature,
-                runtime=runtime,
-            )
-            for signature, actual in results.items()
-        ]
-        return reports, [x for r in reports for x in bounds.breaches(r, bound)]
-
-    def _diagnose(self, directory, artifact):
-        table = diagnosis.diagnose(
-            directory / artifact.path,
-            format=artifact.format,
-            model=self._model,
-            card=self._card,
-            views=self._inputs.views,
+def _compare(expected, results, artifact, runtime, bound, labels):
+    """A `bounds.Report` for each signature of an artifact in a runtime."""
+    return [
+        bounds.compare(
+            expected,
+            actual,
+            bound=bound,
+            labels=labels,
+            path=artifact.path,
+            precision=artifact.precision,
+            signature=signature,
+            runtime=runtime,
         )
-        indented = table.replace("\n", "\n    ")
-        return f"its layers beside those of float32:\n    {indented}"
+        for signature, actual in results.items()
+    ]
+
+
+def _diagnose(path, model, card, views):
+    table = diagnosis.diagnose(path, model=model, card=card, views=views)
+    indented = table.replace("\n", "\n    ")
+    return f"its layers beside those of float32:\n    {indented}"
 
 
 def _bound(artifact, tolerance):

@@ -6,12 +6,7 @@ from keras_resnet.errors import require
 
 
 def check(images, card):
-    """Raises `UsageError` unless these images can calibrate a model.
-
-    Args:
-        images: uint8 (N, S, S, 3), or None.
-        card: `keras_resnet.labels.cards.Card` of the model.
-    """
+    """Raises `UsageError` unless images can calibrate a card's model."""
     shape = np.shape(images) if images is not None else None
     size = card.image_size
     require(
@@ -28,16 +23,10 @@ def check(images, card):
 
 
 def with_all_values(images):
-    """The images, one of them with a pixel of 0 and one of 255.
+    """A copy of the images, uint8 (N, H, W, 3), with pixels of 0 and of 255.
 
     A converter takes the range of the input from what it sees. Only if that
     is 0..255 is a quantised pixel the pixel itself.
-
-    Args:
-        images: uint8 (N, H, W, 3).
-
-    Returns:
-        uint8 (N, H, W, 3), a copy.
     """
     images = np.array(images)
     images[0, 0, 0], images[0, 0, -1] = 0, 255

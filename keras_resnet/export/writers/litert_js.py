@@ -11,6 +11,7 @@ import subprocess
 import tarfile
 import tempfile
 
+from keras_resnet import files as files_lib
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 from keras_resnet.weights.cache import cache_directory
@@ -19,9 +20,24 @@ VERSION = "2.5.3"
 CORE = "@litertjs/core"
 UTILITIES = "@litertjs/wasm-utils"
 
-# Name in the page's folder -> (package, path in it, sha256). With threads it
-# needs relaxed SIMD, "compat" needs neither. There are two variants more: for
-# one thread with relaxed SIMD, and for WebGPU.
+# With threads it needs relaxed SIMD, "compat" needs neither. There are two
+# variants more: for one thread with relaxed SIMD, and for WebGPU.
+_WASM = {
+    "litert_wasm_compat_internal.js": (
+        "4d8f894b7883654fd6e8439730aa41e79ceaab7d19184fc4f1f0b0f1a2a2c8a5"
+    ),
+    "litert_wasm_compat_internal.wasm": (
+        "5255c8ad06eabdbd2522cdebf6b22fc10faf74625c23a49b9e072570cd1fa41c"
+    ),
+    "litert_wasm_threaded_internal.js": (
+        "92fe7a720c6deedaa1194c011c79a005ea4f6fc98f533b661cf7900760ab4849"
+    ),
+    "litert_wasm_threaded_internal.wasm": (
+        "b5e54eca10f043497edf9a02186332707cae260c550d7ea22b2cae55669596cf"
+    ),
+}
+
+# Name in the page's folder -> (package, path in it, sha256).
 FILES = {
     "index.js": (
         CORE,
@@ -33,26 +49,7 @@ FILES = {
         "dist/index.js",
         "e0e20bc28ab001ac732cf40d15b6eebd24fb0deaeb95eeba5100f51eebf015f2",
     ),
-    "litert_wasm_compat_internal.js": (
-        CORE,
-        "wasm/litert_wasm_compat_internal.js",
-        "4d8f894b7883654fd6e8439730aa41e79ceaab7d19184fc4f1f0b0f1a2a2c8a5",
-    ),
-    "litert_wasm_compat_internal.wasm": (
-        CORE,
-        "wasm/litert_wasm_compat_internal.wasm",
-        "5255c8ad06eabdbd2522cdebf6b22fc10faf74625c23a49b9e072570cd1fa41c",
-    ),
-    "litert_wasm_threaded_internal.js": (
-        CORE,
-        "wasm/litert_wasm_threaded_internal.js",
-        "92fe7a720c6deedaa1194c011c79a005ea4f6fc98f533b661cf7900760ab4849",
-    ),
-    "litert_wasm_threaded_internal.wasm": (
-        CORE,
-        "wasm/litert_wasm_threaded_internal.wasm",
-        "b5e54eca10f043497edf9a02186332707cae260c550d7ea22b2cae55669596cf",
-    ),
+    **{name: (CORE, f"wasm/{name}", sha) for name, sha in _WASM.items()},
 }
 
 # A browser does not know packages by name.
@@ -132,9 +129,8 @@ def _fetch(cached):
             content = _member(folder, package, path)
             target = cached / package / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = target.with_name(f".unfinished-{target.name}")
-            unfinished.write_bytes(content)
-            unfinished.replace(target)
+            with files_lib.replacing(target) as unfinished:
+                unfinished.write_bytes(content)
 
 
 def _pack(package, folder):

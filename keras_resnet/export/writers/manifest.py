@@ -31,6 +31,7 @@ def describe(
     precision="float32",
     input_dtype="float32",
     output_dtype="float32",
+    outputs=None,
 ):
     """The `Artifact` of a network that has just been written.
 
@@ -41,6 +42,7 @@ def describe(
         batch: int, or None for any.
         precision: key of `verification.bounds.BOUNDS`.
         input_dtype, output_dtype: of images and of probabilities.
+        outputs: {name: {"dtype", "shape"}} of more than probabilities.
     """
     path = pathlib.Path(path)
     kind = lookup(kinds.KINDS, format, "kind of file")
@@ -54,7 +56,7 @@ def describe(
         precision=precision,
         signature={
             "inputs": {IMAGES: images},
-            "outputs": {PROBABILITIES: probabilities},
+            "outputs": {PROBABILITIES: probabilities, **(outputs or {})},
         },
         bytes=sum(file.stat().st_size for file in files(path)),
         sha256=sha256(path),

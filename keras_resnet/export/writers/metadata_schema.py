@@ -4,8 +4,6 @@ Source of all tables and numbers: metadata_schema.fbs of TFLite Support,
 version 1.1.0; MediaPipe's has the same fields first.
 """
 
-import dataclasses
-
 import flatbuffers
 
 # A field's place in its table is the number of its slot. A union takes two
@@ -63,7 +61,6 @@ FILE_IDENTIFIER = b"M001"
 MIN_PARSER_VERSION = "1.0.0"
 
 
-@dataclasses.dataclass(frozen=True)
 class Table:
     """A table: a key of `TABLES`, and the values of some of its fields.
 
@@ -71,13 +68,8 @@ class Table:
     tables or of floats.
     """
 
-    kind: str
-    fields: dict
-
-
-def table(kind, **fields):
-    """`Table(kind, fields)`."""
-    return Table(kind, fields)
+    def __init__(self, kind, **fields):
+        self.kind, self.fields = kind, fields
 
 
 def flatbuffer(root):
@@ -95,20 +87,16 @@ def _write(builder, value):
     """Writes a value behind what it refers to; gives its offset."""
     if isinstance(value, str):
         return builder.CreateString(value)
-    if isinstance(value, list):
-        return _write_vector(builder, value)
-    return _write_table(builder, value)
-
-
-def _write_vector(builder, values):
+    if isinstance(value, Table):
+        return _write_table(builder, value)
     prepend = builder.PrependFloat32
-    if isinstance(values[0], Table):
-        values = [_write(builder, value) for value in values]
+    if isinstance(value[0], Table):
+        value = [_write_table(builder, table) for table in value]
         prepend = builder.PrependUOffsetTRelative
     # Floats and offsets have four bytes.
-    builder.StartVector(4, len(values), 4)
-    for value in reversed(values):
-        prepend(value)
+    builder.StartVector(4, len(value), 4)
+    for number in reversed(value):
+        prepend(number)
     return builder.EndVector()
 
 

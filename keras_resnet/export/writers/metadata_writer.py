@@ -26,16 +26,8 @@ ALIGNMENT = 16
 # In a ZIP archive, the system whose permissions it stores.
 UNIX = 3
 
-DESCRIPTION = (
-    "A residual network of keras_resnet. It takes RGB pixels 0..255 as they "
-    "are, since its normalisation is inside, and gives a probability for each "
-    "class."
-)
 
-
-def add_metadata(
-    content, *, card, name, description=DESCRIPTION, input_range=(0, 255)
-):
+def add_metadata(content, *, card, name):
     """A .tflite file with its labels and its card inside.
 
     Equal arguments give equal bytes. Metadata that is already there is
@@ -48,8 +40,6 @@ def add_metadata(
         card: `keras_resnet.labels.cards.Card` with K names and the size S; the
             file gets it without the path of a data set.
         name: of the network, for people.
-        description: of the network, for people.
-        input_range: the least and the greatest pixel.
 
     Returns:
         bytes of the new file.
@@ -71,12 +61,7 @@ def add_metadata(
     for tensor in (images, probabilities):
         _check_type(tensor, greatest)
     _check_card(images, probabilities, card)
-    metadata = classifier_metadata(
-        name=name,
-        description=description,
-        input_range=input_range,
-        output_range=(0, greatest[probabilities.type]),
-    )
+    metadata = classifier_metadata(name, greatest[probabilities.type])
     _set_buffer(model, flatbuffer(metadata), schema)
     builder = _AlignedBuilder(len(content) + 2**16)
     builder.Finish(model.Pack(builder), MODEL_IDENTIFIER)

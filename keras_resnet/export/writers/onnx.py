@@ -6,6 +6,7 @@ import pathlib
 import tempfile
 
 import keras
+import numpy as np
 
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
@@ -26,38 +27,26 @@ OPSETS = range(13, 19)
 
 
 def export_onnx(
-    model: keras.Model, path: str | os.PathLike, *, card: Card, **options
-) -> Artifact:
-    """Folds a model and writes it as ONNX.
-
-    Args:
-        model: `keras.Model` from `keras_resnet.build`, of any dtype policy.
-        path: as `write_onnx` takes it, and `options` too.
-        card: `keras_resnet.labels.cards.Card` of the model; its `image_size`
-            is H and W for a model of any size.
-
-    Returns, Raises: as `write_onnx`.
-    """
-    return write_onnx(serving.Network(model, card), path, **options)
-
-
-def write_onnx(
-    network,
-    path,
+    model: keras.Model | serving.Network,
+    path: str | os.PathLike,
     *,
-    precision="float32",
-    opset=OPSET,
-    input_dtype="float32",
-    calibration=None,
-):
-    """Writes an ONNX file for any number of images.
+    card: Card,
+    precision: str = "float32",
+    opset: int = OPSET,
+    input_dtype: str = "float32",
+    calibration: np.ndarray | None = None,
+) -> Artifact:
+    """Folds a model and writes it as ONNX, for any number of images.
 
     It takes ("batch", H, W, 3) `images`, RGB 0..255, to float32 ("batch", K)
     `probabilities`.
 
     Args:
-        network: `serving.Network`.
+        model: `keras.Model` from `keras_resnet.build`, of any dtype policy, or
+            the `serving.Network` that an export of several formats shares.
         path: of the file; an earlier one is replaced once complete.
+        card: `keras_resnet.labels.cards.Card` of the model; its `image_size` is
+            H and W for a model of any size.
         precision: "float32", or "int8": activations and weights of 8 bits
             between pairs of QuantizeLinear and DequantizeLinear.
         opset: int, 13 to 18.
@@ -72,6 +61,7 @@ def write_onnx(
         keras_resnet.UsageError: for another opset, precision or input, or if
             the network cannot be written.
     """
+    network = serving.Network.of(model, card)
     check_opset(opset)
     targets.check(path, "onnx")
     write = lookup(_WRITE, precision, "precision of ONNX")
@@ -133,9 +123,7 @@ def _convert(function, opset):
 def _hold(graph, captures):
     """Puts constants into a graph that tf2onnx makes inputs of it.
 
-    Args:
-        graph: `onnx.GraphProto`.
-        captures: [(the value outside, its tensor inside)] of the function.
+    `captures` are [(the value outside, its tensor inside)] of the function.
     """
     from onnx import numpy_helper
 
@@ -148,10 +136,9 @@ def _hold(graph, captures):
             del graph.input[place]
 
 
-def _write_float32(proto, path, calibration, input_dtype):
+def _write_float32(proto, path, *ignored):
     import onnx
 
-    del calibration, input_dtype
     onnx.checker.check_model(proto, full_check=True)
     onnx.save(proto, str(path))
 
@@ -161,7 +148,7 @@ def _write_int8(proto, path, calibration, input_dtype):
 
     with tempfile.TemporaryDirectory() as folder:
         whole = pathlib.Path(folder, "float32.onnx")
-        _write_float32(proto, whole, None, input_dtype)
+        _write_float32(proto, whole)
         # Unsigned activations and signed weights: with both signed, the
         # kernels of x86 take 2.6 times as long.
         quantization.quantize_static(
@@ -182,7 +169,7 @@ class _Reader:
     """Calibration images, one at a time, as onnxruntime asks for them."""
 
     def __init__(self, images):
-        self._feeds = ({IMAGES: images[i : i + 1]} for i in range(len(images)))
+        self._feeds = ({IMAGES: image[np.newaxis]} for image in images)
 
     def get_next(self):
         return next(self._feeds, None)

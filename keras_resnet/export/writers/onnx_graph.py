@@ -4,11 +4,7 @@ import numpy as np
 
 
 def improve(graph):
-    """Makes a graph faster in onnxruntime, in place.
-
-    Args:
-        graph: `onnx.GraphProto` from tf2onnx.
-    """
+    """Makes an `onnx.GraphProto` faster in onnxruntime, in place."""
     _subtract_planes(graph)
     _pad_in_pools(graph)
 

@@ -9,40 +9,33 @@ import os
 import keras
 import tensorflow as tf
 
-from keras_resnet.data.pixels import decoding
 from keras_resnet.data.pixels import transforms
-from keras_resnet.export.writers import answers
+from keras_resnet.errors import require
 from keras_resnet.export.writers import manifest
 from keras_resnet.export.writers import serving
 from keras_resnet.export.writers import targets
 from keras_resnet.export.writers import warmup
+from keras_resnet.inference import streams
 from keras_resnet.inference.artifact import IMAGES
 from keras_resnet.inference.artifact import PROBABILITIES
 from keras_resnet.inference.artifact import Artifact
 from keras_resnet.labels.cards import Card
 
 IMAGE_BYTES = "image_bytes"
+TOP = 5  # classes that are named
 
 _GREY = 128  # of the warm-up images; what they show does not matter
 
 
 def export_saved_model(
-    model: keras.Model, path: str | os.PathLike, *, card: Card, **options
+    model: keras.Model | serving.Network,
+    path: str | os.PathLike,
+    *,
+    card: Card,
+    top: int = TOP,
+    resize: bool = False,
 ) -> Artifact:
-    """Folds a model and writes it as a SavedModel.
-
-    Args:
-        model: `keras.Model` from `keras_resnet.build`, of any dtype policy.
-        path: as `write_saved_model` takes it, and `options` too.
-        card: `keras_resnet.labels.cards.Card` of the model.
-
-    Returns, Raises: as `write_saved_model`.
-    """
-    return write_saved_model(serving.Network(model, card), path, **options)
-
-
-def write_saved_model(network, path, *, top=answers.TOP, resize=False):
-    """Writes a SavedModel with two signatures, and a warm-up request for each.
+    """Folds a model and writes it as a SavedModel, with warm-up requests.
 
     `serving_default`: float32 (B, H, W, 3) `images`, RGB 0..255. With `resize`
     they are whole images, uint8 and of any one size, of which it takes the
@@ -52,11 +45,13 @@ def write_saved_model(network, path, *, top=answers.TOP, resize=False):
     `serve_bytes`: string (B,) `image_bytes`, JPEG, PNG, GIF, BMP or WebP files
     of any sizes, decoded and viewed in the same way inside. One file that
     `screening.screen` refuses is an error of the whole request.
-    Both give, for any B, what `answers.answer` says.
+    Both give, for any B, what `answer` says.
 
     Args:
-        network: `serving.Network`.
+        model: `keras.Model` from `keras_resnet.build`, of any dtype policy, or
+            the `serving.Network` that an export of several formats shares.
         path: of the directory; an earlier one is replaced once complete.
+        card: `keras_resnet.labels.cards.Card` of the model.
         top: int >= 1, classes to name; k is at most K.
         resize: whether `serving_default` takes whole images.
 
@@ -67,9 +62,13 @@ def write_saved_model(network, path, *, top=answers.TOP, resize=False):
         keras_resnet.UsageError: for another `top`, or if the network cannot
             be written.
     """
+    network = serving.Network.of(model, card)
     targets.check(path, "saved_model")
-    answers.check_top(top)
-    copy, card = network.folded, network.card
+    require(
+        isinstance(top, int) and top >= 1,
+        f"top must be an int >= 1. Received: top={top!r}.",
+    )
+    copy = network.folded
     signatures = _signatures(copy, card, top, resize)
     with targets.replacing_network(path) as beside:
         serving.save(copy, beside, signatures)
@@ -89,13 +88,12 @@ def _signatures(model, card, top, resize):
 def _describe(path, network, signatures, top):
     (spec,) = signatures["serving_default"].input_signature
     images = {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}
-    classes = len(network.card.class_names)
     artifact = manifest.describe(
         path, network, format="saved_model", batch=None
     )
     signature = {
         "inputs": {IMAGES: images},
-        "outputs": answers.describe_answers(classes, top),
+        "outputs": _describe_answers(len(network.card.class_names), top),
     }
     return dataclasses.replace(artifact, signature=signature)
 
@@ -108,9 +106,44 @@ def _view_function(model, card, top):
     @tf.function(input_signature=serve.input_signature, autograph=False)
     def classify(images):
         probabilities = serve(images)[PROBABILITIES]
-        return answers.answer(probabilities, card.class_names, top)
+        return answer(probabilities, card.class_names, top)
 
     return classify
+
+
+def answer(probabilities, class_names, top):
+    """Probabilities, with the most probable classes first among the rest.
+
+    Of equal probabilities the first class comes first, as `labels.top_classes`
+    has it.
+
+    Args:
+        probabilities: float32 (B, K) tensor.
+        class_names: K names.
+        top: int >= 1; k is at most K.
+
+    Returns:
+        dict: float32 (B, K) `probabilities`, int32 (B, k) `top_indices`,
+        float32 (B, k) `top_probabilities`, string (B, k) `top_names`.
+    """
+    largest, indices = tf.math.top_k(probabilities, min(top, len(class_names)))
+    return {
+        PROBABILITIES: probabilities,
+        "top_indices": indices,
+        "top_probabilities": largest,
+        "top_names": tf.gather(tf.constant(class_names), indices),
+    }
+
+
+def _describe_answers(classes, top):
+    """The same as the manifest's {name: {"dtype", "shape"}}; B is None."""
+    named = [None, min(top, classes)]
+    return {
+        PROBABILITIES: {"dtype": "float32", "shape": [None, classes]},
+        "top_indices": {"dtype": "int32", "shape": named},
+        "top_probabilities": {"dtype": "float32", "shape": named},
+        "top_names": {"dtype": "string", "shape": named},
+    }
 
 
 def _image_function(classify, card):
@@ -129,14 +162,9 @@ def _image_function(classify, card):
 
 def _bytes_function(classify, card):
     """string (B,), image files, to answers."""
-    size = card.image_size
     spec = tf.TensorSpec((None,), tf.string, name=IMAGE_BYTES)
-    pixels = tf.TensorSpec((size, size, 3), tf.uint8)
-
-    def view(encoded):
-        image = decoding.decode(encoded)
-        image = transforms.evaluation(image, resize=card.eval_resize, size=size)
-        return tf.ensure_shape(image, pixels.shape)
+    view = streams.viewer(card.eval_resize, card.image_size)
+    pixels = tf.TensorSpec((card.image_size, card.image_size, 3), tf.uint8)
 
     @tf.function(input_signature=[spec], autograph=False)
     def serve_bytes(image_bytes):

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_resnet import files
 from keras_resnet.errors import UsageError
+from keras_resnet.errors import first_line
 from keras_resnet.errors import require
 from keras_resnet.export.folding import copies
 from keras_resnet.export.folding import graph
@@ -19,24 +20,11 @@ from keras_resnet.inference.artifact import PROBABILITIES
 from keras_resnet.networks import execution
 
 
-def check(model, card):
-    """Raises `UsageError` unless a model can be exported here, with a card.
-
-    Args:
-        model, card: as `check_model` takes them.
-    """
-    # Each format is made of TensorFlow's graph of the network.
-    execution.require_tensorflow("An export")
-    check_model(model, card)
-
-
 def check_model(model, card):
     """Raises `UsageError` unless a model can be exported with a card.
 
-    Args:
-        model: functional or Sequential `keras.Model`, from
-            `keras_resnet.build` or made around such a network.
-        card: `keras_resnet.labels.cards.Card`.
+    It is functional or Sequential, from `keras_resnet.build` or made around
+    such a network.
     """
     copies.check(model)
     require(
@@ -96,15 +84,23 @@ class Network:
             the card's.
 
     Raises:
-        keras_resnet.UsageError: as `check`.
+        keras_resnet.UsageError: as `check_model`, and on another backend than
+            TensorFlow.
     """
 
     def __init__(self, model, card):
-        check(model, card)
+        # Each format is made of TensorFlow's graph of the network.
+        execution.require_tensorflow("An export")
+        check_model(model, card)
         self.model, self.card = model, card
         self.name = card.variant or model.name
         shape = model.input_shape[1:3]
         self.image_size = tuple(n or card.image_size for n in shape)
+
+    @classmethod
+    def of(cls, model, card):
+        """That of a model; one that is there already, as it is."""
+        return model if isinstance(model, cls) else cls(model, card)
 
     @functools.cached_property
     def folded(self):
@@ -130,11 +126,8 @@ INPUT_DTYPES = {"float32": tf.float32, "uint8": tf.uint8}
 def image_function(model, *, batch, image_size, dtype="float32"):
     """The model in inference mode, as a function of named images.
 
-    Args:
-        model: `keras.Model`.
-        batch: int, or None for any.
-        image_size: (H, W), None where it is free.
-        dtype: key of `INPUT_DTYPES`.
+    A batch of None is any; a side of None in (H, W) is free; `dtype` is a key
+    of `INPUT_DTYPES`.
 
     Returns:
         `tf.function` from (batch, H, W, 3) `images`, RGB 0..255, to
@@ -156,13 +149,8 @@ def image_function(model, *, batch, image_size, dtype="float32"):
 def converting(format, model):
     """Turns what a converter raises into one line that names the layer.
 
-    Args:
-        format: what is written, in words.
-        model: `keras.Model` that is converted.
-
-    Raises:
-        keras_resnet.UsageError: for whatever is raised inside, other than a
-            full disk and the like.
+    `format` is what is written, in words. A full disk and the like are raised
+    as they are.
     """
     try:
         yield
@@ -171,11 +159,10 @@ def converting(format, model):
     except Exception as error:  # each converter has its own, down to bare ones
         if files.no_room(error):
             raise
-        lines = str(error).strip().splitlines() or [type(error).__name__]
         raise UsageError(
             f"The network cannot be written as {format}, which has no form "
             f"for {_layer_in(str(error), model)}. Export another format. The "
-            f"reason given: {lines[0].rpartition(')): ')[2]}"
+            f"reason given: {first_line(error).rpartition(')): ')[2]}"
         ) from error
 
 
@@ -196,10 +183,7 @@ def _layer_in(message, model):
 def save(model, path, signatures):
     """Writes a SavedModel that stores each weight of `model` once.
 
-    Args:
-        model: `keras.Model` that the functions call.
-        path: of the directory.
-        signatures: dict of name to `tf.function` with an input signature.
+    `signatures` are {name: `tf.function` with an input signature}.
     """
     # A tracked Keras model would store every weight a second time.
     module = tf.Module()

@@ -13,9 +13,7 @@ from keras_resnet.inference import kinds
 def check(path, kind):
     """Refuses to replace what is not of the kind that will be written.
 
-    Args:
-        path: where it will be written.
-        kind: key of `kinds.KINDS`.
+    `kind` is a key of `kinds.KINDS`.
 
     Raises:
         keras_resnet.UsageError: if something else lies there.

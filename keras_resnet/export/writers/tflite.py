@@ -58,31 +58,16 @@ PRECISIONS = {
 
 
 def export_tflite(
-    model: keras.Model, path: str | os.PathLike, *, card: Card, **options
-) -> Artifact:
-    """Folds a model and writes it as TFLite.
-
-    Args:
-        model: `keras.Model` from `keras_resnet.build`, of any dtype policy.
-        path: as `write_tflite` takes it, and `options` too.
-        card: `keras_resnet.labels.cards.Card` of the model; its `image_size`
-            is H and W for a model of any size.
-
-    Returns, Raises: as `write_tflite`.
-    """
-    return write_tflite(serving.Network(model, card), path, **options)
-
-
-def write_tflite(
-    network,
-    path,
+    model: keras.Model | serving.Network,
+    path: str | os.PathLike,
     *,
-    precision="dynamic_int8",
-    batch=1,
-    input_dtype="float32",
-    calibration=None,
-):
-    """Writes a TFLite file with labels and card inside.
+    card: Card,
+    precision: str = "dynamic_int8",
+    batch: int | None = 1,
+    input_dtype: str = "float32",
+    calibration: np.ndarray | None = None,
+) -> Artifact:
+    """Folds a model and writes it as TFLite, with labels and card inside.
 
     Its signature `serving_default` takes (batch, H, W, 3) `images`, RGB 0..255,
     to (batch, K) `probabilities`. The float formats and "dynamic_int8" give
@@ -91,8 +76,11 @@ def write_tflite(
     takes no other.
 
     Args:
-        network: `serving.Network`.
+        model: `keras.Model` from `keras_resnet.build`, of any dtype policy, or
+            the `serving.Network` that an export of several formats shares.
         path: of the file; an earlier one is replaced once complete.
+        card: `keras_resnet.labels.cards.Card` of the model; its `image_size` is
+            H and W for a model of any size.
         precision: key of `PRECISIONS`.
         batch: int, or None for any.
         input_dtype: "float32", or "uint8" for pixels as cameras give them.
@@ -106,6 +94,7 @@ def write_tflite(
         keras_resnet.UsageError: for another precision or input, or if the
             network cannot be written.
     """
+    network = serving.Network.of(model, card)
     targets.check(path, "tflite")
     prepare = lookup(PRECISIONS, precision, "precision of TFLite")
     lookup(serving.INPUT_DTYPES, input_dtype, "input dtype")
@@ -140,12 +129,9 @@ def write_tflite(
 
 
 def convert(function, model, prepare=_float32):
-    """The bytes of a TFLite file.
+    """The bytes of a TFLite file of a `tf.function` that calls a model.
 
-    Args:
-        function: `tf.function` with an input signature.
-        model: `keras.Model` that it calls.
-        prepare: what sets a `tf.lite.TFLiteConverter` up.
+    `prepare` sets a `tf.lite.TFLiteConverter` up.
     """
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -32,10 +32,8 @@ _TYPES = {str: _Field.TYPE_STRING, bytes: _Field.TYPE_BYTES}
 def write_requests(directory, name, requests):
     """Writes one request for each signature into a SavedModel.
 
-    Args:
-        directory: of the SavedModel.
-        name: of the model, which Serving does not compare with its own.
-        requests: {signature: {input: `TensorProto`}}.
+    `requests` are {signature: {input: `TensorProto`}}; Serving does not
+    compare the model's name with its own.
     """
     path = pathlib.Path(directory) / PATH
     path.parent.mkdir(exist_ok=True)

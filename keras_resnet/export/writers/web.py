@@ -1,10 +1,10 @@
 """A page that runs the network in a browser: a folder of static files."""
 
-import dataclasses
 import json
 import os
 import pathlib
 import shutil
+from collections.abc import Sequence
 
 import keras
 
@@ -29,22 +29,14 @@ _NO_FILES = "const FILES = {};"
 
 
 def export_web(
-    model: keras.Model, path: str | os.PathLike, *, card: Card, **options
+    model: keras.Model | serving.Network,
+    path: str | os.PathLike,
+    *,
+    card: Card,
+    runtime: str | os.PathLike | None = None,
+    samples: Sequence[str | os.PathLike] = (),
 ) -> Artifact:
-    """Folds a model and writes it as a page.
-
-    Args:
-        model: `keras.Model` from `keras_resnet.build`, of any dtype policy.
-        path: as `write_web` takes it, and `options` too.
-        card: `keras_resnet.labels.cards.Card` of the model.
-
-    Returns, Raises: as `write_web`.
-    """
-    return write_web(serving.Network(model, card), path, **options)
-
-
-def write_web(network, path, *, runtime=None, samples=()):
-    """Writes a folder that any static server shows as a page.
+    """Folds a model and writes it as a page, for any static server.
 
     The page classifies a picture that a person drops, picks, pastes or takes,
     in the browser: it asks no other server, and after the first visit none at
@@ -52,8 +44,10 @@ def write_web(network, path, *, runtime=None, samples=()):
     it sees a class. `keras-resnet serve_web PATH` shows it.
 
     Args:
-        network: `serving.Network`.
+        model: `keras.Model` from `keras_resnet.build`, of any dtype policy, or
+            the `serving.Network` that an export of several formats shares.
         path: of the folder; an earlier one is replaced once complete.
+        card: `keras_resnet.labels.cards.Card` of the model.
         runtime: folder of an unpacked LiteRT.js. Default: the one that npm
             has fetched into the cache, or fetches now.
         samples: paths of image files that the page offers to try.
@@ -66,6 +60,7 @@ def write_web(network, path, *, runtime=None, samples=()):
             it, a sample is missing, or the runtime is neither installed nor
             downloadable: before any work.
     """
+    network = serving.Network.of(model, card)
     web_model.check(network.model)
     targets.check(path, "web")
     samples = [pathlib.Path(sample) for sample in samples]
@@ -80,14 +75,15 @@ def write_web(network, path, *, runtime=None, samples=()):
         _write_runtime(beside / RUNTIME, runtime_files)
         _write_page(beside, _copy_samples(beside / SAMPLES, samples), content)
         _write_service_worker(beside)
-    return _describe(path, network, map_size)
+    shape = [1, *map_size, len(network.card.class_names)]
+    maps = {web_model.CLASS_MAPS: {"dtype": "float32", "shape": shape}}
+    return manifest.describe(path, network, format="web", batch=1, outputs=maps)
 
 
 def _write_runtime(folder, files):
+    folder.mkdir()
     for name, content in files.items():
-        file = folder / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
+        (folder / name).write_bytes(content)
 
 
 def _copy_samples(folder, samples):
@@ -125,12 +121,3 @@ def _write_service_worker(folder):
         raise RuntimeError(f"{SERVICE_WORKER} must have {_NO_FILES!r} once.")
     table = f"const FILES = {json.dumps(files, indent=2)};"
     path.write_text(source.replace(_NO_FILES, table), encoding="utf-8")
-
-
-def _describe(path, network, map_size):
-    classes = len(network.card.class_names)
-    artifact = manifest.describe(path, network, format="web", batch=1)
-    maps = {"dtype": "float32", "shape": [1, *map_size, classes]}
-    outputs = {**artifact.signature["outputs"], web_model.CLASS_MAPS: maps}
-    signature = {**artifact.signature, "outputs": outputs}
-    return dataclasses.replace(artifact, signature=signature)

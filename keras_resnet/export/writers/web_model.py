@@ -16,11 +16,7 @@ CLASS_MAPS = "class_maps"
 
 
 def check(model):
-    """Raises `UsageError` unless a class has a map in a model.
-
-    Args:
-        model: functional or Sequential `keras.Model`.
-    """
+    """Raises `UsageError` unless a class has a map in a model."""
     operations = _head(model)
     kinds = [type(operation) for operation in operations]
     require(
@@ -53,7 +49,7 @@ def _names(operations):
 
 
 def convert(network):
-    """A float32 TFLite file of one image, with two outputs.
+    """(bytes, (H, W)): a float32 TFLite file of one image, with two outputs.
 
     The mean over places and a dense layer are both linear, so they commute:
     the kernel of the logits applied to every place gives each class its map
@@ -61,13 +57,9 @@ def convert(network):
     logit. The maps cost H * W times the dense layer, for a ResNet-50 2.6 % of
     the whole, and are what `evaluation.explain.grad_cam` is made of.
 
-    Args:
-        network: `serving.Network` that `check` took the model of.
-
-    Returns:
-        (bytes, (H, W)): the file's signature `serving_default` takes float32
-        (1, S, S, 3) `images`, RGB 0..255, to float32 (1, K) `probabilities`
-        and float32 (1, H, W, K) `class_maps`.
+    The signature `serving_default` takes float32 (1, S, S, 3) `images`, RGB
+    0..255, to float32 (1, K) `probabilities` and float32 (1, H, W, K)
+    `class_maps`.
     """
     function = _function(network.folded, network.image_size)
     content = tflite.convert(function, network.folded)

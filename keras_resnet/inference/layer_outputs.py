@@ -204,12 +204,9 @@ _OPS = (r"conv\d+|shortcut_conv|gate|pool\d+", r"(bn|affine)\d+", r"add")
 def layer_name(names):
     """The name in the network of what an operator of a file computes.
 
-    Args:
-        names: of the operator, its weights and its outputs, which are names of
-            the graph that Keras made, joined by ";".
-
-    Returns:
-        "stage2_unit1/conv2", "logits" or, if it says nothing, `names`.
+    `names` are those of the operator, its weights and its outputs in Keras'
+    graph, joined by ";". They are given back if they say nothing; else it is
+    "stage2_unit1/conv2" or "logits".
     """
     found = _SCOPES.findall(names)
     for pattern in _OPS:

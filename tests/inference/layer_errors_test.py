@@ -7,24 +7,20 @@ depends on, which leave the others no bits. A good file is not accused.
 
 import shutil
 
-import flatbuffers
-import int8_files
+import exported_networks
 import numpy as np
 import onnx
 import pytest
-from ai_edge_litert import schema_py_generated as schema
+import tflite_files
 from exported_networks import card_of
-from exported_networks import digits
 from exported_networks import network
 
 from keras_resnet.errors import UsageError
-from keras_resnet.export.verification import layer_errors
-from keras_resnet.export.verification.layer_errors import LayerError
-from keras_resnet.export.verification.layer_errors import onnx_layer_errors
-from keras_resnet.export.verification.layer_errors import tflite_layer_errors
-from keras_resnet.export.verification.layer_outputs import layer_name
-from keras_resnet.export.verification.verify import evaluation_views
 from keras_resnet.export.writers.tflite import export_tflite
+from keras_resnet.inference import layer_errors
+from keras_resnet.inference.layer_errors import LayerError
+from keras_resnet.inference.layer_errors import onnx_layer_errors
+from keras_resnet.inference.layer_errors import tflite_layer_errors
 
 # What pre-activation leaves unfused, pools and projections are in it.
 PREACT = {
@@ -55,14 +51,11 @@ LAYERS = [
 ]
 
 
-def _write(model, folder):
-    int8_files.write_all(model, folder)
-    return folder
-
-
 @pytest.fixture(scope="module")
 def good(tmp_path_factory):
-    return _write(network(**PREACT), tmp_path_factory.mktemp("good"))
+    folder = tmp_path_factory.mktemp("good")
+    exported_networks.write_precisions(network(**PREACT), folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -79,31 +72,28 @@ def outliers(tmp_path_factory):
     kernel = layers["conv2"].kernel.numpy()
     kernel[:, :, 5] = 50
     layers["conv2"].kernel.assign(kernel)
-    return _write(model, tmp_path_factory.mktemp("outliers"))
+    folder = tmp_path_factory.mktemp("outliers")
+    exported_networks.write_precisions(model, folder)
+    return folder
 
 
 def _errors(folder, file, size=32):
-    compare, suffix = tflite_layer_errors, file.split(".")[1]
-    if suffix == "onnx":
-        compare = onnx_layer_errors
-    images, _ = digits(4)
-    card = card_of(network(input_shape=(size, size, 3)))
-    views = evaluation_views(images, card)
-    return compare(folder / f"float32.{suffix}", folder / file, views)
+    suffix = file.split(".")[1]
+    views = exported_networks.views(
+        card_of(network(input_shape=(size, size, 3))), 4
+    )
+    compare = {"onnx": onnx_layer_errors, "tflite": tflite_layer_errors}
+    return compare[suffix](folder / f"float32.{suffix}", folder / file, views)
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_good_file_is_not_accused(good, file):
+def test_a_good_file_has_the_network_s_layers_and_is_not_accused(good, file):
     errors = _errors(good, file)
     assert layer_errors.first_wrong(errors) is None
     # It has noise: what is compared are not twice the same numbers.
     assert 0.001 < errors[-1].relative_error < layer_errors.BOUND
     assert "No layer goes wrong by itself" in layer_errors.table(errors)
-
-
-@pytest.mark.parametrize("file", FILES)
-def test_the_layers_are_the_network_s(good, file):
-    names = [error.name for error in _errors(good, file)]
+    names = [error.name for error in errors]
     assert len(set(names)) == len(names)
     # A BN that is folded is another layer than one that is not.
     found = [name for name in names if name in LAYERS]
@@ -136,20 +126,10 @@ def test_weights_beside_far_larger_ones_are_found(outliers, file):
 
 def _scale_tflite(path, place, factor):
     """Multiplies the scales of the weights of one convolution."""
-    root = schema.Model.GetRootAs(path.read_bytes(), 0)
-    model = schema.ModelT.InitFromObj(root)
-    graph = model.subgraphs[0]
-    convolutions = [
-        op
-        for op in graph.operators
-        if model.operatorCodes[op.opcodeIndex].builtinCode
-        == schema.BuiltinOperator.CONV_2D
-    ]
-    weights = graph.tensors[convolutions[place].inputs[1]]
-    weights.quantization.scale = weights.quantization.scale * np.float32(factor)
-    builder = flatbuffers.Builder()
-    builder.Finish(model.Pack(builder), b"TFL3")
-    path.write_bytes(bytes(builder.Output()))
+    model = tflite_files.unpacked(path.read_bytes())
+    found = tflite_files.weights(model, "CONV_2D", place).quantization
+    found.scale = found.scale * np.float32(factor)
+    path.write_bytes(tflite_files.packed(model))
 
 
 def _scale_onnx(path, place, factor):
@@ -185,17 +165,13 @@ def test_a_wrong_scale_is_found(good, tmp_path, file, place):
 
 
 def _chain(*values):
-    inherited = (0.0, *values)
+    names = map(str, range(len(values)))
+    rows = zip(names, values, (0.0, *values), strict=False)
     return [
         LayerError(
-            name=str(i),
-            kind="Conv",
-            relative_error=value,
-            inherited_error=before,
+            name=name, kind="Conv", relative_error=own, inherited_error=before
         )
-        for i, (value, before) in enumerate(
-            zip(values, inherited, strict=False)
-        )
+        for name, own, before in rows
     ]
 
 
@@ -220,58 +196,36 @@ def test_the_first_wrong_layer_is_bad_and_its_input_is_not(values, first):
     assert (wrong and wrong.name) == first
 
 
-@pytest.mark.parametrize(
-    "names, expected",
-    [
-        (
-            "resnet20_1/stage1_unit12_1/Relu;resnet20_1/stage1_unit12_1/bn1_1/"
-            "batchnorm/add_1;resnet20_1/stage1_unit12_1/conv1_1/convolution",
-            "stage1_unit12/conv1",
-        ),
-        ("m/stem/pool1/MaxPool2d", "stem/pool1"),
-        ("m_2/stage3_unit1_2/shortcut_conv_2/convolution1", None),
-        ("m/stage1_unit2/Relu_1;m/stage1_unit2/add", "stage1_unit2/add"),
-        ("m/final_1/Relu;m/final_1/bn1_1/batchnorm/add_1", "final/bn1"),
-        ("m/final_1/affine1_1/add;m/final_1/affine1_1/mul", "final/affine1"),
-        ("m/pool_1/Mean:0", "pool"),
-        ("Conv__42;m/stem_1/conv1_1/convolution/merged_input:0", "stem/conv1"),
-        ("StatefulPartitionedCall:0", "StatefulPartitionedCall:0"),
-    ],
-)
-def test_layers_have_the_network_s_names(names, expected):
-    assert layer_name(names) == (expected or "stage3_unit1/shortcut_conv")
+# Not of one network, or none.
 
 
-def test_files_of_two_networks_are_refused(good, outliers):
+def test_files_of_two_networks_are_refused(good, outliers, tmp_path):
     views = np.zeros((1, 32, 32, 3), np.uint8)
-    with pytest.raises(UsageError, match="are not of one network"):
-        tflite_layer_errors(
-            good / "float32.tflite", outliers / "int8.tflite", views
-        )
+    whole, model = (
+        good / "float32.tflite",
+        network(**{**PREACT, "filters": (8, 8)}),
+    )
+    other = tmp_path / "other.tflite"
+    export_tflite(model, other, card=card_of(model), precision="float32")
+    for file, message in (
+        (outliers / "int8.tflite", "are not of one network"),
+        (other, "'stage2_unit1/.*one network"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            tflite_layer_errors(whole, file, views)
     with pytest.raises(UsageError, match="has no quantised layer that"):
         onnx_layer_errors(good / "float32.onnx", good / "float32.onnx", views)
 
 
-@pytest.mark.parametrize("compare", [tflite_layer_errors, onnx_layer_errors])
-def test_no_images_are_refused(compare, tmp_path):
+@pytest.mark.parametrize("suffix", ["tflite", "onnx"])
+def test_no_images_and_a_damaged_file_are_refused(good, tmp_path, suffix):
+    compare = {"onnx": onnx_layer_errors, "tflite": tflite_layer_errors}
+    paths = tmp_path / f"float32.{suffix}", tmp_path / f"int8.{suffix}"
+    shutil.copytree(good, tmp_path, dirs_exist_ok=True)
     for images in ([], np.zeros((32, 32, 3)), np.zeros((0, 32, 32, 3))):
         with pytest.raises(UsageError, match="Pass evaluation views"):
-            compare(tmp_path / "a", tmp_path / "b", images)
-
-
-@pytest.mark.parametrize("file", ["int8.tflite", "int8.onnx"])
-def test_a_damaged_file_is_named(good, tmp_path, file):
-    shutil.copytree(good, tmp_path, dirs_exist_ok=True)
-    content = (tmp_path / file).read_bytes()
-    (tmp_path / file).write_bytes(content[: len(content) // 2])
-    with pytest.raises(UsageError, match=f"{file}' cannot be read layer by"):
-        _errors(tmp_path, file)
-
-
-def test_a_network_of_other_widths_is_refused(good, tmp_path):
-    model = network(**{**PREACT, "filters": (8, 8)})
-    other, whole = tmp_path / "other.tflite", good / "float32.tflite"
-    export_tflite(model, other, card=card_of(model), precision="float32")
-    views = np.zeros((1, 32, 32, 3), np.uint8)
-    with pytest.raises(UsageError, match="'stage2_unit1/.*one network"):
-        tflite_layer_errors(whole, other, views)
+            compare[suffix](*paths, images)
+    content = paths[1].read_bytes()
+    paths[1].write_bytes(content[: len(content) // 2])
+    with pytest.raises(UsageError, match="int8.*' cannot be read layer by"):
+        _errors(tmp_path, paths[1].name)

@@ -1,0 +1,71 @@
+"""The command serve_web: an exported page for a browser, and nothing else."""
+
+import os
+import re
+import shutil
+import urllib.error
+import urllib.request
+
+import pages
+import programs
+import pytest
+
+from keras_resnet.export.writers import web
+
+
+@pytest.fixture
+def page(tmp_path):
+    """A page whose network and runtime nobody runs."""
+    page = shutil.copytree(web.PAGE, tmp_path / "web")
+    (page / "litert_js").mkdir()
+    wasm = "litert_js/litert_wasm_compat_internal.wasm"
+    for name in ("page.json", "model.tflite", "labels.txt", wasm):
+        (page / name).write_bytes(b"{}")
+    return page
+
+
+def test_serve_web_sends_types_and_headers(page):
+    kinds = {
+        "": "text/html",
+        "page.js": "text/javascript",
+        "litert_js/litert_wasm_compat_internal.wasm": "application/wasm",
+        "model.tflite": "application/octet-stream",
+        "page.webmanifest": "application/manifest+json",
+    }
+    with pages.serving(page) as url:
+        for name, kind in kinds.items():
+            with urllib.request.urlopen(url + name) as answer:
+                headers = answer.headers
+            assert headers.get_content_type() == kind
+            assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+            assert headers["Cross-Origin-Embedder-Policy"] == "require-corp"
+
+
+def test_serve_web_gives_files_of_the_page_alone(page, tmp_path):
+    """The campaign's requests try more ways out (`soaking.page_requests`)."""
+    (tmp_path / "secret.txt").write_text("secret")
+    (page / "link").symlink_to(tmp_path / "secret.txt")
+    (page / "inside").symlink_to(page / "page.json")
+    os.mkfifo(page / "pipe")
+    outside = ("../secret.txt", "link", "pipe", "%00", "samples/", "x" * 5000)
+    with pages.serving(page) as url:
+        for name in outside:
+            with pytest.raises(urllib.error.HTTPError, match="404"):
+                urllib.request.urlopen(url + name, timeout=30)
+        for name in ("inside", "page.json?x=1"):
+            with urllib.request.urlopen(url + name) as answer:
+                assert answer.read() == (page / "page.json").read_bytes()
+
+
+def test_serve_web_refuses_in_one_line(page, tmp_path):
+    root = page.parent  # that of the whole export will do
+    with pages.serving(root) as url:
+        port = url.rsplit(":")[-1].strip("/")
+        for arguments, message in (
+            ([root, f"--port={port}"], "Cannot listen on port .*--port=0"),
+            ([], "Expected one folder"),
+            ([tmp_path / "nowhere"], "There is no page in"),
+        ):
+            done = programs.start_cold("serve_web", *arguments, cwd=tmp_path)
+            assert done.returncode == 2
+            assert re.match(f"ERROR: {message}.*\n$", done.stderr)

@@ -1,0 +1,199 @@
+"""The exported page in a real browser: its answers are Python's."""
+
+import re
+
+import matplotlib
+import numpy as np
+import odd_images
+import pages
+import pytest
+import web_files
+import web_networks
+from PIL import Image
+from PIL import ImageOps
+
+pytestmark = pytest.mark.skipif(
+    bool(pages.missing()), reason=f"not installed: {pages.missing()}"
+)
+
+
+@pytest.mark.parametrize("name", web_files.FILES)
+def test_pixels_and_probabilities_are_pythons(
+    page, exported, files, card, name
+):
+    answer = page.classify(files / name)
+    view = web_networks.view(files / name, card)
+    pages.assert_pythons(answer, exported, view)
+
+
+def test_a_wrong_resize_is_seen(driver, copied, files, card):
+    """The negative control of the comparison above."""
+    script = copied / "evaluation_view.js"
+    source = script.read_text()
+    narrow = source.replace("Math.max(inverse, 1)", "1")
+    assert narrow != source
+    script.write_text(narrow)  # no antialias
+    with pages.serving(copied) as url:
+        answer = pages.Page(driver, url).classify(files / "noise.png")
+    view = web_networks.view(files / "noise.png", card)
+    assert np.abs(answer["pixels"] - view.ravel()).max() > 10
+    with pytest.raises(AssertionError, match="not equal"):
+        pages.assert_pythons(answer, copied, view)
+
+
+# The canvas of the heat map as the page draws it.
+HEAT = """
+  const canvas = document.getElementById("heat");
+  const context = canvas.getContext("2d");
+  return [...context.getImageData(0, 0, canvas.width, canvas.height).data];
+"""
+
+
+def test_the_answer_is_shown_and_said(page, files):
+    answer = page.classify(files / "photograph.png")
+    probabilities = answer["probabilities"]
+    order = np.argsort(-probabilities, kind="stable")[:5]
+    names = [web_networks.NAMES[i].replace("_", " ") for i in order]
+    rows = [
+        f"{name}\n{probabilities[i]:.1%}"
+        for name, i in zip(names, order, strict=True)
+    ]
+    bars = page.find_all(".bar")
+    assert [bar.text for bar in bars] == rows
+    assert page.text("#spoken").startswith(rows[0].replace("\n", ", ") + ". T")
+    assert re.match(r"Answered in [\d.]+ ms", page.text("#state"))
+    # The heat of the chosen class, where the middles of its places are.
+    for bar, index in list(zip(bars, order, strict=True))[:3]:
+        bar.click()
+        heat = np.maximum(answer["classMaps"].reshape(8, 8, -1)[..., index], 0)
+        colors = 255 * matplotlib.colormaps["inferno"](heat / heat.max())
+        drawn = np.reshape(page.run(HEAT), (224, 224, 4))[14::28, 14::28]
+        np.testing.assert_allclose(drawn[..., :3], colors[..., :3], atol=15)
+    page.find("#heat-switch").click()
+    assert not page.find("#heat").is_displayed()
+    page.find("#heat-switch").click()
+    assert page.find("#heat").is_displayed()
+
+
+# What goes wrong is said.
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("page.jpg", "^page.jpg is not an image .*Take a JPEG"),
+        ("empty.jpg", "^empty.jpg is empty"),
+        ("tiff.jpg", "not an image"),
+        ("bomb.png", "not an image .* 67 million pixels at most"),
+        ("large.png", "9000 × 9000 pixels. .* takes 67 million at most"),
+        ("nothing.png", "not an image"),
+        ("only a header.jpg", "not an image"),
+        ("flipped.png", "flipped.png cannot be decoded: it is damaged"),
+    ],
+)
+def test_a_bad_file_is_refused_and_the_page_goes_on(
+    page, files, tmp_path, name, message
+):
+    path = tmp_path / name
+    large = {"large.png": (odd_images.png_of_size(9000, 9000),)}
+    path.write_bytes({**odd_images.unreadable(), **large}[name][0])
+    page.choose(path)
+    assert re.search(message, page.wait(lambda: page.problem))
+    page.classify(files / "noise.png")
+    assert page.problem == ""
+
+
+# Ways in, for everybody.
+
+
+def test_the_keyboard_alone_is_enough(driver, url):
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    page = pages.Page(driver, url)
+
+    def press(*keys):
+        ActionChains(driver).send_keys(*keys).perform()
+
+    def tab_to(selector):
+        for _ in range(12):
+            press(Keys.TAB)
+            if driver.switch_to.active_element in page.find_all(selector):
+                return
+        raise AssertionError(f"Tab does not reach {selector}.")
+
+    tab_to("#choose")
+    tab_to("#samples button")
+    press(Keys.ENTER)
+    page.answer()
+    tab_to(".bar input")
+    before = page.run(HEAT)
+    press(Keys.ARROW_DOWN)
+    chosen = page.find(".bar input:checked")
+    assert chosen == page.find_all(".bar input")[1]
+    assert page.run(HEAT) != before
+    tab_to("#heat-switch")
+    press(Keys.SPACE)
+    assert not page.find("#heat").is_displayed()
+
+
+@pytest.mark.parametrize("event", ["drop", "paste"])
+def test_a_file_can_be_dropped_and_pasted(page, exported, files, card, event):
+    script = """
+      const transfer = new DataTransfer();
+      const bytes = new Uint8Array(arguments[1]);
+      transfer.items.add(new File([bytes], "x.png", {type: "image/png"}));
+      const options = {bubbles: true, cancelable: true};
+      document.body.dispatchEvent(arguments[0] === "drop"
+        ? new DragEvent("drop", {...options, dataTransfer: transfer})
+        : new ClipboardEvent("paste", {...options, clipboardData: transfer}));
+    """
+    page.run(script, event, list((files / "noise.png").read_bytes()))
+    view = web_networks.view(files / "noise.png", card)
+    pages.assert_pythons(page.answer(), exported, view)
+
+
+def test_the_camera_is_classified_frame_after_frame(page):
+    button = page.find("#live")
+    button.click()
+    for _ in range(3):
+        page.answer()
+    assert button.get_attribute("aria-pressed") == "true"
+    button.click()
+    video = "return document.getElementById('video').srcObject === null"
+    page.wait(lambda: page.run(video))
+    page.run("answers.length = 0")
+
+
+def test_a_photograph_can_be_turned_upright(page, files, tmp_path, card):
+    """By default it is as Python reads it, without its EXIF rotation."""
+    path = files / "rotated.jpg"
+    upright = tmp_path / "upright.png"
+    ImageOps.exif_transpose(Image.open(path)).save(upright)
+    lying = page.classify(path)["pixels"]
+    page.find("#upright").click()
+    turned = page.answer()["pixels"]
+    assert np.abs(turned - web_networks.view(upright, card).ravel()).mean() < 1
+    assert np.abs(turned - lying).mean() > 10
+    page.classify(files / "plain.jpg")
+    assert not page.find("#upright").is_displayed()
+
+
+def test_it_fits_every_width_and_is_dark_at_night(page, files):
+    page.classify(files / "photograph.png")
+    emulate = page.driver.execute_cdp_cmd
+    size = {"height": 800, "deviceScaleFactor": 1, "mobile": True}
+    for width in (320, 375, 768):
+        emulate("Emulation.setDeviceMetricsOverride", {**size, "width": width})
+        assert page.run("return document.body.scrollWidth") <= width
+        for selector in ("#stage", ".bar", "#heat-control", "#actions"):
+            box = page.find(selector).rect
+            assert box["x"] >= 0 and box["x"] + box["width"] <= width
+    emulate("Emulation.clearDeviceMetricsOverride", {})
+    grounds = []
+    for value in ("light", "dark"):
+        scheme = {"name": "prefers-color-scheme", "value": value}
+        emulate("Emulation.setEmulatedMedia", {"features": [scheme]})
+        color = page.find("html").value_of_css_property("background-color")
+        grounds.append(sum(map(int, re.findall(r"\d+", color)[:3])))
+    assert grounds[0] > 600 and grounds[1] < 100
