@@ -20,7 +20,7 @@ from keras_resnet import recipes
 from keras_resnet.commands import findings
 from keras_resnet.commands import recipe_flags
 from keras_resnet.commands import running
-from keras_resnet.data.pixels import screening
+from keras_resnet.data.pixels import headers
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
@@ -36,7 +36,7 @@ flags.DEFINE_string(
 )
 flags.DEFINE_integer(
     "max_pixels",
-    screening.MAX_PIXELS,
+    headers.MAX_PIXELS,
     "Width times height above which nothing is decoded.",
 )
 flags.DEFINE_string(

@@ -6,7 +6,7 @@ import pathlib
 import tensorflow as tf
 
 from keras_resnet.data.pixels import decoding
-from keras_resnet.data.pixels import screening
+from keras_resnet.data.pixels import headers
 from keras_resnet.data.pixels import transforms
 from keras_resnet.data.pixels.headers import BadImageError
 from keras_resnet.data.stores import files as files_lib
@@ -58,7 +58,7 @@ def read_whole(file):
     """
     try:
         encoded = files_lib.read(file)
-        screening.screen(encoded)
+        headers.read(encoded)
         return decoding.decode(encoded).numpy()
     except OSError as error:
         raise UsageError(

@@ -15,7 +15,7 @@ from photographs import photograph
 from PIL import Image
 
 from keras_resnet.data.pixels import decoding
-from keras_resnet.data.pixels import screening
+from keras_resnet.data.pixels import headers
 from keras_resnet.data.pixels import windows
 from keras_resnet.data.pixels.headers import BadImageError
 
@@ -93,7 +93,7 @@ def test_every_other_kind_is_refused_in_one_line_by_graph_and_header(name):
     with pytest.raises(tf.errors.InvalidArgumentError) as refused:
         decoding.decode(REFUSED[name])
     with pytest.raises(BadImageError) as screened:
-        screening.screen(REFUSED[name])
+        headers.read(REFUSED[name])
     reason = decoding.reason(refused.value)
     assert reason
     assert "\n" not in reason + str(screened.value)
@@ -114,7 +114,7 @@ def test_header_and_graph_agree_on_headers_with_random_bytes():
                 passed += 1
             except tf.errors.InvalidArgumentError:
                 continue
-            screening.screen(mutant)
+            headers.read(mutant)
     assert 50 < passed < 4 * len(files)
 
 
@@ -132,7 +132,7 @@ def test_a_gif_of_very_many_blocks_is_refused():
     file = READ["gif: comment"]
     comment = file.index(b"!\xfe") + 2
     many = file[:comment] + b"\1x" * 2**17 + file[comment:]
-    assert "131,072 blocks" in decoding.problem(many)
+    assert "too many blocks" in decoding.problem(many)
     few = file[:comment] + b"\1x" * 1000 + file[comment:]
     assert decoding.problem(few) is None
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet.data import pipeline
-from keras_resnet.data.pixels import screening
+from keras_resnet.data.pixels import headers
 from keras_resnet.data.pixels.headers import BadImageError
 from keras_resnet.data.survey import scanning
 
@@ -87,7 +87,7 @@ def _stored(split, indices):
         try:
             image, label = read(index)
             if isinstance(image, bytes):
-                screening.screen(image)
+                headers.read(image)
             scanning.pixels(image)
         except (BadImageError, tf.errors.OpError):
             captions.append(None)

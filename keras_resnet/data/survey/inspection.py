@@ -11,7 +11,7 @@ import os
 
 import numpy as np
 
-from keras_resnet.data.pixels import screening
+from keras_resnet.data.pixels import headers
 from keras_resnet.data.pixels.headers import Header
 from keras_resnet.data.survey import scanning
 
@@ -76,7 +76,7 @@ class Survey:
         return len(self.widths)
 
 
-def survey(split, *, max_pixels=screening.MAX_PIXELS):
+def survey(split, *, max_pixels=headers.MAX_PIXELS):
     """Reads every file of a split and the header of each.
 
     Args:
@@ -108,7 +108,7 @@ def survey(split, *, max_pixels=screening.MAX_PIXELS):
 
 def _header(image, max_pixels):
     if isinstance(image, bytes):
-        return screening.screen(image, max_pixels)
+        return headers.read(image, max_pixels)
     height, width, _ = image.shape
     return Header(format="pixels", width=width, height=height, mode="RGB")
 

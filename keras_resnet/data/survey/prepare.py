@@ -11,7 +11,7 @@ import tempfile
 from absl import logging
 
 from keras_resnet.data import datasets
-from keras_resnet.data.pixels import screening
+from keras_resnet.data.pixels import headers
 from keras_resnet.data.survey import scanning
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
@@ -178,7 +178,7 @@ def _check_name(tfds, name):
 
 def _examples(split):
     def whole(image):
-        screening.screen(image)
+        headers.read(image)
         scanning.pixels(image)
         return image
 

@@ -51,7 +51,7 @@ def write_saved_model(network, path, *, top=answers.TOP, resize=False):
     quarter of the bytes to send, and refuses pixels that were normalised.
     `serve_bytes`: string (B,) `image_bytes`, JPEG, PNG, GIF, BMP or WebP files
     of any sizes, decoded and viewed in the same way inside. One file that
-    `screening.screen` refuses is an error of the whole request.
+    `headers.read` refuses is an error of the whole request.
     Both give, for any B, what `answers.answer` says.
 
     Args:

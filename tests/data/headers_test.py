@@ -10,7 +10,7 @@ import tensorflow as tf
 from PIL import Image
 from PIL import ImageOps
 
-from keras_resnet.data.pixels import screening
+from keras_resnet.data.pixels import headers
 from keras_resnet.data.pixels.headers import BadImageError
 from keras_resnet.data.survey import scanning
 
@@ -66,7 +66,7 @@ FILES |= dict(_more_files())
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_header_says_what_pillow_reads(name):
-    header = screening.screen(FILES[name])
+    header = headers.read(FILES[name])
     image = Image.open(io.BytesIO(FILES[name]))
     assert header.format == image.format.lower()
     assert (header.width, header.height) == image.size
@@ -78,7 +78,7 @@ def test_a_header_says_what_pillow_reads(name):
 
 @pytest.mark.parametrize("name", FILES)
 def test_what_passes_is_decoded_to_that_size_and_not_rotated(name):
-    header = screening.screen(FILES[name])
+    header = headers.read(FILES[name])
     pixels = scanning.pixels(FILES[name])
     assert pixels.shape == (header.height, header.width, 3)
 
@@ -93,7 +93,7 @@ def test_the_rotated_one_would_be_another_image_if_it_were_turned():
 def test_what_is_unreadable_is_refused_with_its_reason(name):
     data, reason = UNREADABLE[name]
     with pytest.raises(BadImageError, match=reason):
-        screening.screen(data)
+        headers.read(data)
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
@@ -106,15 +106,15 @@ def test_a_bomb_is_refused_by_its_header_and_without_a_warning(recwarn):
     warnings.simplefilter("always")
     data = odd_images.png_of_size(12_000, 12_000)
     with pytest.raises(BadImageError, match="limit of 134,217,728"):
-        screening.screen(data)
-    assert screening.screen(data, 12_000**2).width == 12_000
+        headers.read(data)
+    assert headers.read(data, 12_000**2).width == 12_000
     assert not recwarn
 
 
 def test_the_name_of_a_chunk_makes_no_second_line():
     data = READABLE["png.JPEG"][0].replace(b"IEND", b"I\nND")
     with pytest.raises(BadImageError, match="its unnamed chunk is wrong$"):
-        screening.screen(data)
+        headers.read(data)
 
 
 def test_any_bytes_pass_or_are_refused_for_a_reason():
@@ -127,7 +127,7 @@ def test_any_bytes_pass_or_are_refused_for_a_reason():
                 mutant[at] = rng.integers(256)
             del mutant[rng.integers(1, len(mutant) + 1) :]
             try:
-                header = screening.screen(bytes(mutant), 10**6)
+                header = headers.read(bytes(mutant), 10**6)
             except BadImageError as error:
                 assert str(error)
             else:
@@ -141,4 +141,4 @@ def test_no_beginning_of_a_file_passes(name):
     data = READABLE[name][0]
     for end in range(0, len(data) - 1, 7):
         with pytest.raises(BadImageError):
-            screening.screen(data[:end])
+            headers.read(data[:end])
