@@ -13,6 +13,7 @@ from keras_resnet import recipes
 from keras_resnet.data.pixels import augmentations
 from keras_resnet.data.pixels import colors
 from keras_resnet.data.pixels import transforms
+from keras_resnet.labels.view import View
 
 FILL = (123.0, 116.0, 103.0)
 RECIPE = recipes.Recipe(
@@ -128,7 +129,7 @@ def test_padding_is_the_mean_colour():
 
 def test_none_is_evaluations_view():
     image = photograph()
-    view = transforms.evaluation(image, resize=36, size=32)
+    view = transforms.evaluation(image, View(resize=36, crop=32))
     for source in (image, encoded(image, "PNG")):
         none = augmentations.augment(
             tf.constant(source), SEEDS[1], _recipe("none"), FILL

@@ -18,6 +18,7 @@ from keras_resnet.data import datasets
 from keras_resnet.data import pipeline
 from keras_resnet.data.examples import splits
 from keras_resnet.evaluation import metrics
+from keras_resnet.labels.view import View
 
 FILL = (123.0, 116.0, 103.0)
 RECIPE = recipes.Recipe(
@@ -28,6 +29,7 @@ RECIPE = recipes.Recipe(
     batch_size=4,
     steps=10,
 )
+VIEW = View.of(RECIPE)
 PHOTOGRAPH = photograph("china.jpg", 40, 30)
 JPEG = encoded(PHOTOGRAPH, "JPEG")
 
@@ -91,7 +93,7 @@ def dirty(tmp_path_factory):
 def _all(split, masked=None, batch_size=4):
     return list(
         pipeline.eval_dataset(
-            split, batch_size=batch_size, resize=18, size=16, masked=masked
+            split, VIEW, batch_size=batch_size, masked=masked
         ).as_numpy_iterator()
     )
 
@@ -173,7 +175,7 @@ def test_training_masks_in_place_and_fails_without(dirty):
 
 def test_a_bad_image_of_an_evaluation_is_named(dirty):
     split = datasets.load(dirty, "validation")
-    dataset = pipeline.eval_dataset(split, batch_size=4, resize=18, size=16)
+    dataset = pipeline.eval_dataset(split, VIEW, batch_size=4)
     with pytest.raises(errors.UsageError, match="Cannot read .*bomb.jpg: "):
         list(bad_images.naming_bad(split, dataset, 4))
 
@@ -252,7 +254,7 @@ def test_a_thousand_damaged_files_neither_crash_nor_are_lost():
     )
     for make in (
         lambda masked: pipeline.eval_dataset(
-            split, batch_size=64, resize=18, size=16, masked=masked
+            split, VIEW, batch_size=64, masked=masked
         ),
         lambda masked: pipeline.train_dataset(
             split,

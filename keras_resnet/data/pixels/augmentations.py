@@ -17,6 +17,7 @@ from keras_resnet.data.pixels import randomness
 from keras_resnet.data.pixels import transforms
 from keras_resnet.data.pixels import windows
 from keras_resnet.errors import lookup
+from keras_resnet.labels.view import View
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -133,9 +134,7 @@ def apply(image, draws, recipe, fill):
     if row.window is None:
         if image.dtype == tf.string:
             image = decoding.decode(image)
-        image = transforms.evaluation(
-            image, resize=recipe.eval_resize, size=size
-        )
+        image = transforms.evaluation(image, View.of(recipe))
         draws = {name: part[tf.newaxis] for name, part in draws.items()}
         return apply_to_batch(image[tf.newaxis], draws, recipe, fill)[0]
     window = functools.partial(row.window, draws=draws["window"], recipe=recipe)

@@ -12,6 +12,7 @@ from keras_resnet.data import pipeline
 from keras_resnet.data.pixels import headers
 from keras_resnet.data.pixels.headers import BadImageError
 from keras_resnet.data.survey import scanning
+from keras_resnet.labels.view import View
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -66,12 +67,7 @@ def first_views(split, recipe, *, fill, count):
         read=lambda place: tagged.read(tf.gather(indices, place)),
         labels=indices,
     )
-    batches = pipeline.eval_dataset(
-        chosen,
-        batch_size=count,
-        resize=recipe.eval_resize,
-        size=recipe.image_size,
-    )
+    batches = pipeline.eval_dataset(chosen, View.of(recipe), batch_size=count)
     return Views(
         indices=indices,
         captions=captions,

@@ -20,6 +20,7 @@ from keras_resnet.inference.artifact import IMAGES
 from keras_resnet.inference.artifact import PROBABILITIES
 from keras_resnet.inference.artifact import Artifact
 from keras_resnet.labels.cards import Card
+from keras_resnet.labels.view import View
 
 IMAGE_BYTES = "image_bytes"
 
@@ -119,9 +120,7 @@ def _image_function(classify, card):
 
     @tf.function(input_signature=[spec], autograph=False)
     def serve_images(images):
-        views = transforms.evaluation(
-            images, resize=card.eval_resize, size=card.image_size
-        )
+        views = transforms.evaluation(images, View.of(card))
         return classify(tf.cast(views, tf.float32))
 
     return serve_images
@@ -135,7 +134,7 @@ def _bytes_function(classify, card):
 
     def view(encoded):
         image = decoding.decode(encoded)
-        image = transforms.evaluation(image, resize=card.eval_resize, size=size)
+        image = transforms.evaluation(image, View.of(card))
         return tf.ensure_shape(image, pixels.shape)
 
     @tf.function(input_signature=[spec], autograph=False)
