@@ -42,7 +42,9 @@ flags.DEFINE_integer(
 flags.DEFINE_string(
     "output", None, "inspect: folder of its files. Default: runs/inspect."
 )
-flags.DEFINE_integer("images", 32, "inspect: images on the contact sheet.")
+flags.DEFINE_integer(
+    "images", 32, "inspect: images on the contact sheet.", lower_bound=1
+)
 flags.DEFINE_string("manifest", None, "validate: the file to write.")
 flags.DEFINE_string("against", None, "validate: an earlier manifest.")
 flags.DEFINE_string("source", None, "prepare: fashion_mnist or folder:PATH.")
@@ -61,7 +63,6 @@ def inspect():
     from keras_resnet.data.survey import inspection_report
 
     recipe = recipes.load(FLAGS.recipe, recipe_flags.overrides())
-    require(FLAGS.images > 0, f"--images must be > 0. Got: {FLAGS.images}.")
     split = _load(recipe.dataset, FLAGS.split or "train")
     folder = _folder(FLAGS.output or "runs/inspect")
     found = inspection.survey(split, max_pixels=FLAGS.max_pixels)
@@ -99,7 +100,8 @@ def inspect():
 def _describe(recipe):
     return (
         f"recipe {FLAGS.recipe}, seed {recipe.seed}, augmentation "
-        f"{recipe.augmentation}, {recipe.image_size} pixels, from step 0"
+        f"{recipe.augmentation}, {recipe.image_size} pixels, from step 0; "
+        "training above, evaluation below"
     )
 
 

@@ -66,7 +66,7 @@ def _is_batchwise(split, recipe):
         split.pixels is not None
         and split.pixels.shape[1:3] == (size, size)
         and recipe.eval_resize == size
-        and augmentations.augmentation(recipe.augmentation).window is None
+        and augmentations.is_batchwise(recipe)
     )
 
 
@@ -77,7 +77,7 @@ def _batchwise(steps, split, recipe, fill):
         return {
             "image": augmentations.apply_to_batch(
                 tf.gather(pixels, indices),
-                augmentations.draw(seeds),
+                augmentations.draw(seeds, recipe),
                 recipe,
                 fill,
             ),
@@ -99,17 +99,13 @@ def _one_by_one(steps, split, recipe, fill, masked):
         return tf.ensure_shape(image, (size, size, 3))
 
     if masked is not None:
-        grey = augmentations.draw(tf.constant(0, tf.int64))
+        grey = augmentations.draw(tf.constant(0, tf.int64), recipe)
         example = bad_images.mask(
             example, lambda: _masked(lambda image: view(image, grey)), masked
         )
-    # Drawn for a batch at once, and only what the augmentation takes.
-    used = augmentations.used(recipe)
+    # Drawn for a batch at once.
     steps = steps.map(
-        lambda indices, seeds: (
-            indices,
-            {n: d for n, d in augmentations.draw(seeds).items() if n in used},
-        )
+        lambda indices, seeds: (indices, augmentations.draw(seeds, recipe))
     )
     return steps.unbatch().map(example, tf.data.AUTOTUNE)
 

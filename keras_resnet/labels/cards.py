@@ -121,14 +121,15 @@ def card_of(names, fields, where):
         raise UsageError(f"{str(path)!r} is damaged: {error}") from error
 
 
-# Data sets that are named by a path, see `datasets.load`.
+# Sources that are named by a path, see `datasets.load`; so are those of a
+# user whose path has a slash.
 _BY_PATH = ("folder", "tfrecord")
 
 
 def _without_path(dataset):
     """`folder:photographs` for `folder:/home/me/photographs`."""
     kind, _, path = dataset.partition(":")
-    if kind not in _BY_PATH:
+    if kind not in _BY_PATH and not re.search(r"[/\\]", path):
         return dataset
     parts = [
         part

@@ -44,7 +44,7 @@ class Header:
 
 
 # What a file begins with.
-_FORMATS = {
+FORMATS = {
     "jpeg": rb"\xff\xd8\xff",
     "png": rb"\x89PNG\r\n\x1a\n",
     "gif": rb"GIF8[79]a",
@@ -121,7 +121,7 @@ def format_of(encoded):
     """
     if not encoded:
         raise BadImageError("it is empty")
-    for name, magic in _FORMATS.items():
+    for name, magic in FORMATS.items():
         if re.match(magic, encoded, re.DOTALL):
             return name
     for other, magic in _OTHERS.items():
@@ -133,7 +133,7 @@ def format_of(encoded):
 class _Bounded(io.BytesIO):
     """A file whose header does not keep its reader busy without end."""
 
-    left = 2**26  # bytes; each read counts for 1,024 more
+    left = 2**24  # bytes; each read counts for 1,024 more
 
     def read(self, size=-1, /):
         self.left -= 2**10 + max(size or 0, 0)
