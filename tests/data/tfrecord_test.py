@@ -1,13 +1,12 @@
 """TFRecord files: random access by an index, and no damage is read over."""
 
 import dataclasses
-import io
 import threading
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+from photographs import encoded
 from sklearn.datasets import load_digits
 
 from keras_resnet import errors
@@ -26,19 +25,17 @@ DIGITS = load_digits()
 
 def _png(index):
     pixels = (DIGITS.images[index] * 15).astype(np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(pixels).convert("RGB").save(file, "PNG")
-    return file.getvalue()
+    return encoded(np.repeat(pixels[..., np.newaxis], 3, -1), "PNG")
 
 
-def _example(label, encoded, synset=b""):
+def _example(label, png, synset=b""):
     def feature(*values):
         if isinstance(values[0], int):
             return tf.train.Feature(int64_list={"value": values})
         return tf.train.Feature(bytes_list={"value": values})
 
     features = {
-        "image/encoded": feature(encoded),
+        "image/encoded": feature(png),
         "image/class/label": feature(int(label)),
         "image/class/synset": feature(synset),
         "image/class/text": feature(b"a digit"),
@@ -82,8 +79,10 @@ def _check_digits(split, read=None):
         )
 
 
-@pytest.mark.parametrize("scheme", ["", "file://"])
-@pytest.mark.parametrize("pattern", ["", "/{split}-*", "/{split}-*-of-00004"])
+@pytest.mark.parametrize(
+    "scheme, pattern",
+    [("", ""), ("", "/{split}-*-of-00004"), ("file://", "/{split}-*")],
+)
 def test_every_record_is_read_at_its_index(shards, pattern, scheme):
     split = datasets.load(f"tfrecord:{scheme}{shards}{pattern}", "train")
     assert split.num_examples == 60
@@ -166,15 +165,16 @@ def test_one_flipped_bit_is_an_error_that_names_shard_and_record(
     np.testing.assert_equal(read(19), before)
 
 
-@pytest.mark.parametrize("position", range(12))
-def test_a_flipped_bit_of_a_header_is_refused_at_once(shards, position):
+def test_a_flipped_bit_of_a_header_is_refused_at_once(shards):
     path = shards / _name(2)
-    records = records_lib.find([(str(path), 0, None)])
-    data = bytearray(path.read_bytes())
-    data[int(records.offsets[7]) + position] ^= 4
-    path.write_bytes(data)
-    with pytest.raises(errors.UsageError, match="record 7 of .*" + _name(2)):
-        datasets.load(f"tfrecord:{shards}", "train")
+    start = int(records_lib.find([(str(path), 0, None)]).offsets[7])
+    whole = path.read_bytes()
+    for position in range(start, start + 12):
+        data = bytearray(whole)
+        data[position] ^= 4
+        path.write_bytes(data)
+        with pytest.raises(errors.UsageError, match="record 7 of .*00002-of"):
+            datasets.load(f"tfrecord:{shards}", "train")
 
 
 def test_a_file_cut_anywhere_within_a_record_is_refused(tmp_path):
