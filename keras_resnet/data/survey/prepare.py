@@ -56,9 +56,10 @@ def fashion_mnist(source=FASHION_MNIST, *, data_dir, file_format=None):
     """
     import tensorflow_datasets as tfds
 
-    known = tfds.builder("fashion_mnist", data_dir=data_dir)
-    if known.is_prepared():
-        return _prepared(known, was_there=True)
+    with _quiet(tfds):
+        known = tfds.builder("fashion_mnist", data_dir=data_dir)
+        if known.is_prepared():
+            return _prepared(known, was_there=True)
     source = pathlib.Path(source)
     missing = [n for n in arrays.FASHION_MNIST if not (source / n).is_file()]
     require(
@@ -175,6 +176,19 @@ def _store(name, *, features, examples, file_format, **options):
     """Lets TFDS write examples, {split: iterable of (key, example)}."""
     import tensorflow_datasets as tfds
 
+    with _quiet(tfds):
+        builder = tfds.dataset_builders.store_as_tfds_dataset(
+            name=name,
+            features=tfds.features.FeaturesDict(features),
+            split_datasets=examples,
+            file_format=file_format or FILE_FORMATS[0],
+            **options,
+        )
+    return _prepared(builder)
+
+
+@contextlib.contextmanager
+def _quiet(tfds):
     # Bars are for a terminal, and what TFDS tells of its steps is no result.
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()
@@ -182,16 +196,9 @@ def _store(name, *, features, examples, file_format, **options):
     logging.set_verbosity(logging.ERROR)
     try:
         with contextlib.redirect_stdout(sys.stderr):
-            builder = tfds.dataset_builders.store_as_tfds_dataset(
-                name=name,
-                features=tfds.features.FeaturesDict(features),
-                split_datasets=examples,
-                file_format=file_format or FILE_FORMATS[0],
-                **options,
-            )
+            yield
     finally:
         logging.set_verbosity(verbosity)
-    return _prepared(builder)
 
 
 def _prepared(builder, *, was_there=False):
