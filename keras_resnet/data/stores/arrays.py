@@ -32,7 +32,7 @@ _CIFAR10 = tuple(
 
 # What gzip unpacks, sha256: of the published files of Fashion-MNIST, whose own
 # sha256 TensorFlow Datasets lists.
-FASHION_MNIST = {
+FASHION_MNIST_FILES = {
     "train-images-idx3-ubyte.gz": (
         "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
     ),
@@ -103,7 +103,7 @@ def check_fashion_mnist(folder):
     Raises:
         keras_resnet.UsageError: names the file.
     """
-    for name, published in FASHION_MNIST.items():
+    for name, published in FASHION_MNIST_FILES.items():
         content = _unpacked(pathlib.Path(folder, name))
         require(
             hashlib.sha256(content).hexdigest() == published,

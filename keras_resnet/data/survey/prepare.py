@@ -61,7 +61,9 @@ def fashion_mnist(source=FASHION_MNIST, *, data_dir, file_format=None):
         if known.is_prepared():
             return _prepared(known, was_there=True)
     source = pathlib.Path(source)
-    missing = [n for n in arrays.FASHION_MNIST if not (source / n).is_file()]
+    missing = [
+        n for n in arrays.FASHION_MNIST_FILES if not (source / n).is_file()
+    ]
     require(
         not missing,
         f"{str(source)!r} lacks {', '.join(missing)}. Install Debian's package "
