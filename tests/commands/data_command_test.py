@@ -91,6 +91,7 @@ def test_validate_tells_good_from_changed_and_from_unreadable(clean, tmp_path):
     [
         (["inspekt"], "Did you mean 'inspect'"),
         (["inspect", "--manifest=x"], "does not take --manifest"),
+        (["inspect", "--images=0"], "--images must be a positive integer"),
         (["validate", f"--manifest={__file__}"], "exists. Compare with it"),
         (["prepare", "--source=fashion_mnits"], "Did you mean 'fashion_mnist'"),
     ],

@@ -16,6 +16,7 @@ from keras_resnet.data import datasets
 from keras_resnet.data.pixels import crops
 from keras_resnet.evaluation import views
 from keras_resnet.labels import cards
+from keras_resnet.labels.view import View
 from keras_resnet.training import distribution
 
 
@@ -76,18 +77,18 @@ def test_the_command_reports_each_network_and_the_ensemble(
     members = []
     for name, size in (("a", 16), ("b", 20)):
         model = keras.saving.load_model(models[name], compile=False)
-        sizes = crops.Sizes(
+        seen = View(
             resize=size + size // 8,
             crop=size,
             scales=scales or crops.scales_for(size),
         )
-        members.append(views.Member(model=model, sizes=sizes))
+        members.append(views.Member(model=model, view=seen))
     dataset = cards.load_card(models["a"].parent).dataset
     *each, together = views.evaluate(
         members,
         distribution.make_strategy("one_device"),
         datasets.load(dataset, "validation"),
-        view=view,
+        views=view,
         batch_size=100,
     )
     found = [*measured["models"], measured]

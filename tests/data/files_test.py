@@ -25,6 +25,7 @@ from keras_resnet.data.survey import manifest
 from keras_resnet.errors import UsageError
 from keras_resnet.inference import sources
 from keras_resnet.inference import streams
+from keras_resnet.labels.view import View
 
 RECIPE = recipes.Recipe(
     image_size=8,
@@ -34,10 +35,6 @@ RECIPE = recipes.Recipe(
     batch_size=8,
     steps=1,
 )
-
-
-def _inspect(split):
-    return dict(inspection.survey(split).unreadable)
 
 
 def _validate(split):
@@ -57,14 +54,14 @@ def _train(split):
 def _evaluate(split):
     masked = bad_images.MaskedImages(split, split.num_examples)
     for _ in pipeline.eval_dataset(
-        split, batch_size=8, resize=9, size=8, masked=masked
+        split, View.of(RECIPE), batch_size=8, masked=masked
     ):
         pass
     return masked.reasons
 
 
 WAYS = {
-    "inspect": _inspect,
+    "inspect": lambda split: dict(inspection.survey(split).unreadable),
     "validate": _validate,
     "train": _train,
     "evaluate": _evaluate,
@@ -87,8 +84,7 @@ def _table(folder):
     for batch in streams.batches(
         source,
         sources.Cursor(source),
-        resize=9,
-        size=8,
+        View.of(RECIPE),
         batch_size=8,
         boundary=1000,
     ):
@@ -111,32 +107,8 @@ def _by_every_command(root):
     return found | {"predict": _predict(folder), "table": _table(folder)}
 
 
-@pytest.mark.large  # all kinds by six commands
-def test_all_commands_refuse_the_same_files_for_the_same_reasons(tmp_path):
-    folder = tmp_path / "train" / "a"
-    folder.mkdir(parents=True)
-    cases = image_kinds.READ | image_kinds.REFUSED
-    cases |= {n: f for n, (f, _) in odd_images.unreadable().items()}
-    refused = set()
-    for number, (name, file) in enumerate(cases.items()):
-        suffix = name.split(":")[0] if ": " in name else "jpg"
-        # The suffix is a format's, in turn another one than the content's.
-        path = folder / f"{number:03}.{suffix if number % 5 else 'JPEG'}"
-        path.write_bytes(file)
-        if name not in image_kinds.READ:
-            refused.add(path.name)
-    found = _by_every_command(tmp_path)
-    assert len(refused) > 30 and len(found) == 6
-    for command, reasons in found.items():
-        assert set(reasons) == refused, command
-        assert all(why and "\n" not in why for why in reasons.values())
-    assert found["inspect"] == found["train"] == found["evaluate"]
-    assert found["inspect"] == found["validate"] == found["table"]
-
-
 def _write_odd(folder):
     """Files that are no image files, and one that is."""
-    folder.mkdir(parents=True)
     (folder / "good.png").write_bytes(image_kinds.READ["bmp: 8 bits"])
     for name, size in (("sparse.jpg", 6 << 30), ("zeros.jpg", 100 << 20)):
         with open(folder / name, "wb") as file:
@@ -157,7 +129,7 @@ ODD = {
 
 
 def test_a_file_is_refused_before_it_is_opened(tmp_path):
-    folder = tmp_path / "a"
+    folder = tmp_path
     _write_odd(folder)
     for name, why in ODD.items():
         assert why in files.problem(folder / name)
@@ -167,13 +139,37 @@ def test_a_file_is_refused_before_it_is_opened(tmp_path):
     assert image_files.read_whole(folder / "to good.gif").shape == (21, 37, 3)
 
 
-@pytest.mark.large  # six commands in a process of its own
-def test_pipes_devices_and_huge_files_are_refused_by_name(tmp_path):
-    _write_odd(tmp_path / "train" / "a")
+@pytest.mark.large  # all kinds by six commands
+def test_all_commands_refuse_the_same_files_for_the_same_reasons(tmp_path):
+    folder = tmp_path / "train" / "a"
+    folder.mkdir(parents=True)
+    _write_odd(folder)
+    refused = set(ODD)
+    cases = image_kinds.READ | image_kinds.REFUSED
+    cases |= {n: f for n, (f, _) in odd_images.unreadable().items()}
+    for number, (name, file) in enumerate(cases.items()):
+        suffix = name.split(":")[0] if ": " in name else "jpg"
+        # The suffix is a format's, in turn another one than the content's.
+        path = folder / f"{number:03}.{suffix if number % 5 else 'JPEG'}"
+        path.write_bytes(file)
+        if name not in image_kinds.READ:
+            refused.add(path.name)
+    found = _found_under_a_limit(tmp_path)
+    assert len(refused) > 30 and len(found) == 6
+    for command, reasons in found.items():
+        assert set(reasons) == refused, command
+        assert all(why and "\n" not in why for why in reasons.values())
+        for name, why in ODD.items():
+            assert why in reasons[name], (command, name)
+    assert found["inspect"] == found["train"] == found["evaluate"]
+    assert found["inspect"] == found["validate"] == found["table"]
+
+
+def _found_under_a_limit(root):
     program = "import files_test; files_test.say_under_a_limit()"
     result = subprocess.run(
         [sys.executable, "-c", program],
-        input=str(tmp_path),
+        input=str(root),
         cwd=pathlib.Path(__file__).parent,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
@@ -181,12 +177,7 @@ def test_pipes_devices_and_huge_files_are_refused_by_name(tmp_path):
         timeout=300,
     )
     assert result.returncode == 0, result.stderr
-    found = json.loads(result.stdout)
-    assert len(found) == 6
-    for command, reasons in found.items():
-        assert set(reasons) == set(ODD), command
-        for name, why in reasons.items():
-            assert ODD[name] in why, (command, name)
+    return json.loads(result.stdout)
 
 
 def say_under_a_limit():

@@ -14,11 +14,12 @@ from keras_resnet.data.pixels import crops as pixels
 from keras_resnet.data.pixels import transforms
 from keras_resnet.evaluation import metrics
 from keras_resnet.evaluation import views
+from keras_resnet.labels.view import View
 from keras_resnet.training import distribution
 
 CLASSES = 8
-SIZES = pixels.Sizes(resize=20, crop=16, scales=(12, 16, 27))
-OTHER_SIZES = pixels.Sizes(resize=31, crop=24, scales=(18, 24))
+SIZES = View(resize=20, crop=16, scales=(12, 16, 27))
+OTHER_SIZES = View(resize=31, crop=24, scales=(18, 24))
 # Height and width: wide, tall, square, smaller than the crop, one pixel.
 SHAPES = [(60, 90), (96, 40), (50, 50), (5, 9), (1, 7), (8, 1), (1, 1)]
 
@@ -62,9 +63,9 @@ def _network(size=16, seed=0, **choices):
     return model
 
 
-def _member(sizes=SIZES, **choices):
-    model = _network(sizes.crop, **choices)
-    return views.Member(model=model, sizes=sizes)
+def _member(view=SIZES, **choices):
+    model = _network(view.crop, **choices)
+    return views.Member(model=model, view=view)
 
 
 def _for_any_size(model):
@@ -110,7 +111,7 @@ def _probabilities(member, view, images):
     means = []
     for image in images:
         by_size = {}
-        for seen in DEFINITIONS[view](image, member.sizes):
+        for seen in DEFINITIONS[view](image, member.view):
             by_size.setdefault(seen.shape, []).append(seen)
         of_views = [np.asarray(model(np.array(v))) for v in by_size.values()]
         means.append(np.concatenate(of_views).mean(axis=0, dtype=np.float64))
@@ -141,7 +142,7 @@ def _in_order_of_the_files():
 def _evaluate(members, split, view, batch_size=20):
     device = distribution.make_strategy("one_device")
     return views.evaluate(
-        members, device, split, view=view, batch_size=batch_size
+        members, device, split, views=view, batch_size=batch_size
     )
 
 
@@ -172,7 +173,7 @@ def test_a_network_of_a_fixed_batch_is_evaluated_by_any(split):
     image = keras.Input(batch_shape=(4, SIZES.crop, SIZES.crop, 3))
     model = keras.models.clone_model(free.model, input_tensors=image)
     model.set_weights(free.model.get_weights())
-    fixed = views.Member(model=model, sizes=SIZES)
+    fixed = views.Member(model=model, view=SIZES)
     images = _in_order_of_the_files()
     for view, batch_size in (("center", 3), ("ten_crop", 20)):
         ours, _ = _evaluate([fixed], split, view, batch_size)
@@ -197,7 +198,7 @@ def test_two_devices_give_what_one_gives(split):
     with strategy.scope():
         members = [_member(), _member(OTHER_SIZES, seed=1)]
     *ours, _ = views.evaluate(
-        members, strategy, split, view="multi_scale", batch_size=4
+        members, strategy, split, views="multi_scale", batch_size=4
     )
     images = _in_order_of_the_files()
     for metrics_of, member in zip(ours, members, strict=True):
@@ -221,16 +222,16 @@ def test_the_network_is_traced_once_for_all_sizes(split, monkeypatch):
 def test_a_batch_holds_no_more_views_than_asked_for(view, images):
     row = pixels.VIEWS[view]
     assert row.images_at_once(40) == images
-    assert row.images_at_once(40) * row.crops <= 40
+    assert row.images_at_once(40) * row.number <= 40
     assert row.images_at_once(1) == 1
 
 
 def test_a_crop_may_be_larger_than_the_networks_images(split):
     """As P2 Table 5: trained on 224, a crop of 320."""
-    sizes = pixels.Sizes(resize=23, crop=23)
+    view = View(resize=23, crop=23)
     model = _network(16)
-    member = views.Member(model=model, sizes=sizes)
-    other = views.Member(model=model, sizes=SIZES)
+    member = views.Member(model=model, view=view)
+    other = views.Member(model=model, view=SIZES)
     *each, _ = _evaluate([member, other], split, "center", 4)
     images = _in_order_of_the_files()
     for measured, seen in zip(each, (member, other), strict=True):
@@ -325,12 +326,10 @@ def test_one_view_ranks_classes_as_the_logits_do():
     "view, sizes, message",
     [
         ("tencrop", SIZES, "Did you mean 'ten_crop'"),
-        ("ten_crop", pixels.Sizes(resize=8, crop=16), "eval_resize=8"),
-        ("center", pixels.Sizes(resize=8, crop=16), "eval_resize=8"),
-        ("multi_scale", pixels.Sizes(resize=8, crop=16), "one or more"),
+        ("multi_scale", View(resize=8, crop=8), "one or more"),
         (
             "multi_scale",
-            pixels.Sizes(resize=8, crop=8, scales=(8, 0)),
+            View(resize=8, crop=8, scales=(8, 0)),
             "at least 1",
         ),
     ],

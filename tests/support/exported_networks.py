@@ -20,6 +20,7 @@ from keras_resnet.export.writers.tflite import export_tflite
 from keras_resnet.inference import artifact
 from keras_resnet.labels.cards import Card
 from keras_resnet.labels.cards import load_card
+from keras_resnet.labels.view import View
 
 NAMES = tuple(str(digit) for digit in range(10))
 
@@ -147,10 +148,7 @@ def trained():
     model = keras_resnet.build("resnet20", classes=10, **NETWORKS["resnet20"])
     card, split = card_of(model), datasets.load("digits", "train")
     dataset = data_pipeline.eval_dataset(
-        split,
-        batch_size=split.num_examples,
-        resize=card.eval_resize,
-        size=card.image_size,
+        split, View.of(card), batch_size=split.num_examples
     )
     batch = next(dataset.as_numpy_iterator())
     model.compile(

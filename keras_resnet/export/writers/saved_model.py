@@ -20,6 +20,7 @@ from keras_resnet.inference.artifact import IMAGES
 from keras_resnet.inference.artifact import PROBABILITIES
 from keras_resnet.inference.artifact import Artifact
 from keras_resnet.labels.cards import Card
+from keras_resnet.labels.view import View
 
 IMAGE_BYTES = "image_bytes"
 TOP = 5  # classes that are named
@@ -44,7 +45,7 @@ def export_saved_model(
     quarter of the bytes to send, and refuses pixels that were normalised.
     `serve_bytes`: string (B,) `image_bytes`, JPEG, PNG, GIF, BMP or WebP files
     of any sizes, decoded and viewed in the same way inside. One file that
-    `screening.screen` refuses is an error of the whole request.
+    `headers.read` refuses is an error of the whole request.
     Both give, for any B, what `answer` says.
 
     Args:
@@ -152,9 +153,7 @@ def _image_function(classify, card):
 
     @tf.function(input_signature=[spec], autograph=False)
     def serve_images(images):
-        views = transforms.evaluation(
-            images, resize=card.eval_resize, size=card.image_size
-        )
+        views = transforms.evaluation(images, View.of(card))
         return classify(tf.cast(views, tf.float32))
 
     return serve_images
@@ -163,7 +162,7 @@ def _image_function(classify, card):
 def _bytes_function(classify, card):
     """string (B,), image files, to answers."""
     spec = tf.TensorSpec((None,), tf.string, name=IMAGE_BYTES)
-    view = streams.viewer(card.eval_resize, card.image_size)
+    view = streams.viewer(View.of(card))
     pixels = tf.TensorSpec((card.image_size, card.image_size, 3), tf.uint8)
 
     @tf.function(input_signature=[spec], autograph=False)
