@@ -8,12 +8,15 @@ import contextlib
 import dataclasses
 import json
 import os
+import pathlib
 import subprocess
 import sys
 import tempfile
 import typing
 
 from benchmarks import measure
+
+_PIPELINES = str(pathlib.Path(__file__).resolve().parents[1])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Worker:
         self._contender = contender
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")
         task = json.dumps([contender.function, contender.arguments])
-        path = {"PYTHONPATH": os.pathsep.join(sys.path)}
+        path = {"PYTHONPATH": os.pathsep.join([_PIPELINES, *sys.path])}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker", task],
             stdin=subprocess.PIPE,

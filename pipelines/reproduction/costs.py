@@ -15,14 +15,7 @@ BYTES_AN_ACTIVATION = 4
 
 
 def run(job):
-    """Counts, on a network that is built; trains nothing and reads no data.
-
-    Args:
-        job: `jobs.Job` of `cost_rows.COSTS`.
-
-    Returns:
-        dict from `measure`.
-    """
+    """Counts, on a network that is built; trains nothing and reads no data."""
     return measure(job.row.variant)
 
 
@@ -54,15 +47,7 @@ def measure(variant):
 
 
 def table(experiment, records):
-    """Counts beside what the papers print.
-
-    Args:
-        experiment: `jobs.Experiment`.
-        records: of one scale and data set.
-
-    Returns:
-        str: Markdown, a line for each row that was counted.
-    """
+    """Counts beside what the papers print."""
     found = {record["row"]: record["result"] for record in records}
     lines = [
         _line(name, experiment.rows[name].variant, found[name])

@@ -147,14 +147,9 @@ def errors(paths, names, job):
 
 
 def table(experiment, records):
-    """The papers' tables beside ours, one after the other, as Markdown.
+    """The papers' tables beside ours, one after the other.
 
-    Args:
-        experiment: `jobs.Experiment`.
-        records: those of one scale and data set.
-
-    Returns:
-        str: a line for each line of a paper, and of ours where it was run.
+    They have a line for each of a paper, and for one of ours that was run.
     """
     del experiment
     parts = []

@@ -66,7 +66,11 @@ class Experiment:
         unit: of the rows' `paper`.
         silent: what the papers do not say, and what was chosen.
         base: key of `recipes.RECIPES`.
-        module: of this package, with `run`, `table` and perhaps `picture`.
+        module: of this package. Its functions are
+            run(job): the result, a dict of JSON values,
+            table(experiment, records of one scale and data set): Markdown,
+            and perhaps picture(experiment, records, path of a PNG),
+            summary(records of a row) and how(records), words.
     """
 
     title: str

@@ -2,13 +2,13 @@
 
 import io
 
-from soaking import files
 from soaking import mutations
+from soaking import whole
 from soaking.verdict import check
 
 
 def make(folder):
-    """Every format, colour mode and layout that is decoded, small."""
+    """Every format, colour mode and layout that is decoded, whole."""
     import numpy as np
     from PIL import Image
 
@@ -46,7 +46,7 @@ _FILES = (
 )
 
 
-load = files.read
+load = whole.read
 
 
 def mutate(corpus, rng):

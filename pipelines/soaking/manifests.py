@@ -3,9 +3,8 @@
 import hashlib
 import json
 
-from soaking import files
 from soaking import mutations
-from soaking import small
+from soaking import whole
 from soaking.verdict import check
 
 EXPORT, DATA = "export", "data"
@@ -16,7 +15,7 @@ def make(folder):
     from keras_resnet.export import pipeline
     from keras_resnet.export.verification import isolated
 
-    net, card = small.model(), small.card()
+    net, card = whole.network(), whole.card()
     images, labels = pipeline.read_images(pipeline.split_of(card), 6)
     pipeline.export_all(
         net,
@@ -27,9 +26,9 @@ def make(folder):
         labels=labels,
         predict=isolated.predict,
     )
-    pictures = enumerate(small.pictures(6))
+    pictures = enumerate(whole.pictures(6))
     names = {f"train/{'ab'[i % 2]}/{i}.png": png for i, png in pictures}
-    files.write(folder / DATA, names)
+    whole.write(folder / DATA, names)
     _write_manifest(folder / DATA)
 
 
@@ -48,7 +47,7 @@ def _write_manifest(root):
 
 def load(folder):
     """{"export" or "data": {name: bytes of the file}}."""
-    return {kind: files.read(folder / kind) for kind in (EXPORT, DATA)}
+    return {kind: whole.read(folder / kind) for kind in (EXPORT, DATA)}
 
 
 def mutate(corpus, rng):

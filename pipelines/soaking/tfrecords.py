@@ -1,8 +1,7 @@
 """TFRecord files: the CRC finds every changed byte."""
 
-from soaking import files
 from soaking import mutations
-from soaking import small
+from soaking import whole
 from soaking.verdict import check
 
 RECORDS, SHARDS = 6, 2
@@ -14,7 +13,7 @@ def make(folder):
     import tensorflow as tf
 
     records = []
-    for index, png in enumerate(small.pictures(RECORDS * SHARDS)):
+    for index, png in enumerate(whole.pictures(RECORDS * SHARDS)):
         label = tf.train.Feature(int64_list={"value": [index % 3]})
         image = tf.train.Feature(bytes_list={"value": [png]})
         fields = {"image/encoded": image, "image/class/label": label}
@@ -27,7 +26,7 @@ def make(folder):
     (folder / "labels.txt").write_text("a\nb\nc\n")
 
 
-load = files.read
+load = whole.read
 
 
 def mutate(corpus, rng):

@@ -4,9 +4,8 @@ import io
 import json
 import zipfile
 
-from soaking import files
 from soaking import mutations
-from soaking import small
+from soaking import whole
 from soaking.verdict import check
 
 
@@ -14,7 +13,7 @@ def make(folder):
     """One file of each format that is written."""
     import keras_resnet
 
-    net = small.model()
+    net = whole.network()
     net.save_weights(folder / "net.weights.h5")
     net.save(folder / "net.keras")
     keras_resnet.save_weights(
@@ -30,8 +29,8 @@ class Corpus:
     """
 
     def __init__(self, folder):
-        self.files = files.read(folder)
-        self.net = small.model()
+        self.files = whole.read(folder)
+        self.net = whole.network()
         self.written = held = _values(self.net)
         self.places = {
             name: _places(held, tensors(data))
