@@ -37,9 +37,8 @@ def _write_manifest(root):
     from keras_resnet.data.survey import manifest
 
     split = datasets.load(f"folder:{root}", "train")
-    writer = manifest.Writer(
-        root / "manifest.jsonl", dataset="x", class_names=split.class_names
-    )
+    path, names = root / "manifest.jsonl", split.class_names
+    writer = manifest.Writer(path, dataset="x", class_names=names)
     for record in manifest.records("train", split):
         writer.add(record)
     writer.close()
@@ -51,12 +50,11 @@ def load(folder):
 
 
 def mutate(corpus, rng):
-    """{"kind", "files", "what"}: a file changes, goes, comes or moves."""
+    """{"kind", "files", "what"}: a file changes, goes or moves."""
     kind = rng.choice((EXPORT, EXPORT, DATA))
     its = dict(corpus[kind])
     manifests = [name for name in its if name.startswith("manifest.json")]
-    name = rng.choice([*its, *manifests * 3])
-    how = rng.random()
+    name, how = rng.choice([*its, *manifests * 3]), rng.random()
     if name.endswith(".jsonl"):
         its[name], what = _mutated_line(its[name], rng)
     elif name in manifests:
@@ -106,11 +104,8 @@ def _judge_data(originals, its, folder):
     from keras_resnet.data.survey import manifest
 
     split = datasets.load(f"folder:{folder}", "train")
-    comparison = manifest.Comparison(
-        folder / "manifest.jsonl",
-        class_names=split.class_names,
-        splits=("train",),
-    )
+    path, names = folder / "manifest.jsonl", split.class_names
+    comparison = manifest.Comparison(path, class_names=names, splits=("train",))
     for record in manifest.records("train", split):
         comparison.add(record)
     found = {name for _, name in comparison.changed + comparison.missing}

@@ -7,6 +7,7 @@ import numpy as np
 import programs
 import pytest
 import tensorflow as tf
+from tiny_runs import TINY
 
 import keras_resnet
 from keras_resnet.networks import operations
@@ -229,13 +230,6 @@ def test_the_table_has_ratios_of_the_first_norm_to_the_last(tmp_path):
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
     """(job, result) of a run that takes two steps."""
-    tiny = {
-        "image_size": 8,
-        "eval_resize": 8,
-        "augmentation": "none",
-        "depths": (1, 1, 1),
-        "batch_size": 8,
-    }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(propagation, "AFTER", (0, 2))
         patch.setattr(propagation, "IMAGES", 4)
@@ -245,7 +239,7 @@ def measured(tmp_path_factory):
             "quick",
             rows=["scaled_0.5_1"],
             workdir=tmp_path_factory.mktemp("run"),
-            overrides=tiny,
+            overrides=TINY,
         )
         yield job, propagation.run(job)
 

@@ -2,7 +2,6 @@
 
 import programs
 import pytest
-from backends import run_on
 from tensorflow.python.eager import context
 
 import keras_resnet
@@ -85,28 +84,6 @@ def test_a_gpus_share_is_of_the_matrix_products_rate():
     assert speed["peer"]["of_matrix_product"]["median"] == 0.25
     assert speed[gpu_benchmark.OURS]["of_matrix_product"]["median"] == 0.5
     assert speed["peer"]["ours_over_this"]["median"] == 2
-
-
-_ON_JAX = """
-import sys
-sys.path.insert(0, sys.argv[1])
-
-import keras
-from benchmarks import gpu_benchmark, jax_steps, steps
-
-import keras_resnet
-
-model = keras_resnet.build("resnet20", depths=(1, 1, 1), classes=10)
-step, batch = jax_steps.make_step(model), steps.pixels(32, 8, classes=10)
-losses = [float(step(*batch)) for _ in range(4)]
-assert losses[-1] < losses[0], losses
-assert keras.backend.backend() == "jax"
-assert "tensorflow" not in sys.modules
-"""
-
-
-def test_the_step_on_jax_trains_without_tensorflow():
-    run_on("jax", _ON_JAX, str(programs.PIPELINES))
 
 
 # The model of a step over workers, beside closed forms.
