@@ -8,7 +8,6 @@ the clock starts.
 import concurrent.futures
 import pathlib
 import shutil
-import typing
 
 import numpy as np
 from benchmarks import measure
@@ -20,6 +19,8 @@ from benchmarks.inference_networks import KERAS
 from benchmarks.inference_networks import NETWORKS
 from benchmarks.inference_networks import OURS
 from benchmarks.inference_networks import TORCHVISION
+from benchmarks.inference_networks import Group
+from benchmarks.inference_networks import rows
 from benchmarks.inference_report import report as report
 from benchmarks.runner import Contender
 
@@ -29,33 +30,6 @@ PACKAGES += ("onnxruntime", "openvino", "torch", "torchvision")
 # file stores. Those of another network are 1 or more away.
 BOUNDS = {"float16": 2e-2, "dynamic_int8": 0.7, "int8": 0.7}
 FLOAT32_BOUND = 1e-3
-
-
-class Group(typing.NamedTuple):
-    """Contenders that take turns: those of some networks, in one setting."""
-
-    networks: tuple  # keys of `NETWORKS`
-    batch: int  # images of one call
-    threads: int  # that compute
-    rounds: int  # that count; a contender takes one turn in each
-    calls: int  # timed ones of a turn
-
-    @property
-    def setting(self):
-        """Words for a column of a table."""
-        plural = "s" if self.threads > 1 else ""
-        return f"batch {self.batch}, {self.threads} thread{plural}"
-
-
-class Row(typing.NamedTuple):
-    """A contender's place in the record."""
-
-    network: str
-    library: str
-    format: str
-
-    def __str__(self):
-        return f"{self.network}: {self.library}, {self.format}"
 
 
 _TOGETHER = (
@@ -123,22 +97,21 @@ def run(amounts, exports, say=print):
     return {
         "benchmark": "inference",
         "machine": machine,
-        "networks": _facts(amounts, networks),
+        "networks": {
+            name: {
+                "image_size": amounts["image_size"],
+                "multiply_adds": {
+                    library: made["multiply_adds"]
+                    for (of, library), made in networks.items()
+                    if of == name
+                },
+            }
+            for name in dict.fromkeys(name for name, _ in networks)
+        },
         "groups": groups,
         "starts": _starts(starts, amounts["begins"]),
         "missing": missing,
     }
-
-
-def rows(group):
-    """The contenders of a group: list of `Row`."""
-    return [
-        Row(name, library, of)
-        for name in group.networks
-        for of in NETWORKS[name].formats
-        for library in FORMATS[of].libraries
-        if library in NETWORKS[name].names
-    ]
 
 
 def jobs(amounts):
@@ -251,13 +224,3 @@ def _bytes(path):
     path = pathlib.Path(path)
     files = [path] if path.is_file() else path.rglob("*")
     return sum(file.stat().st_size for file in files if file.is_file())
-
-
-def _facts(amounts, networks):
-    """{name: {"image_size", "multiply_adds": {library: int}}}."""
-    found = {}
-    for (name, library), made in networks.items():
-        facts = {"image_size": amounts["image_size"], "multiply_adds": {}}
-        counts = found.setdefault(name, facts)["multiply_adds"]
-        counts[library] = made["multiply_adds"]
-    return found

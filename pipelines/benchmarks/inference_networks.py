@@ -76,3 +76,41 @@ EXPORTERS = {
     KERAS: "benchmarks.keras_files:keras_applications",
     TORCHVISION: "benchmarks.torch_files:torchvision",
 }
+
+
+class Group(typing.NamedTuple):
+    """Contenders that take turns: those of some networks, in one setting."""
+
+    networks: tuple  # keys of `NETWORKS`
+    batch: int  # images of one call
+    threads: int  # that compute
+    rounds: int  # that count; a contender takes one turn in each
+    calls: int  # timed ones of a turn
+
+    @property
+    def setting(self):
+        """Words for a column of a table."""
+        plural = "s" if self.threads > 1 else ""
+        return f"batch {self.batch}, {self.threads} thread{plural}"
+
+
+class Row(typing.NamedTuple):
+    """A contender's place in the record."""
+
+    network: str
+    library: str
+    format: str
+
+    def __str__(self):
+        return f"{self.network}: {self.library}, {self.format}"
+
+
+def rows(group):
+    """The contenders of a group: list of `Row`."""
+    return [
+        Row(name, library, of)
+        for name in group.networks
+        for of in NETWORKS[name].formats
+        for library in FORMATS[of].libraries
+        if library in NETWORKS[name].names
+    ]

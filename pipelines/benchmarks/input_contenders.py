@@ -47,10 +47,7 @@ def files(folder):
 
 
 def stream(folder, batch_size, image_size=224):
-    """A contender whose step is a batch of ours; nothing trains on it.
-
-    It is built when the folder is listed.
-    """
+    """A contender whose step is a batch of ours; nothing trains on it."""
 
     def build():
         batches = endless(folder, batch_size, image_size)
@@ -104,11 +101,7 @@ def small(batches, patches, images):
 
 
 def passes(batches, images):
-    """Steps that each take all of `batches()`.
-
-    Raises:
-        RuntimeError: if a step makes another number of images.
-    """
+    """Steps that take all of `batches()`; a `RuntimeError` if not so many."""
 
     def step():
         made = sum(len(batch) for batch in batches())
@@ -124,15 +117,10 @@ def _ours(folder, recipe, augmentation="scale_crop"):
     return lambda: (batch["image"] for batch in dataset)
 
 
-def _examples(folder, recipe, example):
-    """Batches of `example(path)`, as many as the recipe takes."""
-    paths = tf.data.Dataset.from_tensor_slices(files(folder))
-    return _batched(paths, example, recipe)
-
-
-def _batched(examples, example, recipe):
-    """A function () -> iterator of the recipe's batches."""
-    examples = examples.repeat().take(recipe.steps * recipe.batch_size)
+def _batched(source, example, recipe):
+    """() -> iterator of the recipe's batches of `example(...)` of a source."""
+    examples = tf.data.Dataset.from_tensor_slices(source).repeat()
+    examples = examples.take(recipe.steps * recipe.batch_size)
     batches = examples.map(example, tf.data.AUTOTUNE)
     batches = batches.batch(recipe.batch_size, drop_remainder=True)
     batches = batches.prefetch(tf.data.AUTOTUNE)
@@ -152,7 +140,7 @@ def _plain(folder, recipe, antialias):
         image = tf.image.random_flip_left_right(image)
         return tf.cast(image, tf.uint8)
 
-    return _examples(folder, recipe, example)
+    return _batched(files(folder), example, recipe)
 
 
 def _uniform(low, high):
@@ -193,7 +181,7 @@ def _ceiling(folder, recipe):
         ]
         return tf.case(cases, default=lambda: decode(1))
 
-    return _examples(folder, recipe, example)
+    return _batched(files(folder), example, recipe)
 
 
 def _pillow(folder, recipe):
@@ -252,8 +240,7 @@ def _plain_small(pixels, labels, recipe):
         image = tf.image.random_crop(image, (SIDE, SIDE, 3))
         return tf.image.random_flip_left_right(image), label
 
-    examples = tf.data.Dataset.from_tensor_slices((pixels, labels))
-    batches = _batched(examples, example, recipe)
+    batches = _batched((pixels, labels), example, recipe)
     return lambda: (images for images, _ in batches())
 
 

@@ -100,8 +100,8 @@ def _contenders(amounts, folder):
 
 
 def _steps(contenders, amounts, say):
-    rounds, steps = amounts["rounds"], amounts["steps"]
-    turns = take_turns(contenders, rounds=rounds, steps=steps, say=say)
+    often = {key: amounts[key] for key in ("rounds", "steps")}
+    turns = take_turns(contenders, **often, say=say)
     speed = measure.summarise(
         turns.rounds,
         ("images_per_second", "step_seconds", "step_cpu_seconds"),
@@ -113,10 +113,7 @@ def _steps(contenders, amounts, say):
         for name in FIRST_STEPS
         if name in turns.begun
     }
-    first = {
-        name: summarise_begun(of_one, begun[OURS])
-        for name, of_one in begun.items()
-    }
+    first = {n: summarise_begun(b, begun[OURS]) for n, b in begun.items()}
     return {"speed": speed, "missing": turns.missing, "first_steps": first}
 
 
@@ -134,11 +131,7 @@ def _input(contender, amounts):
 
 
 def summarise_begun(of_one, of_ours):
-    """Spreads of seconds since the imports and of megabytes.
-
-    Args:
-        of_one, of_ours: lists of `Worker.begun`.
-    """
+    """Spreads of seconds and of megabytes, of lists of `Worker.begun`."""
     first = _seconds(of_one, "first_step")
     megabytes = [key for key in of_one[0] if key.endswith("_megabytes")]
     return {

@@ -1,7 +1,9 @@
 """What an experiment is, and the runs that it consists of. No TensorFlow."""
 
 import dataclasses
+import itertools
 import pathlib
+import typing
 from collections.abc import Mapping
 
 from keras_resnet import recipes
@@ -39,19 +41,12 @@ class Row:
     base: str = ""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Setting:
-    """What a scale runs on a data set.
+class Setting(typing.NamedTuple):
+    """What a scale runs on a data set."""
 
-    Attributes:
-        recipe: fields in place of the experiment's base recipe's.
-        rows: the experiment's rows that it has; () for all.
-        seeds: how many, from 0.
-    """
-
-    recipe: Mapping = dataclasses.field(default_factory=dict)
-    rows: tuple[str, ...] = ()
-    seeds: int = 3
+    recipe: Mapping = {}  # fields in place of the experiment's base recipe's
+    rows: tuple = ()  # the experiment's rows that it has; () for all
+    seeds: int = 3  # how many, from 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -141,7 +136,7 @@ def make(
         rows: names. Default: those of the setting.
         seeds: ints. Default: as many as the setting says.
         workdir: of all experiments.
-        data_dir: of TensorFlow Datasets.
+        data_dir: as `Job.data_dir`.
         overrides: fields of the recipe in place of all others.
 
     Returns:
@@ -166,29 +161,22 @@ def make(
     folder = dataset.replace(":", "/").split("/")
     place = pathlib.Path(workdir, name, scale, "-".join(filter(None, folder)))
     jobs = []
-    for seed in seeds:
-        for row_name in rows:
-            row = lookup(experiment.rows, row_name, f"row of {name}")
-            recipe = recipes.load(
-                row.base or experiment.base,
-                {
-                    **setting.recipe,
-                    "variant": row.variant,
-                    "dataset": dataset,
-                    "seed": seed,
-                    **row.overrides,
-                    **(overrides or {}),
-                },
+    for seed, row_name in itertools.product(seeds, rows):
+        row = lookup(experiment.rows, row_name, f"row of {name}")
+        fields = {"variant": row.variant, "dataset": dataset, "seed": seed}
+        recipe = recipes.load(
+            row.base or experiment.base,
+            {**setting.recipe, **fields, **row.overrides, **(overrides or {})},
+        )
+        jobs.append(
+            Job(
+                experiment=name,
+                scale=scale,
+                row_name=row_name,
+                row=row,
+                recipe=recipe,
+                workdir=place / row_name / f"seed_{seed}",
+                data_dir=data_dir,
             )
-            jobs.append(
-                Job(
-                    experiment=name,
-                    scale=scale,
-                    row_name=row_name,
-                    row=row,
-                    recipe=recipe,
-                    workdir=place / row_name / f"seed_{seed}",
-                    data_dir=data_dir,
-                )
-            )
+        )
     return jobs
