@@ -20,10 +20,7 @@ def run(job):
 
 
 def measure(variant):
-    """The costs of a network for images of the size it was published for.
-
-    Args:
-        variant: key of `keras_resnet.VARIANTS`.
+    """The costs of a variant for images of the size it was published for.
 
     Returns:
         dict of ints: "parameters"; "multiply_adds" of one image;
@@ -79,15 +76,9 @@ def _line(name, variant, result):
 
 
 def beside(counted, printed):
-    """What is printed, and by how much a count differs, if it does.
+    """What is printed, and by how much a count differs: "3.8 (count +1.5 %)".
 
-    Args:
-        counted: float.
-        printed: str, "3.8", in the same unit; "" for nothing.
-
-    Returns:
-        str: "3.8 (count +1.5 %)" where the count rounded to as many decimals
-        is another number.
+    It differs if the count, rounded to as many decimals, is another number.
     """
     if not printed:
         return ""

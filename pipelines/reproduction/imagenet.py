@@ -109,8 +109,7 @@ def errors(paths, names, job):
         job: `jobs.Job`: its data set, and how many crops are seen at once.
 
     Returns:
-        {name: {"top1_error", "top5_error", "loss", "num_examples"}}, errors
-        from 0 to 1.
+        {name: {"top1_error", "top5_error", "loss", "num_examples"}}, 0..1.
     """
     strategy = distribution.make_strategy("one_device")
     loaded = members_lib.load(paths, strategy)

@@ -17,9 +17,6 @@ IMAGES = 128
 def gradients(model, images, labels):
     """Norms of the gradient of the loss with respect to the units' inputs.
 
-    Args:
-        model, images, labels: as for `input_gradients`.
-
     Returns:
         {"total": norms, "shortcuts": norms}, lists of floats: of x_0, ...,
         x_L, the inputs of the L units and the output of the last. "shortcuts"

@@ -6,23 +6,6 @@ from soaking import mutations
 from soaking import whole
 from soaking.verdict import check
 
-
-def make(folder):
-    """Every format, colour mode and layout that is decoded, whole."""
-    import numpy as np
-    from PIL import Image
-
-    noise = np.random.default_rng(0).integers(0, 256, (20, 24, 4), np.uint8)
-    noise[4:16, 4:20] //= 8
-    rgba = Image.fromarray(noise, "RGBA")
-    rgb = rgba.convert("RGB")
-    for name, mode, options in _FILES:
-        picture = rgba if mode == "RGBA" else rgb.convert(mode)
-        if options.get("save_all"):
-            options = {**options, "append_images": [picture.rotate(180)]}
-        picture.save(folder / name, **options)
-
-
 _FILES = (
     ("rgb.jpg", "RGB", {"quality": 90}),
     ("progressive.jpg", "RGB", {"progressive": True}),
@@ -44,6 +27,22 @@ _FILES = (
     ("lossless.webp", "RGBA", {"lossless": True}),
     ("animated.webp", "RGB", {"save_all": True}),
 )
+
+
+def make(folder):
+    """Every format, colour mode and layout that is decoded, whole."""
+    import numpy as np
+    from PIL import Image
+
+    noise = np.random.default_rng(0).integers(0, 256, (20, 24, 4), np.uint8)
+    noise[4:16, 4:20] //= 8
+    rgba = Image.fromarray(noise, "RGBA")
+    rgb = rgba.convert("RGB")
+    for name, mode, options in _FILES:
+        picture = rgba if mode == "RGBA" else rgb.convert(mode)
+        if options.get("save_all"):
+            options = {**options, "append_images": [picture.rotate(180)]}
+        picture.save(folder / name, **options)
 
 
 load = whole.read
