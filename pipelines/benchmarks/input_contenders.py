@@ -70,10 +70,7 @@ def _of_folder(folder, recipe):
 def large(batches, folder, images, batch_size, **choices):
     """A contender whose step makes `images` of the files in a folder.
 
-    Args:
-        batches: key of `LARGE`.
-        folder, images, batch_size: str, and ints.
-        choices: further arguments of the function in `LARGE`.
+    `batches` is a key of `LARGE`, `choices` are its further arguments.
     """
 
     def build():

@@ -79,7 +79,7 @@ class Experiment:
     module: str = "curves"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True)
 class Job:
     """One run: a row of an experiment with one seed.
 
@@ -145,38 +145,35 @@ def make(
     Raises:
         keras_resnet.UsageError: if a name is unknown or a value cannot work.
     """
+    overrides = overrides or {}
+    dataset, setting = _setting(name, experiment, scale, dataset, overrides)
+    folder = dataset.replace(":", "/").split("/")
+    place = pathlib.Path(workdir, name, scale, "-".join(filter(None, folder)))
+    jobs = []
+    for seed, row_name in itertools.product(
+        range(setting.seeds) if seeds is None else seeds,
+        rows or setting.rows or experiment.rows,
+    ):
+        row = lookup(experiment.rows, row_name, f"row of {name}")
+        fields = {"variant": row.variant, "dataset": dataset, "seed": seed}
+        fields = {**setting.recipe, **fields, **row.overrides, **overrides}
+        recipe = recipes.load(row.base or experiment.base, fields)
+        its = place / row_name / f"seed_{seed}"
+        jobs.append(Job(name, scale, row_name, row, recipe, its, data_dir))
+    return jobs
+
+
+def _setting(name, experiment, scale, dataset, overrides):
+    """The data set and the `Setting` that a scale runs on it."""
     lookup(SCALES, scale, "scale")
     settings = experiment.settings.get(scale)
     require(settings, f"{name} has no scale {scale!r}.")
-    dataset = dataset or next(iter(settings))
-    setting = settings.get(dataset) or next(iter(settings.values()))
+    first, *_ = settings
+    dataset = dataset or first
     require(
-        dataset in settings or "image_size" in (overrides or {}),
+        dataset in settings or "image_size" in overrides,
         f"{name} says for {', '.join(settings)} how many pixels the network "
         "sees, not for other data. Say it: --image_size=32 --eval_resize=32. "
         f"Received: dataset={dataset!r}.",
     )
-    rows = rows or setting.rows or tuple(experiment.rows)
-    seeds = range(setting.seeds) if seeds is None else seeds
-    folder = dataset.replace(":", "/").split("/")
-    place = pathlib.Path(workdir, name, scale, "-".join(filter(None, folder)))
-    jobs = []
-    for seed, row_name in itertools.product(seeds, rows):
-        row = lookup(experiment.rows, row_name, f"row of {name}")
-        fields = {"variant": row.variant, "dataset": dataset, "seed": seed}
-        recipe = recipes.load(
-            row.base or experiment.base,
-            {**setting.recipe, **fields, **row.overrides, **(overrides or {})},
-        )
-        jobs.append(
-            Job(
-                experiment=name,
-                scale=scale,
-                row_name=row_name,
-                row=row,
-                recipe=recipe,
-                workdir=place / row_name / f"seed_{seed}",
-                data_dir=data_dir,
-            )
-        )
-    return jobs
+    return dataset, settings.get(dataset, settings[first])
