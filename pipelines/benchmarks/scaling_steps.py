@@ -46,7 +46,10 @@ def measure(variant, image_size, batch, steps):
         workers = Workers(strategy)
         with strategy.scope():
             shape = (image_size, image_size, 3)
-            model = keras_resnet.build(variant, input_shape=shape)
+            classes = steps_lib.CLASSES
+            model = keras_resnet.build(
+                variant, input_shape=shape, classes=classes
+            )
             optimizer = optimizers.SGD(learning_rate=0.01)
             optimizer.build(model.trainable_variables)
         train_step = step_lib.make_train_step(strategy, model, optimizer)

@@ -133,11 +133,18 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("imagenet")
 
 
+# Of the ensemble; the others' graphs take long, and `views_test` has them.
+TWO_VIEWS = ("ten_crop", "center_320")
+
+
 @pytest.fixture(scope="module")
 def done(folder):
     """{row: record} of plain-18, ResNet-18 and their ensemble."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        *_, last = rows.TABLES
+        two = [line for line in rows.TABLES[last] if line.view in TWO_VIEWS]
+        patch.setitem(rows.TABLES, last, two)
         for variant in ("plainnet18", "resnet18_a"):  # as wide as the stem
             row = specs.VARIANTS[variant]
             narrow = dataclasses.replace(row, filters=(64,) * 4)
@@ -150,7 +157,8 @@ def test_every_row_leaves_the_errors_of_its_tables_views(done, folder):
     assert len(done) == 3
     for name, record in done.items():
         assert record["status"] == "finished"
-        assert tuple(record["result"]["views"]) == rows.views(name)
+        views = TWO_VIEWS if name == "ensemble_of_18" else rows.views(name)
+        assert tuple(record["result"]["views"]) == views
         for errors in record["result"]["views"].values():
             assert errors["num_examples"] == 24
             assert 0 <= errors["top5_error"] <= errors["top1_error"] <= 1

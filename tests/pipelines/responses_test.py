@@ -36,18 +36,18 @@ def measure(model, images=IMAGES):
 
 
 @pytest.mark.parametrize(
-    "variant, shortcut, convolutions",
+    "variant, choices, convolutions",
     [
-        ("resnet20", None, ("conv1", "conv2")),
+        ("resnet20", {}, ("conv1", "conv2")),
         # P1: "of 3x3 layers"; a bottleneck has one of them.
-        ("resnet164", "B", ("conv2",)),
+        ("resnet164", {"shortcut": "B"}, ("conv2",)),
     ],
 )
 def test_every_3x3_layer_has_a_response_in_the_order_of_the_network(
-    variant, shortcut, convolutions
+    variant, choices, convolutions
 ):
     units = [f"stage{s}_unit1/{c}" for s in (1, 2, 3) for c in convolutions]
-    model = network(variant, shortcut=shortcut)
+    model = network(variant, **choices)
     assert list(measure(model)) == ["stem/conv1", *units]
 
 
