@@ -78,10 +78,10 @@ def train(*flags):
     from absl import flags as absl_flags
 
     add_variant()
-    # Those of the command that this process was forked from.
+    # Those of the program that this process was forked from.
     for name in list(absl_flags.FLAGS):
         module = absl_flags.FLAGS.find_module_defining_flag(name)
-        if not module.startswith("absl"):
+        if not module.startswith(("absl", "keras_resnet")):
             delattr(absl_flags.FLAGS, name)
     sys.argv = ["train.py", *flags]
     try:

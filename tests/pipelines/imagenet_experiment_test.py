@@ -211,7 +211,7 @@ def cells(table, row, view):
 
 
 def test_the_table_has_ours_beside_the_papers(done):
-    table = imagenet.table(rows.IMAGENET, list(done.values()))
+    table = imagenet.table(rows.IMAGENET, [done["plain-18"]])
     for title in list(rows.TABLES):
         assert title in table
     errors = done["plain-18"]["result"]["views"]["ten_crop"]

@@ -46,7 +46,7 @@ def exported(tmp_path_factory):
 def _contender(library, name, folder, threads=1):
     group = GROUP._replace(threads=threads)
     return benchmark.contender(
-        benchmark.Row(NETWORK, library, name), group, folder
+        formats.Row(NETWORK, library, name), group, folder
     )
 
 
@@ -212,7 +212,7 @@ _BYTES = {
 
 def _figures(made_up=_MADE_UP):
     """A record of one setting."""
-    rows = [benchmark.Row(*key)._asdict() for key in made_up]
+    rows = [formats.Row(*key)._asdict() for key in made_up]
     seconds = {"cpu_seconds": 3.0, "wall_seconds": 2.0}
     begun = {"build": seconds, "first_step": seconds, "most_megabytes": 512.0}
     counts = {OURS: 5e9, KERAS: 4e9, TORCHVISION: 5e9}

@@ -58,6 +58,9 @@ from reproduction import experiments, jax_training, jobs
 from stops import StopAt
 
 folder = pathlib.Path(sys.argv[2])
+# Several runs here are the same functions.
+jax.config.update("jax_compilation_cache_dir", str(folder / "compiled"))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 fields, numbers, rates, others = json.loads((folder / "asked.json").read_text())
 recipe = recipes.load(recipes.Recipe(**{
     name: tuple(value) if isinstance(value, list) else value
@@ -118,9 +121,6 @@ for name, experiment in experiments.EXPERIMENTS.items():
         for made in jobs.make(name, experiment, scale, workdir=folder):
             assert said(made.recipe) is None, made
 
-# All runs here are the same functions.
-jax.config.update("jax_compilation_cache_dir", str(folder / "compiled"))
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 # Mirrored digits mean something else.
 recipe = dataclasses.replace(recipe, augmentation="pad_crop",
                              label_smoothing=0.0, log_every_steps=24)

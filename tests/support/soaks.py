@@ -77,7 +77,7 @@ PLANTS = {
     "tfrecords": (reading, "reader", _without_crc),
     "recipes": (checks, "check", lambda recipe: None),
     "checkpoints": (checkpoint, "_check", lambda good, message: None),
-    "manifests": (verify, "changed_files", lambda directory: ({}, 1)),
+    "manifests": (verify, "find_changes", lambda directory: ({}, 1)),
     "artifacts": (predictors.OnnxPredictor, "_predict", _adds_a_class),
     "kills": (saver_lib.Saver, "restore", _forgets_momentum),
 }
