@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from absl import flags  # noqa: E402
 from benchmarks import pictures  # noqa: E402
-from benchmarks.document import Document  # noqa: E402
+from benchmarks import tables  # noqa: E402
 
 from keras_resnet.commands import running  # noqa: E402
 from keras_resnet.errors import UsageError  # noqa: E402
@@ -54,9 +54,7 @@ flags.DEFINE_integer(
     lower_bound=1,
 )
 flags.DEFINE_string(
-    "exports",
-    "runs/inference",
-    "inference: where exported networks are kept for the next time, 3 GB.",
+    "exports", "runs/inference", "inference: takes exported networks, 3 GB."
 )
 
 # {name: flags that its module's `run` takes}. The module, which is
@@ -81,15 +79,15 @@ def main(args):
     )
     (name,) = args
     taken = lookup(BENCHMARKS, name, "benchmark")
-    chosen = {flag: FLAGS[flag].value for flag in taken}
     benchmark = importlib.import_module(f"benchmarks.{name}_benchmark")
-    markdown = Document(FLAGS.markdown, name) if FLAGS.markdown else None
+    markdown = FLAGS.markdown and tables.Document(FLAGS.markdown, name)
     for path in filter(None, (FLAGS.json, FLAGS.plot)):
-        _check_writable(path)
+        _check_writable(pathlib.Path(path))
     if FLAGS.figures:
         figures = _read(FLAGS.figures, name)
     else:
         amounts = benchmark.QUICK if FLAGS.quick else benchmark.FULL
+        chosen = {flag: FLAGS[flag].value for flag in taken}
         figures = benchmark.run(amounts, **chosen)
     if FLAGS.json:
         pathlib.Path(FLAGS.json).write_text(json.dumps(figures, indent=1))
@@ -105,7 +103,6 @@ def main(args):
 
 
 def _check_writable(path):
-    path = pathlib.Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.open("ab").close()

@@ -23,25 +23,11 @@ from reproduction import experiments
 from reproduction import report
 from reproduction import runs
 
-from keras_resnet.commands import recipe_flags
 from keras_resnet.errors import require
 from keras_resnet.networks import execution
 
 FLAGS = flags.FLAGS
-DOCS = pathlib.Path(__file__).resolve().parents[1] / "docs"
-
-flags.DEFINE_string("experiment", None, "Name of an experiment; see --list.")
-flags.DEFINE_string(
-    "scale",
-    None,
-    "quick: reduced, on a laptop; full: the papers'. Default: quick where the "
-    "experiment has it.",
-)
-flags.DEFINE_list("rows", None, "Rows to run. Default: those of the scale.")
-flags.DEFINE_list("seeds", None, "Seeds to run. Default: as many as planned.")
-flags.DEFINE_string("workdir", "runs/reproduce", "Directory of all runs.")
-flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps data.")
-flags.DEFINE_string("docs_dir", str(DOCS), "Where results and report go.")
+asked.define(None, "runs/reproduce", "Where TensorFlow Datasets keeps data.")
 flags.DEFINE_bool("list", False, "Show all experiments and what was run.")
 flags.DEFINE_bool("report", False, "Write docs/RESULTS.md and its pictures.")
 
@@ -65,8 +51,6 @@ def main(args):
     experiment, todo, kept = asked.runs(experiments.EXPERIMENTS)
     return runs.run(experiment, todo, kept)
 
-
-recipe_flags.define()
 
 if __name__ == "__main__":
     _app.run(main)

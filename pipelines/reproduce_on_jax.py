@@ -33,21 +33,12 @@ from reproduction import experiments  # noqa: E402
 from reproduction import jax_training  # noqa: E402
 from reproduction import runs  # noqa: E402
 
-from keras_resnet.commands import recipe_flags  # noqa: E402
 from keras_resnet.commands import running  # noqa: E402
 from keras_resnet.training import checks  # noqa: E402
 from keras_resnet.training.engines import on_jax  # noqa: E402
 
 FLAGS = flags.FLAGS
-DOCS = pathlib.Path(__file__).resolve().parents[1] / "docs"
-
-flags.DEFINE_string("experiment", None, "Name of an experiment.")
-flags.DEFINE_string("scale", "full", "quick or full, see reproduce.py.")
-flags.DEFINE_list("rows", None, "Rows to run. Default: those of the scale.")
-flags.DEFINE_list("seeds", None, "Seeds to run. Default: as many as planned.")
-flags.DEFINE_string("workdir", "runs/jax", "Directory of all runs.")
-flags.DEFINE_string("data_dir", None, "Folder of the data set's own files.")
-flags.DEFINE_string("docs_dir", str(DOCS), "Its results/ takes the records.")
+asked.define("full", "runs/jax", "Folder of the data set's own files.")
 flags.DEFINE_integer(
     "matrix_side",
     8192,
@@ -78,8 +69,6 @@ def main(args):
         describe=on_jax.environment,
     )
 
-
-recipe_flags.define()
 
 if __name__ == "__main__":
     running.run(main)

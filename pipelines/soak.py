@@ -21,11 +21,10 @@ import time
 
 import _app
 from absl import flags
-from benchmarks.document import Document
+from benchmarks.tables import Document
 from soaking import campaign as campaign_lib
 from soaking import kinds
 from soaking import results
-from soaking import session
 from soaking import verdict
 
 from keras_resnet.errors import lookup
@@ -89,7 +88,7 @@ def _all(campaign):
         sys.stdout.flush()
 
     campaign.run(
-        session.describe(),
+        results.session(),
         inputs=FLAGS.inputs,
         kill_count=FLAGS.kills,
         each=each,

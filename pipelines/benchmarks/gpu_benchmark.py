@@ -7,7 +7,7 @@ from benchmarks import tables
 from benchmarks.runner import Contender
 
 # torchvision's: the strides are in the 3x3 convolutions.
-VARIANT = "resnet50_v1_5"
+VARIANT, MULTIPLY_ADDS = "resnet50_v1_5", 4_089_184_256  # of 224x224 pixels
 OURS, PRODUCT = "ours, JAX", "matrix product"
 
 FULL = {
@@ -33,43 +33,38 @@ QUICK = {
 
 def contenders(amounts):
     """{row: `Contender`}."""
-    batch = amounts["batch_size"]
+    batch, device = amounts["batch_size"], amounts["device"]
     size = {"image_size": amounts["image_size"], "batch_size": batch}
-    on_jax = {"variant": VARIANT, "dtype": "mixed_bfloat16"}
-    on_torch = {key: amounts[key] for key in ("device", "compiled")}
+    ours = {"variant": VARIANT, "dtype": "mixed_bfloat16"}
+    theirs = {"compiled": amounts["compiled"], "device": device, "mixed": True}
+    environment = {
+        "KERAS_BACKEND": "jax",
+        "JAX_PLATFORMS": device,
+        # Processes that share a GPU must not each take most of it.
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    }
     work = {
-        OURS: ("jax_steps:ours", size | on_jax),
-        "torchvision, PyTorch": (
-            "torch_steps:torchvision",
-            size | on_torch | {"mixed": True},
-        ),
+        OURS: ("jax_steps:ours", size | ours),
+        "torchvision, PyTorch": ("steps:torchvision", size | theirs),
         PRODUCT: ("jax_steps:matrix_product", {"side": amounts["side"]}),
     }
-    environment = _environment(amounts["device"])
     return {
         name: Contender(f"benchmarks.{function}", choices, batch, environment)
         for name, (function, choices) in work.items()
     }
 
 
-def _environment(device):
-    return {
-        "KERAS_BACKEND": "jax",
-        "JAX_PLATFORMS": device,
-        # Processes that share a GPU must not each take most of it.
-        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-    }
-
-
 def run(amounts, say=print):
     """The record of a run."""
-    turns = runner.take_turns(
-        contenders(amounts),
-        rounds=amounts["rounds"],
-        steps=amounts["steps"],
-        say=say,
-    )
-    speed = summarise(turns.rounds, _operations(amounts))
+    rounds, steps = amounts["rounds"], amounts["steps"]
+    of = contenders(amounts)
+    turns = runner.take_turns(of, rounds=rounds, steps=steps, say=say)
+    # Two for each multiply-add, and three passes: forward and both gradients.
+    # Those of a matrix product are dealt to the images of a step.
+    share = (amounts["image_size"] / FULL["image_size"]) ** 2
+    operations = dict.fromkeys(of, 6 * MULTIPLY_ADDS * share)
+    operations[PRODUCT] = 2 * amounts["side"] ** 3 / amounts["batch_size"]
+    speed = summarise(turns.rounds, operations)
     for name, begun in turns.begun.items():
         speed[name]["first_step"] = begun["first_step"]["wall_seconds"]
     return {
@@ -81,35 +76,18 @@ def run(amounts, say=print):
     }
 
 
-def _operations(amounts):
-    """Floating-point operations of an image: {row: count}.
-
-    Two for each multiply-add, and three passes: forward and both gradients.
-    Those of a matrix product are dealt to the images of a step.
-    """
-    counted = Contender(
-        "benchmarks.jax_steps:multiply_adds",
-        {"variant": VARIANT, "image_size": amounts["image_size"]},
-        environment=_environment("cpu"),
-    )
-    of_step = 6 * counted.begin()["result"]
-    of_product = 2 * amounts["side"] ** 3 / amounts["batch_size"]
-    return dict.fromkeys(contenders(amounts), of_step) | {PRODUCT: of_product}
-
-
 def summarise(rounds, operations):
     """{row: spreads}, with the share of the matrix product's rate.
 
     Args:
-        rounds: {row: list of `measure.Round`}.
+        rounds: {row: list of `measure.rates`}.
         operations: {row: floating-point operations of an image}.
     """
     over = {"ours_over_this": ("images_per_second", OURS)}
     speed = measure.summarise(rounds, ("images_per_second",), over)
     flops = {
         name: [
-            rate * operations[name] / 1e12
-            for rate in measure.of(of_one, "images_per_second")
+            one["images_per_second"] * operations[name] / 1e12 for one in of_one
         ]
         for name, of_one in rounds.items()
     }

@@ -5,50 +5,31 @@ pictures, in the form that their network takes them, which is in memory before
 the clock starts.
 """
 
-import typing
+import concurrent.futures
+import pathlib
+import shutil
 
-from benchmarks import inference_files as files_lib
+import numpy as np
 from benchmarks import measure
 from benchmarks import photographs
 from benchmarks import runner
+from benchmarks.inference_networks import EXPORTERS
 from benchmarks.inference_networks import FORMATS
+from benchmarks.inference_networks import KERAS
 from benchmarks.inference_networks import NETWORKS
 from benchmarks.inference_networks import OURS
-from benchmarks.inference_networks import SMALL
+from benchmarks.inference_networks import TORCHVISION
+from benchmarks.inference_networks import Group
+from benchmarks.inference_networks import rows
 from benchmarks.inference_report import report as report
 from benchmarks.runner import Contender
 
+PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "tf2onnx")
+PACKAGES += ("onnxruntime", "openvino", "torch", "torchvision")
 # How far probabilities may be from the network's, over their length, by what a
 # file stores. Those of another network are 1 or more away.
 BOUNDS = {"float16": 2e-2, "dynamic_int8": 0.7, "int8": 0.7}
 FLOAT32_BOUND = 1e-3
-
-
-class Group(typing.NamedTuple):
-    """Contenders that take turns: those of some networks, in one setting."""
-
-    networks: tuple  # keys of `NETWORKS`
-    batch: int  # images of one call
-    threads: int  # that compute
-    rounds: int  # that count; a contender takes one turn in each
-    calls: int  # timed ones of a turn
-
-    @property
-    def setting(self):
-        """Words for a column of a table."""
-        plural = "s" if self.threads > 1 else ""
-        return f"batch {self.batch}, {self.threads} thread{plural}"
-
-
-class Row(typing.NamedTuple):
-    """A contender's place in the record."""
-
-    network: str
-    library: str
-    format: str
-
-    def __str__(self):
-        return f"{self.network}: {self.library}, {self.format}"
 
 
 _TOGETHER = (
@@ -63,9 +44,7 @@ _TOGETHER = (
 _SETTINGS = ((1, 1, 6, 4), (1, 2, 6, 16), (16, 1, 3, 1), (16, 2, 3, 1))
 FULL = {
     "groups": [
-        Group(networks, *setting)
-        for networks in _TOGETHER
-        for setting in _SETTINGS
+        Group(names, *setting) for names in _TOGETHER for setting in _SETTINGS
     ],
     "begins": 2,  # new processes of each contender, of its first group
     "calibration": 16,  # pictures that show int8 files their ranges
@@ -81,21 +60,32 @@ QUICK = {
     "begins": 1,
     "calibration": 2,
     "image_size": 32,
-    "choices": SMALL,
+    "choices": {
+        OURS: {"depths": (1, 1), "filters": (16, 32)},
+        KERAS: {"depths": (2,)},  # fewer units give two layers one name
+        TORCHVISION: {"depths": (1, 1, 1, 1)},
+    },
 }
 
 
 def run(amounts, exports, say=print):
-    """The record of a run; exported networks are kept in `exports`."""
-    machine = measure.machine(*files_lib.PACKAGES)
-    count = max(group.batch for group in amounts["groups"])
-    pictures, _ = photographs.patches(count, amounts["image_size"])
-    folders, absent = files_lib.export(jobs(amounts), pictures, exports, say)
-    missing = {f"{name}: {of}": why for (name, of), why in absent.items()}
+    """The record of a run; networks are exported into a folder of their own.
+
+    Args:
+        amounts: `FULL` or `QUICK`.
+        exports: folder of those folders.
+        say: what takes a line on the progress.
+    """
+    machine = measure.machine(*PACKAGES)
+    networks, missing = export(amounts, exports, say)
     groups, starts = [], {}
     for group in amounts["groups"]:
         say(f"{', '.join(group.networks)}, {group.setting} ...")
-        contenders = _contenders(group, folders)
+        contenders = {
+            row: contender(row, group, networks[row[:2]]["folder"])
+            for row in rows(group)
+            if row[:2] in networks
+        }
         turns = runner.take_turns(
             contenders, rounds=group.rounds, steps=group.calls, say=say
         )
@@ -107,22 +97,21 @@ def run(amounts, exports, say=print):
     return {
         "benchmark": "inference",
         "machine": machine,
-        "networks": _networks(amounts, folders),
+        "networks": {
+            name: {
+                "image_size": amounts["image_size"],
+                "multiply_adds": {
+                    library: made["multiply_adds"]
+                    for (of, library), made in networks.items()
+                    if of == name
+                },
+            }
+            for name in dict.fromkeys(name for name, _ in networks)
+        },
         "groups": groups,
         "starts": _starts(starts, amounts["begins"]),
         "missing": missing,
     }
-
-
-def rows(group):
-    """The contenders of a group: list of `Row`."""
-    return [
-        Row(name, library, of)
-        for name in group.networks
-        for of in NETWORKS[name].formats
-        for library in FORMATS[of].libraries
-        if library in NETWORKS[name].names
-    ]
 
 
 def jobs(amounts):
@@ -130,12 +119,11 @@ def jobs(amounts):
     needed = {}
     for group in amounts["groups"]:
         for row in rows(group):
-            files = needed.setdefault((row.network, row.library), set())
-            files.add((FORMATS[row.format].file, _batch(row, group)))
+            needed.setdefault(row[:2], set()).add(_file(row, group))
     return {
         (name, library): {
             "name": NETWORKS[name].names[library],
-            "files": sorted(files, key=str),
+            "files": sorted(files),
             "image_size": amounts["image_size"],
             "choices": amounts["choices"].get(library, {}),
             "calibration": amounts["calibration"],
@@ -144,59 +132,77 @@ def jobs(amounts):
     }
 
 
-def _batch(row, group):
-    """The batch that a file is for; None for files of any batch.
+def _file(row, group):
+    """Ours for LiteRT have one batch, as phones and browsers want it."""
+    runtime, file, _ = FORMATS[row.format]
+    if row.library == OURS and runtime == "litert":
+        return file.replace(".", f".{group.batch}.")
+    return file
 
-    Ours for LiteRT have one, as phones and browsers want it.
+
+def export(amounts, root, say=print):
+    """Exports each network anew, in a process of its own.
+
+    Returns:
+        {(network, library): {"folder", "multiply_adds"}}, and {words: why
+        there is none}.
     """
-    fixed = row.library == OURS and FORMATS[row.format].runtime == "litert"
-    return group.batch if fixed else None
+    root = pathlib.Path(root).resolve()
+    root.mkdir(parents=True, exist_ok=True)
+    count = max(group.batch for group in amounts["groups"])
+    pictures, _ = photographs.patches(count, amounts["image_size"])
+    np.save(root / "pictures.npy", pictures)
+    missing = {}
 
+    def one(key, job):
+        folder = root / f"{job['name']} of {key[1]}"
+        say(f"Exporting: {folder.name} ...")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        places = {"pictures": str(root / "pictures.npy"), "folder": str(folder)}
+        try:
+            begun = Contender(EXPORTERS[key[1]], {**job, **places}).begin()
+        except RuntimeError as error:
+            missing[": ".join(key)] = str(error).partition("\n")[0]
+            say(f"Without {': '.join(key)}: {error}")
+            return None
+        return {"folder": folder, "multiply_adds": begun["result"]}
 
-def _contenders(group, folders):
-    """{`Row`: `Contender`} of a group, of the networks that there are."""
-    return {
-        row: contender(row, group, folders[row.network, row.library])
-        for row in rows(group)
-        if (row.network, row.library) in folders
-    }
+    todo = jobs(amounts)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(one, todo, todo.values()))
+    return {k: d for k, d in zip(todo, done, strict=True) if d}, missing
 
 
 def contender(row, group, folder):
     """The `Contender` that calls a row's file, of a folder of its network."""
-    of = FORMATS[row.format]
-    precision = of.file.partition(".")[0]
+    file = _file(row, group)
     arguments = {
-        "runtime": of.runtime,
-        "path": files_lib.path_of(folder, of.file, _batch(row, group)),
+        "runtime": FORMATS[row.format].runtime,
+        "path": str(pathlib.Path(folder, file)),
         "folder": str(folder),
         "batch": group.batch,
         "threads": group.threads,
-        "bound": BOUNDS.get(precision, FLOAT32_BOUND),
+        "bound": BOUNDS.get(file.partition(".")[0], FLOAT32_BOUND),
     }
     return Contender("benchmarks.runtimes:infer", arguments, group.batch)
 
 
 def _summarise(group, rounds):
     """The figures of a group; milliseconds are of a call, one a round."""
+    keys = {"milliseconds": "step_seconds"}
+    keys["cpu_milliseconds"] = "step_cpu_seconds"
     return {
         "networks": group.networks,
         "setting": group.setting,
         "rounds": group.rounds,
         "calls": group.calls,
         "rows": [
-            {
-                **row._asdict(),
-                "milliseconds": _milliseconds(of_one, "step_seconds"),
-                "cpu_milliseconds": _milliseconds(of_one, "step_cpu_seconds"),
-            }
+            row._asdict()
+            | {k: [1e3 * one[key] for one in of_one] for k, key in keys.items()}
             for row, of_one in rounds.items()
         ],
     }
-
-
-def _milliseconds(rounds, name):
-    return [1e3 * seconds for seconds in measure.of(rounds, name)]
 
 
 def _starts(starts, begins):
@@ -206,18 +212,15 @@ def _starts(starts, begins):
     return [
         {
             **row._asdict(),
-            "bytes": files_lib.bytes_of(one.arguments["path"]),
+            "bytes": _bytes(one.arguments["path"]),
             "begun": begun,
         }
         for row, (one, begun) in starts.items()
     ]
 
 
-def _networks(amounts, folders):
-    """{name: {"image_size", "multiply_adds": {library: int}}}."""
-    found = {}
-    for (name, library), folder in folders.items():
-        facts = {"image_size": amounts["image_size"], "multiply_adds": {}}
-        counts = found.setdefault(name, facts)["multiply_adds"]
-        counts[library] = files_lib.multiply_adds(folder)
-    return found
+def _bytes(path):
+    """The size of a file, or of all files of a directory."""
+    path = pathlib.Path(path)
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(file.stat().st_size for file in files if file.is_file())

@@ -1,6 +1,6 @@
 """What is compared in inference: networks, and the formats of their files."""
 
-import dataclasses
+import typing
 
 OURS, KERAS, TORCHVISION = "ours", "keras.applications", "torchvision"
 
@@ -13,20 +13,25 @@ ONNX, ONNX_INT8 = "ONNX, onnxruntime", "ONNX int8, onnxruntime"
 OPENVINO, OPENVINO_INT8 = "ONNX, OpenVINO", "ONNX int8, OpenVINO"
 EAGER, TORCHSCRIPT = "PyTorch eager", "PyTorch, TorchScript"
 
+PYTORCH = (EAGER, TORCHSCRIPT)
+FLOAT32 = (SAVED_MODEL, TFLITE, ONNX, OPENVINO)
+# {int8 format: the same network and runtime in float32}.
+INT8 = {
+    TFLITE_DYNAMIC: TFLITE,
+    TFLITE_INT8: TFLITE,
+    ONNX_INT8: ONNX,
+    OPENVINO_INT8: OPENVINO,
+}
+# The latency of the second may not be much more than that of the first.
+SUCCESSOR = ("ResNet-50", "ResNet-50 v2")
 
-@dataclasses.dataclass(frozen=True)
-class Format:
-    """A kind of file in a runtime; those of one format compete.
 
-    Attributes:
-        runtime: key of `runtimes.RUNTIMES`.
-        file: its name, PRECISION.KIND or another.
-        libraries: whose networks there are.
-    """
+class Format(typing.NamedTuple):
+    """A kind of file in a runtime; those of one format compete."""
 
-    runtime: str
-    file: str
-    libraries: tuple[str, ...]
+    runtime: str  # key of `runtimes.RUNTIMES`
+    file: str  # its name, PRECISION.KIND or another
+    libraries: tuple  # whose networks there are
 
 
 _ALL, _KERAS = (OURS, KERAS, TORCHVISION), (OURS, KERAS)
@@ -43,31 +48,16 @@ FORMATS = {
     EAGER: Format("pytorch", "weights.pt", (TORCHVISION,)),
     TORCHSCRIPT: Format("torchscript", "torchscript.pt", (TORCHVISION,)),
 }
-PYTORCH = (EAGER, TORCHSCRIPT)
-FLOAT32 = (SAVED_MODEL, TFLITE, ONNX, OPENVINO)
-# {int8 format: the same network and runtime in float32}.
-INT8 = {
-    TFLITE_DYNAMIC: TFLITE,
-    TFLITE_INT8: TFLITE,
-    ONNX_INT8: ONNX,
-    OPENVINO_INT8: OPENVINO,
-}
 
 
-@dataclasses.dataclass(frozen=True)
-class Network:
-    """One architecture, and what each library calls it.
-
-    Attributes:
-        names: {library: its name}.
-        formats: those that are measured.
-    """
+class Network(typing.NamedTuple):
+    """One architecture: what each library calls it, and what is measured."""
 
     names: dict
-    formats: tuple[str, ...] = tuple(FORMATS)
+    formats: tuple = tuple(FORMATS)
 
 
-_OF_TORCHVISION = (SAVED_MODEL, ONNX, OPENVINO, *PYTORCH)
+_OF_TORCHVISION = (SAVED_MODEL, ONNX, OPENVINO, EAGER, TORCHSCRIPT)
 # torchvision's strides are in the 3x3 convolutions: those of our v1_5.
 NETWORKS = {
     "ResNet-50": Network({OURS: "resnet50", KERAS: "ResNet50"}),
@@ -81,11 +71,46 @@ NETWORKS = {
         {OURS: "resnet152_v1_5", TORCHVISION: "resnet152"}, _OF_TORCHVISION
     ),
 }
-# The latency of the second may not be much more than that of the first.
-SUCCESSOR = ("ResNet-50", "ResNet-50 v2")
-# {library: what makes a network small}.
-SMALL = {
-    OURS: {"depths": (1, 1), "filters": (16, 32)},
-    KERAS: {"depths": (2,)},  # fewer units give two layers one name
-    TORCHVISION: {"depths": (1, 1, 1, 1)},
+EXPORTERS = {
+    OURS: "benchmarks.keras_files:ours",
+    KERAS: "benchmarks.keras_files:keras_applications",
+    TORCHVISION: "benchmarks.torch_files:torchvision",
 }
+
+
+class Group(typing.NamedTuple):
+    """Contenders that take turns: those of some networks, in one setting."""
+
+    networks: tuple  # keys of `NETWORKS`
+    batch: int  # images of one call
+    threads: int  # that compute
+    rounds: int  # that count; a contender takes one turn in each
+    calls: int  # timed ones of a turn
+
+    @property
+    def setting(self):
+        """Words for a column of a table."""
+        plural = "s" if self.threads > 1 else ""
+        return f"batch {self.batch}, {self.threads} thread{plural}"
+
+
+class Row(typing.NamedTuple):
+    """A contender's place in the record."""
+
+    network: str
+    library: str
+    format: str
+
+    def __str__(self):
+        return f"{self.network}: {self.library}, {self.format}"
+
+
+def rows(group):
+    """The contenders of a group: list of `Row`."""
+    return [
+        Row(name, library, of)
+        for name in group.networks
+        for of in NETWORKS[name].formats
+        for library in FORMATS[of].libraries
+        if library in NETWORKS[name].names
+    ]

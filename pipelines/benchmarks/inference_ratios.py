@@ -37,38 +37,17 @@ def ratios(figures):
     spread}, "target" is a float or None, and "work", of peers, is ours over
     theirs in multiply-adds.
     """
-    found, (old, new) = latencies(figures), SUCCESSOR
+    found = latencies(figures)
     sections = {
         PEERS: _of_peers(figures, found),
-        SPEEDS: [
-            _row(network, ours, whole, cells, INT8_SPEED_TARGET)
-            for network in figures["networks"]
-            for (ours, whole), cells in _of_int8(found, network)
-        ],
+        SPEEDS: _of_int8(figures, found),
         SIZES: _of_sizes(figures),
-        NEW: [
-            _row(new, name, old, cells, SUCCESSOR_TARGET)
-            for name, cells in _of_successor(found, old, new)
-        ],
+        NEW: _of_successor(found, *SUCCESSOR),
     }
     return {
         section: [row for row in rows if row["cells"]]
         for section, rows in sections.items()
     }
-
-
-def _of_int8(found, network):
-    """((int8 format, float32 format), cells) of a network of ours."""
-    for names in INT8.items():
-        ours, whole = ((network, OURS, name) for name in names)
-        yield names, _over(found.get(whole, {}), found.get(ours, {}))
-
-
-def _of_successor(found, old, new):
-    """(format, cells): latencies of the new network over the old one's."""
-    for name in FLOAT32:
-        first, second = ((network, OURS, name) for network in (old, new))
-        yield name, _over(found.get(second, {}), found.get(first, {}))
 
 
 def _row(network, ours, peer, cells, target):
@@ -131,6 +110,22 @@ def _fastest(found, network, library, formats):
             known = best.get(setting, milliseconds)
             best[setting] = min(known, milliseconds, key=statistics.median)
     return best
+
+
+def _of_int8(figures, found):
+    for network in figures["networks"]:
+        for ours, whole in INT8.items():
+            below = found.get((network, OURS, ours), {})
+            cells = _over(found.get((network, OURS, whole), {}), below)
+            yield _row(network, ours, whole, cells, INT8_SPEED_TARGET)
+
+
+def _of_successor(found, old, new):
+    """Latencies of the new network over the old one's."""
+    for name in FLOAT32:
+        below = found.get((old, OURS, name), {})
+        cells = _over(found.get((new, OURS, name), {}), below)
+        yield _row(new, name, old, cells, SUCCESSOR_TARGET)
 
 
 def _of_sizes(figures):

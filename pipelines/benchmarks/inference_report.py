@@ -12,24 +12,21 @@ from benchmarks.inference_networks import FORMATS
 def report(figures):
     """The section "Inference" of docs/PERFORMANCE.md, and panels."""
     sections = ratios.ratios(figures)
-    parts = [tables.machine(figures, _protocol(figures)), _summary(sections)]
+    of_setting = {
+        group["setting"]: f"{group['rounds']} and {group['calls']}"
+        for group in figures["groups"]
+    }
+    amounts = "; ".join(f"{words}: {n}" for words, n in of_setting.items())
+    protocol = (
+        f"Rounds in turns after one to warm up, and calls of a turn: {amounts}"
+    )
+    parts = [tables.machine(figures, protocol), _summary(sections)]
     for section, rows in sections.items():
         if rows:
             parts += [f"### {section}", _ratio_table(section, rows)]
     for network in figures["networks"]:
         parts += [f"### {network}", *_of_network(figures, network)]
     return parts + tables.missing(figures), _panels(sections[ratios.PEERS])
-
-
-def _protocol(figures):
-    of_setting = {
-        group["setting"]: f"{group['rounds']} and {group['calls']}"
-        for group in figures["groups"]
-    }
-    amounts = "; ".join(f"{words}: {n}" for words, n in of_setting.items())
-    return (
-        f"Rounds in turns after one to warm up, and calls of a turn: {amounts}"
-    )
 
 
 def _summary(sections):
@@ -98,7 +95,7 @@ START = {
     "first inference, s": (lambda row: _seconds(row, "first_step"), ".2f"),
     "peak, MB": (
         lambda row: statistics.median(
-            begun["most_megabytes"] for begun in row["begun"]
+            measure.column(row["begun"], "most_megabytes")
         ),
         ",.0f",
     ),
@@ -111,7 +108,8 @@ def _seconds(row, key):
 
 def _contenders(figures, network):
     """Rows with the spread of each setting, in the order of `FORMATS`."""
-    latencies, order, rows = ratios.latencies(figures), list(FORMATS), []
+    latencies, rows = ratios.latencies(figures), []
+    order = list(FORMATS)
     starts = [row for row in figures["starts"] if row["network"] == network]
     for row in sorted(starts, key=lambda row: order.index(row["format"])):
         of_one = latencies[network, row["library"], row["format"]]
@@ -123,16 +121,21 @@ def _contenders(figures, network):
 
 
 def _panels(rows):
-    panels = []
-    for name in dict.fromkeys(name for row in rows for name in row["cells"]):
-        bars = {
-            f"{row['network']}: {row['ours']} over {row['peer']}": cell
-            for row in rows
-            for cell in [row["cells"].get(name)]
-            if cell
-        }
-        unit = "how many times as fast ours is"
-        panels.append(
-            pictures.Panel(name, unit, bars, ("as fast", 1.0), ratios=True)
+    """A panel for each setting of ours over its peers."""
+    settings = dict.fromkeys(name for row in rows for name in row["cells"])
+    return [
+        pictures.Panel(
+            name,
+            "how many times as fast ours is",
+            {
+                "{network}: {ours} over {peer}".format(**row): row["cells"][
+                    name
+                ]
+                for row in rows
+                if name in row["cells"]
+            },
+            ("as fast", 1.0),
+            ratios=True,
         )
-    return panels
+        for name in settings
+    ]

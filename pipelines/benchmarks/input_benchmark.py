@@ -1,10 +1,9 @@
-"""The input pipeline beside its peers: speed, quality, memory."""
+"""The input pipeline beside its peers, on files and on small images."""
 
 import pathlib
 import tempfile
 
 from benchmarks import measure
-from benchmarks import memory
 from benchmarks import photographs
 from benchmarks import pictures
 from benchmarks import runner
@@ -23,41 +22,30 @@ LARGE = {
     "Pillow, as torchvision": ("pillow", {}),
     CEILING: ("ceiling", {}),
 }
-# {row: key of `small_contenders.SMALL`}.
+# {row: key of `input_contenders.SMALL`}.
 SMALL = {OURS: "ours", "tf.data, example by example": "plain"}
 
 FULL = {
     "rounds": 6,
     "batch_size": 32,
-    # Of each set: files that are made, images of a round, crops whose quality
-    # is compared. A round's start takes some 80 ms of CPU, whatever reads.
+    # Of each set: files that are made, images of a round. A round's start
+    # takes some 80 ms of CPU, whatever reads.
     "sets": {
-        "500x375": {"files": 32, "images": 4096, "crops": 32},
-        "12 megapixels": {"files": 8, "images": 256, "crops": 8},
+        "500x375": {"files": 32, "images": 4096},
+        "12 megapixels": {"files": 8, "images": 256},
     },
-    # Shorter sides; from the one that keeps 375 pixels to P1's least.
-    "scales": (375, 320, 288, 256),
-    "patches": 50_000,  # small images in memory
+    "patches": 50_000,  # small images in memory, as CIFAR has
     "small_images": 25_600,
-    "memory": [
-        {"files": files, "classes": classes, "images": 20_480, "every": 1_024}
-        for files, classes in ((32, 1), (100_000, 1_000))
-    ],
 }
 QUICK = {
     "rounds": 1,
     "batch_size": 4,
     "sets": {
-        "500x375": {"files": 4, "images": 8, "crops": 4},
-        "12 megapixels": {"files": 1, "images": 4, "crops": 1},
+        "500x375": {"files": 4, "images": 8},
+        "12 megapixels": {"files": 1, "images": 4},
     },
-    "scales": (256,),
     "patches": 256,
     "small_images": 256,
-    "memory": [
-        {"files": files, "classes": classes, "images": 40, "every": 8}
-        for files, classes in ((4, 1), (40, 10))
-    ],
 }
 
 
@@ -66,26 +54,20 @@ def run(amounts, images=None, images_per_round=512, say=print):
     if images:
         amounts = of_user(amounts, images, images_per_round)
     with tempfile.TemporaryDirectory() as root:
-        sets, files = {}, {}
+        # All before the first is measured: a folder may be refused.
+        sets = {
+            name: _write(pathlib.Path(root, name), name, of_set, images)
+            for name, of_set in amounts["sets"].items()
+        }
         for name, of_set in amounts["sets"].items():
-            files[name], note = _files(root, name, of_set, images)
-            sets[name] = {"note": note, **photographs.describe(files[name])}
-        for name, of_set in amounts["sets"].items():
-            folder = str(files[name][0].parents[2])
-            sets[name] |= _measure_set(name, folder, of_set, amounts, say)
-        say("Memory ...")
-        first = next(iter(files.values()))
-        of_memory = [
-            memory.measure(first, case, amounts["batch_size"])
-            for case in amounts["memory"]
-        ]
+            folder = str(pathlib.Path(root, name))
+            sets[name] |= _large(name, folder, of_set["images"], amounts, say)
     return {
         "benchmark": "input",
         "machine": measure.machine("tensorflow", "pillow"),
         "rounds": amounts["rounds"],
         "sets": sets,
-        "small": _measure_small(amounts, say),
-        "memory": of_memory,
+        "small": _small(amounts, say),
     }
 
 
@@ -97,99 +79,79 @@ def of_user(amounts, folder, count):
         f"--images_per_round must be at least a batch of {batch}. "
         f"Received: {count}.",
     )
-    of_set = {"images": count // batch * batch, "crops": batch}
+    of_set = {"images": count // batch * batch}
     return {**amounts, "sets": {pathlib.Path(folder).resolve().name: of_set}}
 
 
-def _files(root, name, of_set, folder):
-    """(files of a set in ROOT/NAME/train/CLASS/, what they are)."""
-    of_class = pathlib.Path(root, name, "train", "photographs")
+def _write(root, name, of_set, folder):
+    """Puts the files of a set into ROOT/train/CLASS/; what they are."""
+    of_class = root / "train" / "photographs"
     of_class.mkdir(parents=True)
     if folder:
         files = photographs.collect(of_class, folder, of_set["images"])
-        return files, "JPEG files of the user"
-    files = photographs.write(of_class, name, of_set["files"])
-    return files, photographs.SETS[name]["note"]
+        note = "JPEG files of the user"
+    else:
+        files = photographs.write(of_class, name, of_set["files"])
+        note = photographs.SETS[name]["note"]
+    return {"note": note, **photographs.describe(files)}
 
 
-def _measure_set(name, folder, of_set, amounts, say):
-    images = of_set["images"]
-    arguments = {"folder": folder, "images": images}
-    arguments["batch_size"] = amounts["batch_size"]
-    contenders = {
-        row: Contender(
-            "benchmarks.input_contenders:large",
-            {"batches": batches, **arguments, **choices},
-            images,
-        )
+def _large(name, folder, images, amounts, say):
+    arguments = {"folder": folder, "batch_size": amounts["batch_size"]}
+    work = {
+        row: {"batches": batches, **arguments, **choices}
         for row, (batches, choices) in LARGE.items()
     }
-    speed = _speed(f"{name}: {images} images", contenders, amounts, say)
-    say(f"{name}: quality ...")
-    compared = {"folder": folder, "crops": of_set["crops"]}
-    compared["scales"] = amounts["scales"]
-    begun = Contender("benchmarks.quality:measure", compared).begin()
-    return {
-        "images_per_round": images,
-        "speed": speed,
-        "quality": begun["result"],
-    }
+    return _speed(name, "large", work, images, amounts, say)
 
 
-def _measure_small(amounts, say):
-    images = amounts["small_images"]
-    arguments = {"patches": amounts["patches"], "images": images}
-    contenders = {
-        row: Contender(
-            "benchmarks.small_contenders:small",
-            {"batches": batches, **arguments},
-            images,
-        )
+def _small(amounts, say):
+    work = {
+        row: {"batches": batches, "patches": amounts["patches"]}
         for row, batches in SMALL.items()
     }
-    speed = _speed(f"Small: {images} images", contenders, amounts, say)
-    return {"images_per_round": images, "speed": speed}
+    images = amounts["small_images"]
+    return _speed("Small", "small", work, images, amounts, say)
 
 
-def _speed(words, contenders, amounts, say):
-    say(f"{words} a round ...")
+def _speed(words, function, work, images, amounts, say):
+    """Figures of {row: arguments beside the images of a round}."""
+    say(f"{words}: {images} images a round ...")
+    function = f"benchmarks.input_contenders:{function}"
+    contenders = {
+        row: Contender(function, {**arguments, "images": images}, images)
+        for row, arguments in work.items()
+    }
     # A step is a whole pass: no part of it warms up.
     turns = runner.take_turns(
         contenders, rounds=amounts["rounds"], steps=1, warm_up=0, say=say
     )
-    return measure.summarise(
+    speed = measure.summarise(
         turns.rounds,
         ("cpu_ms", "images_per_second"),
         {"reference_over_this": ("cpu_ms", OURS)},
     )
+    return {"images_per_round": images, "speed": speed}
 
 
 def report(figures):
     """The section "Input" of docs/PERFORMANCE.md, and panels."""
     protocol = f"{figures['rounds']} rounds in turns after one to warm up"
-    parts = [tables.machine(figures, protocol)]
+    parts, panels = [tables.machine(figures, protocol)], []
     for name, of_set in figures["sets"].items():
+        size = f"{of_set['mean_kilobytes']:,.0f} KB"
         parts += [
             f"### {name}",
-            f"{of_set['files']} files of {of_set['mean_kilobytes']:,.0f} KB "
-            f"in the mean: {of_set['note']}. "
+            f"{of_set['files']} files of {size} in the mean: {of_set['note']}. "
             f"{of_set['images_per_round']:,} images a round.",
             tables.of_rows(of_set["speed"], SPEED),
-            "Against the antialiased resize:",
-            tables.of_rows(of_set["quality"], QUALITY),
         ]
+        bars = {row: one["cpu_ms"] for row, one in of_set["speed"].items()}
+        unit = "CPU ms an image: median; the line is the spread over the rounds"
+        title = f"{name}, {size} a file"
+        panels.append(pictures.panel(title, unit, bars, CEILING))
     parts.append("### Small images, 32x32, from memory")
     parts.append(tables.of_rows(figures["small"]["speed"], SPEED))
-    parts += ["### Memory", tables.of_rows(figures["memory"], MEMORY)]
-    panels = [
-        pictures.panel(
-            f"{name}, {of_set['mean_kilobytes']:,.0f} KB a file",
-            "CPU ms an image: median; the line is the spread over the rounds",
-            {row: one["cpu_ms"] for row, one in of_set["speed"].items()},
-            CEILING,
-        )
-        for name, of_set in figures["sets"].items()
-    ]
     return parts, panels
 
 
@@ -198,27 +160,4 @@ SPEED = {
     "CPU ms an image": ("cpu_ms", ".3g"),
     "images/s": (lambda row: row["images_per_second"]["median"], ",.0f"),
     "ours over it, CPU": ("reference_over_this", ".2f"),
-}
-QUALITY = {
-    "shorter side": ("shorter_side", ""),
-    "shrinks by": ("shrink", ".2f"),
-    "method": ("method", ""),
-    "dB": (lambda row: row["psnr"] or "equal", ".1f"),
-    "mean difference, of 255": ("mean_difference", ".2f"),
-}
-MEMORY = {
-    "files": ("files", ",d"),
-    "classes": ("classes", ",d"),
-    "listing, s": ("listing_seconds", ".2f"),
-    "MB imported": (lambda row: row["megabytes"]["imported"], ",.0f"),
-    "opened": (lambda row: row["megabytes"]["opened"], ",.0f"),
-    "images between readings": ("every", ",d"),
-    "first reading": (lambda row: row["megabytes"]["streamed"][0], ",.0f"),
-    "images in all": ("images", ",d"),
-    "last": (lambda row: row["megabytes"]["streamed"][-1], ",.0f"),
-    "most": (lambda row: max(row["megabytes"]["streamed"]), ",.0f"),
-    "KB more each 1,000 images of the second half": (
-        "kilobytes_per_1000_images",
-        "+,.0f",
-    ),
 }

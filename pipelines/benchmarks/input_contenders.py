@@ -1,86 +1,76 @@
-"""Ours and its peers: files in, augmented batches out.
+"""Ours and its peers: files or pixels in, augmented batches out.
 
-Each function of `LARGE` prepares everything once and returns a function
-() -> iterator of uint8 batches: (B, S, S, 3), or (B,) of the ceiling. Each does
-the recipe's work on the same files, each file equally often: a shorter side
-that is uniform in `scale_range`, a random crop of `image_size`, a flip.
+Each function of `LARGE` and `SMALL` prepares everything once and returns a
+function () -> iterator of uint8 batches: (B, S, S, 3), or (B,) of the ceiling.
+Those of `LARGE` do the recipe's work on the same files, each file equally
+often: a shorter side that is uniform in `scale_range`, a random crop of
+`image_size`, a flip. Those of `SMALL` pad, crop and flip as P1 does for CIFAR.
 """
 
 import concurrent.futures
 import dataclasses
+import functools
 import itertools
 import os
 import pathlib
 
 import numpy as np
 import tensorflow as tf
+from benchmarks import photographs
+from benchmarks.steps import repeated
 
 from keras_resnet import recipes
 from keras_resnet.data import datasets
 from keras_resnet.data import pipeline
+from keras_resnet.data.stores import memory
 
 FILL = datasets.info("imagenet2012").pixel_mean
+SIDE = 32  # of small images
 
 
 def recipe(steps, batch_size, image_size=224, **changes):
     """P1's crops of ImageNet (sec. 3.4), in proportion to `image_size`."""
-    return recipes.load(
-        "imagenet_resnet50",
-        {
-            "augmentation": "scale_crop",
-            "image_size": image_size,
-            "scale_range": (256 * image_size // 224, 480 * image_size // 224),
-            "batch_size": batch_size,
-            "steps": steps,
-            **changes,
-        },
-    )
+    low, high = (side * image_size // 224 for side in (256, 480))
+    fields = {
+        "augmentation": "scale_crop",
+        "image_size": image_size,
+        "scale_range": (low, high),
+        "batch_size": batch_size,
+        "steps": steps,
+    }
+    return recipes.load("imagenet_resnet50", {**fields, **changes})
 
 
-def of_folder(folder):
-    """The split with the files in FOLDER/train/CLASS/."""
-    return datasets.load(f"folder:{folder}", "train")
+def files(folder):
+    """Their paths: sorted list of str."""
+    return sorted(map(str, pathlib.Path(folder).glob("train/*/*")))
 
 
 def stream(folder, batch_size, image_size=224):
-    """A contender whose step is a batch of ours; nothing trains on it.
-
-    It is built when the folder is listed.
-    """
+    """A contender whose step is a batch of ours; nothing trains on it."""
 
     def build():
         batches = endless(folder, batch_size, image_size)
-
-        def steps(count, tick):
-            for _ in range(count):
-                next(batches)
-                tick()
-
-        return steps
+        return repeated(lambda: next(batches))
 
     return build
 
 
 def endless(folder, batch_size, image_size):
     """An iterator over more batches of ours than any benchmark takes."""
-    split = of_folder(folder)
     of_all = recipe(1_000_000, batch_size, image_size)
+    return iter(_of_folder(folder, of_all))
 
-    def batches():
-        yield from pipeline.train_dataset(split, of_all, fill=FILL)
 
-    return batches()
+def _of_folder(folder, recipe):
+    split = datasets.load(f"folder:{folder}", "train")
+    return pipeline.train_dataset(split, recipe, fill=FILL)
 
 
 def large(batches, folder, images, batch_size, **choices):
-    """A contender whose step makes `images` from files.
+    """A contender whose step makes `images` of the files in a folder.
 
-    Args:
-        batches: key of `LARGE`.
-        folder: with JPEG files in train/CLASS/.
-        images: of a step, a multiple of `batch_size`.
-        batch_size: int.
-        choices: further arguments of the function in `LARGE`.
+    `batches` is a key of `LARGE`, `choices` are its further arguments.
     """
 
     def build():
@@ -90,63 +80,64 @@ def large(batches, folder, images, batch_size, **choices):
     return build
 
 
-def passes(batches, images):
-    """Steps that each take all of `batches()`.
+def small(batches, patches, images):
+    """A contender whose step makes `images` of pixels in memory.
 
-    Raises:
-        RuntimeError: if a step makes another number of images.
+    Args:
+        batches: key of `SMALL`.
+        patches: int, squares of photographs in memory.
+        images: of a step, a multiple of 128.
     """
+    pixels, labels = photographs.patches(patches, SIDE)
 
-    def steps(count, tick):
-        for _ in range(count):
-            made = sum(len(batch) for batch in batches())
-            if made != images:
-                raise RuntimeError(f"{made} images were made, not {images}.")
-            tick()
+    def build():
+        of_step = recipes.load("cifar10_resnet20", {"steps": images // 128})
+        return passes(SMALL[batches](pixels, labels, of_step), images)
 
-    return steps
+    return build
+
+
+def passes(batches, images):
+    """Steps that take all of `batches()`; a `RuntimeError` if not so many."""
+
+    def step():
+        made = sum(len(batch) for batch in batches())
+        if made != images:
+            raise RuntimeError(f"{made} images were made, not {images}.")
+
+    return repeated(step)
 
 
 def _ours(folder, recipe, augmentation="scale_crop"):
     recipe = dataclasses.replace(recipe, augmentation=augmentation)
-    split = of_folder(folder)
-    dataset = pipeline.train_dataset(split, recipe, fill=FILL)
+    dataset = _of_folder(folder, recipe)
     return lambda: (batch["image"] for batch in dataset)
 
 
-def files(folder):
-    """Their paths: sorted list of str."""
-    return sorted(map(str, pathlib.Path(folder).glob("train/*/*")))
-
-
-def _examples(folder, recipe, example):
-    """Batches of `example(path)`, as many as the recipe takes."""
-    paths = tf.data.Dataset.from_tensor_slices(files(folder))
-    paths = paths.repeat().take(recipe.steps * recipe.batch_size)
-    return batched(paths.map(example, tf.data.AUTOTUNE), recipe)
-
-
-def batched(examples, recipe):
-    """A function () -> iterator of the recipe's batches."""
-    batches = examples.batch(recipe.batch_size, drop_remainder=True)
+def _batched(source, example, recipe):
+    """() -> iterator of the recipe's batches of `example(...)` of a source."""
+    examples = tf.data.Dataset.from_tensor_slices(source).repeat()
+    examples = examples.take(recipe.steps * recipe.batch_size)
+    batches = examples.map(example, tf.data.AUTOTUNE)
+    batches = batches.batch(recipe.batch_size, drop_remainder=True)
     batches = batches.prefetch(tf.data.AUTOTUNE)
     return lambda: iter(batches)
 
 
 def _plain(folder, recipe, antialias):
     """What a tutorial writes: decode all, resize all, crop."""
+    crop = (recipe.image_size, recipe.image_size, 3)
 
     def example(path):
         image = tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
         size, (low, high) = tf.shape(image)[:2], recipe.scale_range
         size = size * _uniform(low, high + 1) // tf.reduce_min(size)
         image = tf.image.resize(image, size, antialias=antialias)
-        crop = (recipe.image_size, recipe.image_size, 3)
         image = tf.image.random_crop(image, crop)
         image = tf.image.random_flip_left_right(image)
         return tf.cast(image, tf.uint8)
 
-    return _examples(folder, recipe, example)
+    return _batched(files(folder), example, recipe)
 
 
 def _uniform(low, high):
@@ -164,8 +155,9 @@ def _ceiling(folder, recipe):
     def example(path):
         encoded = tf.io.read_file(path)
         size = tf.io.extract_jpeg_shape(encoded)[:2]
-        shorter = tf.reduce_min(size)
-        side = recipe.image_size * shorter // _uniform(low, high + 1)
+        side = (
+            recipe.image_size * tf.reduce_min(size) // _uniform(low, high + 1)
+        )
 
         def decode(ratio):
             # The window counts the pixels after the DCT's scaling.
@@ -178,12 +170,15 @@ def _ceiling(folder, recipe):
             return image[0, 0, 0]
 
         cases = [
-            (side >= ratio * recipe.image_size, lambda r=ratio: decode(r))
+            (
+                side >= ratio * recipe.image_size,
+                functools.partial(decode, ratio),
+            )
             for ratio in (8, 4, 2)
         ]
         return tf.case(cases, default=lambda: decode(1))
 
-    return _examples(folder, recipe, example)
+    return _batched(files(folder), example, recipe)
 
 
 def _pillow(folder, recipe):
@@ -225,9 +220,31 @@ def _pillow_example(path, draw, recipe):
     return np.asarray(ImageOps.mirror(image) if draw[3] < 0.5 else image)
 
 
+def _ours_small(pixels, labels, recipe):
+    names = tuple(str(label) for label in range(labels.max() + 1))
+    split = memory.from_memory("patches/train", names, pixels, labels)
+    fill = datasets.info("cifar10").pixel_mean
+    dataset = pipeline.train_dataset(split, recipe, fill=fill)
+    return lambda: (batch["image"] for batch in dataset)
+
+
+def _plain_small(pixels, labels, recipe):
+    """What a tutorial writes: pad, crop and flip each image by itself."""
+    wide = SIDE + 2 * recipe.pad_pixels
+
+    def example(image, label):
+        image = tf.image.resize_with_crop_or_pad(image, wide, wide)
+        image = tf.image.random_crop(image, (SIDE, SIDE, 3))
+        return tf.image.random_flip_left_right(image), label
+
+    batches = _batched((pixels, labels), example, recipe)
+    return lambda: (images for images, _ in batches())
+
+
 LARGE = {
     "ours": _ours,
     "plain": _plain,
     "pillow": _pillow,
     "ceiling": _ceiling,
 }
+SMALL = {"ours": _ours_small, "plain": _plain_small}

@@ -11,10 +11,9 @@ import pathlib
 import keras
 import numpy as np
 import tensorflow as tf
-from benchmarks.inference_files import CLASSES
-from benchmarks.inference_files import SPREAD
-from benchmarks.inference_files import path_of
-from benchmarks.inference_files import save
+from benchmarks.runtimes import SPREAD
+from benchmarks.runtimes import save
+from benchmarks.steps import CLASSES
 
 import keras_resnet
 from keras_resnet.export.folding.fold import fold
@@ -30,7 +29,7 @@ def ours(name, files, image_size, choices, calibration, pictures, folder):
 
     Args:
         name: key of `keras_resnet.VARIANTS`.
-        files: list of (name of a file, its batch or None).
+        files: names, PRECISION.KIND or PRECISION.BATCH.KIND or "saved_model".
         image_size: S, pixels.
         choices: dict of other arguments of `keras_resnet.build`.
         calibration: how many pictures int8 is calibrated with.
@@ -50,16 +49,16 @@ def ours(name, files, image_size, choices, calibration, pictures, folder):
         )
         pixels = images.astype(np.float32)
         randomise(model, pixels)
-        for file, batch in files:
-            path = path_of(folder, file, batch)
-            _write(model, path, file, batch, images[:calibration])
+        for file in files:
+            path = pathlib.Path(folder, file)
+            _write(model, path, images[:calibration])
         save(folder, pixels, predict(model, pixels))
         return keras_resnet.multiply_adds(fold(model))
 
     return build
 
 
-def _write(model, path, file, batch, calibration):
+def _write(model, path, calibration):
     size = model.input_shape[1]
     card = Card(
         class_names=tuple(f"class {i}" for i in range(CLASSES)),
@@ -67,13 +66,13 @@ def _write(model, path, file, batch, calibration):
         eval_resize=size * 8 // 7,
         variant=model.name,
     )
-    precision, _, kind = file.partition(".")
+    precision, *batch = path.stem.split(".")
     choices = {"card": card, "precision": precision}
     if precision == "int8":
         choices["calibration"] = calibration
-    if kind == "tflite":
-        export_tflite(model, path, batch=batch, **choices)
-    elif kind == "onnx":
+    if path.suffix == ".tflite":
+        export_tflite(model, path, batch=int(*batch), **choices)
+    elif path.suffix == ".onnx":
         export_onnx(model, path, **choices)
     else:
         export_saved_model(model, path, card=card)
@@ -97,11 +96,10 @@ def keras_applications(
         pixels = images.astype(np.float32) / 127.5 - 1
         randomise(model, pixels)
         # The others are made from it, asked for or not.
-        saved_model = path_of(folder, "saved_model")
+        saved_model = f"{folder}/saved_model"
         model.export(saved_model, verbose=False)
-        for file, _ in files:
-            if file != "saved_model":
-                _convert(model, saved_model, path_of(folder, file))
+        for file in set(files) - {"saved_model"}:
+            _convert(model, saved_model, f"{folder}/{file}")
         save(folder, pixels, predict(model, pixels))
         return multiply_adds(model)
 

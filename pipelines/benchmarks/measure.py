@@ -6,7 +6,6 @@ told as ratios of medians of contenders that took turns, never as a time alone.
 """
 
 import contextlib
-import dataclasses
 import importlib.metadata
 import os
 import pathlib
@@ -14,53 +13,43 @@ import platform
 import statistics
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Round:
-    """What one contender did in one round."""
+def rates(seconds, steps, images):
+    """What one contender did in one round: dict of floats.
 
-    images: int
-    steps: int
-    cpu_seconds: float
-    wall_seconds: float
-
-    @property
-    def images_per_second(self):
-        return self.images / self.wall_seconds
-
-    @property
-    def cpu_ms(self):
-        """CPU milliseconds of an image."""
-        return 1e3 * self.cpu_seconds / self.images
-
-    @property
-    def step_seconds(self):
-        return self.wall_seconds / self.steps
-
-    @property
-    def step_cpu_seconds(self):
-        return self.cpu_seconds / self.steps
+    Args:
+        seconds: {"cpu_seconds", "wall_seconds"} of the round.
+        steps: int, of the round.
+        images: int, of one step.
+    """
+    cpu, wall = seconds["cpu_seconds"], seconds["wall_seconds"]
+    return {
+        "images_per_second": steps * images / wall,
+        "cpu_ms": 1e3 * cpu / (steps * images),  # of an image
+        "step_seconds": wall / steps,
+        "step_cpu_seconds": cpu / steps,
+    }
 
 
-def of(rounds, name):
-    """What a property of `Round` is in each round: list of numbers."""
-    return [getattr(one, name) for one in rounds]
+def column(rows, key):
+    """What rows have under a key: list."""
+    return [row[key] for row in rows]
 
 
 def summarise(rounds, names, over):
     """Spreads of contenders, and one of them over each.
 
     Args:
-        rounds: {contender: list of `Round`}.
-        names: properties of `Round`.
-        over: {key: (property, contender)}: that contender's over each one's.
+        rounds: {contender: list of `rates`}.
+        names: keys of `rates`.
+        over: {key: (name, contender)}: that contender's over each one's.
 
     Returns:
-        {contender: {property or key: spread}}.
+        {contender: {name or key: spread}}.
     """
     return {
-        contender: {name: spread(of(of_one, name)) for name in names}
+        contender: {name: spread(column(of_one, name)) for name in names}
         | {
-            key: ratio(of(rounds[reference], name), of(of_one, name))
+            key: ratio(column(rounds[reference], name), column(of_one, name))
             for key, (name, reference) in over.items()
         }
         for contender, of_one in rounds.items()
@@ -69,11 +58,8 @@ def summarise(rounds, names, over):
 
 def spread(values):
     """{"median", "min", "max"} of some numbers."""
-    return {
-        "median": statistics.median(values),
-        "min": min(values),
-        "max": max(values),
-    }
+    median = statistics.median(values)
+    return {"median": median, "min": min(values), "max": max(values)}
 
 
 def ratio(above, below):
@@ -93,7 +79,7 @@ def ratio(above, below):
 def machine(*packages):
     """What figures are taken on, with the versions of installed packages."""
     return {
-        "cpu": _cpu(),
+        "cpu": cpu(),
         "cores": os.cpu_count(),
         "load_average": os.getloadavg()[0],
         "packages": versions(packages),
@@ -109,7 +95,8 @@ def versions(packages):
     return found
 
 
-def _cpu():
+def cpu():
+    """The name of the processor."""
     with contextlib.suppress(OSError):
         for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):

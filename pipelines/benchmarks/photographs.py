@@ -13,11 +13,10 @@ import numpy as np
 
 from keras_resnet.errors import require
 
-# Photographs inside the wheels: module, folder in it, files.
-SOURCES = (
-    ("sklearn", "datasets/images", ("china.jpg", "flower.jpg")),
-    (
-        "skimage",
+# Photographs inside the wheels: module -> (folder in it, files).
+SOURCES = {
+    "sklearn": ("datasets/images", ("china.jpg", "flower.jpg")),
+    "skimage": (
         "data",
         (
             "astronaut.png",
@@ -27,11 +26,7 @@ SOURCES = (
             "rocket.jpg",
         ),
     ),
-)
-
-# 138 GB of 1,281,167 training images.
-IMAGENET_KILOBYTES = 108
-
+}
 
 # {set: of JPEG files, 4:2:0 as a camera's and most of ImageNet's}. Every fourth
 # file is upright; the grain is the deviation of added noise, of 255.
@@ -40,9 +35,10 @@ SETS = {
         "size": (500, 375),
         "quality": 98,
         "grain": 0.0,
+        # 138 GB of 1,281,167 training images.
         "note": (
             "photographs resized to 500x375 and 375x500, of quality 98, "
-            f"near the {IMAGENET_KILOBYTES} KB of ImageNet's mean file"
+            "near the 108 KB of ImageNet's mean file"
         ),
     },
     "12 megapixels": {
@@ -59,10 +55,7 @@ SETS = {
 
 
 def originals():
-    """The photographs, RGB, of the packages that are installed.
-
-    Returns:
-        {name: `PIL.Image.Image`}.
+    """{name: `PIL.Image.Image`}, RGB, of the packages that are installed.
 
     Raises:
         keras_resnet.UsageError: if none of the packages is there.
@@ -70,11 +63,9 @@ def originals():
     from PIL import Image
 
     found = {}
-    for module, folder, names in SOURCES:
+    for module, (folder, names) in SOURCES.items():
         spec = importlib.util.find_spec(module)
-        if spec is None:
-            continue
-        for name in names:
+        for name in names if spec else ():
             path = pathlib.Path(spec.origin).parent / folder / name
             found[f"{module}/{name}"] = Image.open(path).convert("RGB")
     require(
@@ -116,13 +107,8 @@ def _part(photograph, size, turn):
     from PIL import Image
     from PIL import ImageOps
 
-    return ImageOps.fit(
-        photograph,
-        size,
-        Image.Resampling.BICUBIC,
-        bleed=0.02 * (turn % 4),
-        centering=(turn % 3 / 2, turn % 3 / 2),
-    )
+    where = {"bleed": 0.02 * (turn % 4), "centering": (turn % 3 / 2,) * 2}
+    return ImageOps.fit(photograph, size, Image.Resampling.BICUBIC, **where)
 
 
 def _add_grain(image, deviation, seed):
@@ -171,11 +157,10 @@ def describe(files):
     """{"files", "mean_kilobytes", "sizes"} of JPEG files, for the report."""
     from PIL import Image
 
-    sizes = {Image.open(path).size for path in files}
     return {
         "files": len(files),
         "mean_kilobytes": sum(map(os.path.getsize, files)) / len(files) / 1e3,
-        "sizes": sorted(sizes)[:10],
+        "sizes": sorted({Image.open(path).size for path in files})[:10],
     }
 
 
@@ -189,8 +174,8 @@ def patches(num_patches, side, seed=0):
     rng = np.random.default_rng(seed)
     pixels = [np.asarray(image) for image in originals().values()]
     labels = np.arange(num_patches, dtype=np.int32) % len(pixels)
-    places = rng.random((num_patches, 2))
     squares = np.empty((num_patches, side, side, 3), np.uint8)
+    places = rng.random((num_patches, 2))
     for square, label, place in zip(squares, labels, places, strict=True):
         limits = np.array(pixels[label].shape[:2]) - side + 1
         top, left = (place * limits).astype(int)

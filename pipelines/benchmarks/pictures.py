@@ -4,8 +4,6 @@ import dataclasses
 import hashlib
 import json
 
-MARK = "figures "
-
 # Okabe and Ito's colours, which the colour-blind tell apart.
 OURS, PEER, BOUND = "#0072B2", "#E69F00", "#000000"
 
@@ -39,7 +37,7 @@ def panel(title, unit, bars, bound=None):
 def mark(figures):
     """Stands in the picture's file for the figures that it shows."""
     text = json.dumps(figures, sort_keys=True)
-    return MARK + hashlib.sha256(text.encode()).hexdigest()
+    return "figures " + hashlib.sha256(text.encode()).hexdigest()
 
 
 def draw(figures, panels, path):
@@ -54,18 +52,14 @@ def draw(figures, panels, path):
 
     columns = 1 if len(panels) < 3 else 2
     rows = [panels[n : n + columns] for n in range(0, len(panels), columns)]
-    heights = [
-        0.3 * max(len(panel.bars) for panel in row) + 0.9 for row in rows
-    ]
+    heights = [0.3 * max(len(p.bars) for p in row) + 0.9 for row in rows]
     figure = matplotlib.figure.Figure(
         figsize=(1 + 7 * columns, sum(heights)), layout="constrained"
     )
     grid = figure.add_gridspec(len(rows), columns, height_ratios=heights)
     for number, panel in enumerate(panels):
-        axes = figure.add_subplot(grid[divmod(number, columns)])
-        _draw(axes, panel)
-    comment = mark(figures)
-    figure.savefig(path, dpi=110, metadata={"Comment": comment})
+        _draw(figure.add_subplot(grid[divmod(number, columns)]), panel)
+    figure.savefig(path, dpi=110, metadata={"Comment": mark(figures)})
 
 
 def _draw(axes, panel):
@@ -80,28 +74,14 @@ def _draw(axes, panel):
     axes.set_title(panel.title, fontsize=10)
     axes.set_xlabel(panel.unit, fontsize=8)
     if panel.bound:
-        name, value = panel.bound
-        axes.axvline(value, color=BOUND, linestyle="--", linewidth=1.2)
-        # On the side that has more room.
-        side = "left" if value < sum(axes.get_xlim()) / 2 else "right"
-        axes.annotate(
-            f" {name}, {value:.3g} ",
-            (value, len(panel.bars) - 0.3),
-            ha=side,
-            va="center",
-            fontsize=8,
-        )
+        _bound(axes, *panel.bound, place=len(panel.bars) - 0.3)
 
 
 def _bar(axes, place, spread, color):
     median, low, high = (spread[key] for key in ("median", "min", "max"))
-    axes.barh(
-        place,
-        median,
-        color=color,
-        xerr=[[median - low], [high - median]],
-        error_kw={"linewidth": 1, "capsize": 2, "ecolor": "0.3"},
-    )
+    line = {"linewidth": 1, "capsize": 2, "ecolor": "0.3"}
+    error = [[median - low], [high - median]]
+    axes.barh(place, median, color=color, xerr=error, error_kw=line)
     axes.annotate(
         f"{median:.3g}",
         (high, place),
@@ -110,3 +90,11 @@ def _bar(axes, place, spread, color):
         va="center",
         fontsize=8,
     )
+
+
+def _bound(axes, name, value, place):
+    axes.axvline(value, color=BOUND, linestyle="--", linewidth=1.2)
+    # On the side that has more room.
+    side = "left" if value < sum(axes.get_xlim()) / 2 else "right"
+    words = f" {name}, {value:.3g} "
+    axes.annotate(words, (value, place), ha=side, va="center", fontsize=8)

@@ -8,11 +8,15 @@ import contextlib
 import dataclasses
 import json
 import os
+import pathlib
 import subprocess
 import sys
 import tempfile
+import typing
 
-from benchmarks.measure import Round
+from benchmarks import measure
+
+_PIPELINES = str(pathlib.Path(__file__).resolve().parents[1])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,11 +24,10 @@ class Contender:
     """Work that is measured.
 
     Attributes:
-        function: "module:function". The function, called in a new process,
-            imports what it needs, makes its input and returns `build`.
-            `build()` makes what must be there before a first step and returns
-            `steps`, or a result for JSON where no step is timed.
-            `steps(count, tick)` takes steps and calls `tick()` after each.
+        function: "module:function". A new process calls it; it imports what
+            it needs, makes its input and returns `build`. `build()` makes what
+            a first step needs and returns `steps`, or a result for JSON where
+            no step is timed. `steps(count, tick)` calls `tick()` after each.
         arguments: dict of the function's arguments, as JSON can hold them.
         images: of one step.
         environment: dict of variables of the process, beside our own.
@@ -57,17 +60,14 @@ class Worker:
         self._contender = contender
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")
         task = json.dumps([contender.function, contender.arguments])
+        path = {"PYTHONPATH": os.pathsep.join([_PIPELINES, *sys.path])}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker", task],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
             encoding="utf-8",
-            env={
-                **os.environ,
-                **contender.environment,
-                "PYTHONPATH": os.pathsep.join(sys.path),
-            },
+            env={**os.environ, **contender.environment, **path},
         )
         self.pid = self._process.pid
         self.begun = self._answer()
@@ -85,40 +85,29 @@ class Worker:
             return json.loads(line)
         status = self._process.wait()
         self._errors.seek(0)
-        said = self._errors.read()[-2_000:].strip()
-        self._close()
-        last = said.splitlines()[-1:] or ["it printed nothing"]
+        said = self._errors.read()[-2_000:].strip() or "it printed nothing"
+        self.__exit__()
         raise RuntimeError(
             f"{self._contender.function} ended with status {status}: "
-            f"{last[0]}\n{said}"
+            f"{said.splitlines()[-1]}\n{said}"
         )
-
-    def _close(self):
-        """Ends the process; its memory is free when this returns."""
-        with contextlib.suppress(BrokenPipeError):
-            self._process.communicate()
-        self._errors.close()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
-        self._close()
+        """Ends the process; its memory is free when this returns."""
+        with contextlib.suppress(BrokenPipeError):
+            self._process.communicate()
+        self._errors.close()
 
 
-@dataclasses.dataclass(frozen=True)
-class Turns:
-    """What contenders did that took turns.
+class Turns(typing.NamedTuple):
+    """What contenders did that took turns."""
 
-    Attributes:
-        rounds: {name: list of `Round`}.
-        begun: {name: `Worker.begun`}.
-        missing: {name: why it did not start}.
-    """
-
-    rounds: dict
-    begun: dict
-    missing: dict
+    rounds: dict  # {name: list of `measure.rates`}
+    begun: dict  # {name: `Worker.begun`}
+    missing: dict  # {name: why it did not start}
 
 
 def take_turns(contenders, *, rounds, steps, warm_up=1, say=print):
@@ -142,15 +131,8 @@ def take_turns(contenders, *, rounds, steps, warm_up=1, say=print):
         taken = {name: [] for name in workers}
         for name in _order(list(workers), rounds + 1):
             seconds = workers[name].take(steps, warm_up)
-            images = steps * contenders[name].images
-            taken[name].append(
-                Round(
-                    images=images,
-                    steps=steps,
-                    cpu_seconds=seconds["cpu_seconds"],
-                    wall_seconds=seconds["wall_seconds"],
-                )
-            )
+            images = contenders[name].images
+            taken[name].append(measure.rates(seconds, steps, images))
         begun = {name: worker.begun for name, worker in workers.items()}
     counted = {name: of_one[1:] for name, of_one in taken.items()}
     return Turns(counted, begun, missing)

@@ -8,6 +8,22 @@ import pathlib
 
 import numpy as np
 
+# Standard deviation of the logits of all networks: some classes are more
+# probable than 1/256, the least that a full int8 file can say.
+SPREAD = 3.0
+
+
+def save(folder, pixels, probabilities):
+    """Writes what goes into a network's files, and what must come out.
+
+    Args:
+        folder: of the files.
+        pixels: float32 (N, ...), pictures in the form that it takes.
+        probabilities: float32 (N, K), before the conversion.
+    """
+    np.save(pathlib.Path(folder, "pixels.npy"), pixels)
+    np.save(pathlib.Path(folder, "expected.npy"), probabilities)
+
 
 def infer(runtime, path, folder, batch, threads, bound):
     """A contender whose step is a call.
@@ -15,7 +31,7 @@ def infer(runtime, path, folder, batch, threads, bound):
     Args:
         runtime: key of `RUNTIMES`.
         path: of the file.
-        folder: of the network, with what `inference_files` says.
+        folder: of the network, with what `save` wrote.
         batch: B, images of a call.
         threads: int, that compute.
         bound: how far probabilities may be from the network's own.

@@ -11,8 +11,8 @@ bound. Each worker keeps its batch: weak scaling.
 """
 
 import concurrent.futures
-import dataclasses
 import math
+import typing
 
 from benchmarks import measure
 from benchmarks import pictures
@@ -31,51 +31,27 @@ NETWORKS = {
 }
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Machine:
-    """What a worker has.
+class Machine(typing.NamedTuple):
+    """What a worker has."""
 
-    Attributes:
-        batch: images of one worker.
-        compute: seconds of its step for ResNet-50, forward to update.
-        images_per_second: that its input makes.
-        bandwidth: bytes/s that it sends, while it takes as many.
-        latency: seconds of a hop.
-        trees: whether a message takes 2 log2(n) hops, not 2 (n - 1).
-    """
-
-    batch: int
-    compute: float
-    images_per_second: float
-    bandwidth: float
-    latency: float
-    trees: bool = False
+    batch: int  # images of one worker
+    compute: float  # seconds of its step for ResNet-50, forward to update
+    images_per_second: float  # that its input makes
+    bandwidth: float  # bytes/s that it sends, while it takes as many
+    latency: float  # seconds of a hop
+    trees: bool = False  # whether a message takes 2 log2(n) hops, not 2 (n - 1)
 
 
 # Assumed, not measured: what such machines are sold as.
 ASSUMED = {
     "8 GPUs, 400 Gbit/s, NCCL": Machine(
-        batch=2048,
-        compute=2048 / 20_000,
-        images_per_second=30_000,
-        bandwidth=40e9,
-        latency=10e-6,
-        trees=True,
+        2048, 2048 / 20_000, 30_000, 40e9, 10e-6, trees=True
     ),
     "1 GPU, 25 Gbit/s, NCCL": Machine(
-        batch=256,
-        compute=256 / 2_500,
-        images_per_second=4_000,
-        bandwidth=2.5e9,
-        latency=25e-6,
-        trees=True,
+        256, 256 / 2_500, 4_000, 2.5e9, 25e-6, trees=True
     ),
     "1 GPU, 25 Gbit/s, gRPC rings": Machine(
-        batch=256,
-        compute=256 / 2_500,
-        images_per_second=4_000,
-        bandwidth=1e9,
-        latency=150e-6,
+        256, 256 / 2_500, 4_000, 1e9, 150e-6
     ),
 }
 
@@ -130,8 +106,7 @@ def run(amounts, say=print):
         "benchmark": "scaling",
         "machine": measure.machine("tensorflow"),
         "network": amounts["variant"],
-        "image_size": amounts["image_size"],
-        "batch": amounts["batch"],
+        **{key: amounts[key] for key in ("image_size", "batch")},
         "bytes": one["bytes"],
         "bandwidth": here.bandwidth,
         "latency": here.latency,

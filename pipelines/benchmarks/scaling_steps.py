@@ -8,13 +8,14 @@ import os
 import statistics
 import time
 
-INDEX = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
 _CORES = sorted(os.sched_getaffinity(0))
+_INDEX = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
 # Before TensorFlow counts them.
-os.sched_setaffinity(0, {_CORES[INDEX % len(_CORES)]})
+os.sched_setaffinity(0, {_CORES[_INDEX % len(_CORES)]})
 
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
+from benchmarks import steps as steps_lib  # noqa: E402
 
 import keras_resnet  # noqa: E402
 from keras_resnet import optimizers  # noqa: E402
@@ -22,9 +23,8 @@ from keras_resnet.training import distribution  # noqa: E402
 from keras_resnet.training import step as step_lib  # noqa: E402
 from keras_resnet.training.workers import Workers  # noqa: E402
 
-_WARM_UP = 2
 _SIZES = (4, 64_000_000)  # bytes of an all-reduce
-_ROUNDS = 20
+_WARM_UP, _ROUNDS = 2, 20
 
 
 def measure(variant, image_size, batch, steps):
@@ -46,14 +46,18 @@ def measure(variant, image_size, batch, steps):
         workers = Workers(strategy)
         with strategy.scope():
             shape = (image_size, image_size, 3)
-            model = keras_resnet.build(variant, input_shape=shape)
+            classes = steps_lib.CLASSES
+            model = keras_resnet.build(
+                variant, input_shape=shape, classes=classes
+            )
             optimizer = optimizers.SGD(learning_rate=0.01)
             optimizer.build(model.trainable_variables)
         train_step = step_lib.make_train_step(strategy, model, optimizer)
-        pixels = _batch(shape, batch)
+        images, labels = map(tf.constant, steps_lib.pixels(image_size, batch))
+        examples = {"image": images, "label": labels, "weight": tf.ones(batch)}
 
         def train():
-            np.asarray(train_step(pixels))
+            np.asarray(train_step(examples))
             workers.highest(0)  # as the loop does
 
         count = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
@@ -66,16 +70,6 @@ def measure(variant, image_size, batch, steps):
         return figures
 
     return build
-
-
-def _batch(shape, batch):
-    rng = np.random.default_rng(0)
-    images = rng.integers(256, size=(batch, *shape), dtype=np.uint8)
-    return {
-        "image": tf.constant(images),
-        "label": tf.zeros((batch,), tf.int32),
-        "weight": tf.ones((batch,)),
-    }
 
 
 def _all_reduce(strategy, num_bytes):
@@ -91,11 +85,9 @@ def _all_reduce(strategy, num_bytes):
 
 def _seconds(call, rounds):
     """Median of some calls after a few."""
-    for _ in range(_WARM_UP):
-        call()
     times = []
-    for _ in range(rounds):
+    for _ in range(_WARM_UP + rounds):
         start = time.perf_counter()
         call()
         times.append(time.perf_counter() - start)
-    return statistics.median(times)
+    return statistics.median(times[_WARM_UP:])

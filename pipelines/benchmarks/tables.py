@@ -1,4 +1,8 @@
-"""Figures as Markdown."""
+"""Figures as Markdown, and the places in documents where they stand."""
+
+import pathlib
+
+from keras_resnet.errors import require
 
 
 def table(titles, rows):
@@ -14,14 +18,6 @@ def table(titles, rows):
     return "\n".join(
         f"| {' | '.join(map(str.ljust, line, widths))} |" for line in lines
     )
-
-
-def spread(values, form):
-    """'median (least..greatest)' of a spread, each number by `form`."""
-    median, low, high = (
-        format(values[key], form) for key in ("median", "min", "max")
-    )
-    return f"{median} ({low}..{high})"
 
 
 def of_rows(rows, columns):
@@ -50,6 +46,14 @@ def _cell(row, value, form):
     return format(found, form)
 
 
+def spread(values, form):
+    """'median (least..greatest)' of a spread, each number by `form`."""
+    median, low, high = (
+        format(values[key], form) for key in ("median", "min", "max")
+    )
+    return f"{median} ({low}..{high})"
+
+
 def machine(figures, protocol):
     """A paragraph on where and how figures were taken.
 
@@ -74,6 +78,34 @@ def missing(figures):
     """What could not be measured and why: a section, or none: a list."""
     if not figures.get("missing"):
         return []
-    rows = {name: {"why": why} for name, why in figures["missing"].items()}
-    columns = {"contender": ("name", ""), "why": ("why", "")}
-    return ["### Not measured", of_rows(rows, columns)]
+    rows = list(map(list, figures["missing"].items()))
+    return ["### Not measured", table("contender | why", rows)]
+
+
+class Document:
+    """A Markdown file with a place for the tables of a benchmark.
+
+    Raises:
+        keras_resnet.UsageError: if there is no such file or place.
+    """
+
+    def __init__(self, path, name):
+        self._path = pathlib.Path(path)
+        first = f"<!-- benchmark {name} -->"
+        last = f"<!-- end of benchmark {name} -->"
+        require(
+            self._path.is_file(), f"--markdown: there is no file {str(path)!r}."
+        )
+        text = self._path.read_text(encoding="utf-8")
+        before, found, rest = text.partition(first)
+        _, end, after = rest.partition(last)
+        require(
+            found and end,
+            f"--markdown: {str(path)!r} must have the lines {first!r} and "
+            f"{last!r}; the tables go between them.",
+        )
+        self._around = before + first, last + after
+
+    def replace(self, text):
+        """Writes the file with `text` in the place."""
+        self._path.write_text(f"\n\n{text}\n\n".join(self._around), "utf-8")

@@ -1,11 +1,10 @@
 """torchvision's networks that infer, as files of PyTorch and of ONNX."""
 
 import numpy as np
-from benchmarks import torch_steps
-from benchmarks.inference_files import CLASSES
-from benchmarks.inference_files import SPREAD
-from benchmarks.inference_files import path_of
-from benchmarks.inference_files import save
+from benchmarks.runtimes import SPREAD
+from benchmarks.runtimes import save
+from benchmarks.steps import CLASSES
+from benchmarks.steps import torchvision_models
 
 
 def torchvision(
@@ -22,7 +21,7 @@ def torchvision(
     import torch
 
     del image_size, calibration
-    torch_steps.torchvision_models(torch)  # or it is missing
+    torchvision_models()  # or it is missing
     images = np.load(pictures)
 
     def build():
@@ -32,8 +31,8 @@ def torchvision(
         tensor = torch.from_numpy(np.ascontiguousarray(pixels))
         with torch.no_grad():
             _randomise(torch, network, tensor)
-            for file, _ in files:
-                _WRITE[file](torch, network, tensor[:1], path_of(folder, file))
+            for file in files:
+                _WRITE[file](torch, network, tensor[:1], f"{folder}/{file}")
             save(folder, tensor.numpy(), network(tensor).numpy())
             return _multiply_adds(network, tensor[:1])
 
@@ -42,7 +41,7 @@ def torchvision(
 
 def _network(torch, name, depths=None):
     """Pixels to probabilities, as Keras' networks have it."""
-    models = torch_steps.torchvision_models(torch)
+    models = torchvision_models()
     network = getattr(models, name)(weights=None, num_classes=CLASSES)
     if depths:
         block = type(network.layer1[0])

@@ -5,21 +5,21 @@ import tempfile
 
 from benchmarks import measure
 from benchmarks import photographs
-from benchmarks import runner
+from benchmarks import pictures
+from benchmarks import tables
 from benchmarks.runner import Contender
 from benchmarks.runner import Worker
-from benchmarks.train_report import CEILING
-from benchmarks.train_report import OURS
-from benchmarks.train_report import report as report
+from benchmarks.runner import take_turns
 
+OURS, CEILING = "ours", "ceiling: the convolutions alone"
 FROM_FILES = "ours, images from JPEG files"
-OUR_STEP = "benchmarks.keras_steps:ours"
+OUR_STEP = "benchmarks.steps:ours"
 # {row: (function, its arguments beside the image's and the batch's size)}.
 CONTENDERS = {
     OURS: (OUR_STEP, {}),
-    "keras.applications, fit": ("benchmarks.keras_steps:their_step", {}),
-    "torchvision, PyTorch": ("benchmarks.torch_steps:torchvision", {}),
-    CEILING: ("benchmarks.convolution_steps:convolutions", {}),
+    "keras.applications, fit": ("benchmarks.steps:keras_applications", {}),
+    "torchvision, PyTorch": ("benchmarks.steps:torchvision", {}),
+    CEILING: ("benchmarks.convolutions:convolutions", {}),
     FROM_FILES: (OUR_STEP, {}),  # and the files' folder
     "ours, strides as torchvision": (OUR_STEP, {"variant": "resnet50_v1_5"}),
 }
@@ -27,13 +27,6 @@ CONTENDERS = {
 FIRST_STEPS = (OURS, "keras.applications, fit", "torchvision, PyTorch")
 # How activations are kept: {heading: arguments of `keras_resnet.build`}.
 REMATERIALISATION = {"all kept": {}, "rematerialised": {"remat": True}}
-
-
-def _network(variant, image_size, batch_size):
-    """Arguments of `keras_steps.ours`."""
-    size = {"image_size": image_size, "batch_size": batch_size}
-    return {"variant": variant, **size}
-
 
 FULL = {
     "image_size": 160,
@@ -43,20 +36,16 @@ FULL = {
     "begins": 3,  # new processes whose first step is timed
     "files": 32,  # JPEG files that are made
     "input_steps": 100,  # batches that the input makes by itself
-    # {row: (function of `keras_steps`, name)}.
+    # {row: argument of `steps.built`}.
     "builds": {
-        "keras_resnet.ResNet152()": ("our_model", "resnet152"),
-        "keras.applications.ResNet152()": ("their_model", "ResNet152"),
-        'keras_resnet.build("resnet1202")': ("our_model", "resnet1202"),
+        "keras_resnet.ResNet152()": "resnet152",
+        "keras.applications.ResNet152()": "keras.applications.ResNet152",
+        'keras_resnet.build("resnet1202")': "resnet1202",
     },
-    # The network whose first step is timed once.
-    "deepest": _network("resnet1202", 32, 16),
-    # Those that are measured with each of REMATERIALISATION.
-    "memory": [
-        _network("resnet50", 160, 16),
-        _network("resnet1001_v2", 32, 16),
-    ],
-    "profiled_steps": 3,
+    # (variant, pixels, images): whose first step is timed once, and those
+    # that are measured with each of REMATERIALISATION.
+    "deepest": ("resnet1202", 32, 16),
+    "memory": [("resnet50", 160, 16), ("resnet1001_v2", 32, 16)],
 }
 QUICK = {
     "image_size": 64,
@@ -67,43 +56,33 @@ QUICK = {
     "files": 2,
     "input_steps": 2,
     "builds": {
-        "keras_resnet.ResNet50()": ("our_model", "resnet50"),
-        "keras.applications.ResNet50()": ("their_model", "ResNet50"),
+        "keras_resnet.ResNet50()": "resnet50",
+        "keras.applications.ResNet50()": "keras.applications.ResNet50",
     },
-    "deepest": _network("resnet32", 32, 2),
-    "memory": [_network("resnet20", 32, 2)],
-    "profiled_steps": 1,
+    "deepest": ("resnet32", 32, 2),
+    "memory": [("resnet20", 32, 2)],
 }
 
 
 def run(amounts, say=print):
     """The record of a run."""
-    figures = {
-        "benchmark": "train",
-        "machine": measure.machine(
-            "tensorflow", "keras", "torch", "torchvision"
-        ),
-        "amounts": amounts,
-    }
+    packages = "tensorflow", "keras", "torch", "torchvision"
+    machine = measure.machine(*packages)
+    figures = {"benchmark": "train", "machine": machine, "amounts": amounts}
     with tempfile.TemporaryDirectory() as folder:
         contenders = _contenders(amounts, folder)
         figures |= _steps(contenders, amounts, say)
         say("Input alone ...")
-        figures["input"] = _input(folder, amounts)
-    say("Building ...")
+        figures["input"] = _input(contenders[FROM_FILES], amounts)
+    say("Building, memory ...")
     figures["builds"] = _builds(amounts)
-    say("Memory ...")
-    figures["deepest"] = _begin(amounts["deepest"])
+    figures["deepest"] = _begin(amounts["deepest"], {})
     figures["memory"] = [
-        {"kept": kept, **_begin(network, **choices)}
+        {"kept": kept, **_begin(network, choices)}
         for network in amounts["memory"]
         for kept, choices in REMATERIALISATION.items()
     ]
-    say("Profile ...")
-    arguments = {"arguments": contenders[OURS].arguments}
-    arguments["steps"] = amounts["profiled_steps"]
-    profile = Contender("benchmarks.step_profile:measure", arguments)
-    return {**figures, "profile": profile.begin()["result"]}
+    return figures
 
 
 def _contenders(amounts, folder):
@@ -121,9 +100,8 @@ def _contenders(amounts, folder):
 
 
 def _steps(contenders, amounts, say):
-    turns = runner.take_turns(
-        contenders, rounds=amounts["rounds"], steps=amounts["steps"], say=say
-    )
+    often = {key: amounts[key] for key in ("rounds", "steps")}
+    turns = take_turns(contenders, **often, say=say)
     speed = measure.summarise(
         turns.rounds,
         ("images_per_second", "step_seconds", "step_cpu_seconds"),
@@ -131,50 +109,36 @@ def _steps(contenders, amounts, say):
     )
     say("First steps ...")
     begun = {
-        name: [turns.begun[name]]
-        + [contenders[name].begin() for _ in range(amounts["begins"] - 1)]
+        name: [turns.begun[name], *_begins(contenders[name], amounts, 1)]
         for name in FIRST_STEPS
         if name in turns.begun
     }
-    first = {
-        name: summarise_begun(of_one, begun[OURS])
-        for name, of_one in begun.items()
-    }
+    first = {n: summarise_begun(b, begun[OURS]) for n, b in begun.items()}
     return {"speed": speed, "missing": turns.missing, "first_steps": first}
 
 
-def _input(folder, amounts):
-    arguments = {"folder": folder, "batch_size": amounts["batch_size"]}
-    arguments["image_size"] = amounts["image_size"]
+def _begins(contender, amounts, but=0):
+    return [contender.begin() for _ in range(amounts["begins"] - but)]
+
+
+def _input(contender, amounts):
+    """Images a second of the input of a contender by itself."""
     function = "benchmarks.input_contenders:stream"
-    with Worker(Contender(function, arguments)) as worker:
+    with Worker(Contender(function, contender.arguments)) as worker:
         seconds = worker.take(amounts["input_steps"])
     images = amounts["input_steps"] * amounts["batch_size"]
     return {"images_per_second": images / seconds["wall_seconds"]}
 
 
 def summarise_begun(of_one, of_ours):
-    """Seconds since the imports and megabytes of some new processes.
-
-    Args:
-        of_one: list of `Worker.begun`.
-        of_ours: the same of ours.
-
-    Returns:
-        spreads: "build", "first_step", "ours_over_this" of the first step, and
-        those of the megabytes.
-    """
+    """Spreads of seconds and of megabytes, of lists of `Worker.begun`."""
     first = _seconds(of_one, "first_step")
-    megabytes = {
-        key: measure.spread([one[key] for one in of_one])
-        for key in of_one[0]
-        if key.endswith("_megabytes")
-    }
+    megabytes = [key for key in of_one[0] if key.endswith("_megabytes")]
     return {
         "build": measure.spread(_seconds(of_one, "build")),
         "first_step": measure.spread(first),
         "ours_over_this": measure.ratio(_seconds(of_ours, "first_step"), first),
-        **megabytes,
+        **{k: measure.spread(measure.column(of_one, k)) for k in megabytes},
     }
 
 
@@ -184,18 +148,101 @@ def _seconds(begun, key):
 
 def _builds(amounts):
     """{row: spread of seconds} over new processes."""
-    begun = {name: [] for name in amounts["builds"]}
-    for _ in range(amounts["begins"]):
-        for name, (function, network) in amounts["builds"].items():
-            function = f"benchmarks.keras_steps:{function}"
-            begun[name].append(Contender(function, {"name": network}).begin())
-    return {
-        name: measure.spread(_seconds(of_one, "build"))
-        for name, of_one in begun.items()
-    }
+    found = {}
+    for row, name in amounts["builds"].items():
+        contender = Contender("benchmarks.steps:built", {"name": name})
+        begun = _begins(contender, amounts)
+        found[row] = measure.spread(_seconds(begun, "build"))
+    return found
 
 
-def _begin(network, **choices):
+def _begin(network, choices):
     """What the start of one of our networks takes."""
-    begun = Contender(OUR_STEP, {**network, "choices": choices}).begin()
-    return {"network": "{}, {} px, {} images".format(*network.values())} | begun
+    names = "variant", "image_size", "batch_size"
+    arguments = dict(zip(names, network, strict=True))
+    begun = Contender(OUR_STEP, {**arguments, "choices": choices}).begin()
+    return {"network": "{}, {} px, {} images".format(*network)} | begun
+
+
+def report(figures):
+    """The section "Training" of docs/PERFORMANCE.md, and panels."""
+    amounts, deepest = figures["amounts"], figures["deepest"]
+    size = f"{amounts['image_size']} px, {amounts['batch_size']} images"
+    protocol = (
+        f"ResNet-50, {size} a step; {amounts['rounds']} rounds in turns after "
+        f"one to warm up, {amounts['steps']} steps a turn"
+    )
+    builds = {f"`{call}`": {"s": s} for call, s in figures["builds"].items()}
+    alone = figures["input"]["images_per_second"]
+    step = figures["speed"][OURS]["images_per_second"]["median"]
+    parts = [
+        tables.machine(figures, protocol),
+        "### Steps",
+        tables.of_rows(figures["speed"], SPEED),
+        *tables.missing(figures),
+        f"The input by itself makes {alone:,.0f} images/s of those files, "
+        f"{alone / step:,.0f} times as many as the step takes.",
+        "### The first step",
+        tables.of_rows(figures["first_steps"], FIRST_STEP),
+        f"The first step of {deepest['network']} is done "
+        f"{deepest['first_step']['wall_seconds']:.0f} s after the imports, "
+        f"{deepest['build']['wall_seconds']:.0f} s of them for building.",
+        "### Building",
+        tables.of_rows(builds, BUILD),
+        "### Memory of a step",
+        tables.of_rows(_memory_rows(figures, f"resnet50, {size}"), MEMORY),
+    ]
+    return parts, [_panel(figures, *row) for row in PANELS]
+
+
+SPEED = {
+    "contender": ("name", ""),
+    "images/s": ("images_per_second", ".3g"),
+    "s a step": ("step_seconds", ".2f"),
+    "CPU s a step": ("step_cpu_seconds", ".2f"),
+    "ours over it, images/s": ("ours_over_this", ".2f"),
+}
+FIRST_STEP = {
+    "contender": ("name", ""),
+    "built, s": ("build", ".1f"),
+    "first step done, s": ("first_step", ".1f"),
+    "ours over it, seconds": ("ours_over_this", ".2f"),
+}
+BUILD = {"call": ("name", ""), "s": ("s", ".1f")}
+MEMORY = {
+    "network": ("network", ""),
+    "contender": ("contender", ""),
+    "activations": ("kept", ""),
+    "MB built": ("built_megabytes", ",.0f"),
+    "most": ("most_megabytes", ",.0f"),
+    "more for the step": (
+        lambda row: row["most_megabytes"] - row["built_megabytes"],
+        ",.0f",
+    ),
+}
+# (words, row of a line across, part of the figures, key of its rows).
+PANELS = (
+    ("images a second", CEILING, "speed", "images_per_second"),
+    ("seconds to the first step", None, "first_steps", "first_step"),
+)
+
+
+def _panel(figures, words, bound, part, key):
+    bars = {name: row[key] for name, row in figures[part].items()}
+    unit = f"{words}: median; the line is the spread"
+    return pictures.panel(words, unit, bars, bound)
+
+
+def _memory_rows(figures, network):
+    """Our networks, then the peers, whose figures are of `first_steps`."""
+    for row in figures["memory"]:
+        yield {**row, "contender": OURS}
+    for name, row in figures["first_steps"].items():
+        if name != OURS:
+            keys = "built_megabytes", "most_megabytes"
+            yield {
+                "network": network,
+                "contender": name,
+                "kept": "all kept",
+                **{key: row[key]["median"] for key in keys},
+            }

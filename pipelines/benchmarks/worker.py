@@ -2,10 +2,10 @@
 
     python -m benchmarks.worker TASK
 
-TASK is what `runner.Contender` says, in JSON. Each line of the standard input
-has two numbers: steps that wake caches and threads, and steps that are timed.
-Each line of the standard output is JSON: what the start took, then what each
-line of input took. `runner.Worker` is the other end.
+TASK is [function, arguments] of a `runner.Contender`, in JSON. A line of the
+standard input has two numbers: steps that wake caches and threads, and steps
+that are timed. A line of the standard output is JSON: what the start took, then
+what each line of input took. `runner.Worker` is the other end.
 """
 
 import importlib
@@ -18,7 +18,7 @@ import time
 STATUS = pathlib.Path("/proc/self/status")  # Linux
 
 
-def megabytes(field):
+def megabytes(field="VmRSS"):
     """VmRSS, the resident size, or VmHWM, the most that it was; MB.
 
     `getrusage` would count what the parent held before this program began.
@@ -45,30 +45,29 @@ class _Times:
 
 
 def begin(prepare):
-    """Imports, builds and takes two steps, each with its figures.
+    """Imports, builds and takes two steps.
 
     Args:
         prepare: a contender with its arguments, () -> build.
 
     Returns:
-        dict for the parent, and the contender's `steps`.
+        dict of figures for the parent, and the contender's `steps`.
     """
     tick = _Times()
     build = prepare()
-    begun = {"imported_megabytes": megabytes("VmRSS")}
+    begun = {"imported_megabytes": megabytes()}
     tick()
     steps = build()
     tick()
     begun["build"] = tick.between(0, 1)
-    begun["built_megabytes"] = megabytes("VmRSS")
-    if callable(steps):
-        steps(1, tick)
-        begun["first_step"] = tick.between(0, 2)
-        # The first may keep less: what it frees a second one can use.
-        steps(1, tick)
-        begun["most_megabytes"] = megabytes("VmHWM")
-    else:
-        begun["result"] = steps
+    begun["built_megabytes"] = megabytes()
+    if not callable(steps):
+        return {**begun, "result": steps}, steps
+    steps(1, tick)
+    begun["first_step"] = tick.between(0, 2)
+    # The first may keep less: what it frees a second one can use.
+    steps(1, tick)
+    begun["most_megabytes"] = megabytes("VmHWM")
     return begun, steps
 
 
@@ -78,7 +77,7 @@ def take(steps, warm_up, count):
     tick()
     steps(warm_up + count, tick)
     taken = tick.between(-1 - count, -1)
-    return {**taken, "resident_megabytes": megabytes("VmRSS")}
+    return {**taken, "resident_megabytes": megabytes()}
 
 
 def main():

@@ -63,14 +63,11 @@ def _elements(tensors):
 
 
 def walk(layer, x):
-    """The output of a layer, and the tensors that its gradient reads.
+    """The output of a layer, and the set of tensors that its gradient reads.
 
     Args:
         layer: Keras layer, or an operation of ours or of a user.
         x: `Tensor`, its input.
-
-    Returns:
-        (`Tensor`, set of `Tensor`).
     """
     if isinstance(layer, ResidualUnit):
         return _walk_unit(layer, x)

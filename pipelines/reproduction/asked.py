@@ -11,6 +11,33 @@ from keras_resnet.commands import running
 from keras_resnet.errors import lookup
 
 FLAGS = flags.FLAGS
+DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs"
+
+
+def define(scale, workdir, data):
+    """Defines the flags of both commands.
+
+    Args:
+        scale, workdir: defaults.
+        data: words on --data_dir.
+    """
+    flags.DEFINE_string("experiment", None, "Name of an experiment.")
+    flags.DEFINE_string(
+        "scale",
+        scale,
+        "quick: reduced, on a laptop; full: the papers'. Default: quick where "
+        "the experiment has it, and full on JAX.",
+    )
+    flags.DEFINE_list("rows", None, "Rows to run. Default: those of the scale.")
+    flags.DEFINE_list(
+        "seeds", None, "Seeds to run. Default: as many as planned."
+    )
+    flags.DEFINE_string("workdir", workdir, "Directory of all runs.")
+    flags.DEFINE_string("data_dir", None, data)
+    flags.DEFINE_string(
+        "docs_dir", str(DOCS), "Where results/ and the report are."
+    )
+    recipe_flags.define()
 
 
 def runs(experiments, kind="experiment", **fields):

@@ -15,22 +15,12 @@ BYTES_AN_ACTIVATION = 4
 
 
 def run(job):
-    """Counts, on a network that is built; trains nothing and reads no data.
-
-    Args:
-        job: `jobs.Job` of `cost_rows.COSTS`.
-
-    Returns:
-        dict from `measure`.
-    """
+    """Counts, on a network that is built; trains nothing and reads no data."""
     return measure(job.row.variant)
 
 
 def measure(variant):
-    """The costs of a network for images of the size it was published for.
-
-    Args:
-        variant: key of `keras_resnet.VARIANTS`.
+    """The costs of a variant for images of the size it was published for.
 
     Returns:
         dict of ints: "parameters"; "multiply_adds" of one image;
@@ -54,15 +44,7 @@ def measure(variant):
 
 
 def table(experiment, records):
-    """Counts beside what the papers print.
-
-    Args:
-        experiment: `jobs.Experiment`.
-        records: of one scale and data set.
-
-    Returns:
-        str: Markdown, a line for each row that was counted.
-    """
+    """Counts beside what the papers print."""
     found = {record["row"]: record["result"] for record in records}
     lines = [
         _line(name, experiment.rows[name].variant, found[name])
@@ -94,15 +76,9 @@ def _line(name, variant, result):
 
 
 def beside(counted, printed):
-    """What is printed, and by how much a count differs, if it does.
+    """What is printed, and by how much a count differs: "3.8 (count +1.5 %)".
 
-    Args:
-        counted: float.
-        printed: str, "3.8", in the same unit; "" for nothing.
-
-    Returns:
-        str: "3.8 (count +1.5 %)" where the count rounded to as many decimals
-        is another number.
+    It differs if the count, rounded to as many decimals, is another number.
     """
     if not printed:
         return ""

@@ -6,6 +6,7 @@ import statistics
 
 from benchmarks import tables
 from reproduction import results
+from reproduction import training
 
 # P2 Table 1: a network "fails" above this test error.
 FAILS = 0.2
@@ -13,21 +14,13 @@ FAILS = 0.2
 
 def run(job):
     """Trains; the errors and the curve of `training.summary`."""
-    from reproduction import training
-
     return training.train(job)
 
 
 def table(experiment, records):
-    """The paper beside ours, as Markdown.
+    """The paper beside ours: a line for each row that has a record.
 
-    Args:
-        experiment: `jobs.Experiment`.
-        records: those of one scale and data set.
-
-    Returns:
-        str: a line for each row that has a record; without any record, for
-        each that has a figure in the paper.
+    Without any record it has those that have a figure in the paper.
     """
     lines = []
     for name, row in experiment.rows.items():
@@ -92,10 +85,6 @@ def picture(experiment, records, path):
     """Errors over iterations, as P1 Fig. 6: training thin, test bold.
 
     Medians over the seeds, a band from the least to the greatest test error.
-
-    Args:
-        experiment, records: as for `table`.
-        path: of the PNG.
     """
     import matplotlib.figure  # no pyplot: no display, no global state
 

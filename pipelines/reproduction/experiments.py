@@ -3,7 +3,6 @@
 P1 is He et al. 2015, arXiv 1512.03385; P2 He et al. 2016, arXiv 1603.05027.
 """
 
-import dataclasses
 import types
 
 from reproduction.cost_rows import COSTS
@@ -31,9 +30,7 @@ _FULL = {
     "fashion_mnist": Setting(recipe=_FASHION, seeds=5),
 }
 _FULL_2016 = {
-    dataset: dataclasses.replace(
-        setting, recipe={**setting.recipe, **_WARM_2016}
-    )
+    dataset: setting._replace(recipe={**setting.recipe, **_WARM_2016})
     for dataset, setting in _FULL.items()
 }
 # The quick scale: small images, half the papers' batch and half their rate,
@@ -320,8 +317,8 @@ _RESPONSES = Experiment(
     },
     settings={
         scale: {
-            dataset: dataclasses.replace(
-                setting, seeds=1, recipe={**setting.recipe, **_DECAY[scale]}
+            dataset: setting._replace(
+                seeds=1, recipe={**setting.recipe, **_DECAY[scale]}
             )
             for dataset, setting in settings.items()
         }
@@ -358,7 +355,7 @@ _PROPAGATION = Experiment(
     settings={
         "quick": {"digits": Setting(recipe=_DIGITS, seeds=1)},
         "full": {
-            dataset: dataclasses.replace(setting, seeds=1)
+            dataset: setting._replace(seeds=1)
             for dataset, setting in _FULL.items()
         },
     },

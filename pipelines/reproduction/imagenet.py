@@ -105,8 +105,7 @@ def errors(paths, names, job):
         job: `jobs.Job`: its data set, and how many crops are seen at once.
 
     Returns:
-        {name: {"top1_error", "top5_error", "loss", "num_examples"}}, errors
-        from 0 to 1.
+        {name: {"top1_error", "top5_error", "loss", "num_examples"}}, 0..1.
     """
     strategy = distribution.make_strategy("one_device")
     loaded = members_lib.load(paths, strategy)
@@ -143,14 +142,9 @@ def errors(paths, names, job):
 
 
 def table(experiment, records):
-    """The papers' tables beside ours, one after the other, as Markdown.
+    """The papers' tables beside ours, one after the other.
 
-    Args:
-        experiment: `jobs.Experiment`.
-        records: those of one scale and data set.
-
-    Returns:
-        str: a line for each line of a paper, and of ours where it was run.
+    They have a line for each of a paper, and for one of ours that was run.
     """
     del experiment
     parts = []

@@ -59,19 +59,13 @@ def train(job, *, matrix_side=0):
 @functools.cache
 def matrix_teraflops(side):
     """Of products of two bfloat16 matrices, side x side: a spread."""
-    steps = jax_steps.matrix_product(side)()
-    steps(_PRODUCTS, _nothing)
-    rates = []
-    for _ in range(_ROUNDS):
+    steps, rates = jax_steps.matrix_product(side)(), []
+    for _ in range(1 + _ROUNDS):  # the first compiles
         start = time.perf_counter()
-        steps(_PRODUCTS, _nothing)
+        steps(_PRODUCTS, lambda: None)
         seconds = time.perf_counter() - start
         rates.append(2 * side**3 * _PRODUCTS / seconds / 1e12)
-    return measure.spread(rates)
-
-
-def _nothing():
-    pass
+    return measure.spread(rates[1:])
 
 
 def figures(model, images_per_second, side):

@@ -1,7 +1,9 @@
 """What an experiment is, and the runs that it consists of. No TensorFlow."""
 
 import dataclasses
+import itertools
 import pathlib
+import typing
 from collections.abc import Mapping
 
 from keras_resnet import recipes
@@ -39,19 +41,12 @@ class Row:
     base: str = ""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Setting:
-    """What a scale runs on a data set.
+class Setting(typing.NamedTuple):
+    """What a scale runs on a data set."""
 
-    Attributes:
-        recipe: fields in place of the experiment's base recipe's.
-        rows: the experiment's rows that it has; () for all.
-        seeds: how many, from 0.
-    """
-
-    recipe: Mapping = dataclasses.field(default_factory=dict)
-    rows: tuple[str, ...] = ()
-    seeds: int = 3
+    recipe: Mapping = {}  # fields in place of the experiment's base recipe's
+    rows: tuple = ()  # the experiment's rows that it has; () for all
+    seeds: int = 3  # how many, from 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -66,7 +61,11 @@ class Experiment:
         unit: of the rows' `paper`.
         silent: what the papers do not say, and what was chosen.
         base: key of `recipes.RECIPES`.
-        module: of this package, with `run`, `table` and perhaps `picture`.
+        module: of this package. Its functions are
+            run(job): the result, a dict of JSON values,
+            table(experiment, records of one scale and data set): Markdown,
+            and perhaps picture(experiment, records, path of a PNG),
+            summary(records of a row) and how(records), words.
     """
 
     title: str
@@ -80,7 +79,7 @@ class Experiment:
     module: str = "curves"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True)
 class Job:
     """One run: a row of an experiment with one seed.
 
@@ -137,7 +136,7 @@ def make(
         rows: names. Default: those of the setting.
         seeds: ints. Default: as many as the setting says.
         workdir: of all experiments.
-        data_dir: of TensorFlow Datasets.
+        data_dir: as `Job.data_dir`.
         overrides: fields of the recipe in place of all others.
 
     Returns:
@@ -146,45 +145,35 @@ def make(
     Raises:
         keras_resnet.UsageError: if a name is unknown or a value cannot work.
     """
+    overrides = overrides or {}
+    dataset, setting = _setting(name, experiment, scale, dataset, overrides)
+    folder = dataset.replace(":", "/").split("/")
+    place = pathlib.Path(workdir, name, scale, "-".join(filter(None, folder)))
+    jobs = []
+    for seed, row_name in itertools.product(
+        range(setting.seeds) if seeds is None else seeds,
+        rows or setting.rows or experiment.rows,
+    ):
+        row = lookup(experiment.rows, row_name, f"row of {name}")
+        fields = {"variant": row.variant, "dataset": dataset, "seed": seed}
+        fields = {**setting.recipe, **fields, **row.overrides, **overrides}
+        recipe = recipes.load(row.base or experiment.base, fields)
+        its = place / row_name / f"seed_{seed}"
+        jobs.append(Job(name, scale, row_name, row, recipe, its, data_dir))
+    return jobs
+
+
+def _setting(name, experiment, scale, dataset, overrides):
+    """The data set and the `Setting` that a scale runs on it."""
     lookup(SCALES, scale, "scale")
     settings = experiment.settings.get(scale)
     require(settings, f"{name} has no scale {scale!r}.")
-    dataset = dataset or next(iter(settings))
-    setting = settings.get(dataset) or next(iter(settings.values()))
+    first, *_ = settings
+    dataset = dataset or first
     require(
-        dataset in settings or "image_size" in (overrides or {}),
+        dataset in settings or "image_size" in overrides,
         f"{name} says for {', '.join(settings)} how many pixels the network "
         "sees, not for other data. Say it: --image_size=32 --eval_resize=32. "
         f"Received: dataset={dataset!r}.",
     )
-    rows = rows or setting.rows or tuple(experiment.rows)
-    seeds = range(setting.seeds) if seeds is None else seeds
-    folder = dataset.replace(":", "/").split("/")
-    place = pathlib.Path(workdir, name, scale, "-".join(filter(None, folder)))
-    jobs = []
-    for seed in seeds:
-        for row_name in rows:
-            row = lookup(experiment.rows, row_name, f"row of {name}")
-            recipe = recipes.load(
-                row.base or experiment.base,
-                {
-                    **setting.recipe,
-                    "variant": row.variant,
-                    "dataset": dataset,
-                    "seed": seed,
-                    **row.overrides,
-                    **(overrides or {}),
-                },
-            )
-            jobs.append(
-                Job(
-                    experiment=name,
-                    scale=scale,
-                    row_name=row_name,
-                    row=row,
-                    recipe=recipe,
-                    workdir=place / row_name / f"seed_{seed}",
-                    data_dir=data_dir,
-                )
-            )
-    return jobs
+    return dataset, settings.get(dataset, settings[first])

@@ -5,7 +5,9 @@ import math
 
 import numpy as np
 from benchmarks import tables
+from reproduction import curves
 from reproduction import results
+from reproduction import training
 
 # Iterations of training after which gradients are measured.
 AFTER = (0, 50, 200)
@@ -14,9 +16,6 @@ IMAGES = 128
 
 def gradients(model, images, labels):
     """Norms of the gradient of the loss with respect to the units' inputs.
-
-    Args:
-        model, images, labels: as for `input_gradients`.
 
     Returns:
         {"total": norms, "shortcuts": norms}, lists of floats: of x_0, ...,
@@ -88,14 +87,12 @@ def run(job):
         product of the shortcuts' scales from there on, which is what reaches
         it of the last norm by P2 eq. 8.
     """
-    from reproduction import training
-
     from keras_resnet.networks import specs
 
-    images, labels = training.images(job, "train", IMAGES, with_labels=True)
+    images, labels, names = training.examples(job, "train", IMAGES)
     found = {
         str(steps): gradients(model, images, labels)
-        for steps, model in _models(job)
+        for steps, model in _models(job, len(names))
     }
     units = len(found["0"]["total"]) - 1
     variant = specs.VARIANTS[job.recipe.variant]
@@ -105,25 +102,23 @@ def run(job):
     return {"after": found, "product": product}
 
 
-def _models(job):
+def _models(job, classes):
     """The network after each of `AFTER`: (iterations, model)."""
     trained = [(steps, _trained(job, steps)) for steps in AFTER if steps]
     pixels = trained[0][1].get_layer("pixels")
-    return [(0, _initial(job, pixels)), *trained]
+    return [(0, _initial(job.recipe, pixels, classes)), *trained]
 
 
-def _initial(job, pixels):
+def _initial(recipe, pixels, classes):
     """What a run begins with: the weights of its seed, its mean of pixels."""
     import keras
-    from reproduction import training
 
     import keras_resnet
 
-    recipe = job.recipe
     keras.utils.set_random_seed(recipe.seed)
     return keras_resnet.build(
         recipe.variant,
-        classes=len(training.class_names(job)),
+        classes=classes,
         input_shape=(recipe.image_size, recipe.image_size, 3),
         pixel_mean=np.asarray(pixels.mean),
         pixel_std=np.asarray(pixels.std),
@@ -134,24 +129,15 @@ def _initial(job, pixels):
 def _trained(job, steps):
     """The network after so many iterations, in a workdir of its own."""
     import keras
-    from reproduction import training
 
-    part = dataclasses.replace(
-        job,
-        recipe=dataclasses.replace(job.recipe, steps=steps),
-        workdir=job.workdir / f"after_{steps}",
-    )
-    training.train(part)
-    return keras.models.load_model(part.workdir / training.MODEL)
+    recipe = dataclasses.replace(job.recipe, steps=steps)
+    workdir = job.workdir / f"after_{steps}"
+    training.train(dataclasses.replace(job, recipe=recipe, workdir=workdir))
+    return keras.models.load_model(workdir / training.MODEL)
 
 
 def table(experiment, records):
-    """How much of the gradient reaches the first unit, as Markdown.
-
-    Args:
-        experiment: `jobs.Experiment`.
-        records: those of one scale and data set.
-    """
+    """How much of the gradient reaches the first unit."""
     lines = []
     for record in _of_rows(experiment, records):
         result = record["result"]
@@ -164,17 +150,12 @@ def table(experiment, records):
         lines.append([record["row"], *cells])
     if not lines:
         return "Not run."
-    return tables.table(
-        " | ".join(
-            [
-                "first over last norm",
-                *(f"after {steps}" for steps in AFTER),
-                "product of lambdas",
-                "through shortcuts alone, after 0",
-            ]
-        ),
-        lines,
+    after = " | ".join(f"after {steps}" for steps in AFTER)
+    titles = (
+        f"first over last norm | {after} | product of lambdas | through "
+        "shortcuts alone, after 0"
     )
+    return tables.table(titles, lines)
 
 
 def _power(ratio):
@@ -193,14 +174,8 @@ def how(records):
 
 
 def picture(experiment, records, path):
-    """Norms over the units, at the beginning and after training.
-
-    Args:
-        experiment, records: as for `table`.
-        path: of the PNG.
-    """
+    """Norms over the units, at the beginning and after training."""
     import matplotlib.figure  # no pyplot: no display, no global state
-    from reproduction import curves
 
     figure = matplotlib.figure.Figure(figsize=(9, 4.9), layout="constrained")
     panels = figure.subplots(1, len(AFTER), sharey=True)

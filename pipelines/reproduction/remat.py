@@ -8,22 +8,9 @@ from reproduction import remat_step
 
 
 def run(job):
-    """Trains the row's network a few iterations each way, and compares.
-
-    Args:
-        job: `jobs.Job` of `cost_rows.REMAT`.
-
-    Returns:
-        dict: "plain" and "remat", the figures of `remat_step.Steps`; the rest
-        from `compare`.
-    """
-    plain, remat = (
-        remat_step.isolated(
-            dataclasses.replace(job.recipe, remat=remat), job.workdir
-        )
-        for remat in (False, True)
-    )
-    return compare(plain, remat)
+    """Trains the row's network a few iterations each way; see `compare`."""
+    ways = [dataclasses.replace(job.recipe, remat=r) for r in (False, True)]
+    return compare(*(remat_step.isolated(way, job.workdir) for way in ways))
 
 
 def compare(plain, remat):
@@ -33,9 +20,10 @@ def compare(plain, remat):
         plain, remat: `remat_step.Steps`.
 
     Returns:
-        dict of JSON values: "plain", "remat"; "gradient_difference",
-        "statistics_difference", from `greatest_difference`; and
-        "repetition_difference", of plain's last gradients from its first.
+        dict of JSON values: "plain" and "remat", their figures;
+        "gradient_difference", "statistics_difference", from
+        `greatest_difference`; and "repetition_difference", of plain's last
+        gradients from its first.
 
     Raises:
         ValueError: if weights or images were not the same.
@@ -43,18 +31,17 @@ def compare(plain, remat):
     drawn = [steps.figures["drawn"] for steps in (plain, remat)]
     if drawn[0] != drawn[1]:
         raise ValueError(f"Weights or images differ: {drawn}.")
+    pairs = {
+        "gradient": (plain.gradients, remat.gradients),
+        "statistics": (plain.statistics, remat.statistics),
+        "repetition": (plain.gradients, plain.again),
+    }
     return {
         "plain": plain.figures,
         "remat": remat.figures,
-        "gradient_difference": greatest_difference(
-            plain.gradients, remat.gradients
-        ),
-        "statistics_difference": greatest_difference(
-            plain.statistics, remat.statistics
-        ),
-        "repetition_difference": greatest_difference(
-            plain.gradients, plain.again
-        ),
+        **{
+            f"{n}_difference": greatest_difference(*p) for n, p in pairs.items()
+        },
     }
 
 
@@ -80,15 +67,7 @@ def _difference(a, b):
 
 
 def table(experiment, records):
-    """Memory, time and agreement, two lines a row.
-
-    Args:
-        experiment: `jobs.Experiment`.
-        records: of one scale and data set.
-
-    Returns:
-        str: Markdown.
-    """
+    """Memory, time and agreement, two lines a row."""
     lines = []
     for name in experiment.rows:
         mine = [r for r in records if r["row"] == name]
@@ -96,22 +75,20 @@ def table(experiment, records):
             lines.append([name, *["not run"], *[""] * 7])
         for record in mine:
             lines += _lines(name, record)
-    return tables.table(_TITLES, lines)
-
-
-_TITLES = (
-    "network | units | images | MB, built | MB, at most | s, first iteration | "
-    "s, last | loss | gradients differ by"
-)
+    titles = (
+        "network | units | images | MB, built | MB, at most | s, first "
+        "iteration | s, last | loss | gradients differ by"
+    )
+    return tables.table(titles, lines)
 
 
 def _lines(name, record):
     result = record["result"]
-    differences = {
-        "plain": f"{result['repetition_difference']:.1e} when repeated",
-        "remat": f"{result['gradient_difference']:.1e} from kept",
+    ways = {
+        "plain": ("kept", "repetition_difference", "when repeated"),
+        "remat": ("computed again", "gradient_difference", "from kept"),
     }
-    for way, units in {"plain": "kept", "remat": "computed again"}.items():
+    for way, (units, key, words) in ways.items():
         figures = result[way]
         yield [
             name if way == "plain" else "",
@@ -122,13 +99,15 @@ def _lines(name, record):
             f"{figures['seconds'][0]:.1f}",
             f"{figures['seconds'][-1]:.1f}",
             f"{figures['losses'][0]:.5f}",
-            differences[way],
+            f"{result[key]:.1e} {words}",
         ]
 
 
 def summary(records):
     """Memory both ways, in words."""
     [record] = records
-    ways = [record["result"][way] for way in ("plain", "remat")]
-    most = [f"{figures['most_megabytes']:,.0f}" for figures in ways]
-    return "{} MB, with remat {} MB".format(*most)
+    plain, remat = (
+        f"{record['result'][way]['most_megabytes']:,.0f} MB"
+        for way in ("plain", "remat")
+    )
+    return f"{plain}, with remat {remat}"

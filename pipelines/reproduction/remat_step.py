@@ -1,27 +1,22 @@
 """Iterations of one network in a process of its own: memory, time, gradients.
 
-python -m reproduction.remat_step RECIPE OUTPUT
-
-RECIPE is a JSON file of fields of `recipes.Recipe`, OUTPUT an .npz file. A
-process has one greatest size, so that each network needs one that is new.
+A process has one greatest size, so that each network needs one that is new.
 """
 
 import dataclasses
 import hashlib
-import json
-import os
 import pathlib
-import subprocess
-import sys
+import pickle
+import tempfile
 import time
 
 import keras
 import numpy as np
 from benchmarks import worker
+from benchmarks.runner import Contender
 
 import keras_resnet
 from keras_resnet import optimizers
-from keras_resnet import recipes
 from keras_resnet.networks import outputs
 
 
@@ -58,54 +53,31 @@ def isolated(recipe, folder):
     Raises:
         RuntimeError: if the process dies, with its last words.
     """
-    name = "remat" if recipe.remat else "plain"
-    given, found = folder / f"{name}.json", folder / f"{name}.npz"
-    given.write_text(json.dumps(dataclasses.asdict(recipe)))
-    done = subprocess.run(
-        [sys.executable, "-m", __name__, given, found],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(_paths())},
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-    )
-    if done.returncode:
-        raise RuntimeError(
-            f"{recipe.variant}, remat={recipe.remat}, ended with status "
-            f"{done.returncode}: {done.stderr.strip()[-500:]}"
-        )
-    try:
+    with tempfile.TemporaryDirectory(dir=folder) as between:
+        given, found = (f"{between}/{name}" for name in ("recipe", "steps"))
+        save(given, recipe)
+        arguments = {"given": given, "found": found}
+        try:
+            Contender(f"{__name__}:contender", arguments).begin()
+        except RuntimeError as error:
+            what = f"{recipe.variant}, remat={recipe.remat}, ended"
+            raise RuntimeError(f"{what}: {error}") from error
         return load(found)
-    finally:
-        given.unlink()
-        found.unlink()
 
 
-def _paths():
-    return [str(pathlib.Path(__file__).parents[1]), *filter(None, sys.path)]
+def contender(given, found):
+    """Is only built: reads a recipe, writes `Steps`."""
+    return lambda: save(found, measure(load(given)))
 
 
-def save(path, steps):
-    """Writes `Steps` as an .npz file."""
-    np.savez(
-        path,
-        figures=json.dumps(steps.figures),
-        **{
-            f"{field} {name}": value
-            for field in ("gradients", "again", "statistics")
-            for name, value in getattr(steps, field).items()
-        },
-    )
+def save(path, value):
+    """Hands a value from one process to another."""
+    pathlib.Path(path).write_bytes(pickle.dumps(value))
 
 
 def load(path):
-    """The `Steps` of an .npz file."""
-    fields = {"gradients": {}, "again": {}, "statistics": {}}
-    with np.load(path) as stored:
-        for key in stored.files:
-            field, _, name = key.partition(" ")
-            if name:
-                fields[field][name] = stored[key]
-        return Steps(figures=json.loads(str(stored["figures"])), **fields)
+    """What `save` wrote."""
+    return pickle.loads(pathlib.Path(path).read_bytes())
 
 
 def measure(recipe):
@@ -138,11 +110,8 @@ def measure(recipe):
         return gradients, sums[0] / recipe.batch_size
 
     images, labels = draw(recipe)
-    batch = {
-        "image": tf.constant(images),
-        "label": tf.constant(labels),
-        "weight": tf.ones(recipe.batch_size),
-    }
+    batch = {"image": tf.constant(images), "label": tf.constant(labels)}
+    batch["weight"] = tf.ones(recipe.batch_size)
     figures = {
         "drawn": _digest([*map(np.asarray, variables), images, labels]),
         "built_megabytes": worker.megabytes("VmRSS"),
@@ -182,10 +151,8 @@ def draw(recipe):
 
 
 def _by_path(variables, values):
-    return {
-        variable.path: np.array(value)
-        for variable, value in zip(variables, values, strict=True)
-    }
+    pairs = zip(variables, values, strict=True)
+    return {variable.path: np.array(value) for variable, value in pairs}
 
 
 def _statistics(network):
@@ -202,16 +169,3 @@ def _digest(arrays):
     for array in arrays:
         digest.update(np.ascontiguousarray(array))
     return digest.hexdigest()[:16]
-
-
-def main():
-    given, found = sys.argv[1:]
-    fields = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in json.loads(pathlib.Path(given).read_text()).items()
-    }
-    save(found, measure(recipes.Recipe(**fields)))
-
-
-if __name__ == "__main__":
-    main()

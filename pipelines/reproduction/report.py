@@ -34,14 +34,7 @@ where they differ, each with its source. They are recipes of `train.py`:
 
 
 def listing(folder):
-    """All experiments, their rows and how many records each has.
-
-    Args:
-        folder: pathlib.Path of the results.
-
-    Returns:
-        str: a Markdown table.
-    """
+    """All experiments and rows, with what the records in a folder say."""
     lines = []
     for name, experiment in EXPERIMENTS.items():
         groups = _groups(results_lib.Results(folder, name).records())
@@ -68,11 +61,8 @@ def _summary(experiment, records, row_name):
 def write(docs):
     """Writes docs/RESULTS.md and a picture for each table that has one.
 
-    Args:
-        docs: pathlib.Path of the folder.
-
     Returns:
-        list of pathlib.Path of the files.
+        list of pathlib.Path of the files in the folder `docs`.
     """
     written, parts = [], [_HEAD, _contents()]
     for name, experiment in EXPERIMENTS.items():

@@ -4,7 +4,9 @@ import statistics
 
 import numpy as np
 from benchmarks import tables
+from reproduction import curves
 from reproduction import results
+from reproduction import training
 
 IMAGES, BATCH = 1000, 100
 
@@ -88,26 +90,19 @@ def _of_layers(owner, layers, x):
 def run(job):
     """Trains and measures: errors of `training.summary`, "responses"."""
     import keras
-    from reproduction import training
 
     result = training.train(job)
     model = keras.models.load_model(job.workdir / training.MODEL)
-    images = training.images(job, "validation", IMAGES)
+    images, *_ = training.examples(job, "validation", IMAGES)
     return {**result, "responses": layer_responses(model, images)}
 
 
 def table(experiment, records):
-    """How large the responses of each network are, as Markdown.
-
-    Args:
-        experiment: `jobs.Experiment`.
-        records: those of one scale and data set.
-    """
+    """How large the responses of each network are."""
     lines = []
-    for name, records_of_one in results.by_row(
-        experiment, results.finished(records)
-    ).items():
-        result = records_of_one[0]["result"]
+    rows = results.by_row(experiment, results.finished(records))
+    for name, (first, *_) in rows.items():
+        result = first["result"]
         deviations = [layer["std"] for layer in result["responses"]]
         lines.append(
             [
@@ -125,15 +120,9 @@ def table(experiment, records):
 
 
 def picture(experiment, records, path):
-    """P1 Fig. 7: in the order of the layers, and from the greatest on.
-
-    Args:
-        experiment, records: as for `table`.
-        path: of the PNG.
-    """
+    """P1 Fig. 7: in the order of the layers, and from the greatest on."""
     import matplotlib.figure  # no pyplot: no display, no global state
     import matplotlib.ticker
-    from reproduction import curves
 
     figure = matplotlib.figure.Figure(figsize=(9, 4.4), layout="constrained")
     ordered, by_size = figure.subplots(1, 2, sharey=True)

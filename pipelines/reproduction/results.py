@@ -15,6 +15,7 @@ from keras_resnet import recipes
 from keras_resnet.errors import UsageError
 
 FINISHED, FAILED = "finished", "failed"
+_KEY = ("scale", "dataset", "row", "seed")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,15 +64,8 @@ class Results:
             record: dict of JSON values: status, why, seconds, environment and
                 result.
         """
-        scale, dataset, row, seed = job.key
-        record = {
-            "scale": scale,
-            "dataset": dataset,
-            "row": row,
-            "seed": seed,
-            **record,
-            "recipe": plain(job.recipe),
-        }
+        place = dict(zip(_KEY, job.key, strict=True))
+        record = {**place, **record, "recipe": plain(job.recipe)}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._locked():
             others = [r for r in self.records() if key(r) != job.key]
@@ -88,7 +82,7 @@ class Results:
 
 def key(record):
     """What tells a record from the others: (scale, data set, row, seed)."""
-    return tuple(record[name] for name in ("scale", "dataset", "row", "seed"))
+    return tuple(record[name] for name in _KEY)
 
 
 def finished(records):
@@ -108,10 +102,7 @@ def by_row(experiment, records):
 def how(records, steps=None):
     """How records came about, in words: steps, batch, images and devices.
 
-    Args:
-        records: those of one scale and data set.
-        steps: the numbers of iterations that were trained for, where they are
-            not the recipe's.
+    `steps` are the iterations that were trained for, if not the recipe's.
     """
     facts = {
         "steps": set(steps or (r["recipe"]["steps"] for r in records)),

@@ -43,12 +43,7 @@ def build_short(variant):
 
 
 def of_short(model, depths):
-    """The `Size` of a network of so many units, from the one with two.
-
-    Args:
-        model: from `build_short`.
-        depths: ints >= 1, units of each stage.
-    """
+    """The `Size` of a network of `depths` units, from `build_short`'s."""
     size = count(model)
     for stage, depth in enumerate(depths, start=1):
         unit = model.get_layer(f"stage{stage}_unit2")
@@ -65,13 +60,9 @@ def count(model):
 
 
 def layers_of_short(model, depths):
-    """Layers of a network of so many units, the second of a stage repeated.
+    """Layers of a network of `depths` units, in the order of computation.
 
-    Args:
-        model, depths: as for `of_short`.
-
-    Returns:
-        list of Keras layers, in the order in which they are applied.
+    The second unit of a stage of `build_short`'s network is repeated.
     """
     repeated = {
         f"stage{stage}_unit2": depth - 1

@@ -8,23 +8,11 @@ import json
 import time
 
 METRICS, MODEL = "metrics.jsonl", "model.keras"  # `workdir`'s
-
-# Of a curve, by their names in metrics.jsonl.
-_ERRORS = {
-    "train_error": "train_top1_accuracy",
-    "test_error": "top1_accuracy",
-}
 SECONDS = "seconds.json"
 
 
 def train(job):
-    """Trains the network of a job in its workdir.
-
-    Args:
-        job: `jobs.Job`.
-
-    Returns:
-        dict from `summary`.
+    """Trains the network of a job in its workdir; what `summary` returns.
 
     Raises:
         keras_resnet.errors.DivergedError: if it diverges.
@@ -57,14 +45,17 @@ def summary(workdir):
     path = workdir / METRICS
     lines = path.read_text().splitlines() if path.exists() else []
     points = [json.loads(line) for line in lines]
-    curve = {name: [point[name] for point in points] for name in _AS_THEY_ARE}
-    for name, accuracy in _ERRORS.items():
-        curve[name] = [round(1 - point[accuracy], 6) for point in points]
-    ends = {name: curve[name][-1] for name in _ERRORS if points}
-    return {**ends, "curve": curve}
-
-
-_AS_THEY_ARE = ("step", "learning_rate")
+    errors = {
+        name: [round(1 - point[accuracy], 6) for point in points]
+        for name, accuracy in (
+            ("train_error", "train_top1_accuracy"),
+            ("test_error", "top1_accuracy"),
+        )
+    }
+    ends = {name: values[-1] for name, values in errors.items() if points}
+    told = ("step", "learning_rate")
+    curve = {name: [point[name] for point in points] for name in told}
+    return {**ends, "curve": {**curve, **errors}}
 
 
 @contextlib.contextmanager
@@ -85,17 +76,16 @@ def seconds(workdir):
     return json.loads(path.read_text()) if path.exists() else 0.0
 
 
-def images(job, split, number, *, with_labels=False):
+def examples(job, split, number):
     """The first examples of a split, as evaluation sees them.
 
     Args:
         job: `jobs.Job`.
         split: "train" or "validation".
         number: of examples; fewer where there are not so many.
-        with_labels: whether the labels come too.
 
     Returns:
-        uint8 (N, S, S, 3), or a pair with int32 (N,).
+        uint8 (N, S, S, 3), int32 (N,) and the names of the classes.
     """
     from keras_resnet.data import datasets
     from keras_resnet.data import pipeline
@@ -107,14 +97,4 @@ def images(job, split, number, *, with_labels=False):
         found, View.of(recipe), batch_size=min(number, found.num_examples)
     )
     batch = next(iter(batches))
-    pixels, labels = batch["image"].numpy(), batch["label"].numpy()
-    return (pixels, labels) if with_labels else pixels
-
-
-def class_names(job):
-    """Of the data set of a job."""
-    from keras_resnet.data import datasets
-
-    recipe = job.recipe
-    split = datasets.load(recipe.dataset, "train", data_dir=job.data_dir)
-    return split.class_names
+    return batch["image"].numpy(), batch["label"].numpy(), found.class_names

@@ -1,8 +1,7 @@
 """.tflite, .onnx and SavedModel: an answer of the right shape, or one line."""
 
-from soaking import files
 from soaking import mutations
-from soaking import small
+from soaking import whole
 from soaking.verdict import check
 
 NAMES = ("model.tflite",) * 6 + ("float32.tflite",) * 3 + ("model.onnx",) * 5
@@ -15,7 +14,7 @@ def make(folder):
     from keras_resnet.export.writers.saved_model import export_saved_model
     from keras_resnet.export.writers.tflite import export_tflite
 
-    net, card = small.model(), small.card()
+    net, card = whole.network(), whole.card()
     export_tflite(net, folder / "model.tflite", card=card)
     precise = folder / "float32.tflite"
     export_tflite(net, precise, card=card, precision="float32")
@@ -23,7 +22,7 @@ def make(folder):
     export_saved_model(net, folder / "saved_model", card=card)
 
 
-load = files.read
+load = whole.read
 
 
 def mutate(corpus, rng):
@@ -53,7 +52,7 @@ def judge(corpus, case, folder):
             pass  # its network may be whole
     predictor = runtime.load_predictor(path)
     cards.check_card(
-        small.card(),
+        whole.card(),
         path,
         num_classes=predictor.num_classes,
         image_size=predictor.image_size,

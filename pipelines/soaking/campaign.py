@@ -6,15 +6,60 @@ import pathlib
 import shutil
 
 from soaking import cases
-from soaking import files
 from soaking import kills
 from soaking import kinds
-from soaking import ledger
 from soaking import verdict
+from soaking import whole
 
-from keras_resnet import files as files_lib
+from keras_resnet import files
 
 _ROUNDS = 10  # in which every kind has its turn
+
+
+class Ledger:
+    """What was run, in a file that only grows: safe whenever the process dies.
+
+    A line is a JSON value: a session, {"session": {...}}, or the record of a
+    case, which belongs to the session above it.
+
+    Args:
+        path: of the file.
+    """
+
+    def __init__(self, path):
+        self._path = pathlib.Path(path)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        data = self._path.read_bytes() if self._path.exists() else b""
+        held = data[: data.rfind(b"\n") + 1]  # a kill can cut off the last
+        if held != data:
+            with self._path.open("r+b") as file:
+                file.truncate(len(held))
+        self.lines = [json.loads(line) for line in held.splitlines()]
+
+    def add(self, line):
+        """Appends a line."""
+        with self._path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        self.lines.append(line)
+
+    @property
+    def records(self):
+        """(session, record) of each case."""
+        session, found = None, []
+        for line in self.lines:
+            if "session" in line:
+                session = line["session"]
+            else:
+                found.append((session, line))
+        return found
+
+    def done(self, kind):
+        """Numbers of the cases of a kind that have ended."""
+        return {r["case"] for _, r in self.records if r["kind"] == kind}
+
+    def kills(self):
+        """How many kills there were."""
+        return sum(record.get("kills", 0) for _, record in self.records)
 
 
 class Campaign:
@@ -38,20 +83,18 @@ class Campaign:
 
     def alone(self):
         """Refuses a second command on the same seed, while it is entered."""
-        return files_lib.locked(
-            self._folder, f"It soaks with seed {self._seed}."
-        )
+        return files.locked(self._folder, f"It soaks with seed {self._seed}.")
 
     def run(self, session, *, inputs, kill_count, each):
         """Runs what is missing of the numbers.
 
         Args:
-            session: dict, of `session.describe`.
+            session: dict, of `results.session`.
             inputs: how many cases all kinds of input have together.
             kill_count: how many kills there shall be at least.
             each: called with the ledger after each turn of a kind.
         """
-        book = ledger.Ledger(self._folder / "records.jsonl")
+        book = Ledger(self._folder / "records.jsonl")
         book.add({"session": session})
         total = sum(kind.share for kind in self._kinds.values())
         for turn in range(1, _ROUNDS + 1):
@@ -62,14 +105,11 @@ class Campaign:
                 for record in self.inputs(name, missing):
                     book.add(record)
                 each(book)
-            self._kill(book, kill_count * turn // _ROUNDS)
+            done = book.done(kinds.KILLS)
+            numbers = (n for n in itertools.count() if n not in done)
+            while book.kills() < kill_count * turn // _ROUNDS:
+                book.add(self.kill(next(numbers)))
             each(book)
-
-    def _kill(self, book, count):
-        done = book.done(kinds.KILLS)
-        numbers = (n for n in itertools.count() if n not in done)
-        while book.kills() < count:
-            book.add(self.kill(next(numbers)))
 
     def inputs(self, name, numbers):
         """Records of cases of a kind of input."""
@@ -81,9 +121,9 @@ class Campaign:
         name, scratch = case["configuration"], self._folder / "life"
         log = self._folder / "life.log"
         if name not in self._twins:
-            files.clear(scratch)
+            whole.clear(scratch)
             self._twins[name] = kills.unkilled(name, scratch, log)
-        files.clear(scratch)
+        whole.clear(scratch)
         found = kills.run(case, scratch, self._twins[name], log)
         record = {"kind": kinds.KILLS, "case": number, **found}
         self._keep(record, scratch)
@@ -95,7 +135,7 @@ class Campaign:
             return
         name = f"{record['kind']}-{record['case']}"
         folder = self._folder / "faults" / name
-        files.clear(folder)
+        whole.clear(folder)
         if scratch.is_dir():
             shutil.copytree(scratch, folder, symlinks=True, dirs_exist_ok=True)
         (folder / "record.json").write_text(json.dumps(record, indent=1))

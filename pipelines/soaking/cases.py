@@ -5,9 +5,9 @@ import json
 import random
 import signal
 
-from soaking import files
 from soaking import forked
 from soaking import verdict
+from soaking import whole
 
 _SPARE = 3 << 30  # bytes of address space; a process that takes more dies
 
@@ -38,13 +38,12 @@ class Cases:
         self._is_made = False
 
     def run(self, numbers):
-        """Runs cases, each of them whatever the one before it did.
+        """Yields the record of each case, whatever the one before it did.
 
-        Yields:
-            dict of each case: "kind", "case", "end", "why" and "what".
+        A record is {"kind", "case", "end", "why", "what"}.
         """
         if numbers and not self._is_made:
-            files.clear(self._corpus)
+            whole.clear(self._corpus)
             make, log = self._kind.module.make, f"{self._corpus}.log"
             forked.call(lambda: make(self._corpus), log)
             self._is_made = True
@@ -69,11 +68,9 @@ class Cases:
             self._note(number, "the making of the case")
             case = module.mutate(corpus, rng_of(self._seed, self._name, number))
             record = self._note(number, case["what"])
-            end = self._judge(corpus, case)
-            why = end.why.replace(str(self._scratch), "CASE")
-            record |= {"end": end.end, "why": why}
-            self._keep(record, self._scratch)
-            send(record)
+            end, why = self._judge(corpus, case)
+            why = why.replace(str(self._scratch), "CASE")
+            send(self._end(record, end, why))
 
     def _note(self, number, what):
         """Begins a record, which is there even if the process dies."""
@@ -81,20 +78,24 @@ class Cases:
         self._current.write_text(json.dumps(record))
         return record
 
+    def _end(self, record, end, why):
+        record |= {"end": end, "why": why}
+        self._keep(record, self._scratch)
+        return record
+
     def _judge(self, corpus, case):
-        """The `Verdict` of a case, within its time and memory."""
+        """How a case ends, within its time and memory."""
         kind, scratch = self._kind, self._scratch
-        files.clear(scratch)
-        files.write(scratch, case.get("files", {}))
-        before = forked.peak()
+        whole.clear(scratch)
+        whole.write(scratch, case.get("files", {}))
+        before = forked.peak_megabytes()
         signal.setitimer(signal.ITIMER_REAL, kind.seconds)
-        end = verdict.of(lambda: kind.module.judge(corpus, case, scratch))
+        end, why = verdict.of(lambda: kind.module.judge(corpus, case, scratch))
         signal.setitimer(signal.ITIMER_REAL, 0)
-        megabytes = (forked.peak() - before) >> 20
+        megabytes = forked.peak_megabytes() - before
         if megabytes > kind.megabytes:
-            why = f"took {megabytes} MB; {end.end}: {end.why}"
-            return verdict.Verdict(verdict.FAULT, why)
-        return end
+            return verdict.FAULT, f"took {megabytes} MB; {end}: {why}"
+        return end, why
 
     def _record_death(self, status):
         """The record of the case in which the process ended."""
@@ -106,6 +107,4 @@ class Cases:
         else:
             why = f"the process ended with {status}: {words}"
         record = json.loads(self._current.read_text())
-        record |= {"end": verdict.FAULT, "why": why}
-        self._keep(record, self._scratch)
-        return record
+        return self._end(record, verdict.FAULT, why)

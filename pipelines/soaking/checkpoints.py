@@ -3,9 +3,9 @@
 import json
 import shutil
 
-from soaking import files
 from soaking import lives
 from soaking import mutations
+from soaking import whole
 from soaking.verdict import check
 
 STEPS = ("step-00000002", "step-00000004", "step-00000006")
@@ -29,7 +29,7 @@ class Corpus:
 
         from keras_resnet.training.engines import tensorflow_variables
 
-        self.files = files.read(folder)
+        self.files = whole.read(folder)
         self.values = {step: _values(folder / step) for step in STEPS}
         self.variables = tensorflow_variables.Variables(
             (name, tf.Variable(tf.zeros_like(value)))
@@ -84,22 +84,22 @@ def judge(corpus, case, folder):
 
     from keras_resnet.training.checkpoints import folder as checkpoints
 
-    whole = [step for step in STEPS if _is_whole(corpus, case["files"], step)]
+    intact = [step for step in STEPS if _is_whole(corpus, case["files"], step)]
     for variable in corpus.variables.values():
         variable.assign(np.full(variable.shape, 3, variable.dtype.name))
     state, _, damaged = checkpoints.restore(folder, corpus.variables)
-    check(whole, f"restored {state and state.get('step')}, all are damaged")
+    check(intact, f"restored {state and state.get('step')}, all are damaged")
     check(state is not None, "found no checkpoint")
-    newest = int(whole[-1].partition("-")[2])
+    newest = int(intact[-1].partition("-")[2])
     check(
         state["step"] == newest,
         f"restored step {state['step']}, the newest whole is {newest}",
     )
     # Where all its files are gone there is no directory to complain of.
     present = {name.partition("/")[0] for name in case["files"]}
-    newer = [s for s in STEPS if s > whole[-1] and s in present]
+    newer = [s for s in STEPS if s > intact[-1] and s in present]
     check(len(damaged) == len(newer), f"{len(damaged)} messages of {newer}")
-    for name, value in corpus.values[whole[-1]].items():
+    for name, value in corpus.values[intact[-1]].items():
         same = np.array_equal(corpus.variables[name].numpy(), value)
         check(same, f"{name} is not that of step {newest}")
 

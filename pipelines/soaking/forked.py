@@ -22,14 +22,11 @@ def die_with_parent():
 
 
 def start(work, log):
-    """Forks; the child does its work and ends with its status.
+    """Forks a `multiprocessing.Process`.
 
     Args:
         work: function of () -> exit status, or None for 0.
         log: path that gets what the child prints.
-
-    Returns:
-        `multiprocessing.Process`
     """
     process = _FORK.Process(target=_child, args=(work, log, os.getpid()))
     process.start()
@@ -50,8 +47,7 @@ class Stream:
     """What a forked child sends, one value after the other.
 
     Args:
-        work: function of (send) that is run in the child; `send` takes a
-            value.
+        work: function of (send) that is run in the child.
         log: path that gets what the child prints.
 
     Attributes:
@@ -100,6 +96,6 @@ def limit_memory(more):
     resource.setrlimit(resource.RLIMIT_AS, (held + more, held + more))
 
 
-def peak():
-    """The most bytes of memory that this process has had."""
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def peak_megabytes():
+    """The most memory that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10

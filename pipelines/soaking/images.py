@@ -2,26 +2,9 @@
 
 import io
 
-from soaking import files
 from soaking import mutations
+from soaking import whole
 from soaking.verdict import check
-
-
-def make(folder):
-    """Every format, colour mode and layout that is decoded, small."""
-    import numpy as np
-    from PIL import Image
-
-    noise = np.random.default_rng(0).integers(0, 256, (20, 24, 4), np.uint8)
-    noise[4:16, 4:20] //= 8
-    rgba = Image.fromarray(noise, "RGBA")
-    rgb = rgba.convert("RGB")
-    for name, mode, options in _FILES:
-        picture = rgba if mode == "RGBA" else rgb.convert(mode)
-        if options.get("save_all"):
-            options = {**options, "append_images": [picture.rotate(180)]}
-        picture.save(folder / name, **options)
-
 
 _FILES = (
     ("rgb.jpg", "RGB", {"quality": 90}),
@@ -46,7 +29,23 @@ _FILES = (
 )
 
 
-load = files.read
+def make(folder):
+    """Every format, colour mode and layout that is decoded, whole."""
+    import numpy as np
+    from PIL import Image
+
+    noise = np.random.default_rng(0).integers(0, 256, (20, 24, 4), np.uint8)
+    noise[4:16, 4:20] //= 8
+    rgba = Image.fromarray(noise, "RGBA")
+    rgb = rgba.convert("RGB")
+    for name, mode, options in _FILES:
+        picture = rgba if mode == "RGBA" else rgb.convert(mode)
+        if options.get("save_all"):
+            options = {**options, "append_images": [picture.rotate(180)]}
+        picture.save(folder / name, **options)
+
+
+load = whole.read
 
 
 def mutate(corpus, rng):

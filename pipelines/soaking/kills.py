@@ -75,8 +75,7 @@ def run(case, folder, twin, log):
         names = [n for n in {**twin, **found} if twin.get(n) != found.get(n)]
         why = f"{len(names)} differ: {names[:5]}" if names else ""
     else:
-        words = pathlib.Path(log).read_text(errors="replace").strip()
-        why = f"a life ended with {status}: {words[-300:]}"
+        why = f"a life ended with {status}: {_words(log)[-300:]}"
     return {
         "end": FAULT if why else RIGHT,
         "why": why,
@@ -95,13 +94,16 @@ def unkilled(name, folder, log):
     workdir = pathlib.Path(folder, "run")
     status, _ = _live(lives.CONFIGURATIONS[name], workdir, log, [])
     if status != 0:
-        words = pathlib.Path(log).read_text(errors="replace")
-        raise RuntimeError(f"{name} ends with {status}: {words[-2000:]}")
+        raise RuntimeError(f"{name} ends with {status}: {_words(log)[-2000:]}")
     return _ends(workdir, log)
 
 
 def _ends(workdir, log):
     return forked.call(lambda: lives.ends(workdir), f"{log}.ends")
+
+
+def _words(log):
+    return pathlib.Path(log).read_text(errors="replace").strip()
 
 
 def _live(configuration, workdir, log, kills):
@@ -127,7 +129,7 @@ def _live(configuration, workdir, log, kills):
             launcher, worker = configuration.launcher, kills[0][-1]
             if _kill(pid, launcher, worker):
                 del kills[0]
-                hit.append("a worker" if launcher else _hit(workdir))
+                hit.append("a worker" if launcher else hit_by(workdir))
                 due, look = None, _Look(workdir)
         time.sleep(_LOOK if kills else 0.02)
     return status(), hit
@@ -136,7 +138,7 @@ def _live(configuration, workdir, log, kills):
 def _start(configuration, workdir, log):
     """(pid, function that gives the exit status or None) of a new life."""
     flags = (*configuration.flags, f"--workdir={workdir}")
-    if configuration.command is None:
+    if not configuration.command:
         life = forked.start(lambda: lives.train(*flags), log)
         return life.pid, lambda: life.exitcode
     with open(log, "wb") as out:
@@ -179,11 +181,7 @@ class _Look:
     def _names(self):
         names = set()
         for prefix in ("", "checkpoints/"):
-            try:
-                found = os.listdir(self._workdir / prefix)
-            except FileNotFoundError:
-                continue
-            names |= {prefix + name for name in found}
+            names |= {prefix + name for name in _list(self._workdir / prefix)}
         return names
 
     def count(self, trigger):
@@ -198,10 +196,16 @@ class _Look:
         )
 
 
-def _hit(workdir):
+def _list(folder):
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
+
+
+def hit_by(workdir):
     """What a kill hit, by what it left behind."""
-    checkpoints = workdir / "checkpoints"
-    names = os.listdir(checkpoints) if checkpoints.is_dir() else []
+    names = _list(workdir / "checkpoints")
     if any(name.startswith(".unfinished-step-") for name in names):
         return "the deletion of an old checkpoint"
     if any(name.startswith(".unfinished-") for name in names):

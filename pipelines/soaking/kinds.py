@@ -1,7 +1,7 @@
 """The kinds of input: how each is made, changed and judged."""
 
-import dataclasses
 import types
+import typing
 
 from soaking import artifacts
 from soaking import checkpoints
@@ -13,37 +13,29 @@ from soaking import tfrecords
 from soaking import weights
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Kind:
-    """One kind of input.
+class Kind(typing.NamedTuple):
+    """One kind of input."""
 
-    Attributes:
-        module: has four functions:
-            make(empty folder) writes whole files, in a process of its own.
-            load(that folder) gives the corpus, once for many cases.
-            mutate(corpus, random.Random) gives a dict, the case: "what" in
-            words, and maybe "files" to write, {name: bytes}.
-            judge(corpus, case, folder of the files) raises as `verdict.of`
-            says.
-        share: of all inputs.
-        seconds: after which a case is a fault.
-        megabytes: more than which a case may not take.
-    """
-
+    share: float  # of all inputs
+    # It has four functions:
+    #     make(empty folder) writes whole files, in a process of its own.
+    #     load(that folder) gives the corpus, once for many cases.
+    #     mutate(corpus, random.Random) gives a dict, the case: "what" in
+    #     words, and maybe "files" to write, {name: bytes}.
+    #     judge(corpus, case, folder of the files) raises as `verdict.of` says.
     module: types.ModuleType
-    share: float
-    seconds: int = 300
-    megabytes: int = 1500
+    seconds: int = 300  # after which a case is a fault
+    megabytes: int = 1500  # more than which a case may not take
 
 
 KINDS = {
-    "images": Kind(module=images, share=0.25),
-    "weights": Kind(module=weights, share=0.12),
-    "tfrecords": Kind(module=tfrecords, share=0.1),
-    "recipes": Kind(module=recipe_overrides, share=0.2),
-    "checkpoints": Kind(module=checkpoints, share=0.06),
-    "manifests": Kind(module=manifests, share=0.06),
-    "artifacts": Kind(module=artifacts, share=0.09),
-    "page_requests": Kind(module=page_requests, share=0.12),
+    "images": Kind(0.25, images),
+    "weights": Kind(0.12, weights),
+    "tfrecords": Kind(0.1, tfrecords),
+    "recipes": Kind(0.2, recipe_overrides),
+    "checkpoints": Kind(0.06, checkpoints),
+    "manifests": Kind(0.06, manifests),
+    "artifacts": Kind(0.09, artifacts),
+    "page_requests": Kind(0.12, page_requests),
 }
 KILLS = "kills"

@@ -6,6 +6,7 @@ import json
 import pathlib
 import runpy
 import sys
+import typing
 import zipfile
 
 PIPELINES = pathlib.Path(__file__).resolve().parents[1]
@@ -28,50 +29,31 @@ _LATER_PRACTICE = (
 )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Configuration:
-    """A way to train.
+class Configuration(typing.NamedTuple):
+    """A way to train."""
 
-    Attributes:
-        flags: of train.py.
-        command: the words before them where it is a command of its own; None
-            where a life is forked from this process.
-        share: of all kills.
-        kills: the least and the greatest number of a case.
-        launcher: whether the command starts workers, of which one is killed.
-    """
-
-    flags: tuple[str, ...]
-    command: tuple[str, ...] | None = None
-    share: float
-    kills: tuple[int, int]
-    launcher: bool = False
+    share: float  # of all kills
+    kills: tuple  # the least and the greatest number of a case
+    flags: tuple  # of train.py
+    # The words before them where it is a command of its own; () where a life
+    # is forked from this process.
+    command: tuple = ()
+    launcher: bool = False  # whether it starts workers, of which one is killed
 
 
 _TRAIN = (sys.executable, str(PIPELINES / "train.py"))
+_LAUNCH = (sys.executable, str(PIPELINES / "launch.py"))
+_LAUNCH += ("--workers=2", "--pause=0.1", "--", *_TRAIN)
+_TWO_DEVICES = ("--strategy=mirrored", "--devices=2")
+_TWO_WORKERS = ("--strategy=multi_worker", "--deterministic")
 CONFIGURATIONS = {
-    "one_device": Configuration(flags=_TINY, share=0.70, kills=(4, 14)),
+    "one_device": Configuration(0.70, (4, 14), _TINY),
     "two_devices": Configuration(
-        flags=(*_TINY, "--strategy=mirrored", "--devices=2", *_LATER_PRACTICE),
-        share=0.23,
-        kills=(4, 14),
+        0.23, (4, 14), (*_TINY, *_TWO_DEVICES, *_LATER_PRACTICE)
     ),
-    "command": Configuration(
-        flags=_SMALL, command=_TRAIN, share=0.045, kills=(2, 5)
-    ),
+    "command": Configuration(0.045, (2, 5), _SMALL, _TRAIN),
     "workers": Configuration(
-        flags=(*_SMALL, "--strategy=multi_worker", "--deterministic"),
-        command=(
-            sys.executable,
-            str(PIPELINES / "launch.py"),
-            "--workers=2",
-            "--pause=0.1",
-            "--",
-            *_TRAIN,
-        ),
-        share=0.025,
-        kills=(1, 3),
-        launcher=True,
+        0.025, (1, 3), (*_SMALL, *_TWO_WORKERS), _LAUNCH, launcher=True
     ),
 }
 
@@ -96,10 +78,10 @@ def train(*flags):
     from absl import flags as absl_flags
 
     add_variant()
-    # Those of the command that this process was forked from.
+    # Those of the program that this process was forked from.
     for name in list(absl_flags.FLAGS):
         module = absl_flags.FLAGS.find_module_defining_flag(name)
-        if not module.startswith("absl"):
+        if not module.startswith(("absl", "keras_resnet")):
             delattr(absl_flags.FLAGS, name)
     sys.argv = ["train.py", *flags]
     try:
@@ -140,5 +122,4 @@ def ends(workdir):
 
 def _digest(data):
     """The sha256 of bytes or of an array."""
-    data = data if isinstance(data, bytes) else data.tobytes()
-    return hashlib.sha256(data).hexdigest()
+    return hashlib.sha256(memoryview(data).cast("B")).hexdigest()

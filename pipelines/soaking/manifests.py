@@ -3,9 +3,8 @@
 import hashlib
 import json
 
-from soaking import files
 from soaking import mutations
-from soaking import small
+from soaking import whole
 from soaking.verdict import check
 
 EXPORT, DATA = "export", "data"
@@ -16,7 +15,7 @@ def make(folder):
     from keras_resnet.export import pipeline
     from keras_resnet.export.verification import isolated
 
-    net, card = small.model(), small.card()
+    net, card = whole.network(), whole.card()
     images, labels = pipeline.read_images(pipeline.split_of(card), 6)
     pipeline.export_all(
         net,
@@ -27,9 +26,9 @@ def make(folder):
         labels=labels,
         predict=isolated.predict,
     )
-    pictures = enumerate(small.pictures(6))
+    pictures = enumerate(whole.pictures(6))
     names = {f"train/{'ab'[i % 2]}/{i}.png": png for i, png in pictures}
-    files.write(folder / DATA, names)
+    whole.write(folder / DATA, names)
     _write_manifest(folder / DATA)
 
 
@@ -38,9 +37,8 @@ def _write_manifest(root):
     from keras_resnet.data.survey import manifest
 
     split = datasets.load(f"folder:{root}", "train")
-    writer = manifest.Writer(
-        root / "manifest.jsonl", dataset="x", class_names=split.class_names
-    )
+    path, names = root / "manifest.jsonl", split.class_names
+    writer = manifest.Writer(path, dataset="x", class_names=names)
     for record in manifest.records("train", split):
         writer.add(record)
     writer.close()
@@ -48,16 +46,15 @@ def _write_manifest(root):
 
 def load(folder):
     """{"export" or "data": {name: bytes of the file}}."""
-    return {kind: files.read(folder / kind) for kind in (EXPORT, DATA)}
+    return {kind: whole.read(folder / kind) for kind in (EXPORT, DATA)}
 
 
 def mutate(corpus, rng):
-    """{"kind", "files", "what"}: a file changes, goes, comes or moves."""
+    """{"kind", "files", "what"}: a file changes, goes or moves."""
     kind = rng.choice((EXPORT, EXPORT, DATA))
     its = dict(corpus[kind])
     manifests = [name for name in its if name.startswith("manifest.json")]
-    name = rng.choice([*its, *manifests * 3])
-    how = rng.random()
+    name, how = rng.choice([*its, *manifests * 3]), rng.random()
     if name.endswith(".jsonl"):
         its[name], what = _mutated_line(its[name], rng)
     elif name in manifests:
@@ -107,11 +104,8 @@ def _judge_data(originals, its, folder):
     from keras_resnet.data.survey import manifest
 
     split = datasets.load(f"folder:{folder}", "train")
-    comparison = manifest.Comparison(
-        folder / "manifest.jsonl",
-        class_names=split.class_names,
-        splits=("train",),
-    )
+    path, names = folder / "manifest.jsonl", split.class_names
+    comparison = manifest.Comparison(path, class_names=names, splits=("train",))
     for record in manifest.records("train", split):
         comparison.add(record)
     found = {name for _, name in comparison.changed + comparison.missing}

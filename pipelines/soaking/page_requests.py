@@ -9,8 +9,8 @@ import socket
 import subprocess
 import sys
 
-from soaking import files
 from soaking import forked
+from soaking import whole
 from soaking.verdict import check
 
 SERVE = pathlib.Path(__file__).resolve().parents[1] / "serve_web.py"
@@ -25,7 +25,7 @@ def make(folder):
     page = folder / "page"
     shutil.copytree(web.PAGE, page)
     names = ("page.json", "labels.txt", "samples/00.png", "model.tflite")
-    files.write(page, {name: b"{} " + name.encode() for name in names})
+    whole.write(page, {name: b"{} " + name.encode() for name in names})
     (folder / "secret.txt").write_bytes(SECRET)
     (page / "link.txt").symlink_to(folder / "secret.txt")
     os.mkfifo(page / "pipe")
@@ -36,7 +36,7 @@ class Corpus:
 
     def __init__(self, folder):
         page = folder / "page"
-        self.files = files.read(page)
+        self.files = whole.read(page)
         self.log = folder / "server.log"
         self.process = subprocess.Popen(
             [sys.executable, str(SERVE), "--port=0", str(page)],
@@ -101,8 +101,8 @@ def judge(corpus, case, folder):
     answer = _ask(corpus.port, case["request"])
     check(SECRET not in answer, "gives a file from outside of the page")
     _judge_answer(corpus.files, case["request"], answer)
-    whole = _ask(corpus.port, b"GET /page.json HTTP/1.0\r\n\r\n")
-    check(whole.endswith(corpus.files["page.json"]), "does not answer any more")
+    page = _ask(corpus.port, b"GET /page.json HTTP/1.0\r\n\r\n")
+    check(page.endswith(corpus.files["page.json"]), "does not answer any more")
     check(corpus.process.poll() is None, "the server has ended")
     with corpus.log.open("rb") as log:
         log.seek(said)
@@ -111,20 +111,18 @@ def judge(corpus, case, folder):
 
 
 def _judge_answer(pages, request, answer):
-    if not answer:
-        return  # to what was no whole request
     head, _, body = answer.partition(b"\r\n\r\n")
     status = re.match(rb"HTTP/1\.[01] (\d{3})", head)
-    if not status:  # HTTP/0.9 has no head
-        known = answer in pages.values() or b"<html" in answer.lower()
+    if not status:  # HTTP/0.9 has no head; no answer is to no whole request
+        known = not answer or answer in pages.values()
+        known = known or b"<html" in answer.lower()
         return check(known, f"answers {answer[:60]!r}")
     code = int(status[1])
     # That a method or version is not known is no error of the server.
     check(code < 500 or code in (501, 505), f"answers {head[:60]!r}")
     if code == 200 and not request.startswith(b"HEAD"):
-        check(
-            body in pages.values(), f"200 is no file of the page: {body[:60]!r}"
-        )
+        of_page = body in pages.values()
+        check(of_page, f"200 is no file of the page: {body[:60]!r}")
 
 
 def _ask(port, request):

@@ -1,15 +1,56 @@
 """Counts of all campaigns: docs/results/soak.json and the table made of it."""
 
 import collections
+import datetime
 import json
+import os
 import pathlib
+import platform
+import subprocess
 
+from benchmarks import measure
 from benchmarks import tables
 from soaking import verdict
 
 from keras_resnet import files
 
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
 _FAULTS = 20  # of a row are named
+# What a result depends on.
+_RUNS = ("keras_resnet", "commit", "cpu", "cores", "python")
+_RUNS += ("tensorflow", "keras")
+
+
+def session():
+    """dict of what the results depend on, and the day, UTC."""
+    import keras
+    import tensorflow as tf
+
+    import keras_resnet
+
+    return {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "keras_resnet": keras_resnet.__version__,
+        "commit": _commit(),
+        "cpu": measure.cpu(),
+        "cores": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+    }
+
+
+def _commit():
+    """The commit, with a + where the code is not that commit's."""
+    commit = _git("rev-parse", "--short", "HEAD")
+    changed = _git("status", "--porcelain", "--", "keras_resnet", "pipelines")
+    return f"{commit}+" if commit and changed else commit
+
+
+def _git(*words):
+    command = ["git", "-C", str(_ROOT), *words]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def rows(seed, records):
@@ -17,25 +58,21 @@ def rows(seed, records):
 
     Args:
         seed: int.
-        records: (session, record) of `ledger.Ledger`.
+        records: (session, record) of `campaign.Ledger`.
 
     Returns:
         list of dicts, one for each kind of each version and machine.
     """
     groups = collections.defaultdict(list)
     for session, record in records:
+        is_kill = record["kind"] == "kills"
+        kind = f"kills: {record['what']}" if is_kill else record["kind"]
         key = json.dumps({k: v for k, v in session.items() if k != "date"})
-        groups[_name(record), key].append((session["date"], record))
+        groups[kind, key].append((session["date"], record))
     return [
         {"kind": kind, "seed": seed, **json.loads(key), **_count(group)}
         for (kind, key), group in groups.items()
     ]
-
-
-def _name(record):
-    if record["kind"] == "kills":
-        return f"kills: {record['what']}"
-    return record["kind"]
 
 
 def _count(group):
@@ -46,16 +83,9 @@ def _count(group):
     hit = _hits(records)
     if "kills" in records[0]:
         row |= {"kills": sum(hit.values()), "hit": dict(sorted(hit.items()))}
-    faults = [r for r in records if r["end"] == verdict.FAULT]
-    row["faults"] = [
-        {"case": r["case"], "what": r["what"], "why": r["why"]}
-        for r in faults[:_FAULTS]
-    ]
-    return row
-
-
-_KEY = ("kind", "seed", "keras_resnet", "commit", "cpu", "cores", "python")
-_KEY += ("tensorflow", "keras")
+    faults = [r for r in records if r["end"] == verdict.FAULT][:_FAULTS]
+    keys = "case", "what", "why"
+    return {**row, "faults": [{k: r[k] for k in keys} for r in faults]}
 
 
 def merge(path, new):
@@ -66,7 +96,8 @@ def merge(path, new):
     """
     path = pathlib.Path(path)
     held = json.loads(path.read_text())["rows"] if path.exists() else []
-    table = {tuple(row[k] for k in _KEY): row for row in [*held, *new]}
+    key = ("kind", "seed", *_RUNS)
+    table = {tuple(row[k] for k in key): row for row in [*held, *new]}
     merged = [table[key] for key in sorted(table, key=str)]
     path.parent.mkdir(parents=True, exist_ok=True)
     files.write_text(path, json.dumps({"rows": merged}, indent=1) + "\n")
@@ -86,17 +117,20 @@ def markdown(rows):
         titles = "what a kill hit, by what it left | kills"
         lines = [[what, f"{count:,}"] for what, count in hit.most_common()]
         parts.append(tables.table(titles, lines))
-    return "\n\n".join([*parts, _machines(rows)])
+    machine = (
+        "{cpu}, {cores} cores, Python {python}, TensorFlow {tensorflow}, Keras "
+        "{keras}"
+    )
+    machines = sorted({machine.format(**row) for row in rows})
+    return "\n\n".join([*parts, f"On: {'; '.join(machines)}."])
 
 
 def _line(kind, rows):
     kills = sum(row.get("kills", 0) for row in rows)
-    numbers = [
-        sum(row[key] for row in rows) for key in ("cases", *verdict.ENDS)
-    ]
+    keys = ("cases", *verdict.ENDS)
     return [
         kind,
-        *(f"{number:,}" for number in numbers),
+        *(f"{sum(row[key] for row in rows):,}" for key in keys),
         f"{kills:,}" if kills else "",
         max(row["last"] for row in rows),
         ", ".join(sorted({row["commit"] for row in rows})),
@@ -109,12 +143,3 @@ def _hits(rows):
     for row in rows:
         hit.update(row.get("hit", {}))
     return hit
-
-
-def _machines(rows):
-    machines = {
-        f"{row['cpu']}, {row['cores']} cores, Python {row['python']}, "
-        f"TensorFlow {row['tensorflow']}, Keras {row['keras']}"
-        for row in rows
-    }
-    return "On: " + "; ".join(sorted(machines)) + "."

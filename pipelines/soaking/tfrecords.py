@@ -1,8 +1,7 @@
 """TFRecord files: the CRC finds every changed byte."""
 
-from soaking import files
 from soaking import mutations
-from soaking import small
+from soaking import whole
 from soaking.verdict import check
 
 RECORDS, SHARDS = 6, 2
@@ -14,7 +13,7 @@ def make(folder):
     import tensorflow as tf
 
     records = []
-    for index, png in enumerate(small.pictures(RECORDS * SHARDS)):
+    for index, png in enumerate(whole.pictures(RECORDS * SHARDS)):
         label = tf.train.Feature(int64_list={"value": [index % 3]})
         image = tf.train.Feature(bytes_list={"value": [png]})
         fields = {"image/encoded": image, "image/class/label": label}
@@ -27,16 +26,16 @@ def make(folder):
     (folder / "labels.txt").write_text("a\nb\nc\n")
 
 
-load = files.read
+load = whole.read
 
 
 def mutate(corpus, rng):
     """{"files", "masked", "what"}: one shard is changed."""
     name = rng.choice([n for n in corpus if n.startswith("train")])
-    if rng.random() < 0.2:  # whole records, which no CRC can miss
-        data, how = _records_changed(corpus[name], rng)
-    else:
-        data, how = mutations.mutated(corpus[name], rng)
+    # Whole records, which no CRC can miss.
+    whole_ones = rng.random() < 0.2
+    change = _records_changed if whole_ones else mutations.mutated
+    data, how = change(corpus[name], rng)
     return {
         "files": {**corpus, name: data},
         "masked": rng.random() < MASKED_SHARE,
@@ -48,12 +47,9 @@ def _records_changed(data, rng):
     parts = [data[start:end] for start, end, _ in frames(data)]
     how = rng.choice(("drop", "repeat", "swap"))
     at = rng.randrange(len(parts) - 1)
-    if how == "drop":
-        del parts[at]
-    elif how == "repeat":
-        parts.insert(at, parts[at])
-    else:
-        parts[at], parts[at + 1] = parts[at + 1], parts[at]
+    one, two = parts[at : at + 2]
+    made = {"drop": [two], "repeat": [one, one, two], "swap": [two, one]}[how]
+    parts[at : at + 2] = made
     return b"".join(parts), f"{how} of record {at}"
 
 
@@ -66,10 +62,10 @@ def judge(corpus, case, folder):
 
     split = datasets.load(f"tfrecord:{folder}", "train")
     there = [
-        data[start + 12 : end - 4] if whole else None
+        data[start + 12 : end - 4] if intact else None
         for name, data in sorted(case["files"].items())
         if name.startswith("train")
-        for start, end, whole in frames(data)
+        for start, end, intact in frames(data)
     ]
     count = split.num_examples
     check(count == len(there), f"{count} examples of {len(there)} records")
@@ -89,23 +85,18 @@ def _judge_masks(split, there):
     """Exactly what is damaged is masked, and the others keep their places."""
     from keras_resnet.data import bad_images
     from keras_resnet.data import pipeline
+    from keras_resnet.data.pixels import decoding
     from keras_resnet.labels.view import View
 
     masked = bad_images.MaskedImages(split, len(there))
-    dataset = pipeline.eval_dataset(
-        split, View(resize=8, crop=8), batch_size=1, masked=masked
-    )
+    view = View(resize=8, crop=8)
+    dataset = pipeline.eval_dataset(split, view, batch_size=1, masked=masked)
     weights = [float(batch["weight"][0]) for batch in dataset]
-    good = [_decodes(expected(record)) for record in there]
-    check(weights == [float(g) for g in good], f"weights {weights} of {good}")
+    examples = [expected(record) for record in there]
+    good = [bool(e) and decoding.problem(e[0]) is None for e in examples]
+    check(weights == list(map(float, good)), f"weights {weights} of {good}")
     found = [index for index, g in enumerate(good) if not g]
     check(list(masked.reasons) == found, f"masked {list(masked.reasons)}")
-
-
-def _decodes(example):
-    from keras_resnet.data.pixels import decoding
-
-    return example is not None and decoding.problem(example[0]) is None
 
 
 def expected(record):
@@ -129,23 +120,20 @@ def frames(data):
     while at < len(data):
         size = int.from_bytes(data[at : at + 8], "little")
         end = at + 16 + size
-        whole = _crc(data[at : at + 8]) == data[at + 8 : at + 12]
-        whole &= end <= len(data)
-        whole &= _crc(data[at + 12 : end - 4]) == data[end - 4 : end]
-        yield at, end, whole
+        intact = _crc(data[at : at + 8]) == data[at + 8 : at + 12]
+        intact &= end <= len(data)
+        intact &= _crc(data[at + 12 : end - 4]) == data[end - 4 : end]
+        yield at, end, intact
         at = end
 
 
-def _table():
-    table = []
-    for byte in range(256):
-        for _ in range(8):
-            byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
-        table.append(byte)
-    return table
+def _of_byte(byte):
+    for _ in range(8):
+        byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
+    return byte
 
 
-_TABLE = _table()
+_TABLE = list(map(_of_byte, range(256)))
 
 
 def _crc(data):

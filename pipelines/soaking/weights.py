@@ -4,9 +4,8 @@ import io
 import json
 import zipfile
 
-from soaking import files
 from soaking import mutations
-from soaking import small
+from soaking import whole
 from soaking.verdict import check
 
 
@@ -14,12 +13,11 @@ def make(folder):
     """One file of each format that is written."""
     import keras_resnet
 
-    net = small.model()
+    net = whole.network()
     net.save_weights(folder / "net.weights.h5")
     net.save(folder / "net.keras")
-    keras_resnet.save_weights(
-        net, folder / "net.safetensors", layout="keras_resnet"
-    )
+    path = folder / "net.safetensors"
+    keras_resnet.save_weights(net, path, layout="keras_resnet")
 
 
 class Corpus:
@@ -30,19 +28,35 @@ class Corpus:
     """
 
     def __init__(self, folder):
-        self.files = files.read(folder)
-        self.net = small.model()
-        self.written = held = _values(self.net)
+        self.files = whole.read(folder)
+        self.net = whole.network()
+        self.written = _values(self.net)
         self.places = {
-            name: _places(held, tensors(data))
+            name: _places(self.written, tensors(data))
             for name, data in self.files.items()
         }
+        self.before = {p: v * 0 + 0.25 for p, v in self.written.items()}
+        self.reset()
+
+    def reset(self):
+        """Gives the network other values than those of the files."""
         for variable in self.net.variables:
-            variable.assign(held[variable.path] * 0 + 0.25)
-        self.before = _values(self.net)
+            variable.assign(self.before[variable.path])
 
 
 load = Corpus
+
+
+def _values(net):
+    import numpy as np
+
+    return {v.path: np.array(v) for v in net.variables}
+
+
+def _places(held, there):
+    """{path of a variable: name of the tensor with its values}."""
+    names = {tensor.tobytes(): name for name, tensor in there.items()}
+    return {path: names[array.tobytes()] for path, array in held.items()}
 
 
 def mutate(corpus, rng):
@@ -76,49 +90,31 @@ def _mutated_header(data, rng):
 
 def judge(corpus, case, folder):
     """Loads it, and reads the same file anew without the library."""
-    import numpy as np
-
     from keras_resnet.errors import UsageError
     from keras_resnet.weights import loading
 
     ((name, data),) = case["files"].items()
     try:
         loading.load_weights(corpus.net, folder / name)
+        _compare(corpus, corpus.places[name], data)
     except UsageError:
-        changed = _changed(corpus)
+        after, before = _values(corpus.net), corpus.before
+        changed = [p for p in before if (after[p] != before[p]).any()]
         check(not changed, f"refused, and yet assigned: {changed[:3]}")
         raise
-    try:
-        places, after = corpus.places[name], _values(corpus.net)
-        there = tensors(data, set(places.values()))
-        for path, tensor in places.items():
-            # A changed name leaves what was written where it was.
-            value = there.get(tensor)
-            value = corpus.written[path] if value is None else value
-            same = np.array_equal(
-                after[path].ravel(), value.astype("f4").ravel()
-            )
-            check(same, f"{path} is not {tensor} of the file")
     finally:
-        for variable in corpus.net.variables:
-            variable.assign(corpus.before[variable.path])
+        corpus.reset()
 
 
-def _changed(corpus):
-    after = _values(corpus.net)
-    return [p for p, v in corpus.before.items() if (after[p] != v).any()]
-
-
-def _values(net):
+def _compare(corpus, places, data):
     import numpy as np
 
-    return {v.path: np.array(v) for v in net.variables}
-
-
-def _places(held, there):
-    """{path of a variable: name of the tensor with its values}."""
-    names = {tensor.tobytes(): name for name, tensor in there.items()}
-    return {path: names[array.tobytes()] for path, array in held.items()}
+    after, there = _values(corpus.net), tensors(data, set(places.values()))
+    for path, tensor in places.items():
+        # A changed name leaves what was written where it was.
+        value = there.get(tensor, corpus.written[path])
+        same = np.array_equal(after[path].ravel(), value.astype("f4").ravel())
+        check(same, f"{path} is not {tensor} of the file")
 
 
 def tensors(data, names=None):
@@ -126,7 +122,7 @@ def tensors(data, names=None):
 
     Args:
         data: bytes of the file.
-        names: which to read; None for all.
+        names: which to read of HDF5; None for all.
     """
     if data[:2] == b"PK":
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -156,11 +152,10 @@ def _safetensors(data):
 
     size = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + size])
-    types = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
-    found = {}
+    header.pop("__metadata__", None)
+    types, found = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}, {}
     for name, row in header.items():
-        if name != "__metadata__":
-            start, end = (8 + size + at for at in row["data_offsets"])
-            array = np.frombuffer(data[start:end], types[row["dtype"]])
-            found[name] = array.reshape(row["shape"])
+        start, end = (8 + size + at for at in row["data_offsets"])
+        array = np.frombuffer(data[start:end], types[row["dtype"]])
+        found[name] = array.reshape(row["shape"])
     return found

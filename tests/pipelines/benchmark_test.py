@@ -2,9 +2,6 @@
 
 import ast
 import json
-import math
-import os
-import pathlib
 import re
 import subprocess
 import sys
@@ -17,12 +14,8 @@ from PIL import Image
 
 from keras_resnet import UsageError
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAM = ROOT / "pipelines" / "benchmark.py"
-DOCS = ROOT / "docs"
-needs_docs = pytest.mark.skipif(
-    not DOCS.is_dir(), reason="docs/ is not beside the tests"
-)
+PROGRAM = programs.PIPELINES / "benchmark.py"
+DOCS = programs.ROOT / "docs"
 # {benchmark: (its document, whether a picture is kept)}.
 DOCUMENTS = {
     "input": ("PERFORMANCE.md", True),
@@ -39,47 +32,31 @@ runner = programs.module("benchmarks.runner")
 worker = programs.module("benchmarks.worker")
 tables = programs.module("benchmarks.tables")
 pictures = programs.module("benchmarks.pictures")
-document = programs.module("benchmarks.document")
 photographs = programs.module("benchmarks.photographs")
-memory = programs.module("benchmarks.memory")
 input_benchmark = programs.module("benchmarks.input_benchmark")
 contenders = programs.module("benchmarks.input_contenders")
-small_contenders = programs.module("benchmarks.small_contenders")
-quality = programs.module("benchmarks.quality")
+steps = programs.module("benchmarks.steps")
 
 # Work in processes of their own.
 
 _WORK = """
 import os
-import pathlib
+
+from benchmarks.steps import repeated
 
 print("a library that prints")
 
 
 def logged(path, name):
-    def build():
-        def steps(count, tick):
-            for _ in range(count):
-                with open(path, "a") as file:
-                    file.write(name)
-                tick()
+    def step():
+        with open(path, "a") as file:
+            file.write(name)
 
-        return steps
-
-    return build
+    return lambda: repeated(step)
 
 
 def greedy(megabytes):
-    def build():
-        def steps(count, tick):
-            for _ in range(count):
-                block = b"1" * (megabytes * 10**6)
-                del block
-                tick()
-
-        return steps
-
-    return build
+    return lambda: repeated(lambda: len(b"1" * (megabytes * 10**6)))
 
 
 def of_package(package):
@@ -87,16 +64,13 @@ def of_package(package):
 
 
 def killed():
-    def build():
-        def steps(count, tick):
-            for _ in range(count):
-                tick()
-            if count > 1:
-                os.kill(os.getpid(), 9)
+    def steps(count, tick):
+        for _ in range(count):
+            tick()
+        if count > 1:
+            os.kill(os.getpid(), 9)
 
-        return steps
-
-    return build
+    return lambda: steps
 
 
 def only_built():
@@ -109,7 +83,6 @@ def contender(tmp_path, monkeypatch):
     """Contenders of a module which their processes find."""
     (tmp_path / "of_test.py").write_text(_WORK)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.syspath_prepend(str(programs.PIPELINES))
 
     def make(function, images=1, **arguments):
         return runner.Contender(f"of_test:{function}", arguments, images)
@@ -128,8 +101,11 @@ def test_contenders_take_turns_and_the_first_round_does_not_count(
     # Three steps a turn, of which two are timed.
     assert taken[::3] == "abc" + "bca" + "cab" + "abc"
     assert taken == "".join(3 * name for name in taken[::3])
-    assert [one.images for one in turns.rounds["a"]] == [32, 32, 32]
-    assert [one.steps for one in turns.rounds["b"]] == [2, 2, 2]
+    for rounds in turns.rounds.values():
+        assert len(rounds) == 3
+        for one in rounds:
+            images = one["images_per_second"] * one["step_seconds"]
+            assert images == pytest.approx(16)
 
 
 def test_the_steps_that_warm_up_are_not_timed(monkeypatch):
@@ -137,28 +113,31 @@ def test_the_steps_that_warm_up_are_not_timed(monkeypatch):
     for name in spent:
         monkeypatch.setattr(worker.time, name, lambda name=name: spent[name])
 
-    def steps(count, tick):
+    def costly(count, tick):
         for number in range(count):
             spent["process_time"] += 100 if number == 0 else 2
             spent["perf_counter"] += 100 if number == 0 else 1
             tick()
 
     for warm_up, cpu, wall in ((1, 6, 3), (0, 104, 102)):
-        taken = worker.take(steps, warm_up, 3)
+        taken = worker.take(costly, warm_up, 3)
         assert (taken["cpu_seconds"], taken["wall_seconds"]) == (cpu, wall)
+
+
+def test_a_device_is_waited_for_where_time_is_taken():
+    waited, ticks = [], iter(range(100))
+    steps.repeated(lambda: next(ticks), waited.append)(4, lambda: None)
+    assert waited == [0, 3]
 
 
 def test_a_process_is_new_and_its_most_memory_is_its_own(contender):
     begun = contender("greedy", megabytes=300).begin()
     # This process, with TensorFlow, holds more.
-    assert begun["imported_megabytes"] < 200 < memory.resident_megabytes()
+    assert begun["imported_megabytes"] < 200 < worker.megabytes()
     more = begun["most_megabytes"] - begun["built_megabytes"]
     assert more == pytest.approx(300, abs=30)
     first, build = begun["first_step"], begun["build"]
     assert all(first[clock] >= build[clock] for clock in build)
-
-
-def test_what_is_only_built_gives_its_result(contender):
     begun = contender("only_built").begin()
     assert begun["result"] == {"of": "JSON"} and "first_step" not in begun
 
@@ -177,24 +156,20 @@ def test_who_cannot_start_is_reported_and_the_others_go_on(contender):
 
 
 def test_a_process_that_is_killed_in_its_turn_is_named(contender):
+    of = {"x": contender("killed")}
     with pytest.raises(RuntimeError, match="of_test:killed ended .* -9"):
-        runner.take_turns(
-            {"x": contender("killed")}, rounds=1, steps=1, say=str
-        )
+        runner.take_turns(of, rounds=1, steps=1, say=str)
 
 
 def test_every_contender_names_a_function_and_its_arguments():
     train = programs.module("benchmarks.train_benchmark")
     gpu = programs.module("benchmarks.gpu_benchmark")
-    named = dict(train.CONTENDERS.values())
-    named |= {
-        c.function: c.arguments for c in gpu.contenders(gpu.FULL).values()
-    }
-    for name in ("input_contenders:large", "small_contenders:small"):
-        named[f"benchmarks.{name}"] = {"batches": "ours", "images": 1}
-    for function in ("our_model", "their_model"):
-        named[f"benchmarks.keras_steps:{function}"] = {"name": "resnet20"}
-    for contender, arguments in named.items():
+    named = [*train.CONTENDERS.values()]
+    named += [("benchmarks.steps:built", {"name": "resnet20"})]
+    named += [
+        (c.function, c.arguments) for c in gpu.contenders(gpu.FULL).values()
+    ]
+    for contender, arguments in named:
         module, name = contender.split(":")
         source = programs.PIPELINES / (module.replace(".", "/") + ".py")
         (found,) = (
@@ -211,7 +186,7 @@ def test_every_contender_names_a_function_and_its_arguments():
 
 def _rounds(images, cpu, wall):
     return [
-        measure.Round(images=images, steps=1, cpu_seconds=c, wall_seconds=wall)
+        measure.rates({"cpu_seconds": c, "wall_seconds": wall}, 2, images // 2)
         for c in cpu
     ]
 
@@ -240,13 +215,13 @@ def test_tables_go_between_the_marks_again_and_again(tmp_path):
     marks = "<!-- benchmark input -->\n<!-- end of benchmark input -->"
     path.write_text(f"before\n{marks}\nafter\n")
     for text in ("one", "two"):
-        document.Document(path, "input").replace(text)
+        tables.Document(path, "input").replace(text)
         kept = path.read_text()
         assert kept.startswith("before\n") and kept.endswith("\nafter\n")
         assert f"\n\n{text}\n\n" in kept
     assert "one" not in kept
     with pytest.raises(UsageError, match="benchmark train"):
-        document.Document(path, "train")
+        tables.Document(path, "train")
 
 
 def _main(*words):
@@ -255,12 +230,13 @@ def _main(*words):
         benchmark.main(benchmark.FLAGS(["benchmark.py", *map(str, words)])[1:])
 
 
-@needs_docs
+@pytest.mark.skipif(not DOCS.is_dir(), reason="docs/ is not beside the tests")
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_the_documentation_shows_its_record(name, tmp_path):
     """`benchmark.py NAME --figures=... --markdown=... --plot=...` writes it."""
+    document, has_picture = DOCUMENTS[name]
     path, copied = DOCS / f"{name}.json", tmp_path / "new" / "x.json"
-    text = (DOCS / DOCUMENTS[name][0]).read_text(encoding="utf-8")
+    text = (DOCS / document).read_text(encoding="utf-8")
     written, plot = tmp_path / "x.md", tmp_path / "x.png"
     written.write_text(text, encoding="utf-8")
     flags = [f"--markdown={written}", f"--plot={plot}", f"--json={copied}"]
@@ -269,10 +245,8 @@ def test_the_documentation_shows_its_record(name, tmp_path):
     figures = json.loads(path.read_text())
     assert json.loads(copied.read_text()) == figures
     assert Image.open(plot).size[0] > 500
-    if DOCUMENTS[name][1]:
-        kept = path.with_suffix(".png").read_bytes()
-        for picture in (kept, plot.read_bytes()):
-            assert pictures.mark(figures).encode() in picture
+    for picture in (plot, path.with_suffix(".png"))[: 1 + has_picture]:
+        assert pictures.mark(figures).encode() in picture.read_bytes()
     assert pictures.mark({**figures, "more": 1}) != pictures.mark(figures)
 
 
@@ -282,7 +256,8 @@ def test_the_documentation_shows_its_record(name, tmp_path):
         ([], "Name one benchmark"),
         (["inptu"], "Did you mean 'input'"),
         (["input", f"--figures={PROGRAM}"], "a file that --json wrote"),
-        (["input", f"--json={ROOT}"], "Is a directory"),
+        (["input", f"--figures={DOCS / 'train.json'}"], "are of 'train'"),
+        (["input", f"--json={DOCS}"], "Is a directory"),
         (["input", f"--markdown={PROGRAM}"], "<!-- benchmark input"),
         (["input", "--images=nothing"], "must be a folder with JPEG"),
         (["input", "--images=x", "--images_per_round=3"], "at least a batch"),
@@ -291,13 +266,6 @@ def test_the_documentation_shows_its_record(name, tmp_path):
 def test_a_mistake_is_refused_before_anything_is_measured(words, message):
     with pytest.raises(UsageError, match=re.escape(message)):
         _main(*words)
-
-
-def test_figures_of_another_benchmark_are_refused(tmp_path):
-    path = tmp_path / "x.json"
-    path.write_text('{"benchmark": "train"}')
-    with pytest.raises(UsageError, match="are of 'train'"):
-        _main("input", f"--figures={path}")
 
 
 def _spreads(figures):
@@ -317,57 +285,22 @@ def test_a_whole_command_in_small(name, tmp_path):
     path, picture = tmp_path / "x.json", tmp_path / "x.png"
     flags = ["--quick", f"--json={path}", f"--plot={picture}"]
     flags += [f"--exports={tmp_path / 'exports'}"]
-    result = subprocess.run(
-        [sys.executable, PROGRAM, name, *flags],
-        capture_output=True,
-        text=True,
-        timeout=1_800,
-    )
+    command = [sys.executable, PROGRAM, name]
+    options = {"capture_output": True, "text": True, "timeout": 1_800}
+    result = subprocess.run([*command, *flags], **options)
     assert result.returncode == 0, result.stderr
-    figures = json.loads(path.read_text())
-    again = subprocess.run(
-        [sys.executable, PROGRAM, name, f"--figures={path}"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert again.stdout in result.stdout
+    again = subprocess.run([*command, f"--figures={path}"], **options)
+    assert again.stdout and again.stdout in result.stdout
     assert Image.open(picture).size[0] > 500
+    figures = json.loads(path.read_text())
     for why in figures.get("missing", {}).values():
         assert "No module named" in why
     for spread in _spreads(figures):
         assert 0 < spread["min"] <= spread["max"]
-    _CHECKS.get(name, lambda figures: None)(figures)
+    if name == "scaling":
+        # resnet20 with 1000 classes: 269,722 + 990 * 65 parameters.
+        assert figures["bytes"] == 4 * (269_722 + 990 * 65)
 
-
-def _check_input(figures):
-    assert list(figures["sets"]) == list(photographs.SETS)
-    for of_set in figures["sets"].values():
-        assert list(of_set["speed"]) == list(input_benchmark.LARGE)
-    large = figures["sets"]["12 megapixels"]["quality"]
-    assert {row["method"] for row in large} > {"ours", quality.DCT}
-    for case in figures["memory"]:
-        readings = case["megabytes"]
-        assert len(readings["streamed"]) == case["images"] // case["every"]
-        assert min(readings["streamed"]) > readings["imported"] / 2 > 0
-
-
-def _check_train(figures):
-    assert figures["profile"]["convolutions, forward"]["operations"] == 53
-
-
-def _check_scaling(figures):
-    assert [row["workers"] for row in figures["steps"]] == [1, 2]
-    # resnet20 with 1000 classes: 269,722 + 990 * 65 parameters.
-    assert figures["bytes"] == 4 * (269_722 + 990 * 65)
-    assert figures["bandwidth"] > 0
-
-
-_CHECKS = {
-    "input": _check_input,
-    "train": _check_train,
-    "scaling": _check_scaling,
-}
 
 # The input's files and contenders.
 
@@ -408,22 +341,14 @@ def test_a_users_files_are_found_at_any_depth(tmp_path):
 def test_patches_are_parts_of_the_photographs():
     patches, labels = photographs.patches(64, 32)
     originals = list(photographs.originals().values())
-    for patch, label in zip(patches[:1], labels, strict=False):
-        photograph = np.asarray(originals[label])
-        windows = np.lib.stride_tricks.sliding_window_view(
-            photograph[..., 0], (32, 32)
-        )
-        assert (windows == patch[..., 0]).all(axis=(2, 3)).any()
+    photograph = np.asarray(originals[labels[0]])[..., 0]
+    windows = np.lib.stride_tricks.sliding_window_view(photograph, (32, 32))
+    assert (windows == patches[0, ..., 0]).all(axis=(2, 3)).any()
     assert len({patch.tobytes() for patch in patches}) == 64
 
 
-@pytest.fixture(scope="module")
-def ramp(tmp_path_factory):
-    """One file of 500x375 that grows brighter to the right and downwards."""
-    return _ramp(tmp_path_factory.mktemp("ramp"), 500, 375)
-
-
 def _ramp(folder, width, height):
+    """A folder with a file that grows brighter to the right and downwards."""
     across = np.linspace(60, 190, width)[np.newaxis].repeat(height, axis=0)
     down = np.linspace(60, 190, height)[:, np.newaxis].repeat(width, axis=1)
     pixels = np.stack([across, down, across], axis=-1).round().astype(np.uint8)
@@ -436,10 +361,10 @@ def _ramp(folder, width, height):
 @pytest.mark.parametrize(
     "name", sorted(set(input_benchmark.LARGE) - {input_benchmark.CEILING})
 )
-def test_every_contender_scales_crops_and_flips(name, ramp):
+def test_every_contender_scales_crops_and_flips(name, tmp_path):
     function, choices = input_benchmark.LARGE[name]
-    recipe = contenders.recipe(3, 32)
-    batches = list(contenders.LARGE[function](ramp, recipe, **choices)())
+    folder, recipe = _ramp(tmp_path, 500, 375), contenders.recipe(3, 32)
+    batches = list(contenders.LARGE[function](folder, recipe, **choices)())
     assert {np.asarray(batch).dtype for batch in batches} == {np.dtype("uint8")}
     crops = np.concatenate(batches).astype(float)
     assert crops.shape == (96, 224, 224, 3)
@@ -470,69 +395,14 @@ def test_the_ceiling_decodes_windows_inside_the_image(width, height, tmp_path):
     assert 58 <= corners.min() < corners.max() <= 62 + 130 * room / width
 
 
-def test_contenders_of_small_images_make_the_same_number():
+def test_contenders_make_the_same_number_or_are_refused():
     for name in input_benchmark.SMALL.values():
         ticks = []
-        small_contenders.small(name, 300, 256)()(2, lambda: ticks.append(1))
+        contenders.small(name, 300, 256)()(2, lambda: ticks.append(1))
         assert len(ticks) == 2
-
-
-def test_who_makes_less_than_the_others_is_refused():
-    steps = contenders.passes(lambda: iter([range(6), range(3)]), 10)
+    less = contenders.passes(lambda: iter([range(6), range(3)]), 10)
     with pytest.raises(RuntimeError, match="9 images were made, not 10"):
-        steps(1, lambda: None)
-
-
-def test_a_difference_is_in_decibels_and_of_255():
-    crops = np.full((2, 4, 4, 3), 7, np.uint8)
-    equal, off = (quality.difference("x", crops, crops + n) for n in (0, 2))
-    assert (equal["psnr"], equal["mean_difference"]) == (None, 0)
-    assert off["psnr"] == pytest.approx(20 * math.log10(255 / 2))
-    assert off["mean_difference"] == 2
-
-
-def _differences(folder, crops, scales):
-    """{method: mean difference at each scale}."""
-    found = {}
-    for row in quality.measure(folder, crops, scales)():
-        found.setdefault(row["method"], []).append(row["mean_difference"])
-    return found
-
-
-def test_what_shrinks_aliases_and_dct_scaling_less_than_bilinear(
-    ramp, tmp_path
-):
-    rng = np.random.default_rng(0)
-    folder = tmp_path / "train" / "a"
-    folder.mkdir(parents=True)
-    noise = rng.integers(0, 256, (1200, 1600, 3), np.uint8)
-    Image.fromarray(noise).save(folder / "1.jpg", quality=95)
-    bilinear = "bilinear, not antialiased"
-    found = _differences(tmp_path, 1, (1200, 288))
-    kept, shrunk = found[bilinear]
-    assert (kept, shrunk > 0.5) == (0, True)
-    assert found[quality.DCT] < [0.5 * shrunk]
-    # At 1.3 there is nothing to scale by.
-    assert list(_differences(ramp, 1, (288,))) == ["ours", bilinear]
-
-
-def test_the_slope_is_of_the_second_half():
-    # Warm-up first; then 2 MB every 500 images are 4,000 KB every 1,000.
-    assert memory.slope([5, 50, 90, 100, 102, 104], 500) == pytest.approx(4_000)
-    assert memory.slope([100] * 10, 1_000) == pytest.approx(0, abs=1e-6)
-
-
-def test_many_files_are_links_to_few_in_all_classes(tmp_path):
-    sources = []
-    for name in "ab":
-        sources.append(tmp_path / name)
-        sources[-1].write_text(name)
-    memory.link(sources, tmp_path, 10, 5)
-    links = sorted((tmp_path / "train").glob("*/*.jpg"))
-    assert len(links) == 10
-    assert len({path.parent for path in links}) == 5
-    assert len({os.stat(path).st_ino for path in links}) == 2
-    assert {path.read_text() for path in links} == {"a", "b"}
+        less(1, lambda: None)
 
 
 def test_rounds_are_whole_batches_of_known_sets():
@@ -540,8 +410,5 @@ def test_rounds_are_whole_batches_of_known_sets():
         assert list(amounts["sets"]) == list(photographs.SETS)
         for of_set in amounts["sets"].values():
             assert of_set["images"] % amounts["batch_size"] == 0
-        for case in amounts["memory"]:
-            assert case["every"] % amounts["batch_size"] == 0
-            assert case["images"] % case["every"] == 0
     mine = input_benchmark.of_user(input_benchmark.FULL, "some/photos", 100)
-    assert mine["sets"]["photos"]["images"] == 96
+    assert mine["sets"] == {"photos": {"images": 96}}

@@ -15,9 +15,6 @@ activations = programs.module("reproduction.activations")
 cost_rows = programs.module("reproduction.cost_rows")
 costs = programs.module("reproduction.costs")
 experiments = programs.module("reproduction.experiments")
-report = programs.module("reproduction.report")
-results = programs.module("reproduction.results")
-jobs = programs.module("reproduction.jobs")
 
 # One of each kind: of block, placement, shortcut, gate and stem.
 TINY = {
@@ -173,23 +170,6 @@ def test_the_table_has_a_line_for_each_network_that_was_counted():
         "51.7",
     ]
     assert len(lines) == 3
-
-
-def test_a_network_is_counted_and_reported_as_such(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(programs.PIPELINES)
-    monkeypatch.setattr(report, "EXPERIMENTS", {"costs": cost_rows.COSTS})
-    [job] = jobs.make(
-        "costs", cost_rows.COSTS, "full", rows=["resnet20"], workdir=tmp_path
-    )
-    folder = tmp_path / report.RESULTS
-    results.Results(folder, "costs").add(
-        job, {"status": "finished", "seconds": 1.0, "result": costs.run(job)}
-    )
-    report.write(tmp_path)
-    text = (tmp_path / report.DOCUMENT).read_text()
-    assert "networks counted: 1" in text
-    assert "| 0.270 " in text and "| 0.27 " in text
-    assert "0.27e6 parameters" in report.listing(folder)
 
 
 def test_a_scale_that_is_left_out_is_quick_where_there_is_one():

@@ -14,7 +14,6 @@ SIZE = 32
 NETWORK = "ResNet-50 v2"
 
 benchmark = programs.module("benchmarks.inference_benchmark")
-files_lib = programs.module("benchmarks.inference_files")
 formats = programs.module("benchmarks.inference_networks")
 keras_files = programs.module("benchmarks.keras_files")
 measure = programs.module("benchmarks.measure")
@@ -24,6 +23,7 @@ runner = programs.module("benchmarks.runner")
 runtimes = programs.module("benchmarks.runtimes")
 
 OURS, KERAS, TORCHVISION = formats.OURS, formats.KERAS, formats.TORCHVISION
+(GROUP,) = (g for g in benchmark.QUICK["groups"] if NETWORK in g.networks)
 
 
 @pytest.fixture(scope="module")
@@ -36,17 +36,18 @@ def exported(tmp_path_factory):
     for library, exporter in exporters.items():
         folders[library] = root / library
         folders[library].mkdir()
-        job = dict(jobs[NETWORK, library])
+        job = jobs[NETWORK, library]
+        files = [file for file in job["files"] if file != "saved_model"]
         places = {"pictures": root / "pictures.npy", "folder": root / library}
-        exporter(**job, **places)()
+        exporter(**{**job, **places, "files": files})()
     return folders
 
 
-def _contender(library, name, folders, threads=1):
-    (group,) = (g for g in benchmark.QUICK["groups"] if NETWORK in g.networks)
-    row = benchmark.Row(NETWORK, library, name)
-    group = group._replace(threads=threads)
-    return benchmark.contender(row, group, folders[library])
+def _contender(library, name, folder, threads=1):
+    group = GROUP._replace(threads=threads)
+    return benchmark.contender(
+        formats.Row(NETWORK, library, name), group, folder
+    )
 
 
 # What is measured computes what it should.
@@ -64,7 +65,7 @@ _IN_PROCESS = [
 def test_files_give_their_networks_probabilities(library, name, exported):
     if "OpenVINO" in name:
         pytest.importorskip("openvino", reason="needs OpenVINO")
-    one, ticks = _contender(library, name, exported), []
+    one, ticks = _contender(library, name, exported[library]), []
     steps = runtimes.infer(**one.arguments)()
     # The first call is refused if it is far from the network.
     steps(2, lambda: ticks.append(1))
@@ -74,9 +75,9 @@ def test_files_give_their_networks_probabilities(library, name, exported):
 
 
 @pytest.mark.parametrize("name", [formats.TFLITE, formats.TFLITE_INT8])
-def test_a_file_that_computes_something_else_is_refused(name, exported):
-    bound = _contender(OURS, name, exported).arguments["bound"]
-    right = np.load(exported[OURS] / "expected.npy")[:1]
+def test_a_file_that_computes_something_else_is_refused(name):
+    bound = _contender(OURS, name, "x").arguments["bound"]
+    right = np.array([[0.7, 0.2, 0.1]])
     runtimes.check(right, right, bound)
     wrong = [right[:, ::-1], np.full_like(right, np.nan)]
     if name == formats.TFLITE:
@@ -103,7 +104,7 @@ def test_random_networks_have_usual_activations():
     for activation in maps.values():
         assert 0.1 < np.std(activation) < 100
     logits = np.log(keras_files.predict(model, pixels))
-    assert logits.std() == pytest.approx(files_lib.SPREAD, rel=0.2)
+    assert logits.std() == pytest.approx(runtimes.SPREAD, rel=0.2)
     moving = [w for w in model.weights if w.name == "moving_variance"]
     assert all(np.ptp(w.numpy()) > 0 for w in moving)
 
@@ -114,17 +115,6 @@ def test_multiply_adds_of_their_networks_are_counted_as_ours():
     ours = keras_resnet.build("resnet50", input_shape=shape)
     count = keras_files.multiply_adds(theirs)
     assert count == keras_resnet.multiply_adds(ours)
-
-
-@pytest.fixture
-def on_path(monkeypatch):
-    """Workers find the benchmark's modules."""
-    monkeypatch.syspath_prepend(str(programs.PIPELINES))
-
-
-def _num_threads(contender):
-    with runner.Worker(contender) as worker:
-        return len(os.listdir(f"/proc/{worker.pid}/task"))
 
 
 _large = pytest.mark.large
@@ -145,34 +135,32 @@ _large = pytest.mark.large
     ],
 )
 def test_a_runtime_has_the_threads_that_were_asked_for(
-    library, name, more, exported, tmp_path, on_path
+    library, name, more, request, tmp_path
 ):
-    if library == TORCHVISION:
+    if name in (formats.TFLITE, formats.ONNX):
+        folder = request.getfixturevalue("exported")[library]
+    else:
         pytest.importorskip("torch", reason="needs PyTorch (peers extra)")
-        key = "ResNet-18", TORCHVISION
-        jobs = {key: benchmark.jobs(benchmark.QUICK)[key]}
-        pictures = photographs.patches(4, SIZE)[0]
-        folders, missing = files_lib.export(jobs, pictures, tmp_path)
+        group = GROUP._replace(networks=("ResNet-18",))
+        amounts = {**benchmark.QUICK, "groups": [group]}
+        networks, missing = benchmark.export(amounts, tmp_path)
         assert not missing
-        exported = {TORCHVISION: folders[key]}
+        folder = networks["ResNet-18", library]["folder"]
+    threads = []
     # More than a small machine has cores: no default passes.
-    one, five = (
-        _num_threads(_contender(library, name, exported, threads))
-        for threads in (1, 5)
-    )
-    assert five - one == more
+    for count in (1, 5):
+        with runner.Worker(_contender(library, name, folder, count)) as one:
+            threads.append(len(os.listdir(f"/proc/{one.pid}/task")))
+    assert threads[1] - threads[0] == more
 
-
-# Exports are kept, and made anew where they no longer hold.
 
 _EXPORTERS = """
 import pathlib
 
 
-def good(name, log, folder, **others):
-    assert pathlib.Path(folder).is_dir()
-    with open(log, "a") as file:
-        file.write(".")
+def good(folder, **others):
+    assert not list(pathlib.Path(folder).iterdir())
+    pathlib.Path(folder, "file").touch()
     return lambda: 7
 
 
@@ -181,31 +169,19 @@ def broken(**others):
 """
 
 
-def test_exports_are_kept_until_their_code_or_packages_change(
-    tmp_path, monkeypatch, on_path
+def test_networks_are_exported_anew_and_one_that_fails_is_named(
+    tmp_path, monkeypatch
 ):
     (tmp_path / "of_test_files.py").write_text(_EXPORTERS)
     monkeypatch.syspath_prepend(str(tmp_path))
-    exporters = {"good": "of_test_files:good", "bad": "of_test_files:broken"}
-    monkeypatch.setattr(files_lib, "EXPORTERS", exporters)
-    log, images = tmp_path / "log", np.zeros((1, SIZE, SIZE, 3), np.uint8)
-    job = {"name": "x", "image_size": SIZE, "log": str(log)}
-
-    def made(**changes):
-        jobs = dict.fromkeys([("n", "good"), ("n", "bad")], job | changes)
-        folders, missing = files_lib.export(jobs, images, tmp_path, str)
-        assert "no memory is left" in missing["n", "bad"]
-        assert not list(tmp_path.glob("x of bad, 32 px"))
-        assert list(folders) == [("n", "good")]
-        assert files_lib.multiply_adds(folders["n", "good"]) == 7
-        return len(log.read_text())
-
-    assert (made(), made()) == (1, 1)
-    assert made(calibration=3) == 2
-    monkeypatch.setattr(measure, "versions", lambda names: {"keras": "4.0"})
-    assert made(calibration=3) == 3
-    monkeypatch.setattr(files_lib, "_SOURCES", ("tests/*.py",))
-    assert made(calibration=3) == 4
+    exporters = {OURS: "of_test_files:good", KERAS: "of_test_files:broken"}
+    monkeypatch.setattr(benchmark, "EXPORTERS", exporters)
+    amounts = {**benchmark.QUICK, "groups": [GROUP]}
+    for _ in range(2):
+        networks, missing = benchmark.export(amounts, tmp_path, str)
+        assert "no memory is left" in missing[f"{NETWORK}: {KERAS}"]
+        assert list(networks) == [(NETWORK, OURS)]
+        assert networks[NETWORK, OURS]["multiply_adds"] == 7
 
 
 # The figures.
@@ -236,7 +212,7 @@ _BYTES = {
 
 def _figures(made_up=_MADE_UP):
     """A record of one setting."""
-    rows = [benchmark.Row(*key)._asdict() for key in made_up]
+    rows = [formats.Row(*key)._asdict() for key in made_up]
     seconds = {"cpu_seconds": 3.0, "wall_seconds": 2.0}
     begun = {"build": seconds, "first_step": seconds, "most_megabytes": 512.0}
     counts = {OURS: 5e9, KERAS: 4e9, TORCHVISION: 5e9}
@@ -324,7 +300,6 @@ def test_the_tables_have_every_figure_and_show_what_misses_its_target():
         section = text.split(f"### {network}\n")[1].split("###")[0]
         assert f"| {library}, {name} " in section
     ours = "ResNet-50", OURS, formats.TFLITE
-    assert "**0.90" not in _text({**_MADE_UP, ours: [60, 60, 60]})
     # 81 over 90, 80 and 90: of this format, and of the fastest one.
     noisy = _text({**_MADE_UP, ours: [90, 80, 90]})
     assert "2 of these have the target within" in noisy

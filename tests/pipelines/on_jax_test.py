@@ -39,28 +39,33 @@ RECIPE = dataclasses.replace(
 STEPS = (0, 1, 44)
 RATES = (0.1, 0.1, 0.01)
 
-_START = """
+_ON_JAX = """
 import dataclasses, json, pathlib, sys
 import numpy as np
 
 sys.modules["tensorflow"] = None  # importing it fails
 sys.path.insert(0, sys.argv[1])
 
+import jax
 import keras
+from benchmarks import jax_steps, steps
 from keras_resnet import recipes
+from keras_resnet.errors import DivergedError, UsageError
+from keras_resnet.training import checks, signals
 from keras_resnet.training.engines import jax_batches, on_jax
+from keras_resnet.training.run import train_and_evaluate
+from reproduction import experiments, jax_training, jobs
+from stops import StopAt
 
 folder = pathlib.Path(sys.argv[2])
-fields = json.loads((folder / "recipe.json").read_text())
+# Several runs here are the same functions.
+jax.config.update("jax_compilation_cache_dir", str(folder / "compiled"))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+fields, numbers, rates, others = json.loads((folder / "asked.json").read_text())
 recipe = recipes.load(recipes.Recipe(**{
     name: tuple(value) if isinstance(value, list) else value
     for name, value in fields.items()
 }))
-"""
-
-_STEPS = (
-    _START
-    + """
 engine = on_jax.JaxEngine()
 splits = engine.load_splits(recipe, None)
 images, labels = splits["train"].images, splits["train"].labels
@@ -73,7 +78,7 @@ def batches(recipe, first):
     return np.asarray(pixels), labels[row.indices]
 
 found = {}
-for step in json.loads(sys.argv[3]):
+for step in numbers:
     found[f"images {step}"], found[f"labels {step}"] = batches(recipe, step)
 found["other seed"], _ = batches(dataclasses.replace(recipe, seed=1), 0)
 
@@ -84,34 +89,38 @@ pixels = by_image.model.get_layer("pixels")
 found["mean image"], found["std"] = np.asarray(pixels.mean), pixels.std
 found["means"] = images.mean(axis=0, dtype="float64")
 
+keras.backend.clear_session()
 engine.build(recipe, splits)
 drawn = {v.path: np.asarray(v) for v in engine.model.variables}
 np.savez(folder / "drawn.npz", **drawn)
 engine.model.load_weights(folder / "first.weights.h5")
 engine.begin(0)
 found["evaluation"] = dataclasses.astuple(engine.evaluate(None))
-found["sums"] = engine.train(0, json.loads(sys.argv[4]))
+found["sums"] = engine.train(0, rates)
 engine.variables.save(folder)
 with np.load(folder / "variables.npz") as file:
     found |= {path: file[path] for path in file.files}
 np.savez(folder / "jax.npz", **found)
-assert sys.modules["tensorflow"] is None
-"""
-)
 
-_RUNS = (
-    _START
-    + """
-import jax
-from keras_resnet.errors import DivergedError, UsageError
-from keras_resnet.training import signals
-from keras_resnet.training.run import train_and_evaluate
-from reproduction import jax_training, jobs
-from stops import StopAt
+# The step that is compared with a GPU's peers.
+step = jax_steps.make_step(engine.model)
+batch = steps.pixels(8, 8, classes=10)
+losses = [float(step(*batch)) for _ in range(4)]
+assert losses[-1] < losses[0], losses
 
-# All runs here are the same functions.
-jax.config.update("jax_compilation_cache_dir", str(folder / "compiled"))
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+def said(recipe):
+    try:
+        checks.check_settings(recipe, on_jax.JaxEngine())
+    except UsageError as error:
+        return str(error)
+
+for name, value in others.items():
+    print(said(dataclasses.replace(recipe, **{name: value})))
+for name, experiment in experiments.EXPERIMENTS.items():
+    for scale in experiment.settings if experiment.module == "curves" else ():
+        for made in jobs.make(name, experiment, scale, workdir=folder):
+            assert said(made.recipe) is None, made
+
 # Mirrored digits mean something else.
 recipe = dataclasses.replace(recipe, augmentation="pad_crop",
                              label_smoothing=0.0, log_every_steps=24)
@@ -152,12 +161,29 @@ for name, changes in (("job", {"seed": 1}), ("diverged",
         print(type(error).__name__, error)
 assert sys.modules["tensorflow"] is None
 """
-)
 
-
-def _write_recipe(folder):
-    text = json.dumps(dataclasses.asdict(RECIPE))
-    (folder / "recipe.json").write_text(text)
+# Of each field that the engine on JAX does not know, a value of TensorFlow's.
+_UNKNOWN = {
+    "shuffle": "blocks",
+    "shuffle_blocks": 17,
+    "weights": "imagenet",
+    "freeze_until": "stem",
+    "freeze_batch_norm": True,
+    "head_learning_rate_multiplier": 2.0,
+    "stage_learning_rate_decay": 0.5,
+    "scale_range": (40, 50),
+    "on_bad_image": "mask:1",
+    "gradient_accumulation_steps": 2,
+    "ema_momentum": 0.9,
+    "precise_bn_batches": 1,
+    "jit_compile": True,
+}
+_OTHERS = {
+    **_UNKNOWN,
+    "dtype": "mixed_float16",
+    "eval_resize": 9,
+    "augmentation": "area_crop",
+}
 
 
 def _on_tensorflow(folder):
@@ -192,18 +218,31 @@ def _on_tensorflow(folder):
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory):
-    """{name: array} of TensorFlow and of JAX."""
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("jax")
+
+
+@pytest.fixture(scope="module")
+def here(folder):
+    """{name: array} of TensorFlow."""
     if keras.backend.backend() != "tensorflow":
         pytest.skip("Compares JAX with TensorFlow.")
-    folder = tmp_path_factory.mktemp("steps")
-    _write_recipe(folder)
-    here = _on_tensorflow(folder)
-    words = (json.dumps(numbers) for numbers in (STEPS, RATES))
-    run_on("jax", _STEPS, str(PIPELINES), str(folder), *words)
-    there = _arrays(folder / "jax.npz")
-    there["drawn"] = _arrays(folder / "drawn.npz")
-    return here, there
+    return _on_tensorflow(folder)
+
+
+@pytest.fixture(scope="module")
+def said(here, folder):
+    """What was printed on JAX, whose runs are in the folder."""
+    asked = [dataclasses.asdict(RECIPE), STEPS, RATES, _OTHERS]
+    (folder / "asked.json").write_text(json.dumps(asked))
+    return run_on("jax", _ON_JAX, str(PIPELINES), str(folder))
+
+
+@pytest.fixture(scope="module")
+def there(said, folder):
+    """{name: array} of JAX."""
+    found = _arrays(folder / "jax.npz")
+    return {**found, "drawn": _arrays(folder / "drawn.npz")}
 
 
 def _arrays(path):
@@ -212,8 +251,7 @@ def _arrays(path):
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_batches_are_tensorflows_to_the_bit(both, step):
-    here, there = both
+def test_batches_are_tensorflows_to_the_bit(here, there, step):
     for name in (f"images {step}", f"labels {step}"):
         np.testing.assert_array_equal(there[name], here[name])
     # What is compared was augmented: there is padding of the mean colour.
@@ -223,8 +261,7 @@ def test_batches_are_tensorflows_to_the_bit(both, step):
     assert (there["other seed"] != here[f"images {step}"]).mean() > 0.1
 
 
-def test_convolutions_start_at_tensorflows_weights(both):
-    here, there = both
+def test_convolutions_start_at_tensorflows_weights(here, there):
     assert set(there["drawn"]) == set(here["drawn"])
     different = {
         path
@@ -234,15 +271,13 @@ def test_convolutions_start_at_tensorflows_weights(both):
     assert different == {"logits/kernel"}
 
 
-def test_a_mean_image_is_that_of_the_training_images(both):
-    _, there = both
+def test_a_mean_image_is_that_of_the_training_images(there):
     np.testing.assert_allclose(there["mean image"], there["means"], rtol=1e-6)
     np.testing.assert_array_equal(there["std"], np.ones(3))
     assert np.ptp(there["means"]) > 50
 
 
-def test_an_evaluation_and_three_steps_are_tensorflows(both):
-    here, there = both
+def test_an_evaluation_and_three_steps_are_tensorflows(here, there):
     np.testing.assert_allclose(
         there["evaluation"], here["evaluation"], rtol=1e-4
     )
@@ -256,22 +291,13 @@ def test_an_evaluation_and_three_steps_are_tensorflows(both):
         )
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """Folder of the runs, and what was printed."""
-    folder = tmp_path_factory.mktemp("runs")
-    _write_recipe(folder)
-    return folder, run_on("jax", _RUNS, str(PIPELINES), str(folder))
-
-
 def _last(workdir):
     path = max((workdir / "checkpoints").iterdir())
     return _arrays(path / "variables.npz")
 
 
-def test_a_run_that_was_cut_off_ends_with_the_same_bits(runs):
+def test_a_run_that_was_cut_off_ends_with_the_same_bits(said, folder):
     """With dropout, and a loss that draws: the same numbers come again."""
-    folder, said = runs
     assert "stopped 12 75" in said or "stopped 12 130" in said
     whole, cut = folder / "whole", folder / "cut"
     ends = _last(whole), _last(cut)
@@ -287,9 +313,8 @@ def test_a_run_that_was_cut_off_ends_with_the_same_bits(runs):
     assert len(states) == 3 and all(state[1] >= 48 for state in states)
 
 
-def test_warm_up_and_plateaus_are_followed(runs):
+def test_warm_up_and_plateaus_are_followed(said, folder):
     """The papers' rules, said again: a rate is that of the step before."""
-    folder, _ = runs
     text = (folder / "whole" / "metrics.jsonl").read_text()
     warm, factor, best, rates = False, 1.0, np.inf, []
     for record in map(json.loads, text.splitlines()):
@@ -304,12 +329,13 @@ def test_warm_up_and_plateaus_are_followed(runs):
     assert 3.0 in rates and 0.01 < rates[-1] < 1
 
 
-def test_a_job_learns_the_digits_and_tensorflow_finds_the_same_error(runs):
+def test_a_job_learns_the_digits_and_tensorflow_finds_the_same_error(
+    said, folder
+):
     from keras_resnet.data import datasets
     from keras_resnet.data import pipeline
     from keras_resnet.labels.view import View
 
-    folder, _ = runs
     result = json.loads((folder / "job.json").read_text())
     assert result["curve"]["step"] == [24, 48]
     assert result["curve"]["learning_rate"] == pytest.approx([0.1, 0.001])
@@ -327,8 +353,7 @@ def test_a_job_learns_the_digits_and_tensorflow_finds_the_same_error(runs):
     assert wrong / 359 == pytest.approx(result["test_error"], abs=2 / 359)
 
 
-def test_the_speed_is_what_multiply_adds_make_of_images(runs):
-    folder, _ = runs
+def test_the_speed_is_what_multiply_adds_make_of_images(said, folder):
     speed = json.loads((folder / "job.json").read_text())["speed"]
     rate = speed["images_per_second"]["median"]
     assert rate > 0 and speed["compile_seconds"] > 0
@@ -343,60 +368,19 @@ def test_the_speed_is_what_multiply_adds_make_of_images(runs):
     assert speed["of_matrix_rate"] == pytest.approx(part)
 
 
-def test_another_recipe_and_a_divergence_are_told(runs):
-    _, said = runs
+def test_another_recipe_and_a_divergence_are_told(said):
     assert "UsageError" in said and "another recipe" in said
     assert "DivergedError" in said and "at step" in said
 
 
-def test_a_checkpoint_of_another_engine_is_refused(runs):
+def test_a_checkpoint_of_another_engine_is_refused(said, folder):
     from keras_resnet.training.checkpoints import folder as checkpoints
     from keras_resnet.training.engines import engine as engine_lib
 
-    folder, _ = runs
     engine = engine_lib.make()
     engine.build(RECIPE, engine.load_splits(RECIPE, None))
     with pytest.raises(errors.UsageError, match="not written on TensorFlow"):
         checkpoints.restore(folder / "job" / "checkpoints", engine.variables)
-
-
-_CHECKS = (
-    _START
-    + """
-from keras_resnet.errors import UsageError
-from keras_resnet.training import checks
-from reproduction import experiments, jobs
-
-def said(recipe):
-    try:
-        checks.check_settings(recipe, on_jax.JaxEngine())
-    except UsageError as error:
-        return str(error)
-
-for name, value in json.loads(sys.argv[3]).items():
-    print(said(dataclasses.replace(recipe, **{name: value})))
-for name, experiment in experiments.EXPERIMENTS.items():
-    for scale in experiment.settings if experiment.module == "curves" else ():
-        for made in jobs.make(name, experiment, scale, workdir=folder):
-            assert said(made.recipe) is None, made
-"""
-)
-# Of each field that the engine on JAX does not know, a value of TensorFlow's.
-_OTHERS = {
-    "shuffle": "blocks",
-    "shuffle_blocks": 17,
-    "weights": "imagenet",
-    "freeze_until": "stem",
-    "freeze_batch_norm": True,
-    "head_learning_rate_multiplier": 2.0,
-    "stage_learning_rate_decay": 0.5,
-    "scale_range": (40, 50),
-    "on_bad_image": "mask:1",
-    "gradient_accumulation_steps": 2,
-    "ema_momentum": 0.9,
-    "precise_bn_batches": 1,
-    "jit_compile": True,
-}
 
 
 def test_every_field_says_its_engines():
@@ -405,7 +389,7 @@ def test_every_field_says_its_engines():
     for engines in engines_lib.ENGINES.values():
         assert "tensorflow" in engines and set(engines) <= {"tensorflow", "jax"}
     unknown = {n for n, e in engines_lib.ENGINES.items() if "jax" not in e}
-    assert set(_OTHERS) == unknown
+    assert set(_UNKNOWN) == unknown
 
 
 def test_a_field_that_says_nothing_is_refused():
@@ -420,19 +404,9 @@ def test_a_field_that_says_nothing_is_refused():
             engines_lib.check(Wider(mixup=0.2), engine)
 
 
-def test_what_jax_does_not_know_is_refused_by_name(tmp_path):
+def test_what_jax_does_not_know_is_refused_by_name(said):
     """And no experiment that it runs asks for it."""
-    _write_recipe(tmp_path)
-    others = {
-        **_OTHERS,
-        "dtype": "mixed_float16",
-        "eval_resize": 9,
-        "augmentation": "area_crop",
-    }
-    lines = run_on(
-        "jax", _CHECKS, str(PIPELINES), str(tmp_path), json.dumps(others)
-    ).splitlines()
-    for name, line in zip(others, lines, strict=True):
+    for name, line in zip(_OTHERS, said.splitlines(), strict=False):
         assert name in line and "Received" in line
 
 

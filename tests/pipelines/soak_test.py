@@ -13,10 +13,11 @@ import time
 import programs
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOAKS = programs.SUPPORT / "soaks.py"
-DOCUMENT = ROOT / "docs" / "RELIABILITY.md"
-RESULTS = ROOT / "docs" / "results" / "soak.json"
+DOCUMENT = programs.ROOT / "docs" / "RELIABILITY.md"
+RESULTS = programs.ROOT / "docs" / "results" / "soak.json"
+
+results = programs.module("soaking.results")
 
 # Cases of the seed 7: kinds whose whole files take little to make.
 QUICK = {
@@ -29,43 +30,43 @@ QUICK = {
 SLOW = {"checkpoints": 20, "manifests": 20, "artifacts": 30}
 
 
-def _run(tmp_path, *plans):
-    """The records of each plan."""
+def _start(tmp_path, *plans):
+    """A process that runs the plans."""
     path = tmp_path / "plan.json"
     path.write_text(json.dumps(plans))
-    done = subprocess.run(
-        [sys.executable, SOAKS, tmp_path, path],
-        capture_output=True,
-        text=True,
-        timeout=1500,
-    )
-    assert done.returncode == 0, done.stderr
+    command = [sys.executable, SOAKS, tmp_path, path]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, text=True, **pipes)
+
+
+def _run(tmp_path, *plans):
+    """The records of each plan."""
+    life = _start(tmp_path, *plans)
+    out, error = life.communicate(timeout=1500)
+    assert life.returncode == 0, error
     found = [[] for _ in plans]
-    for line in done.stdout.splitlines():
-        record = json.loads(line)
+    for record in map(json.loads, out.splitlines()):
         found[record.pop("plan")].append(record)
     return found
-
-
-def _ends(records, kind):
-    return collections.Counter(r["end"] for r in records if r["kind"] == kind)
 
 
 def _check(tmp_path, kinds, *more):
     """No faults without a plant, some of each kind with it; other records."""
     plan = {"seed": 7, "kinds": kinds}
-    plain, planted, *found = _run(
-        tmp_path, plan, {**plan, "plant": True}, *more
-    )
+    planted_plan = {**plan, "plant": True}
+    plain, planted, *found = _run(tmp_path, plan, planted_plan, *more)
+    for records in (plain, planted):
+        assert [(r["kind"], r["case"]) for r in records] == [
+            (name, n) for name, its in kinds.items() for n in its
+        ]
+    faults = [r for r in plain if r["end"] == "fault"]
+    assert not faults
     for kind in kinds:
-        ends = _ends(plain, kind)
-        assert ends["fault"] == 0, [r for r in plain if r["end"] == "fault"]
+        ends = collections.Counter(r["end"] for r in plain if r["kind"] == kind)
         assert ends["right"] > 0
         assert ends["refused"] > 0 or kind in ("page_requests", "kills")
-        assert _ends(planted, kind)["fault"] > 0, planted
-    numbers = [(name, n) for name, its in kinds.items() for n in its]
-    for records in (plain, planted):
-        assert [(r["kind"], r["case"]) for r in records] == numbers
+        ends = {r["end"] for r in planted if r["kind"] == kind}
+        assert "fault" in ends, planted
     return plain, planted, *found
 
 
@@ -73,18 +74,13 @@ def test_each_kind_runs_and_finds_a_planted_fault(tmp_path):
     """And the same seed gives the same cases, another seed others."""
     kinds = {kind: list(range(count)) for kind, count in QUICK.items()}
     recipes = {"recipes": kinds["recipes"]}
-    plain, planted, again, others = _check(
-        tmp_path,
-        kinds,
-        {"seed": 7, "kinds": recipes},
-        {"seed": 8, "kinds": recipes},
-    )
+    more = [{"seed": seed, "kinds": recipes} for seed in (7, 8)]
+    plain, planted, again, others = _check(tmp_path, kinds, *more)
     assert again == [r for r in plain if r["kind"] == "recipes"]
     assert [r["what"] for r in others] != [r["what"] for r in again]
     # The files of a fault are kept.
     fault = next(r for r in planted if r["end"] == "fault")
-    name = f"{fault['kind']}-{fault['case']}"
-    kept = tmp_path / "seed-7" / "faults" / name
+    kept = tmp_path / "seed-7" / "faults" / "{kind}-{case}".format(**fault)
     assert json.loads((kept / "record.json").read_text()) == fault
     assert len(list(kept.iterdir())) == 2
 
@@ -104,10 +100,8 @@ def test_a_kill_is_no_fault_but_forgotten_momentum_is(tmp_path):
 
 def test_a_case_that_crashes_hangs_or_takes_memory_is_a_fault(tmp_path):
     """And the cases after it run all the same."""
-    plans = [
-        {"seed": 0, "kinds": {"harm": numbers}}
-        for numbers in ([0, 1], [2], [3, 4])
-    ]
+    numbers = [0, 1], [2], [3, 4]
+    plans = [{"seed": 0, "kinds": {"harm": some}} for some in numbers]
     crash, hang, memory = _run(tmp_path, *plans)
     assert [r["end"] for r in crash] == ["right", "fault"]
     assert "died of SIGABRT" in crash[1]["why"]
@@ -119,33 +113,29 @@ def test_a_case_that_crashes_hangs_or_takes_memory_is_a_fault(tmp_path):
 
 @pytest.mark.large
 def test_stopped_anywhere_it_goes_on_as_if_it_had_not_been(tmp_path):
+    ledger = programs.module("soaking.campaign").Ledger
     plan = {"seed": 3, "kinds": {"images": [], "recipes": []}, "inputs": 120}
-    path = tmp_path / "plan.json"
-    path.write_text(json.dumps([{**plan, "workdir": "killed"}]))
+    killed, whole = ({**plan, "workdir": name} for name in ("killed", "whole"))
     book = tmp_path / "killed" / "seed-3" / "records.jsonl"
-    life = subprocess.Popen([sys.executable, SOAKS, tmp_path, path])
+    life = _start(tmp_path, killed)
     while not book.exists() or book.read_bytes().count(b"\n") < 15:
         assert life.poll() is None
         time.sleep(0.001)
     life.kill()
-    life.wait()
+    life.communicate()
     held = book.read_bytes()
     assert 15 <= held.count(b"\n") < 120
     book.write_bytes(held[: held.rfind(b"\n") + 1] + b'{"kind": "ima')
-    _run(tmp_path, {**plan, "workdir": "killed"}, {**plan, "workdir": "whole"})
-    ledger = programs.module("soaking.ledger")
-    killed, whole = (
-        ledger.Ledger(tmp_path / name / "seed-3" / "records.jsonl")
-        for name in ("killed", "whole")
-    )
-
-    def cases(book):
-        records = [record for _, record in book.records]
-        return sorted(records, key=lambda r: (r["kind"], r["case"]))
-
-    assert len(cases(whole)) == 120
-    assert cases(killed) == cases(whole)
-    assert sum("session" in line for line in killed.lines) == 2
+    _run(tmp_path, killed, whole)
+    cases = {}
+    for name in ("killed", "whole"):
+        its = ledger(tmp_path / name / "seed-3" / "records.jsonl")
+        records = [record for _, record in its.records]
+        cases[name] = sorted(records, key=lambda r: (r["kind"], r["case"]))
+        sessions = sum("session" in line for line in its.lines)
+        assert sessions == (2 if name == "killed" else 1)
+    assert len(cases["whole"]) == 120
+    assert cases["killed"] == cases["whole"]
 
 
 @pytest.mark.large
@@ -173,7 +163,6 @@ SESSION = {
 
 
 def test_counts_are_merged_with_those_of_other_seeds_and_versions(tmp_path):
-    results = programs.module("soaking.results")
     path = tmp_path / "soak.json"
     case = {"kind": "images", "case": 0, "end": "right", "why": "", "what": ""}
     fault = {**case, "case": 1, "end": "fault", "why": "died"}
@@ -184,10 +173,8 @@ def test_counts_are_merged_with_those_of_other_seeds_and_versions(tmp_path):
     results.merge(path, results.rows(2, [(SESSION, case), (SESSION, kill)]))
     newer = {**later, "commit": "abd"}
     # The same seed and version replaces what it had.
-    rows = results.merge(
-        path,
-        results.rows(1, [(SESSION, case), (later, fault), (newer, case)]),
-    )
+    new = results.rows(1, [(SESSION, case), (later, fault), (newer, case)])
+    rows = results.merge(path, new)
     assert rows == json.loads(path.read_text())["rows"]
     assert [(r["kind"], r["seed"], r["commit"], r["cases"]) for r in rows] == [
         ("images", 1, "abc", 2),
@@ -200,18 +187,13 @@ def test_counts_are_merged_with_those_of_other_seeds_and_versions(tmp_path):
     text = results.markdown(rows)
     assert "| images         | 4     | 3     | 0       | 1" in text
     assert "| a worker" in text
+    assert set(results.session()) == set(SESSION)
 
 
-def test_the_document_is_that_of_the_counts():
-    if not RESULTS.exists():
-        pytest.skip("No campaign has been run.")
-    results = programs.module("soaking.results")
-    table = results.markdown(json.loads(RESULTS.read_text())["rows"])
-    assert table in DOCUMENT.read_text(encoding="utf-8")
-
-
-def test_the_document_has_the_shares():
+def test_the_document_has_the_counts_and_the_shares():
     text = DOCUMENT.read_text(encoding="utf-8")
+    rows = json.loads(RESULTS.read_text())["rows"]
+    assert results.markdown(rows) in text
     table = programs.module("soaking.kinds").KINDS
     for name, kind in table.items():
         assert f"| {name} | {100 * kind.share:.0f} % |" in text
@@ -223,42 +205,49 @@ def test_the_document_has_the_shares():
 
 
 def test_a_kill_is_named_by_what_it_left(tmp_path):
-    kills = programs.module("soaking.kills")
-    assert kills._hit(tmp_path) == "before the first checkpoint"
+    hit_by = programs.module("soaking.kills").hit_by
+    assert hit_by(tmp_path) == "before the first checkpoint"
     folder = tmp_path / "checkpoints"
     (folder / "step-00000002").mkdir(parents=True)
-    assert kills._hit(tmp_path) == "between two checkpoints"
+    assert hit_by(tmp_path) == "between two checkpoints"
     (tmp_path / ".unfinished-metrics.jsonl").touch()
-    assert kills._hit(tmp_path) == "the writing of metrics.jsonl"
+    assert hit_by(tmp_path) == "the writing of metrics.jsonl"
     (folder / ".unfinished-4-123").mkdir()
-    assert kills._hit(tmp_path) == "the writing of a checkpoint"
+    assert hit_by(tmp_path) == "the writing of a checkpoint"
+
+
+_PARENT = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+from soaking import forked
+print(forked.start(lambda: time.sleep(60), sys.argv[2]).pid, flush=True)
+time.sleep(60)
+"""
 
 
 def test_a_forked_child_dies_with_its_parent(tmp_path):
-    code = (
-        "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from soaking import forked; import time, os\n"
-        "child = forked.start(lambda: time.sleep(60), sys.argv[2])\n"
-        "print(child.pid, flush=True)\n"
-        "time.sleep(60)"
-    )
+    log = tmp_path / "log"
     parent = subprocess.Popen(
-        [sys.executable, "-c", code, ROOT / "pipelines", tmp_path / "log"],
+        [sys.executable, "-c", _PARENT, programs.PIPELINES, log],
         stdout=subprocess.PIPE,
         text=True,
     )
     child = int(parent.stdout.readline())
-    while not (tmp_path / "log").exists():  # then it is tied to its parent
+    while not log.exists():  # then it is tied to its parent
         time.sleep(0.01)
     parent.kill()
     parent.wait()
     for _ in range(1000):
-        try:
-            state = pathlib.Path(f"/proc/{child}/stat").read_text()
-        except OSError:
-            return
-        if state.rpartition(")")[2].split()[0] == "Z":
+        if not _lives(child):
             return
         time.sleep(0.01)
     os.kill(child, signal.SIGKILL)
     raise AssertionError("It lives on.")
+
+
+def _lives(process):
+    try:
+        state = pathlib.Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+    return state.rpartition(")")[2].split()[0] != "Z"

@@ -1,6 +1,5 @@
 """docs/MODELS.md and its picture are what the command writes."""
 
-import pathlib
 import re
 import subprocess
 import sys
@@ -13,46 +12,33 @@ import keras_resnet
 from keras_resnet import UsageError
 from keras_resnet.networks import specs
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAM = ROOT / "pipelines" / "zoo.py"
+PROGRAM = programs.PIPELINES / "zoo.py"
 
 
-@pytest.fixture(scope="module")
-def zoo():
-    """The command as a module."""
-    return programs.module("zoo")
+zoo = programs.module("zoo")
 
 
-@pytest.fixture(scope="module")
-def docs(zoo):
-    if not zoo.DOCS.is_dir():
-        pytest.skip("docs/ is not beside the tests")
-    return zoo.DOCS
-
-
-def golden_size(zoo, name):
+def golden_size(name):
     golden = goldens.GOLDENS[name]
     return zoo.sizes_lib.Size(golden.trainable_parameters, golden.multiply_adds)
 
 
-@pytest.fixture(scope="module")
-def golden_sizes(zoo):
-    return {name: golden_size(zoo, name) for name in specs.VARIANTS}
+SIZES = {name: golden_size(name) for name in specs.VARIANTS}
+needs_docs = pytest.mark.skipif(
+    not zoo.DOCS.is_dir(), reason="docs/ is not beside the tests"
+)
 
 
-def test_the_files_are_up_to_date(zoo, docs, golden_sizes):
+@needs_docs
+def test_the_files_are_up_to_date():
     """With sizes from the goldens, which needs no network to be built."""
-    text = zoo.markdown(golden_sizes)
-    zoo.check(docs, text, zoo.points(golden_sizes))
+    text = zoo.markdown(SIZES)
+    zoo.check(zoo.DOCS, text, zoo.points(SIZES))
 
 
-def test_two_units_a_stage_stand_for_all(zoo):
-    model = keras_resnet.build("resnet32")
-    assert zoo.sizes_lib.measure("resnet32") == zoo.sizes_lib.count(model)
-
-
+@needs_docs
 @pytest.mark.large
-def test_the_command_finds_the_files_up_to_date(docs):
+def test_the_command_finds_the_files_up_to_date():
     result = subprocess.run(
         [sys.executable, PROGRAM, "--check"], capture_output=True, text=True
     )
@@ -60,8 +46,8 @@ def test_the_command_finds_the_files_up_to_date(docs):
     assert "up to date" in result.stdout
 
 
-def test_every_network_and_every_tag_is_in_the_table(zoo, golden_sizes):
-    text = zoo.markdown(golden_sizes)
+def test_every_network_and_every_tag_is_in_the_table():
+    text = zoo.markdown(SIZES)
     assert set(re.findall(r"^\| `(\w+)` \| \d", text, re.M)) == set(
         specs.VARIANTS
     )
@@ -69,17 +55,15 @@ def test_every_network_and_every_tag_is_in_the_table(zoo, golden_sizes):
         assert f"| `{row.variant}` | `{row.tag}` | " in text
 
 
-def test_what_nobody_published_says_so(zoo, golden_sizes):
-    cells = zoo.network_cells("resnet18_c", golden_sizes["resnet18_c"])
+def test_what_nobody_published_says_so():
+    cells = zoo.network_cells("resnet18_c", SIZES["resnet18_c"])
     assert cells[-2:] == ["none", "not published"]
 
 
 @pytest.mark.parametrize("damage", ["no table", "old table", "old picture"])
-def test_files_that_are_not_up_to_date_are_refused(
-    damage, zoo, golden_sizes, tmp_path
-):
-    series = zoo.points(golden_sizes)
-    text = zoo.markdown(golden_sizes)
+def test_files_that_are_not_up_to_date_are_refused(damage, tmp_path):
+    series = zoo.points(SIZES)
+    text = zoo.markdown(SIZES)
     table, picture = tmp_path / zoo.TABLE, tmp_path / zoo.PICTURE
     table.write_text(text)
     zoo.draw(series, picture)
@@ -95,7 +79,7 @@ def test_files_that_are_not_up_to_date_are_refused(
         zoo.check(tmp_path, text, series)
 
 
-def test_the_picture_shows_what_was_published(zoo, golden_sizes):
-    series = zoo.points(golden_sizes)
+def test_the_picture_shows_what_was_published():
+    series = zoo.points(SIZES)
     assert sum(map(len, series.values())) == len(keras_resnet.list_weights())
     assert series["imagenet"][0] == (3.857973248, 74.9, 50)

@@ -77,10 +77,30 @@ PLANTS = {
     "tfrecords": (reading, "reader", _without_crc),
     "recipes": (checks, "check", lambda recipe: None),
     "checkpoints": (checkpoint, "_check", lambda good, message: None),
-    "manifests": (verify, "changed_files", lambda directory: ({}, 1)),
+    "manifests": (verify, "find_changes", lambda directory: ({}, 1)),
     "artifacts": (predictors.OnnxPredictor, "_predict", _adds_a_class),
     "kills": (saver_lib.Saver, "restore", _forgets_momentum),
 }
+# Of page requests it is in another process.
+_SERVE_ANYTHING = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+from keras_resnet.commands import running, serve_web
+assert callable(serve_web.Handler._is_of_page)
+serve_web.Handler._is_of_page = lambda self: True
+running.run(serve_web.main)
+"""
+
+
+def _plant(name, workdir):
+    if name == "page_requests":
+        path = workdir / "serve_anything.py"
+        path.write_text(_SERVE_ANYTHING)
+        return mock.patch.object(page_requests, "SERVE", path)
+    return mock.patch.object(*PLANTS[name])
+
+
+_numbers = []  # of the harmful cases to come
 
 
 def _harm(corpus, case, folder):
@@ -95,79 +115,45 @@ def _harm(corpus, case, folder):
         bytearray(400 << 20)
 
 
-HARMFUL = kinds.Kind(
-    module=types.SimpleNamespace(
-        make=lambda folder: None,
-        load=lambda folder: None,
-        mutate=lambda corpus, rng: {"number": _numbers.pop(0), "what": "harm"},
-        judge=_harm,
-    ),
-    share=1,
-    seconds=2,
-    megabytes=300,
+HARMFUL = types.SimpleNamespace(
+    make=lambda folder: None,
+    load=lambda folder: None,
+    mutate=lambda corpus, rng: {"number": _numbers.pop(0), "what": "harm"},
+    judge=_harm,
 )
-_numbers = []
-
-
-_SERVE_ANYTHING = f"""
-import sys
-sys.path.insert(0, {str(ROOT)!r})
-from keras_resnet.commands import running, serve_web
-assert callable(serve_web.Handler._is_of_page)
-serve_web.Handler._is_of_page = lambda self: True
-running.run(serve_web.main)
-"""
-
-
-@contextlib.contextmanager
-def _planted(name, workdir):
-    if name == "page_requests":  # another process
-        path = workdir / "serve_anything.py"
-        path.write_text(_SERVE_ANYTHING)
-        with mock.patch.object(page_requests, "SERVE", path):
-            yield
-        return
-    owner, attribute, broken = PLANTS[name]
-    with mock.patch.object(owner, attribute, broken):
-        yield
+HARM = {"harm": kinds.Kind(1, HARMFUL, seconds=2, megabytes=300)}
 
 
 def _records(plan, runner, workdir):
     for name, numbers in plan["kinds"].items():
         # A harmful child pops the numbers from the first on.
         _numbers[:] = numbers
-        plant = "plant" in plan
-        with _planted(name, workdir) if plant else contextlib.nullcontext():
+        planted = "plant" in plan
+        with _plant(name, workdir) if planted else contextlib.nullcontext():
             if name == kinds.KILLS:
                 yield from map(runner.kill, numbers)
             else:
                 yield from runner.inputs(name, numbers)
 
 
-def _campaign(plan, runner):
-    session = {"date": "2020-01-01", "commit": "abc"}
-    with runner.alone():
-        runner.run(
-            session,
-            inputs=plan["inputs"],
-            kill_count=0,
-            each=lambda book: None,
-        )
-
-
 def main(workdir, path):
-    workdir = pathlib.Path(workdir)
-    runners = {}
+    workdir, runners = pathlib.Path(workdir), {}
     for number, plan in enumerate(json.loads(pathlib.Path(path).read_text())):
-        table = {"harm": HARMFUL} if "harm" in plan["kinds"] else kinds.KINDS
+        table = HARM if "harm" in plan["kinds"] else kinds.KINDS
         if "inputs" in plan:
             table = {name: kinds.KINDS[name] for name in plan["kinds"]}
-        key = plan.get("workdir", ""), plan["seed"]
+        folder = workdir / plan.get("workdir", "")
+        key = folder, plan["seed"]
         if key not in runners:
-            folder = workdir / key[0]
-            runners[key] = campaign.Campaign(folder, plan["seed"], table)
+            runners[key] = campaign.Campaign(*key, table)
         if "inputs" in plan:
-            _campaign(plan, runners[key])
+            with runners[key].alone():
+                runners[key].run(
+                    {"date": "2020-01-01", "commit": "abc"},
+                    inputs=plan["inputs"],
+                    kill_count=0,
+                    each=lambda book: None,
+                )
             continue
         for record in _records(plan, runners[key], workdir):
             print(json.dumps({"plan": number, **record}), flush=True)

@@ -1,41 +1,25 @@
 """The convolutions of ResNet-50 and their gradients, and nothing else."""
 
-import dataclasses
+import typing
 
 import tensorflow as tf
+from benchmarks import steps
 
 import keras_resnet
 
 
-@dataclasses.dataclass(frozen=True)
-class Convolution:
-    """One convolution of a network, on a batch.
+class Convolution(typing.NamedTuple):
+    """One convolution of a network, on a batch."""
 
-    Attributes:
-        image: shape that it reads, (B, H, W, C), its padding included.
-        kernel: (h, w, C, F).
-        output: shape of the result, (B, H', W', F).
-        strides: int.
-        padding: "SAME" or "VALID".
-    """
-
-    image: tuple
-    kernel: tuple
-    output: tuple
+    image: tuple  # shape that it reads, (B, H, W, C), its padding included
+    kernel: tuple  # (h, w, C, F)
+    output: tuple  # (B, H', W', F)
     strides: int
-    padding: str
+    padding: str  # "SAME" or "VALID"
 
 
 def of_model(model, batch_size):
-    """Every convolution of a network, in the order in which it computes them.
-
-    Args:
-        model: `keras.Model`.
-        batch_size: int.
-
-    Returns:
-        list of `Convolution`.
-    """
+    """Every `Convolution` of a network, in the order of computation."""
     images = tf.TensorSpec((batch_size, *model.input_shape[1:]))
     graph = tf.function(model).get_concrete_function(images).graph
     return [
@@ -50,36 +34,24 @@ def of_model(model, batch_size):
 
 
 def convolutions(image_size, batch_size):
-    """Forward and both gradients of each convolution of our ResNet-50.
+    """A contender: each convolution of our ResNet-50 and both its gradients.
 
     Each reads random values of the shapes that it has in the network, which
     convolutions of the same shapes share. One follows the other, forward and
     then backward, as in the network; a convolution's two gradients do not wait
-    for each other. The gradient by the pixels is not computed, as in training.
+    for each other.
     """
 
     def build():
-        model = keras_resnet.build(
-            "resnet50", input_shape=(image_size, image_size, 3)
-        )
-        step = one_pass(of_model(model, batch_size))
-
-        def steps(count, tick):
-            for _ in range(count):
-                step()
-                tick()
-
-        return steps
+        shape = (image_size, image_size, 3)
+        model = keras_resnet.build("resnet50", input_shape=shape)
+        return steps.repeated(one_pass(of_model(model, batch_size)))
 
     return build
 
 
 def one_pass(found):
-    """A function that computes all of `found` once, for nothing.
-
-    Args:
-        found: list of `Convolution`.
-    """
+    """A `tf.function` that computes all of a list of `Convolution` once."""
     shapes = {shape for c in found for shape in (c.image, c.kernel, c.output)}
     values = {
         shape: tf.Variable(tf.random.normal(shape, stddev=0.1))
