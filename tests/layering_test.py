@@ -61,7 +61,10 @@ KERNELS = {
     "keras_resnet/networks/execution.py",
     "keras_resnet/networks/internals.py",
 }
-KERAS_ONLY_MAY = {"numpy", "h5py", "safetensors", "keras", "keras_resnet"}
+KERAS_ONLY_MAY = {
+    *("numpy", "h5py", "safetensors", "keras", "keras_resnet"),
+    *("filelock", "tqdm"),
+}
 # Not flags: those belong to the commands.
 KERAS_ONLY_MAY_LOG = {"absl.logging"}
 FLAGS = {"absl.flags", "absl.app"}

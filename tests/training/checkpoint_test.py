@@ -4,6 +4,7 @@ import os
 import re
 import types
 
+import keras
 import numpy as np
 import pytest
 
@@ -225,16 +226,34 @@ def test_a_checkpoint_of_another_network_is_refused(
     assert _equal(held, _arrays(other))
 
 
-def test_random_seeds_are_saved(tmp_path):
+def test_random_seeds_are_saved_under_names_of_the_network(tmp_path):
+    """Keras would name them by a count of the process, as the control shows."""
+    counted = [keras.layers.Dropout(0.5).variables[0].path for _ in range(2)]
+    assert counted[0] != counted[1]
     model, _, variables = network = _network(shortcut="dropout")
     seeds = [path for path in variables if "seed_generator" in path]
-    assert seeds
+    assert seeds[0] == "stage1_unit1_dropout/seed_generator_state"
     _save(tmp_path, network, 5)
     before = [variables[path].numpy() for path in seeds]
     model(np.zeros((1, 32, 32, 3), "uint8"), training=True)
     assert not np.array_equal(before, [variables[p].numpy() for p in seeds])
-    folder.restore(tmp_path, variables)
-    assert np.array_equal(before, [variables[path].numpy() for path in seeds])
+    _, _, twin = _network(shortcut="dropout")
+    for restored in (variables, twin):
+        folder.restore(tmp_path, restored)
+        held = [restored[path].numpy() for path in seeds]
+        assert np.array_equal(before, held)
+
+
+@pytest.mark.parametrize("count, named", [(2, True), (3, False)])
+def test_seeds_that_keras_named_are_ours_in_their_order(count, named):
+    """Of version 0.1; another number of them is another network's."""
+    end = "/seed_generator_state"
+    wanted = [f"stage1_unit{i}_dropout{end}" for i in (1, 2)]
+    held = [f"seed_generator_{i}{end}" for i in (11, 9, 7)[:count]]
+    names = checkpoint.held_names(held, wanted)
+    assert [*names] == wanted
+    found = [f"seed_generator_{i}{end}" for i in (9, 11)]
+    assert list(names.values()) == (found if named else wanted)
 
 
 def test_variables_with_one_path_are_refused(network):
