@@ -47,6 +47,8 @@ class Dropout(keras.layers.Dropout):
         seed_name: str, another one for each layer of a network.
     """
 
+    pixelwise = True
+
     def __init__(self, rate, seed_name, **kwargs):
         super().__init__(0, **kwargs)  # makes no seed
         self.rate = rate

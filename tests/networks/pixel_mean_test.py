@@ -91,17 +91,6 @@ def test_a_saved_model_brings_its_mean_image(tmp_path):
     np.testing.assert_array_equal(again(_pixels()), model(_pixels()))
 
 
-def test_a_mean_image_travels_in_the_metadata_of_safetensors(tmp_path):
-    choices = {"depths": (2, 2, 2, 2), "filters": (8, 8, 8, 8)}
-    model = _build(_image(16), "resnet18", **choices)
-    twin = _build(np.zeros((16, 16, 3)), "resnet18", **choices)
-    keras_resnet.save_weights(model, tmp_path / "a.safetensors")
-    keras_resnet.load_weights(twin, tmp_path / "a.safetensors")
-    np.testing.assert_array_equal(
-        twin.get_layer("pixels").mean, model.get_layer("pixels").mean
-    )
-
-
 @pytest.mark.parametrize(
     "mean_size, input_shape", [(16, (None, None, 3)), (16, (24, 24, 3))]
 )

@@ -36,12 +36,12 @@ def small_model(variant="resnet50_v1_5", sizes=SMALL, **choices):
 
 
 def arrays(model):
-    """{path: array} of all variables, each path once."""
+    """{path: array} of all weights, each path once."""
     found = {
-        variable.path: keras.ops.convert_to_numpy(variable).copy()
-        for variable in model.variables
+        weight.path: keras.ops.convert_to_numpy(weight).copy()
+        for weight in model.weights
     }
-    assert len(found) == len(model.variables), "two variables of one path"
+    assert len(found) == len(model.weights), "two weights of one path"
     return found
 
 

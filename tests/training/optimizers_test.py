@@ -1,14 +1,11 @@
 """SGD against NumPy transcriptions of the published rules, and peers."""
 
-import json
-
 import keras
 import numpy as np
 import peers
 import pytest
 import tensorflow as tf
 import update_rules
-from backends import run_on
 from update_rules import L2
 from update_rules import MOMENTUM
 from update_rules import PUBLISHED
@@ -77,32 +74,6 @@ def test_torchs_rule_is_pytorchs(nesterov):
         peer.step()
     ours = run(_sgd(rule="torch", nesterov=nesterov))
     np.testing.assert_allclose(ours, w.detach().numpy(), atol=1e-6)
-
-
-_ON_ANOTHER = """
-import json
-import keras
-import update_rules
-from keras_resnet import optimizers
-
-results = {
-    f"{rule} {nesterov}": update_rules.run(optimizers.SGD(
-        rule=rule, nesterov=nesterov, l2=update_rules.L2,
-        momentum=update_rules.MOMENTUM)).tolist()
-    for rule in optimizers.MOMENTUM_RULES for nesterov in (False, True)}
-print(json.dumps([keras.backend.backend(), results]))
-"""
-
-
-@pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_every_backend_computes_the_same(backend):
-    name, results = json.loads(run_on(backend, _ON_ANOTHER).splitlines()[-1])
-    assert name == backend
-    assert len(results) == 4
-    for key, found in results.items():
-        rule, nesterov = key.split()
-        expected = PUBLISHED[rule](nesterov=nesterov == "True")
-        np.testing.assert_allclose(found, expected, **TOLERANCE)
 
 
 def test_coupled_l2_is_bit_for_bit_kerass_regularizer():
