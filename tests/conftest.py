@@ -41,3 +41,13 @@ def dirty(clean):
     root = clean.with_name("dirty")
     odd_images.write_dirty(clean, root)
     return root
+
+
+@pytest.fixture(scope="module", params=[1, 2], ids=["one device", "two"])
+def strategy(request):
+    """A strategy of one device, and in turn one of two."""
+    from keras_resnet.training import distribution
+
+    if request.param == 1:
+        return distribution.make_strategy("one_device")
+    return distribution.make_strategy("mirrored", devices=2)

@@ -109,16 +109,14 @@ def test_the_network_is_exported(export, model, images, tmp_path):
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5)
 
 
-def test_the_network_is_saved_and_loaded(model, images, tmp_path):
+def test_a_file_brings_it_back_also_under_other_classes(
+    model, images, tmp_path
+):
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", compile=False)
     np.testing.assert_array_equal(
         again.predict_on_batch(images), model.predict_on_batch(images)
     )
-
-
-def test_the_body_goes_to_a_network_of_other_classes(model, tmp_path):
-    model.save(tmp_path / "model.keras")
     other = build(classes=3)
     kernel = _operation(other).excite.kernel
     kernel.assign(kernel * 0)

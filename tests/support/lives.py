@@ -9,7 +9,6 @@ when SIGKILL ended it. A life's fields:
     flags     its own, after those of all
 
     at, n     the name of a point below; kills at the n-th time it is reached
-    after     seconds from the fork; kills then, wherever the process is
     signal    to kill with; SIGKILL unless given
     forget    what it leaves out when it restores, for negative controls: a
               key of `FORGET`, or "statistics"
@@ -22,7 +21,6 @@ import pathlib
 import runpy
 import signal
 import sys
-import threading
 import traceback
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -180,13 +178,7 @@ def main(plan, *flags):
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(status)
-        if "after" in life:
-            number = life.get("signal", signal.SIGKILL)
-            timer = threading.Timer(life["after"], os.kill, (child, number))
-            timer.start()
         _, status = os.waitpid(child, 0)
-        if "after" in life:
-            timer.cancel()
         print(f"status {os.waitstatus_to_exitcode(status)}", flush=True)
 
 

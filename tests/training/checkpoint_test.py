@@ -147,16 +147,9 @@ DAMAGE = {
         "variables.index has changed",
     ),
     "truncated": (lambda d: _cut(_data(d), 1000), "has 1000 of [0-9]+ bytes"),
-    "empty data": (lambda d: _cut(_data(d), 0), "has 0 of [0-9]+ bytes"),
     "no data": (lambda d: _data(d).unlink(), "data.*: No such file"),
-    "no index": (
-        lambda d: (d / "variables.index").unlink(),
-        "variables.index: No such file",
-    ),
     "no state": (lambda d: (d / "state.json").unlink(), "No such file"),
-    "empty state": (lambda d: _cut(d / "state.json", 0), "not what was"),
     "half a state": (lambda d: _cut(d / "state.json", 50), "not what was"),
-    "bit of the state": (lambda d: _flip(d / "state.json"), "state.json"),
     "another number": (
         lambda d: (d / "state.json").write_text(
             (d / "state.json").read_text().replace("10", "12", 1)
@@ -170,10 +163,6 @@ DAMAGE = {
     "bytes": (
         lambda d: (d / "state.json").write_bytes(b"\xff" * 9),
         "not what was written",
-    ),
-    "empty directory": (
-        lambda d: [path.unlink() for path in d.iterdir()],
-        "state.json: No such file",
     ),
 }
 

@@ -6,7 +6,6 @@ batch, inside a save; zero tolerance; and negative controls, which must differ.
 
 import hashlib
 import json
-import random
 import re
 import zipfile
 
@@ -191,24 +190,6 @@ def test_sigterm_anywhere_saves_and_asks_to_be_run_again(tmp_path, strategy):
         if name == "last evaluation" and "state" in differences:
             differences.remove("state")
         assert differences == [], name
-
-
-@pytest.mark.large
-@pytest.mark.parametrize("strategy", STRATEGIES)
-def test_kills_at_random_moments(tmp_path, strategy):
-    steps = ("--steps=400", "--checkpoint_every_steps=30")
-    moments = random.Random(0)
-    kills = [{"after": moments.uniform(3, 15)} for _ in range(8)]
-    statuses, result = _live(
-        tmp_path,
-        [*_in(tmp_path / "whole", {}), *_in(tmp_path / "killed", *kills, {})],
-        *STRATEGIES[strategy],
-        *steps,
-    )
-    assert statuses.count(KILLED) >= 4, statuses
-    assert statuses[-1] == DONE, result.stderr
-    ends = _end(tmp_path / "whole"), _end(tmp_path / "killed")
-    assert _differences(*ends) == []
 
 
 @pytest.mark.large

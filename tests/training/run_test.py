@@ -1,18 +1,17 @@
 """What a caller may bring to a run, and who is told of it."""
 
 import dataclasses
-import json
 import signal
 import threading
 
 import keras
 import numpy as np
 import pytest
+import runs
 import tensorflow as tf
 from stops import StopAt
 
 from keras_resnet import errors
-from keras_resnet import recipes
 from keras_resnet.training import losses
 from keras_resnet.training import run
 from keras_resnet.training import signals
@@ -22,9 +21,7 @@ from keras_resnet.training.hooks import Hook
 from keras_resnet.training.schedules import Schedule
 
 RECIPE = dataclasses.replace(
-    recipes.RECIPES["digits"],
-    depths=(1, 1, 1),
-    batch_size=32,
+    runs.RECIPE,
     steps=4,
     boundaries=(2,),
     log_every_steps=2,
@@ -40,10 +37,7 @@ def _train(workdir, recipe=RECIPE, **choices):
 
 def _end(workdir):
     """{path: array} of the model, and the records."""
-    model = keras.saving.load_model(workdir / "model.keras")
-    arrays = {v.path: keras.ops.convert_to_numpy(v) for v in model.variables}
-    lines = (workdir / "metrics.jsonl").read_text().splitlines()
-    return arrays, [json.loads(line) for line in lines]
+    return runs.arrays(workdir), runs.records(workdir)
 
 
 def _same(ours, theirs):
