@@ -1,160 +1,18 @@
 """Whole networks: published sizes, files, inputs, outputs and messages."""
 
-import dataclasses
-import inspect
 import re
 import shutil
 
-import goldens
 import h5py
 import keras
 import numpy as np
-import programs
 import pytest
+from distinct import images
+from distinct import small
 from small_weights import assert_equal_weights
 
 import keras_resnet
-from keras_resnet import constructors
 from keras_resnet.networks import specs
-
-sizes = programs.module("reproduction.sizes")
-
-# Rows with more units are built with two units in each stage: a longer stage
-# only has more of the same. One long row is built whole.
-MOST_UNITS = 16
-WHOLE = "resnet110"
-LONG = [
-    name
-    for name, row in specs.VARIANTS.items()
-    if sum(row.depths) > MOST_UNITS and name != WHOLE
-]
-
-
-def set_distinct(model):
-    """A different random tensor in each weight; its values stay moderate."""
-    for seed, weight in enumerate(model.weights):
-        rng = np.random.default_rng(seed)
-        if weight.path.endswith("kernel"):
-            fan_in = max(1, int(np.prod(weight.shape[:-1])))
-            value = rng.standard_normal(weight.shape, "float32")
-            value *= np.sqrt(1.5 / fan_in)
-        else:
-            value = rng.random(weight.shape, "float32") + 0.5
-        weight.assign(value)
-
-
-def images(*shape, seed=0):
-    rng = np.random.default_rng(seed)
-    return rng.integers(0, 256, shape, "uint8")
-
-
-def small(variant="resnet20", **kwargs):
-    """A network of one unit a stage, its weights all distinct."""
-    stages = len(specs.VARIANTS[variant].depths)
-    kwargs = {"depths": (1,) * stages, **kwargs}
-    model = keras_resnet.build(variant, **kwargs)
-    set_distinct(model)
-    return model
-
-
-# Every row. Building takes seconds, so one test asks all of a network.
-
-
-@pytest.mark.parametrize("name", sorted({*specs.VARIANTS} - {*LONG}))
-def test_sizes_are_the_golden_ones(name):
-    model = keras_resnet.build(name)
-    assert model.name == name
-    assert_golden(name, sizes.count(model), model.layers)
-
-
-@pytest.mark.parametrize("name", LONG)
-def test_sizes_of_a_long_row_are_the_golden_ones(name):
-    model, depths = sizes.build_short(name), specs.VARIANTS[name].depths
-    size = sizes.of_short(model, depths)
-    assert_golden(name, size, sizes.layers_of_short(model, depths))
-
-
-def assert_golden(name, size, layers):
-    """All that the papers and their authors' code say of a row.
-
-    Args:
-        name: of the row.
-        size: `Size` of its network.
-        layers: of the network, in order.
-    """
-    golden = goldens.GOLDENS[name]
-    assert size.parameters == golden.trainable_parameters, golden.source
-    assert size.multiply_adds == golden.multiply_adds
-    flat = [leaf for layer in layers for leaf in layer._flatten_layers()]
-    assert_depth_is_weighted_layers(flat, specs.VARIANTS[name].depth)
-    assert_bias_and_batch_norm_are_the_authors(flat)
-
-
-def assert_depth_is_weighted_layers(flat, depth):
-    """P1 counts convolutions and the classifier, projections excluded."""
-    names = [leaf.name for leaf in flat]
-    counted = [n for n in names if re.fullmatch(r"conv\d+|logits", n)]
-    assert len(counted) == depth
-
-
-def assert_bias_and_batch_norm_are_the_authors(flat):
-    for leaf in flat:
-        if isinstance(leaf, keras.layers.Conv2D):
-            assert (leaf.bias is not None) == (leaf.name == "gate")
-        elif isinstance(leaf, keras.layers.BatchNormalization):
-            assert (leaf.momentum, leaf.epsilon) == (0.9, 1e-5)
-
-
-@pytest.mark.parametrize("name", specs.VARIANTS)
-def test_a_file_brings_every_weight_back(name, tmp_path):
-    """Of few units and few filters: others are more of the same."""
-    row = specs.VARIANTS[name]
-    stem = specs.STEMS[row.stem]
-    stem = dataclasses.replace(
-        stem, convolutions=[(f // 4, *rest) for f, *rest in stem.convolutions]
-    )
-    model = keras_resnet.build(
-        name,
-        depths=(2,) * len(row.depths),
-        filters=tuple(count // 4 for count in row.filters),
-        stem=stem,
-        input_shape=(32, 32, 3),
-    )
-    assert_comes_back(model, tmp_path)
-
-
-def assert_comes_back(model, tmp_path):
-    set_distinct(model)
-    model.save(tmp_path / "model.keras")
-    twin = keras.saving.load_model(tmp_path / "model.keras")
-    assert_equal_weights(model, twin)
-    assert twin.to_json() == model.to_json()
-    x = images(2, *model.input_shape[1:])
-    y = np.asarray(keras_resnet.logits(model)(x))
-    assert np.isfinite(y).all() and y.std() > 0
-    np.testing.assert_array_equal(keras_resnet.logits(twin)(x), y)
-
-
-@pytest.mark.large
-@pytest.mark.parametrize("name", specs.VARIANTS)
-def test_every_row_as_a_whole(name, tmp_path):
-    model = keras_resnet.build(name)
-    assert_golden(name, sizes.count(model), model.layers)
-    assert_comes_back(model, tmp_path)
-
-
-# Files.
-
-
-def test_swapped_weights_do_not_pass_for_equal():
-    """The negative control of `assert_equal_weights`."""
-    model, twin = small(), small()
-    assert_equal_weights(model, twin)
-    _, bn, *_ = twin.get_layer("stage1_unit1").branch
-    bn.set_weights([bn.beta, bn.gamma, *bn.get_weights()[2:]])
-    with pytest.raises(AssertionError, match="stage1_unit1/bn1/gamma"):
-        assert_equal_weights(model, twin)
-
 
 # Inputs.
 
@@ -383,78 +241,6 @@ def test_plot_model_draws_the_network(tmp_path):
         small(), str(path), show_shapes=True, expand_nested=True
     )
     assert path.read_bytes().startswith(b"\x89PNG")
-
-
-# Constructors.
-
-CONSTRUCTORS = sorted(
-    name
-    for name in dir(keras_resnet)
-    if re.fullmatch(r"(ResNet|PlainNet)\d+(V2|V15)?", name)
-)
-
-
-def test_the_promised_constructors_exist():
-    promised = {
-        *(f"PlainNet{n}" for n in (18, 34, 20, 32, 44, 56, 110)),
-        *(f"ResNet{n}" for n in (18, 34, 50, 101, 152)),
-        *(f"ResNet{n}V2" for n in (18, 34, 50, 101, 152, 200)),
-        *(f"ResNet{n}V15" for n in (50, 101, 152)),
-        "ResNet200",
-        *(f"ResNet{n}" for n in (20, 32, 44, 56, 110, 1202, 164, 1001)),
-        *(f"ResNet{n}V2" for n in (110, 164, 1001)),
-    }
-    assert set(CONSTRUCTORS) == promised
-
-
-@pytest.mark.parametrize("name", CONSTRUCTORS)
-def test_a_constructor_builds_the_row_it_names(name, monkeypatch):
-    built = []
-    monkeypatch.setattr(
-        constructors, "build", lambda *args, **kwargs: built.append(args[0])
-    )
-    constructor = getattr(keras_resnet, name)
-    constructor()
-    kind, depth, version = re.fullmatch(
-        r"([A-Za-z]+)(\d+)(V\d+)?", name
-    ).groups()
-    (variant,) = built
-    suffix = {None: "", "V2": "_v2", "V15": "_v1_5"}[version]
-    assert variant == f"{kind.lower()}{depth}{suffix}"
-    assert specs.VARIANTS[variant].depth == int(depth)
-    assert constructor.__name__ == name
-    assert f"{depth} weighted layers" in constructor.__doc__
-    assert specs.VARIANTS[variant].reference in constructor.__doc__
-    assert repr(variant) in constructor.__doc__
-
-
-@pytest.mark.parametrize("name", CONSTRUCTORS)
-def test_constructors_take_what_keras_applications_take(name):
-    theirs = inspect.signature(keras.applications.ResNet50).parameters
-    ours = inspect.signature(getattr(keras_resnet, name)).parameters
-    assert set(theirs) - {"input_tensor"} <= set(ours)
-    assert set(ours) == set(
-        inspect.signature(keras_resnet.build).parameters
-    ) - {"variant"}
-    for argument in ("include_top", "pooling", "classifier_activation"):
-        assert ours[argument].default == theirs[argument].default
-    assert ours["weights"].default is None
-
-
-def test_constructor_arguments_arrive():
-    model = keras_resnet.ResNet20(
-        include_top=False, input_shape=(16, 16, 1), pooling="max", name="mine"
-    )
-    assert model.name == "mine"
-    assert model.input_shape == (None, 16, 16, 1)
-    assert model.output_shape == (None, 64)
-    model = keras_resnet.ResNet20(
-        classes=3, classifier_activation=None, dtype="float64", shortcut="B"
-    )
-    assert model.output_shape == (None, 3)
-    assert model.get_layer("stem").dtype_policy.name == "float64"
-    assert model.get_layer("stage2_unit1").shortcut_layers
-    assert model.layers[-1].name == "logits"
 
 
 # Messages.

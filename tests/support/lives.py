@@ -36,8 +36,11 @@ from keras_resnet.training import step  # noqa: E402
 from keras_resnet.training.checkpoints import saver as saver_lib  # noqa: E402
 
 # A network that is traced in seconds and draws random numbers.
-specs.VARIANTS["resnet8"] = dataclasses.replace(
-    specs.VARIANTS["resnet20"], depths=(1, 1, 1), shortcut="dropout"
+specs.VARIANTS["resnet6"] = dataclasses.replace(
+    specs.VARIANTS["resnet20"],
+    depths=(1, 1),
+    filters=(16, 32),
+    shortcut="dropout",
 )
 
 

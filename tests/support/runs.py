@@ -6,6 +6,7 @@ import json
 import keras
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from keras_resnet import recipes
 
@@ -53,3 +54,14 @@ def read(strategy, variable):
     for copy in copies:
         np.testing.assert_array_equal(copy.numpy(), copies[0].numpy())
     return copies[0].numpy()
+
+
+def make_folder(parent):
+    """A data set of two classes, dark and light, as a folder of images."""
+    for split in ("train", "validation"):
+        for name, value in (("dark", 10), ("light", 240)):
+            for i in range(6):
+                path = parent / "images" / split / name / f"{i}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.new("RGB", (20, 16), (value + i,) * 3).save(path)
+    return parent / "images"

@@ -67,28 +67,26 @@ def _names(directory):
     return sorted(path.name for path in directory.iterdir())
 
 
-def test_only_the_last_are_kept_and_leftovers_go(tmp_path, network):
+def _kept(directory):
+    return [folder._step(path) for path in folder.found(directory)]
+
+
+@pytest.mark.parametrize(
+    "steps, keep, kept",
+    [
+        ((9, 99_999_999, 100_000_000), {"keep": 1}, [100_000_000]),
+        ((9, 99_999_999, 100_000_000), {"keep": 2}, [99_999_999, 100_000_000]),
+        (range(2, 21, 2), {"keep": 2, "keep_every": 8}, [8, 16, 18, 20]),
+    ],
+)
+def test_the_last_and_every_nth_are_kept_and_leftovers_go(
+    tmp_path, network, steps, keep, kept
+):
     (tmp_path / ".unfinished-3-1").mkdir()
-    for step in (5, 10, 15):
-        _save(tmp_path, network, step, keep=2)
-    assert _names(tmp_path) == ["step-00000010", "step-00000015"]
-
-
-@pytest.mark.parametrize("keep", [1, 2, 5])
-def test_the_last_are_those_with_the_greatest_steps(tmp_path, network, keep):
-    steps = (9, 99_999_999, 100_000_000)
     for step in steps:
-        _save(tmp_path, network, step, keep=keep)
-    kept = [folder._step(path) for path in folder.found(tmp_path)]
-    assert kept == list(steps[-keep:])
-
-
-def test_every_so_many_steps_one_is_kept_for_good(tmp_path, network):
-    for step in range(2, 21, 2):
-        variables = network[2]
-        folder.save(tmp_path, step, variables, {}, keep=2, keep_every=8)
-    kept = [folder._step(path) for path in folder.found(tmp_path)]
-    assert kept == [8, 16, 18, 20]
+        folder.save(tmp_path, step, network[2], {}, **keep)
+    assert _kept(tmp_path) == kept
+    assert len(_names(tmp_path)) == len(kept)
 
 
 @pytest.mark.parametrize("keep", [1, 2])

@@ -59,7 +59,7 @@ def test_a_chief_goes_before_the_workers(chief, kind, index, expected):
         (_config({"worker": ["a:1", "a:1"]}), "More than once: a:1"),
         (_config({"worker": ["a:1"], "ps": ["b:1"]}), "names ps; .*no param"),
         (_config({"worker": ["a"]}), "host:port.*Received: 'a'"),
-        ({"SLURM_PROCID": "0"}, "SLURM_JOB_NODELIST not. Start.*srun"),
+        ({"SLURM_PROCID": "0"}, "SLURM_JOB_NODELIST .* not. Start.*srun"),
         *((_slurm(0, hosts, "1"), "list of hosts") for hosts in NO_HOSTS),
         (_slurm(0, "n[1-3]", "1(x2)"), "3 machines and tasks for 2"),
         (_slurm(0, "n1", "x"), "tasks are as"),

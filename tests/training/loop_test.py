@@ -11,10 +11,7 @@ import keras
 import numpy as np
 import pytest
 import runs
-from PIL import Image
-from stops import StopAt
 
-import keras_resnet
 from keras_resnet import errors
 from keras_resnet.data import datasets
 from keras_resnet.labels import cards
@@ -22,7 +19,6 @@ from keras_resnet.networks import specs
 from keras_resnet.training import distribution
 from keras_resnet.training import run
 from keras_resnet.training import signals
-from keras_resnet.training import start
 from keras_resnet.training import step
 from keras_resnet.training import validation
 from keras_resnet.training.engines import on_tensorflow
@@ -115,19 +111,9 @@ def test_a_finished_run_is_not_trained_again(finished, strategy):
     runs.assert_equal(runs.arrays(workdir), before)
 
 
-def _make_folder(parent):
-    for split in ("train", "validation"):
-        for name, value in (("dark", 10), ("light", 240)):
-            for i in range(6):
-                path = parent / "images" / split / name / f"{i}.png"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                Image.new("RGB", (20, 16), (value + i,) * 3).save(path)
-    return parent / "images"
-
-
 @pytest.fixture
 def folder(tmp_path):
-    return _make_folder(tmp_path)
+    return runs.make_folder(tmp_path)
 
 
 def _on_folder(folder, **changes):
@@ -160,62 +146,6 @@ def test_a_run_on_a_folder_learns_its_classes(
         keras.ops.convert_to_numpy(mean),
         specs.STEMS["imagenet"].pixel_mean,
     )
-
-
-@pytest.fixture(scope="module")
-def tuned(finished, tmp_path_factory, strategy):
-    """A run of two classes from the weights of one of ten."""
-    path = tmp_path_factory.mktemp("tuned")
-    recipe = dataclasses.replace(
-        RECIPE,
-        weights=str(finished[0] / "model.keras"),
-        dataset=f"folder:{_make_folder(path)}",
-        batch_size=4,
-        freeze_until="stage1",
-        freeze_batch_norm=True,
-        head_learning_rate_multiplier=10.0,
-        stage_learning_rate_decay=0.5,
-        # Seven steps make no good statistics to freeze.
-        learning_rate=1e-6,
-    )
-    run.train_and_evaluate(recipe, path / "run", strategy=strategy)
-    return recipe, path / "run"
-
-
-def test_fine_tuning_gives_a_new_head_and_keeps_what_is_frozen(finished, tuned):
-    donor, tuned = runs.arrays(finished[0]), runs.arrays(tuned[1])
-    assert tuned["logits/kernel"].shape == (64, 2)
-    for path in donor:
-        if path.startswith(("pixels", "stem", "stage1")) or "/bn" in path:
-            np.testing.assert_array_equal(donor[path], tuned[path], path)
-        elif "logits" not in path:
-            assert (donor[path] != tuned[path]).any()
-
-
-def test_an_interrupted_fine_tuning_ends_with_the_very_same_weights(
-    tuned, tmp_path, strategy
-):
-    recipe, whole = tuned
-    with pytest.raises(signals.Interrupted, match="step 4"):
-        run.train_and_evaluate(
-            recipe, tmp_path, strategy=strategy, hooks=[StopAt(4)]
-        )
-    run.train_and_evaluate(recipe, tmp_path, strategy=strategy)
-    runs.assert_equal(runs.arrays(whole), runs.arrays(tmp_path))
-
-
-def test_the_head_is_kept_for_the_very_same_classes(finished):
-    recipe = dataclasses.replace(
-        RECIPE, weights=str(finished[0] / "model.keras")
-    )
-    donor = runs.arrays(finished[0])["logits/kernel"]
-    for names, kept in (("0123456789", True), ("9876543210", False)):
-        model = keras_resnet.build(
-            "resnet20", depths=RECIPE.depths, input_shape=(16, 16, 3)
-        )
-        start.load_and_freeze(model, recipe, tuple(names))
-        kernel = keras.ops.convert_to_numpy(model.get_layer("logits").kernel)
-        assert (kernel == donor).all() == kept
 
 
 def test_a_diverging_run_stops_and_keeps_its_checkpoints(tmp_path, strategy):
