@@ -37,6 +37,7 @@ setup(
     install_requires=[
         "absl-py>=2.1",
         "ai-edge-litert>=2.1,<3",
+        "filelock>=3.30",
         "flatbuffers>=25",
         "h5py>=3.11",
         "importlib-resources>=6",  # tensorflow-datasets imports it unasked

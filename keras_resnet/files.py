@@ -9,7 +9,10 @@ import errno
 import os
 import pathlib
 
+import filelock
+
 from keras_resnet.errors import UsageError
+from keras_resnet.errors import require
 
 # Of what was not finished. It is hidden, and the next run replaces it.
 UNFINISHED = ".unfinished-"
@@ -48,7 +51,10 @@ def write_text(path, text):
 
 @contextlib.contextmanager
 def locked(folder, advice):
-    """Refuses a second process, or thread, where the system has locks.
+    """Refuses a second process, or thread.
+
+    The folder itself is locked: nothing is left in it, and no link can lie
+    where a lock's own file would be.
 
     Args:
         folder: that one at a time may write to; it exists.
@@ -57,19 +63,12 @@ def locked(folder, advice):
     Raises:
         keras_resnet.UsageError: if another one holds it.
     """
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UsageError(
-                f"Another process writes to {str(folder)!r}. {advice}"
-            ) from error
+        require(
+            filelock.lock_descriptor(handle, blocking=False),
+            f"Another process writes to {str(folder)!r}. {advice}",
+        )
         yield
     finally:
         os.close(handle)  # and with it the lock, as when the process dies

@@ -41,3 +41,25 @@ def dirty(clean):
     root = clean.with_name("dirty")
     odd_images.write_dirty(clean, root)
     return root
+
+
+@pytest.fixture(scope="module", params=[1, 2], ids=["one device", "two"])
+def strategy(request):
+    """A strategy of one device, and in turn one of two."""
+    from keras_resnet.training import distribution
+
+    if request.param == 1:
+        return distribution.make_strategy("one_device")
+    return distribution.make_strategy("mirrored", devices=2)
+
+
+@pytest.fixture
+def small_file(tmp_path):
+    """A safetensors file of `small_weights.small_model()`."""
+    import small_weights
+
+    import keras_resnet
+
+    path = tmp_path / "small.safetensors"
+    keras_resnet.save_weights(small_weights.small_model(), path)
+    return path

@@ -71,7 +71,10 @@ TABLES = {
     "keras_resnet/networks/papers.py",
 }
 TABLES_MAY = ("keras_resnet.errors", "keras_resnet.networks.rows")
-KERAS_ONLY_MAY = {"numpy", "h5py", "safetensors", "keras", "keras_resnet"}
+KERAS_ONLY_MAY = {
+    *("numpy", "h5py", "safetensors", "keras", "keras_resnet"),
+    *("filelock", "tqdm"),
+}
 # Not flags: those belong to the commands.
 KERAS_ONLY_MAY_LOG = {"absl.logging"}
 FLAGS = {"absl.flags", "absl.app"}

@@ -48,8 +48,7 @@ def _supervise(command, signals):
     """Starts the job until it is done or not worth it; its exit status."""
     restarts, before = 0, _newest_checkpoint(command)
     while True:
-        job = launcher.Job(command, FLAGS.workers, signals)
-        status = job.run()
+        status = launcher.run(command, FLAGS.workers, signals)
         if status in (0, launcher.USER_ERROR) or signals.received:
             return status
         now = _newest_checkpoint(command)
@@ -69,7 +68,7 @@ def _supervise(command, signals):
         )
         signals.sleep(pause)
         if signals.received:
-            return 128 + signals.received
+            return 128 + signals.received[-1]
 
 
 def _newest_checkpoint(command):

@@ -13,6 +13,7 @@ import keras
 from keras_resnet.errors import lookup
 from keras_resnet.networks import execution
 from keras_resnet.networks import operations
+from keras_resnet.networks import primitives
 from keras_resnet.networks import shortcuts
 from keras_resnet.networks import specs
 from keras_resnet.networks.chain import Chain
@@ -97,8 +98,9 @@ class ResidualUnit(keras.layers.Layer):
     def _shortcut_layers(self):
         layers = lookup(shortcuts.KINDS, self.kind, "kind of shortcut")(self)
         if self.shortcut.dropout:
-            dropout = keras.layers.Dropout(
+            dropout = primitives.Dropout(
                 self.shortcut.dropout,
+                f"{self.name}_dropout",
                 name="shortcut_dropout",
                 dtype=self.dtype_policy,
             )

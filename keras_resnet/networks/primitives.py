@@ -36,6 +36,33 @@ class ReLU:
 
 
 @serializable
+class Dropout(keras.layers.Dropout):
+    """Keras' own, whose random seed has a name that the network gives it.
+
+    Keras names seeds by a count of the process, so that the variables of a
+    checkpoint would depend on what the process built before.
+
+    Args:
+        rate: float, 0 to 1.
+        seed_name: str, another one for each layer of a network.
+    """
+
+    pixelwise = True
+
+    def __init__(self, rate, seed_name, **kwargs):
+        super().__init__(0, **kwargs)  # makes no seed
+        self.rate = rate
+        self.seed_generator = keras.random.SeedGenerator(name=seed_name)
+
+    def build(self, input_shape):
+        """Is here so that Keras builds, and closes, it after `__init__`."""
+
+    def get_config(self):
+        names = {"seed_name": self.seed_generator.name}
+        return {**super().get_config(), **names}
+
+
+@serializable
 class PixelNormalization(keras.layers.Layer):
     """(pixels - mean) / std, so that a network takes plain RGB pixels.
 

@@ -114,19 +114,8 @@ def _from_tf_config(text):
 
 
 def _from_slurm(environment):
-    def read(*names):
-        for name in names:
-            if name in environment:
-                return environment[name]
-        raise UsageError(
-            f"SLURM_PROCID is set, {' and '.join(names)} not. Start the "
-            "workers with srun."
-        )
-
-    hosts = expand_hosts(read("SLURM_STEP_NODELIST", "SLURM_JOB_NODELIST"))
-    tasks = _expand_tasks(
-        read("SLURM_STEP_TASKS_PER_NODE", "SLURM_TASKS_PER_NODE")
-    )
+    hosts = expand_hosts(_read(environment, "NODELIST"))
+    tasks = _expand_tasks(_read(environment, "TASKS_PER_NODE"))
     require(
         len(hosts) == len(tasks) and max(tasks) <= _TASKS_APART,
         f"Slurm gives {len(hosts)} machines and tasks for {len(tasks)}; at "
@@ -139,12 +128,9 @@ def _from_slurm(environment):
         f"Slurm's machines have {len(places)} tasks, but SLURM_PROCID is "
         f"{index}, counted from 0.",
     )
-    own = (
-        _number(environment, "SLURM_NODEID", places[index][0]),
-        _number(environment, "SLURM_LOCALID", places[index][1]),
-    )
+    own = zip(("SLURM_NODEID", "SLURM_LOCALID"), places[index], strict=True)
     require(
-        places[index] == own,
+        all(_number(environment, n) == i for n, i in own if n in environment),
         "Slurm dealt the tasks to the machines in turns. Pass "
         "--distribution=block to srun.",
     )
@@ -156,8 +142,20 @@ def _from_slurm(environment):
     )
 
 
-def _number(environment, name, default=None):
-    text = environment.get(name, default)
+def _read(environment, what):
+    """A variable of the step that srun started, or of the whole job."""
+    names = [f"SLURM_STEP_{what}", f"SLURM_JOB_{what}", f"SLURM_{what}"]
+    found = [environment[name] for name in names if name in environment]
+    require(
+        found,
+        f"SLURM_PROCID is set, {' and '.join(names)} are not. Start the "
+        "workers with srun.",
+    )
+    return found[0]
+
+
+def _number(environment, name):
+    text = environment.get(name)
     require(
         re.fullmatch(r"\d+", str(text)),
         f"{name} must be a number. Received: {text!r}.",
@@ -187,22 +185,17 @@ def expand_hosts(text):
 
 
 def _expand_name(name):
-    before, found, rest = name.partition("[")
+    found = re.fullmatch(r"([^\[]*)\[([^\]]*)\](.*)", name)
     if not found:
         return [name]
-    ranges, _, after = rest.partition("]")
+    before, ranges, after = found.groups()
     return [
-        before + number + host
+        f"{before}{number:0{len(first)}}{host}"
         for part in ranges.split(",")
-        for number in _expand_range(part)
+        for first, _, last in [part.partition("-")]
+        for number in range(int(first), int(last or first) + 1)
         for host in _expand_name(after)
     ]
-
-
-def _expand_range(part):
-    first, _, last = part.partition("-")
-    numbers = range(int(first), int(last or first) + 1)
-    return [str(number).zfill(len(first)) for number in numbers]
 
 
 def _expand_tasks(text):

@@ -23,49 +23,31 @@ def say(text):
 
 
 class Signals:
-    """SIGINT and SIGTERM, to pass on.
+    """Notes SIGINT and SIGTERM while it is entered.
 
     Attributes:
-        received: number of the last one, or None.
+        received: numbers of those that came, in their order.
     """
 
-    _NUMBERS = (signal.SIGINT, signal.SIGTERM)
-
     def __enter__(self):
-        self.received, self._listener = None, None
-        self._event = threading.Event()
+        self.received, self._event = [], threading.Event()
         self._before = {
             number: signal.signal(number, self._note)
-            for number in self._NUMBERS
+            for number in (signal.SIGINT, signal.SIGTERM)
         }
         return self
 
     def _note(self, number, frame):
         del frame
-        self.received = number
+        self.received.append(number)
         self._event.set()
-        if self._listener is not None:
-            self._listener(number)
-
-    def pass_on(self, listener):
-        """Calls `listener(number)` for what has come and for what will come.
-
-        None ends it.
-        """
-        signal.pthread_sigmask(signal.SIG_BLOCK, self._NUMBERS)
-        try:
-            self._listener = listener
-            if listener is not None and self.received is not None:
-                listener(self.received)
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, self._NUMBERS)
 
     def __exit__(self, *_):
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
     def sleep(self, seconds):
-        """Sleeps until there is a signal."""
+        """Sleeps until there was a signal."""
         self._event.wait(seconds)
 
 
@@ -116,72 +98,68 @@ class Worker:
         self._thread.join(timeout=2)
 
 
-class Job:
-    """All workers, started once.
+def run(command, count, signals):
+    """Starts a job and waits for the end of all its workers.
 
     Args:
         command: list of words, the same for all.
-        count: how many.
+        count: how many workers.
         signals: `Signals`.
+
+    Returns:
+        int, the job's exit status: 0, or that of the worker that failed first.
     """
+    workers = []
+    try:
+        for index, environment in enumerate(environments(count)):
+            workers.append(Worker(index, command, environment))
+        _wait(workers, signals)
+    except OSError as error:
+        say(f"Cannot start {command[0]!r}: {error.strerror}.")
+        return USER_ERROR
+    finally:
+        _tell(workers, signal.SIGKILL)
+    return _result(workers, signals)
 
-    def __init__(self, command, count, signals):
-        self._command, self._count = command, count
-        self._signals = signals
-        self._workers = []
 
-    def run(self):
-        """Starts them; returns the exit status once all have ended."""
-        try:
-            for index, environment in enumerate(environments(self._count)):
-                self._workers.append(Worker(index, self._command, environment))
-            # Not before: a worker may be up before it is in the list.
-            self._signals.pass_on(self._tell)
-            self._wait()
-        except OSError as error:
-            say(f"Cannot start {self._command[0]!r}: {error.strerror}.")
-            return USER_ERROR
-        finally:
-            self._tell(signal.SIGKILL)
-            self._signals.pass_on(None)
-        return self._result()
+def _tell(workers, number):
+    for worker in workers:
+        worker.signal(number)
 
-    def _tell(self, number):
-        for worker in self._workers:
-            worker.signal(number)
 
-    def _wait(self):
-        deadline = None
-        while None in (found := [w.status() for w in self._workers]):
-            failed = any(status not in (None, 0) for status in found)
-            if deadline is None and (failed or self._signals.received):
-                deadline = time.monotonic() + _GRACE
-                # They notice by themselves, and say it better.
-                time.sleep(1)
-                if not self._signals.received:
-                    self._tell(signal.SIGTERM)
-            if deadline is not None and time.monotonic() > deadline:
-                self._tell(signal.SIGKILL)
-            time.sleep(0.05)
-        for worker in self._workers:
-            worker.finish()
+def _wait(workers, signals):
+    """Passes signals on; ends all a while after the first has failed."""
+    deadline, passed_on = None, 0
+    while None in (found := [worker.status() for worker in workers]):
+        while passed_on < len(signals.received):
+            _tell(workers, signals.received[passed_on])
+            passed_on += 1
+        failed = any(status not in (None, 0) for status in found)
+        if deadline is None and (failed or signals.received):
+            deadline = time.monotonic() + _GRACE
+            # They notice by themselves, and say it better.
+            time.sleep(1)
+            if not signals.received:
+                _tell(workers, signal.SIGTERM)
+        if deadline is not None and time.monotonic() > deadline:
+            _tell(workers, signal.SIGKILL)
+        time.sleep(0.05)
+    for worker in workers:
+        worker.finish()
 
-    def _result(self):
-        failed = [worker for worker in self._workers if worker.status() != 0]
-        if not failed:
-            return 0
-        # Of those that lost another one the reason is the other one.
-        first = min(failed, key=lambda w: (w.status() == LOST, w.ended))
-        status = first.status()
-        if not (self._signals.received and status in (RUN_AGAIN, 130)):
-            how = f"status {status}"
-            if status < 0:
-                how = signal.Signals(-status).name
-            say(f"Worker {first.index} failed first, with {how}. Its end:")
-            for line in first.lines:
-                print(f"    {line}")
-            sys.stdout.flush()
-        return status if status > 0 else 128 - status
+
+def _result(workers, signals):
+    failed = [worker for worker in workers if worker.status() != 0]
+    if not failed:
+        return 0
+    # Of those that lost another one the reason is the other one.
+    first = min(failed, key=lambda w: (w.status() == LOST, w.ended))
+    status = first.status()
+    if not (signals.received and status in (RUN_AGAIN, 130)):
+        how = signal.Signals(-status).name if status < 0 else f"status {status}"
+        say(f"Worker {first.index} failed first, with {how}. Its end:")
+        print("\n".join(f"    {line}" for line in first.lines), flush=True)
+    return status if status > 0 else 128 - status
 
 
 def environments(count):

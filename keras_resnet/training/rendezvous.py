@@ -5,6 +5,7 @@ global lock, so that nothing in the process can end the wait. Hence each worker
 calls the chief first, at the address that TensorFlow's server takes next.
 """
 
+import contextlib
 import json
 import socket
 import time
@@ -32,11 +33,8 @@ def meet(cluster, timeout):
             not the same addresses; or the chief's address is not its own.
     """
     deadline = time.monotonic() + timeout
-    if cluster.index == 0:
-        answer = _gather(cluster, deadline, timeout)
-    else:
-        answer = _call(cluster, deadline, timeout)
-    kind, text = answer
+    part = _gather if cluster.index == 0 else _call
+    kind, text = part(cluster, deadline, timeout)
     if kind == "missing":
         raise Missing(text)
     if kind == "refused":
@@ -47,30 +45,31 @@ def _gather(cluster, deadline, timeout):
     """The chief's part: waits for the others, tells them how it went."""
     port = int(cluster.addresses[0].rpartition(":")[2])
     calls, answer = {}, None
-    with _listen(port) as server:
+    with _listen(port) as server, contextlib.ExitStack() as stack:
         while answer is None and len(calls) < len(cluster.addresses) - 1:
             server.settimeout(max(deadline - time.monotonic(), 0.001))
             try:
                 call, _ = server.accept()
             except TimeoutError:
-                absent = [
-                    f"{i} ({address})"
-                    for i, address in enumerate(cluster.addresses)
-                    if i and i not in calls
-                ]
-                answer = (
-                    "missing",
-                    f"Worker {', '.join(absent)} never started: the others "
-                    f"waited {timeout:.0f} s (--start_timeout).",
-                )
-                break
-            answer = _take(cluster, call, calls)
+                answer = ("missing", _absent(cluster, calls, timeout))
+            else:
+                answer = _take(cluster, stack.enter_context(call), calls)
         answer = answer or ("go", "")
         for call in calls.values():
             _send(call, answer)
-    for call in calls.values():
-        call.close()
     return answer
+
+
+def _absent(cluster, calls, timeout):
+    absent = [
+        f"{index} ({address})"
+        for index, address in enumerate(cluster.addresses)
+        if index and index not in calls
+    ]
+    return (
+        f"Worker {', '.join(absent)} never started: the others waited "
+        f"{timeout:.0f} s (--start_timeout)."
+    )
 
 
 def _listen(port):
@@ -89,7 +88,6 @@ def _take(cluster, call, calls):
     try:
         index, addresses = _receive(call)
     except (OSError, ValueError, TypeError):  # not one of us
-        call.close()
         return None
     twice = index in calls
     calls[(index, "again") if twice else index] = call
@@ -129,10 +127,8 @@ def _call(cluster, deadline, timeout):
 
 
 def _send(call, message):
-    try:
+    with contextlib.suppress(OSError):  # it is gone; TensorFlow will notice
         call.sendall(json.dumps(message).encode() + b"\n")
-    except OSError:  # it is gone; TensorFlow will notice
-        pass
 
 
 def _receive(call):

@@ -4,7 +4,9 @@ import tensorflow as tf
 
 from keras_resnet.training.reporting import forgiving
 
-_NAME = "tensorboard"
+
+def _forgiving():
+    return forgiving("tensorboard", (OSError, tf.errors.OpError))
 
 
 class TensorBoard:
@@ -32,7 +34,3 @@ class TensorBoard:
         """Ends the file."""
         with _forgiving():
             self._writer.close()
-
-
-def _forgiving():
-    return forgiving(_NAME, (OSError, tf.errors.OpError))

@@ -69,18 +69,18 @@ class Workers:
         Raises:
             keras_resnet.UsageError: on all, if it does so on any.
         """
-        result, error = None, None
+        error, result = None, None
         try:
             result = call()
         except UsageError as caught:
             error = caught
         failed = self.gather(error is not None)
-        if error is not None:
-            raise error
-        if any(failed):
-            raise UsageError(
+        if error is None and any(failed):
+            error = UsageError(
                 f"Worker {failed.index(1)} cannot work; its message says why."
             )
+        if error is not None:
+            raise error
         return result
 
     @contextlib.contextmanager

@@ -16,6 +16,8 @@ import urllib.error
 import urllib.parse
 import warnings
 
+import filelock
+
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 from keras_resnet.weights import download
@@ -62,7 +64,8 @@ def cached_file(url, *, checksum, directory=None):
         if _is_sound(path, checksum):
             return path
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _lock(path.with_name(f"{name}.lock")):
+        # It opens no link under its name, and does not wait for a pipe.
+        with filelock.FileLock(path.with_name(f"{name}.lock")):
             # Another process may have had the lock, and the same wish.
             if not _is_sound(path, checksum):
                 _download(url, path, checksum)
@@ -108,37 +111,24 @@ def _digest(path, checksum):
         return f"{kind}:{hashlib.file_digest(file, new).hexdigest()}"
 
 
-@contextlib.contextmanager
-def _lock(path):
-    """One process of this machine at a time; all where there is no flock."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    with open(path, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def _download(url, path, checksum):
     part = path.with_name(f"{path.name}.part")
-    resumed = download.transfer(url, part)
+    resumed = part.exists()
+    download.complete(part, url)
     found = _digest(part, checksum)
     if resumed and not found.startswith(checksum):
-        # The part's beginning may be of what the server had before.
-        download.remove(part)
-        download.transfer(url, part)
+        # Its beginning may be of what the server had before.
+        part.unlink()
+        download.complete(part, url)
         found = _digest(part, checksum)
     if not found.startswith(checksum):
-        download.remove(part)
+        part.unlink()
         raise UsageError(
             f"{url} has the checksum {found}, expected {checksum}. The file "
             "has been removed. If it happens again, the file on the server "
             "is another one than it was: do not use it."
         )
     os.replace(part, path)
-    download.remove(part)
 
 
 @contextlib.contextmanager

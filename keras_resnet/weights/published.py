@@ -1,23 +1,5 @@
-"""Published weights as data: where they are, what they need, how good they are.
+"""Published weights by their tags: what there is, and its files."""
 
-Every number is the publisher's. A file's checksum is the publisher's too:
-Keras' md5, or the first 8 digits of the sha256 that torch's file names carry.
-
-Sources of the rows, compared in a test with the packages where installed:
-    keras.applications: keras/src/applications/resnet.py (URLs, md5),
-        imagenet_utils.py (mode "caffe": the pixel means);
-        https://keras.io/api/applications (accuracies).
-    torchvision: torchvision/models/resnet.py, ResNet*_Weights.
-    timm: timm/models/resnet.py, default_cfgs; results/results-imagenet.csv of
-        its repository, img_size 224 (accuracies).
-
-timm's pre-activation weights (resnetv2_50.a1h_in1k and others) are not here:
-timm has neither a URL nor a checksum for them. keras.applications' *v2 files
-are not here: that network is not the paper's (its stem has no BN, its strides
-are in the last unit of a stage).
-"""
-
-import dataclasses
 import os
 
 from keras_resnet.errors import UsageError
@@ -25,149 +7,8 @@ from keras_resnet.errors import lookup
 from keras_resnet.errors import nearest
 from keras_resnet.networks import specs
 from keras_resnet.weights import cache
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Weights:
-    """Weights of one variant under one tag. None is: not published.
-
-    Attributes:
-        variant: key of `keras_resnet.VARIANTS`.
-        tag: what `build(variant, weights=...)` takes.
-        url: of the file.
-        checksum: "md5:..." or "sha256:..." (8 digits are a prefix).
-        layout: names and order of the file's tensors: "keras_applications"
-            (HDF5; biased convolutions, the first of them from BGR) or
-            "torchvision" (a PyTorch state dict).
-        licence: of the weights, as their publisher states it.
-        pixel_mean, pixel_std: of R, G and B, 0..255.
-        resize: pixels of the shorter side before the central crop.
-        crop: pixels of the square that the network sees.
-        interpolation: "bilinear" or "bicubic".
-        antialias: whether the resizing filters before it samples.
-        top1_accuracy, top5_accuracy: fractions of ImageNet's 50,000 validation
-            images, one crop.
-        accuracy_source: who says so, and where.
-        evaluation_source: where the transform is described.
-    """
-
-    variant: str
-    tag: str
-    url: str
-    checksum: str
-    layout: str
-    licence: str | None
-    pixel_mean: tuple[float, ...]
-    pixel_std: tuple[float, ...]
-    resize: int
-    crop: int
-    interpolation: str
-    antialias: bool | None
-    top1_accuracy: float | None
-    top5_accuracy: float | None
-    accuracy_source: str
-    evaluation_source: str
-
-
-# mean 0.485 0.456 0.406 and std 0.229 0.224 0.225, times 255.
-_IMAGENET_MEAN = (123.675, 116.28, 103.53)
-_IMAGENET_STD = (58.395, 57.12, 57.375)
-
-
-def _keras(depth, md5, licence, top1, top5):
-    name = f"resnet{depth}"
-    return Weights(
-        variant=name,
-        tag="imagenet",
-        url="https://storage.googleapis.com/tensorflow/keras-applications/"
-        f"resnet/{name}_weights_tf_dim_ordering_tf_kernels.h5",
-        checksum=f"md5:{md5}",
-        layout="keras_applications",
-        licence=licence,
-        pixel_mean=(123.68, 116.779, 103.939),
-        pixel_std=(1.0, 1.0, 1.0),
-        resize=256,
-        crop=224,
-        interpolation="bicubic",
-        antialias=False,  # cv2.resize
-        top1_accuracy=top1,
-        top5_accuracy=top5,
-        accuracy_source="https://keras.io/api/applications",
-        evaluation_source="https://github.com/keras-team/keras-applications/"
-        "issues/88",
-    )
-
-
-def _torchvision(variant, generation, file, top1, top5):
-    depth = file.partition("-")[0].removeprefix("resnet")
-    return Weights(
-        variant=variant,
-        tag=f"torchvision:IMAGENET1K_V{generation}",
-        url=f"https://download.pytorch.org/models/{file}.pth",
-        checksum=f"sha256:{file.rpartition('-')[2]}",
-        layout="torchvision",
-        licence="BSD-3-Clause",
-        pixel_mean=_IMAGENET_MEAN,
-        pixel_std=_IMAGENET_STD,
-        resize={1: 256, 2: 232}[generation],
-        crop=224,
-        interpolation="bilinear",
-        antialias=True,
-        top1_accuracy=top1,
-        top5_accuracy=top5,
-        accuracy_source=f"torchvision ResNet{depth}_Weights, meta",
-        evaluation_source="torchvision/models/resnet.py, transforms",
-    )
-
-
-def _timm(variant, file, top1, top5, owner="huggingface"):
-    return Weights(
-        variant=variant,
-        tag="timm:a1_in1k",
-        url=f"https://github.com/{owner}/pytorch-image-models/releases/"
-        f"download/v0.1-rsb-weights/{file}.pth",
-        checksum=f"sha256:{file.rpartition('-')[2]}",
-        layout="torchvision",
-        licence="Apache-2.0",
-        pixel_mean=_IMAGENET_MEAN,
-        pixel_std=_IMAGENET_STD,
-        resize=235,  # floor(224 / 0.95)
-        crop=224,
-        interpolation="bicubic",
-        antialias=True,  # Pillow's resize
-        top1_accuracy=top1,
-        top5_accuracy=top5,
-        accuracy_source="timm results/results-imagenet.csv, img_size 224",
-        evaluation_source="timm/models/resnet.py, default_cfgs",
-    )
-
-
-# The licence of ResNet-50's weights: keras.io, "released by Kaiming He under
-# the MIT license". For 101 and 152 nobody states one.
-WEIGHTS = (
-    _keras(50, "2cb95161c43110f7111970584f804107", "MIT", 0.749, 0.921),
-    _keras(101, "f1aeb4b969a6efcfb50fad2f0c20cfc5", None, 0.764, 0.928),
-    _keras(152, "100835be76be38e30d865e96f2aaae62", None, 0.766, 0.931),
-    _torchvision("resnet18", 1, "resnet18-f37072fd", 0.69758, 0.89078),
-    _torchvision("resnet34", 1, "resnet34-b627a593", 0.73314, 0.91420),
-    _torchvision("resnet50_v1_5", 1, "resnet50-0676ba61", 0.76130, 0.92862),
-    _torchvision("resnet101_v1_5", 1, "resnet101-63fe2227", 0.77374, 0.93546),
-    _torchvision("resnet152_v1_5", 1, "resnet152-394f9c45", 0.78312, 0.94046),
-    _torchvision("resnet50_v1_5", 2, "resnet50-11ad3fa6", 0.80858, 0.95434),
-    _torchvision("resnet101_v1_5", 2, "resnet101-cd907fc2", 0.81886, 0.95780),
-    _torchvision("resnet152_v1_5", 2, "resnet152-f82ba261", 0.82284, 0.96002),
-    _timm("resnet18", "resnet18_a1_0-d63eafa0", 0.71504, 0.90086),
-    _timm("resnet34", "resnet34_a1_0-46f8f793", 0.76420, 0.92896),
-    _timm(
-        "resnet50_v1_5",
-        "resnet50_a1_0-14fe96d1",
-        0.80382,
-        0.94598,
-        owner="rwightman",
-    ),
-    _timm("resnet101_v1_5", "resnet101_a1_0-cdcb52a9", 0.81494, 0.95164),
-    _timm("resnet152_v1_5", "resnet152_a1_0-2eee8a7a", 0.81998, 0.95294),
-)
+from keras_resnet.weights.published_rows import WEIGHTS
+from keras_resnet.weights.published_rows import Weights
 
 
 def resolve(variant, weights):
@@ -223,15 +64,6 @@ def _suggestion(weights, variant, rows, others):
     return f" Did you mean {near!r}?" if near else ""
 
 
-def fetch(row):
-    """The path of the file of a row of WEIGHTS, from the cache or the web.
-
-    Raises:
-        keras_resnet.UsageError: as `cache.cached_file`.
-    """
-    return cache.cached_file(row.url, checksum=row.checksum)
-
-
 def locate(variant, weights):
     """The file of a tag, downloaded if need be, or of a path.
 
@@ -246,10 +78,10 @@ def locate(variant, weights):
         keras_resnet.UsageError: if the variant has no such tag, or its file
             cannot be had.
     """
-    source = resolve(variant, weights)
-    if isinstance(source, Weights):
-        return fetch(source), source
-    return source, None
+    row = resolve(variant, weights)
+    if isinstance(row, Weights):
+        return cache.cached_file(row.url, checksum=row.checksum), row
+    return weights, None
 
 
 class WeightsTable(tuple):

@@ -75,17 +75,6 @@ def test_the_fused_kernel_knows_no_batch_size_beforehand():
         np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6)
 
 
-def test_a_frozen_layer_keeps_its_statistics():
-    layer = _batch_norm(operations.BatchNormalization)
-    layer.trainable = False
-    before = [np.asarray(w) for w in layer.weights]
-    x = _images(4, 6, 7, 5)
-    y = layer(x, training=True)
-    np.testing.assert_allclose(y, layer(x, training=False), rtol=1e-6)
-    for a, b in zip(before, layer.weights, strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
 def test_training_uses_the_fused_kernel_and_inference_keras():
     model = keras_resnet.build("resnet20", input_shape=(8, 8, 3))
     x = tf.zeros((2, 8, 8, 3), tf.uint8)
@@ -248,19 +237,3 @@ def test_rematerialised_units_are_computed_twice():
         ops = gradient.get_concrete_function(x).graph.get_operations()
         counts[remat] = [op.type for op in ops].count("Conv2D")
     assert counts[True] == counts[False] + 8  # all but the stem's
-
-
-def test_how_a_unit_is_executed_is_saved(tmp_path):
-    model = _network("post-activation", remat=True)
-    model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras")
-    assert loaded.get_layer("stage1_unit1").remat
-    assert not loaded.get_layer("stage1_unit1").shared
-
-
-def test_variables_keep_paths_of_their_own():
-    model = keras_resnet.build("resnet20", input_shape=(8, 8, 3))
-    paths = [v.path for v in model.variables]
-    assert len(set(paths)) == len(paths)
-    assert "stage1_unit1/conv1/kernel" in paths
-    assert "unit" not in {path.split("/")[0] for path in paths}

@@ -131,15 +131,6 @@ def test_a_network_is_channels_last_under_channels_first(
     assert_same(facts(loaded), usual[number])
 
 
-def test_a_file_of_channels_last_loads_under_channels_first(
-    usual, setting, tmp_path
-):
-    build(NETWORKS[0]).save(tmp_path / "model.keras")
-    setting("image_data_format")
-    loaded = keras.saving.load_model(tmp_path / "model.keras")
-    assert_same(facts(loaded), usual[0])
-
-
 @pytest.mark.parametrize("name", sorted(set(SETTINGS) - {"image_data_format"}))
 @pytest.mark.parametrize("number", [0, 3])
 def test_other_settings_change_nothing_of_a_float32_network(
@@ -178,7 +169,7 @@ def test_a_dtype_that_networks_do_not_have_is_refused(dtype):
         keras_resnet.build("resnet20", dtype=dtype)
 
 
-def test_quantised_policies_are_refused_as_kerass_setting_too(setting):
+def test_so_is_a_policy_that_is_kerass_setting(setting):
     setting("dtype_policy")
     keras.config.set_dtype_policy("int8_from_float32")
     with pytest.raises(keras_resnet.UsageError, match="int8_from_float32"):

@@ -151,12 +151,19 @@ def test_the_network_is_exported(export, model, images, tmp_path):
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5)
 
 
-def test_the_network_is_saved_and_loaded(model, images, tmp_path):
+def test_a_file_brings_it_back_also_under_other_classes(
+    model, images, tmp_path
+):
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", compile=False)
     np.testing.assert_array_equal(
         again.predict_on_batch(images), model.predict_on_batch(images)
     )
+    other = build(classes=3)
+    kernel = _operation(other).excite.kernel
+    kernel.assign(kernel * 0)
+    transfer.load_body(other, tmp_path / "model.keras")
+    np.testing.assert_array_equal(kernel, _operation(model).excite.kernel)
 
 
 def test_a_file_with_an_operation_that_is_not_known_says_how_to_bring_it(
@@ -176,15 +183,6 @@ def test_a_file_with_an_operation_that_is_not_known_says_how_to_bring_it(
     one.save(tmp_path / "one.keras")
     with pytest.raises(UsageError, match="class 'SqueezeExcite'.*--import="):
         runtime.load_keras(tmp_path / "one.keras")
-
-
-def test_the_body_goes_to_a_network_of_other_classes(model, tmp_path):
-    model.save(tmp_path / "model.keras")
-    other = build(classes=3)
-    kernel = _operation(other).excite.kernel
-    kernel.assign(kernel * 0)
-    transfer.load_body(other, tmp_path / "model.keras")
-    np.testing.assert_array_equal(kernel, _operation(model).excite.kernel)
 
 
 def test_a_frozen_stage_freezes_the_operation_too():

@@ -92,17 +92,6 @@ def test_a_saved_model_brings_its_mean_image(tmp_path):
     np.testing.assert_array_equal(again(_pixels()), model(_pixels()))
 
 
-def test_a_mean_image_travels_in_the_metadata_of_safetensors(tmp_path):
-    choices = {"depths": (2, 2, 2, 2), "filters": (8, 8, 8, 8)}
-    model = _build(_image(16), "resnet18", **choices)
-    twin = _build(np.zeros((16, 16, 3)), "resnet18", **choices)
-    keras_resnet.save_weights(model, tmp_path / "a.safetensors")
-    keras_resnet.load_weights(twin, tmp_path / "a.safetensors")
-    np.testing.assert_array_equal(
-        twin.get_layer("pixels").mean, model.get_layer("pixels").mean
-    )
-
-
 @pytest.mark.parametrize(
     "mean_size, input_shape", [(16, (None, None, 3)), (16, (24, 24, 3))]
 )
@@ -186,10 +175,28 @@ def test_masked_images_do_not_count():
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def strategy():
+    return distribution.make_strategy("mirrored", devices=2)
+
+
+@pytest.fixture(scope="module")
+def fills():
+    """The colours that padding had in the run."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, strategy, fills):
     workdir = tmp_path_factory.mktemp("run")
-    strategy = distribution.make_strategy("one_device")
-    run.train_and_evaluate(RECIPE, workdir, strategy=strategy)
+    train_dataset = pipeline.train_dataset
+
+    def spy(*args, fill, **kwargs):
+        fills.append(fill)
+        return train_dataset(*args, fill=fill, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline, "train_dataset", spy)
+        run.train_and_evaluate(RECIPE, workdir, strategy=strategy)
     return workdir
 
 
@@ -202,14 +209,17 @@ def _digits_mean():
     return np.mean(images, axis=0, dtype="float64").astype("float32")
 
 
-def test_a_run_subtracts_the_mean_of_its_training_images(finished):
+def test_a_run_subtracts_the_mean_of_its_training_images(finished, fills):
     pixels = _model(finished).get_layer("pixels")
     np.testing.assert_array_equal(pixels.mean, _digits_mean())
     np.testing.assert_array_equal(pixels.std, np.ones(3))
+    assert fills
+    for fill in fills:
+        np.testing.assert_allclose(fill, _digits_mean().mean((0, 1)), 1e-6)
 
 
 def test_a_resumed_run_has_the_image_of_its_checkpoint(
-    finished, tmp_path, monkeypatch
+    finished, strategy, tmp_path, monkeypatch
 ):
     """Which it does not compute again, and which decides the result."""
     workdir = tmp_path / "run"
@@ -217,34 +227,11 @@ def test_a_resumed_run_has_the_image_of_its_checkpoint(
     shutil.rmtree(workdir / "checkpoints" / "step-00000006")
     (workdir / "model.keras").unlink()
     monkeypatch.setattr(mean_image, "compute", None)
-    strategy = distribution.make_strategy("one_device")
     run.train_and_evaluate(RECIPE, workdir, strategy=strategy)
     for ours, theirs in zip(
         _model(workdir).variables, _model(finished).variables, strict=True
     ):
         np.testing.assert_array_equal(ours, theirs)
-
-
-def test_all_devices_subtract_the_same_image_and_pad_with_its_colour(
-    tmp_path, monkeypatch
-):
-    fills, train_dataset = [], pipeline.train_dataset
-
-    def spy(*args, fill, **kwargs):
-        fills.append(fill)
-        return train_dataset(*args, fill=fill, **kwargs)
-
-    monkeypatch.setattr(pipeline, "train_dataset", spy)
-    recipe = dataclasses.replace(RECIPE, steps=2, boundaries=())
-    strategy = distribution.make_strategy("mirrored", devices=2)
-    run.train_and_evaluate(recipe, tmp_path, strategy=strategy)
-    mean = _digits_mean()
-    np.testing.assert_array_equal(
-        _model(tmp_path).get_layer("pixels").mean, mean
-    )
-    for fill in fills:
-        np.testing.assert_allclose(fill, mean.mean((0, 1)), rtol=1e-6)
-    assert fills
 
 
 # Its files.

@@ -1,9 +1,7 @@
-"""Units that are computed again give the same gradients and statistics."""
+"""The experiment that compares units kept and computed again."""
 
 import dataclasses
 
-import keras
-import numpy as np
 import programs
 import pytest
 
@@ -35,57 +33,21 @@ def recipe(variant, **fields):
     return dataclasses.replace(make("runs", variant).recipe, **fields)
 
 
-def both(variant):
+@pytest.fixture(scope="module")
+def dropped():
+    """`Steps` with units kept and computed again, of half the shortcuts."""
     return [
-        remat_step.measure(recipe(variant, remat=again))
+        remat_step.measure(recipe("resnet110_dropout", remat=again))
         for again in (False, True)
     ]
 
 
-@pytest.fixture(scope="module")
-def dropped():
-    """`Steps` with units kept and computed again, of half the shortcuts."""
-    return both("resnet110_dropout")
-
-
-def test_masks_of_dropout_are_drawn_again_as_they_were(dropped):
+def test_the_second_way_differs_by_rounding_and_other_masks_would_show(dropped):
     found = remat.compare(*dropped)
     assert found["gradient_difference"] < 1e-5
     assert found["statistics_difference"] < 1e-5
-    assert found["plain"]["losses"] == pytest.approx(
-        found["remat"]["losses"], rel=1e-6
-    )
-
-
-def test_other_masks_would_be_seen(dropped):
     # The second iteration has the same weights and images, and draws anew.
-    assert remat.compare(*dropped)["repetition_difference"] > 0.01
-
-
-def test_statistics_are_updated_once():
-    kept, again = both("resnet20")
-    assert remat.compare(kept, again)["gradient_difference"] < 1e-5
-    # By hand: the input of the BN in a unit that is computed again.
-    fields = recipe("resnet20")
-    keras.utils.set_random_seed(fields.seed)
-    model = remat_step.build(fields)
-    images, _ = remat_step.draw(fields)
-    x = model.get_layer("pixels")(images)
-    x = model.get_layer("stem")(x, training=True)
-    x = np.asarray(model.get_layer("stage1_unit1").branch[0](x))
-    mean = x.mean(axis=(0, 1, 2))
-    for steps in (kept, again):
-        moving = steps.statistics["stage1_unit1/bn1/moving_mean"]
-        # From 0 with Keras' momentum of 0.9; twice would give 0.19.
-        np.testing.assert_allclose(moving, 0.1 * mean, rtol=1e-3, atol=1e-6)
-        assert not np.allclose(moving, 0.19 * mean, rtol=1e-3, atol=1e-6)
-
-
-def test_a_difference_is_relative_to_the_greatest_of_its_variable():
-    ours = {"a": np.array([4.0, 0.0]), "b": np.array([100.0])}
-    theirs = {"a": np.array([4.0, 1.0]), "b": np.array([101.0])}
-    assert remat.greatest_difference(ours, theirs) == 0.25
-    assert remat.greatest_difference(ours, ours) == 0
+    assert found["repetition_difference"] > 0.01
 
 
 def test_other_weights_or_images_are_not_compared(dropped):

@@ -26,28 +26,10 @@ def test_depth_is_the_number_in_the_name(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_choice_of_a_row_is_in_its_table(name):
-    row = specs.VARIANTS[name]
-    assert row.stem in specs.STEMS
-    assert row.block in specs.BLOCKS
-    assert row.placement in specs.PLACEMENTS
-    assert row.shortcut in specs.SHORTCUTS
-    assert len(row.depths) == len(row.filters)
-    assert row.reference
-
-
-@pytest.mark.parametrize("name", NAMES)
 def test_filters_double_from_stage_to_stage(name):
     """P1 sec. 3.3: half the size, twice the filters."""
     filters = specs.VARIANTS[name].filters
     assert all(b == 2 * a for a, b in zip(filters, filters[1:], strict=False))
-
-
-@pytest.mark.parametrize("name", sorted(specs.BLOCKS))
-def test_a_block_names_one_width_for_each_kernel(name):
-    block = specs.BLOCKS[name]
-    assert len(block.kernels) == len(block.widths)
-    assert 0 <= block.strided < len(block.kernels)
 
 
 @pytest.mark.parametrize(

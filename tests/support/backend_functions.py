@@ -6,29 +6,32 @@ on the backend of KERAS_BACKEND, with the files that `prepare` wrote.
 
 import keras
 import numpy as np
+import update_rules
 
 import keras_resnet
 from keras_resnet import optimizers
 from keras_resnet.weights import transfer
 
-# name -> (variant, choices); together both placements and three shortcuts.
+# variant -> choices; both placements.
 NETWORKS = {
-    "resnet20": ("resnet20", {"depths": (2, 1, 1)}),
-    "resnet50_v2": (
-        "resnet50_v2",
-        {
-            "depths": (1, 2, 1, 1),
-            "filters": (16, 32, 64, 128),
-            "input_shape": (64, 48, 3),
-            "classes": 10,
-        },
-    ),
-    "gated": (
-        "resnet110_exclusive_gating",
-        {"depths": (1, 1, 1), "input_shape": (17, 16, 3)},
-    ),
+    "resnet50_v2": {
+        "depths": (2, 1),
+        "filters": (8, 16),
+        "input_shape": (32, 24, 3),
+        "classes": 10,
+    },
+    "resnet110_exclusive_gating": {
+        "depths": (1, 1),
+        "filters": (16, 24),
+        "input_shape": (17, 16, 3),
+    },
 }
-SMALL = {"depths": (1, 1, 1), "input_shape": (8, 8, 3), "classes": 5}
+SMALL = {
+    "depths": (1, 1),
+    "filters": (16, 32),
+    "input_shape": (8, 8, 3),
+    "classes": 5,
+}
 # One whose weights torchvision's names fit.
 TORCHVISION = {
     "depths": (1, 1, 1, 1),
@@ -64,10 +67,9 @@ def images(model, count=4):
 
 def prepare(folder):
     """Writes the networks that all backends read."""
-    for name, (variant, choices) in NETWORKS.items():
+    for variant, choices in NETWORKS.items():
         model = set_random(keras_resnet.build(variant, **choices))
-        model.save_weights(folder / f"{name}.weights.h5")
-        model.save(folder / f"{name}.keras")
+        model.save(folder / f"{variant}.keras")
     keras.utils.set_random_seed(0)
     keras_resnet.build("resnet20", **SMALL).save(folder / "start.keras")
     model = set_random(keras_resnet.build("resnet18", **TORCHVISION))
@@ -77,35 +79,54 @@ def prepare(folder):
 def answers(folder):
     """{what: logits or probabilities} of the files' networks."""
     found, backend = {}, keras.config.backend()
-    for name, (variant, choices) in NETWORKS.items():
-        built = keras_resnet.build(
-            variant, weights=f"{folder}/{name}.weights.h5", **choices
-        )
-        loaded = keras.saving.load_model(f"{folder}/{name}.keras")
-        again = f"{folder}/{name}_{backend}.keras"
-        loaded.save(again)
-        models = {
-            "built": built,
-            "loaded": loaded,
-            "again": keras.saving.load_model(again),
-        }
+    for variant, choices in NETWORKS.items():
+        path = f"{folder}/{variant}.keras"
+        built = keras_resnet.build(variant, weights=path, **choices)
         x = images(built)
-        for kind, model in models.items():
-            found[f"{name} {kind} logits"] = keras_resnet.logits(model)(x)
-            found[f"{name} {kind} answer"] = model(x)
+        found[f"{variant} answer"] = built(x)
+        found[f"{variant} logits"] = keras_resnet.logits(built)(x)
+        again = f"{folder}/{variant}_{backend}.keras"
+        keras.saving.load_model(path).save(again)
+        again = keras.saving.load_model(again)
+        found[f"{variant} again logits"] = keras_resnet.logits(again)(x)
     return found
 
 
 def trained(folder):
-    """{kind and path: weight} after `STEPS` steps of `fit`."""
+    """{kind and path: change} by training.
+
+    One network as it is; one rematerialised, with stages frozen and rates of
+    its parts.
+    """
     found = {}
-    for kind, field in (("plain", False), ("remat", True)):
-        model = keras_resnet.build("resnet20", remat=field, **SMALL)
-        model.load_weights(f"{folder}/start.keras")
-        fit(model)
-        for variable in model.variables:
-            found[f"{kind} {variable.path}"] = variable.value
+    for kind in ("plain", "frozen"):
+        model = keras_resnet.build("resnet20", remat=kind == "frozen", **SMALL)
+        keras_resnet.load_weights(model, f"{folder}/start.keras")
+        before, rates = [np.copy(w) for w in model.get_weights()], {}
+        if kind == "frozen":
+            keras_resnet.freeze(model, until="stage1")
+            rates = transfer.rate_multipliers(model, head=2.0, stage_decay=0.5)
+        fit(model, rate_multipliers=rates)
+        for weight, old in zip(model.weights, before, strict=True):
+            found[f"{kind} {weight.path}"] = np.asarray(weight) - old
     return found
+
+
+def update_rules_of_sgd(folder):
+    """{rule: weights} after all steps of `update_rules`."""
+    del folder
+    return {
+        f"sgd {rule} {nesterov}": update_rules.run(
+            optimizers.SGD(
+                rule=rule,
+                nesterov=nesterov,
+                l2=update_rules.L2,
+                momentum=update_rules.MOMENTUM,
+            )
+        )
+        for rule in optimizers.MOMENTUM_RULES
+        for nesterov in (False, True)
+    }
 
 
 def fit(model, **choices):
@@ -131,9 +152,6 @@ def functions(folder):
     maps = keras_resnet.features(model)(x)
     found |= {f"features {name}": value for name, value in maps.items()}
     found["multiply_adds"] = keras_resnet.multiply_adds(model)
-    twin = type(model).from_config(model.get_config())
-    twin.set_weights(model.get_weights())
-    found["from_config"] = twin(x)
     clone = keras.models.clone_model(model)
     keras_resnet.load_weights(clone, f"{folder}/start.keras")
     found["clone"] = clone(x)
@@ -170,25 +188,10 @@ def _torchvision(folder):
     return keras_resnet.logits(again)(images(again))
 
 
-def frozen(folder):
-    """{path: change} of training with stages frozen and rates of parts."""
-    model = keras.saving.load_model(f"{folder}/start.keras")
-    keras_resnet.freeze(model, until="stage1")
-    before = [np.copy(w) for w in model.get_weights()]
-    rates = transfer.rate_multipliers(model, head=2.0, stage_decay=0.5)
-    fit(model, rate_multipliers=rates)
-    return {
-        f"frozen {weight.path}": after - old
-        for weight, old, after in zip(
-            model.weights, before, model.get_weights(), strict=True
-        )
-    }
-
-
 def everything(folder):
     """All of it, as NumPy arrays."""
     found = {}
-    for part in (answers, trained, functions, frozen):
+    for part in (answers, trained, functions, update_rules_of_sgd):
         found |= part(folder)
     return {k: keras.ops.convert_to_numpy(v) for k, v in found.items()}
 

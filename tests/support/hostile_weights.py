@@ -112,13 +112,6 @@ def long_name(path):
             variables[str(number)] = np.ones(1, "float32")
 
 
-def aliases(path):
-    with h5py.File(path, "w") as file:
-        file["layers/conv/vars/0"] = np.ones(9, "float32")
-        for number in range(1, 10):
-            file[f"layers/conv/vars/{number}"] = file["layers/conv/vars/0"]
-
-
 def chunk_bomb(path):
     """One number, in a chunk that unpacks to a gigabyte."""
     with h5py.File(path, "w") as file:
@@ -177,7 +170,6 @@ FILES = {
     "doubled_groups.h5": (doubled_groups, "circles, or share"),
     "repeated_layer.h5": (repeated_layer, "no known layout"),
     "long_name.h5": (long_name, "is no short text"),
-    "aliases.h5": (aliases, "vars/1 is layers/conv/vars/0 under another"),
     "chunk_bomb.h5": (chunk_bomb, "is compressed"),
     "unwritten.h5": (unwritten, "holds 0 bytes of 36"),
     "deflated.keras": (deflated_keras, "unpacks to 1073741832 bytes"),

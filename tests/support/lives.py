@@ -9,7 +9,6 @@ when SIGKILL ended it. A life's fields:
     flags     its own, after those of all
 
     at, n     the name of a point below; kills at the n-th time it is reached
-    after     seconds from the fork; kills then, wherever the process is
     signal    to kill with; SIGKILL unless given
     forget    what it leaves out when it restores, for negative controls: a
               key of `FORGET`, or "statistics"
@@ -22,7 +21,6 @@ import pathlib
 import runpy
 import signal
 import sys
-import threading
 import traceback
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -38,8 +36,11 @@ from keras_resnet.training import step  # noqa: E402
 from keras_resnet.training.checkpoints import saver as saver_lib  # noqa: E402
 
 # A network that is traced in seconds and draws random numbers.
-specs.VARIANTS["resnet8"] = dataclasses.replace(
-    specs.VARIANTS["resnet20"], depths=(1, 1, 1), shortcut="dropout"
+specs.VARIANTS["resnet6"] = dataclasses.replace(
+    specs.VARIANTS["resnet20"],
+    depths=(1, 1),
+    filters=(16, 32),
+    shortcut="dropout",
 )
 
 
@@ -180,13 +181,7 @@ def main(plan, *flags):
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(status)
-        if "after" in life:
-            number = life.get("signal", signal.SIGKILL)
-            timer = threading.Timer(life["after"], os.kill, (child, number))
-            timer.start()
         _, status = os.waitpid(child, 0)
-        if "after" in life:
-            timer.cancel()
         print(f"status {os.waitstatus_to_exitcode(status)}", flush=True)
 
 

@@ -6,19 +6,12 @@ import pytest
 import tensorflow as tf
 
 from keras_resnet import optimizers
-from keras_resnet.training import distribution
 from keras_resnet.training import ema
 from keras_resnet.training import loss_scale
+from runs import read
 
 MOMENTUM = 0.75
 STEPS = 6
-
-
-@pytest.fixture(scope="module", params=[1, 2], ids=["one device", "two"])
-def strategy(request):
-    if request.param == 1:
-        return distribution.make_strategy("one_device")
-    return distribution.make_strategy("mirrored", devices=2)
 
 
 def _train(strategy, sgd=optimizers.SGD, **choices):
@@ -38,16 +31,8 @@ def _train(strategy, sgd=optimizers.SGD, **choices):
     for seed in range(STEPS):
         gradient = np.random.default_rng(seed).normal(size=3).astype("f")
         step(tf.constant(gradient))
-        values.append(_read(strategy, weight))
+        values.append(read(strategy, weight))
     return weight, optimizer, values
-
-
-def _read(strategy, variable):
-    """Its value, equal on all replicas."""
-    copies = strategy.experimental_local_results(variable.value)
-    for copy in copies:
-        np.testing.assert_array_equal(copy.numpy(), copies[0].numpy())
-    return copies[0].numpy()
 
 
 @pytest.mark.parametrize("sgd", [optimizers.SGD, loss_scale.LossScaledSGD])
@@ -60,9 +45,9 @@ def test_inside_the_context_the_weights_are_averages(strategy, sgd):
     with_ema_weights = ema.make_with_ema_weights(strategy, optimizer)
     for _ in range(2):
         with with_ema_weights():
-            found = _read(strategy, weight)
+            found = read(strategy, weight)
             np.testing.assert_allclose(found, expected, rtol=1e-6)
-        np.testing.assert_array_equal(_read(strategy, weight), values[-1])
+        np.testing.assert_array_equal(read(strategy, weight), values[-1])
 
 
 def test_training_goes_on_with_the_weights_themselves(strategy):
@@ -76,16 +61,4 @@ def test_the_weights_come_back_after_an_error(strategy):
     with pytest.raises(KeyError):
         with ema.make_with_ema_weights(strategy, optimizer)():
             raise KeyError
-    np.testing.assert_array_equal(_read(strategy, weight), values[-1])
-
-
-def test_without_averages_the_weights_stay(strategy):
-    weight, optimizer, values = _train(strategy)
-    with ema.make_with_ema_weights(strategy, optimizer)():
-        np.testing.assert_array_equal(_read(strategy, weight), values[-1])
-
-
-def test_averages_are_saved_with_the_optimizer(strategy):
-    _, optimizer, _ = _train(strategy, use_ema=True)
-    paths = [variable.path for variable in optimizer.variables]
-    assert sum(path.endswith("_average") for path in paths) == 1
+    np.testing.assert_array_equal(read(strategy, weight), values[-1])

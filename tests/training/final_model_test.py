@@ -1,13 +1,12 @@
 """A run with all later practice: what its final model is, and its resume."""
 
 import dataclasses
-import json
 import shutil
 
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+import tiny_runs
 
 from keras_resnet import errors
 from keras_resnet import recipes
@@ -48,25 +47,9 @@ def finished(tmp_path_factory, strategy):
     return workdir, run.train_and_evaluate(RECIPE, workdir, strategy=strategy)
 
 
-def _arrays(workdir):
-    model = keras.saving.load_model(workdir / "model.keras")
-    return {v.path: keras.ops.convert_to_numpy(v) for v in model.variables}
-
-
-def _checkpoint(workdir, step):
-    path = workdir / "checkpoints" / f"step-{step:08d}" / "variables"
-    reader = tf.train.load_checkpoint(str(path))
-    return {
-        name.removeprefix("variables/")
-        .removesuffix("/.ATTRIBUTES/VARIABLE_VALUE")
-        .replace(".S", "/"): reader.get_tensor(name)
-        for name in reader.get_variable_to_shape_map()
-    }
-
-
 def test_the_final_model_has_the_averaged_weights(finished):
-    model = _arrays(finished[0])
-    saved = _checkpoint(finished[0], RECIPE.steps)
+    model = tiny_runs.arrays(finished[0])
+    saved = tiny_runs.checkpoint(finished[0])
     kernels = [path for path in model if path.endswith("kernel")]
     assert len(kernels) == 20
     for path in kernels:
@@ -90,7 +73,7 @@ def test_the_final_model_has_precise_statistics(finished):
         batches.take(RECIPE.precise_bn_batches),
         parts=RECIPE.gradient_accumulation_steps,
     )
-    saved = _arrays(workdir)
+    saved = tiny_runs.arrays(workdir)
     for variable in model.non_trainable_variables:
         np.testing.assert_allclose(
             variable.numpy(), saved[variable.path], rtol=1e-3, atol=1e-3
@@ -111,24 +94,9 @@ def test_a_resumed_run_ends_with_the_very_same_weights(
     shutil.rmtree(tmp_path / "run" / "checkpoints" / "step-00000004")
     (tmp_path / "run" / "model.keras").unlink()
     run.train_and_evaluate(RECIPE, tmp_path / "run", strategy=strategy)
-    whole, resumed = _arrays(finished[0]), _arrays(tmp_path / "run")
-    for path, value in whole.items():
-        np.testing.assert_array_equal(value, resumed[path], path)
-    state, again = (
-        _checkpoint(workdir, RECIPE.steps)
-        for workdir in (finished[0], tmp_path / "run")
-    )
-    assert state.keys() == again.keys()
-    assert "sgd/loss_scale" in state
-    for path, value in state.items():
-        np.testing.assert_array_equal(value, again[path], path)
-
-
-def test_the_loss_reported_is_a_cross_entropy_without_smoothing(finished):
-    lines = (finished[0] / "metrics.jsonl").read_text().splitlines()
-    records = [json.loads(line) for line in lines]
-    assert [record["step"] for record in records] == [3, 4]
-    assert all(np.isfinite(record["train_loss"]) for record in records)
+    for read in (tiny_runs.arrays, runs.checkpoint):
+        tiny_runs.assert_equal(read(finished[0]), read(tmp_path / "run"))
+    assert "sgd/loss_scale" in tiny_runs.checkpoint(tmp_path / "run")
 
 
 @pytest.mark.parametrize(

@@ -10,33 +10,22 @@ import subprocess
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
-from PIL import Image
-from stops import StopAt
+import tiny_runs
 
-import keras_resnet
 from keras_resnet import errors
-from keras_resnet import files
-from keras_resnet import recipes
 from keras_resnet.data import datasets
-from keras_resnet.inference import extensions
 from keras_resnet.labels import cards
 from keras_resnet.labels.view import View
 from keras_resnet.networks import specs
-from keras_resnet.training import checks
 from keras_resnet.training import distribution
 from keras_resnet.training import run
 from keras_resnet.training import signals
-from keras_resnet.training import start
 from keras_resnet.training import step
 from keras_resnet.training import validation
-from keras_resnet.training import workdir as workdir_lib
 from keras_resnet.training.engines import on_tensorflow
 
 RECIPE = dataclasses.replace(
-    recipes.RECIPES["digits"],
-    depths=(1, 1, 1),
-    batch_size=32,
+    tiny_runs.RECIPE,
     steps=7,
     boundaries=(4, 6),
     log_every_steps=2,
@@ -55,16 +44,6 @@ def finished(tmp_path_factory, strategy):
     workdir = tmp_path_factory.mktemp("finished")
     metrics = run.train_and_evaluate(RECIPE, workdir, strategy=strategy)
     return workdir, metrics
-
-
-def _records(workdir):
-    lines = (workdir / "metrics.jsonl").read_text().splitlines()
-    return [json.loads(line) for line in lines]
-
-
-def _arrays(workdir):
-    model = keras.saving.load_model(workdir / "model.keras")
-    return {v.path: keras.ops.convert_to_numpy(v) for v in model.variables}
 
 
 def test_the_workdir_holds_what_design_promises(finished):
@@ -87,16 +66,9 @@ def test_the_workdir_holds_what_design_promises(finished):
     assert (card.image_size, card.eval_resize) == (16, 16)
 
 
-def test_the_modules_of_a_user_are_in_the_config(tmp_path, monkeypatch):
-    monkeypatch.setattr(extensions, "_loaded", ["my_module"])
-    workdir_lib.claim(tmp_path, RECIPE, {})
-    config = json.loads((tmp_path / "config.json").read_text())
-    assert config["imports"] == ["my_module"]
-
-
 def test_metrics_have_a_line_an_evaluation(finished):
     workdir, metrics = finished
-    records = _records(workdir)
+    records = tiny_runs.records(workdir)
     assert [record["step"] for record in records] == [3, 6, 7]
     assert [round(r["learning_rate"], 6) for r in records] == [0.1, 0.01, 0.001]
     assert set(records[0]) == {
@@ -132,64 +104,16 @@ def test_the_saved_model_scores_what_the_run_reported(finished):
 
 def test_a_finished_run_is_not_trained_again(finished, strategy):
     workdir, metrics = finished
-    before = _arrays(workdir)
+    before = tiny_runs.arrays(workdir)
     again = run.train_and_evaluate(RECIPE, workdir, strategy=strategy)
     assert again == metrics
-    assert len(_records(workdir)) == 3
-    for path, value in _arrays(workdir).items():
-        np.testing.assert_array_equal(value, before[path])
-
-
-def test_a_workdir_of_another_recipe_is_refused(finished, strategy):
-    other = dataclasses.replace(RECIPE, seed=1, momentum=0.5)
-    with pytest.raises(
-        errors.UsageError,
-        match="another recipe .momentum: 0.9 there, 0.5 now; seed: 0 there",
-    ):
-        run.train_and_evaluate(other, finished[0], strategy=strategy)
-
-
-def test_an_unwritable_workdir_is_refused(tmp_path, strategy):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(errors.UsageError, match="Cannot write into"):
-        run.train_and_evaluate(RECIPE, tmp_path / "file/x", strategy=strategy)
-
-
-def test_a_batch_that_the_devices_do_not_divide_is_refused(tmp_path):
-    strategy = distribution.make_strategy("mirrored", devices=2)
-    recipe = dataclasses.replace(RECIPE, batch_size=33)
-    with pytest.raises(errors.UsageError, match="batch_size=33"):
-        run.train_and_evaluate(recipe, tmp_path, strategy=strategy)
-    assert not any(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
-    "name, devices, message",
-    [
-        ("mirorred", None, "Did you mean 'mirrored'"),
-        ("one_device", 2, "--strategy=mirrored"),
-        ("mirrored", 0, "devices must be >= 1"),
-        ("mirrored", 9, "Cannot split the CPU"),
-    ],
-)
-def test_devices_that_are_not_there_are_refused(name, devices, message):
-    with pytest.raises(errors.UsageError, match=message):
-        distribution.make_strategy(name, devices)
-
-
-def _make_folder(parent):
-    for split in ("train", "validation"):
-        for name, value in (("dark", 10), ("light", 240)):
-            for i in range(6):
-                path = parent / "images" / split / name / f"{i}.png"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                Image.new("RGB", (20, 16), (value + i,) * 3).save(path)
-    return parent / "images"
+    assert len(tiny_runs.records(workdir)) == 3
+    tiny_runs.assert_equal(tiny_runs.arrays(workdir), before)
 
 
 @pytest.fixture
 def folder(tmp_path):
-    return _make_folder(tmp_path)
+    return tiny_runs.make_folder(tmp_path)
 
 
 def _on_folder(folder, **changes):
@@ -222,92 +146,6 @@ def test_a_run_on_a_folder_learns_its_classes(
         keras.ops.convert_to_numpy(mean),
         specs.STEMS["imagenet"].pixel_mean,
     )
-
-
-@pytest.fixture(scope="module")
-def tuned(finished, tmp_path_factory, strategy):
-    """A run of two classes from the weights of one of ten."""
-    path = tmp_path_factory.mktemp("tuned")
-    recipe = dataclasses.replace(
-        RECIPE,
-        weights=str(finished[0] / "model.keras"),
-        dataset=f"folder:{_make_folder(path)}",
-        batch_size=4,
-        freeze_until="stage1",
-        freeze_batch_norm=True,
-        head_learning_rate_multiplier=10.0,
-        stage_learning_rate_decay=0.5,
-        # Seven steps make no good statistics to freeze.
-        learning_rate=1e-6,
-    )
-    run.train_and_evaluate(recipe, path / "run", strategy=strategy)
-    return recipe, path / "run"
-
-
-def test_fine_tuning_gives_a_new_head_and_keeps_what_is_frozen(finished, tuned):
-    donor, tuned = _arrays(finished[0]), _arrays(tuned[1])
-    assert tuned["logits/kernel"].shape == (64, 2)
-    for path in donor:
-        if path.startswith(("pixels", "stem", "stage1")) or "/bn" in path:
-            np.testing.assert_array_equal(donor[path], tuned[path], path)
-        elif "logits" not in path:
-            assert (donor[path] != tuned[path]).any()
-
-
-def test_what_is_frozen_has_no_momentum(tuned):
-    last = sorted((tuned[1] / "checkpoints").iterdir())[-1]
-    names = [n for n, _ in tf.train.list_variables(str(last / "variables"))]
-    slots = [name for name in names if "momentum" in name]
-    assert not [name for name in slots if "stage1" in name or "bn" in name]
-    assert [name for name in slots if "stage2" in name]
-
-
-def test_an_interrupted_fine_tuning_ends_with_the_very_same_weights(
-    tuned, tmp_path, strategy
-):
-    recipe, whole = tuned
-    with pytest.raises(signals.Interrupted, match="step 4"):
-        run.train_and_evaluate(
-            recipe, tmp_path, strategy=strategy, hooks=[StopAt(4)]
-        )
-    run.train_and_evaluate(recipe, tmp_path, strategy=strategy)
-    whole, resumed = _arrays(whole), _arrays(tmp_path)
-    for path in whole:
-        np.testing.assert_array_equal(whole[path], resumed[path], path)
-
-
-def test_the_head_is_kept_for_the_very_same_classes(finished):
-    recipe = dataclasses.replace(
-        RECIPE, weights=str(finished[0] / "model.keras")
-    )
-    donor = _arrays(finished[0])["logits/kernel"]
-    for names, kept in (("0123456789", True), ("9876543210", False)):
-        model = keras_resnet.build(
-            "resnet20", depths=RECIPE.depths, input_shape=(16, 16, 3)
-        )
-        start.load_and_freeze(model, recipe, tuple(names))
-        kernel = keras.ops.convert_to_numpy(model.get_layer("logits").kernel)
-        assert (kernel == donor).all() == kept
-
-
-def test_freezing_random_weights_is_refused(tmp_path, strategy):
-    for changes in ({"freeze_until": "stem"}, {"freeze_batch_norm": True}):
-        recipe = dataclasses.replace(RECIPE, **changes)
-        with pytest.raises(errors.UsageError, match="Pass --weights"):
-            run.train_and_evaluate(recipe, tmp_path, strategy=strategy)
-    assert not any(tmp_path.iterdir())
-
-
-def test_a_run_of_a_version_without_a_field_goes_on(finished, tmp_path):
-    config = json.loads((finished[0] / "config.json").read_text())
-    del config["recipe"]["freeze_until"]
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    (tmp_path / "metrics.jsonl").write_text("")
-    recipe = dataclasses.replace(RECIPE)
-    workdir_lib.claim(tmp_path, recipe, {})
-    other = dataclasses.replace(recipe, freeze_until="stem")
-    with pytest.raises(errors.UsageError, match="freeze_until: '' there"):
-        workdir_lib.claim(tmp_path, other, {})
 
 
 def test_a_diverging_run_stops_and_keeps_its_checkpoints(tmp_path, strategy):
@@ -355,36 +193,14 @@ def test_what_is_not_finite_never_displaces_a_checkpoint(
 
 
 @pytest.mark.parametrize(
-    "resume, message",
-    [
-        ("never", "holds a run: 2 checkpoints. Take another --workdir"),
-        ("always", "Unknown --resume 'always'"),
-    ],
-)
-def test_a_workdir_is_resumed_only_as_asked(
-    finished, strategy, resume, message
-):
-    with pytest.raises(errors.UsageError, match=message):
-        run.train_and_evaluate(
-            RECIPE, finished[0], strategy=strategy, resume=resume
-        )
-
-
-def test_a_run_that_must_be_resumed_is_not_started(tmp_path, strategy):
-    with pytest.raises(errors.UsageError, match="no checkpoint in .*=must"):
-        run.train_and_evaluate(
-            RECIPE, tmp_path / "run", strategy=strategy, resume="must"
-        )
-    assert not any(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
     "changes, message",
     [
         ({"augmentation": "crop"}, "Unknown augmentation 'crop'"),
         ({"shuffle": "blocks"}, "does not lie in blocks"),
         ({"dataset": "folder:nowhere"}, "nowhere"),
         ({"weights": "nothing.keras"}, "nothing.keras"),
+        ({"freeze_until": "stem"}, "Pass --weights"),
+        ({"freeze_batch_norm": True}, "Pass --weights"),
     ],
 )
 def test_what_is_refused_leaves_nothing_in_the_way(
@@ -404,31 +220,6 @@ def test_a_package_that_is_needed_late_is_missed_early(
     )
     with pytest.raises(errors.UsageError, match="pip install matplotlib"):
         run.train_and_evaluate(RECIPE, tmp_path / "run", strategy=strategy)
-
-
-def test_splits_of_different_classes_are_refused():
-    splits = {n: datasets.load("digits", n) for n in ("train", "validation")}
-    checks.check_data(splits, RECIPE)
-    names = splits["train"].class_names
-    for others, message in (
-        ((*names[:9], "ten"), "Only in the one: '9'. Only in the other: 'ten'"),
-        (names[::-1], "none, but the order differs"),
-    ):
-        other = dataclasses.replace(splits["validation"], class_names=others)
-        with pytest.raises(errors.UsageError, match=message):
-            checks.check_data({**splits, "validation": other}, RECIPE)
-
-
-def test_a_batch_may_be_larger_than_the_data(
-    folder, tmp_path, strategy, caplog
-):
-    recipe = _on_folder(folder, boundaries=(1, 2))
-    recipe = dataclasses.replace(recipe, batch_size=30)
-    metrics = run.train_and_evaluate(
-        recipe, tmp_path / "run", strategy=strategy
-    )
-    assert metrics.num_examples == 12
-    assert "boundaries" not in caplog.text  # none lies past the end
 
 
 def test_a_signal_before_the_first_batch_stops_at_once(
@@ -455,25 +246,6 @@ def test_metrics_that_were_lost_come_back_with_the_checkpoint(
         path.unlink() if rest is None else path.write_bytes(rest)
         run.train_and_evaluate(RECIPE, finished[0], strategy=strategy)
         assert path.read_bytes() == whole
-
-
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
-    path = tmp_path / "file.txt"
-    files.write_text(path, "before")
-    with pytest.raises(RuntimeError), files.replacing(path) as unfinished:
-        unfinished.write_text("half")
-        assert path.read_text() == "before"
-        raise RuntimeError
-    assert [file.name for file in tmp_path.iterdir()] == ["file.txt"]
-    assert path.read_text() == "before"
-
-
-def test_a_workdir_of_another_model_is_refused(tmp_path, strategy):
-    """Such as an export: its labels.txt would become those of the run."""
-    (tmp_path / "labels.txt").write_text("mine\n")
-    with pytest.raises(errors.UsageError, match="holds labels.txt of a model"):
-        run.train_and_evaluate(RECIPE, tmp_path, strategy=strategy)
-    assert [path.name for path in tmp_path.iterdir()] == ["labels.txt"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")

@@ -2,11 +2,12 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 
 import pytest
+
+from keras_resnet.training import launcher
 
 pytestmark = pytest.mark.large
 
@@ -69,35 +70,20 @@ print(json.dumps(result), flush=True)
 """
 
 
-def _free_ports(count):
-    sockets = [socket.create_server(("localhost", 0)) for _ in range(count)]
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
-
-
 @pytest.fixture(scope="module")
 def results():
     """What two workers print, started together."""
-    addresses = [f"localhost:{port}" for port in _free_ports(2)]
-    workers = []
-    for index in range(2):
-        cluster = {
-            "cluster": {"worker": addresses},
-            "task": {"type": "worker", "index": index},
-        }
-        environment = {**os.environ, "TF_CONFIG": json.dumps(cluster)}
-        environment["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)
-        workers.append(
-            subprocess.Popen(
-                [sys.executable, "-c", _WORKER],
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
+    path = os.pathsep.join(p for p in sys.path if p)
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", _WORKER],
+            env={**environment, "PYTHONPATH": path},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
+        for environment in launcher.environments(2)
+    ]
     found = []
     try:
         for worker in workers:

@@ -6,19 +6,11 @@ import pytest
 import tensorflow as tf
 
 import keras_resnet
-from keras_resnet import errors
-from keras_resnet.training import distribution
 from keras_resnet.training import precise_bn
+from runs import read
 
 BATCHES, SIZE = 4, 12  # of which each replica sees a part
 EPSILON = 1e-3
-
-
-@pytest.fixture(scope="module", params=[1, 2], ids=["one device", "two"])
-def strategy(request):
-    if request.param == 1:
-        return distribution.make_strategy("one_device")
-    return distribution.make_strategy("mirrored", devices=2)
 
 
 def _images():
@@ -87,9 +79,7 @@ def test_statistics_are_those_of_all_images_together(strategy, parts):
             keras.ops.convert_to_numpy(variable), value
         )
     for variable in model.non_trainable_variables:
-        copies = strategy.experimental_local_results(variable.value)
-        for copy in copies:
-            np.testing.assert_array_equal(copy.numpy(), copies[0].numpy())
+        read(strategy, variable)
 
 
 def test_the_spread_between_batches_counts():
@@ -132,8 +122,3 @@ def test_frozen_layers_keep_theirs():
     mean, variance, hidden_mean, _ = _statistics(model)
     assert (mean == 0).all() and (variance == 1).all()
     assert (hidden_mean != 0).all()
-
-
-def test_no_batches_are_refused():
-    with pytest.raises(errors.UsageError, match="at least one batch"):
-        precise_bn.recalibrate(_model(), [])

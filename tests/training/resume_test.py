@@ -6,7 +6,6 @@ batch, inside a save; zero tolerance; and negative controls, which must differ.
 
 import hashlib
 import json
-import random
 import re
 import zipfile
 
@@ -19,7 +18,7 @@ import zygote
 
 LIVES = programs.SUPPORT / "lives.py"
 FLAGS = (
-    "--variant=resnet8",
+    "--variant=resnet6",
     "--batch_size=96",  # 1,438 examples: an epoch ends in step 15
     "--steps=17",
     "--schedule=plateau",
@@ -95,22 +94,10 @@ def _differences(a, b):
 )
 def test_a_killed_run_ends_as_one_that_was_not(tmp_path, strategy):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    statuses, result = _live(
-        tmp_path,
-        [
-            *_in(whole, {}),
-            *_in(
-                killed,
-                # Inside the save of step 9, after that of step 6.
-                {"at": "variables", "n": 3},
-                {"at": "step", "n": 4, "signal": SIGTERM},  # at step 10
-                {},
-            ),
-        ],
-        *STRATEGIES[strategy],
-    )
-    assert statuses == [DONE, KILLED, TERMINATED, DONE], result.stderr
-    assert "stopped at step 10 of 17" in result.stdout
+    # Inside the save of step 9, after that of step 6.
+    lives = _in(whole, {}) + _in(killed, {"at": "variables", "n": 3}, {})
+    statuses, result = _live(tmp_path, lives, *STRATEGIES[strategy])
+    assert statuses == [DONE, KILLED, DONE], result.stderr
     ends = _end(whole), _end(killed)
     assert _differences(*ends) == []
     records = [json.loads(s) for s in ends[0]["metrics.jsonl"].splitlines()]
@@ -144,86 +131,54 @@ POINTS = {
 }
 
 
+def _ends(tmp_path, points, status, after=None, flags=()):
+    """{name: what differs from a whole run} of runs that are cut at points.
+
+    Args:
+        points: {name: life that ends at a point}.
+        status: of these lives.
+        after: {name: the next life}. Default: one that ends the run.
+        flags: of all.
+    """
+    lives = _in(tmp_path / "whole", {})
+    for name, point in points.items():
+        lives += _in(tmp_path / name, point, (after or {}).get(name, {}))
+    statuses, result = _live(tmp_path, lives, *flags)
+    assert statuses == [DONE] + [status, DONE] * len(points), result.stderr
+    whole = _end(tmp_path / "whole")
+    return {n: _differences(whole, _end(tmp_path / n)) for n in points}
+
+
 @pytest.mark.large
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_every_point_at_which_a_run_can_be_killed(tmp_path, strategy):
-    lives = _in(tmp_path / "whole", {})
-    for name, point in POINTS.items():
-        lives += _in(tmp_path / name, point, {})
-    statuses, result = _live(tmp_path, lives, *STRATEGIES[strategy])
-    expected = [DONE] + [KILLED, DONE] * len(POINTS)
-    assert statuses == expected, result.stderr
-    whole = _end(tmp_path / "whole")
-    for name in POINTS:
-        assert _differences(whole, _end(tmp_path / name)) == [], name
+    ends = _ends(tmp_path, POINTS, KILLED, flags=STRATEGIES[strategy])
+    assert ends == {name: [] for name in POINTS}
 
 
 @pytest.mark.large
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_sigterm_anywhere_saves_and_asks_to_be_run_again(tmp_path, strategy):
-    points = {
-        name: {**POINTS[name], "signal": SIGTERM}
-        for name in (
-            "first batch",
-            "end of the epoch",
-            "middle",
-            "traced",
-            "inside an evaluation",
-            "inside a save",
-        )
-    }
+    names = ("first batch", "end of the epoch", "middle", "traced")
+    names += ("inside an evaluation", "inside a save")
+    points = {name: POINTS[name] for name in names}
     # The last evaluation has four batches, the 17th to the 20th.
-    points["last evaluation"] = {
-        "at": "evaluation",
-        "n": 18,
-        "signal": SIGTERM,
-    }
-    lives = _in(tmp_path / "whole", {})
-    for name, point in points.items():
-        lives += _in(tmp_path / name, point, {})
-    statuses, result = _live(tmp_path, lives, *STRATEGIES[strategy])
-    assert statuses == [DONE] + [TERMINATED, DONE] * len(points), result.stderr
-    whole = _end(tmp_path / "whole")
-    for name in points:
-        differences = _differences(whole, _end(tmp_path / name))
-        # The last checkpoint is of before the evaluation, which the next
-        # session finished and did not save.
-        if name == "last evaluation" and "state" in differences:
-            differences.remove("state")
-        assert differences == [], name
-
-
-@pytest.mark.large
-@pytest.mark.parametrize("strategy", STRATEGIES)
-def test_kills_at_random_moments(tmp_path, strategy):
-    steps = ("--steps=400", "--checkpoint_every_steps=30")
-    moments = random.Random(0)
-    kills = [{"after": moments.uniform(3, 15)} for _ in range(8)]
-    statuses, result = _live(
-        tmp_path,
-        [*_in(tmp_path / "whole", {}), *_in(tmp_path / "killed", *kills, {})],
-        *STRATEGIES[strategy],
-        *steps,
-    )
-    assert statuses.count(KILLED) >= 4, statuses
-    assert statuses[-1] == DONE, result.stderr
-    ends = _end(tmp_path / "whole"), _end(tmp_path / "killed")
-    assert _differences(*ends) == []
+    points["last evaluation"] = {"at": "evaluation", "n": 18}
+    points = {n: {**point, "signal": SIGTERM} for n, point in points.items()}
+    ends = _ends(tmp_path, points, TERMINATED, flags=STRATEGIES[strategy])
+    # The last checkpoint is of before the evaluation, which the next session
+    # finished and did not save.
+    assert ends.pop("last evaluation") in ([], ["state"])
+    assert not any(ends.values()), ends
 
 
 @pytest.mark.large
 def test_what_is_not_restored_shows(tmp_path):
     controls = ("momentum", "seeds", "schedule")
-    lives = _in(tmp_path / "whole", {})
-    for what in controls:
-        lives += _in(
-            tmp_path / what, {"at": "after_rename", "n": 3}, {"forget": what}
-        )
-    statuses, result = _live(tmp_path, lives)
-    assert statuses == [DONE] + [KILLED, DONE] * len(controls), result.stderr
-    whole = _end(tmp_path / "whole")
-    for what in controls:
-        differences = _differences(whole, _end(tmp_path / what))
+    points = {what: {"at": "after_rename", "n": 3} for what in controls}
+    after = {what: {"forget": what} for what in controls}
+    ends = _ends(tmp_path, points, KILLED, after)
+    for what, differences in ends.items():
         assert any("kernel" in name for name in differences), what
         assert "metrics.jsonl" in differences, what
 

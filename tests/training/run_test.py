@@ -1,7 +1,6 @@
 """What a caller may bring to a run, and who is told of it."""
 
 import dataclasses
-import json
 import signal
 import threading
 
@@ -9,10 +8,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tiny_runs
 from stops import StopAt
 
 from keras_resnet import errors
-from keras_resnet import recipes
 from keras_resnet.recipes import schedules
 from keras_resnet.training import losses
 from keras_resnet.training import run
@@ -22,9 +21,7 @@ from keras_resnet.training.engines import engine as engine_lib
 from keras_resnet.training.hooks import Hook
 
 RECIPE = dataclasses.replace(
-    recipes.RECIPES["digits"],
-    depths=(1, 1, 1),
-    batch_size=32,
+    tiny_runs.RECIPE,
     steps=4,
     boundaries=(2,),
     log_every_steps=2,
@@ -40,10 +37,7 @@ def _train(workdir, recipe=RECIPE, **choices):
 
 def _end(workdir):
     """{path: array} of the model, and the records."""
-    model = keras.saving.load_model(workdir / "model.keras")
-    arrays = {v.path: keras.ops.convert_to_numpy(v) for v in model.variables}
-    lines = (workdir / "metrics.jsonl").read_text().splitlines()
-    return arrays, [json.loads(line) for line in lines]
+    return tiny_runs.arrays(workdir), tiny_runs.records(workdir)
 
 
 def _same(ours, theirs):

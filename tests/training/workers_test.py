@@ -3,7 +3,6 @@
 Real processes on loopback, a network of 8 layers, `tiny_worker.py`.
 """
 
-import dataclasses
 import json
 import pathlib
 import signal
@@ -15,11 +14,10 @@ import numpy as np
 import programs
 import pytest
 import tensorflow as tf
+import tiny_runs
 
 from keras_resnet import errors
-from keras_resnet import recipes
 from keras_resnet.training import distribution
-from keras_resnet.training import workdir as workdir_lib
 from keras_resnet.training import workers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -66,28 +64,11 @@ def two(tmp_path_factory):
     return workdir, done.stdout
 
 
-def _records(workdir):
-    lines = (workdir / "metrics.jsonl").read_text().splitlines()
-    return [json.loads(line) for line in lines]
-
-
-def _variables(workdir):
-    newest = max((workdir / "checkpoints").iterdir()) / "variables"
-    reader = tf.train.load_checkpoint(str(newest))
-    names = reader.get_variable_to_shape_map()
-    return {
-        name: reader.get_tensor(name)
-        for name in names
-        if name != "_CHECKPOINTABLE_OBJECT_GRAPH"
-    }
-
-
 def _assert_same(workdir, other):
-    ours, theirs = _variables(workdir), _variables(other)
-    assert ours.keys() == theirs.keys()
-    for name in ours:
-        np.testing.assert_array_equal(ours[name], theirs[name], name)
-    assert _records(workdir) == _records(other)
+    tiny_runs.assert_equal(
+        tiny_runs.checkpoint(workdir), tiny_runs.checkpoint(other)
+    )
+    assert tiny_runs.records(workdir) == tiny_runs.records(other)
 
 
 @pytest.mark.large
@@ -97,7 +78,11 @@ def test_two_workers_equal_two_devices_bit_for_bit_after_a_kill(one, two):
     assert "Worker 1 failed first, with SIGKILL" in output
     assert "Worker 1 died, hangs or cannot be reached" in output
     assert "they go on from step-00000004" in output
-    assert [record["step"] for record in _records(workdir)] == [3, 6, 7]
+    assert [record["step"] for record in tiny_runs.records(workdir)] == [
+        3,
+        6,
+        7,
+    ]
     assert "of 359 images" in output
     _assert_same(workdir, one)
 
@@ -113,27 +98,19 @@ def test_only_the_chief_prints_and_writes(two):
 
 @pytest.mark.large
 def test_statistics_are_the_mean_over_workers_in_checkpoint_and_model(two):
-    import keras
-
     import keras_resnet  # noqa: F401  registers its layers
 
     workdir, _ = two
     parts = [np.load(f"{workdir}.statistics{i}.npz") for i in range(2)]
-    saved = _variables(workdir)
-    model = keras.saving.load_model(workdir / "model.keras")
-    of_model = {v.path: np.asarray(v) for v in model.variables}
+    saved, model = tiny_runs.checkpoint(workdir), tiny_runs.arrays(workdir)
     assert len(parts[0].files) == 2 * 7
     for path in parts[0].files:
         copies = np.concatenate([part[path] for part in parts])
         assert len(copies) == 2
-        mean = copies.mean(axis=0)
-        (of_checkpoint,) = (
-            value
-            for name, value in saved.items()
-            if name.replace(".S", "/").startswith(f"variables/{path}/.")
-        )
-        for value in (of_checkpoint, of_model[path]):
-            np.testing.assert_allclose(value, mean, rtol=1e-6, atol=1e-7)
+        for value in (saved[path], model[path]):
+            np.testing.assert_allclose(
+                value, copies.mean(axis=0), rtol=1e-6, atol=1e-7
+            )
     # They differed, or there would be nothing to tell apart.
     assert np.abs(copies[0] - copies[1]).max() > 1e-4
 
@@ -167,22 +144,6 @@ def test_only_a_lost_worker_is_a_loss():
             raise error
 
 
-def test_a_workdir_that_is_not_shared_is_refused(tmp_path):
-    recipe = recipes.RECIPES["digits"]
-    with pytest.raises(errors.UsageError, match="storage that they share"):
-        workdir_lib.check_shared(tmp_path, recipe)
-    workdir_lib.claim(tmp_path, recipe, {})
-    workdir_lib.check_shared(tmp_path, recipe)
-    other = dataclasses.replace(recipe, seed=1)
-    with pytest.raises(errors.UsageError, match="another recipe .seed: 0"):
-        workdir_lib.check_shared(tmp_path, other)
-    workdir_lib.check_same_step(tmp_path, [20, 20, 20])
-    with pytest.raises(
-        errors.UsageError, match="chief goes on at step 20, worker 2 at step 0"
-    ):
-        workdir_lib.check_same_step(tmp_path, [20, 20, 0])
-
-
 @pytest.mark.large
 def test_two_workers_of_two_devices_equal_four_devices_nearly(tmp_path):
     """Sums of four numbers depend on their order."""
@@ -190,11 +151,17 @@ def test_two_workers_of_two_devices_equal_four_devices_nearly(tmp_path):
     done = _many(tmp_path / "two", flags=["--devices=2"])
     assert done.returncode == 0, done.stdout
     assert "2 x 2 x CPU" in done.stdout
-    ours, theirs = _variables(tmp_path / "two"), _variables(one)
+    ours, theirs = (
+        tiny_runs.checkpoint(tmp_path / "two"),
+        tiny_runs.checkpoint(one),
+    )
     for name in ours:
         np.testing.assert_allclose(ours[name], theirs[name], atol=0.01)
-    for a, b in zip(_records(tmp_path / "two"), _records(one), strict=True):
-        assert a["train_loss"] == pytest.approx(b["train_loss"], rel=1e-3)
+    losses, expected = (
+        [record["train_loss"] for record in tiny_runs.records(workdir)]
+        for workdir in (tmp_path / "two", one)
+    )
+    assert losses == pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.large

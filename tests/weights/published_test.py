@@ -1,19 +1,177 @@
-"""A tag of published weights, through `build`, as a user types it."""
+"""The table of published weights, against the packages that publish them."""
 
-import keras
+import dataclasses
+import hashlib
+import math
+import re
+
 import numpy as np
+import peers
 import pytest
+from small_weights import arrays
+from small_weights import assert_equal_weights
 
 import keras_resnet
-from keras_resnet import errors
-from keras_resnet.weights import published
+from keras_resnet import UsageError
+from keras_resnet.networks import specs
+from keras_resnet.weights import cache
+from keras_resnet.weights import published as published_lib
 from keras_resnet.weights import transfer
 
-TAG = "torchvision:IMAGENET1K_V1"
+ROWS = published_lib.WEIGHTS
+V1, V2 = (f"torchvision:IMAGENET1K_V{n}" for n in (1, 2))
+BOTTLENECKS = ("resnet50", "resnet101", "resnet152")
 
 
-def _array(variable):
-    return keras.ops.convert_to_numpy(variable)
+def rows_of(source):
+    return [row for row in ROWS if row.tag.startswith(source)]
+
+
+def name_in_peer(row):
+    return row.variant.removesuffix("_v1_5")
+
+
+def by_name(row):
+    return f"{row.variant}-{row.tag}"
+
+
+@pytest.mark.parametrize("row", ROWS, ids=by_name)
+def test_a_row_can_be_fetched_by_its_tag(row):
+    assert re.fullmatch(cache._CHECKSUM, row.checksum)
+    assert cache._file_name(row.url)
+    assert published_lib.resolve(row.variant, row.tag) is row
+    # keras.applications strides in the first 1x1, as the paper's block.
+    kind = specs.VARIANTS[row.variant].block
+    assert (row.layout == "keras_applications") == (kind == "bottleneck")
+
+
+@pytest.mark.parametrize("row", rows_of("imagenet"), ids=by_name)
+def test_keras_rows_are_what_keras_downloads(row, monkeypatch, tmp_path):
+    from keras.src.applications import resnet
+
+    asked = {}
+
+    def get_file(name, url, **kwargs):
+        asked.update(kwargs, name=name, url=url)
+        raise InterruptedError
+
+    monkeypatch.setattr(resnet.file_utils, "get_file", get_file)
+    with pytest.raises(InterruptedError):
+        getattr(resnet, row.variant.replace("resnet", "ResNet"))()
+    assert asked["url"] == row.url
+    assert asked["name"] == row.url.rpartition("/")[2]
+    assert f"md5:{asked['file_hash']}" == row.checksum
+    assert asked["cache_subdir"] == "models"
+
+
+@pytest.fixture(scope="module")
+def torchvision_models():
+    return peers.torchvision_models()
+
+
+@pytest.mark.parametrize("row", rows_of("torchvision:"), ids=by_name)
+def test_torchvision_rows_are_torchvisions(row, torchvision_models):
+    published = torchvision_models.get_model_weights(name_in_peer(row))
+    theirs = published[row.tag.partition(":")[2]]
+    assert row.url == theirs.url
+    metrics = theirs.meta["_metrics"]["ImageNet-1K"]
+    assert row.top1_accuracy == pytest.approx(metrics["acc@1"] / 100)
+    assert row.top5_accuracy == pytest.approx(metrics["acc@5"] / 100)
+    transform = theirs.transforms()
+    assert [row.resize] == transform.resize_size
+    assert [row.crop] == transform.crop_size
+    assert row.interpolation == transform.interpolation.value
+    assert row.antialias is transform.antialias
+    assert_same_pixels(row, transform.mean, transform.std)
+
+
+def test_torchvision_has_no_other_weights_of_ours(torchvision_models):
+    published = {
+        (variant, f"torchvision:{weights.name}")
+        for variant in ("resnet18", "resnet34", *BOTTLENECKS)
+        for weights in torchvision_models.get_model_weights(variant)
+    }
+    ours = {(name_in_peer(row), row.tag) for row in rows_of("torchvision:")}
+    assert ours == published
+
+
+@pytest.mark.parametrize("row", rows_of("timm:"), ids=by_name)
+def test_timm_rows_are_timms(row):
+    timm = peers.timm_module()
+    tag = row.tag.partition(":")[2]
+    theirs = timm.models.get_pretrained_cfg(f"{name_in_peer(row)}.{tag}")
+    assert row.url == theirs.url
+    assert row.licence.lower() == theirs.license
+    assert row.crop == theirs.input_size[-1]
+    assert row.resize == math.floor(row.crop / theirs.crop_pct)
+    assert row.interpolation == theirs.interpolation
+    assert_same_pixels(row, theirs.mean, theirs.std)
+
+
+def assert_same_pixels(row, mean, std):
+    assert row.pixel_mean == pytest.approx([255 * value for value in mean])
+    assert row.pixel_std == pytest.approx([255 * value for value in std])
+
+
+@pytest.mark.parametrize(
+    "path", ["a.weights.h5", "folder/file", "imagenet.h5", "./imagenet"]
+)
+def test_a_path_passes_through(path, tmp_path):
+    assert published_lib.resolve("resnet50", path) is path
+    assert published_lib.resolve("resnet50", tmp_path) is tmp_path
+    assert published_lib.resolve("resnet50", None) is None
+
+
+@pytest.mark.parametrize(
+    "variant, weights, messages",
+    [
+        (
+            "resnet50",
+            "torchvision:IMAGENET1K_V2",
+            ["'resnet50_v1_5' has them", "Known for 'resnet50': imagenet,"],
+        ),
+        ("resnet152_v1_5", "imagenet", ["'resnet152' has them", "a1_in1k"]),
+        ("resnet18", "imagenet", ["They are of 'resnet50', 'resnet101'"]),
+        ("resnet34", "torchvision:IMAGENET1K_V2", ["'resnet50_v1_5'"]),
+        ("resnet50", "imagenot", ["Did you mean 'imagenet'?"]),
+        ("resnet18", "timm:resnet18.a1_in1k", ["Did you mean 'timm:a1_in1k'"]),
+        ("resnet20", "imagenet", ["Known for 'resnet20': none"]),
+        ("resnet50", "", ["no weights ''"]),
+    ],
+)
+def test_a_tag_that_does_not_fit_is_told(variant, weights, messages):
+    with pytest.raises(UsageError) as caught:
+        published_lib.resolve(variant, weights)
+    for message in [*messages, f"Received: weights={weights!r}"]:
+        assert message in str(caught.value)
+
+
+def test_list_weights_shows_every_row_and_what_is_not_published():
+    table = keras_resnet.list_weights()
+    assert tuple(table) == ROWS
+    header, *lines = str(table).splitlines()
+    for title in ("variant", "weights", "licence", "interpolation", "top-1"):
+        assert title in header
+    for row, line in zip(ROWS, lines, strict=True):
+        for cell in (row.variant, row.tag, row.licence or "not published"):
+            assert cell in line
+    # Aligned.
+    assert {line.index("torchvision:") for line in lines[3:11]} == {
+        header.index("weights")
+    }
+    row = dataclasses.replace(ROWS[0], top1_accuracy=None)
+    assert "not published" in repr(published_lib.WeightsTable([row]))
+
+
+def test_list_weights_of_a_variant():
+    rows = keras_resnet.list_weights("resnet18")
+    assert [row.tag for row in rows] == [V1, "timm:a1_in1k"]
+    assert not keras_resnet.list_weights("resnet20")
+    with pytest.raises(UsageError, match="Did you mean 'resnet50'"):
+        keras_resnet.list_weights("resnet5O")
+
+
+# A tag through `build`, as a user types it.
 
 
 @pytest.fixture(scope="module")
@@ -25,31 +183,24 @@ def donor():
 
 @pytest.fixture
 def downloaded(donor, tmp_path, monkeypatch):
-    """The file that a download would leave in the cache."""
-    path = tmp_path / "resnet18.safetensors"
+    """The file that a download would leave in Keras' cache; offline."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    path = tmp_path / "models" / "some.safetensors"
+    path.parent.mkdir()
     keras_resnet.save_weights(donor, path, layout="torchvision")
-    monkeypatch.setattr(published, "fetch", lambda row: path)
-    return path
+    [row] = [r for r in ROWS if (r.variant, r.tag) == ("resnet18", V1)]
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    row = dataclasses.replace(
+        row,
+        url=f"https://weights.invalid/{path.name}",
+        checksum=f"sha256:{digest}",
+    )
+    monkeypatch.setattr(published_lib, "WEIGHTS", (row,))
 
 
 def test_a_tag_brings_weights_and_constants(donor, downloaded):
-    model = keras_resnet.build("resnet18", weights=TAG, input_shape=(40, 40, 3))
-    expected = {variable.path: _array(variable) for variable in donor.weights}
-    for variable in model.weights:
-        np.testing.assert_array_equal(
-            _array(variable), expected[variable.path], variable.path
-        )
-
-
-def test_other_classes_keep_the_body_under_a_new_head(donor, downloaded):
-    model = keras_resnet.ResNet18(weights=TAG, classes=7)
-    assert model.output_shape == (None, 7)
-    np.testing.assert_array_equal(
-        _array(model.get_layer("stage4_unit2").branch[-1].beta),
-        _array(donor.get_layer("stage4_unit2").branch[-1].beta),
-    )
-    kernels = [m.get_layer("stem").layers[1].kernel for m in (model, donor)]
-    np.testing.assert_array_equal(*map(_array, kernels))
+    model = keras_resnet.build("resnet18", weights=V1, input_shape=(40, 40, 3))
+    assert_equal_weights(model, donor)
 
 
 @pytest.mark.parametrize("include_top", [True, False])
@@ -58,23 +209,14 @@ def test_one_channel_gets_the_first_kernel_summed(
 ):
     grey = keras_resnet.build(
         "resnet18",
-        weights=TAG,
+        weights=V1,
         input_shape=(40, 40, 1),
         include_top=include_top,
     )
     pixels = donor.get_layer("pixels")
-    rgb = _array(donor.get_layer("stem").layers[1].kernel)
+    rgb = arrays(donor)["stem/conv1/kernel"]
     kernel, *_ = transfer.grey_kernel(rgb, pixels.mean, pixels.std)
-    np.testing.assert_array_equal(
-        _array(grey.get_layer("stem").layers[1].kernel), kernel
-    )
-    last = donor.get_layer("stage4_unit2")
-    np.testing.assert_array_equal(
-        _array(grey.get_layer("stage4_unit2").branch[0].kernel),
-        _array(last.branch[0].kernel),
-    )
-
-
-def test_an_unknown_tag_is_refused_before_anything_is_built():
-    with pytest.raises(errors.UsageError, match="torchvision:IMAGENET1K_V1"):
-        keras_resnet.build("resnet18", weights="torchvision:IMAGENET1K_V2")
+    ours = arrays(grey)
+    np.testing.assert_array_equal(ours["stem/conv1/kernel"], kernel)
+    last = "stage4_unit2/conv1/kernel"
+    np.testing.assert_array_equal(ours[last], arrays(donor)[last])

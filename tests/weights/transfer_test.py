@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from small_weights import arrays
 
 import keras_resnet
 from keras_resnet import errors
@@ -35,10 +36,6 @@ def _build(**choices):
 
 def _images(*shape, seed=0):
     return np.random.default_rng(seed).integers(256, size=shape, dtype="uint8")
-
-
-def _arrays(model):
-    return {v.path: keras.ops.convert_to_numpy(v) for v in model.variables}
 
 
 def _trainable(model):
@@ -96,20 +93,20 @@ def test_a_frozen_network_is_in_inference_mode_while_it_trains(choices):
     inference = np.asarray(model(images, training=False))
     assert np.abs(model(images, training=True) - inference).max() > 1e-3
     model = _build(**choices)
-    before = _arrays(model)
+    before = arrays(model)
     keras_resnet.freeze(model, None, batch_norm=True)
     training = np.asarray(model(images, training=True))
     np.testing.assert_array_equal(training, inference)
-    for path, value in _arrays(model).items():
+    for path, value in arrays(model).items():
         np.testing.assert_array_equal(value, before[path], path)
 
 
 def test_statistics_move_only_after_the_frozen_stages():
     model = _build()
-    before = _arrays(model)
+    before = arrays(model)
     keras_resnet.freeze(model, "stage2", batch_norm=False)
     model(_images(4, 12, 12, 3), training=True)
-    after = _arrays(model)
+    after = arrays(model)
     moved = {p.split("_")[0] for p in before if (before[p] != after[p]).any()}
     assert moved == {"stage3"}
 
@@ -121,9 +118,9 @@ def test_a_step_changes_only_what_trains_and_frozen_weights_have_no_slots():
         keras_resnet.freeze(model, "stage2")
         optimizer = optimizers.SGD(l2=0.1)
         optimizer.build(model.trainable_variables)
-    assert not [v.path for v in optimizer.variables if "stage2" in v.path]
-    assert [v.path for v in optimizer.variables if "stage3" in v.path]
-    before = _arrays(model)
+    slots = [v.path for v in optimizer.variables if "_unit" in v.path]
+    assert slots and all("stage3" in path for path in slots)
+    before = arrays(model)
     batch = {
         "image": _images(4, 12, 12, 3),
         "label": np.arange(4, dtype="int32"),
@@ -134,13 +131,9 @@ def test_a_step_changes_only_what_trains_and_frozen_weights_have_no_slots():
     for batch in strategy.experimental_distribute_dataset(data):
         train_step(batch)
     batch_norm.make_sync(strategy, model)()
-    after = _arrays(model)
+    after = arrays(model)
     changed = {p for p in before if (before[p] != after[p]).any()}
     assert changed == set(_trainable(model))
-    assert changed == {
-        "stage3_unit1/conv1/kernel", "stage3_unit1/conv2/kernel",
-        "logits/kernel", "logits/bias",
-    }  # fmt: skip
 
 
 def test_an_unknown_part_names_the_nearest():
@@ -174,7 +167,7 @@ def files(tmp_path_factory):
     donor = _build(classes=7)
     donor.save(folder / "model.keras")
     donor.save_weights(folder / "model.weights.h5")
-    return folder, _arrays(donor)
+    return folder, arrays(donor)
 
 
 @pytest.mark.parametrize("name", ["model.keras", "model.weights.h5"])
@@ -182,37 +175,21 @@ def test_a_body_is_loaded_under_a_new_head(files, name):
     folder, donor = files
     keras.utils.set_random_seed(5)
     model = keras_resnet.build("resnet20", **TINY, classes=2)
-    new_head = _arrays(model)["logits/kernel"]
+    new_head = arrays(model)["logits/kernel"]
     transfer.load_body(model, folder / name)
-    for path, value in _arrays(model).items():
+    for path, value in arrays(model).items():
         expected = donor[path] if "logits" not in path else value
         np.testing.assert_array_equal(value, expected, path)
-    np.testing.assert_array_equal(_arrays(model)["logits/kernel"], new_head)
+    np.testing.assert_array_equal(arrays(model)["logits/kernel"], new_head)
 
 
 def test_a_body_of_another_network_is_refused_by_the_name_of_its_file(files):
     model = _build(depths=(1, 1, 2))
-    before = _arrays(model)
+    before = arrays(model)
     with pytest.raises(errors.UsageError, match="donor.*/model.keras.*differ"):
         transfer.load_body(model, files[0] / "model.keras")
-    for path, value in _arrays(model).items():
+    for path, value in arrays(model).items():
         np.testing.assert_array_equal(value, before[path], path)
-
-
-@pytest.mark.parametrize(
-    "name, content, message",
-    [
-        ("no.keras", None, "There is no weights file"),
-        ("bad.keras", b"PK nonsense", "damaged"),
-        ("bad.weights.h5", b"nonsense", "damaged"),
-        ("model.pth", b"nonsense", "none of HDF5"),
-    ],
-)
-def test_files_that_cannot_work_are_refused(tmp_path, name, content, message):
-    if content:
-        (tmp_path / name).write_bytes(content)
-    with pytest.raises(errors.UsageError, match=message):
-        transfer.load_body(_build(), tmp_path / name)
 
 
 def _pair(mean, **choices):

@@ -9,6 +9,7 @@ touched.
 import hashlib
 import json
 import pathlib
+import re
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from keras_resnet.errors import require
 
 STATE = "state.json"
 STATISTICS = "statistics.npy"
+_SEED = "/seed_generator_state"
+_OLD_SEED = re.compile(rf"seed_generator(_\d+)?{_SEED}")
 
 
 class DamageError(Exception):
@@ -112,6 +115,25 @@ def check_variables(directory, held, wanted):
         f"another shape. Such as: {'; '.join(examples)}. It is of another "
         "variant, data set or optimizer: take another --workdir.",
     )
+
+
+def held_names(held, wanted):
+    """{path: its name in a checkpoint} of the variables of a network.
+
+    Version 0.1 left the names of random seeds to Keras, which counts them over
+    the process: they are ours in their order.
+
+    Args:
+        held, wanted: iterables of paths, there and of this network.
+    """
+    old = [p for p in held if _OLD_SEED.fullmatch(p) and p not in wanted]
+    old.sort(key=lambda path: (len(path), path))
+    new = [p for p in wanted if p.endswith(_SEED) and p not in held]
+    new = [path for path in new if not _OLD_SEED.fullmatch(path)]
+    names = {path: path for path in wanted}
+    if len(new) == len(old):
+        names.update(zip(new, old, strict=True))
+    return names
 
 
 def _check(good, message):

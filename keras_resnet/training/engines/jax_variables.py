@@ -45,11 +45,12 @@ class Variables(dict):
         with np.load(folder / _NAME, allow_pickle=False) as file:
             held = {path: file[path] for path in file.files}
         shapes = {path: list(value.shape) for path, value in held.items()}
-        wanted = {path: list(v.shape) for path, v in self.items()}
+        names = checkpoint.held_names(held, self)
+        wanted = {names[path]: list(v.shape) for path, v in self.items()}
         checkpoint.check_variables(folder, shapes, wanted)
         for path, variable in self.items():
             # A step takes it over: it must be the device's own memory.
-            variable.assign(jnp.array(held[path], copy=True))
+            variable.assign(jnp.array(held[names[path]], copy=True))
 
     def not_finite(self):
         """The path of one that is not finite, or None."""

@@ -55,9 +55,12 @@ class Variables(dict):
             f"{folder} was not written on TensorFlow. Take another --workdir.",
         )
         prefix = str(folder / _NAME)
-        shapes = {path: v.shape.as_list() for path, v in self.items()}
-        checkpoint.check_variables(folder, _shapes(prefix), shapes)
-        _tracked(self).read(prefix).assert_consumed()
+        held = _shapes(prefix)
+        names = checkpoint.held_names(held, self)
+        shapes = {names[path]: v.shape.as_list() for path, v in self.items()}
+        checkpoint.check_variables(folder, held, shapes)
+        named = {names[path]: variable for path, variable in self.items()}
+        _tracked(named).read(prefix).assert_consumed()
 
     def not_finite(self):
         """The path of one that is not finite, or None."""

@@ -1,0 +1,68 @@
+"""A server of one file on this machine, which misbehaves as it is told."""
+
+import contextlib
+import http.server
+import threading
+
+DATA = bytes(range(256)) * 20_000  # five chunks
+NAME = "net-0123abcd.pth"
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves `DATA`; its attributes say how it misbehaves."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.ranges = True  # whether it knows Range
+        self.cut = None  # bytes after which an answer breaks off
+        self.status = None  # an error to answer with
+        self.location = None  # where to redirect to
+        self.lie = None  # a Content-Range that it sends instead
+        self.says_length = True
+        self.asked = []  # the Range of each request
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}/files/{NAME}"
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, args=(0.01,)).start()
+        return self
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.server_close()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        server = self.server
+        server.asked.append(self.headers.get("Range"))
+        if server.status:
+            self.send_error(server.status)
+        elif server.location:
+            self.send_response(302)
+            self.send_header("Location", server.location)
+            self.end_headers()
+        else:
+            self._send_file(server)
+
+    def _send_file(self, server):
+        wanted = server.ranges and self.headers.get("Range") or "bytes=0-"
+        start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+        if start >= len(DATA):
+            self.send_error(416)
+            return
+        self.send_response(206 if start else 200)
+        span = f"bytes {start}-{len(DATA) - 1}/{len(DATA)}"
+        self.send_header("Content-Range", server.lie or span)
+        if server.says_length:
+            self.send_header("Content-Length", str(len(DATA) - start))
+        self.end_headers()
+        with contextlib.suppress(ConnectionError):  # the client may give up
+            self.wfile.write(DATA[start:][: server.cut])
+
+    def log_message(self, *args):
+        pass

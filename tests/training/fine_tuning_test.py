@@ -1,0 +1,89 @@
+"""A run from the weights of another one: a new head, frozen stages, resume."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tiny_runs
+from stops import StopAt
+
+import keras_resnet
+from keras_resnet.training import distribution
+from keras_resnet.training import final_files
+from keras_resnet.training import run
+from keras_resnet.training import signals
+from keras_resnet.training import start
+
+RECIPE = dataclasses.replace(
+    tiny_runs.RECIPE, steps=5, boundaries=(3,), eval_every_steps=5
+)
+NAMES = tuple("0123456789")
+
+
+@pytest.fixture(scope="module")
+def strategy():
+    return distribution.make_strategy("one_device")
+
+
+@pytest.fixture(scope="module")
+def donor(tmp_path_factory):
+    """The directory of a network of ten classes."""
+    path = tmp_path_factory.mktemp("donor")
+    model = start.build_model(dataclasses.replace(RECIPE, seed=7), NAMES)
+    final_files.save_model(path, model, RECIPE, NAMES)
+    return path
+
+
+@pytest.fixture(scope="module")
+def tuned(donor, tmp_path_factory, strategy):
+    """A run of two classes from the weights of one of ten."""
+    path = tmp_path_factory.mktemp("tuned")
+    recipe = dataclasses.replace(
+        RECIPE,
+        weights=str(donor / "model.keras"),
+        dataset=f"folder:{tiny_runs.make_folder(path)}",
+        batch_size=4,
+        freeze_until="stage1",
+        freeze_batch_norm=True,
+        head_learning_rate_multiplier=10.0,
+        stage_learning_rate_decay=0.5,
+        # The statistics that are frozen are none.
+        learning_rate=1e-6,
+    )
+    run.train_and_evaluate(recipe, path / "run", strategy=strategy)
+    return recipe, path / "run"
+
+
+def test_fine_tuning_gives_a_new_head_and_keeps_what_is_frozen(donor, tuned):
+    donor, tuned = tiny_runs.arrays(donor), tiny_runs.arrays(tuned[1])
+    assert tuned["logits/kernel"].shape == (64, 2)
+    for path in donor:
+        if path.startswith(("pixels", "stem", "stage1")) or "/bn" in path:
+            np.testing.assert_array_equal(donor[path], tuned[path], path)
+        elif "logits" not in path:
+            assert (donor[path] != tuned[path]).any()
+
+
+def test_an_interrupted_fine_tuning_ends_with_the_very_same_weights(
+    tuned, tmp_path, strategy
+):
+    recipe, whole = tuned
+    with pytest.raises(signals.Interrupted, match="step 4"):
+        run.train_and_evaluate(
+            recipe, tmp_path, strategy=strategy, hooks=[StopAt(4)]
+        )
+    run.train_and_evaluate(recipe, tmp_path, strategy=strategy)
+    tiny_runs.assert_equal(tiny_runs.arrays(whole), tiny_runs.arrays(tmp_path))
+
+
+def test_the_head_is_kept_for_the_very_same_classes(donor):
+    recipe = dataclasses.replace(RECIPE, weights=str(donor / "model.keras"))
+    expected = tiny_runs.arrays(donor)["logits/kernel"]
+    for names, kept in (("0123456789", True), ("9876543210", False)):
+        model = keras_resnet.build(
+            "resnet20", depths=RECIPE.depths, input_shape=(16, 16, 3)
+        )
+        start.load_and_freeze(model, recipe, tuple(names))
+        kernel = keras.ops.convert_to_numpy(model.get_layer("logits").kernel)
+        assert (kernel == expected).all() == kept

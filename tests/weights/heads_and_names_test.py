@@ -1,0 +1,89 @@
+"""What of a file may differ from a model: its classifier, a prefix."""
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from small_weights import SMALL
+from small_weights import arrays
+from small_weights import assert_equal_weights
+from small_weights import assert_refused
+from small_weights import prefixed
+from small_weights import rewrite
+from small_weights import small_model
+
+import keras_resnet
+
+
+def test_another_number_of_classes_keeps_the_body_when_asked(
+    small_file, caplog
+):
+    other = {**SMALL, "classes": 7}
+    assert_refused(
+        small_file, "(?s)fc.weight.*new_head", small_model(sizes=other)
+    )
+    model = keras_resnet.build("resnet50_v1_5", weights=small_file, **other)
+    assert "classifier keeps its present weights" in caplog.text
+    expected = arrays(small_model())
+    for path, value in arrays(model).items():
+        if not path.startswith("logits"):
+            np.testing.assert_array_equal(value, expected[path])
+    assert model.output_shape == (None, 7)
+
+
+def test_half_a_head_is_refused(small_file):
+    rewrite(small_file, lambda tensors: tensors.pop("fc.bias"))
+    assert_refused(small_file, "- fc.bias", new_head=True)
+
+
+def test_without_the_top_the_files_classifier_is_left_out(small_file):
+    body = small_model(include_top=False)
+    for weight in body.weights[2:]:
+        weight.assign(weight + 1)
+    keras_resnet.load_weights(body, small_file)
+    expected = arrays(small_model())
+    for path, value in arrays(body).items():
+        np.testing.assert_array_equal(value, expected[path])
+
+
+@pytest.mark.parametrize(
+    "prefix, layout",
+    [
+        ("module.", "torchvision"),
+        ("module._orig_mod.", "torchvision"),
+        ("student/backbone.", "torchvision"),
+        ("network/", "keras_resnet"),
+    ],
+)
+def test_a_prefix_of_all_names_is_taken_off(prefix, layout, tmp_path, caplog):
+    path = tmp_path / "a.safetensors"
+    keras_resnet.save_weights(small_model(), path, layout=layout)
+    keras_resnet.build("resnet50_v1_5", weights=path, **SMALL)
+    assert "read without" not in caplog.text
+    prefixed(path, prefix)
+    model = keras_resnet.build("resnet50_v1_5", weights=path, **SMALL)
+    assert_equal_weights(model, small_model())
+    assert f"names of the file were read without {prefix!r}" in caplog.text
+
+
+def test_a_prefix_that_some_names_lack_is_refused_with_the_remedy(small_file):
+    prefixed(small_file, "encoder_q.", queue=np.ones(1, "float32"))
+    message = assert_refused(small_file, "begin with encoder_q., others do not")
+    # The remedy, as it stands there.
+    remedy = message[message.index("{k.remove") : message.rindex("}") + 1]
+    names = {"state_dict": safetensors.numpy.load_file(small_file)}
+    safetensors.numpy.save_file(eval(remedy, names), small_file)
+    keras_resnet.load_weights(small_model(), small_file)
+
+
+def test_of_two_networks_in_a_file_none_is_taken(small_file):
+    twin = safetensors.numpy.load_file(small_file)
+    twin = {f"encoder_k.{name}": value for name, value in twin.items()}
+    prefixed(small_file, "encoder_q.", **twin)
+    assert_refused(small_file, "begin with encoder_k. or encoder_q., others")
+
+
+def test_a_prefix_does_not_make_another_network_fit(small_file):
+    prefixed(small_file, "backbone.")
+    assert_refused(small_file, "bottleneck_v1_5", small_model("resnet18"))
+    rewrite(small_file, lambda t: t.pop("backbone.bn1.weight"))
+    assert_refused(small_file, "(?s)read without 'backbone.'.*- bn1.weight is")

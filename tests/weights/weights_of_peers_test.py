@@ -1,0 +1,220 @@
+"""Weights of other libraries give their logits, and ours give ours in theirs.
+
+A peer's own code makes and runs a network whose every tensor is random; ours
+reads the peer's file and must give its logits on the same pixels.
+"""
+
+import h5py
+import keras
+import numpy as np
+import peers
+import pytest
+from small_weights import assert_equal_weights
+from small_weights import pixels
+from small_weights import small_model
+
+import keras_resnet
+from keras_resnet.networks import specs
+
+IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+HALF = ((127.5,) * 3, (127.5,) * 3)
+CLASSES = 20
+TOLERANCE = 1e-4  # of the logits' standard deviation
+
+
+def assert_agree(ours, theirs):
+    ours = np.asarray(ours)
+    assert ours.shape == theirs.shape
+    assert theirs.std() > 0.1, "logits that do not depend on the pixels"
+    spread = (theirs - theirs.mean(0, keepdims=True)).std()
+    assert spread > 1e-3 * theirs.std(), "logits that the pixels do not move"
+    assert np.abs(ours - theirs).max() < TOLERANCE * theirs.std()
+
+
+# Each peer: (depth, path, images) -> (our variant, its logits), and its file.
+
+
+def _write_torch(path, net):
+    if path.suffix == ".pth":
+        peers.torch_module().save(net.state_dict(), path)
+    else:
+        files = pytest.importorskip("safetensors.torch")
+        files.save_file(net.state_dict(), path)
+
+
+def _v1(depth):
+    return f"resnet{depth}" if depth < 50 else f"resnet{depth}_v1_5"
+
+
+def torchvision(depth, path, images):
+    make = getattr(peers.torchvision_models(), f"resnet{depth}")
+    net = peers.fill_torch(make(num_classes=CLASSES))
+    _write_torch(path, net)
+    return _v1(depth), peers.torch_logits(net, images, *IMAGENET)
+
+
+def _timm(name):
+    make = peers.timm_module().create_model
+    return peers.fill_torch(make(name, num_classes=CLASSES))
+
+
+def timm(depth, path, images):
+    net = _timm(f"resnet{depth}")
+    _write_torch(path, net)
+    return _v1(depth), peers.torch_logits(net, images, *IMAGENET)
+
+
+def timm_v2(depth, path, images):
+    """Scales of BN are of both signs: pooling before it or after it differs."""
+    net = _timm(f"resnetv2_{depth}")
+    _write_torch(path, net)
+    return f"resnet{depth}_v2_timm", peers.torch_logits(net, images, *HALF)
+
+
+def save_as_published(net, path):
+    """The format of the files that keras.applications downloads."""
+    legacy = pytest.importorskip("keras.src.legacy.saving.legacy_h5_format")
+    with h5py.File(path, "w") as file:
+        legacy.save_weights_to_hdf5_group(file, net)
+
+
+def _keras_applications(depth, size):
+    make = getattr(keras.applications, f"ResNet{depth}")
+    net = make(
+        weights=None,
+        classes=CLASSES,
+        classifier_activation=None,
+        input_shape=(size, size, 3),
+    )
+    return peers.fill_keras(net)
+
+
+def keras_applications(depth, path, images):
+    net = _keras_applications(depth, images.shape[1])
+    save = {
+        "published.h5": save_as_published,
+        "net.weights.h5": keras.Model.save_weights,
+        "whole_model.h5": keras.Model.save,
+    }[path.name]
+    save(net, path)
+    x = keras.applications.resnet.preprocess_input(images.astype("float32"))
+    return f"resnet{depth}", np.asarray(net(x))
+
+
+def keras_hub(depth, path, images, v2=False):
+    models = peers.keras_hub_models()
+    row = specs.VARIANTS[f"resnet{depth}"]
+    backbone = models.ResNetBackbone(
+        input_conv_filters=[64],
+        input_conv_kernel_sizes=[7],
+        stackwise_num_filters=list(row.filters),
+        stackwise_num_blocks=list(row.depths),
+        stackwise_num_strides=[1, 2, 2, 2],
+        block_type="basic_block" if depth < 50 else "bottleneck_block",
+        use_pre_activation=v2,
+        image_shape=(None, None, 3),
+    )
+    net = models.ResNetImageClassifier(backbone, num_classes=CLASSES)
+    peers.fill_keras(net)
+    if path.suffix == ".h5":
+        net.save_weights(path)
+    else:
+        net.save_to_preset(str(path))
+    mean, std = map(np.asarray, HALF if v2 else IMAGENET)
+    logits = np.asarray(net(((images - mean) / std).astype("float32")))
+    return f"resnet{depth}_v2_timm" if v2 else _v1(depth), logits
+
+
+def keras_hub_v2(depth, path, images):
+    return keras_hub(depth, path, images, v2=True)
+
+
+QUICK = [
+    (torchvision, 18, "net.pth", 97),
+    (torchvision, 50, "net.safetensors", 97),
+    (timm, 18, "net.safetensors", 224),
+    (timm_v2, 18, "net.safetensors", 97),
+    (timm_v2, 50, "net.safetensors", 64),
+    (keras_applications, 50, "published.h5", 97),
+    (keras_applications, 50, "net.weights.h5", 64),
+    (keras_hub, 18, "preset", 97),
+    (keras_hub_v2, 18, "net.weights.h5", 97),
+    (keras_hub_v2, 50, "preset", 64),
+]
+LARGE = [
+    (keras_applications, 101, "whole_model.h5", 64),
+    (keras_applications, 152, "published.h5", 224),
+    *((torchvision, n, "net.safetensors", 224) for n in (34, 101, 152)),
+    *((timm, n, "net.safetensors", 97) for n in (34, 50, 101, 152)),
+    *((timm_v2, n, "net.safetensors", 224) for n in (34, 101, 152)),
+    *((keras_hub, n, "preset", 224) for n in (34, 50, 101, 152)),
+    *((keras_hub_v2, n, "preset", 224) for n in (34, 101, 152)),
+]
+
+
+@pytest.mark.parametrize(
+    "peer, depth, name, size",
+    [*QUICK, *(pytest.param(*row, marks=pytest.mark.large) for row in LARGE)],
+)
+def test_a_peers_weights_give_its_logits(peer, depth, name, size, tmp_path):
+    variant, theirs = peer(depth, tmp_path / name, pixels(size))
+    model = keras_resnet.build(
+        variant,
+        weights=tmp_path / name,
+        classes=CLASSES,
+        input_shape=(None, None, 3),
+        classifier_activation=None,
+    )
+    assert_agree(model(pixels(size)), theirs)
+
+
+@pytest.mark.parametrize(
+    "variant, layout, constants",
+    [
+        ("resnet18", "torchvision", IMAGENET),
+        ("resnet18_v2_timm", "timm_resnetv2", HALF),
+    ],
+)
+def test_pytorch_loads_what_is_written_and_the_round_trip_is_exact(
+    variant, layout, constants, tmp_path
+):
+    files = pytest.importorskip("safetensors.torch")
+    whole = {"classes": CLASSES, "input_shape": (32, 32, 3)}
+    model, path = small_model(variant, whole), tmp_path / "net.safetensors"
+    keras_resnet.save_weights(model, path, layout=layout)
+    if layout == "torchvision":
+        make = getattr(peers.torchvision_models(), variant.split("_")[0])
+        net = make(num_classes=CLASSES)
+    else:
+        net = _timm("resnetv2_18")
+    net.load_state_dict(files.load_file(path), strict=True)
+    theirs = peers.torch_logits(net.eval(), pixels(32), *constants)
+    assert_agree(model(pixels(32)), theirs)
+    back = keras_resnet.build(
+        variant, weights=path, classes=CLASSES, input_shape=(32, 32, 3)
+    )
+    assert_equal_weights(back, model)
+
+
+def test_keras_applications_v2_is_refused_by_name(tmp_path):
+    net = keras.applications.ResNet50V2(weights=None, include_top=False)
+    net.save_weights(tmp_path / "net.weights.h5")
+    with pytest.raises(
+        keras_resnet.UsageError, match="not the.*2016.*resnet50_v2_timm"
+    ):
+        keras_resnet.build("resnet50_v2", weights=tmp_path / "net.weights.h5")
+
+
+def test_a_bias_of_another_shape_is_refused(tmp_path):
+    """The bias goes into a BN, so that it has no variable of its own."""
+    path = tmp_path / "net.h5"
+    save_as_published(_keras_applications(50, 64), path)
+    with h5py.File(path, "a") as file:
+        place = "conv1_conv/conv1_conv/bias"
+        [place] = [p for p in (place, f"{place}:0") if p in file]
+        del file[place]
+        file[place] = np.ones(3, "float32")
+    with pytest.raises(
+        keras_resnet.UsageError, match=r"! conv1_conv/bias has the shape"
+    ):
+        keras_resnet.build("resnet50", weights=path, classes=CLASSES)
