@@ -3,10 +3,10 @@
 import dataclasses
 import shutil
 
+import digit_runs
 import keras
 import numpy as np
 import pytest
-import tiny_runs
 
 from keras_resnet import errors
 from keras_resnet import recipes
@@ -48,8 +48,8 @@ def finished(tmp_path_factory, strategy):
 
 
 def test_the_final_model_has_the_averaged_weights(finished):
-    model = tiny_runs.arrays(finished[0])
-    saved = tiny_runs.checkpoint(finished[0])
+    model = digit_runs.arrays(finished[0])
+    saved = digit_runs.checkpoint(finished[0])
     kernels = [path for path in model if path.endswith("kernel")]
     assert len(kernels) == 20
     for path in kernels:
@@ -73,7 +73,7 @@ def test_the_final_model_has_precise_statistics(finished):
         batches.take(RECIPE.precise_bn_batches),
         parts=RECIPE.gradient_accumulation_steps,
     )
-    saved = tiny_runs.arrays(workdir)
+    saved = digit_runs.arrays(workdir)
     for variable in model.non_trainable_variables:
         np.testing.assert_allclose(
             variable.numpy(), saved[variable.path], rtol=1e-3, atol=1e-3
@@ -94,9 +94,9 @@ def test_a_resumed_run_ends_with_the_very_same_weights(
     shutil.rmtree(tmp_path / "run" / "checkpoints" / "step-00000004")
     (tmp_path / "run" / "model.keras").unlink()
     run.train_and_evaluate(RECIPE, tmp_path / "run", strategy=strategy)
-    for read in (tiny_runs.arrays, runs.checkpoint):
-        tiny_runs.assert_equal(read(finished[0]), read(tmp_path / "run"))
-    assert "sgd/loss_scale" in tiny_runs.checkpoint(tmp_path / "run")
+    for read in (digit_runs.arrays, digit_runs.checkpoint):
+        digit_runs.assert_equal(read(finished[0]), read(tmp_path / "run"))
+    assert "sgd/loss_scale" in digit_runs.checkpoint(tmp_path / "run")
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,10 @@
 
 import dataclasses
 
+import digit_runs
 import keras
 import numpy as np
 import pytest
-import tiny_runs
 from stops import StopAt
 
 import keras_resnet
@@ -16,7 +16,7 @@ from keras_resnet.training import signals
 from keras_resnet.training import start
 
 RECIPE = dataclasses.replace(
-    tiny_runs.RECIPE, steps=5, boundaries=(3,), eval_every_steps=5
+    digit_runs.RECIPE, steps=5, boundaries=(3,), eval_every_steps=5
 )
 NAMES = tuple("0123456789")
 
@@ -42,7 +42,7 @@ def tuned(donor, tmp_path_factory, strategy):
     recipe = dataclasses.replace(
         RECIPE,
         weights=str(donor / "model.keras"),
-        dataset=f"folder:{tiny_runs.make_folder(path)}",
+        dataset=f"folder:{digit_runs.make_folder(path)}",
         batch_size=4,
         freeze_until="stage1",
         freeze_batch_norm=True,
@@ -56,7 +56,7 @@ def tuned(donor, tmp_path_factory, strategy):
 
 
 def test_fine_tuning_gives_a_new_head_and_keeps_what_is_frozen(donor, tuned):
-    donor, tuned = tiny_runs.arrays(donor), tiny_runs.arrays(tuned[1])
+    donor, tuned = digit_runs.arrays(donor), digit_runs.arrays(tuned[1])
     assert tuned["logits/kernel"].shape == (64, 2)
     for path in donor:
         if path.startswith(("pixels", "stem", "stage1")) or "/bn" in path:
@@ -74,12 +74,14 @@ def test_an_interrupted_fine_tuning_ends_with_the_very_same_weights(
             recipe, tmp_path, strategy=strategy, hooks=[StopAt(4)]
         )
     run.train_and_evaluate(recipe, tmp_path, strategy=strategy)
-    tiny_runs.assert_equal(tiny_runs.arrays(whole), tiny_runs.arrays(tmp_path))
+    digit_runs.assert_equal(
+        digit_runs.arrays(whole), digit_runs.arrays(tmp_path)
+    )
 
 
 def test_the_head_is_kept_for_the_very_same_classes(donor):
     recipe = dataclasses.replace(RECIPE, weights=str(donor / "model.keras"))
-    expected = tiny_runs.arrays(donor)["logits/kernel"]
+    expected = digit_runs.arrays(donor)["logits/kernel"]
     for names, kept in (("0123456789", True), ("9876543210", False)):
         model = keras_resnet.build(
             "resnet20", depths=RECIPE.depths, input_shape=(16, 16, 3)

@@ -7,10 +7,10 @@ import os
 import signal
 import subprocess
 
+import digit_runs
 import keras
 import numpy as np
 import pytest
-import tiny_runs
 
 from keras_resnet import errors
 from keras_resnet.data import datasets
@@ -25,7 +25,7 @@ from keras_resnet.training import validation
 from keras_resnet.training.engines import on_tensorflow
 
 RECIPE = dataclasses.replace(
-    tiny_runs.RECIPE,
+    digit_runs.RECIPE,
     steps=7,
     boundaries=(4, 6),
     log_every_steps=2,
@@ -68,7 +68,7 @@ def test_the_workdir_holds_what_design_promises(finished):
 
 def test_metrics_have_a_line_an_evaluation(finished):
     workdir, metrics = finished
-    records = tiny_runs.records(workdir)
+    records = digit_runs.records(workdir)
     assert [record["step"] for record in records] == [3, 6, 7]
     assert [round(r["learning_rate"], 6) for r in records] == [0.1, 0.01, 0.001]
     assert set(records[0]) == {
@@ -104,16 +104,16 @@ def test_the_saved_model_scores_what_the_run_reported(finished):
 
 def test_a_finished_run_is_not_trained_again(finished, strategy):
     workdir, metrics = finished
-    before = tiny_runs.arrays(workdir)
+    before = digit_runs.arrays(workdir)
     again = run.train_and_evaluate(RECIPE, workdir, strategy=strategy)
     assert again == metrics
-    assert len(tiny_runs.records(workdir)) == 3
-    tiny_runs.assert_equal(tiny_runs.arrays(workdir), before)
+    assert len(digit_runs.records(workdir)) == 3
+    digit_runs.assert_equal(digit_runs.arrays(workdir), before)
 
 
 @pytest.fixture
 def folder(tmp_path):
-    return tiny_runs.make_folder(tmp_path)
+    return digit_runs.make_folder(tmp_path)
 
 
 def _on_folder(folder, **changes):

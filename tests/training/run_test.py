@@ -4,11 +4,11 @@ import dataclasses
 import signal
 import threading
 
+import digit_runs
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-import tiny_runs
 from stops import StopAt
 
 from keras_resnet import errors
@@ -21,7 +21,7 @@ from keras_resnet.training.engines import engine as engine_lib
 from keras_resnet.training.hooks import Hook
 
 RECIPE = dataclasses.replace(
-    tiny_runs.RECIPE,
+    digit_runs.RECIPE,
     steps=4,
     boundaries=(2,),
     log_every_steps=2,
@@ -37,7 +37,7 @@ def _train(workdir, recipe=RECIPE, **choices):
 
 def _end(workdir):
     """{path: array} of the model, and the records."""
-    return tiny_runs.arrays(workdir), tiny_runs.records(workdir)
+    return digit_runs.arrays(workdir), digit_runs.records(workdir)
 
 
 def _same(ours, theirs):

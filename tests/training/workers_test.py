@@ -10,11 +10,11 @@ import subprocess
 import sys
 import time
 
+import digit_runs
 import numpy as np
 import programs
 import pytest
 import tensorflow as tf
-import tiny_runs
 
 from keras_resnet import errors
 from keras_resnet.training import distribution
@@ -65,10 +65,10 @@ def two(tmp_path_factory):
 
 
 def _assert_same(workdir, other):
-    tiny_runs.assert_equal(
-        tiny_runs.checkpoint(workdir), tiny_runs.checkpoint(other)
+    digit_runs.assert_equal(
+        digit_runs.checkpoint(workdir), digit_runs.checkpoint(other)
     )
-    assert tiny_runs.records(workdir) == tiny_runs.records(other)
+    assert digit_runs.records(workdir) == digit_runs.records(other)
 
 
 @pytest.mark.large
@@ -78,7 +78,7 @@ def test_two_workers_equal_two_devices_bit_for_bit_after_a_kill(one, two):
     assert "Worker 1 failed first, with SIGKILL" in output
     assert "Worker 1 died, hangs or cannot be reached" in output
     assert "they go on from step-00000004" in output
-    assert [record["step"] for record in tiny_runs.records(workdir)] == [
+    assert [record["step"] for record in digit_runs.records(workdir)] == [
         3,
         6,
         7,
@@ -102,7 +102,7 @@ def test_statistics_are_the_mean_over_workers_in_checkpoint_and_model(two):
 
     workdir, _ = two
     parts = [np.load(f"{workdir}.statistics{i}.npz") for i in range(2)]
-    saved, model = tiny_runs.checkpoint(workdir), tiny_runs.arrays(workdir)
+    saved, model = digit_runs.checkpoint(workdir), digit_runs.arrays(workdir)
     assert len(parts[0].files) == 2 * 7
     for path in parts[0].files:
         copies = np.concatenate([part[path] for part in parts])
@@ -152,13 +152,13 @@ def test_two_workers_of_two_devices_equal_four_devices_nearly(tmp_path):
     assert done.returncode == 0, done.stdout
     assert "2 x 2 x CPU" in done.stdout
     ours, theirs = (
-        tiny_runs.checkpoint(tmp_path / "two"),
-        tiny_runs.checkpoint(one),
+        digit_runs.checkpoint(tmp_path / "two"),
+        digit_runs.checkpoint(one),
     )
     for name in ours:
         np.testing.assert_allclose(ours[name], theirs[name], atol=0.01)
     losses, expected = (
-        [record["train_loss"] for record in tiny_runs.records(workdir)]
+        [record["train_loss"] for record in digit_runs.records(workdir)]
         for workdir in (tmp_path / "two", one)
     )
     assert losses == pytest.approx(expected, rel=1e-3)
