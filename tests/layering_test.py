@@ -70,7 +70,15 @@ TABLES = {
     "keras_resnet/networks/papers.py",
 }
 TABLES_MAY = ("keras_resnet.errors", "keras_resnet.networks.rows")
-KERAS_ONLY_MAY = {"numpy", "h5py", "safetensors", "keras", "keras_resnet"}
+KERAS_ONLY_MAY = {
+    "h5py",
+    "keras",
+    "keras_resnet",
+    "lazy_loader",
+    "matplotlib",
+    "numpy",
+    "safetensors",
+}
 # Not flags: those belong to the commands.
 KERAS_ONLY_MAY_LOG = {"absl.logging"}
 FLAGS = {"absl.flags", "absl.app"}

@@ -3,11 +3,11 @@
 import dataclasses
 import re
 
-from keras_resnet import optimizers
 from keras_resnet.errors import check_types
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.networks import specs
+from keras_resnet.optimizers import rules
 from keras_resnet.recipes import schedules
 
 PIXEL_MEANS = {
@@ -87,8 +87,8 @@ def _check_names(recipe):
     lookup(schedules.SCHEDULES, recipe.schedule, "schedule")
     lookup(SHUFFLES, recipe.shuffle, "shuffle")
     lookup(PIXEL_MEANS, recipe.pixel_mean, "pixel mean")
-    lookup(optimizers.DECAY_SCOPES, recipe.decay, "decay scope")
-    lookup(optimizers.MOMENTUM_RULES, recipe.momentum_rule, "momentum rule")
+    lookup(rules.DECAY_SCOPES, recipe.decay, "decay scope")
+    lookup(rules.MOMENTUM_RULES, recipe.momentum_rule, "momentum rule")
     lookup(DTYPES, recipe.dtype, "dtype")
 
 

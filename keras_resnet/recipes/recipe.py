@@ -2,9 +2,9 @@
 
 import dataclasses
 
-from keras_resnet import optimizers
 from keras_resnet.labels import html
 from keras_resnet.networks import specs
+from keras_resnet.optimizers import rules
 from keras_resnet.recipes import checks
 from keras_resnet.recipes import schedules
 
@@ -125,7 +125,7 @@ class Recipe:
     momentum_rule: str = _field(
         "caffe",
         "; ".join(
-            f"{key}: {text}" for key, text in optimizers.MOMENTUM_RULES.items()
+            f"{key}: {text}" for key, text in rules.MOMENTUM_RULES.items()
         ),
     )
     nesterov: bool = _field(False, "Nesterov's momentum; not the papers'.")
