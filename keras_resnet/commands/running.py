@@ -14,7 +14,7 @@ from keras_resnet.errors import UsageError
 from keras_resnet.inference import extensions
 
 
-def run(main, argv=None, door="python pipelines/{}.py"):
+def run(main, argv=None, door="python pipelines/{}.py", begin=None):
     """Runs `main(args)`: one line instead of a stack trace for a user's error.
 
     `args` are the words of the command line that are not flags. The exit
@@ -25,11 +25,14 @@ def run(main, argv=None, door="python pipelines/{}.py"):
         main: of a command's module, whose docstring --help shows.
         argv: the command line. Default: that of the process.
         door: what a user types for a command, "keras-resnet {}".
+        begin: () -> None, called once the flags are read.
     """
 
     def guarded(words):
         logging.set_verbosity(logging.WARNING)
         try:
+            if begin:
+                begin()
             extensions.load(flags.FLAGS["import"].value)
             sys.exit(main(words[1:]) or 0)
         except UsageError as error:

@@ -13,6 +13,17 @@ def _field(default, help_text):
     return dataclasses.field(default=default, metadata={"help": help_text})
 
 
+# {first field of a group: what the group is about}.
+GROUPS = {
+    "variant": "Network and data",
+    "weights": "Transfer",
+    "image_size": "Pixels",
+    "batch_size": "Optimisation",
+    "schedule": "Learning rate",
+    "log_every_steps": "Iterations between reports, evaluations, checkpoints",
+}
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Recipe:
     """One training run. An iteration, or step, is one global batch.
