@@ -11,10 +11,8 @@ import pytest
 
 from keras_resnet import recipes
 from keras_resnet.commands import doors
-from keras_resnet.commands import export
-from keras_resnet.commands import verify
 from keras_resnet.export import formats
-from keras_resnet.export.verification import verify as verify_lib
+from keras_resnet.export.verification import verify
 from keras_resnet.export.writers import onnx
 from keras_resnet.inference import runtime
 
@@ -82,12 +80,10 @@ def test_fields_stand_in_groups_with_the_values_of_the_recipe(name):
 
 
 def test_defaults_are_the_librarys():
-    values = export.FLAGS
-    assert values["formats"].default == list(formats.DEFAULT_FORMATS)
-    assert values["opset"].default == onnx.OPSET
-    assert f"{onnx.OPSETS[0]}-{onnx.OPSETS[-1]}" in values["opset"].help
-    assert values["tolerance"].default == verify_lib.TOLERANCE
-    assert all(name in values["runtimes"].help for name in runtime.RUNTIMES)
-    assert verify.FLAGS is values
-    words = set(re.findall(r"\w+", export.__doc__))
-    assert set(formats.FORMATS) <= words
+    text, _, _ = _heavy("export", "--help")
+    assert f"--formats={','.join(formats.DEFAULT_FORMATS)}\n" in text
+    assert re.search(rf"--opset={onnx.OPSET} .*{onnx.OPSETS[0]}-", text)
+    assert set(formats.FORMATS) <= set(re.findall(r"\w+", text))
+    text, _, _ = _heavy("verify", "--help")
+    assert f"--tolerance={verify.TOLERANCE} " in text
+    assert ", ".join(runtime.RUNTIMES) in text
