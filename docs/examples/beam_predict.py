@@ -26,6 +26,7 @@ from keras_resnet.data.pixels import transforms
 from keras_resnet.inference import runtime
 from keras_resnet.inference.tflite_metadata import find_card
 from keras_resnet.labels.cards import top_classes
+from keras_resnet.labels.view import View
 
 TOP = 5  # classes of an image, the most probable ones
 
@@ -52,14 +53,14 @@ class Decode(beam.DoFn):
     """A file to (path, the view that the network takes), or to "bad"."""
 
     def __init__(self, card, top):
-        self._view = {"resize": card.eval_resize, "size": card.image_size}
+        self._view = View.of(card)
         self._nothing = [(None, None)] * top
 
     def process(self, file):
         path, encoded = file.metadata.path, file.read()
         try:
             image = decoding.decode(encoded)
-            yield path, transforms.evaluation(image, **self._view).numpy()
+            yield path, transforms.evaluation(image, self._view).numpy()
         except tf.errors.OpError as error:
             why = decoding.problem(encoded) or decoding.reason(error)
             yield beam.pvalue.TaggedOutput("bad", row(path, self._nothing, why))

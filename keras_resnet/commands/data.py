@@ -20,7 +20,7 @@ from keras_resnet import recipes
 from keras_resnet.commands import findings
 from keras_resnet.commands import recipe_flags
 from keras_resnet.commands import running
-from keras_resnet.data.pixels import screening
+from keras_resnet.data.pixels import headers
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
@@ -36,13 +36,15 @@ flags.DEFINE_string(
 )
 flags.DEFINE_integer(
     "max_pixels",
-    screening.MAX_PIXELS,
+    headers.MAX_PIXELS,
     "Width times height above which nothing is decoded.",
 )
 flags.DEFINE_string(
     "output", None, "inspect: folder of its files. Default: runs/inspect."
 )
-flags.DEFINE_integer("images", 32, "inspect: images on the contact sheet.")
+flags.DEFINE_integer(
+    "images", 32, "inspect: images on the contact sheet.", lower_bound=1
+)
 flags.DEFINE_string("manifest", None, "validate: the file to write.")
 flags.DEFINE_string("against", None, "validate: an earlier manifest.")
 flags.DEFINE_string("source", None, "prepare: fashion_mnist or folder:PATH.")
@@ -61,7 +63,6 @@ def inspect():
     from keras_resnet.data.survey import inspection_report
 
     recipe = recipes.load(FLAGS.recipe, recipe_flags.overrides())
-    require(FLAGS.images > 0, f"--images must be > 0. Got: {FLAGS.images}.")
     split = _load(recipe.dataset, FLAGS.split or "train")
     folder = _folder(FLAGS.output or "runs/inspect")
     found = inspection.survey(split, max_pixels=FLAGS.max_pixels)
@@ -99,7 +100,8 @@ def inspect():
 def _describe(recipe):
     return (
         f"recipe {FLAGS.recipe}, seed {recipe.seed}, augmentation "
-        f"{recipe.augmentation}, {recipe.image_size} pixels, from step 0"
+        f"{recipe.augmentation}, {recipe.image_size} pixels, from step 0; "
+        "training above, evaluation below"
     )
 
 

@@ -18,13 +18,13 @@ from absl import flags
 from keras_resnet import recipes
 from keras_resnet.commands import running
 from keras_resnet.data.pixels.crops import VIEWS
-from keras_resnet.data.pixels.crops import Sizes
 from keras_resnet.data.pixels.crops import scales_for
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.evaluation import members as members_lib
 from keras_resnet.evaluation import metrics as metrics_lib
 from keras_resnet.evaluation import views
+from keras_resnet.labels.view import View
 from keras_resnet.networks import execution
 from keras_resnet.training import distribution
 
@@ -103,7 +103,7 @@ def main(args):
     )
     loaded = members_lib.load(FLAGS.model, strategy)
     members = [
-        views.Member(model=model, sizes=_sizes(card, scales))
+        views.Member(model=model, view=_view(card, scales))
         for model, card in loaded
     ]
     _, card = loaded[0]
@@ -118,7 +118,7 @@ def main(args):
         members,
         strategy,
         split,
-        view=FLAGS.views,
+        views=FLAGS.views,
         batch_size=FLAGS.batch_size,
         masked=masked,
     )
@@ -137,7 +137,7 @@ def _figures(split, members, each, together, masked):
         "models": [
             {
                 "model": path,
-                **dataclasses.asdict(member.sizes),
+                **dataclasses.asdict(member.view),
                 **dataclasses.asdict(metrics),
             }
             for path, member, metrics in rows
@@ -155,20 +155,16 @@ def _scales():
     if FLAGS.scales is None:
         return None
     require(
-        row.crops is None,
+        row.number is None,
         f"--scales goes with --views=multi_scale. Received: {FLAGS.views}.",
     )
     return running.integers("scales", FLAGS.scales)
 
 
-def _sizes(card, scales):
-    sizes = Sizes(
-        resize=card.eval_resize,
-        crop=card.image_size,
-        scales=scales or scales_for(card.image_size),
-    )
-    VIEWS[FLAGS.views].check(sizes)
-    return sizes
+def _view(card, scales):
+    view = View.of(card, scales or scales_for(card.image_size))
+    VIEWS[FLAGS.views].check(view)
+    return view
 
 
 def _print(split, each, together, masked, shown):

@@ -6,7 +6,7 @@ import pathlib
 import tensorflow as tf
 
 from keras_resnet.data.pixels import decoding
-from keras_resnet.data.pixels import screening
+from keras_resnet.data.pixels import headers
 from keras_resnet.data.pixels import transforms
 from keras_resnet.data.pixels.headers import BadImageError
 from keras_resnet.data.stores import files as files_lib
@@ -14,6 +14,7 @@ from keras_resnet.data.stores import listing
 from keras_resnet.data.survey import scanning
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
+from keras_resnet.labels.view import View
 
 
 def files(paths):
@@ -45,9 +46,7 @@ def read(file, card):
     Raises:
         UsageError: if the file cannot be read.
     """
-    return transforms.evaluation(
-        read_whole(file), resize=card.eval_resize, size=card.image_size
-    ).numpy()
+    return transforms.evaluation(read_whole(file), View.of(card)).numpy()
 
 
 def read_whole(file):
@@ -58,7 +57,7 @@ def read_whole(file):
     """
     try:
         encoded = files_lib.read(file)
-        screening.screen(encoded)
+        headers.read(encoded)
         return decoding.decode(encoded).numpy()
     except OSError as error:
         raise UsageError(

@@ -11,7 +11,9 @@ def define():
         "digits, folder:PATH, tfrecord:PATTERN or a TFDS name: real images to "
         "verify with. Default: what the model was trained on.",
     )
-    flags.DEFINE_integer("num_images", 256, "How many images to verify with.")
+    flags.DEFINE_integer(
+        "num_images", 256, "How many images to verify with.", lower_bound=1
+    )
     flags.DEFINE_string("data_dir", None, "Where TFDS keeps its data.")
     flags.DEFINE_string(
         "on_bad_image",

@@ -84,5 +84,5 @@ def info(dataset):
 
     A TFDS name may go on with a config or version: "imagenette/160px-v2".
     """
-    name = dataset.split("/")[0].split(":")[0]
+    name = dataset.removeprefix("tfds:").split("/")[0].split(":")[0]
     return DATASETS.get(name, DatasetInfo())

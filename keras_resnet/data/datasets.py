@@ -1,21 +1,66 @@
 """Data sets by name: what is known of them, and where their examples are.
 
-Every store gives the same `Split`: a number of examples and a function from an
-index to an example, so that order and augmentation are decided elsewhere, as
-functions of a seed and a position (see `order.py` and `pipeline.py`).
+Every source gives the same `Split`: a number of examples and a function from
+an index to an example, so that order and augmentation are decided elsewhere,
+as functions of a seed and a position (see `order.py` and `pipeline.py`).
 """
 
+from collections.abc import Callable
+
+from keras_resnet.data import catalog
 from keras_resnet.data.catalog import DATASETS
 from keras_resnet.data.catalog import DatasetInfo
 from keras_resnet.data.catalog import info
 from keras_resnet.data.examples.splits import Split
+from keras_resnet.data.stores import arrays
 from keras_resnet.data.stores import folder
 from keras_resnet.data.stores import memory
 from keras_resnet.data.stores import tfds
 from keras_resnet.data.stores import tfrecord
+from keras_resnet.errors import require
 from keras_resnet.labels import class_names
 
-__all__ = ["DATASETS", "DatasetInfo", "Split", "info", "load"]
+__all__ = ["DATASETS", "DatasetInfo", "Split", "info", "load", "register"]
+
+# {name: function of (path, split, data_dir) -> `Split`}.
+SOURCES: dict[str, Callable[..., Split]] = {}
+
+
+def register(
+    name: str,
+    load: Callable[..., Split],
+    info: DatasetInfo | None = None,
+) -> None:
+    """Adds a source of examples that every command knows by its name.
+
+    To be called in a module of yours that `--import` names.
+
+    Args:
+        name: of letters, digits and underscores: `--dataset=NAME`, or
+            `--dataset=NAME:PATH`.
+        load: function of `path` (what follows "NAME:", or ""), `split`
+            ("train", "validation" or what else a user asks for) and
+            `data_dir` (that of the command, or None). It gives a `Split`, and
+            raises `keras_resnet.UsageError` where there is none.
+        info: what the library shall know of its images. Default: ImageNet's
+            mean colour, and errors on "validation".
+
+    Raises:
+        keras_resnet.UsageError: if there is a source of this name.
+
+    Example:
+
+    >>> register("csv", load_csv, DatasetInfo(reference="own photographs"))
+    >>> load("csv:photographs.csv", "train")
+    """
+    require(
+        name.isidentifier() and name not in SOURCES,
+        "A source of examples needs a name of its own, of letters, digits and "
+        f"underscores. There are: {', '.join(SOURCES)}. Received: {name!r}.",
+    )
+    SOURCES[name] = load
+    if info is not None:
+        catalog.DATASETS[name] = info
 
 
 def load(dataset, split, *, data_dir=None):
@@ -25,14 +70,17 @@ def load(dataset, split, *, data_dir=None):
         dataset: "digits", which comes with the package; `folder:PATH` with
             images in PATH/train/CLASS/ and PATH/validation/CLASS/;
             `tfrecord:PATTERN` with ImageNet's field names in files such as
-            PATTERN = "/data/{split}-*" or a folder (`stores/tfrecord.py`); or
-            any TensorFlow Datasets name, such as "cifar10". A path may be any
-            that `tf.io.gfile` reads, such as gs://bucket/images.
+            PATTERN = "/data/{split}-*" or a folder (`stores/tfrecord.py`);
+            any other name that `register` was told; or any TensorFlow
+            Datasets name, such as "cifar10". A path may be any that
+            `tf.io.gfile` reads, such as gs://bucket/images.
         split: "train" or "validation", which for TFDS is the split that
             `DATASETS` names, or "test" where there is no such split. TFDS
             also takes its own names and expressions, such as "test" and
             "train[:10%]"; a folder or TFRecord files any name they have.
-        data_dir: where TFDS keeps or shall put its data.
+        data_dir: where TFDS keeps or shall put its data; or the folder of the
+            files of MNIST, Fashion-MNIST or CIFAR-10 as their authors named
+            them.
 
     Returns:
         `Split`.
@@ -42,24 +90,38 @@ def load(dataset, split, *, data_dir=None):
             empty, its files are damaged, or a class has a name that
             `class_names` refuses.
     """
-    opened = _open(dataset, split, data_dir)
+    source, _, path = dataset.partition(":")
+    if source not in SOURCES:
+        source, path = "tfds", dataset
+    opened = SOURCES[source](path, split, data_dir)
     class_names.check(opened.class_names, opened.name)
     return opened
 
 
-def _open(dataset, split, data_dir):
-    if dataset == "digits":
-        return memory.load_digits(split)
-    kind, _, path = dataset.partition(":")
-    if kind in _BY_PATH:
-        return _BY_PATH[kind](path, split)
+def _load_tfds(path, split, data_dir):
+    validation, known = info(path).validation, [*SOURCES, *DATASETS]
     return tfds.load(
-        dataset,
-        split,
-        data_dir=data_dir,
-        validation=info(dataset).validation,
-        known=DATASETS,
+        path, split, data_dir=data_dir, validation=validation, known=known
     )
 
 
-_BY_PATH = {"folder": folder.load, "tfrecord": tfrecord.load}
+def _register_small(name):
+    """A set that is read from its authors' files where `data_dir` has them."""
+
+    def load(path, split, data_dir):
+        if path or not arrays.are_in(data_dir, name):
+            name_of_tfds = f"{name}:{path}" if path else name
+            return _load_tfds(name_of_tfds, split, data_dir)
+        found = arrays.load(name, split, data_dir)
+        return memory.from_memory(
+            f"{name}/{split}", found.class_names, found.images, found.labels
+        )
+
+    register(name, load)
+
+
+for _name in arrays.READERS:
+    _register_small(_name)
+register("folder", lambda path, split, data_dir: folder.load(path, split))
+register("tfrecord", lambda path, split, data_dir: tfrecord.load(path, split))
+register("tfds", _load_tfds)

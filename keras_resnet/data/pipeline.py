@@ -14,7 +14,6 @@ from keras_resnet.data.examples.shares import Share
 from keras_resnet.data.pixels import augmentations
 from keras_resnet.data.pixels import decoding
 from keras_resnet.data.pixels import transforms
-from keras_resnet.errors import require
 
 
 def train_dataset(
@@ -67,7 +66,7 @@ def _is_batchwise(split, recipe):
         split.pixels is not None
         and split.pixels.shape[1:3] == (size, size)
         and recipe.eval_resize == size
-        and augmentations.augmentation(recipe.augmentation).window is None
+        and augmentations.is_batchwise(recipe)
     )
 
 
@@ -78,7 +77,7 @@ def _batchwise(steps, split, recipe, fill):
         return {
             "image": augmentations.apply_to_batch(
                 tf.gather(pixels, indices),
-                augmentations.draw(seeds),
+                augmentations.draw(seeds, recipe),
                 recipe,
                 fill,
             ),
@@ -100,65 +99,55 @@ def _one_by_one(steps, split, recipe, fill, masked):
         return tf.ensure_shape(image, (size, size, 3))
 
     if masked is not None:
-        grey = augmentations.draw(tf.constant(0, tf.int64))
+        grey = augmentations.draw(tf.constant(0, tf.int64), recipe)
         example = bad_images.mask(
             example, lambda: _masked(lambda image: view(image, grey)), masked
         )
-    # Drawn for a batch at once, and only what the augmentation takes.
-    used = augmentations.used(recipe)
+    # Drawn for a batch at once.
     steps = steps.map(
-        lambda indices, seeds: (
-            indices,
-            {n: d for n, d in augmentations.draw(seeds).items() if n in used},
-        )
+        lambda indices, seeds: (indices, augmentations.draw(seeds, recipe))
     )
     return steps.unbatch().map(example, tf.data.AUTOTUNE)
 
 
-def eval_dataset(split, *, batch_size, resize, size, masked=None, context=None):
+def eval_dataset(split, view, *, batch_size, masked=None, context=None):
     """Every example once, in order, in full batches.
 
     The last batch is filled with copies of weight 0.
 
     Args:
         split: `datasets.Split`.
+        view: `labels.view.View`: the shorter side and the central crop, S.
         batch_size: int, the global batch B.
-        resize: pixels of the shorter side.
-        size: pixels of the central crop, S.
         masked, context: as for `train_dataset`.
 
     Returns:
         `tf.data.Dataset` of {"image": uint8 (B, S, S, 3), "label": int32 (B,),
         "weight": float32 (B,)}, B the global batch or a replica's.
     """
-    require(
-        resize >= size,
-        "The shorter side must not be below the crop. Received: "
-        f"eval_resize={resize}, image_size={size}.",
-    )
 
-    def view(image):
-        image = transforms.evaluation(image, resize=resize, size=size)
-        return tf.ensure_shape(image, (size, size, 3))
+    def pixels(image):
+        image = transforms.evaluation(image, view)
+        return tf.ensure_shape(image, (view.crop, view.crop, 3))
 
     return every_example(
-        split, view, batch_size=batch_size, masked=masked, context=context
+        split, pixels, batch_size=batch_size, masked=masked, context=context
     )
 
 
-def every_example(split, view, *, batch_size, masked=None, context=None):
-    """Every example once, in order, in full batches of any view of it.
+def every_example(split, pixels, *, batch_size, masked=None, context=None):
+    """Every example once, in order, in full batches of any pixels of it.
 
     The last global batch is filled with copies of weight 0.
 
     Args:
         split: `datasets.Split`.
-        view: uint8 (H, W, 3) -> tensor, or nested tuples of tensors.
+        pixels: uint8 (H, W, 3) -> tensor, or nested tuples of tensors.
         batch_size: int, the global batch.
         masked, context: as for `train_dataset`.
 
     Returns:
-        `tf.data.Dataset` of {"image": what `view` returns, with a first
+        `tf.data.Dataset` of {"image": what `pixels` returns, with a first
         dimension B, "label": int32 (B,), "weight": float32 (B,)}, B the
         global batch or a replica's.
     """
@@ -167,10 +156,10 @@ def every_example(split, view, *, batch_size, masked=None, context=None):
 
     def example(index, weight):
         image, label = read_example(split, index)
-        return {"image": view(image), "label": label, "weight": weight}
+        return {"image": pixels(image), "label": label, "weight": weight}
 
     if masked is not None:
-        example = bad_images.mask(example, lambda: _masked(view), masked)
+        example = bad_images.mask(example, lambda: _masked(pixels), masked)
     dataset = tf.data.Dataset.range(steps * share.size).map(share.place)
     dataset = dataset.map(
         lambda i: (tf.minimum(i, n - 1), tf.cast(i < n, tf.float32))

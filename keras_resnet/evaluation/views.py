@@ -14,10 +14,10 @@ from keras_resnet.data import bad_images
 from keras_resnet.data import pipeline
 from keras_resnet.data.examples import shares
 from keras_resnet.data.pixels.crops import VIEWS
-from keras_resnet.data.pixels.crops import Sizes
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.evaluation import metrics
+from keras_resnet.labels.view import View
 from keras_resnet.networks import execution
 from keras_resnet.networks import outputs
 
@@ -27,7 +27,7 @@ class Member:
     """A network of an ensemble and the pixels it wants to see."""
 
     model: keras.Model  # from `keras_resnet.build`
-    sizes: Sizes
+    view: View
 
 
 def any_size(network):
@@ -90,14 +90,14 @@ def log_probabilities(network, views):
     return log_mean(tf.concat(logs, axis=1), axis=1)
 
 
-def evaluate(members, strategy, split, *, view, batch_size, masked=None):
+def evaluate(members, strategy, split, *, views, batch_size, masked=None):
     """`Metrics` of each network and of their ensemble, in one pass.
 
     Args:
         members: list of `Member`, all of the same classes.
         strategy: in whose scope the models were made.
         split: `datasets.Split`; every example counts once.
-        view: key of `VIEWS`.
+        views: key of `VIEWS`.
         batch_size: views at once, over all devices, about: at least one
             image's on each. Whole images come one at a time on each.
         masked: `bad_images.MaskedImages`, or None to fail.
@@ -107,20 +107,18 @@ def evaluate(members, strategy, split, *, view, batch_size, masked=None):
         probabilities.
 
     Raises:
-        keras_resnet.UsageError: if there is no such view, sizes cannot work
-            or an image cannot be read.
+        keras_resnet.UsageError: if `VIEWS` has no such key, scales lack or
+            an image cannot be read.
     """
     execution.require_tensorflow("An evaluation")
-    row = lookup(VIEWS, view, "view")
+    row = lookup(VIEWS, views, "view")
     for member in members:
-        row.check(member.sizes)
-    # Networks of the same sizes see the same pixels, made once.
-    sizes = list(dict.fromkeys(member.sizes for member in members))
-    dataset, examples = _dataset(
-        strategy, split, row, sizes, batch_size, masked
-    )
+        row.check(member.view)
+    # Networks of the same view see the same pixels, made once.
+    seen = list(dict.fromkeys(member.view for member in members))
+    dataset, examples = _dataset(strategy, split, row, seen, batch_size, masked)
     networks = [_network(member, row) for member in members]
-    places = [sizes.index(member.sizes) for member in members]
+    places = [seen.index(member.view) for member in members]
 
     def replica_step(batch):
         logs = [
@@ -150,12 +148,12 @@ def _network(member, row):
     """Up to the logits, and for images of the sizes that the views have."""
     network = outputs.logits(member.model)
     batch, height, width, _ = network.input_shape
-    if row.crops and batch is None and height == width == member.sizes.crop:
+    if row.number and batch is None and height == width == member.view.crop:
         return network
     return any_size(network)
 
 
-def _dataset(strategy, split, row, sizes, batch_size, masked):
+def _dataset(strategy, split, row, seen, batch_size, masked):
     """Batches, one for each device, so that their images may differ in size.
 
     Returns:
@@ -167,7 +165,7 @@ def _dataset(strategy, split, row, sizes, batch_size, masked):
     def make(context):
         return pipeline.every_example(
             split,
-            lambda image: tuple(row.pixels(image, s) for s in sizes),
+            lambda image: tuple(row.pixels(image, view) for view in seen),
             batch_size=images,
             masked=masked,
             context=context,

@@ -24,6 +24,7 @@ from keras_resnet.inference import streams
 from keras_resnet.inference.artifact import sha256
 from keras_resnet.inference.rows import Rows
 from keras_resnet.inference.tflite_metadata import find_card
+from keras_resnet.labels.view import View
 
 _NAMED = 5  # images that a summary names
 
@@ -161,8 +162,7 @@ def _predict(job, card, source, cursor, network, writer):
     batches = streams.batches(
         source,
         cursor,
-        resize=card.eval_resize,
-        size=card.image_size,
+        View.of(card),
         batch_size=job.batch_size,
         boundary=job.rows_per_part,
     )

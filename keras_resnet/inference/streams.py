@@ -43,7 +43,7 @@ class Batch:
         return f"record {values[1]} of {path}" if values[1:] else path
 
 
-def batches(source, cursor, *, resize, size, batch_size, boundary):
+def batches(source, cursor, view, *, batch_size, boundary):
     """The evaluation views of the images from a cursor on, in order.
 
     A batch is decoded by one thread, as many batches as there are cores at a
@@ -53,8 +53,7 @@ def batches(source, cursor, *, resize, size, batch_size, boundary):
     Args:
         source: from `sources.open_source`.
         cursor: `sources.Cursor` of it; it runs ahead of what is yielded.
-        resize: pixels of the shorter side.
-        size: pixels of the central crop, S.
+        view: `labels.view.View`: the shorter side and the central crop, S.
         batch_size: int, the greatest B.
         boundary: int; a batch ends at each multiple of it, counted from the
             beginning of the source.
@@ -65,11 +64,11 @@ def batches(source, cursor, *, resize, size, batch_size, boundary):
     Raises:
         keras_resnet.UsageError: if images cannot be listed.
     """
-    view = _view(resize, size)
+    pixels = _pixels(view)
     failures = []
     dataset = _rows(source, cursor, batch_size, boundary, failures)
     dataset = dataset.map(
-        _reader(source, view, size),
+        _reader(source, pixels, view.crop),
         num_parallel_calls=os.cpu_count() or 1,
         deterministic=True,
     )
@@ -80,7 +79,7 @@ def batches(source, cursor, *, resize, size, batch_size, boundary):
     dataset = dataset.with_options(options).prefetch(2)
     try:
         for rows, digest, places, images in dataset:
-            yield _batch(source, view, rows, digest, places, images)
+            yield _batch(source, pixels, rows, digest, places, images)
     except tf.errors.OpError:
         if failures:
             raise failures[0] from None
@@ -109,24 +108,23 @@ def _rows(source, cursor, batch_size, boundary, failures):
     return tf.data.Dataset.from_generator(listed, output_signature=signature)
 
 
-def _view(resize, size):
+def _pixels(view):
     """string scalar: a file -> uint8 (S, S, 3)."""
 
-    def view(encoded):
-        image = decoding.decode(encoded)
-        image = transforms.evaluation(image, resize=resize, size=size)
-        return tf.ensure_shape(image, (size, size, 3))
+    def pixels(encoded):
+        image = transforms.evaluation(decoding.decode(encoded), view)
+        return tf.ensure_shape(image, (view.crop, view.crop, 3))
 
-    return view
+    return pixels
 
 
-def _reader(source, view, size):
+def _reader(source, pixels, size):
     """Adds (places, images) of the images of a batch that can be read."""
 
     def read(rows, digest):
         def one(place):
             row = {name: tf.gather(v, place) for name, v in rows.items()}
-            return place, view(source.encoded(row))
+            return place, pixels(source.encoded(row))
 
         number = tf.size(rows[source.names[0]], tf.int64)
         good = tf.data.Dataset.range(number).map(one)
@@ -143,13 +141,13 @@ def _reader(source, view, size):
     return read
 
 
-def _batch(source, view, rows, digest, places, images):
+def _batch(source, pixels, rows, digest, places, images):
     places, images = places.numpy(), images.numpy()
     number = len(rows[source.names[0]])
     problems = {}
     for place in np.setdiff1d(np.arange(number), places).tolist():
         row = {name: values[place] for name, values in rows.items()}
-        image, why = _again(source, view, row)
+        image, why = _again(source, pixels, row)
         if why:
             problems[place] = why
             continue
@@ -165,11 +163,11 @@ def _batch(source, view, rows, digest, places, images):
     )
 
 
-def _again(source, view, row):
+def _again(source, pixels, row):
     """(image, None) if it can be read now, else (None, why not)."""
     try:
         encoded = source.encoded(row)
         why = decoding.problem(encoded.numpy())
-        return (None, why) if why else (view(encoded).numpy(), None)
+        return (None, why) if why else (pixels(encoded).numpy(), None)
     except tf.errors.OpError as error:
         return None, decoding.reason(error)

@@ -13,6 +13,7 @@ from keras_resnet import files
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 from keras_resnet.labels import class_names as names_lib
+from keras_resnet.labels.view import View
 
 LABELS = "labels.txt"
 CARD = "card.json"
@@ -45,13 +46,7 @@ class Card:
         # Of a frozen class; a list would be no key and not equal to a tuple.
         object.__setattr__(self, "class_names", tuple(self.class_names))
         names_lib.check(self.class_names, "the model")
-        sizes = self.image_size, self.eval_resize
-        require(
-            all(type(size) is int for size in sizes)
-            and 0 < sizes[0] <= sizes[1],
-            "image_size and eval_resize must be ints, and eval_resize not "
-            f"below image_size, which is above 0. Received: {sizes}.",
-        )
+        View.of(self)  # refuses sizes that cannot work
         for name in ("variant", "dataset"):
             value = getattr(self, name)
             require(
@@ -126,14 +121,15 @@ def card_of(names, fields, where):
         raise UsageError(f"{str(path)!r} is damaged: {error}") from error
 
 
-# Data sets that are named by a path, see `datasets.load`.
+# Sources that are named by a path, see `datasets.load`; so are those of a
+# user whose path has a slash.
 _BY_PATH = ("folder", "tfrecord")
 
 
 def _without_path(dataset):
     """`folder:photographs` for `folder:/home/me/photographs`."""
     kind, _, path = dataset.partition(":")
-    if kind not in _BY_PATH:
+    if kind not in _BY_PATH and not re.search(r"[/\\]", path):
         return dataset
     parts = [
         part

@@ -8,7 +8,7 @@ from keras_resnet.data import pipeline
 _BATCH = 256
 
 
-def compute(split, *, resize, size, masked=None):
+def compute(split, view, *, masked=None):
     """The mean of the evaluation views of a split, read once.
 
     Pixels are whole numbers and are summed as such, so that the mean does not
@@ -16,21 +16,21 @@ def compute(split, *, resize, size, masked=None):
 
     Args:
         split: `datasets.Split`.
-        resize, size: pixels, as `pipeline.eval_dataset`.
+        view: `labels.view.View`, of crops of S pixels.
         masked: `bad_images.MaskedImages`, whose images do not count, or None
             to fail.
 
     Returns:
-        float64 (S, S, 3), S the size.
+        float64 (S, S, 3).
 
     Raises:
         keras_resnet.UsageError: for an image that cannot be read.
     """
     batch_size = min(_BATCH, split.num_examples)
     dataset = pipeline.eval_dataset(
-        split, batch_size=batch_size, resize=resize, size=size, masked=masked
+        split, view, batch_size=batch_size, masked=masked
     )
-    total, count = np.zeros((size, size, 3), np.int64), 0
+    total, count = np.zeros((view.crop, view.crop, 3), np.int64), 0
     for batch in bad_images.naming_bad(split, dataset, batch_size):
         # Of weight 0: what fills the last batch, and what is masked.
         counts = batch["weight"].numpy() > 0

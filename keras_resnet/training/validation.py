@@ -12,10 +12,9 @@ def validate(
     eval_step,
     strategy,
     split,
+    view,
     *,
     batch_size,
-    resize,
-    size,
     masked=None,
     stop=lambda: False,
 ):
@@ -25,8 +24,8 @@ def validate(
         eval_step: from `step.make_eval_step`.
         strategy: the same.
         split: `datasets.Split`.
+        view: `labels.view.View`.
         batch_size: the global batch; a multiple of the devices.
-        resize, size: pixels, as `pipeline.eval_dataset`.
         masked: `bad_images.MaskedImages`, or None to fail.
         stop: asked before each batch whether to leave; then there are no
             metrics, but None.
@@ -35,9 +34,8 @@ def validate(
     def make(context):
         return pipeline.eval_dataset(
             split,
+            view,
             batch_size=batch_size,
-            resize=resize,
-            size=size,
             masked=masked,
             context=context,
         )

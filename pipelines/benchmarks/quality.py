@@ -72,7 +72,7 @@ def _ours(split, crops, scale):
     dataset = pipeline.train_dataset(split, recipe, fill=input_contenders.FILL)
     (batch,) = dataset
     indices, seeds = order.positions(split, recipe, 0)
-    drawn = augmentations.draw(tf.constant(seeds))
+    drawn = augmentations.draw(tf.constant(seeds), recipe)
     windows, flips = drawn["window"].numpy(), drawn["flip"].numpy()
     references = []
     for index, window, flip in zip(indices, windows, flips, strict=True):

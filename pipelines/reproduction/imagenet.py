@@ -10,46 +10,42 @@ from reproduction import imagenet_rows
 from reproduction import training
 from reproduction.jobs import NotReadyError
 
-from keras_resnet.data.pixels.crops import Sizes
 from keras_resnet.data.pixels.crops import scales_for
 from keras_resnet.evaluation import members as members_lib
 from keras_resnet.evaluation import views as views_lib
+from keras_resnet.labels.view import View
 from keras_resnet.training import distribution
 from keras_resnet.training import workdir as workdir_lib
 
 
 @dataclasses.dataclass(frozen=True)
-class View:
+class Look:
     """How a table looks at images.
 
     Attributes:
-        name: key of `data.views.VIEWS`.
-        sizes: `labels.Card` of a model -> `data.views.Sizes`.
+        name: key of `crops.VIEWS`.
+        view: `Card` of a model -> `View`.
     """
 
     name: str
-    sizes: Callable
+    view: Callable
 
 
 def _trained_for(card):
-    return Sizes(
-        resize=card.eval_resize,
-        crop=card.image_size,
-        scales=scales_for(card.image_size),
-    )
+    return View.of(card, scales_for(card.image_size))
 
 
 def _larger(card):
     # P2 Table 5: a crop of 320 from a shorter side of 320, trained on 224.
     side = round(card.image_size * 320 / 224)
-    return Sizes(resize=side, crop=side)
+    return View(resize=side, crop=side)
 
 
 VIEWS = {
-    "center": View("center", _trained_for),
-    "ten_crop": View("ten_crop", _trained_for),
-    "multi_scale": View("multi_scale", _trained_for),
-    "center_320": View("center", _larger),
+    "center": Look("center", _trained_for),
+    "ten_crop": Look("ten_crop", _trained_for),
+    "multi_scale": Look("multi_scale", _trained_for),
+    "center_320": Look("center", _larger),
 }
 
 
@@ -124,15 +120,15 @@ def errors(paths, names, job):
     )
     found = {}
     for name in names:
-        view = VIEWS[name]
+        look = VIEWS[name]
         metrics = views_lib.evaluate(
             [
-                views_lib.Member(model=model, sizes=view.sizes(card))
+                views_lib.Member(model=model, view=look.view(card))
                 for model, card in loaded
             ],
             strategy,
             split,
-            view=view.name,
+            views=look.name,
             # As many as training has in memory.
             batch_size=recipe.batch_size // recipe.gradient_accumulation_steps,
             masked=masked,

@@ -99,14 +99,12 @@ def images(job, split, number, *, with_labels=False):
     """
     from keras_resnet.data import datasets
     from keras_resnet.data import pipeline
+    from keras_resnet.labels.view import View
 
     recipe = job.recipe
     found = datasets.load(recipe.dataset, split, data_dir=job.data_dir)
     batches = pipeline.eval_dataset(
-        found,
-        batch_size=min(number, found.num_examples),
-        resize=recipe.eval_resize,
-        size=recipe.image_size,
+        found, View.of(recipe), batch_size=min(number, found.num_examples)
     )
     batch = next(iter(batches))
     pixels, labels = batch["image"].numpy(), batch["label"].numpy()

@@ -89,10 +89,11 @@ def _judge_masks(split, there):
     """Exactly what is damaged is masked, and the others keep their places."""
     from keras_resnet.data import bad_images
     from keras_resnet.data import pipeline
+    from keras_resnet.labels.view import View
 
     masked = bad_images.MaskedImages(split, len(there))
     dataset = pipeline.eval_dataset(
-        split, batch_size=1, resize=8, size=8, masked=masked
+        split, View(resize=8, crop=8), batch_size=1, masked=masked
     )
     weights = [float(batch["weight"][0]) for batch in dataset]
     good = [_decodes(expected(record)) for record in there]

@@ -13,6 +13,7 @@ import keras_resnet
 from keras_resnet.data.pixels import decoding
 from keras_resnet.data.pixels import transforms
 from keras_resnet.labels.cards import Card
+from keras_resnet.labels.view import View
 
 MODELS = {
     "keras": "run/model.keras",
@@ -133,7 +134,7 @@ def test_predict_gives_the_model_s_top_classes(root, network, format):
         title, *lines = block.strip().splitlines()
         assert re.search(rf"{path.name}  \(\d+\.\d ms\)$", title)
         image = decoding.decode(path.read_bytes())
-        image = transforms.evaluation(image, resize=18, size=16)
+        image = transforms.evaluation(image, View(resize=18, crop=16))
         expected = network(image[None]).numpy()[0]
         order = np.argsort(-expected)[:5]
         for line, k in zip(lines, order, strict=True):

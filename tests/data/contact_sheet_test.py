@@ -12,6 +12,7 @@ from keras_resnet import recipes
 from keras_resnet.data import datasets
 from keras_resnet.data import pipeline
 from keras_resnet.data.survey import contact_sheet
+from keras_resnet.labels.view import View
 
 
 def _train(root):
@@ -55,7 +56,7 @@ def test_views_are_those_of_the_first_steps_of_training(
 def test_evaluation_views_are_of_the_same_examples(clean):
     split = _train(clean)
     views = _views(split, 20)
-    batches = pipeline.eval_dataset(split, batch_size=1, resize=28, size=24)
+    batches = pipeline.eval_dataset(split, View.of(RECIPE), batch_size=1)
     of_all = [b["image"][0] for b in batches.as_numpy_iterator()]
     for index, image in zip(views.indices, views.evaluation, strict=True):
         np.testing.assert_array_equal(image, of_all[index])

@@ -1,7 +1,6 @@
 """What is decoded and how, and what is refused before it is decoded."""
 
 import io
-import re
 import resource
 import struct
 
@@ -15,70 +14,39 @@ from photographs import photograph
 from PIL import Image
 
 from keras_resnet.data.pixels import decoding
-from keras_resnet.data.pixels import screening
 from keras_resnet.data.pixels import windows
-from keras_resnet.data.pixels.headers import BadImageError
 
 PIXELS = photograph()[:40, :30]
+READ = image_kinds.READ
 
 
 @pytest.mark.parametrize(
     "format, mode",
-    [
-        ("JPEG", "RGB"),
-        ("JPEG", "L"),
-        ("JPEG", "CMYK"),
-        ("PNG", "RGB"),
-        ("PNG", "L"),
-        ("PNG", "RGBA"),
-        ("PNG", "P"),
-        ("PNG", "LA"),
-        ("PNG", "I;16"),
-        ("PNG", "1"),
-        ("BMP", "RGB"),
-        ("BMP", "L"),
-        ("GIF", "P"),
-        ("WebP", "RGB"),
-    ],
+    [("JPEG", "RGB"), ("JPEG", "L"), ("JPEG", "CMYK"), ("WebP", "RGB")],
 )
-def test_every_format_becomes_rgb_as_pillow_has_it(format, mode):
-    image = Image.fromarray(PIXELS)
-    if mode == "I;16":
-        image = Image.fromarray(np.asarray(image.convert("L"), np.uint16) * 257)
-    else:
-        image = image.convert(mode)
-    file = encoded(image, format)
+def test_a_lossy_format_becomes_rgb_nearly_as_pillow_has_it(format, mode):
+    file = encoded(Image.fromarray(PIXELS).convert(mode), format)
     np.testing.assert_array_equal(decoding.header_size(file), (40, 30))
     decoded = decoding.decode(file)
-    assert decoded.shape == (40, 30, 3)
     assert decoded.dtype == tf.uint8
     assert decoding.problem(file) is None
     with Image.open(io.BytesIO(file)) as stored:
-        if mode == "I;16":
-            theirs = np.asarray(stored) // 257
-            theirs = np.repeat(theirs[..., np.newaxis], 3, -1)
-        else:
-            theirs = np.asarray(stored.convert("RGB"))
+        theirs = np.asarray(stored.convert("RGB"))
     difference = np.abs(decoded.numpy().astype(int) - theirs)
-    # The others are exact; two decoders of a CMYK JPEG or a WebP are not.
+    # Two decoders of a CMYK JPEG or a WebP are not the same.
     assert difference.mean() < (4 if mode == "CMYK" else 1)
-
-
-READ, REFUSED = image_kinds.READ, image_kinds.REFUSED
 
 
 @pytest.mark.parametrize("format", ["bmp", "png", "gif", "webp"])
 def test_every_kind_that_is_read_has_the_pixels_that_pillow_reads(format):
-    names = [name for name in READ if name.startswith(format)]
-    wrong = {
-        name: np.abs(decoding.decode(READ[name]) - theirs).max()
-        for name, theirs in ((n, image_kinds.pillow(READ[n])) for n in names)
-        if (decoding.decode(READ[name]).numpy() != theirs).any()
-    }
-    assert not wrong
-    assert len(names) >= 10
-    problems = {name: decoding.problem(READ[name]) for name in names}
-    assert set(problems.values()) == {None}, problems
+    files = {n: file for n, file in READ.items() if n.startswith(format)}
+    assert len(files) >= 10
+    for name, file in files.items():
+        theirs = image_kinds.pillow(file)
+        np.testing.assert_array_equal(decoding.decode(file), theirs, name)
+        size = decoding.header_size(file)
+        np.testing.assert_array_equal(size, theirs.shape[:2], name)
+        assert decoding.problem(file) is None, name
 
 
 def test_palettes_are_no_grey_values():
@@ -86,36 +54,6 @@ def test_palettes_are_no_grey_values():
     file = READ["bmp: 8 bits"]
     indices = tf.io.decode_bmp(file, channels=0)
     assert np.abs(indices - image_kinds.pillow(file)).max() > 200
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_every_other_kind_is_refused_in_one_line_by_graph_and_header(name):
-    with pytest.raises(tf.errors.InvalidArgumentError) as refused:
-        decoding.decode(REFUSED[name])
-    with pytest.raises(BadImageError) as screened:
-        screening.screen(REFUSED[name])
-    reason = decoding.reason(refused.value)
-    assert reason
-    assert "\n" not in reason + str(screened.value)
-    assert decoding.problem(REFUSED[name]) == str(screened.value)
-
-
-def test_header_and_graph_agree_on_headers_with_random_bytes():
-    rng, passed = np.random.default_rng(1), 0
-    files = [f for n, f in READ.items() if n.split(":")[0] in ("bmp", "gif")]
-    for file in files:
-        for _ in range(4):
-            mutant = bytearray(file)
-            for at in rng.integers(2, 60, 2):
-                mutant[at] = rng.integers(256)
-            mutant = bytes(mutant)
-            try:
-                decoding.decode(mutant)
-                passed += 1
-            except tf.errors.InvalidArgumentError:
-                continue
-            screening.screen(mutant)
-    assert 50 < passed < 4 * len(files)
 
 
 def test_frames_behind_a_gif_s_first_are_not_decoded():
@@ -126,43 +64,6 @@ def test_frames_behind_a_gif_s_first_are_not_decoded():
         decoding.decode(file), image_kinds.pillow(file)
     )
     assert _peak_megabytes() - before < 100
-
-
-def test_a_gif_of_very_many_blocks_is_refused():
-    file = READ["gif: comment"]
-    comment = file.index(b"!\xfe") + 2
-    many = file[:comment] + b"\1x" * 2**17 + file[comment:]
-    assert "131,072 blocks" in decoding.problem(many)
-    few = file[:comment] + b"\1x" * 1000 + file[comment:]
-    assert decoding.problem(few) is None
-
-
-def test_an_animated_gif_gives_its_first_frame():
-    frames = [
-        Image.fromarray(np.full((8, 9, 3), grey, np.uint8))
-        for grey in (50, 250)
-    ]
-    file = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    with Image.open(io.BytesIO(file)) as stored:
-        assert stored.n_frames == 2
-    np.testing.assert_array_equal(
-        decoding.decode(file), 50 + np.zeros((8, 9, 3))
-    )
-
-
-def test_an_exif_rotation_is_not_applied():
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    file = encoded(PIXELS, "JPEG", exif=exif)
-    assert decoding.decode(file).shape == (40, 30, 3)
-
-
-def test_an_extended_webp_has_its_size_in_its_header():
-    exif = Image.Exif()
-    exif[0x0112] = 1
-    for options in ({"exif": exif}, {"lossless": True}, {"quality": 50}):
-        file = encoded(PIXELS, "WebP", **options)
-        np.testing.assert_array_equal(decoding.header_size(file), (40, 30))
 
 
 def _jpeg_claiming(width, height):
@@ -210,26 +111,3 @@ def test_the_limit_lets_134_megapixels_pass():
     assert decoding.is_allowed(tf.constant([8192, 16_384]))
     assert not decoding.is_allowed(tf.constant([8193, 16_384]))
     assert not decoding.is_allowed(tf.constant([0, 16_384]))
-
-
-@pytest.mark.parametrize(
-    "file, reason",
-    [
-        (b"", "empty"),
-        (b"<html>not found</html>", "HTML"),
-        (encoded(PIXELS, "TIFF"), "TIFF"),
-        (encoded(PIXELS, "JPEG")[:300], "cut off|truncated|damaged"),
-        (encoded(PIXELS, "JPEG")[:-20], "truncated"),
-        (encoded(PIXELS, "PNG")[:-20], "truncated|checksum"),
-        (encoded(PIXELS, "GIF")[:-20], "truncated"),
-        (encoded(PIXELS, "PNG")[:20], "cut off"),
-        (b"\xff\xd8\xff", "cut off|damaged"),
-        (b"RIFF", "begins with"),
-        (b"B", "begins with"),
-    ],
-    ids=range(11),
-)
-def test_a_problem_is_named_in_one_line(file, reason):
-    problem = decoding.problem(file)
-    assert re.search(reason, problem)
-    assert "\n" not in problem

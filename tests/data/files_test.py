@@ -25,6 +25,7 @@ from keras_resnet.data.survey import manifest
 from keras_resnet.errors import UsageError
 from keras_resnet.inference import sources
 from keras_resnet.inference import streams
+from keras_resnet.labels.view import View
 
 RECIPE = recipes.Recipe(
     image_size=8,
@@ -57,7 +58,7 @@ def _train(split):
 def _evaluate(split):
     masked = bad_images.MaskedImages(split, split.num_examples)
     for _ in pipeline.eval_dataset(
-        split, batch_size=8, resize=9, size=8, masked=masked
+        split, View.of(RECIPE), batch_size=8, masked=masked
     ):
         pass
     return masked.reasons
@@ -87,8 +88,7 @@ def _table(folder):
     for batch in streams.batches(
         source,
         sources.Cursor(source),
-        resize=9,
-        size=8,
+        View.of(RECIPE),
         batch_size=8,
         boundary=1000,
     ):

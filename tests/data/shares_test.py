@@ -11,11 +11,13 @@ from keras_resnet import recipes
 from keras_resnet.data import datasets
 from keras_resnet.data import pipeline
 from keras_resnet.data.examples import shares
+from keras_resnet.labels.view import View
 from keras_resnet.training import distribution
 
 RECIPE = dataclasses.replace(
     recipes.RECIPES["digits"], batch_size=12, steps=3, boundaries=(1,)
 )
+VIEW = View(resize=16, crop=16)
 FILL = (0.0, 0.0, 0.0)
 # (workers, replicas of each)
 SHAPES = [(1, 1), (1, 2), (2, 1), (2, 2), (3, 2)]
@@ -90,7 +92,7 @@ def test_evaluation_shares_hold_every_example_once(
     """In 720 rows whole shares are empty: of weight 0."""
     parts = _together(
         lambda context: pipeline.eval_dataset(
-            digits, batch_size=batch_size, resize=16, size=16, context=context
+            digits, VIEW, batch_size=batch_size, context=context
         ),
         workers,
         replicas,
@@ -106,9 +108,7 @@ def test_evaluation_shares_hold_every_example_once(
 def test_a_batch_that_the_replicas_do_not_divide_is_refused(digits):
     for context in _contexts(2, 2):
         with pytest.raises(errors.UsageError, match="4 devices .*=10"):
-            pipeline.eval_dataset(
-                digits, batch_size=10, resize=16, size=16, context=context
-            )
+            pipeline.eval_dataset(digits, VIEW, batch_size=10, context=context)
 
 
 @pytest.mark.parametrize("name, devices", [("one_device", 1), ("mirrored", 2)])
@@ -117,7 +117,7 @@ def test_a_strategy_gets_as_many_batches_as_there_are(digits, name, devices):
     dataset = shares.distribute(
         strategy,
         lambda context: pipeline.eval_dataset(
-            digits, batch_size=100, resize=16, size=16, context=context
+            digits, VIEW, batch_size=100, context=context
         ),
         4,
     )

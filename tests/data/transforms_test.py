@@ -7,6 +7,7 @@ from photographs import photograph
 from PIL import Image
 
 from keras_resnet.data.pixels import transforms
+from keras_resnet.labels.view import View
 
 PHOTOGRAPH = photograph()
 
@@ -61,7 +62,7 @@ def test_evaluation_is_the_middle_of_the_whole_resized_image(
     top = (whole.shape[0] - size) // 2
     left = (whole.shape[1] - size) // 2
     expected = whole[top : top + size, left : left + size].astype(int)
-    view = transforms.evaluation(image, resize=resize, size=size).numpy()
+    view = transforms.evaluation(image, View(resize=resize, crop=size)).numpy()
     difference = np.abs(view - expected)
     # Sums of float32 in another order can round the other way.
     assert difference.max() <= 1
@@ -73,14 +74,14 @@ def test_evaluation_is_the_middle_of_the_whole_resized_image(
 
 def test_evaluation_of_an_image_of_the_right_size_is_the_image():
     image = PHOTOGRAPH[:32, :32]
-    view = transforms.evaluation(image, resize=32, size=32)
+    view = transforms.evaluation(image, View(resize=32, crop=32))
     np.testing.assert_array_equal(view, image)
 
 
 def test_a_strip_of_one_pixel_needs_no_memory_for_its_resized_length():
     strip = np.repeat(PHOTOGRAPH[:1, :1], 3_000_000, axis=0)
     # Resized to a shorter side of 256 it has 590 gigabytes of pixels.
-    view = transforms.evaluation(strip, resize=256, size=224).numpy()
+    view = transforms.evaluation(strip, View(resize=256, crop=224)).numpy()
     np.testing.assert_array_equal(view, np.broadcast_to(strip[0], view.shape))
 
 

@@ -20,12 +20,13 @@ from keras_resnet.data.pixels import transforms
 from keras_resnet.evaluation import metrics
 from keras_resnet.evaluation import views
 from keras_resnet.labels import cards
+from keras_resnet.labels.view import View
 from keras_resnet.training import distribution
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CLASSES = 8
-SIZES = pixels.Sizes(resize=20, crop=16, scales=(12, 16, 27))
-OTHER_SIZES = pixels.Sizes(resize=31, crop=24, scales=(18, 24))
+SIZES = View(resize=20, crop=16, scales=(12, 16, 27))
+OTHER_SIZES = View(resize=31, crop=24, scales=(18, 24))
 # Height and width: wide, tall, square, smaller than the crop, one pixel.
 SHAPES = [(60, 90), (96, 40), (50, 50), (5, 9), (1, 7), (8, 1), (1, 1)]
 
@@ -66,9 +67,9 @@ def _network(size=16, seed=0, **choices):
     return model
 
 
-def _member(sizes=SIZES, **choices):
-    model = _network(sizes.crop, **choices)
-    return views.Member(model=model, sizes=sizes)
+def _member(view=SIZES, **choices):
+    model = _network(view.crop, **choices)
+    return views.Member(model=model, view=view)
 
 
 def _for_any_size(model):
@@ -124,7 +125,7 @@ def _probabilities(member, view, images):
     means = []
     for image in images:
         by_size = {}
-        for seen in DEFINITIONS[view](image, member.sizes):
+        for seen in DEFINITIONS[view](image, member.view):
             by_size.setdefault(seen.shape, []).append(seen)
         of_views = [np.asarray(model(np.array(v))) for v in by_size.values()]
         means.append(np.concatenate(of_views).mean(axis=0, dtype=np.float64))
@@ -188,7 +189,7 @@ def test_ten_crops_are_the_corners_and_the_centre_of_the_whole_image():
 def test_ten_crops_of_the_central_square_are_others():
     image = _resized(_photographs()[0], SIZES.resize)
     square = transforms.evaluation(
-        image, resize=SIZES.resize, size=SIZES.resize
+        image, View(resize=SIZES.resize, crop=SIZES.resize)
     )
     (whole,), (central,) = (pixels.ten_crop(i, SIZES) for i in (image, square))
     assert not np.array_equal(whole, central)
@@ -207,7 +208,7 @@ def test_scales_are_the_papers_or_in_proportion():
 def test_errors_are_those_of_the_mean_probabilities(split, view, batch_size):
     member = _member()
     each, together = views.evaluate(
-        [member], _one_device(), split, view=view, batch_size=batch_size
+        [member], _one_device(), split, views=view, batch_size=batch_size
     )
     images = _in_order_of_the_files()
     _assert_metrics(each, _probabilities(member, view, images))
@@ -219,11 +220,11 @@ def test_a_network_of_a_fixed_batch_is_evaluated_by_any(split):
     image = keras.Input(batch_shape=(4, SIZES.crop, SIZES.crop, 3))
     model = keras.models.clone_model(free.model, input_tensors=image)
     model.set_weights(free.model.get_weights())
-    fixed = views.Member(model=model, sizes=SIZES)
+    fixed = views.Member(model=model, view=SIZES)
     images = _in_order_of_the_files()
     for view, batch_size in (("center", 3), ("ten_crop", 20)):
         ours, _ = views.evaluate(
-            [fixed], _one_device(), split, view=view, batch_size=batch_size
+            [fixed], _one_device(), split, views=view, batch_size=batch_size
         )
         _assert_metrics(ours, _probabilities(free, view, images))
 
@@ -232,7 +233,7 @@ def test_a_network_of_a_fixed_batch_is_evaluated_by_any(split):
 def test_an_ensemble_is_the_mean_of_its_networks(split, view):
     members = [_member(), _member(seed=1), _member(OTHER_SIZES, seed=2)]
     *each, together = views.evaluate(
-        members, _one_device(), split, view=view, batch_size=20
+        members, _one_device(), split, views=view, batch_size=20
     )
     images = _in_order_of_the_files()
     expected = [_probabilities(member, view, images) for member in members]
@@ -248,7 +249,7 @@ def test_two_devices_give_what_one_gives(split):
     with strategy.scope():
         members = [_member(), _member(OTHER_SIZES, seed=1)]
     *ours, _ = views.evaluate(
-        members, strategy, split, view="multi_scale", batch_size=4
+        members, strategy, split, views="multi_scale", batch_size=4
     )
     images = _in_order_of_the_files()
     for metrics_of, member in zip(ours, members, strict=True):
@@ -265,7 +266,7 @@ def test_the_network_is_traced_once_for_all_sizes(split, monkeypatch):
 
     monkeypatch.setattr(views, "log_probabilities", counted)
     member, device = _member(), _one_device()
-    views.evaluate([member], device, split, view="multi_scale", batch_size=20)
+    views.evaluate([member], device, split, views="multi_scale", batch_size=20)
     assert len(calls) == 1
 
 
@@ -273,18 +274,18 @@ def test_the_network_is_traced_once_for_all_sizes(split, monkeypatch):
 def test_a_batch_holds_no_more_views_than_asked_for(view, images):
     row = pixels.VIEWS[view]
     assert row.images_at_once(40) == images
-    assert row.images_at_once(40) * row.crops <= 40
+    assert row.images_at_once(40) * row.number <= 40
     assert row.images_at_once(1) == 1
 
 
 def test_a_crop_may_be_larger_than_the_networks_images(split):
     """As P2 Table 5: trained on 224, a crop of 320."""
-    sizes = pixels.Sizes(resize=23, crop=23)
+    view = View(resize=23, crop=23)
     model = _network(16)
-    member = views.Member(model=model, sizes=sizes)
-    other = views.Member(model=model, sizes=SIZES)
+    member = views.Member(model=model, view=view)
+    other = views.Member(model=model, view=SIZES)
     *each, _ = views.evaluate(
-        [member, other], _one_device(), split, view="center", batch_size=4
+        [member, other], _one_device(), split, views="center", batch_size=4
     )
     images = _in_order_of_the_files()
     for measured, seen in zip(each, (member, other), strict=True):
@@ -399,12 +400,10 @@ def test_batches_are_full_and_as_many_as_devices(split, batch_size, batches):
     "view, sizes, message",
     [
         ("tencrop", SIZES, "Did you mean 'ten_crop'"),
-        ("ten_crop", pixels.Sizes(resize=8, crop=16), "eval_resize=8"),
-        ("center", pixels.Sizes(resize=8, crop=16), "eval_resize=8"),
-        ("multi_scale", pixels.Sizes(resize=8, crop=16), "one or more"),
+        ("multi_scale", View(resize=8, crop=8), "one or more"),
         (
             "multi_scale",
-            pixels.Sizes(resize=8, crop=8, scales=(8, 0)),
+            View(resize=8, crop=8, scales=(8, 0)),
             "at least 1",
         ),
     ],
@@ -412,7 +411,7 @@ def test_batches_are_full_and_as_many_as_devices(split, batch_size, batches):
 def test_views_that_cannot_work_are_refused(split, view, sizes, message):
     with pytest.raises(errors.UsageError, match=message):
         views.evaluate(
-            [_member(sizes)], _one_device(), split, view=view, batch_size=4
+            [_member(sizes)], _one_device(), split, views=view, batch_size=4
         )
 
 
@@ -424,7 +423,7 @@ def test_an_unreadable_image_is_named(tmp_path):
     split = datasets.load(f"folder:{tmp_path}", "validation")
     with pytest.raises(errors.UsageError, match="2.png"):
         views.evaluate(
-            [_member()], _one_device(), split, view="center", batch_size=4
+            [_member()], _one_device(), split, views="center", batch_size=4
         )
 
 
@@ -491,7 +490,7 @@ def test_the_command_reports_each_network_and_the_ensemble(
     members = [
         views.Member(
             model=keras.saving.load_model(models[name], compile=False),
-            sizes=pixels.Sizes(
+            view=View(
                 resize=size + 2,
                 crop=size,
                 scales=scales or pixels.scales_for(size),
@@ -505,7 +504,7 @@ def test_the_command_reports_each_network_and_the_ensemble(
         datasets.load(
             cards.load_card(models["a"].parent).dataset, "validation"
         ),
-        view=view,
+        views=view,
         batch_size=100,
     )
     found = [*measured["models"], measured]

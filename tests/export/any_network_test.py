@@ -528,7 +528,7 @@ for call in (
     lambda: export_tflite(None, "x", card=None),
     lambda: export_web(None, "x", card=None),
     lambda: pipeline.check(None, "x", card=None, formats=["onnx"]),
-    lambda: views.evaluate([], None, None, view="center", batch_size=1),
+    lambda: views.evaluate([], None, None, views="center", batch_size=1),
     lambda: explain.grad_cam(None, None),
     lambda: distribution.make_strategy("one_device"),
 ):

@@ -44,6 +44,7 @@ from keras_resnet.export.writers.saved_model import export_saved_model
 from keras_resnet.inference import artifact as artifact_lib
 from keras_resnet.inference import runtime
 from keras_resnet.labels.cards import Card
+from keras_resnet.labels.view import View
 
 FORMATS = ("saved_model", "tflite_float32", "onnx")
 
@@ -96,12 +97,7 @@ def _export(variant, directory):
 
 def views(images, card):
     return np.stack(
-        [
-            transforms.evaluation(
-                image, resize=card.eval_resize, size=card.image_size
-            )
-            for image in images
-        ]
+        [transforms.evaluation(image, View.of(card)) for image in images]
     )
 
 

@@ -32,6 +32,7 @@ from keras_resnet.export.writers.saved_model import export_saved_model
 from keras_resnet.inference import artifact as artifact_lib
 from keras_resnet.inference import runtime
 from keras_resnet.labels.cards import top_classes
+from keras_resnet.labels.view import View
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -73,8 +74,8 @@ def photographs():
 
 
 def _views(images, card):
-    view = {"resize": card.eval_resize, "size": card.image_size}
-    return np.stack([transforms.evaluation(image, **view) for image in images])
+    view = View.of(card)
+    return np.stack([transforms.evaluation(image, view) for image in images])
 
 
 def _expected(model, images, card):
@@ -172,9 +173,9 @@ def test_a_batch_of_one_size_is_viewed_as_each_of_its_images(size):
             255 - pixels[:height, :width],
         ]
     )
-    view = {"resize": 18, "size": 16}
-    together = transforms.evaluation(batch, **view).numpy()
-    alone = [transforms.evaluation(image, **view).numpy() for image in batch]
+    view = View(resize=18, crop=16)
+    together = transforms.evaluation(batch, view).numpy()
+    alone = [transforms.evaluation(image, view).numpy() for image in batch]
     np.testing.assert_array_equal(together, alone)
     assert together.shape == (3, 16, 16, 3)
 

@@ -30,6 +30,7 @@ from keras_resnet.inference import batch
 from keras_resnet.inference import parts as parts_lib
 from keras_resnet.inference import runtime
 from keras_resnet.inference import sources
+from keras_resnet.labels.view import View
 
 PROGRAM = pathlib.Path(__file__).resolve().parents[2] / "pipelines/predict.py"
 FORMATS = {
@@ -146,7 +147,9 @@ def loaded(model):
 
 def alone(model, encoded):
     """Probabilities of one file, by the artifact and no batch."""
-    view = transforms.evaluation(decoding.decode(encoded), resize=18, size=16)
+    view = transforms.evaluation(
+        decoding.decode(encoded), View(resize=18, crop=16)
+    )
     return loaded(model).predict(view.numpy()[None])[0]
 
 

@@ -22,6 +22,7 @@ from keras_resnet.export.formats import FORMATS
 from keras_resnet.export.formats import Options
 from keras_resnet.export.verification import isolated
 from keras_resnet.export.verification.verify import evaluation_views
+from keras_resnet.labels.view import View
 from keras_resnet.training import distribution
 from keras_resnet.training import mean_image
 from keras_resnet.training import run
@@ -155,7 +156,7 @@ def test_every_example_counts_once():
     split = datasets.load("digits", "train")
     images, _ = digits(split.num_examples, "train")
     expected = np.mean(images, axis=0, dtype="float64")
-    mean = mean_image.compute(split, resize=SIZE, size=SIZE)
+    mean = mean_image.compute(split, View(resize=SIZE, crop=SIZE))
     assert split.num_examples % 256, "a last batch that is filled"
     np.testing.assert_array_equal(mean, expected)
     assert np.ptp(expected) > 50
@@ -172,7 +173,9 @@ def test_masked_images_do_not_count():
 
     damaged = dataclasses.replace(split, read=read)
     masked = bad_images.MaskedImages(damaged, 3, None)
-    mean = mean_image.compute(damaged, resize=SIZE, size=SIZE, masked=masked)
+    mean = mean_image.compute(
+        damaged, View(resize=SIZE, crop=SIZE), masked=masked
+    )
     images, _ = digits(split.num_examples, "validation")
     expected = np.array(images)[keep].mean(axis=0, dtype="float64")
     np.testing.assert_array_equal(mean, expected)

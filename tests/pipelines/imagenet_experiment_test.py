@@ -11,8 +11,8 @@ import programs
 import pytest
 from PIL import Image
 
-from keras_resnet.data.pixels.crops import Sizes
 from keras_resnet.labels import cards
+from keras_resnet.labels.view import View
 from keras_resnet.networks import specs
 
 imagenet = programs.module("reproduction.imagenet")
@@ -141,11 +141,11 @@ def test_the_full_recipe_is_that_of_the_rows_paper(row):
 
 def test_the_views_of_224_pixels_are_the_papers():
     card = cards.Card(class_names=("a",), image_size=224, eval_resize=256)
-    sizes = {name: view.sizes(card) for name, view in imagenet.VIEWS.items()}
+    sizes = {name: look.view(card) for name, look in imagenet.VIEWS.items()}
     # P1 sec. 3.4; P2 Table 5.
     scales = (224, 256, 384, 480, 640)
-    usual = Sizes(resize=256, crop=224, scales=scales)
-    assert sizes.pop("center_320") == Sizes(resize=320, crop=320)
+    usual = View(resize=256, crop=224, scales=scales)
+    assert sizes.pop("center_320") == View(resize=320, crop=320)
     assert set(sizes.values()) == {usual}
 
 

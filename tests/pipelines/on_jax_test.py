@@ -307,6 +307,7 @@ def test_warm_up_and_plateaus_are_followed(runs):
 def test_a_job_learns_the_digits_and_tensorflow_finds_the_same_error(runs):
     from keras_resnet.data import datasets
     from keras_resnet.data import pipeline
+    from keras_resnet.labels.view import View
 
     folder, _ = runs
     result = json.loads((folder / "job.json").read_text())
@@ -318,7 +319,9 @@ def test_a_job_learns_the_digits_and_tensorflow_finds_the_same_error(runs):
     assert result["train_error"] == errors[1]
     model = keras.saving.load_model(folder / "job" / "model.keras")
     wrong, split = 0, datasets.load("digits", "validation")
-    for batch in pipeline.eval_dataset(split, batch_size=359, resize=8, size=8):
+    for batch in pipeline.eval_dataset(
+        split, View(resize=8, crop=8), batch_size=359
+    ):
         answers = np.argmax(model(batch["image"], training=False), axis=1)
         wrong += int((answers != batch["label"].numpy()).sum())
     assert wrong / 359 == pytest.approx(result["test_error"], abs=2 / 359)

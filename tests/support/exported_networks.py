@@ -10,6 +10,7 @@ from keras_resnet.data import datasets
 from keras_resnet.data import pipeline as data_pipeline
 from keras_resnet.export import pipeline
 from keras_resnet.labels.cards import Card
+from keras_resnet.labels.view import View
 
 NAMES = tuple(str(digit) for digit in range(10))
 
@@ -74,10 +75,7 @@ def trained():
     )
     card, split = card_of(model), datasets.load("digits", "train")
     views = data_pipeline.eval_dataset(
-        split,
-        batch_size=split.num_examples,
-        resize=card.eval_resize,
-        size=card.image_size,
+        split, View.of(card), batch_size=split.num_examples
     )
     batch = next(views.as_numpy_iterator())
     model.compile(

@@ -7,6 +7,7 @@ import keras_resnet
 from keras_resnet.data.pixels import decoding
 from keras_resnet.data.pixels import transforms
 from keras_resnet.labels.cards import Card
+from keras_resnet.labels.view import View
 
 NAMES = ("one", "two words", "drei", "vier", "fünf", "six", "seven_up")
 
@@ -34,6 +35,4 @@ def view(file, card):
 
 def view_of(image, card):
     """The same of decoded pixels, uint8 (H, W, 3)."""
-    return transforms.evaluation(
-        image, resize=card.eval_resize, size=card.image_size
-    ).numpy()
+    return transforms.evaluation(image, View.of(card)).numpy()

@@ -21,6 +21,7 @@ from keras_resnet import recipes
 from keras_resnet.data import datasets
 from keras_resnet.inference import extensions
 from keras_resnet.labels import cards
+from keras_resnet.labels.view import View
 from keras_resnet.networks import specs
 from keras_resnet.training import checks
 from keras_resnet.training import distribution
@@ -121,9 +122,8 @@ def test_the_saved_model_scores_what_the_run_reported(finished):
             step.make_eval_step(strategy, model),
             strategy,
             split,
+            View(resize=16, crop=16),
             batch_size=batch_size,
-            resize=16,
-            size=16,
         )
         assert again.num_examples == 359
         assert again.top1_accuracy == metrics.top1_accuracy

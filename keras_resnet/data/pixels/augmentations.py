@@ -17,6 +17,8 @@ from keras_resnet.data.pixels import randomness
 from keras_resnet.data.pixels import transforms
 from keras_resnet.data.pixels import windows
 from keras_resnet.errors import lookup
+from keras_resnet.errors import require
+from keras_resnet.labels.view import View
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,17 +27,64 @@ class Augmentation:
 
     Attributes:
         about: one line.
-        window: (size, draws, recipe) -> float32 (4,), see `windows.read`.
+        window: (size, draws, recipe) -> float32 (4,), see `windows.read`;
+            `draws` are the 22 numbers of "window".
         pads: whether it is padded and cropped, by `recipe.pad_pixels`.
         flips: whether it is mirrored with probability 1/2.
-        colors: keys of COLORS, in their order.
+        changes: functions of (float32 pixels (S, S, 3) of 0..255, {name:
+            numbers}) that give such pixels, applied in order.
+        draws: {name: n}, the uniform numbers that `changes` take of an image.
     """
 
     about: str
     window: Callable | None = None
     pads: bool = False
     flips: bool = False
-    colors: tuple[str, ...] = ()
+    changes: tuple[Callable, ...] = ()
+    draws: dict[str, int] = dataclasses.field(default_factory=dict)
+
+
+AUGMENTATIONS: dict[str, Augmentation] = {}
+
+
+def register(name: str, **fields) -> None:
+    """Adds an augmentation that `--augmentation` and recipes may name.
+
+    To be called in a module of yours that `--import` names. Let all that is
+    random come from the numbers, float32 between 0 and 1: they are a function
+    of the seed, the epoch and the example, so that a run that resumes sees the
+    same pixels. They do not depend on what else is registered.
+
+    Args:
+        name: of the augmentation.
+        **fields: attributes of `Augmentation`.
+
+    Raises:
+        keras_resnet.UsageError: if there is one of this name, or `draws` has
+            a name of ours (`draws.COUNTS`) with another number.
+
+    Example:
+
+    >>> def darken(pixels, draws):
+    ...     return pixels * draws["darken"][0]
+    >>> register(
+    ...     "dark", about="pad, crop, darken", pads=True,
+    ...     changes=(darken,), draws={"darken": 1},
+    ... )
+    """
+    require(
+        name not in AUGMENTATIONS,
+        f"There is an augmentation {name!r}. Take another name than "
+        f"{', '.join(AUGMENTATIONS)}.",
+    )
+    row = Augmentation(**fields)
+    for part, number in row.draws.items():
+        ours = draws_lib.COUNTS.get(part, number)
+        require(
+            number == ours,
+            f"{part!r} are {ours} numbers. Received: draws={row.draws}.",
+        )
+    AUGMENTATIONS[name] = row
 
 
 def _scale_crop(size, draws, recipe):
@@ -50,37 +99,46 @@ def _area_crop(size, draws, recipe):
     return windows.area_crop(size, draws)
 
 
-COLORS = {"pca": colors.pca, "jitter": colors.jitter}
+def _pca(pixels, draws):
+    return colors.pca(pixels, draws["pca"])
 
 
-AUGMENTATIONS = {
-    "none": Augmentation(about="evaluation's view"),
-    "pad_crop": Augmentation(
-        about="pad, crop; where a mirror image means something else",
-        pads=True,
-    ),
-    "cifar": Augmentation(about="pad, crop, flip", pads=True, flips=True),
-    "scale_crop": Augmentation(
-        about="scale, crop, flip", window=_scale_crop, flips=True
-    ),
-    "imagenet": Augmentation(
-        about="scale, crop, flip, PCA colour",
-        window=_scale_crop,
-        flips=True,
-        colors=("pca",),
-    ),
-    "area_crop": Augmentation(
-        about="crop of random area and aspect, flip",
-        window=_area_crop,
-        flips=True,
-    ),
-    "area_crop_color": Augmentation(
-        about="as area_crop, with colour jitter and PCA colour",
-        window=_area_crop,
-        flips=True,
-        colors=("jitter", "pca"),
-    ),
-}
+def _jitter(pixels, draws):
+    return colors.jitter(pixels, draws["jitter"])
+
+
+register("none", about="evaluation's view")
+register(
+    "pad_crop",
+    about="pad, crop; where a mirror image means something else",
+    pads=True,
+)
+register("cifar", about="pad, crop, flip", pads=True, flips=True)
+register(
+    "scale_crop", about="scale, crop, flip", window=_scale_crop, flips=True
+)
+register(
+    "imagenet",
+    about="scale, crop, flip, PCA colour",
+    window=_scale_crop,
+    flips=True,
+    changes=(_pca,),
+    draws={"pca": colors.PCA_DRAWS},
+)
+register(
+    "area_crop",
+    about="crop of random area and aspect, flip",
+    window=_area_crop,
+    flips=True,
+)
+register(
+    "area_crop_color",
+    about="as area_crop, with colour jitter and PCA colour",
+    window=_area_crop,
+    flips=True,
+    changes=(_jitter, _pca),
+    draws={"jitter": colors.JITTER_DRAWS, "pca": colors.PCA_DRAWS},
+)
 
 
 def augmentation(name):
@@ -88,25 +146,31 @@ def augmentation(name):
     return lookup(AUGMENTATIONS, name, "augmentation")
 
 
-def used(recipe):
-    """The names of the numbers, among those of `draw`, that a recipe takes."""
+def is_batchwise(recipe):
+    """Whether `apply_to_batch` does all that an augmentation does."""
     row = augmentation(recipe.augmentation)
-    first = {"pad"} if row.window is None else {"window"}
-    return {*first, "flip", *row.colors}
+    return row.window is None and not row.changes
 
 
-def draw(seeds):
-    """The random numbers of examples, by what they are for.
+def draw(seeds, recipe):
+    """The random numbers that an augmentation takes of examples.
 
     Args:
         seeds: int64 (...,).
+        recipe: `recipes.Recipe`, which names the augmentation.
 
     Returns:
-        dict from names to float32 (..., n), uniform between 0 and 1.
+        dict from what they are for to float32 (..., n), uniform between 0 and
+        1.
     """
-    numbers = randomness.uniform(seeds, sum(draws_lib.COUNTS.values()))
-    parts = tf.split(numbers, list(draws_lib.COUNTS.values()), axis=-1)
-    return dict(zip(draws_lib.COUNTS, parts, strict=True))
+    row = augmentation(recipe.augmentation)
+    # Ours stay in their places, whatever an augmentation adds.
+    counts = {**draws_lib.COUNTS, **row.draws}
+    numbers = randomness.uniform(seeds, sum(counts.values()))
+    parts = tf.split(numbers, list(counts.values()), axis=-1)
+    used = {"pad" if row.window is None else "window", "flip", *row.draws}
+    found = dict(zip(counts, parts, strict=True))
+    return {name: part for name, part in found.items() if name in used}
 
 
 def augment(image, seed, recipe, fill):
@@ -122,36 +186,47 @@ def augment(image, seed, recipe, fill):
     Returns:
         uint8 (S, S, 3), S `recipe.image_size`.
     """
-    return apply(image, draw(seed), recipe, fill)
+    return apply(image, draw(seed, recipe), recipe, fill)
 
 
 def apply(image, draws, recipe, fill):
     """As `augment`, with the numbers of `draw` in place of a seed."""
     image = tf.convert_to_tensor(image)
     row = augmentation(recipe.augmentation)
-    size = recipe.image_size
     if row.window is None:
-        if image.dtype == tf.string:
-            image = decoding.decode(image)
-        image = transforms.evaluation(
-            image, resize=recipe.eval_resize, size=size
-        )
-        draws = {name: part[tf.newaxis] for name, part in draws.items()}
-        return apply_to_batch(image[tf.newaxis], draws, recipe, fill)[0]
+        return _apply_to_view(image, draws, recipe, fill)
     window = functools.partial(row.window, draws=draws["window"], recipe=recipe)
-    pixels = windows.read(image, window, size)
-    for name in row.colors:
-        pixels = COLORS[name](pixels, draws[name])
+    pixels = windows.read(image, window, recipe.image_size)
+    pixels = _changed(pixels, row, draws)
     mirrored = tf.concat([[False], _mirrored(row, draws), [False]], axis=0)
-    return tf.raw_ops.Reverse(tensor=colors.to_uint8(pixels), dims=mirrored)
+    return tf.raw_ops.Reverse(tensor=pixels, dims=mirrored)
+
+
+def _apply_to_view(image, draws, recipe, fill):
+    if image.dtype == tf.string:
+        image = decoding.decode(image)
+    image = transforms.evaluation(image, View.of(recipe))
+    row = augmentation(recipe.augmentation)
+    batch = {name: part[tf.newaxis] for name, part in draws.items()}
+    pixels = apply_to_batch(image[tf.newaxis], batch, recipe, fill)[0]
+    if not row.changes:
+        return pixels
+    return _changed(tf.cast(pixels, tf.float32), row, draws)
+
+
+def _changed(pixels, row, draws):
+    """What the changes of a row make of float32 pixels, rounded once."""
+    for change in row.changes:
+        pixels = change(pixels, draws)
+    return colors.to_uint8(pixels)
 
 
 def apply_to_batch(images, draws, recipe, fill):
-    """As `apply`, for images of the network's size, without a window.
+    """As `apply`, for images of the network's size: pads, crops and flips.
 
     Args:
         images: uint8 (B, S, S, 3).
-        draws: from `draw` of int64 (B,).
+        draws: from `draw` of int64 (B,) and the recipe.
         recipe, fill: as for `augment`.
 
     Returns:

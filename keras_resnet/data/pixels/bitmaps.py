@@ -4,7 +4,22 @@ import tensorflow as tf
 
 from keras_resnet.data.examples import splits
 from keras_resnet.data.pixels import graph_bytes
-from keras_resnet.data.pixels import palette_headers
+
+# Bytes of the second header: OS/2's, Windows' and its later versions.
+_HEADERS = (12, 40, 52, 56, 64, 108, 124)
+_CORE_HEADER = 12  # OS/2's: sizes of two bytes, colours of three
+
+# (bits of a pixel, compression); 3 is BITFIELDS, with masks.
+_LAYOUTS = (
+    *((1, 0), (4, 0), (8, 0), (16, 0), (24, 0), (32, 0)),
+    *((16, 3), (32, 3)),
+)
+
+# Red, green and blue of 16 bits: five each, or six for green.
+_MASKS_555 = (0x7C00, 0x03E0, 0x001F)
+_MASKS_565 = (0xF800, 0x07E0, 0x001F)
+# Of 32 bits any three of the four bytes.
+_BYTE_MASKS = (0xFF, 0xFF00, 0xFF0000, 0xFF000000)
 
 _FIELDS = ("width", "height", "bits", "compression", "colors")
 
@@ -17,7 +32,7 @@ def size(encoded):
 
 
 def decode(encoded):
-    """The pixels of a BMP that `palette_headers.bmp` does not refuse.
+    """The pixels of a BMP that `headers.read` does not refuse.
 
     Args:
         encoded: string scalar, of an allowed size.
@@ -30,10 +45,8 @@ def decode(encoded):
     """
     fields = _fields(encoded)
     layout = tf.stack([fields["bits"], fields["compression"]])
-    known = _is_row(layout, palette_headers.BMP_LAYOUTS)
-    known &= tf.reduce_any(
-        fields["header"] == tf.constant(palette_headers.BMP_HEADERS)
-    )
+    known = _is_row(layout, _LAYOUTS)
+    known &= tf.reduce_any(fields["header"] == tf.constant(_HEADERS))
     what = "A BMP of this header, depth or compression is not read"
     rows = _rows(encoded, fields | {"bits": _if(known, fields["bits"], what)})
     kind = tf.reduce_sum(tf.cast(fields["bits"] >= (16, 24), tf.int32))
@@ -71,7 +84,7 @@ def _fields(encoded):
         others = graph_bytes.numbers(encoded, (30, 46), 4)
         return tf.concat([sides, bits, others], axis=0)
 
-    is_core = header == palette_headers.CORE_HEADER
+    is_core = header == _CORE_HEADER
     numbers = tf.unstack(tf.cond(is_core, core, later), len(_FIELDS))
     return dict(zip(_FIELDS, numbers, strict=True)) | {
         "header": header,
@@ -113,7 +126,7 @@ def _palette(encoded, fields):
     """uint8 (256, 3), RGB; black where the file names no colour."""
     most = tf.bitwise.left_shift(1, fields["bits"])
     number = tf.where(fields["colors"] == 0, most, fields["colors"])
-    is_core = fields["header"] == palette_headers.CORE_HEADER
+    is_core = fields["header"] == _CORE_HEADER
     width, first = tf.where(is_core, 3, 4), 14 + fields["header"]
     valid = (number > 0) & (number <= most)
     valid &= first + number * width <= fields["start"]
@@ -134,8 +147,8 @@ def _masks(encoded, fields, default):
 
 
 def _of_16_bits(encoded, fields, rows):
-    masks = _masks(encoded, fields, palette_headers.MASKS_555)
-    known = (palette_headers.MASKS_555, palette_headers.MASKS_565)
+    masks = _masks(encoded, fields, _MASKS_555)
+    known = (_MASKS_555, _MASKS_565)
     masks = _if(
         _is_row(masks, known), masks, "A BMP with these masks is not read"
     )
@@ -153,7 +166,7 @@ def _of_16_bits(encoded, fields, rows):
 def _of_bytes(encoded, fields, rows):
     """Of 24 or 32 bits."""
     # 2**32 - 2**24, as numbers of four bytes wrap.
-    known = [mask - (mask >> 31 << 32) for mask in palette_headers.BYTE_MASKS]
+    known = [mask - (mask >> 31 << 32) for mask in _BYTE_MASKS]
     masks = _masks(encoded, fields, known[2::-1])
     found = masks[:, tf.newaxis] == tf.constant(known)
     valid = tf.reduce_all(tf.reduce_any(found, axis=1))

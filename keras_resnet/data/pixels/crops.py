@@ -16,21 +16,6 @@ from keras_resnet.errors import require
 SCALES = (224, 256, 384, 480, 640)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Sizes:
-    """The pixels of a network's views.
-
-    Attributes:
-        resize: shorter side of the image that crops are taken from.
-        crop: side of a crop.
-        scales: shorter sides of the whole images of `multi_scale`.
-    """
-
-    resize: int
-    crop: int
-    scales: tuple[int, ...] = ()
-
-
 def scales_for(crop):
     """P1's SCALES in proportion, for crops of another size than 224.
 
@@ -39,13 +24,12 @@ def scales_for(crop):
     return tuple(round(scale * crop / 224) for scale in SCALES)
 
 
-def center(image, sizes):
+def center(image, view):
     """Shorter side `resize`, central square: uint8 (1, crop, crop, 3)."""
-    crop = transforms.evaluation(image, resize=sizes.resize, size=sizes.crop)
-    return (crop[tf.newaxis],)
+    return (transforms.evaluation(image, view)[tf.newaxis],)
 
 
-def ten_crop(image, sizes):
+def ten_crop(image, view):
     """AlexNet's ten crops (sec. 4.1, P1 3.4): uint8 (10, crop, crop, 3).
 
     The four corners and the centre of the whole image at a shorter side of
@@ -53,22 +37,20 @@ def ten_crop(image, sizes):
     images.
     """
     crops = [
-        transforms.resized_crop(
-            image, place, resize=sizes.resize, size=sizes.crop
-        )
+        transforms.evaluation(image, view, place)
         for place in ((0, 0), (0, 2), (2, 0), (2, 2), (1, 1))
     ]
     return (_and_mirrored(tf.stack(crops)),)
 
 
-def multi_scale(image, sizes):
+def multi_scale(image, view):
     """The whole image at each shorter side of `scales`, and its mirror image.
 
     P1 sec. 3.4. A tuple of uint8 (2, H, W, 3), of another H and W each.
     """
     return tuple(
         _and_mirrored(transforms.resize_shorter_side(image, scale)[tf.newaxis])
-        for scale in sizes.scales
+        for scale in view.scales
     )
 
 
@@ -77,40 +59,30 @@ def _and_mirrored(views):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Views:
-    """One way to look at an image.
+class Crops:
+    """Which parts of an image are looked at.
 
     Attributes:
-        pixels: (uint8 image (H, W, 3), `Sizes`) -> tuple of uint8
-            (V, H, W, 3), a tensor for each size that the views have.
-        crops: how many crops it takes of an image, or None if it takes whole
-            images, whose sizes differ from image to image.
+        pixels: (uint8 image (H, W, 3), `View`) -> tuple of uint8
+            (V, H, W, 3), a tensor for each size that they have.
+        number: how many crops of an image, or None for whole images, whose
+            sizes differ from image to image.
     """
 
     pixels: Callable
-    crops: int | None
+    number: int | None
 
-    def check(self, sizes):
-        """Refuses sizes that no image can be looked at in.
-
-        A crop is never larger than what it is taken from, whatever the image:
-        the shorter side becomes `resize` exactly, the longer one no less.
+    def check(self, view):
+        """Refuses a `View` without the scales that whole images need.
 
         Raises:
-            keras_resnet.UsageError: if the sizes cannot work.
+            keras_resnet.UsageError: if there are none.
         """
-        if self.crops:
-            require(
-                sizes.resize >= sizes.crop,
-                "The shorter side must not be below the crop. Received: "
-                f"eval_resize={sizes.resize}, image_size={sizes.crop}.",
-            )
-        else:
-            require(
-                sizes.scales and min(sizes.scales) >= 1,
-                "The scales must be one or more shorter sides of at least 1 "
-                f"pixel. Received: {sizes.scales}.",
-            )
+        require(
+            self.number or view.scales and min(view.scales) >= 1,
+            "The scales must be one or more shorter sides of at least 1 "
+            f"pixel. Received: {view.scales}.",
+        )
 
     def images_at_once(self, batch_size):
         """Images of which all views are about a batch of `batch_size` images.
@@ -118,11 +90,11 @@ class Views:
         Whole images come one at a time: padding them to one size would change
         what the network answers.
         """
-        return max(1, batch_size // self.crops) if self.crops else 1
+        return max(1, batch_size // self.number) if self.number else 1
 
 
 VIEWS = {
-    "center": Views(pixels=center, crops=1),
-    "ten_crop": Views(pixels=ten_crop, crops=10),
-    "multi_scale": Views(pixels=multi_scale, crops=None),
+    "center": Crops(pixels=center, number=1),
+    "ten_crop": Crops(pixels=ten_crop, number=10),
+    "multi_scale": Crops(pixels=multi_scale, number=None),
 }

@@ -2,7 +2,7 @@
 
 A header is read before its pixels are, so that a file that claims too many is
 refused at no cost. All but `problem` and `reason` runs in a graph; what reads
-more of a header, for people, is in `headers.py`.
+a header for people is in `headers.py`.
 """
 
 import functools
@@ -16,8 +16,7 @@ from keras_resnet.data.pixels import first_frame
 from keras_resnet.data.pixels import graph_bytes
 from keras_resnet.data.pixels import headers
 from keras_resnet.data.pixels import jpegs
-from keras_resnet.data.pixels import screening
-from keras_resnet.data.pixels.screening import MAX_PIXELS
+from keras_resnet.data.pixels.headers import MAX_PIXELS
 
 
 def decode(encoded):
@@ -32,7 +31,7 @@ def decode(encoded):
 
     Raises:
         tf.errors.InvalidArgumentError: if it cannot be read, is of a kind that
-            `screening.screen` refuses, or has more than MAX_PIXELS.
+            `headers.read` refuses, or has more than MAX_PIXELS.
     """
     with tf.control_dependencies([refuse_if_too_large(header_size(encoded))]):
         encoded = tf.identity(encoded)
@@ -179,7 +178,7 @@ def problem(encoded):
         str, one line.
     """
     try:
-        screening.screen(encoded)
+        headers.read(encoded)
         decode(encoded)
     except headers.BadImageError as error:
         return str(error)

@@ -1,11 +1,19 @@
-"""What an image file says of itself, before a pixel is decoded.
+"""What an image file says of itself, before a pixel is decoded; by Pillow.
 
-The formats are those that TensorFlow decodes.
+The formats are those that TensorFlow decodes. A decoder allocates what a
+header asks for, so whoever decodes outside of a graph asks here first.
 """
 
+import contextlib
 import dataclasses
+import functools
+import io
+import re
 import struct
 import zlib
+
+# A decoded image of so many pixels takes 400 MB.
+MAX_PIXELS = 2**27
 
 
 class BadImageError(ValueError):
@@ -35,150 +43,213 @@ class Header:
     orientation: int = 1
 
 
-# JPEG: ITU-T T.81, annex B. Markers with the frame's size; not DHT, JPG, DAC.
-_START_OF_FRAME = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_START_OF_SCAN, _APP1 = 0xDA, 0xE1
-_JPEG_MODES = {1: "grey", 3: "RGB", 4: "CMYK"}
+# What a file begins with.
+FORMATS = {
+    "jpeg": rb"\xff\xd8\xff",
+    "png": rb"\x89PNG\r\n\x1a\n",
+    "gif": rb"GIF8[79]a",
+    "bmp": rb"BM",
+    "webp": rb"RIFF....WEBP",
+}
+_OTHERS = {
+    "a TIFF file, which TensorFlow does not read": rb"(II\*\0|MM\0\*)",
+    "an AVIF, HEIC or video file, which TensorFlow does not read": rb"....ftyp",
+    "a PDF file": rb"%PDF",
+    "HTML or XML text": rb"\s*<",
+    "all its bytes are zero": rb"\0+$",
+}
+_MODES = {"1": "grey", "L": "grey", "I;16": "grey", "I": "grey"}
+_MODES |= {"LA": "grey+alpha", "P": "palette"}
+
+# Blocks of a GIF up to the end of its first frame: 33 MB in full ones.
+MAX_BLOCKS = 2**17
 
 
-def _segments(encoded):
-    """(marker, first byte after its length, end) up to the first scan."""
-    at = 2
-    while True:
-        if encoded[at] != 0xFF:
-            raise BadImageError("its header is damaged")
-        while encoded[at] == 0xFF:  # fill bytes
-            at += 1
-        (length,) = struct.unpack_from(">H", encoded, at + 1)
-        yield encoded[at], at + 3, at + 1 + length
-        at += 1 + length
+def read(encoded, max_pixels=MAX_PIXELS):
+    """The header of a file that seems whole and small enough to decode.
 
+    PNG carries checksums, which are compared. Of the others only the end is
+    looked for; wrong bytes before it can only be seen by comparing with an
+    earlier sha256 (see `manifest.py`).
 
-def jpeg(encoded):
-    orientation = 1
-    for marker, start, end in _segments(encoded):
-        if marker == _APP1 and encoded[start : start + 6] == b"Exif\0\0":
-            orientation = _orientation(encoded[start + 6 : end])
-        if marker == _START_OF_SCAN:
-            raise BadImageError("its header gives no size")
-        if marker in _START_OF_FRAME:
-            break
-    bits, height, width, channels = struct.unpack_from(">BHHB", encoded, start)
+    Args:
+        encoded: bytes of the file.
+        max_pixels: int, the greatest width times height.
+
+    Returns:
+        `Header`.
+
+    Raises:
+        BadImageError: with the reason, one line.
+    """
+    name = format_of(encoded)
+    file = _Bounded(encoded)
+    try:
+        if name == "png":  # Pillow fills a canvas for an animated one.
+            _check_size(struct.unpack_from(">II", encoded, 16), max_pixels)
+        image = _plugins()[name](file)
+    except BadImageError:
+        raise
+    except Exception as error:  # whatever Pillow's plugins raise
+        why = " ".join(str(error).split())
+        raise BadImageError(
+            f"its header is cut off, damaged or of a kind that is not read: "
+            f"{why}"
+        ) from error
+    _check_size(image.size, max_pixels)
+    try:
+        _CHECKS[name](image, file)
+    except (struct.error, IndexError) as error:
+        raise BadImageError("it is truncated") from error
+    file.left = 2**11 * MAX_BLOCKS  # for the frames of a GIF
     return Header(
-        format="jpeg",
-        width=width,
-        height=height,
-        mode=_JPEG_MODES.get(channels, f"{channels} channels"),
-        bits=bits,
-        orientation=orientation,
+        format=name,
+        width=image.width,
+        height=image.height,
+        mode=_MODES.get(image.mode, image.mode),
+        bits=16 if name == "png" and encoded[24] == 16 else 8,
+        animated=_is_animated(image),
+        orientation=_orientation(image),
     )
 
 
-def jpeg_whole(encoded):
-    for marker, start, _ in _segments(encoded):
-        if marker == _START_OF_SCAN:
-            break
-    # Coded pixels never hold these two bytes in a row.
-    if encoded.find(b"\xff\xd9", start) < 0:
-        raise BadImageError("it is truncated: its end marker is missing")
+def format_of(encoded):
+    """The name of a format, by the first bytes.
+
+    Raises:
+        BadImageError: if they are no image's.
+    """
+    if not encoded:
+        raise BadImageError("it is empty")
+    for name, magic in FORMATS.items():
+        if re.match(magic, encoded, re.DOTALL):
+            return name
+    for other, magic in _OTHERS.items():
+        if re.match(magic, encoded, re.DOTALL):
+            raise BadImageError(f"it is not an image: {other}")
+    raise BadImageError(f"it is not an image: it begins with {encoded[:8]!r}")
 
 
-def _orientation(tiff):
-    """Tag 274 of the first directory of EXIF, or 1."""
-    try:
-        order = {b"II": "<", b"MM": ">"}[tiff[:2]]
-        (directory,) = struct.unpack_from(f"{order}I", tiff, 4)
-        (entries,) = struct.unpack_from(f"{order}H", tiff, directory)
-        for entry in range(entries):
-            at = directory + 2 + 12 * entry
-            (tag,) = struct.unpack_from(f"{order}H", tiff, at)
-            if tag == 274:
-                (value,) = struct.unpack_from(f"{order}H", tiff, at + 8)
-                return value if 1 <= value <= 8 else 1
-    except (KeyError, struct.error):
-        pass  # damaged EXIF rotates nothing
+class _Bounded(io.BytesIO):
+    """A file whose header does not keep its reader busy without end."""
+
+    left = 2**24  # bytes; each read counts for 1,024 more
+
+    def read(self, size=-1, /):
+        self.left -= 2**10 + max(size or 0, 0)
+        if self.left < 0:
+            raise BadImageError("its header has too many blocks")
+        return super().read(size)
+
+
+@functools.cache
+def _plugins():
+    """Pillow's readers, which decode nothing yet.
+
+    `PIL.Image.open` would warn of sizes that we allow, and take the JPEG of a
+    phone for a film.
+    """
+    from PIL import BmpImagePlugin
+    from PIL import GifImagePlugin
+    from PIL import JpegImagePlugin
+    from PIL import PngImagePlugin
+    from PIL import WebPImagePlugin
+
+    return {
+        "jpeg": JpegImagePlugin.JpegImageFile,
+        "png": PngImagePlugin.PngImageFile,
+        "gif": GifImagePlugin.GifImageFile,
+        "bmp": BmpImagePlugin.BmpImageFile,
+        "webp": WebPImagePlugin.WebPImageFile,
+    }
+
+
+def _check_size(size, max_pixels):
+    width, height = size
+    text = f"its header says {width} x {height} pixels"
+    if min(size) < 1:
+        raise BadImageError(text)
+    if width * height > max_pixels:
+        raise BadImageError(f"{text}, more than the limit of {max_pixels:,}")
+
+
+def _is_animated(image):
+    with contextlib.suppress(Exception):  # nobody reads what is damaged there
+        return getattr(image, "is_animated", False)
+    return False
+
+
+def _orientation(image):
+    """Tag 274 of EXIF, or 1; damaged EXIF rotates nothing."""
+    from PIL import Image
+
+    exif = Image.Exif()
+    with contextlib.suppress(Exception):
+        exif.load(image.info.get("exif"))
+        value = exif.get(274, 1)
+        return value if value in range(1, 9) else 1
     return 1
 
 
-# PNG: ISO/IEC 15948, sec. 11.2.2.
-_PNG_MODES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey+alpha", 6: "RGBA"}
+def _check_jpeg(image, file):
+    # Pillow stops behind the header. Coded pixels never hold these two bytes
+    # in a row.
+    if file.getvalue().find(b"\xff\xd9", file.tell()) < 0:
+        raise BadImageError("it is truncated: its end marker is missing")
 
 
-def _chunks(encoded):
-    """(type, first byte of the data, end of the data) of a PNG."""
-    at = 8
-    while True:
+def _check_png(image, file):
+    """Compares the checksum of every chunk (ISO/IEC 15948, sec. 5.3)."""
+    encoded, kind, at = memoryview(file.getvalue()), None, 8
+    while kind != b"IEND":
         length, kind = struct.unpack_from(">I4s", encoded, at)
-        yield kind, at + 8, at + 8 + length
-        at += 12 + length
-
-
-def png(encoded):
-    animated, orientation = False, 1
-    for kind, start, end in _chunks(encoded):
-        if kind == b"IDAT":
-            break
-        animated |= kind == b"acTL"
-        if kind == b"eXIf":
-            orientation = _orientation(encoded[start:end])
-    width, height, bits, color = struct.unpack_from(">IIBB", encoded, 16)
-    return Header(
-        format="png",
-        width=width,
-        height=height,
-        mode=_PNG_MODES.get(color, f"colour type {color}"),
-        bits=bits if bits == 16 else 8,  # 1, 2 and 4 are scaled
-        animated=animated,
-        orientation=orientation,
-    )
-
-
-def png_whole(encoded):
-    view = memoryview(encoded)
-    for kind, start, end in _chunks(encoded):
+        end = at + 8 + length
         (checksum,) = struct.unpack_from(">I", encoded, end)
-        if zlib.crc32(view[start - 4 : end]) != checksum:
+        if zlib.crc32(encoded[at + 4 : end]) != checksum:
             # Letters by the standard: anything else may hold a line break.
             name = kind.decode() if kind.isalpha() else "unnamed"
             raise BadImageError(f"the checksum of its {name} chunk is wrong")
-        if kind == b"IEND":
-            return
+        at = end + 4
 
 
-def webp(encoded):
-    """RFC 9649, sec. 2.7: the extended, the lossless or the lossy header."""
-    kind, animated, alpha, orientation = encoded[12:16], False, False, 1
-    if kind == b"VP8X":
-        flags, width, height = struct.unpack("<B3x3s3s", encoded[20:30])
-        width, height = (
-            1 + int.from_bytes(side, "little") for side in (width, height)
+def _check_gif(image, file):
+    """The first frame fills the screen and is whole (GIF89a, sec. 15, 20)."""
+    encoded, (_, frame, at, _) = file.getvalue(), image.tile[0]
+    screen = struct.unpack_from("<HH", encoded, 6)
+    if frame != (0, 0, *screen):
+        raise BadImageError(
+            f"its first frame, {frame}, is not its screen of {screen[0]} x "
+            f"{screen[1]} pixels, which is not read"
         )
-        animated, alpha = bool(flags & 0x02), bool(flags & 0x10)
-        exif = encoded.find(b"EXIF", 30) if flags & 0x08 else -1
-        if exif > 0:
-            tiff = encoded[exif + 8 :].removeprefix(b"Exif\0\0")
-            orientation = _orientation(tiff)
-    elif kind == b"VP8L":
-        (bits,) = struct.unpack_from("<I", encoded, 21)
-        width, height = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-        alpha = bool(bits >> 28 & 1)
-    elif kind == b"VP8 ":
-        width, height = struct.unpack_from("<HH", encoded, 26)
-        width, height = width & 0x3FFF, height & 0x3FFF
-    else:
-        raise BadImageError("it is a WebP of no known kind")
-    if animated:
-        raise BadImageError("it is an animated WebP, which is not read")
-    return Header(
-        format="webp",
-        width=width,
-        height=height,
-        mode="RGBA" if alpha else "RGB",
-        orientation=orientation,
-    )
+    for _ in range(MAX_BLOCKS):
+        if not encoded[at]:
+            return
+        at += 1 + encoded[at]
+    raise BadImageError(f"it is a GIF of over {MAX_BLOCKS:,} blocks")
 
 
-def webp_whole(encoded):
-    (length,) = struct.unpack_from("<I", encoded, 4)
-    if len(encoded) < 8 + length:
+def _check_bmp(image, file):
+    ((decoder, _, _, layout),) = image.tile
+    if decoder != "raw":
+        raise BadImageError("it is a BMP of coded runs, which is not read")
+    encoded = file.getvalue()
+    (start,) = struct.unpack_from("<I", encoded, 10)
+    if start < file.tell():  # Pillow stops behind header and palette
+        raise BadImageError("its pixels begin in its header")
+    _, row, _ = layout
+    if len(encoded) < start + row * image.height:
         raise BadImageError("it is truncated")
+
+
+def _check_webp(image, file):
+    if _is_animated(image):
+        raise BadImageError("it is an animated WebP, which is not read")
+
+
+_CHECKS = {
+    "jpeg": _check_jpeg,
+    "png": _check_png,
+    "gif": _check_gif,
+    "bmp": _check_bmp,
+    "webp": _check_webp,
+}

@@ -34,37 +34,24 @@ def _rectangle(size, pixels):
     return size * pixels // tf.reduce_min(size)
 
 
-def evaluation(image, *, resize, size):
-    """Shorter side `resize`, then the central `size` square: one view.
-
-    Args:
-        image: uint8 (H, W, 3), or (B, H, W, 3): images of one size.
-        resize: pixels of the shorter side, at least `size`.
-        size: pixels of the square, S.
-
-    Returns:
-        uint8 (S, S, 3), or (B, S, S, 3).
-    """
-    return resized_crop(image, (1, 1), resize=resize, size=size)
-
-
-def resized_crop(image, place, *, resize, size):
+def evaluation(image, view, place=(1, 1)):
     """A square of what `resize_shorter_side` gives, without the rest of it.
 
     Args:
         image: uint8 (H, W, 3), or (B, H, W, 3): images of one size.
+        view: `labels.view.View`: the shorter side and S.
         place: 0, 1 or 2 from the top and 0, 1 or 2 from the left: at the
             first edge, in the middle (rounded down) or at the last edge.
-        resize: pixels of the shorter side, at least `size`.
-        size: pixels of the square, S.
+            Default: the central square, which evaluation shows.
 
     Returns:
         uint8 (S, S, 3), or (B, S, S, 3).
     """
+    size = view.crop
     image = tf.convert_to_tensor(image)
     images = image if image.shape.rank == 4 else image[tf.newaxis]
     height_width = tf.shape(images)[1:3]
-    resized = _rectangle(height_width, resize)
+    resized = _rectangle(height_width, view.resize)
     corner = (resized - size) * place // 2
     corner = tf.cast(corner, tf.float32)
     scale = tf.cast(resized, tf.float32) / tf.cast(height_width, tf.float32)

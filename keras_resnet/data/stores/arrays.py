@@ -7,6 +7,7 @@ import dataclasses
 import gzip
 import hashlib
 import pathlib
+import zlib
 
 import numpy as np
 
@@ -21,30 +22,30 @@ _DIGITS_SHA256 = (
 )
 _NUMBERS = tuple(str(digit) for digit in range(10))
 # The names that TensorFlow Datasets gives them.
-_FASHION = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
+_FASHION = tuple(
+    "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,"
+    "Ankle boot".split(",")
 )
-_CIFAR10 = (
-    "airplane",
-    "automobile",
-    "bird",
-    "cat",
-    "deer",
-    "dog",
-    "frog",
-    "horse",
-    "ship",
-    "truck",
+_CIFAR10 = tuple(
+    "airplane automobile bird cat deer dog frog horse ship truck".split()
 )
+
+# What gzip unpacks, sha256: of the published files of Fashion-MNIST, whose own
+# sha256 TensorFlow Datasets lists.
+FASHION_MNIST = {
+    "train-images-idx3-ubyte.gz": (
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
+    ),
+    "train-labels-idx1-ubyte.gz": (
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"
+    ),
+    "t10k-images-idx3-ubyte.gz": (
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"
+    ),
+    "t10k-labels-idx1-ubyte.gz": (
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
+    ),
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -85,6 +86,29 @@ def load(dataset, split, folder=None):
         f"{dataset} needs --data_dir, the folder of its authors' files.",
     )
     return read(split, folder and pathlib.Path(folder))
+
+
+def are_in(folder, dataset):
+    """Whether a folder, or None, has the files of a data set."""
+    names = {"cifar10": "test_batch.bin"}
+    name = names.get(dataset, "t10k-labels-idx1-ubyte.gz")
+    return dataset == "digits" or bool(
+        folder and pathlib.Path(folder, name).exists()
+    )
+
+
+def check_fashion_mnist(folder):
+    """Refuses other files than the published four of Fashion-MNIST.
+
+    Raises:
+        keras_resnet.UsageError: names the file.
+    """
+    for name, published in FASHION_MNIST.items():
+        content = _unpacked(pathlib.Path(folder, name))
+        require(
+            hashlib.sha256(content).hexdigest() == published,
+            f"{name} in {str(folder)!r} is not the published one.",
+        )
 
 
 def evenly_spaced(split, number):
@@ -137,10 +161,7 @@ def _mnist(class_names):
 
 def _idx(path, rank):
     """An array of bytes; LeCun's page of MNIST describes the format."""
-    try:
-        data = gzip.decompress(_bytes(path))
-    except (OSError, EOFError, ValueError) as error:
-        raise UsageError(f"{path} is damaged: {error}.") from error
+    data = _unpacked(path)
     header = np.frombuffer(data[: 4 + 4 * rank], ">u4")
     good = len(header) == 1 + rank and header[0] == 0x0800 + rank
     content = np.frombuffer(data, np.uint8, offset=4 + 4 * rank)
@@ -149,6 +170,15 @@ def _idx(path, rank):
         f"{path} is not an IDX file of {rank} dimensions of bytes.",
     )
     return content.reshape(header[1:])
+
+
+def _unpacked(path):
+    try:
+        return gzip.decompress(_bytes(path))
+    except UsageError:
+        raise
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise UsageError(f"{path} is damaged: {error}.") from error
 
 
 def _cifar10(split, folder):

@@ -11,11 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet.data.examples import splits
-from keras_resnet.data.pixels import screening
+from keras_resnet.data.pixels import headers
 from keras_resnet.data.pixels.headers import BadImageError
 
 # Four bytes for each of the pixels that an image may have: 512 MiB.
-MAX_BYTES = 4 * screening.MAX_PIXELS
+MAX_BYTES = 4 * headers.MAX_PIXELS
 
 # From here on the first bytes are looked at before the others are read.
 _LARGE = 2**24
@@ -66,7 +66,7 @@ def _too_large(size):
 def _no_image(path):
     try:
         with open(path, "rb") as file:
-            screening.format_of(file.read(64))
+            headers.format_of(file.read(64))
     except BadImageError as error:
         return str(error)
     return None

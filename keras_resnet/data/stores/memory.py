@@ -1,4 +1,4 @@
-"""Examples that are all in memory; the digits, which the package holds."""
+"""Examples that are all in memory."""
 
 import dataclasses
 
@@ -7,20 +7,7 @@ import tensorflow as tf
 
 from keras_resnet.data.examples import splits
 from keras_resnet.data.pixels import decoding
-from keras_resnet.data.stores import arrays
 from keras_resnet.errors import require
-
-
-def load_digits(split):
-    """The `Split` "train" or "validation" of the digits: uint8 (8, 8, 3)."""
-    require(
-        split in ("train", "validation"),
-        f"The digits have the splits train and validation. Received: {split}.",
-    )
-    digits = arrays.digits(split)
-    return from_memory(
-        f"digits/{split}", digits.class_names, digits.images, digits.labels
-    )
 
 
 def from_memory(name, class_names, images, labels):

@@ -113,52 +113,29 @@ def _sizes(path):
 def _headers(path):
     """(headers, where the last record ends, bytes of the file)."""
     headers, end = bytearray(), 0
-    with _Remote(path) if "://" in path else _Local(path) as file:
-        while end < file.size:
-            header = file.read(_HEADER.itemsize, end)
+    file, size = _open(path)
+    with file:
+        while end < size:
+            file.seek(end)
+            header = file.read(_HEADER.itemsize)
             if len(header) < _HEADER.itemsize:
                 end += _FRAME  # cut off within the header
                 break
             headers += header
             end += int.from_bytes(header[:8], "little") + _FRAME
-        return np.frombuffer(bytes(headers), _HEADER), end, file.size
+        return np.frombuffer(bytes(headers), _HEADER), end, size
 
 
-class _Local:
-    """A file of which little is read, without the system's reading ahead."""
-
-    def __init__(self, path):
-        self._file = os.open(path, os.O_RDONLY)
-        self.size = os.fstat(self._file).st_size
-        if hasattr(os, "posix_fadvise"):
-            os.posix_fadvise(self._file, 0, 0, os.POSIX_FADV_RANDOM)
-
-    def read(self, size, offset):
-        return os.pread(self._file, size, offset)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        os.close(self._file)
-
-
-class _Remote:
-    """The same by `tf.io.gfile`."""
-
-    def __init__(self, path):
-        self.size = tf.io.gfile.stat(path).length
-        self._file = tf.io.gfile.GFile(path, "rb")
-
-    def read(self, size, offset):
-        self._file.seek(offset)
-        return self._file.read(size)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._file.close()
+def _open(path):
+    """(file, its bytes): of a local file no more is read than is asked for."""
+    if "://" in path:
+        size = tf.io.gfile.stat(path).length
+        return tf.io.gfile.GFile(path, "rb"), size
+    file = open(path, "rb", buffering=0)
+    size = os.fstat(file.fileno()).st_size
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
+    return file, size
 
 
 def _crc_table():

@@ -132,13 +132,14 @@ def _parser(tfds, builder, name, class_names):
 def _builder(tfds, name, data_dir, known):
     try:
         builder = tfds.builder(name, data_dir=data_dir)
-    except tfds.core.DatasetNotFoundError as error:
-        near = nearest(name, known) or nearest(name, tfds.list_builders())
+    # The other where the name cannot be read: "cvs:table.csv".
+    except (tfds.core.DatasetNotFoundError, ValueError) as error:
+        asked = name.partition(":")[0]
+        near = nearest(asked, known) or nearest(name, tfds.list_builders())
         hint = f" Did you mean {near!r}?" if near else ""
         raise UsageError(
-            f"Unknown data set {name!r}.{hint} Take 'digits', 'folder:PATH', "
-            "'tfrecord:PATTERN' or a TensorFlow Datasets name. "
-            f"Received: {name!r}."
+            f"Unknown data set {name!r}.{hint} Take a TensorFlow Datasets name "
+            f"or one of: {', '.join(known)}. Received: {name!r}."
         ) from error
     try:
         builder.download_and_prepare()

@@ -1,17 +1,15 @@
 """What a network sees of a split: training crops above evaluation views."""
 
 import dataclasses
-import io
 import textwrap
-import warnings
 
 import numpy as np
 import tensorflow as tf
 
 from keras_resnet.data import pipeline
-from keras_resnet.data.pixels import screening
-from keras_resnet.data.pixels.headers import BadImageError
+from keras_resnet.data.examples import order
 from keras_resnet.data.survey import scanning
+from keras_resnet.labels.view import View
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,6 +30,16 @@ class Views:
     evaluation: np.ndarray
 
 
+class _Silent:
+    """Masks unreadable images as `bad_images.MaskedImages`, but says nothing.
+
+    The survey names them.
+    """
+
+    def note(self, index):
+        pass
+
+
 def first_views(split, recipe, *, fill, count):
     """The views of the first examples that a run with this recipe takes.
 
@@ -46,93 +54,46 @@ def first_views(split, recipe, *, fill, count):
         the steps after it.
     """
     recipe = dataclasses.replace(recipe, steps=-(-count // recipe.batch_size))
-
-    def train(split):
-        batches = pipeline.train_dataset(split, recipe, fill=fill)
-        batches = list(batches.as_numpy_iterator())
-        return [
-            np.concatenate([batch[key] for batch in batches])[:count]
-            for key in ("image", "label")
-        ]
-
-    # First without a look at the files, of which some may be unreadable.
-    _, indices = train(_tagged(split, {}, recipe))
-    stored, captions = _stored(split, indices)
-    tagged = _tagged(split, stored, recipe)
-    training, _ = train(tagged)
+    positions = [order.positions(split, recipe, s) for s in range(recipe.steps)]
+    indices = np.concatenate([of_step for of_step, _ in positions])[:count]
+    training = _rows(
+        pipeline.train_dataset(split, recipe, fill=fill, masked=_Silent()),
+        count,
+    )
     chosen = dataclasses.replace(
-        tagged,
+        split,
         num_examples=count,
-        read=lambda place: tagged.read(tf.gather(indices, place)),
-        labels=indices,
+        read=lambda place: split.read(tf.gather(indices, place)),
     )
-    batches = pipeline.eval_dataset(
-        chosen,
-        batch_size=count,
-        resize=recipe.eval_resize,
-        size=recipe.image_size,
+    evaluation = _rows(
+        pipeline.eval_dataset(
+            chosen, View.of(recipe), batch_size=count, masked=_Silent()
+        ),
+        count,
     )
+    readable = zip(evaluation["label"], evaluation["weight"], strict=True)
     return Views(
         indices=indices,
-        captions=captions,
-        training=training,
-        evaluation=next(batches.as_numpy_iterator())["image"],
+        captions=[
+            split.class_names[n] if good else None for n, good in readable
+        ],
+        training=training["image"],
+        evaluation=evaluation["image"],
     )
 
 
-def _stored(split, indices):
-    """{index: what is stored} of the readable ones, and all class names."""
-    read, stored, captions = scanning.reader(split), {}, []
-    for index in map(int, indices):
-        try:
-            image, label = read(index)
-            if isinstance(image, bytes):
-                screening.screen(image)
-            scanning.pixels(image)
-        except (BadImageError, tf.errors.OpError):
-            captions.append(None)
-            continue
-        stored[index] = image
-        captions.append(split.class_names[label])
-    return stored, captions
-
-
-def _tagged(split, stored, recipe):
-    """The split with indices for labels; grey squares for what is not stored.
-
-    So a batch tells which examples it holds.
-    """
-    image, _ = tf.data.Dataset.range(1).map(split.read).element_spec
-    placeholder = _grey(recipe.eval_resize)
-
-    def encoded(index):
-        return stored.get(int(index), placeholder)
-
-    def read(index):
-        if image.dtype == tf.string:
-            pixels = tf.numpy_function(encoded, [index], tf.string)
-            pixels = tf.ensure_shape(pixels, ())
-        else:
-            pixels, _ = split.read(index)
-        return pixels, tf.cast(index, tf.int32)
-
-    labels = np.arange(split.num_examples, dtype=np.int32)
-    return dataclasses.replace(split, read=read, labels=labels)
-
-
-def _grey(side):
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.new("RGB", (side, side), (128, 128, 128)).save(file, "PNG")
-    return file.getvalue()
+def _rows(dataset, count):
+    """The first rows of the batches, put together by their keys."""
+    batches = list(dataset.as_numpy_iterator())
+    return {
+        key: np.concatenate([batch[key] for batch in batches])[:count]
+        for key in batches[0]
+    }
 
 
 # Pixels of the picture.
-_TILE, _GAP, _CAPTION, _MARGIN, _TITLE = 128, 14, 38, 40, 74
+_TILE, _GAP, _CAPTION, _MARGIN, _TITLE = 128, 14, 38, 24, 84
 _COLUMNS = 8
-_DPI = 100
-_INK, _PALE, _RED = "0.1", "0.45", "#b3261e"
 
 
 def draw(views, path, *, title, subtitle):
@@ -144,81 +105,54 @@ def draw(views, path, *, title, subtitle):
         title: one line.
         subtitle: one line, smaller.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from PIL import Image
+    from PIL import ImageDraw
 
-    side = _shown(views.training[:1]).shape[1]
-    font = 9 if side < 1.5 * _TILE else 11  # points
-    count = len(views.captions)
-    columns = min(_COLUMNS, count)
-    rows = -(-count // columns)
-    cell = side + _GAP, _CAPTION + 2 * side + 4 + _GAP
-    width = max(2 * _MARGIN + columns * cell[0] - _GAP, 640)
-    height = _TITLE + rows * cell[1] + _GAP
-    canvas = np.full((height, width, 3), 255, np.uint8)
-    figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI)
-    FigureCanvasAgg(figure)
-
-    def write(x, y, text, **style):
-        style = {"fontsize": font, "color": _INK, "va": "top"} | style
-        # Names hold dollar signs; they are no formulas.
-        figure.text(
-            x / width,
-            1 - y / height,
-            scanning.printable(text),
-            parse_math=False,
-            **style,
-        )
-
-    letters = int((width - _MARGIN) / (0.65 * 15 * _DPI / 72))
-    if len(title) > letters:
-        title = "\u2026" + title[1 - letters :]
-    write(_MARGIN, 16, title, fontsize=15, weight="bold")
-    write(_MARGIN, 44, subtitle, color=_PALE, fontsize=10)
+    side = _tile(views.training[0]).width
+    columns = min(_COLUMNS, len(views.captions))
+    rows = -(-len(views.captions) // columns)
+    cell = side + _GAP, _CAPTION + 2 * side + _GAP
+    width = max(2 * _MARGIN + columns * cell[0], 640)
+    sheet = Image.new("RGB", (width, _TITLE + rows * cell[1]), "white")
+    pen = ImageDraw.Draw(sheet)
+    pen.text((_MARGIN, 14), _printable(title), "black", _font(20))
+    pen.text((_MARGIN, 46), _printable(subtitle), "grey", _font(14))
     for place, caption in enumerate(views.captions):
         row, column = divmod(place, columns)
         x, y = _MARGIN + column * cell[0], _TITLE + row * cell[1]
-        y += _CAPTION
-        write(
-            x,
-            y - 7,
-            _fitted("unreadable" if caption is None else caption, side, font),
-            color=_RED if caption is None else _INK,
-            va="baseline",
-            linespacing=1.05,
-        )
-        for name in ("training", "evaluation"):
-            image = getattr(views, name)[place]
-            canvas[y : y + side, x : x + side] = _shown(image[None])[0]
-            if column == 0:
-                style = {"rotation": 90, "ha": "center", "va": "center"}
-                write(x - 14, y + side / 2, name, color=_PALE, **style)
-            y += side + 4
-    figure.figimage(canvas, origin="upper")
-    with warnings.catch_warnings():
-        # Scripts that the font lacks become boxes.
-        warnings.filterwarnings("ignore", "Glyph .* missing")
-        figure.savefig(path, dpi=_DPI)
+        _write_caption(pen, (x, y), caption, side)
+        for below, images in enumerate((views.training, views.evaluation)):
+            corner = x, y + _CAPTION + below * (side + 2)
+            sheet.paste(_tile(images[place]), corner)
+    sheet.save(path)
 
 
-def _shown(images):
-    """Images enlarged, or shrunk, by a whole factor: pixels stay squares."""
-    n, side, _, channels = images.shape
-    if side <= _TILE * 1.5:
-        factor = max(1, round(_TILE / side))
-        return images.repeat(factor, axis=1).repeat(factor, axis=2)
-    factor = -(-side // (2 * _TILE))
-    kept = side // factor
-    blocks = images[:, : kept * factor, : kept * factor].reshape(
-        n, kept, factor, kept, factor, channels
-    )
-    return blocks.mean(axis=(2, 4)).round().astype(np.uint8)
+def _write_caption(pen, corner, caption, side):
+    """Two lines at most, about as wide as the image."""
+    color = "#b3261e" if caption is None else "black"
+    text = _printable("unreadable" if caption is None else caption)
+    lines = textwrap.wrap(text, side // 7, max_lines=2, placeholder="\u2026")
+    pen.text(corner, "\n".join(lines), color, _font(12))
 
 
-def _fitted(name, side, font):
-    """Two lines at most, as wide as the image."""
-    letters = int(side / (0.6 * font * _DPI / 72))  # of usual width
-    lines = textwrap.wrap(name, letters) or [""]
-    if len(lines) > 2:
-        lines = [lines[0], "".join(lines[1:])[: letters - 1] + "\u2026"]
-    return "\n".join(lines)
+def _printable(text):
+    return scanning.printable(text).replace("\n", " ")
+
+
+def _font(size):
+    from matplotlib import font_manager
+    from PIL import ImageFont
+
+    # It has more letters than Pillow's own.
+    return ImageFont.truetype(font_manager.findfont("DejaVu Sans"), size)
+
+
+def _tile(pixels):
+    """An image enlarged, or shrunk, by a whole factor: pixels stay squares."""
+    from PIL import Image
+
+    image = Image.fromarray(pixels)
+    if image.width > 1.5 * _TILE:
+        return image.reduce(-(-image.width // (2 * _TILE)))
+    side = max(1, round(_TILE / image.width)) * image.width
+    return image.resize((side, side), Image.Resampling.NEAREST)

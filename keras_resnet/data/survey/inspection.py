@@ -7,22 +7,14 @@ import array
 import collections
 import csv
 import dataclasses
+import functools
 import os
+from typing import Any
 
 import numpy as np
 
-from keras_resnet.data.pixels import screening
-from keras_resnet.data.pixels.headers import Header
+from keras_resnet.data.pixels import headers
 from keras_resnet.data.survey import scanning
-
-_EXTENSIONS = {
-    ".jpg": "jpeg",
-    ".jpeg": "jpeg",
-    ".png": "png",
-    ".gif": "gif",
-    ".bmp": "bmp",
-    ".webp": "webp",
-}
 
 # What is read, but perhaps not as its owner thinks.
 NOTES = {
@@ -34,6 +26,7 @@ NOTES = {
     "EXIF rotation": "not applied: read as stored",
     "one pixel thin": "width or height of one pixel",
 }
+_NUMBERS = functools.partial(array.array, "q")
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -50,23 +43,13 @@ class Survey:
         unreadable: [(index, reason)].
     """
 
-    split: object
+    split: Any
     class_counts: np.ndarray
-    widths: array.array = dataclasses.field(
-        default_factory=lambda: array.array("i")
-    )
-    heights: array.array = dataclasses.field(
-        default_factory=lambda: array.array("i")
-    )
-    file_bytes: array.array = dataclasses.field(
-        default_factory=lambda: array.array("q")
-    )
-    formats: collections.Counter = dataclasses.field(
-        default_factory=collections.Counter
-    )
-    modes: collections.Counter = dataclasses.field(
-        default_factory=collections.Counter
-    )
+    widths: array.array = dataclasses.field(default_factory=_NUMBERS)
+    heights: array.array = dataclasses.field(default_factory=_NUMBERS)
+    file_bytes: array.array = dataclasses.field(default_factory=_NUMBERS)
+    formats: dict = dataclasses.field(default_factory=collections.Counter)
+    modes: dict = dataclasses.field(default_factory=collections.Counter)
     notes: dict = dataclasses.field(default_factory=dict)
     unreadable: list = dataclasses.field(default_factory=list)
 
@@ -76,7 +59,7 @@ class Survey:
         return len(self.widths)
 
 
-def survey(split, *, max_pixels=screening.MAX_PIXELS):
+def survey(split, *, max_pixels=headers.MAX_PIXELS):
     """Reads every file of a split and the header of each.
 
     Args:
@@ -86,19 +69,16 @@ def survey(split, *, max_pixels=screening.MAX_PIXELS):
     Returns:
         `Survey`; `num_readable + len(unreadable)` is `split.num_examples`.
     """
-    found = Survey(
-        split=split,
-        class_counts=np.zeros(len(split.class_names), np.int64),
-    )
+    num_classes = len(split.class_names)
+    counts = np.zeros(num_classes, np.int64)
+    found = Survey(split=split, class_counts=counts)
 
     def work(image):
         return _header(image, max_pixels), len(bytes(image))
 
     for outcome in scanning.scan(split, work):
-        if outcome.label is not None and outcome.label in range(
-            len(split.class_names)
-        ):
-            found.class_counts[outcome.label] += 1
+        if outcome.label in range(num_classes):
+            counts[outcome.label] += 1
         if outcome.problem is not None:
             found.unreadable.append((outcome.index, outcome.problem))
         else:
@@ -108,9 +88,11 @@ def survey(split, *, max_pixels=screening.MAX_PIXELS):
 
 def _header(image, max_pixels):
     if isinstance(image, bytes):
-        return screening.screen(image, max_pixels)
+        return headers.read(image, max_pixels)
     height, width, _ = image.shape
-    return Header(format="pixels", width=width, height=height, mode="RGB")
+    return headers.Header(
+        format="pixels", width=width, height=height, mode="RGB"
+    )
 
 
 def _add(found, index, header, size):
@@ -119,11 +101,16 @@ def _add(found, index, header, size):
     found.file_bytes.append(size)
     found.formats[header.format] += 1
     found.modes[header.mode] += 1
-    name = found.split.describe(index)
-    extension = os.path.splitext(name)[1].lower()
-    said = _EXTENSIONS.get(extension, header.format)
+    for note in _notes(header, found.split.describe(index)):
+        found.notes.setdefault(note, [0, index])[0] += 1
+
+
+def _notes(header, name):
+    """The keys of `NOTES` that hold of a file."""
+    said = os.path.splitext(name)[1].lower().removeprefix(".")
+    said = {"jpg": "jpeg"}.get(said, said)
     held = {
-        "misnamed": said != header.format,
+        "misnamed": said in headers.FORMATS and said != header.format,
         "CMYK": header.mode == "CMYK",
         "16 bits": header.bits == 16,
         "alpha": header.mode in ("RGBA", "grey+alpha"),
@@ -131,9 +118,7 @@ def _add(found, index, header, size):
         "EXIF rotation": header.orientation != 1,
         "one pixel thin": min(header.width, header.height) == 1,
     }
-    for note, holds in held.items():
-        if holds:
-            found.notes.setdefault(note, [0, index])[0] += 1
+    return [note for note, holds in held.items() if holds]
 
 
 def write_classes(found, path):
@@ -148,13 +133,11 @@ def write_classes(found, path):
 
 def write_unreadable(found, path):
     """A CSV of index, file, reason; one row for each unreadable example."""
+    describe = found.split.describe
     write_csv(
         path,
         ("index", "file", "reason"),
-        (
-            (index, found.split.describe(index), reason)
-            for index, reason in found.unreadable
-        ),
+        ((index, describe(index), why) for index, why in found.unreadable),
     )
 
 

@@ -7,8 +7,6 @@ import numpy as np
 from keras_resnet.data.survey import inspection
 from keras_resnet.data.survey import scanning
 
-QUANTILES = (0.05, 0.5, 0.95)
-
 
 def lines(found, *, listed=20):
     """What `inspection.survey` found, for the terminal.
@@ -21,48 +19,45 @@ def lines(found, *, listed=20):
         List of str.
     """
     split = found.split
+    rows = [("examples a class", _classes(found))]
+    if found.num_readable:
+        rows += _sizes(found)
+        rows += [("formats", _counts(found.formats))]
+        rows += [("modes", _counts(found.modes))]
+    for note, (number, index) in sorted(found.notes.items()):
+        text = f"{number:,}: {inspection.NOTES[note]}"
+        rows.append((note, f"{text} ({_name(split, index)})"))
+    rows.append(("unreadable", f"{len(found.unreadable):,}"))
     text = [
         f"{scanning.printable(split.name)}: {split.num_examples:,} examples, "
-        f"{len(split.class_names):,} classes",
-        _row("examples a class", _classes(found)),
+        f"{len(split.class_names):,} classes"
     ]
-    if found.num_readable:
-        text += [_row(name, value) for name, value in _sizes(found)]
-        for name, counter in (
-            ("formats", found.formats),
-            ("modes", found.modes),
-        ):
-            rows = (f"{key} {n:,}" for key, n in counter.most_common())
-            text.append(_row(name, ", ".join(rows)))
-    for note, (number, index) in sorted(found.notes.items()):
-        example = scanning.printable(scanning.file_name(split, index))
-        text.append(
-            _row(note, f"{number:,}: {inspection.NOTES[note]} ({example})")
-        )
-    text.append(_row("unreadable", f"{len(found.unreadable):,}"))
+    text += [f"{name + ':':<18}{value}" for name, value in rows]
     for index, reason in found.unreadable[:listed]:
-        name = scanning.printable(scanning.file_name(split, index))
-        text.append(f"  {name}: {reason}")
+        text.append(f"  {_name(split, index)}: {reason}")
     if len(found.unreadable) > listed:
         text.append(f"  and {len(found.unreadable) - listed:,} more")
     return text
 
 
-def _row(name, value):
-    return f"{name + ':':<18}{value}"
+def _name(split, index):
+    return scanning.printable(scanning.file_name(split, index))
+
+
+def _counts(counter):
+    return ", ".join(f"{key} {n:,}" for key, n in counter.most_common())
 
 
 def _classes(found):
-    counts, names = found.class_counts, found.split.class_names
-
-    def named(index):
-        return f"{counts[index]:,} ({scanning.printable(names[index])})"
-
+    counts = found.class_counts
+    names = [scanning.printable(name) for name in found.split.class_names]
+    least, greatest = counts.argmin(), counts.argmax()
     text = (
-        f"least {named(counts.argmin())}, median {np.median(counts):,g}, "
-        f"greatest {named(counts.argmax())}"
+        f"least {counts[least]:,} ({names[least]}), median "
+        f"{np.median(counts):,g}, greatest {counts[greatest]:,} "
+        f"({names[greatest]})"
     )
-    empty = [scanning.printable(names[i]) for i in np.flatnonzero(counts == 0)]
+    empty = [names[i] for i in np.flatnonzero(counts == 0)]
     if empty:
         more = f" and {len(empty) - 5:,} more" if len(empty) > 5 else ""
         text += f"; {len(empty):,} empty: {', '.join(empty[:5])}{more}"
@@ -70,40 +65,39 @@ def _classes(found):
 
 
 def _sizes(found):
+    """(name, text) of each measure of the readable images."""
     widths, heights = np.asarray(found.widths), np.asarray(found.heights)
-    n = len(widths)
     common = collections.Counter(zip(found.widths, found.heights, strict=True))
     text = ", ".join(
-        f"{width} x {height} ({k / n:.0%})"
+        f"{width} x {height} ({k / len(widths):.0%})"
         for (width, height), k in common.most_common(3)
     )
     if len(common) > 3:
         text += f" and {len(common) - 3:,} other sizes"
-    yield "width x height", text
-    low, middle, high = np.quantile(np.minimum(widths, heights), QUANTILES)
     shorter = np.minimum(widths, heights)
-    yield (
-        "shorter side",
-        f"{shorter.min()} to {shorter.max()}; 5 % below {low:g}, median "
-        f"{middle:g}, 5 % above {high:g}",
-    )
-    aspect = widths / heights
-    yield (
-        "width / height",
-        f"{aspect.min():.3g} to {aspect.max():.3g}, median "
-        f"{np.median(aspect):.3g}",
-    )
-    millions = widths.astype(np.int64) * heights / 1e6
-    yield (
-        "megapixels",
-        f"{millions.min():.3g} to {millions.max():.3g}, mean "
-        f"{millions.mean():.3g}",
-    )
     size = np.asarray(found.file_bytes)
-    yield (
-        "bytes",
-        f"{_bytes(size.min())} to {_bytes(size.max())}, median "
-        f"{_bytes(np.median(size))}; {_bytes(size.sum())} in all",
+    return [
+        ("width x height", text),
+        (
+            "shorter side",
+            "{:g} to {:g}; 5 % below {:g}, median {:g}, 5 % above {:g}".format(
+                *np.quantile(shorter, (0, 1, 0.05, 0.5, 0.95))
+            ),
+        ),
+        ("width / height", _range(widths / heights)),
+        ("megapixels", _range(widths * heights / 1e6)),
+        (
+            "bytes",
+            f"{_bytes(size.min())} to {_bytes(size.max())}, median "
+            f"{_bytes(np.median(size))}; {_bytes(size.sum())} in all",
+        ),
+    ]
+
+
+def _range(values):
+    return (
+        f"{values.min():.3g} to {values.max():.3g}, median "
+        f"{np.median(values):.3g}"
     )
 
 
@@ -125,77 +119,32 @@ def draw_sizes(found, path, *, marks):
     from matplotlib.figure import Figure
 
     widths, heights = np.asarray(found.widths), np.asarray(found.heights)
+    shorter = np.minimum(widths, heights)
     figure = Figure(figsize=(11, 4.8), layout="constrained")
     plane, sides = figure.subplots(1, 2)
-    name = scanning.printable(found.split.name)
     figure.suptitle(
-        f"{name}: sizes of {found.num_readable:,} images",
-        parse_math=False,
-        fontsize=12,
+        f"{scanning.printable(found.split.name)}: sizes of "
+        f"{found.num_readable:,} images",
+        parse_math=False,  # names hold dollar signs; they are no formulas
     )
-    _draw_plane(figure, plane, widths, heights)
-    _draw_shorter_sides(sides, np.minimum(widths, heights), marks)
-    for axis in (plane.xaxis, plane.yaxis, sides.xaxis):
-        _scale(axis)
+    edges = _edges(np.concatenate([widths, heights]))
+    *_, mesh = plane.hist2d(
+        widths, heights, [edges, edges], cmin=1, cmap="viridis_r"
+    )
+    figure.colorbar(mesh, ax=plane, label="images")
+    plane.set(xlabel="width, pixels", ylabel="height, pixels")
+    sides.hist(shorter, _edges([*shorter, *marks.values()]))
+    for (mark, pixels), style in zip(marks.items(), ("--", ":"), strict=True):
+        label = f"{mark}: {pixels}"
+        sides.axvline(pixels, color="C1", linestyle=style, label=label)
+    sides.set(xlabel="shorter side, pixels", ylabel="images")
+    sides.legend()
     for axes in (plane, sides):
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.2)
+        axes.set_xscale("log", base=2)
+    plane.set_yscale("log", base=2)
     figure.savefig(path, dpi=120)
 
 
-def _draw_plane(figure, axes, widths, heights):
-    from matplotlib.colors import LogNorm
-
-    edges = _edges(np.concatenate([widths, heights]), 49)
-    counts, _, _ = np.histogram2d(widths, heights, [edges, edges])
-    shades = LogNorm(vmin=1, vmax=max(10, counts.max()))
-    counts[counts == 0] = np.nan  # white
-    mesh = axes.pcolormesh(
-        edges, edges, counts.T, norm=shades, cmap="viridis_r"
-    )
-    bar = figure.colorbar(mesh, ax=axes, label="images", fraction=0.04)
-    _scale(bar.ax.yaxis, subs=(1,))
-    axes.plot(edges[[0, -1]], edges[[0, -1]], color="0.85", zorder=0)
-    axes.set(xlabel="width, pixels", ylabel="height, pixels", aspect="equal")
-
-
-def _draw_shorter_sides(axes, shorter, marks):
-    bins = _edges(np.append(shorter, list(marks.values())), 41)
-    axes.hist(shorter, bins, color="C0", alpha=0.85)
-    styles = (("0.2", "--", 1.2), ("C1", ":", 2.2))
-    for (mark, pixels), (color, line, width) in zip(
-        marks.items(), styles, strict=True
-    ):
-        axes.axvline(
-            pixels,
-            color=color,
-            linestyle=line,
-            linewidth=width,
-            label=f"{mark}: {pixels}",
-        )
-    axes.set(xlabel="shorter side, pixels", ylabel="images")
-    axes.set_xlim(bins[0], bins[-1])
-    axes.legend(
-        frameon=False,
-        fontsize=9,
-        ncols=2,
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-    )
-
-
-def _edges(values, number):
-    """Edges of bins of equal ratio; all values well inside."""
-    low, high = min(values) / 2, max(values) * 2
-    return np.geomspace(low, high, number + 1)
-
-
-def _scale(axis, subs=(1, 2, 5)):
-    from matplotlib.ticker import FuncFormatter
-    from matplotlib.ticker import LogLocator
-    from matplotlib.ticker import NullLocator
-
-    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
-    axis.set_major_locator(LogLocator(subs=subs, numticks=30))
-    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,g}"))
-    axis.set_minor_locator(NullLocator())
+def _edges(values):
+    """Edges of 40 bins of equal ratio; all values well inside."""
+    return np.geomspace(np.min(values) / 2, np.max(values) * 2, 41)

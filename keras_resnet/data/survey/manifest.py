@@ -16,7 +16,7 @@ import tempfile
 
 import tensorflow as tf
 
-from keras_resnet.data.pixels import screening
+from keras_resnet.data.pixels import headers
 from keras_resnet.data.pixels.headers import BadImageError
 from keras_resnet.data.survey import scanning
 from keras_resnet.errors import UsageError
@@ -25,7 +25,7 @@ from keras_resnet.errors import require
 FORMAT = "keras_resnet manifest 1"
 
 
-def records(key, split, *, max_pixels=screening.MAX_PIXELS):
+def records(key, split, *, max_pixels=headers.MAX_PIXELS):
     """Decodes every pixel of every example once.
 
     Args:
@@ -47,7 +47,7 @@ def records(key, split, *, max_pixels=screening.MAX_PIXELS):
         }
         try:
             if isinstance(image, bytes):
-                header = screening.screen(image, max_pixels)
+                header = headers.read(image, max_pixels)
                 found["mode"] = header.mode
             height, width, _ = scanning.pixels(image).shape
             found |= {"width": int(width), "height": int(height)}

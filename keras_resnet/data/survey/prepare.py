@@ -6,27 +6,17 @@ import os
 import pathlib
 import re
 import sys
-import tempfile
 
 from absl import logging
 
 from keras_resnet.data import datasets
-from keras_resnet.data.pixels import screening
+from keras_resnet.data.pixels import headers
+from keras_resnet.data.stores import arrays
 from keras_resnet.data.survey import scanning
-from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 
 # Where Debian's package dataset-fashion-mnist puts its files.
 FASHION_MNIST = "/usr/share/datasets/fashion-mnist"
-
-# The published files, and what gzip wrote into them: seconds since 1970.
-# Debian took that and the name out of the headers.
-_COMPRESSED_AT = {
-    "train-images-idx3-ubyte.gz": 1504176606,
-    "train-labels-idx1-ubyte.gz": 1504176606,
-    "t10k-images-idx3-ubyte.gz": 1504176627,
-    "t10k-labels-idx1-ubyte.gz": 1504176627,
-}
 
 # Of random access first.
 FILE_FORMATS = ("array_record", "tfrecord")
@@ -52,9 +42,6 @@ class Prepared:
 def fashion_mnist(source=FASHION_MNIST, *, data_dir, file_format=None):
     """Fashion-MNIST (Xiao et al. 2017) from the four files of its authors.
 
-    TFDS's own builder writes it, from files with the very sha256 that TFDS
-    expects of a download.
-
     Args:
         source: folder of the four `.gz` files, as published or as in Debian's
             package dataset-fashion-mnist.
@@ -68,52 +55,38 @@ def fashion_mnist(source=FASHION_MNIST, *, data_dir, file_format=None):
         keras_resnet.UsageError: if a file is missing or not the published one.
     """
     import tensorflow_datasets as tfds
-    from tensorflow_datasets.core.download import download_manager
 
-    builder = tfds.builder(
-        "fashion_mnist",
-        data_dir=data_dir,
-        file_format=file_format or FILE_FORMATS[0],
-    )
-    with _quiet(tfds):
-        if builder.is_prepared():
-            return _prepared(builder, was_there=True)
+    known = tfds.builder("fashion_mnist", data_dir=data_dir)
+    if known.is_prepared():
+        return _prepared(known, was_there=True)
     source = pathlib.Path(source)
-    missing = [name for name in _COMPRESSED_AT if not (source / name).is_file()]
+    missing = [n for n in arrays.FASHION_MNIST if not (source / n).is_file()]
     require(
         not missing,
         f"{str(source)!r} lacks {', '.join(missing)}. Install Debian's package "
         "(apt-get install dataset-fashion-mnist), or name another folder with "
         "--source_dir.",
     )
-    with tempfile.TemporaryDirectory() as folder, _quiet(tfds):
-        for name in _COMPRESSED_AT:
-            data = _as_published(name, (source / name).read_bytes())
-            pathlib.Path(folder, name).write_bytes(data)
-        config = tfds.download.DownloadConfig(
-            manual_dir=folder,
-            force_checksums_validation=True,
-            try_download_gcs=False,
-        )
-        try:
-            builder.download_and_prepare(
-                download_dir=folder, download_config=config
-            )
-        except download_manager.NonMatchingChecksumError as error:
-            raise UsageError(
-                f"A file in {str(source)!r} is not the published one: {error}"
-            ) from error
-    return _prepared(builder)
+    arrays.check_fashion_mnist(source)
+    splits = {
+        key: arrays.load("fashion_mnist", split, source)
+        for key, split in (("train", "train"), ("test", "validation"))
+    }
+    return _store(
+        "fashion_mnist",
+        version=str(known.version),
+        features=dict(known.info.features),
+        examples={key: _pixels(split) for key, split in splits.items()},
+        description=known.info.description,
+        data_dir=data_dir,
+        file_format=file_format,
+    )
 
 
-def _as_published(name, data):
-    """The file with the header that it was published with (RFC 1952)."""
-    flags = data[3:4]
-    if flags != b"\0":
-        return data
-    time = _COMPRESSED_AT[name].to_bytes(4, "little")
-    stem = name.removesuffix(".gz").encode()
-    return data[:3] + b"\x08" + time + data[8:10] + stem + b"\0" + data[10:]
+def _pixels(split):
+    for index, image in enumerate(split.images):
+        label = int(split.labels[index])
+        yield index, {"image": image[..., :1], "label": label}
 
 
 def folder(path, name, *, data_dir, file_format=None):
@@ -150,17 +123,15 @@ def folder(path, name, *, data_dir, file_format=None):
         "label": tfds.features.ClassLabel(names=list(classes)),
         "file_name": tfds.features.Text(),
     }
-    with _quiet(tfds):
-        builder = tfds.dataset_builders.store_as_tfds_dataset(
-            name=name,
-            version="1.0.0",
-            features=tfds.features.FeaturesDict(features),
-            split_datasets={key: _examples(s) for key, s in splits.items()},
-            data_dir=data_dir,
-            description=f"The images of a folder, {name}.",
-            file_format=file_format or FILE_FORMATS[0],
-        )
-    return _prepared(builder)
+    return _store(
+        name,
+        version="1.0.0",
+        features=features,
+        examples={key: _files(split) for key, split in splits.items()},
+        description=f"The images of a folder, {name}.",
+        data_dir=data_dir,
+        file_format=file_format,
+    )
 
 
 def _check_name(tfds, name):
@@ -169,16 +140,16 @@ def _check_name(tfds, name):
         "--name must be lower-case letters, digits and underscores, a letter "
         f"first. Received: {name!r}.",
     )
+    taken = {*datasets.SOURCES, *datasets.DATASETS, *tfds.list_builders()}
     require(
-        name not in datasets.DATASETS and name not in tfds.list_builders(),
-        f"{name!r} is a data set of its own in TensorFlow Datasets. Take "
-        "another --name.",
+        name not in taken,
+        f"{name!r} is a data set of its own. Take another --name.",
     )
 
 
-def _examples(split):
+def _files(split):
     def whole(image):
-        screening.screen(image)
+        headers.read(image)
         scanning.pixels(image)
         return image
 
@@ -188,8 +159,7 @@ def _examples(split):
             outcome.problem is None,
             f"Cannot read {scanning.printable(split.describe(outcome.index))}: "
             f"{outcome.problem}. Remove or replace it; `keras-resnet data "
-            "validate` "
-            "lists all such files.",
+            "validate` lists all such files.",
         )
         yield (
             outcome.index,
@@ -201,8 +171,10 @@ def _examples(split):
         )
 
 
-@contextlib.contextmanager
-def _quiet(tfds):
+def _store(name, *, features, examples, file_format, **options):
+    """Lets TFDS write examples, {split: iterable of (key, example)}."""
+    import tensorflow_datasets as tfds
+
     # Bars are for a terminal, and what TFDS tells of its steps is no result.
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()
@@ -210,9 +182,16 @@ def _quiet(tfds):
     logging.set_verbosity(logging.ERROR)
     try:
         with contextlib.redirect_stdout(sys.stderr):
-            yield
+            builder = tfds.dataset_builders.store_as_tfds_dataset(
+                name=name,
+                features=tfds.features.FeaturesDict(features),
+                split_datasets=examples,
+                file_format=file_format or FILE_FORMATS[0],
+                **options,
+            )
     finally:
         logging.set_verbosity(verbosity)
+    return _prepared(builder)
 
 
 def _prepared(builder, *, was_there=False):

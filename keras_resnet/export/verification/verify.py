@@ -23,6 +23,7 @@ from keras_resnet.export.writers import serving
 from keras_resnet.inference import predictors
 from keras_resnet.inference.artifact import read_manifest
 from keras_resnet.labels.cards import load_card
+from keras_resnet.labels.view import View
 
 # Of a probability of a float32 artifact.
 TOLERANCE = bounds.BOUNDS["float32"].probability
@@ -191,9 +192,9 @@ def _bound(artifact, tolerance):
 
 def evaluation_views(images, card):
     """What a model of this card sees: uint8 (N, S, S, 3), NumPy."""
-    view = {"resize": card.eval_resize, "size": card.image_size}
+    view = View.of(card)
     return np.stack(
-        [transforms.evaluation(image, **view).numpy() for image in images]
+        [transforms.evaluation(image, view).numpy() for image in images]
     )
 
 

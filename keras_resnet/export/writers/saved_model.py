@@ -20,6 +20,7 @@ from keras_resnet.inference.artifact import IMAGES
 from keras_resnet.inference.artifact import PROBABILITIES
 from keras_resnet.inference.artifact import Artifact
 from keras_resnet.labels.cards import Card
+from keras_resnet.labels.view import View
 
 IMAGE_BYTES = "image_bytes"
 
@@ -51,7 +52,7 @@ def write_saved_model(network, path, *, top=answers.TOP, resize=False):
     quarter of the bytes to send, and refuses pixels that were normalised.
     `serve_bytes`: string (B,) `image_bytes`, JPEG, PNG, GIF, BMP or WebP files
     of any sizes, decoded and viewed in the same way inside. One file that
-    `screening.screen` refuses is an error of the whole request.
+    `headers.read` refuses is an error of the whole request.
     Both give, for any B, what `answers.answer` says.
 
     Args:
@@ -119,9 +120,7 @@ def _image_function(classify, card):
 
     @tf.function(input_signature=[spec], autograph=False)
     def serve_images(images):
-        views = transforms.evaluation(
-            images, resize=card.eval_resize, size=card.image_size
-        )
+        views = transforms.evaluation(images, View.of(card))
         return classify(tf.cast(views, tf.float32))
 
     return serve_images
@@ -135,7 +134,7 @@ def _bytes_function(classify, card):
 
     def view(encoded):
         image = decoding.decode(encoded)
-        image = transforms.evaluation(image, resize=card.eval_resize, size=size)
+        image = transforms.evaluation(image, View.of(card))
         return tf.ensure_shape(image, pixels.shape)
 
     @tf.function(input_signature=[spec], autograph=False)

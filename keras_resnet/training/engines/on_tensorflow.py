@@ -15,6 +15,7 @@ from keras_resnet.data.examples import shares
 from keras_resnet.data.examples import splits as splits_lib
 from keras_resnet.data.pixels import augmentations
 from keras_resnet.errors import require
+from keras_resnet.labels.view import View
 from keras_resnet.networks import execution
 from keras_resnet.training import batch_norm
 from keras_resnet.training import distribution
@@ -127,8 +128,7 @@ class TensorFlowEngine(Engine):
     def _mean_image(self):
         return mean_image.compute(
             self.splits["train"],
-            resize=self.recipe.eval_resize,
-            size=self.recipe.image_size,
+            View.of(self.recipe),
             masked=self.masked.get("train"),
         )
 
@@ -177,9 +177,8 @@ class TensorFlowEngine(Engine):
             self._eval_step,
             self.strategy,
             self.splits["validation"],
+            View.of(self.recipe),
             batch_size=self.recipe.batch_size,
-            resize=self.recipe.eval_resize,
-            size=self.recipe.image_size,
             masked=self.masked.get("validation"),
             stop=stop,
         )

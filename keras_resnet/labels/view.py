@@ -1,0 +1,46 @@
+"""What of an image a network sees when it is evaluated."""
+
+import dataclasses
+
+from keras_resnet.errors import require
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class View:
+    """A resize and a crop, in pixels.
+
+    Attributes:
+        resize: shorter side of the image that crops are taken from.
+        crop: side of a square crop, S.
+        scales: shorter sides of the whole images of `multi_scale`.
+
+    Raises:
+        keras_resnet.UsageError: if no image can be looked at so: a crop is
+            never larger than what it is taken from.
+    """
+
+    resize: int
+    crop: int
+    scales: tuple[int, ...] = ()
+
+    def __post_init__(self):
+        sizes = self.crop, self.resize
+        require(
+            all(type(size) is int for size in sizes)
+            and 0 < self.crop <= self.resize,
+            "image_size and eval_resize must be ints, and eval_resize not "
+            f"below image_size, which is above 0. Received: "
+            f"eval_resize={self.resize!r}, image_size={self.crop!r}.",
+        )
+
+    @classmethod
+    def of(cls, fields, scales=()):
+        """The view of what has `eval_resize` and `image_size`.
+
+        Args:
+            fields: `labels.cards.Card` or `recipes.Recipe`.
+            scales: as the attribute.
+        """
+        return cls(
+            resize=fields.eval_resize, crop=fields.image_size, scales=scales
+        )
