@@ -82,7 +82,7 @@ def test_the_public_names_are_those_of_the_stub():
 @pytest.fixture(scope="module")
 def model_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "model.keras"
-    shape, filters = (8, 8, 3), (4, 4, 4)
+    shape, filters = (8, 8, 3), (16, 16, 16)
     model = keras_resnet.build(
         "resnet20", depths=(1, 1, 1), filters=filters, input_shape=shape
     )

@@ -1,6 +1,5 @@
 """How a command runs, and how it tells a user what is wrong. No TensorFlow."""
 
-import functools
 import os
 import sys
 
@@ -31,8 +30,6 @@ def run(main, argv=None, door="python pipelines/{}.py", begin=None):
     def guarded(words):
         logging.set_verbosity(logging.WARNING)
         try:
-            if begin:
-                begin()
             extensions.load(flags.FLAGS["import"].value)
             sys.exit(main(words[1:]) or 0)
         except UsageError as error:
@@ -46,7 +43,13 @@ def run(main, argv=None, door="python pipelines/{}.py", begin=None):
             sys.exit(2)
 
     text = doors.spell(sys.modules[main.__module__].__doc__ or "", door)
-    parse = functools.partial(flags.parse, text=text)
+
+    def parse(argv):
+        words = flags.parse(argv, text)
+        if begin:
+            begin()
+        return words
+
     try:
         app.run(guarded, argv=argv, flags_parser=parse)
     except BrokenPipeError:  # its reader has gone, as in `| head`
