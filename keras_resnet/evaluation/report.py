@@ -6,9 +6,12 @@ Shapes: N examples, K classes.
 import dataclasses
 import functools
 import json
+import pathlib
 
 import numpy as np
 
+from keras_resnet import files
+from keras_resnet.evaluation import report_page
 from keras_resnet.evaluation.metrics import Metrics
 from keras_resnet.labels import html
 
@@ -25,6 +28,7 @@ class Mistake:
         name: what the split calls it: its file.
         label, predicted: names of classes.
         probability: of the predicted class.
+        image: PNG, what the network saw.
     """
 
     index: int
@@ -32,6 +36,7 @@ class Mistake:
     label: str
     predicted: str
     probability: float
+    image: bytes = dataclasses.field(default=b"", repr=False)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
@@ -120,9 +125,22 @@ class Report:
             },
             "confusion": self.confusion.tolist(),
             "calibration_bins": self.bins.tolist(),
-            "mistakes": [dataclasses.asdict(m) for m in self.mistakes],
+            "mistakes": [
+                {k: v for k, v in dataclasses.asdict(m).items() if k != "image"}
+                for m in self.mistakes
+            ],
         }
         return json.dumps(figures, indent=1, ensure_ascii=False)
+
+    def save(self, path):
+        """Writes the report: a page, or for a name that ends in .json JSON.
+
+        Args:
+            path: of the file.
+        """
+        is_json = pathlib.Path(path).suffix == ".json"
+        text = self.to_json() if is_json else report_page.page(self)
+        files.write_text(path, text)
 
     def _repr_html_(self):
         rows = {
@@ -180,12 +198,13 @@ class Tally:
         self.mistakes.sort(key=lambda row: (-row[0], row[1]))
         del self.mistakes[self._keep :]
 
-    def report(self, split, metrics):
+    def report(self, split, metrics, image=lambda index: b""):
         """The `Report` of what was counted.
 
         Args:
             split: `datasets.Split` that the examples are of.
             metrics: `Metrics` of the same examples.
+            image: index -> PNG of what the network saw.
         """
         names = split.class_names
         return Report(
@@ -201,6 +220,7 @@ class Tally:
                     label=names[label],
                     predicted=names[predicted],
                     probability=float(sure),
+                    image=image(int(index)),
                 )
                 for sure, index, label, predicted in self.mistakes
             ),
