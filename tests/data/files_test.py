@@ -37,10 +37,6 @@ RECIPE = recipes.Recipe(
 )
 
 
-def _inspect(split):
-    return dict(inspection.survey(split).unreadable)
-
-
 def _validate(split):
     records = manifest.records("train", split)
     return {i: r["error"] for i, r in enumerate(records) if "error" in r}
@@ -65,7 +61,7 @@ def _evaluate(split):
 
 
 WAYS = {
-    "inspect": _inspect,
+    "inspect": lambda split: dict(inspection.survey(split).unreadable),
     "validate": _validate,
     "train": _train,
     "evaluate": _evaluate,

@@ -27,9 +27,9 @@ def _examples(split):
     return list(dataset.as_numpy_iterator())
 
 
-def _save(path, color, size=(12, 9), format=None):
+def _save(path, color, size=(12, 9)):
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, color).save(path, format)
+    Image.new("RGB", size, color).save(path)
 
 
 @pytest.fixture
@@ -66,13 +66,6 @@ def test_folder_labels_follow_the_sorted_class_names(folder):
         assert name.parent.name == split.class_names[label]
 
 
-def test_every_file_is_found_under_its_own_name(folder):
-    split = datasets.load(f"folder:{folder}", "train")
-    found = [split.describe(i) for i in range(split.num_examples)]
-    files = [p for p in folder.glob("train/*/*") if p.suffix != ".txt"]
-    assert found == sorted(map(str, files))
-
-
 NAMES = [
     b"\xff\xfe.png",
     b"with a space.png",
@@ -83,12 +76,16 @@ NAMES = [
     "\u00e9\u4e2d.png".encode(),
     b"x" * 251 + b".png",
     b"UPPER.PNG",
+    b"a.bmp",
+    b"a.gif",
+    b"a.WebP",
+    b"a.Jpeg",
 ]
 
 
 def test_any_name_is_read(folder):
     where = os.fsencode(folder / "train" / "cat")
-    for red, name in enumerate(NAMES, start=100):
+    for red, name in zip(range(100, 250, 11), NAMES, strict=False):
         _save(pathlib.Path(os.fsdecode(where + b"/" + name)), (red, 0, 0))
     (folder / "train" / "cat").rename(folder / "train" / "c [a] t")
     shutil.rmtree(folder / "validation")
@@ -98,21 +95,14 @@ def test_any_name_is_read(folder):
         for index, (image, _) in enumerate(_examples(split))
     }
     assert split.num_examples == 6 + len(NAMES)
-    for red, name in enumerate(NAMES, start=100):
-        assert found[name] == red
-
-
-@pytest.mark.parametrize("extension", ["jpg", "PNG", "bmp", "gif", "WebP"])
-def test_every_extension_is_decoded(folder, extension):
-    path = folder / "train" / "cat" / f"a.{extension}"
-    formats = {"jpg": "JPEG"}
-    _save(path, (250, 0, 250), (5, 4), formats.get(extension))
-    split = datasets.load(f"folder:{folder}", "train")
-    (image,) = [i for i, _ in _examples(split) if i.shape == (4, 5, 3)]
-    assert np.abs(image.astype(int) - (250, 0, 250)).max() <= 6
+    for red, name in zip(range(100, 250, 11), NAMES, strict=False):
+        # All but PNG and BMP are lossy.
+        assert abs(int(found[name]) - red) <= 5
 
 
 def test_what_is_no_image_is_counted_and_reported(folder, warnings):
+    datasets.load(f"folder:{folder}", "validation")
+    assert not warnings  # all are images there
     cat = folder / "train" / "cat"
     _save(cat / ".hidden.png", 0)
     (cat / "folder.png").mkdir()
@@ -135,11 +125,6 @@ def test_a_link_to_a_file_or_folder_is_followed_once(folder):
     split = datasets.load(f"folder:{folder}", "train")
     assert split.class_names == ("ant eater", "cat", "dog")
     assert split.num_examples == 3 + 4 + 4
-
-
-def test_nothing_is_reported_where_all_are_images(folder, warnings):
-    datasets.load(f"folder:{folder}", "validation")
-    assert not warnings
 
 
 @pytest.mark.parametrize(

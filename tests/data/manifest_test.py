@@ -24,25 +24,32 @@ def _train(root):
     return datasets.load(f"folder:{root}", "train")
 
 
-def _manifest(root, path, **against):
-    keys = ["train", "validation"]
-    splits = {key: datasets.load(f"folder:{root}", key) for key in keys}
+SPLITS = ("train", "validation")
+
+
+def _manifest(root, path):
+    splits = {key: datasets.load(f"folder:{root}", key) for key in SPLITS}
     names = splits["train"].class_names
     writer = manifest.Writer(path, dataset="x", class_names=names)
-    copies = duplicates.Duplicates()
-    records = []
-    for key, split in splits.items():
-        for record in manifest.records(key, split):
-            records.append(record)
-            writer.add(record)
-            copies.add(record)
+    records = [r for key in SPLITS for r in manifest.records(key, splits[key])]
+    for record in records:
+        writer.add(record)
     writer.close()
-    return records, copies.groups()
+    return records
+
+
+def _compare(path, records, class_names):
+    comparison = manifest.Comparison(
+        path, class_names=class_names, splits=SPLITS
+    )
+    for record in records:
+        comparison.add(record)
+    return comparison
 
 
 def test_a_manifest_is_what_the_files_are(clean, tmp_path):
     path = tmp_path / "m.jsonl"
-    records, _ = _manifest(clean, path)
+    records = _manifest(clean, path)
     header, *lines = manifest.read(path)
     assert lines == records
     assert header["splits"] == {
@@ -70,7 +77,7 @@ def test_a_manifest_is_what_the_files_are(clean, tmp_path):
 
 
 def test_unreadable_files_are_in_the_manifest_with_their_hash(dirty):
-    records, _ = _manifest(dirty, None)
+    records = _manifest(dirty, None)
     bad = {os.path.basename(r["name"]): r for r in records if "error" in r}
     assert set(bad) == odd_images.UNREADABLE_NAMES
     for name, (data, reason) in UNREADABLE.items():
@@ -88,7 +95,7 @@ def test_what_a_decoder_refuses_after_a_good_header_is_found(clean, tmp_path):
     (root / "train" / "odd" / "table.jpg").write_bytes(data)
     found = inspection.survey(_train(root))
     assert not found.unreadable  # headers only
-    records, _ = _manifest(root, None)
+    records = _manifest(root, None)
     (bad,) = (r for r in records if "error" in r)
     assert bad["name"] == "odd/table.jpg" and bad["error"]
 
@@ -105,13 +112,9 @@ def test_a_flipped_byte_that_decodes_is_told_by_its_hash(clean, tmp_path):
     (root / "train" / "odd" / "grey.jpg").rename(
         root / "train" / "odd" / "gray.jpg"
     )
-    splits = ["train", "validation"]
-    names = _train(root).class_names
-    comparison = manifest.Comparison(path, class_names=names, splits=splits)
-    records, _ = _manifest(root, None)
+    records = _manifest(root, None)
     assert not [r for r in records if "error" in r]
-    for record in records:
-        comparison.add(record)
+    comparison = _compare(path, records, _train(root).class_names)
     assert comparison.changed == [("train", "odd/plain.jpg")]
     assert comparison.new == [("train", "odd/gray.jpg")]
     assert sorted(comparison.missing) == [
@@ -123,16 +126,12 @@ def test_a_flipped_byte_that_decodes_is_told_by_its_hash(clean, tmp_path):
 
 def test_the_same_data_has_no_changes_and_a_changed_class_has(clean, tmp_path):
     path = tmp_path / "m.jsonl"
-    records, _ = _manifest(clean, path)
+    records = _manifest(clean, path)
     for names, relabelled in (
         (["empty", "odd", "plain"], 0),
         (["empty", "plain", "odd"], len(records)),
     ):
-        comparison = manifest.Comparison(
-            path, class_names=names, splits=["train", "validation"]
-        )
-        for record in records:
-            comparison.add(record)
+        comparison = _compare(path, records, names)
         assert not comparison.changed + comparison.new + comparison.missing
         assert len(comparison.relabelled) == relabelled
 

@@ -1,6 +1,7 @@
 """The order of examples: permutations that any step can be asked of."""
 
 import dataclasses
+import itertools
 import math
 
 import numpy as np
@@ -46,23 +47,6 @@ def _epochs(split, recipe, number):
 
 
 @pytest.mark.parametrize("shuffle", recipes.SHUFFLES)
-@pytest.mark.parametrize("batch_size", [64, 1, N + 5])
-def test_an_epoch_holds_every_example_once_and_epochs_differ(
-    shuffle, batch_size
-):
-    recipe = _recipe(shuffle=shuffle, batch_size=batch_size, shuffle_blocks=5)
-    split = _split() if batch_size > 1 else _split(SIZES[:7])
-    n = split.num_examples
-    epochs = _epochs(split, recipe, 3)
-    for epoch in epochs:
-        np.testing.assert_array_equal(np.sort(epoch), np.arange(n))
-        # Two independent permutations agree at one place, on average.
-        assert np.sum(epoch == np.arange(n)) < 12
-    for a, b in ((0, 1), (0, 2), (1, 2)):
-        assert np.sum(epochs[a] == epochs[b]) < 12
-
-
-@pytest.mark.parametrize("shuffle", recipes.SHUFFLES)
 def test_random_stores_and_recipes_permute_seek_and_do_not_depend_on_batches(
     shuffle,
 ):
@@ -77,11 +61,10 @@ def test_random_stores_and_recipes_permute_seek_and_do_not_depend_on_batches(
             shuffle_blocks=int(random.integers(1, 12)),
         )
         small = dataclasses.replace(recipe, batch_size=int(batch_size))
-        whole = _epochs(split, recipe, 2)
-        for epoch in whole:
-            np.testing.assert_array_equal(
-                np.sort(epoch), np.arange(split.num_examples)
-            )
+        epochs = _epochs(split, recipe, 2)
+        every = np.arange(split.num_examples)
+        for epoch in np.sort(epochs):
+            np.testing.assert_array_equal(epoch, every)
         # Asked first, without the steps before it, as a run that resumes.
         step = int(random.integers(1, 1_000))
         order._permutation.cache_clear()
@@ -95,20 +78,12 @@ def test_random_stores_and_recipes_permute_seek_and_do_not_depend_on_batches(
 
 
 @pytest.mark.parametrize("shuffle", recipes.SHUFFLES)
-@pytest.mark.parametrize("workers", [1, 2, 5])
-def test_slices_of_workers_reassemble_the_global_order(shuffle, workers):
-    recipe = _recipe(shuffle=shuffle, batch_size=40, shuffle_blocks=3)
-    split = _split()
-    mine = [
-        [
-            order.positions(split, recipe, step)[0].reshape(workers, -1)[worker]
-            for step in range(50)
-        ]
-        for worker in range(workers)
-    ]
-    together = np.stack(mine, axis=1).reshape(-1)
-    one = _recipe(shuffle=shuffle, batch_size=1, shuffle_blocks=3)
-    np.testing.assert_array_equal(together, _indices(split, one, range(2000)))
+def test_epochs_differ(shuffle):
+    recipe = _recipe(shuffle=shuffle, batch_size=N + 5, shuffle_blocks=5)
+    orders = [np.arange(N), *_epochs(_split(), recipe, 3)]
+    for a, b in itertools.combinations(orders, 2):
+        # Two independent permutations agree at one place, on average.
+        assert np.sum(a == b) < 12
 
 
 def test_examples_are_not_correlated_with_their_neighbours():

@@ -8,11 +8,11 @@ import pathlib
 import shutil
 import sys
 
-import numpy as np
 import odd_images
 import pytest
 
 from keras_resnet.data import datasets
+from keras_resnet.data.stores import arrays
 from keras_resnet.data.survey import prepare
 from keras_resnet.data.survey import scanning
 from keras_resnet.errors import UsageError
@@ -24,19 +24,12 @@ needs_debian = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    root = tmp_path_factory.mktemp("data") / "clean"
-    odd_images.write_clean(root)
-    return root
-
-
 @pytest.fixture(scope="module", params=["array_record", "tfrecord"])
-def prepared(request, root, tmp_path_factory):
+def prepared(request, clean, tmp_path_factory):
     data_dir = tmp_path_factory.mktemp(request.param)
     name = f"odd_{request.param}"
     done = prepare.folder(
-        root, name, data_dir=data_dir, file_format=request.param
+        clean, name, data_dir=data_dir, file_format=request.param
     )
     return done, data_dir
 
@@ -62,24 +55,24 @@ def _files(folder):
 
 
 @pytest.mark.parametrize("key", ["train", "validation"])
-def test_a_prepared_folder_holds_the_very_files(prepared, root, key):
+def test_a_prepared_folder_holds_the_very_files(prepared, clean, key):
     done, data_dir = prepared
     split = datasets.load(done.name, key, data_dir=data_dir)
     assert split.class_names == ("empty", "odd", "plain")
     assert split.num_examples == done.num_examples[key]
-    assert _contents(split) == _files(root / key)
+    assert _contents(split) == _files(clean / key)
 
 
-def test_tfds_reads_it_and_its_file_names(root, tmp_path):
+def test_tfds_reads_it_and_its_file_names(clean, tmp_path):
     import tensorflow_datasets as tfds
 
-    prepare.folder(root, "odd_names", data_dir=tmp_path)
+    prepare.folder(clean, "odd_names", data_dir=tmp_path)
     builder = tfds.builder("odd_names", data_dir=tmp_path)
     source = builder.as_data_source(
         split="train", decoders={"image": tfds.decode.SkipDecoding()}
     )
     for example in source:
-        path = os.fsencode(root / "train") + b"/" + example["file_name"]
+        path = os.fsencode(clean / "train") + b"/" + example["file_name"]
         with open(path, "rb") as file:
             assert file.read() == example["image"]
     names = {os.path.basename(example["file_name"]) for example in source}
@@ -87,22 +80,21 @@ def test_tfds_reads_it_and_its_file_names(root, tmp_path):
     assert "apache_beam" not in sys.modules
 
 
-def test_a_second_time_does_nothing(prepared, root):
+def test_a_second_time_does_nothing(prepared, clean):
     done, data_dir = prepared
     files = {p: p.stat().st_mtime_ns for p in done.folder.iterdir()}
-    again = prepare.folder(root, done.name, data_dir=data_dir)
+    again = prepare.folder(clean, done.name, data_dir=data_dir)
     assert (done.was_there, again.was_there) == (False, True)
     assert again.num_examples == done.num_examples
     assert files == {p: p.stat().st_mtime_ns for p in done.folder.iterdir()}
 
 
-def test_an_unreadable_file_is_named_and_nothing_is_left(root, tmp_path):
-    odd_images.write_dirty(root, tmp_path / "dirty")
+def test_an_unreadable_file_is_named_and_nothing_is_left(dirty, tmp_path):
     data_dir = tmp_path / "tfds"
     with pytest.raises(
         UsageError, match="bomb.png: its header|animated.webp: it is"
     ):
-        prepare.folder(tmp_path / "dirty", "dirty", data_dir=data_dir)
+        prepare.folder(dirty, "dirty", data_dir=data_dir)
     left = [path for path in data_dir.rglob("*") if path.is_file()]
     assert not left
 
@@ -117,9 +109,9 @@ def test_an_unreadable_file_is_named_and_nothing_is_left(root, tmp_path):
         ("stanford_dogs", "of its own"),
     ],
 )
-def test_a_name_that_cannot_be_found_again_is_refused(root, name, message):
+def test_a_name_that_cannot_be_found_again_is_refused(clean, name, message):
     with pytest.raises(UsageError, match=message):
-        prepare.folder(root, name, data_dir="/nowhere")
+        prepare.folder(clean, name, data_dir="/nowhere")
 
 
 def test_missing_files_name_the_package(tmp_path):
@@ -127,24 +119,23 @@ def test_missing_files_name_the_package(tmp_path):
         prepare.fashion_mnist(tmp_path, data_dir=tmp_path / "tfds")
 
 
-def _published():
-    """TFDS's own list: {file: (bytes, sha256)}."""
+@needs_debian
+def test_debians_files_hold_what_the_published_ones_do():
+    """TFDS lists their sha256, with a header that Debian left out."""
     package = importlib.resources.files("tensorflow_datasets")
     table = package / "url_checksums" / "fashion_mnist.txt"
-    rows = (line.split() for line in table.read_text().splitlines())
-    return {name: (int(size), sha256) for _, size, sha256, name in rows}
-
-
-@needs_debian
-def test_debians_files_become_the_published_ones():
-    published = _published()
-    assert len(published) == 4
-    for name, (size, sha256) in published.items():
-        debian = (DEBIAN / name).read_bytes()
-        restored = prepare._as_published(name, debian)
-        assert len(debian) < len(restored) == size
-        assert hashlib.sha256(restored).hexdigest() == sha256
-        assert prepare._as_published(name, restored) == restored
+    rows = [line.split() for line in table.read_text().splitlines()]
+    assert len(rows) == 4
+    for _, size, sha256, name in rows:
+        data = (DEBIAN / name).read_bytes()
+        # Seconds since 1970, when gzip packed them.
+        time = 1504176606 if name.startswith("train") else 1504176627
+        named = name.removesuffix(".gz").encode() + b"\0"
+        head = b"\x08" + time.to_bytes(4, "little") + data[8:10]
+        published = data[:3] + head + named + data[10:]
+        assert len(published) == int(size)
+        assert hashlib.sha256(published).hexdigest() == sha256
+    arrays.check_fashion_mnist(DEBIAN)
 
 
 @needs_debian
@@ -175,11 +166,9 @@ def test_fashion_mnist_is_what_its_files_say(tmp_path):
         for image, label in zip(pixels, split.labels, strict=True)
     ]
 
-    def idx(name, header):
-        data = gzip.decompress((DEBIAN / name).read_bytes())
-        return np.frombuffer(data, np.uint8, offset=header)
-
-    images = idx("t10k-images-idx3-ubyte.gz", 16).reshape(-1, 784)
-    labels = idx("t10k-labels-idx1-ubyte.gz", 8)
-    expected = [(i.tobytes(), int(n)) for i, n in zip(images, labels)]
+    files = arrays.load("fashion_mnist", "validation", DEBIAN)
+    expected = [
+        (image[..., 0].tobytes(), int(label))
+        for image, label in zip(files.images, files.labels, strict=True)
+    ]
     assert sorted(examples) == sorted(expected)

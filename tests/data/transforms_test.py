@@ -30,26 +30,10 @@ def test_resize_agrees_with_pillow_on_a_photograph(pixels):
     # Pillow rounds its weights to 8 bits.
     assert difference.max() <= 2
     assert difference.mean() < 0.25
-
-
-def test_resize_without_antialias_would_not_agree_with_pillow():
-    plain = tf.image.resize(PHOTOGRAPH, (100, 149)).numpy()
-    theirs = np.asarray(
-        Image.fromarray(PHOTOGRAPH).resize(
-            (149, 100), Image.Resampling.BILINEAR
-        )
-    )
-    assert np.abs(plain - theirs).mean() > 3
-
-
-@pytest.mark.parametrize("height, width", [(300, 200), (201, 333), (64, 64)])
-def test_resize_keeps_the_aspect_and_sets_the_shorter_side(height, width):
-    image = np.zeros((height, width, 3), np.uint8)
-    shape = transforms.resize_shorter_side(image, 50).shape
-    assert min(shape[:2]) == 50
-    assert (
-        abs(max(shape[:2]) - 50 * max(height, width) / min(height, width)) <= 1
-    )
+    # Without antialiasing it would not agree.
+    if pixels == 100:
+        plain = tf.image.resize(PHOTOGRAPH, size[::-1]).numpy()
+        assert np.abs(plain - theirs).mean() > 3
 
 
 @pytest.mark.parametrize("height, width", [(427, 640), (333, 201), (60, 99)])

@@ -1,12 +1,12 @@
 """Files that data sets really hold, and what must be said of each."""
 
-import io
 import os
 import shutil
 import struct
 import zlib
 
 import numpy as np
+from photographs import encoded as encode
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
@@ -15,13 +15,6 @@ def photograph(width=60, height=40):
     """A part of a photograph, as Pillow's image."""
     image = Image.fromarray(load_sample_image("china.jpg"))
     return image.crop((200, 100, 200 + width, 100 + height))
-
-
-def encode(image, kind, **options):
-    """Bytes of a file of a kind that Pillow writes."""
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
 
 
 def png(chunks):

@@ -1,5 +1,6 @@
 """BMP files in a graph: TensorFlow's decoder takes indices for pixels."""
 
+import numpy as np
 import tensorflow as tf
 
 from keras_resnet.data.examples import splits
@@ -18,8 +19,13 @@ _LAYOUTS = (
 # Red, green and blue of 16 bits: five each, or six for green.
 _MASKS_555 = (0x7C00, 0x03E0, 0x001F)
 _MASKS_565 = (0xF800, 0x07E0, 0x001F)
-# Of 32 bits any three of the four bytes.
-_BYTE_MASKS = (0xFF, 0xFF00, 0xFF0000, 0xFF000000)
+# Of 32 bits those that Pillow reads too: which bytes they are.
+_BYTE_MASKS = {
+    (0xFF0000, 0xFF00, 0xFF): (2, 1, 0),
+    (0xFF000000, 0xFF0000, 0xFF00): (3, 2, 1),
+    (0xFF000000, 0xFF00, 0xFF): (3, 1, 0),
+    (0xFF, 0xFF00, 0xFF0000): (0, 1, 2),
+}
 
 _FIELDS = ("width", "height", "bits", "compression", "colors")
 
@@ -165,14 +171,14 @@ def _of_16_bits(encoded, fields, rows):
 
 def _of_bytes(encoded, fields, rows):
     """Of 24 or 32 bits."""
-    # 2**32 - 2**24, as numbers of four bytes wrap.
-    known = [mask - (mask >> 31 << 32) for mask in _BYTE_MASKS]
-    masks = _masks(encoded, fields, known[2::-1])
-    found = masks[:, tf.newaxis] == tf.constant(known)
-    valid = tf.reduce_all(tf.reduce_any(found, axis=1))
-    valid &= tf.reduce_all(tf.reduce_sum(tf.cast(found, tf.int32), 0) <= 1)
+    # The highest bit of numbers of four bytes is a sign.
+    known = np.array(list(_BYTE_MASKS), np.uint32).view(np.int32)
+    masks = _masks(encoded, fields, known[0])
+    found = tf.reduce_all(masks == known, axis=1)
+    valid = tf.reduce_any(found)
     found = _if(valid, found, "A BMP with these masks is not read")
-    places = tf.argmax(tf.cast(found, tf.int32), axis=1)
+    kind = tf.argmax(tf.cast(found, tf.int32))
+    places = tf.gather(list(_BYTE_MASKS.values()), kind)
     per_pixel = fields["bits"] // 8
     pixels = tf.reshape(
         rows[:, : fields["width"] * per_pixel],

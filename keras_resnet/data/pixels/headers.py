@@ -66,18 +66,14 @@ MAX_BLOCKS = 2**17
 
 
 def read(encoded, max_pixels=MAX_PIXELS):
-    """The header of a file that seems whole and small enough to decode.
+    """The `Header` of a file that seems whole and small enough to decode.
 
-    PNG carries checksums, which are compared. Of the others only the end is
-    looked for; wrong bytes before it can only be seen by comparing with an
-    earlier sha256 (see `manifest.py`).
+    PNG's checksums are compared. Of the others only the end is looked for;
+    only an earlier sha256 tells of wrong bytes before it (see `manifest.py`).
 
     Args:
         encoded: bytes of the file.
         max_pixels: int, the greatest width times height.
-
-    Returns:
-        `Header`.
 
     Raises:
         BadImageError: with the reason, one line.
@@ -93,8 +89,7 @@ def read(encoded, max_pixels=MAX_PIXELS):
     except Exception as error:  # whatever Pillow's plugins raise
         why = " ".join(str(error).split())
         raise BadImageError(
-            f"its header is cut off, damaged or of a kind that is not read: "
-            f"{why}"
+            f"its header is cut off or damaged: {why}"
         ) from error
     _check_size(image.size, max_pixels)
     try:

@@ -1,10 +1,8 @@
 """Images in PATH/SPLIT/CLASS/, of which only the names are held.
 
-A file costs the bytes of its name and 12 more: the names stand one after
-another in a few strings, and a graph cuts the name of an example out of them.
+A file costs 28 bytes, and those of its name where they are more than 22.
 """
 
-import array
 import bisect
 import concurrent.futures
 import os
@@ -18,9 +16,6 @@ from keras_resnet.data.stores import files
 from keras_resnet.data.stores import listing
 from keras_resnet.errors import require
 
-# Names in a string. More than 128 strings, which are 12,800 files, are not
-# copied into graphs (`splits.on_host`).
-_CHUNK = 100
 # Folders that are listed at the same time: network storage takes its time.
 _THREADS = 8
 
@@ -44,7 +39,7 @@ def load(path, split):
     train, wanted = (os.path.join(root, s.encode()) for s in ("train", split))
     classes = _classes(root, train, wanted)
     folders = [os.path.join(wanted, name) for name in classes]
-    names, problems = _Names(), {}
+    names, problems = [], {}
     counts, ignored = [], 0
     present = set(listing.subfolders(wanted)[0])
     with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
@@ -61,7 +56,7 @@ def load(path, split):
             for name, why in found.problems.items():
                 place = bisect.bisect_left(found.names, name)
                 problems[sum(counts) + place] = why
-            names.extend(found.names)
+            names += found.names
             counts.append(len(found.names))
             ignored += found.others
     _check(wanted, counts, ignored)
@@ -117,26 +112,6 @@ def _check(folder, counts, ignored):
     )
 
 
-class _Names:
-    """File names in strings of `_CHUNK` names, and where each one stands."""
-
-    def __init__(self):
-        self.starts, self.lengths = array.array("i"), array.array("i")
-        self._full, self._last = [], bytearray()
-
-    def extend(self, names):
-        for name in names:
-            if len(self.starts) % _CHUNK == 0 and self._last:
-                self._full.append(bytes(self._last))
-                self._last.clear()
-            self.starts.append(len(self._last))
-            self.lengths.append(len(name))
-            self._last += name
-
-    def chunks(self):
-        return [*self._full, bytes(self._last)]
-
-
 def _reader(problems, is_remote):
     """string scalar path, int64 scalar index: its bytes, if it may be read."""
     if is_remote:
@@ -156,15 +131,12 @@ def _reader(problems, is_remote):
 def _split(name, classes, prefixes, names, labels, read_file):
     all_labels = splits.on_host(labels)
     prefixes = splits.on_host(prefixes)
-    chunks = splits.on_host(names.chunks())
-    starts = splits.on_host(np.asarray(names.starts))
-    lengths = splits.on_host(np.asarray(names.lengths))
+    # Of objects: an array of bytes would be as wide as the longest name.
+    all_names = splits.on_host(np.array(names, dtype=object))
 
     def path(index):
-        chunk = tf.gather(chunks, index // _CHUNK)
-        start, length = tf.gather(starts, index), tf.gather(lengths, index)
         prefix = tf.gather(prefixes, tf.gather(all_labels, index))
-        return prefix + tf.strings.substr(chunk, start, length)
+        return prefix + tf.gather(all_names, index)
 
     def read(index):
         return read_file(path(index), index), tf.gather(all_labels, index)
