@@ -63,7 +63,16 @@ SIZES = {
 EPOCHS = {True: 10, False: 30}
 
 
-def make(dataset, *, num_examples, shorter_side, weights="", epochs=None):
+def make(
+    dataset,
+    *,
+    num_examples,
+    shorter_side,
+    weights="",
+    batch_size=None,
+    steps=None,
+    epochs=None,
+):
     """A `Recipe` for images that nobody has trained on before.
 
     Args:
@@ -71,20 +80,24 @@ def make(dataset, *, num_examples, shorter_side, weights="", epochs=None):
         num_examples: int, training images.
         shorter_side: typical shorter side of the images, pixels.
         weights: of published weights or a file to start from; "" for none.
-        epochs: number > 0, how often each image is seen. Default: `EPOCHS`.
+        batch_size: int. Default: up to 32, so that an epoch has iterations.
+        steps, epochs: how long, at most one of them. Default: `EPOCHS`.
 
     Returns:
         `Recipe` that evaluates once an epoch.
     """
     starts = list(SIZES)
     # Weights of ImageNet know photographs of its size.
-    row = SIZES[starts[bisect.bisect_right(starts, shorter_side) - 1]]
-    row = SIZES[starts[-1]] if weights else row
-    batch_size = _batch_size(num_examples)
+    side = starts[-1] if weights else shorter_side
+    row = SIZES[starts[bisect.bisect_right(starts, side) - 1]]
+    batch_size = batch_size or _batch_size(num_examples)
+    if steps is None and epochs is None:
+        epochs = EPOCHS[bool(weights)]
     steps = durations.to_steps(
         batch_size=batch_size,
         num_examples=num_examples,
-        epochs=epochs or EPOCHS[bool(weights)],
+        steps=steps,
+        epochs=epochs,
     )
     epoch = max(1, num_examples // batch_size)
     return Recipe(
@@ -93,7 +106,9 @@ def make(dataset, *, num_examples, shorter_side, weights="", epochs=None):
         batch_size=batch_size,
         steps=steps,
         # A tenth after two thirds and after nine tenths.
-        boundaries=(max(1, steps * 2 // 3), max(1, steps * 9 // 10)),
+        boundaries=tuple(
+            dict.fromkeys(b for b in (steps * 2 // 3, steps * 9 // 10) if b)
+        ),
         log_every_steps=max(1, epoch // 10),
         eval_every_steps=epoch,
         checkpoint_every_steps=epoch,
