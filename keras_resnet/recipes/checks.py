@@ -34,6 +34,14 @@ DTYPES = {
     "mixed_float16": "the same in float16, with a dynamic loss scale",
 }
 
+KEEP = {
+    "last": "the model is that of the last iteration",
+    "best": (
+        "it is that of the evaluation with the highest accuracy, of equal "
+        "ones the one with the lowest loss; the last one is last.keras"
+    ),
+}
+
 _POSITIVE = (
     "shuffle_blocks",
     "image_size",
@@ -66,6 +74,7 @@ _NOT_NEGATIVE = (
     "warmup_steps",
     "precise_bn_batches",
     "pad_pixels",
+    "patience",
     "keep_every_steps",
 )
 
@@ -90,6 +99,7 @@ def _check_names(recipe):
     lookup(rules.DECAY_SCOPES, recipe.decay, "decay scope")
     lookup(rules.MOMENTUM_RULES, recipe.momentum_rule, "momentum rule")
     lookup(DTYPES, recipe.dtype, "dtype")
+    lookup(KEEP, recipe.keep, "choice of keep")
 
 
 def _check_architecture(recipe):

@@ -35,6 +35,8 @@ _BOTH = (
     "weight_decay",
     "decay",
     "label_smoothing",
+    "keep",
+    "patience",
     "remat",
     "schedule",
     "boundaries",

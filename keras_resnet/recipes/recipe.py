@@ -163,6 +163,15 @@ class Recipe:
         "Training batches after the last iteration over which BN's statistics "
         "are averaged anew; 0 to keep the moving averages.",
     )
+    keep: str = _field(
+        "last",
+        "; ".join(f"{key}: {text}" for key, text in checks.KEEP.items()),
+    )
+    patience: int = _field(
+        0,
+        "Evaluations without a better one after which the run ends; 0 to go "
+        "to its end.",
+    )
     jit_compile: bool = _field(
         False, "Compile the training step by XLA; for one_device."
     )
