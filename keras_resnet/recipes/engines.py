@@ -35,6 +35,7 @@ _BOTH = (
     "weight_decay",
     "decay",
     "label_smoothing",
+    "class_weights",
     "keep",
     "patience",
     "remat",

@@ -35,7 +35,6 @@ class Recipe:
         keras_resnet.UsageError: if a value cannot work.
     """
 
-    # What is trained on what.
     variant: str = _field("resnet20", "Key of keras_resnet.VARIANTS.")
     depths: tuple[int, ...] = _field(
         (), "Units of each stage in place of the variant's; empty for those."
@@ -74,7 +73,6 @@ class Recipe:
         "many.",
     )
 
-    # Transfer.
     weights: str = _field(
         "",
         "File or tag of published weights to start from; empty for random "
@@ -98,7 +96,6 @@ class Recipe:
         "down to the stem; 0 to 1.",
     )
 
-    # Pixels.
     image_size: int = _field(32, "Side of the crop, pixels.")
     eval_resize: int = _field(
         32, "Shorter side before the central crop of evaluation, pixels."
@@ -128,7 +125,6 @@ class Recipe:
         "without up to N of them.",
     )
 
-    # Optimisation.
     batch_size: int = _field(128, "Images an iteration, over all devices.")
     steps: int = _field(64_000, "Iterations of the whole run.")
     learning_rate: float = _field(0.1, "Base learning rate.")
@@ -146,6 +142,12 @@ class Recipe:
         0.0,
         "Part of each label that is spread over all classes, 0 to 1. Reports "
         "and metrics have the cross-entropy without it.",
+    )
+    class_weights: str = _field(
+        "",
+        "What the loss of a class is multiplied by: balanced, for N / (K * "
+        "its examples); or a table, as in cat=2,dog=0.5. Reports and metrics "
+        "have all classes alike.",
     )
     gradient_accumulation_steps: int = _field(
         1,
@@ -181,7 +183,6 @@ class Recipe:
         "and takes a third longer.",
     )
 
-    # Learning rate.
     schedule: str = _field("steps", schedules.describe() + ".")
     boundaries: tuple[int, ...] = _field(
         (32_000, 48_000), "Iterations after which `steps` takes a tenth."
@@ -195,7 +196,6 @@ class Recipe:
         0.8, "Training error, 0 to 1, below which the warm-up ends."
     )
 
-    # Iterations between reports, evaluations and checkpoints.
     log_every_steps: int = _field(100, "Iterations between reports.")
     eval_every_steps: int = _field(1_000, "Iterations between evaluations.")
     checkpoint_every_steps: int = _field(
