@@ -8,6 +8,7 @@ import contextlib
 import errno
 import os
 import pathlib
+import shutil
 
 import filelock
 
@@ -41,6 +42,20 @@ def replacing(path):
         with contextlib.suppress(OSError):
             unfinished.unlink(missing_ok=True)
         raise
+
+
+def link(source, target):
+    """Gives a file a second name; a copy where the file system has no links.
+
+    What lies at `target` is replaced. Neither name may be written to later,
+    only replaced.
+    """
+    with replacing(target) as path:
+        path.unlink(missing_ok=True)
+        try:
+            os.link(source, path)
+        except OSError:
+            shutil.copyfile(source, path)
 
 
 def write_text(path, text):

@@ -9,6 +9,8 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "docs" / "EXTENDING.md").read_text(encoding="utf-8")
 MODULES = {
+    "augmentations": "keras_resnet.data.pixels.augmentations",
+    "datasets": "keras_resnet.data.datasets",
     "formats": "keras_resnet.export.formats",
     "kinds": "keras_resnet.inference.kinds",
     "operations": "keras_resnet.networks.operations",

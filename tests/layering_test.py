@@ -72,8 +72,15 @@ TABLES = {
 }
 TABLES_MAY = ("keras_resnet.errors", "keras_resnet.networks.rows")
 KERAS_ONLY_MAY = {
-    *("numpy", "h5py", "safetensors", "keras", "keras_resnet"),
-    *("filelock", "tqdm"),
+    "filelock",
+    "h5py",
+    "keras",
+    "keras_resnet",
+    "lazy_loader",
+    "matplotlib",
+    "numpy",
+    "safetensors",
+    "tqdm",
 }
 # Not flags: those belong to the commands.
 KERAS_ONLY_MAY_LOG = {"absl.logging"}

@@ -1,8 +1,8 @@
 """Looks at a data set, checks every pixel of it, or prepares one for TFDS.
 
-    keras-resnet data inspect --dataset=folder:photographs \
+    keras-resnet data inspect --dataset=folder:photographs \\
         --recipe=finetune
-    keras-resnet data validate --dataset=folder:photographs \
+    keras-resnet data validate --dataset=folder:photographs \\
         --manifest=photographs.jsonl
     keras-resnet data prepare --source=fashion_mnist --data_dir=data
 
@@ -17,7 +17,6 @@ import pathlib
 from absl import flags
 
 from keras_resnet import recipes
-from keras_resnet.commands import findings
 from keras_resnet.commands import recipe_flags
 from keras_resnet.commands import running
 from keras_resnet.data.pixels import headers
@@ -128,6 +127,7 @@ def _folder(path):
 
 def validate():
     """Decodes everything once; writes a manifest, compares with an old one."""
+    from keras_resnet.commands import findings
     from keras_resnet.data.survey import duplicates
     from keras_resnet.data.survey import manifest
     from keras_resnet.data.survey import scanning

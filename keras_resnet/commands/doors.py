@@ -58,12 +58,12 @@ def run(command, argv, door):
         argv: its own name and the words after it.
         door: what a user types for a command, "keras-resnet {}".
     """
-    if command not in _WITHOUT_TENSORFLOW:
-        start.start_tensorflow()
     from keras_resnet.commands import running
 
     module = importlib.import_module(f"keras_resnet.commands.{command}")
-    return running.run(module.main, argv=argv, door=door)
+    with_tensorflow = command not in _WITHOUT_TENSORFLOW
+    begin = start.start_tensorflow if with_tensorflow else None
+    return running.run(module.main, argv=argv, door=door, begin=begin)
 
 
 def spell(text, door):

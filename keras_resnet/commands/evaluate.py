@@ -1,7 +1,7 @@
 """Top-1 and top-5 error of a model, or of an ensemble, on a data set.
 
     keras-resnet evaluate --model=runs/digits/model.keras
-    keras-resnet evaluate --model=a.keras --model=b.keras \
+    keras-resnet evaluate --model=a.keras --model=b.keras \\
         --views=ten_crop
 
 Every example counts once, whatever the batch size and the number of devices.
@@ -17,16 +17,8 @@ from absl import flags
 
 from keras_resnet import recipes
 from keras_resnet.commands import running
-from keras_resnet.data.pixels.crops import VIEWS
-from keras_resnet.data.pixels.crops import scales_for
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
-from keras_resnet.evaluation import members as members_lib
-from keras_resnet.evaluation import metrics as metrics_lib
-from keras_resnet.evaluation import views
-from keras_resnet.labels.view import View
-from keras_resnet.networks import execution
-from keras_resnet.training import distribution
 
 FLAGS = flags.FLAGS
 
@@ -86,6 +78,11 @@ flags.DEFINE_string("json", None, "Also write the figures to this file.")
 
 
 def main(args):
+    from keras_resnet.evaluation import members as members_lib
+    from keras_resnet.evaluation import views
+    from keras_resnet.networks import execution
+    from keras_resnet.training import distribution
+
     running.no_arguments(args)
     execution.require_tensorflow("An evaluation")
     scales = _scales()
@@ -151,6 +148,8 @@ def _figures(split, members, each, together, masked):
 
 def _scales():
     """The shorter sides of --scales, or None; checks --views too."""
+    from keras_resnet.data.pixels.crops import VIEWS
+
     row = lookup(VIEWS, FLAGS.views, "view")
     if FLAGS.scales is None:
         return None
@@ -162,6 +161,10 @@ def _scales():
 
 
 def _view(card, scales):
+    from keras_resnet.data.pixels.crops import VIEWS
+    from keras_resnet.data.pixels.crops import scales_for
+    from keras_resnet.labels.view import View
+
     view = View.of(card, scales or scales_for(card.image_size))
     VIEWS[FLAGS.views].check(view)
     return view
@@ -180,6 +183,8 @@ def _print(split, each, together, masked, shown):
 
 
 def _errors(metrics, num_classes):
+    from keras_resnet.evaluation import metrics as metrics_lib
+
     top5 = ""
     if metrics_lib.has_top5(num_classes):
         top5 = f"top-5 error {metrics.top5_error:.2%}, "

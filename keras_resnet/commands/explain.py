@@ -5,14 +5,10 @@ keras-resnet explain --model=runs/photos/model.keras photo.jpg
 
 import pathlib
 
-import numpy as np
 from absl import flags
 
-from keras_resnet.commands import image_files
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
-from keras_resnet.evaluation import explain
-from keras_resnet.inference import runtime
 from keras_resnet.labels.cards import check_card
 from keras_resnet.labels.cards import load_card
 
@@ -33,6 +29,9 @@ flags.DEFINE_multi_string(
 
 
 def main(args):
+    from keras_resnet.commands import image_files
+    from keras_resnet.inference import runtime
+
     files = image_files.files(args)
     path = pathlib.Path(FLAGS.model)
     model = runtime.load_keras(path)
@@ -74,6 +73,10 @@ def _targets(files, folder):
 
 def _explain(model, view, chosen, class_names, target):
     """Writes one PNG; returns its classes and probabilities as text."""
+    import numpy as np
+
+    from keras_resnet.evaluation import explain
+
     probabilities = model.predict(view[np.newaxis], verbose=0)[0]
     rows = []
     for index in chosen or [int(probabilities.argmax())]:

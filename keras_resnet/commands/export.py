@@ -18,11 +18,6 @@ from keras_resnet.commands import image_flags
 from keras_resnet.commands import quiet
 from keras_resnet.commands import running
 from keras_resnet.errors import require
-from keras_resnet.export import formats
-from keras_resnet.export import pipeline
-from keras_resnet.export import placing
-from keras_resnet.export.verification import verify
-from keras_resnet.inference import runtime
 from keras_resnet.labels.cards import load_card
 
 FLAGS = flags.FLAGS
@@ -32,10 +27,10 @@ flags.DEFINE_string(
 flags.DEFINE_string("output_dir", "exported", "Where the files go.")
 flags.DEFINE_list(
     "formats",
-    list(formats.DEFAULT_FORMATS),
-    f"What to write, some of: {', '.join(formats.FORMATS)}.",
+    ["saved_model", "tflite", "onnx"],
+    "What to write, some of those above, or of a module of yours.",
 )
-flags.DEFINE_integer("opset", formats.onnx.OPSET, "Version of ONNX, 13-18.")
+flags.DEFINE_integer("opset", 17, "Version of ONNX, 13-18.")
 flags.DEFINE_string(
     "input_dtype",
     "float32",
@@ -78,6 +73,11 @@ image_flags.define()
 
 
 def main(args):
+    from keras_resnet.export import formats
+    from keras_resnet.export import pipeline
+    from keras_resnet.export import placing
+    from keras_resnet.inference import runtime
+
     running.no_arguments(args)
     recipes.max_masked(FLAGS.on_bad_image)  # refused before the model loads
     placing.check(FLAGS.output_dir, formats.file_names(FLAGS.formats))
@@ -119,6 +119,8 @@ def main(args):
 
 
 def _images(card, name, number):
+    from keras_resnet.export import pipeline
+
     split = pipeline.split_of(
         card, name, dataset=FLAGS.dataset, data_dir=FLAGS.data_dir
     )
@@ -133,6 +135,9 @@ def _named(card):
 
 def _calibration(card):
     """Evaluation views of training images, if a format asks for them."""
+    from keras_resnet.export import formats
+    from keras_resnet.export.verification import verify
+
     if not formats.are_calibrated(FLAGS.formats):
         return None
     images, _ = _images(card, "train", FLAGS.num_calibration_images)

@@ -1,9 +1,11 @@
 """How every command reads its command line. Imports next to nothing."""
 
+import dataclasses
 import difflib
 import math
 import re
 import sys
+import textwrap
 
 from absl import flags
 
@@ -54,6 +56,7 @@ ALIASES = {
 }
 
 _RECIPE = "keras_resnet.commands.recipe_flags"
+_INDENT = 28  # column of the help of a flag
 _HELP = {"--help", "-help", "-h", "--helpshort"}
 
 _EPOCHS = (
@@ -70,7 +73,7 @@ def parse(argv, text=""):
         text: what --help says before the flags.
     """
     if _HELP.intersection(argv[1 : _end(argv)]):
-        print(text.strip(), *_help(), sep="\n")
+        print(text.strip(), *_help(argv), sep="\n")
         sys.exit(0)
     try:
         words = FLAGS(argv)
@@ -83,18 +86,49 @@ def parse(argv, text=""):
     return words
 
 
-def _help():
-    """The flags of a command, its own first; not those of libraries."""
-    modules = sorted(FLAGS.flags_by_module_dict(), key=_RECIPE.__eq__)
-    titles = set()
-    for name in modules:
+def _help(argv):
+    """The flags of a command by groups; not those of libraries."""
+    groups = {"Flags": []}
+    for name, module in FLAGS.flags_by_module_dict().items():
         # absl calls the module of a program by the program's path.
-        if name.startswith("keras_resnet.") or name == sys.argv[0]:
-            title = "Fields of the recipe" if name == _RECIPE else "Flags"
-            if title not in titles:
-                yield f"\n{title}:"
-            titles.add(title)
-            yield from FLAGS.module_help(name).strip().splitlines()[1:]
+        if name == _RECIPE:
+            groups |= _recipe_groups(argv, {flag.name: flag for flag in module})
+        elif name.startswith("keras_resnet.") or name == sys.argv[0]:
+            groups["Flags"] += [(flag, flag.default) for flag in module]
+    for title, rows in groups.items():
+        yield f"\n{title}:"
+        for flag, value in rows:
+            yield _row(flag, value)
+
+
+def _recipe_groups(argv, known):
+    """{title: [(flag, its value in the recipe that argv names)]}."""
+    from keras_resnet import recipes
+
+    named = [word.partition("=")[2] for word in argv if "-recipe=" in word]
+    name = named[-1] if named else FLAGS["recipe"].default
+    recipe = recipes.RECIPES.get(name, recipes.Recipe())
+    groups, rows = {}, []
+    for field in dataclasses.fields(recipes.Recipe):
+        title = recipes.GROUPS.get(field.name)
+        if title:
+            rows = groups.setdefault(f"{title} (of --recipe={name})", [])
+        rows.append((known[field.name], getattr(recipe, field.name)))
+    return groups
+
+
+def _row(flag, value):
+    """A flag, its default, and its help beside it or below."""
+    if isinstance(value, (list, tuple)):
+        value = ",".join(map(str, value))
+    text = str(value).lower() if isinstance(value, bool) else value
+    start = f"  --{flag.name}" + ("" if text in (None, "") else f"={text}")
+    help_text = " ".join(flag.help.split()).partition("; repeat this")[0]
+    lines = textwrap.wrap(help_text, 80 - _INDENT)
+    below = len(start) > _INDENT - 2
+    first = [] if below else [start.ljust(_INDENT) + lines.pop(0)]
+    rest = [" " * _INDENT + line for line in lines]
+    return "\n".join(([start] if below else first) + rest)
 
 
 def _end(argv):

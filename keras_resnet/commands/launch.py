@@ -1,6 +1,6 @@
 """Starts the workers of a run on one machine, and again when one dies.
 
-    keras-resnet launch --workers=2 -- \
+    keras-resnet launch --workers=2 -- \\
         keras-resnet train --strategy=multi_worker --recipe=digits
 
 Each worker is a process with a TF_CONFIG of its own; its lines are labelled.

@@ -13,15 +13,10 @@ import pathlib
 import statistics
 import time
 
-import numpy as np
 from absl import flags
 
 from keras_resnet import recipes
-from keras_resnet.commands import image_files
 from keras_resnet.errors import require
-from keras_resnet.inference import batch
-from keras_resnet.inference import runtime
-from keras_resnet.inference.tflite_metadata import find_card
 from keras_resnet.labels.cards import check_card
 from keras_resnet.labels.cards import top_classes
 
@@ -77,6 +72,8 @@ def main(args):
 
 
 def _write_table():
+    from keras_resnet.inference import batch
+
     bad = FLAGS.on_bad_image
     job = batch.Job(
         model=FLAGS.model,
@@ -107,6 +104,12 @@ def _write_table():
 
 
 def _print_each(args):
+    import numpy as np
+
+    from keras_resnet.commands import image_files
+    from keras_resnet.inference import runtime
+    from keras_resnet.inference.tflite_metadata import find_card
+
     files = image_files.files(args)
     path = pathlib.Path(FLAGS.model)
     predictor = runtime.load_predictor(path)

@@ -1,6 +1,5 @@
 """How a command runs, and how it tells a user what is wrong. No TensorFlow."""
 
-import functools
 import os
 import sys
 
@@ -14,7 +13,7 @@ from keras_resnet.errors import UsageError
 from keras_resnet.inference import extensions
 
 
-def run(main, argv=None, door="python pipelines/{}.py"):
+def run(main, argv=None, door="python pipelines/{}.py", begin=None):
     """Runs `main(args)`: one line instead of a stack trace for a user's error.
 
     `args` are the words of the command line that are not flags. The exit
@@ -25,6 +24,7 @@ def run(main, argv=None, door="python pipelines/{}.py"):
         main: of a command's module, whose docstring --help shows.
         argv: the command line. Default: that of the process.
         door: what a user types for a command, "keras-resnet {}".
+        begin: () -> None, called once the flags are read.
     """
 
     def guarded(words):
@@ -43,7 +43,13 @@ def run(main, argv=None, door="python pipelines/{}.py"):
             sys.exit(2)
 
     text = doors.spell(sys.modules[main.__module__].__doc__ or "", door)
-    parse = functools.partial(flags.parse, text=text)
+
+    def parse(argv):
+        words = flags.parse(argv, text)
+        if begin:
+            begin()
+        return words
+
     try:
         app.run(guarded, argv=argv, flags_parser=parse)
     except BrokenPipeError:  # its reader has gone, as in `| head`

@@ -23,7 +23,6 @@ from absl import flags
 from keras_resnet import recipes
 from keras_resnet.commands import recipe_flags
 from keras_resnet.commands import running
-from keras_resnet.networks import execution
 
 FLAGS = flags.FLAGS
 
@@ -69,6 +68,8 @@ flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps data.")
 
 def main(args):
     running.no_arguments(args)
+    from keras_resnet.networks import execution
+
     execution.require_tensorflow("Training")
     recipe = recipes.load(FLAGS.recipe, recipe_flags.overrides())
     workdir = FLAGS.workdir or f"runs/{FLAGS.recipe}"

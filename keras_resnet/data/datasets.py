@@ -68,7 +68,8 @@ def load(dataset, split, *, data_dir=None):
 
     Args:
         dataset: "digits", which comes with the package; `folder:PATH` with
-            images in PATH/train/CLASS/ and PATH/validation/CLASS/;
+            images in PATH/train/CLASS/ and PATH/validation/CLASS/, or in
+            PATH/CLASS/ (`stores/layouts.py`);
             `tfrecord:PATTERN` with ImageNet's field names in files such as
             PATTERN = "/data/{split}-*" or a folder (`stores/tfrecord.py`);
             any other name that `register` was told; or any TensorFlow

@@ -3,11 +3,11 @@
 import dataclasses
 import re
 
-from keras_resnet import optimizers
 from keras_resnet.errors import check_types
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.networks import specs
+from keras_resnet.optimizers import rules
 from keras_resnet.recipes import schedules
 
 PIXEL_MEANS = {
@@ -32,6 +32,14 @@ DTYPES = {
     "bfloat16": "all in bfloat16, weights and momentum too",
     "mixed_bfloat16": "float32 weights, bfloat16 convolutions",
     "mixed_float16": "the same in float16, with a dynamic loss scale",
+}
+
+KEEP = {
+    "last": "the model is that of the last iteration",
+    "best": (
+        "it is that of the evaluation with the highest accuracy, of equal "
+        "ones the one with the lowest loss; the last one is last.keras"
+    ),
 }
 
 _POSITIVE = (
@@ -66,6 +74,7 @@ _NOT_NEGATIVE = (
     "warmup_steps",
     "precise_bn_batches",
     "pad_pixels",
+    "patience",
     "keep_every_steps",
 )
 
@@ -87,9 +96,10 @@ def _check_names(recipe):
     lookup(schedules.SCHEDULES, recipe.schedule, "schedule")
     lookup(SHUFFLES, recipe.shuffle, "shuffle")
     lookup(PIXEL_MEANS, recipe.pixel_mean, "pixel mean")
-    lookup(optimizers.DECAY_SCOPES, recipe.decay, "decay scope")
-    lookup(optimizers.MOMENTUM_RULES, recipe.momentum_rule, "momentum rule")
+    lookup(rules.DECAY_SCOPES, recipe.decay, "decay scope")
+    lookup(rules.MOMENTUM_RULES, recipe.momentum_rule, "momentum rule")
     lookup(DTYPES, recipe.dtype, "dtype")
+    lookup(KEEP, recipe.keep, "choice of keep")
 
 
 def _check_architecture(recipe):

@@ -2,15 +2,26 @@
 
 import dataclasses
 
-from keras_resnet import optimizers
 from keras_resnet.labels import html
 from keras_resnet.networks import specs
+from keras_resnet.optimizers import rules
 from keras_resnet.recipes import checks
 from keras_resnet.recipes import schedules
 
 
 def _field(default, help_text):
     return dataclasses.field(default=default, metadata={"help": help_text})
+
+
+# {first field of a group: what the group is about}.
+GROUPS = {
+    "variant": "Network and data",
+    "weights": "Transfer",
+    "image_size": "Pixels",
+    "batch_size": "Optimisation",
+    "schedule": "Learning rate",
+    "log_every_steps": "Iterations between reports, evaluations, checkpoints",
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
@@ -24,7 +35,6 @@ class Recipe:
         keras_resnet.UsageError: if a value cannot work.
     """
 
-    # What is trained on what.
     variant: str = _field("resnet20", "Key of keras_resnet.VARIANTS.")
     depths: tuple[int, ...] = _field(
         (), "Units of each stage in place of the variant's; empty for those."
@@ -63,7 +73,6 @@ class Recipe:
         "many.",
     )
 
-    # Transfer.
     weights: str = _field(
         "",
         "File or tag of published weights to start from; empty for random "
@@ -87,7 +96,6 @@ class Recipe:
         "down to the stem; 0 to 1.",
     )
 
-    # Pixels.
     image_size: int = _field(32, "Side of the crop, pixels.")
     eval_resize: int = _field(
         32, "Shorter side before the central crop of evaluation, pixels."
@@ -117,7 +125,6 @@ class Recipe:
         "without up to N of them.",
     )
 
-    # Optimisation.
     batch_size: int = _field(128, "Images an iteration, over all devices.")
     steps: int = _field(64_000, "Iterations of the whole run.")
     learning_rate: float = _field(0.1, "Base learning rate.")
@@ -125,7 +132,7 @@ class Recipe:
     momentum_rule: str = _field(
         "caffe",
         "; ".join(
-            f"{key}: {text}" for key, text in optimizers.MOMENTUM_RULES.items()
+            f"{key}: {text}" for key, text in rules.MOMENTUM_RULES.items()
         ),
     )
     nesterov: bool = _field(False, "Nesterov's momentum; not the papers'.")
@@ -135,6 +142,12 @@ class Recipe:
         0.0,
         "Part of each label that is spread over all classes, 0 to 1. Reports "
         "and metrics have the cross-entropy without it.",
+    )
+    class_weights: str = _field(
+        "",
+        "What the loss of a class is multiplied by: balanced, for N / (K * "
+        "its examples); or a table, as in cat=2,dog=0.5. Reports and metrics "
+        "have all classes alike.",
     )
     gradient_accumulation_steps: int = _field(
         1,
@@ -152,6 +165,15 @@ class Recipe:
         "Training batches after the last iteration over which BN's statistics "
         "are averaged anew; 0 to keep the moving averages.",
     )
+    keep: str = _field(
+        "last",
+        "; ".join(f"{key}: {text}" for key, text in checks.KEEP.items()),
+    )
+    patience: int = _field(
+        0,
+        "Evaluations without a better one after which the run ends; 0 to go "
+        "to its end.",
+    )
     jit_compile: bool = _field(
         False, "Compile the training step by XLA; for one_device."
     )
@@ -161,7 +183,6 @@ class Recipe:
         "and takes a third longer.",
     )
 
-    # Learning rate.
     schedule: str = _field("steps", schedules.describe() + ".")
     boundaries: tuple[int, ...] = _field(
         (32_000, 48_000), "Iterations after which `steps` takes a tenth."
@@ -175,7 +196,6 @@ class Recipe:
         0.8, "Training error, 0 to 1, below which the warm-up ends."
     )
 
-    # Iterations between reports, evaluations and checkpoints.
     log_every_steps: int = _field(100, "Iterations between reports.")
     eval_every_steps: int = _field(1_000, "Iterations between evaluations.")
     checkpoint_every_steps: int = _field(

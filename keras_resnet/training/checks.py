@@ -7,6 +7,7 @@ import numpy as np
 from keras_resnet.data.examples import order
 from keras_resnet.errors import require
 from keras_resnet.recipes import engines
+from keras_resnet.training import losses
 
 # What a run imports late, and what it would lack then.
 _PACKAGES = {"matplotlib": "curves.png", "h5py": "model.keras"}
@@ -30,6 +31,11 @@ def check_settings(recipe, engine, *, loss=None, splits=None):
         loss is None or not recipe.label_smoothing,
         "label_smoothing is of the recipe's own loss, which loss= replaces. "
         f"Received both: label_smoothing={recipe.label_smoothing}.",
+    )
+    require(
+        loss is None or not recipe.class_weights,
+        "class_weights are of the recipe's own loss, which loss= replaces. "
+        f"Received both: class_weights={recipe.class_weights!r}.",
     )
     require(
         splits is None or not recipe.train_examples,
@@ -73,6 +79,8 @@ def check_data(splits, recipe):
         f"in the one: {_only(train, validation)}. Only in the other: "
         f"{_only(validation, train)}.",
     )
+    if recipe.class_weights:
+        losses.class_weights(recipe.class_weights, train)
     # --shuffle=blocks needs a store that has blocks.
     order.arranged(train, recipe)
 

@@ -3,10 +3,14 @@
 from keras_resnet import files
 from keras_resnet.labels import cards
 from keras_resnet.training import workdir as workdir_lib
+from keras_resnet.training.checkpoints.checkpoint import BEST
 
 
 def save_model(workdir, model, recipe, class_names):
     """Writes labels.txt, card.json and, last, model.keras.
+
+    Where the recipe keeps the best network, it is that one, and the last
+    becomes last.keras.
 
     Args:
         workdir: pathlib.Path of the run.
@@ -15,8 +19,14 @@ def save_model(workdir, model, recipe, class_names):
         class_names: of the model's outputs.
     """
     cards.Card.of_run(recipe, class_names).save(workdir)
-    with files.replacing(workdir / workdir_lib.MODEL) as path:
+    best = workdir / BEST
+    is_last = recipe.keep == "last"
+    name = workdir_lib.MODEL if is_last else workdir_lib.LAST
+    with files.replacing(workdir / name) as path:
         model.save(path)
+    if not is_last:
+        files.link(best, workdir / workdir_lib.MODEL)
+        best.unlink()
 
 
 def list_masked(workdir, masked):

@@ -50,7 +50,7 @@ class Loop:
         self.engine.begin(self.state.step)
         # A signal may have cut off what follows the last one.
         self._follow()
-        while self.state.step < self.recipe.steps:
+        while not self._is_over():
             self._train()
             if self.state.step % self.recipe.log_every_steps == 0:
                 self._report()
@@ -81,14 +81,17 @@ class Loop:
         due = self._is_due("checkpoint", recipe.checkpoint_every_steps)
         if due or stop and self._saved != state.step:
             self._save(scheduled=due, last=stop)
-        if stop and (cut_off or state.step < recipe.steps):
+        if stop and (cut_off or not self._is_over()):
             raise Interrupted(self._stopped_by, state.step)
 
     def _is_due(self, what, every):
         step = self.state.step
         if step == 0 or self.state.done[what] == step:
             return False
-        return step == self.recipe.steps or step % every == 0
+        return self._is_over() or step % every == 0
+
+    def _is_over(self):
+        return self.state.is_over(self.recipe)
 
     def _is_asked_to_stop(self):
         """Whether any worker got a signal: all of them stop at one place."""
@@ -108,11 +111,13 @@ class Loop:
         self._tell("before_evaluation")
         with self.engine.with_ema_weights():
             metrics = self.engine.evaluate(self._is_asked_to_stop)
-        if metrics is None:
-            return False
-        state.metrics, state.done["evaluation"] = metrics, state.step
+            if metrics is None:
+                return False
+            state.metrics, state.done["evaluation"] = metrics, state.step
+            state.record(self.recipe.batch_size, self._num_examples)
+            if self.recipe.keep == "best" and state.best() is state.records[-1]:
+                self._saver.save_best()
         state.schedule.after_evaluation(metrics.top1_error)
-        state.record(self.recipe.batch_size, self._num_examples)
         self._tell("after_evaluation")
         return True
 
@@ -139,7 +144,7 @@ class Loop:
                 step,
                 {**state.to_json(), **self.engine.state()},
                 statistics=statistics,
-                last=last or step == self.recipe.steps,
+                last=last or self._is_over(),
             )
         self._tell("after_checkpoint")
 

@@ -39,7 +39,8 @@ def train_and_evaluate(
     """Trains a network, going on from the last checkpoint of the workdir.
 
     Writes config.json, checkpoints/, metrics.jsonl, curves.png, on TensorFlow
-    tensorboard/, and at the end model.keras with labels.txt and card.json, and
+    tensorboard/, and at the end model.keras (and last.keras, where that is
+    another) with labels.txt and card.json, and
     masked_images.csv if `on_bad_image` masked any.
 
     Wherever the process dies, the same call ends with the weights and the
@@ -71,7 +72,9 @@ def train_and_evaluate(
         hooks: iterable of `hooks.Hook`.
 
     Returns:
-        `metrics.Metrics` on the validation split.
+        `metrics.Metrics` of model.keras on the validation split. Where the
+        recipe keeps the best of several evaluations, that split has chosen
+        it, so it does a little better there than on other images.
 
     Raises:
         keras_resnet.UsageError: if a setting, the data or the workdir cannot
@@ -115,7 +118,7 @@ def train_and_evaluate(
                 _save_results(path, recipe, engine, data)
             # The chief's process keeps the others together.
             workers.wait()
-    return state.metrics
+    return state.kept_metrics(recipe)
 
 
 def _restore(engine, state, saver):

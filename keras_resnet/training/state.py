@@ -13,6 +13,10 @@ def _no_sums():
     return np.zeros(len(metrics_lib.SUMS))
 
 
+def _rank(record):
+    return record["top1_accuracy"], -record["validation_loss"]
+
+
 @dataclasses.dataclass
 class RunState:
     """The numbers that decide how a run goes on, beside its variables.
@@ -85,6 +89,33 @@ class RunState:
                 "top5_accuracy": self.metrics.top5_accuracy,
                 "learning_rate": self.learning_rate,
             }
+        )
+
+    def best(self):
+        """The record of the best evaluation, or None before the first.
+
+        The highest accuracy; of equal ones the lowest loss; of these the
+        first.
+        """
+        return max(self.records, key=_rank, default=None)
+
+    def is_over(self, recipe):
+        """Whether no iteration is to come: the last is done, or patience."""
+        if not recipe.patience or not self.records:
+            return self.step == recipe.steps
+        since = len(self.records) - 1 - self.records.index(self.best())
+        return self.step == recipe.steps or since >= recipe.patience
+
+    def kept_metrics(self, recipe):
+        """`Metrics` of the network that the run keeps as model.keras."""
+        if recipe.keep == "last":
+            return self.metrics
+        best = self.best()
+        return dataclasses.replace(
+            self.metrics,
+            loss=best["validation_loss"],
+            top1_accuracy=best["top1_accuracy"],
+            top5_accuracy=best["top5_accuracy"],
         )
 
     def to_json(self):

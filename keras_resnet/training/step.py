@@ -13,7 +13,6 @@ def make_train_step(
     model,
     optimizer,
     *,
-    label_smoothing=0.0,
     loss=None,
     seed=0,
     gradient_accumulation_steps=1,
@@ -32,11 +31,11 @@ def make_train_step(
             built in its scope.
         model: from `keras_resnet.build`.
         optimizer: `keras_resnet.optimizers.SGD`.
-        label_smoothing: float, 0 to 1, see `losses.cross_entropy`.
-        loss: (logits, batch) -> (B,) in its place. The batch has "seed",
-            int64 (B, 2), where it came with a "step": two numbers that are
-            each example's own at each step, whatever the number of devices
-            and micro-batches; for `tf.random.stateless_uniform` and the like.
+        loss: (logits, batch) -> (B,). Default: `losses.cross_entropy()`. The
+            batch has "seed", int64 (B, 2), where it came with a "step": two
+            numbers that are each example's own at each step, whatever the
+            number of devices and micro-batches; for
+            `tf.random.stateless_uniform` and the like.
         seed: int, the first of the two numbers.
         gradient_accumulation_steps: int >= 1, micro-batches into which each
             replica divides its part of a batch. Each updates BN's moving
@@ -51,7 +50,7 @@ def make_train_step(
     network = outputs.logits(model)
     variables = network.trainable_variables
     part_gradients = gradients_lib.make_gradients(
-        network, optimizer, loss or losses.cross_entropy(label_smoothing)
+        network, optimizer, loss or losses.cross_entropy()
     )
 
     def zeros():

@@ -14,6 +14,7 @@ from keras_resnet.labels import cards
 from keras_resnet.training.checkpoints import folder
 
 MODEL = "model.keras"
+LAST = "last.keras"  # where model.keras is the best
 CONFIG = "config.json"
 CHECKPOINTS = "checkpoints"
 MASKED = "masked_images.csv"

@@ -208,7 +208,7 @@ def test_labels_are_smoothed_as_published(smoothing):
 def test_smoothing_changes_the_weights_and_not_the_loss_that_is_reported(
     strategies,
 ):
-    one, options = strategies[1], {"label_smoothing": 0.1}
+    one, options = strategies[1], {"loss": losses.cross_entropy(0.1)}
     plain, sums = _run(one, [_batch()], **TINY)
     smooth, smooth_sums = _run(one, [_batch()], options, **TINY)
     np.testing.assert_array_equal(sums, smooth_sums)

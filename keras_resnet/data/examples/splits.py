@@ -86,11 +86,23 @@ def evenly_spaced(split, number):
     if not number:
         return split
     indices = order.evenly_spaced(split.name, split.num_examples, number)
-    places = on_host(indices)
+    return select(split, indices)
 
+
+def select(split, indices):
+    """Some of the examples, in an order of one's own.
+
+    Args:
+        split: `Split`.
+        indices: int64 (n,), n >= 1.
+
+    Returns:
+        `Split` without blocks: its examples are read one by one.
+    """
+    places = on_host(indices, tf.int64)
     return dataclasses.replace(
         split,
-        num_examples=number,
+        num_examples=len(indices),
         read=lambda index: split.read(tf.gather(places, index)),
         describe=lambda index: split.describe(int(indices[index])),
         labels=None if split.labels is None else split.labels[indices],

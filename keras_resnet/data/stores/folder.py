@@ -1,4 +1,4 @@
-"""Images in PATH/SPLIT/CLASS/, of which only the names are held.
+"""Images in class folders, of which only the names are held.
 
 A file costs 28 bytes, and those of its name where they are more than 22.
 """
@@ -11,8 +11,11 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from keras_resnet.data.examples import holdout
 from keras_resnet.data.examples import splits
+from keras_resnet.data.stores import copies
 from keras_resnet.data.stores import files
+from keras_resnet.data.stores import layouts
 from keras_resnet.data.stores import listing
 from keras_resnet.errors import require
 
@@ -21,60 +24,66 @@ _THREADS = 8
 
 
 def load(path, split):
-    """Opens PATH/SPLIT/CLASS/*.jpg.
+    """Opens a split of a folder of class folders.
 
-    Labels follow the order of the classes in PATH/train, sorted by bytes.
+    Labels follow the order of the classes that are trained on, sorted by
+    bytes. What is held out for validation is no copy, byte for byte, of what
+    is trained on.
 
     Args:
         path: of a local folder, or with a scheme that `tf.io.gfile` knows,
-            such as gs://bucket/images.
-        split: name of a folder in it.
+            such as gs://bucket/images; `layouts` says what it holds.
+        split: "train", "validation", or the name of a folder in it.
 
     Raises:
         keras_resnet.UsageError: if a folder is missing or cannot be listed,
-            the split holds no image or a class that PATH/train lacks, or a
-            class in PATH/train holds no image.
+            the split holds no image or a class that is not trained on.
     """
-    root = os.fsencode(path)
-    train, wanted = (os.path.join(root, s.encode()) for s in ("train", split))
-    classes = _classes(root, train, wanted)
-    folders = [os.path.join(wanted, name) for name in classes]
-    names, problems = [], {}
-    counts, ignored = [], 0
-    present = set(listing.subfolders(wanted)[0])
-    with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
-        listings = pool.map(
-            lambda name, folder: (
-                listing.images(folder)
-                if name in present
-                else listing.Images([], {}, 0)
-            ),
-            classes,
-            folders,
-        )
-        for found in listings:
-            for name, why in found.problems.items():
-                place = bisect.bisect_left(found.names, name)
-                problems[sum(counts) + place] = why
-            names += found.names
-            counts.append(len(found.names))
-            ignored += found.others
-    _check(wanted, counts, ignored)
+    layout = layouts.find(path, split)
+    is_remote = files.is_remote(layout.wanted)
+    require(
+        split == "train" or not (layout.held_out and is_remote),
+        f"{path!r} is not on this machine, so nothing is held out of it: its "
+        "files would have to be read to know which are copies. Make "
+        "PATH/train/CLASS and PATH/validation/CLASS there.",
+    )
+    classes = _classes(layout)
+    folders = [os.path.join(layout.wanted, name) for name in classes]
+    listings = _list(layout.wanted, classes, folders)
+    names = [name for found in listings for name in found.names]
+    counts = [len(found.names) for found in listings]
+    _check(layout.wanted, counts, sum(found.others for found in listings))
+    if layout.held_out:
+        _check_classes(layout.wanted, classes, counts)
+    problems = _problems(listings)
     labels = np.repeat(np.arange(len(classes), dtype=np.int32), counts)
     prefixes = [os.path.join(folder, b"") for folder in folders]
-    read_file = _reader(problems, files.is_remote(root))
-    return _split(
-        f"folder:{path}/{split}", classes, prefixes, names, labels, read_file
+    everything = _split(
+        f"folder:{path}/{split}",
+        classes,
+        prefixes,
+        names,
+        labels,
+        _reader(problems, is_remote),
     )
+    if is_remote or not layout.held_out:
+        return everything
+    paths = [
+        prefixes[label] + name
+        for label, name in zip(labels, names, strict=True)
+    ]
+    held = holdout.choose(
+        labels,
+        layout.held_out.validation,
+        layout.held_out.seed,
+        copies.group(paths, problems),
+    )
+    chosen = held if split == "validation" else ~held
+    return splits.select(everything, np.flatnonzero(chosen))
 
 
-def _classes(root, train, wanted):
-    for folder in (root, train, wanted):
-        require(
-            listing.is_folder(folder),
-            f"There is no folder {os.fsdecode(folder)!r}. folder:PATH needs "
-            "PATH/train/CLASS/*.jpg and PATH/validation/CLASS/*.jpg.",
-        )
+def _classes(layout):
+    train, wanted = layout.train, layout.wanted
     classes, hidden = listing.subfolders(train)
     if hidden:
         logging.warning(
@@ -83,7 +92,7 @@ def _classes(root, train, wanted):
     require(
         classes,
         f"{os.fsdecode(train)!r} has no class folders. Expected "
-        "PATH/train/CLASS/*.jpg.",
+        f"{os.fsdecode(train)}/CLASS/*.jpg.",
     )
     strangers = sorted(set(listing.subfolders(wanted)[0]) - set(classes))
     require(
@@ -93,6 +102,29 @@ def _classes(root, train, wanted):
         f"{', '.join(map(os.fsdecode, strangers))}.",
     )
     return classes
+
+
+def _list(wanted, classes, folders):
+    """`listing.Images` of each class, empty for those without a folder."""
+    present = set(listing.subfolders(wanted)[0])
+
+    def images(name, folder):
+        if name in present:
+            return listing.images(folder)
+        return listing.Images([], {}, 0)
+
+    with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
+        return list(pool.map(images, classes, folders))
+
+
+def _problems(listings):
+    """{index of an example: why it must not be read}."""
+    problems, first = {}, 0
+    for found in listings:
+        for name, why in found.problems.items():
+            problems[first + bisect.bisect_left(found.names, name)] = why
+        first += len(found.names)
+    return problems
 
 
 def _check(folder, counts, ignored):
@@ -108,7 +140,23 @@ def _check(folder, counts, ignored):
         )
     require(
         any(counts),
-        f"{folder!r} holds no images. Expected CLASS/*.jpg ({extensions}).",
+        f"{folder!r} holds no images. Expected CLASS/*.jpg ({extensions}), or "
+        "train/CLASS/*.jpg and validation/CLASS/*.jpg.",
+    )
+
+
+def _check_classes(folder, classes, counts):
+    """Refuses folders without images: they may be no classes at all."""
+    empty = [
+        os.fsdecode(name)
+        for name, count in zip(classes, counts, strict=True)
+        if not count
+    ]
+    require(
+        not empty,
+        f"{os.fsdecode(folder)!r} has folders without images: "
+        f"{', '.join(empty[:5])}. Remove them; if they are splits, name them "
+        "train and validation, with the class folders in them.",
     )
 
 

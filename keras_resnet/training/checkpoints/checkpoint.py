@@ -1,7 +1,8 @@
 """One checkpoint: a directory of files that know whether they are whole.
 
 It holds every variable by its path (in a file of the engine's), state.json,
-and statistics.npy where replicas differ. state.json has the size and sha256 of
+statistics.npy where replicas differ, and best.keras, the network of the best
+evaluation so far, where that is kept. state.json has the size and sha256 of
 the other files and of itself, so damage is noticed before any variable is
 touched.
 """
@@ -18,6 +19,7 @@ from keras_resnet.errors import require
 
 STATE = "state.json"
 STATISTICS = "statistics.npy"
+BEST = "best.keras"
 _SEED = "/seed_generator_state"
 _OLD_SEED = re.compile(rf"seed_generator(_\d+)?{_SEED}")
 
@@ -26,14 +28,16 @@ class DamageError(Exception):
     """A checkpoint is not what was written."""
 
 
-def write(directory, step, variables, state, statistics=None):
+def write(directory, step, variables, state, statistics=None, best=None):
     """Writes all files and waits for the disk.
 
     Args:
         directory: pathlib.Path, empty.
-        step, variables, state, statistics: as `folder.save`.
+        step, variables, state, statistics, best: as `folder.save`.
     """
     variables.save(directory)
+    if best is not None:
+        files_lib.link(best, directory / BEST)
     if statistics is not None:
         np.save(directory / STATISTICS, statistics)
     files = {

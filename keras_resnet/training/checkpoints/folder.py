@@ -26,7 +26,15 @@ class SaveError(Exception):
 
 
 def save(
-    directory, step, variables, state, *, keep, keep_every=0, statistics=None
+    directory,
+    step,
+    variables,
+    state,
+    *,
+    keep,
+    keep_every=0,
+    statistics=None,
+    best=None,
 ):
     """Writes the checkpoint of a step and deletes all but the last `keep`.
 
@@ -41,6 +49,7 @@ def save(
         keep_every: int; those of its multiples are kept too. 0 for none.
         statistics: float32 (replicas, N), what `batch_norm.gather` gave, where
             replicas differ; None where they are equal.
+        best: path of a file that the checkpoint keeps too, or None.
 
     Raises:
         SaveError: if the disk is full or does not take it.
@@ -50,7 +59,7 @@ def save(
     try:
         make_room(directory, variables)
         unfinished.mkdir()
-        checkpoint.write(unfinished, step, variables, state, statistics)
+        checkpoint.write(unfinished, step, variables, state, statistics, best)
         final = _unused_name(directory, step)
         os.rename(unfinished, final)
         files.flush(directory)
@@ -80,7 +89,12 @@ def make_room(directory, variables):
         )
 
 
-def restore(directory, variables, check=lambda state: None):
+def restore(
+    directory,
+    variables,
+    check=lambda state: None,
+    take=lambda path: None,
+):
     """Assigns the newest checkpoint that is whole.
 
     Args:
@@ -88,6 +102,7 @@ def restore(directory, variables, check=lambda state: None):
         variables: `engine.Engine.variables`.
         check: called with the state before anything is assigned; raises to
             refuse the checkpoint.
+        take: called with the checkpoint's path once all is assigned.
 
     Returns:
         (state, statistics, damaged): what `save` got, the state with "step";
@@ -107,6 +122,7 @@ def restore(directory, variables, check=lambda state: None):
             continue
         check(state)
         variables.load(path)
+        take(path)
         messages = [
             f"The checkpoint {bad} is damaged ({reason}); using {path}."
             for bad, reason in damaged.items()

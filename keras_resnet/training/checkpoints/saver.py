@@ -4,11 +4,13 @@ import hashlib
 
 from absl import logging
 
+from keras_resnet import files
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 from keras_resnet.training import environment as environment_lib
 from keras_resnet.training import workdir as workdir_lib
 from keras_resnet.training.checkpoints import folder
+from keras_resnet.training.checkpoints.checkpoint import BEST
 
 
 class Saver:
@@ -34,6 +36,8 @@ class Saver:
         self._environment = engine.environment()
         self._data = {name: _describe(s) for name, s in splits.items()}
         self._failures = 0
+        self._model, self._is_chief = engine.model, engine.workers.is_chief
+        self._best = workdir / BEST
 
     def newest(self):
         """A sentence on the newest checkpoint, for messages."""
@@ -81,6 +85,7 @@ class Saver:
                 self.variables,
                 state,
                 statistics=statistics,
+                best=self._best if self._best.exists() else None,
                 **self._keep,
             )
         except folder.SaveError as error:
@@ -103,6 +108,20 @@ class Saver:
         else:
             self._failures = 0
 
+    def save_best(self):
+        """Writes the network of the best evaluation so far, on the chief."""
+        if self._is_chief:
+            with files.replacing(self._best) as path:
+                self._model.save(path)
+
+    def _take_best(self, checkpoint):
+        """Takes back the best network as of a checkpoint."""
+        if self._is_chief:
+            self._best.unlink(missing_ok=True)
+            held = checkpoint / BEST
+            if held.exists():
+                files.link(held, self._best)
+
     def restore(self):
         """Assigns the newest checkpoint that is whole, and says what is not.
 
@@ -115,7 +134,7 @@ class Saver:
                 recipe, network or data.
         """
         state, statistics, damaged = folder.restore(
-            self.directory, self.variables, self._check
+            self.directory, self.variables, self._check, self._take_best
         )
         for message in damaged:
             logging.error(message)

@@ -22,6 +22,7 @@ from keras_resnet.training import distribution
 from keras_resnet.training import ema
 from keras_resnet.training import environment
 from keras_resnet.training import final_files
+from keras_resnet.training import losses
 from keras_resnet.training import mean_image
 from keras_resnet.training import precise_bn
 from keras_resnet.training import start
@@ -81,8 +82,7 @@ class TensorFlowEngine(Engine):
             strategy,
             self.model,
             self.optimizer,
-            label_smoothing=recipe.label_smoothing,
-            loss=loss,
+            loss=loss or losses.of_recipe(recipe, splits["train"]),
             seed=recipe.seed,
             gradient_accumulation_steps=recipe.gradient_accumulation_steps,
             jit_compile=recipe.jit_compile,

@@ -1,0 +1,152 @@
+"""A `Report` as a page: one file that opens in any browser, without a network.
+
+Class names and file names are text, so a browser draws them in any script.
+"""
+
+import base64
+import html
+
+import numpy as np
+
+# From so many classes on a table of all pairs is not read by anybody.
+MOST_IN_TABLE = 40
+# Pairs of classes that are listed then.
+PAIRS = 30
+
+_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; --ink: #1f6feb; }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 70rem;
+  margin: 2rem auto; padding: 0 1rem; }}
+table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
+div.wide {{ overflow-x: auto; }}
+th, td {{ padding: .15rem .6rem; text-align: right; }}
+tbody th {{ font-weight: normal; text-align: left; }}
+tr.head th {{ border-bottom: 1px solid; text-align: right; }}
+svg {{ max-width: 24rem; }}
+figure {{ display: inline-block; width: 10rem; margin: .5rem;
+  vertical-align: top; overflow-wrap: anywhere; font-size: .85rem; }}
+figure img {{ width: 100%; image-rendering: pixelated; }}
+</style>
+<h1>{title}</h1>
+<p>{facts}</p>
+<h2>Classes</h2>
+<div class="wide">{classes}</div>
+<h2>What is taken for what</h2>
+<div class="wide">{confusion}</div>
+<h2>How far to trust the probabilities</h2>
+<p>Each bar holds the predictions of a range of probabilities. Its height is
+the part of them that is right. On the line, the two are the same; the expected
+calibration error, {calibration:.3f}, is the mean distance from it.</p>
+{reliability}
+<h2>The surest mistakes</h2>
+{mistakes}
+</html>
+"""
+
+
+def page(report):
+    """The text of the page.
+
+    Args:
+        report: `report.Report`.
+    """
+    metrics = report.metrics
+    facts = (
+        f"{metrics.num_examples:,} examples of {len(report.class_names)} "
+        f"classes. Accuracy {metrics.top1_accuracy:.2%}; mean over the "
+        f"classes {report.balanced_accuracy:.2%}; loss {metrics.loss:.4f}."
+    )
+    return _PAGE.format(
+        title=html.escape(report.split),
+        facts=facts,
+        classes=_classes(report),
+        confusion=_confusion(report),
+        calibration=report.calibration_error,
+        reliability=_reliability(report.bins),
+        mistakes="\n".join(map(_mistake, report.mistakes)) or "<p>None.</p>",
+    )
+
+
+def _row(cells, name="", head=False):
+    tag = "th" if head else "td"
+    kind = ' class="head"' if head else ""
+    cells = "".join(f"<{tag}>{html.escape(str(c))}</{tag}>" for c in cells)
+    return f"<tr{kind}><th>{html.escape(name)}</th>{cells}</tr>"
+
+
+def _table(rows):
+    return f"<table><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _classes(report):
+    head = ("precision", "recall", "F1", "examples")
+    rows = [_row(head, head=True)]
+    for name, (*ratios, count) in report.rows().items():
+        rows.append(_row([*(f"{r:.3f}" for r in ratios), f"{count:,}"], name))
+    return _table(rows)
+
+
+def _confusion(report):
+    names, counts = report.class_names, report.confusion
+    if len(names) > MOST_IN_TABLE:
+        return _table(_pairs(names, counts))
+    rows = [_row(names, "is \\ taken for", head=True)]
+    for name, row in zip(names, counts, strict=True):
+        cells = "".join(
+            f'<td style="background: color-mix(in srgb, var(--ink) '
+            f'{70 * count / max(row.sum(), 1):.0f}%, transparent)">'
+            f"{count or ''}</td>"
+            for count in row
+        )
+        rows.append(f"<tr><th>{html.escape(name)}</th>{cells}</tr>")
+    return _table(rows)
+
+
+def _pairs(names, counts):
+    """The pairs that are mistaken most often."""
+    wrong = counts * (1 - np.eye(len(names), dtype=counts.dtype))
+    yield _row(("taken for", "examples", "of"), "is", head=True)
+    for place in np.argsort(-wrong, axis=None, kind="stable")[:PAIRS]:
+        i, j = np.unravel_index(place, wrong.shape)
+        if wrong[i, j]:
+            yield _row((names[j], wrong[i, j], counts[i].sum()), names[i])
+
+
+def _reliability(bins):
+    """A reliability diagram as SVG, one bar a bin."""
+    width = 100 / len(bins)
+    bars = "".join(
+        f'<rect x="{i * width + 0.5:.2f}" y="{100 - 100 * right / count:.2f}" '
+        f'width="{width - 1:.2f}" height="{100 * right / count:.2f}" '
+        f'fill="var(--ink)"><title>{count:,.0f} predictions of '
+        f"{confidence / count:.1%} on average, {right / count:.1%} right"
+        "</title></rect>"
+        for i, (count, confidence, right) in enumerate(bins)
+        if count
+    )
+    return (
+        '<svg viewBox="-12 -4 116 120" role="img" font-size="5" '
+        'fill="currentColor">'
+        f"{bars}"
+        '<path d="M0 0V100H100M0 100L100 0" fill="none" '
+        'stroke="currentColor" stroke-width=".5"/>'
+        '<text x="50" y="112" text-anchor="middle">probability</text>'
+        '<text x="0" y="106">0</text><text x="97" y="106">1</text>'
+        '<text x="-5" y="50" text-anchor="middle" '
+        'transform="rotate(-90 -5 50)">part that is right</text></svg>'
+    )
+
+
+def _mistake(mistake):
+    image = base64.b64encode(mistake.image).decode()
+    return (
+        f'<figure><img alt="" src="data:image/png;base64,{image}">'
+        f"<figcaption><b>{html.escape(mistake.label)}</b>, taken for "
+        f"<b>{html.escape(mistake.predicted)}</b> at "
+        f"{mistake.probability:.1%}<br>{html.escape(mistake.name)}"
+        "</figcaption></figure>"
+    )

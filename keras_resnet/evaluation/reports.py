@@ -1,0 +1,85 @@
+"""The `Report` of a network on a split, by all devices of a strategy."""
+
+import io
+
+import numpy as np
+import tensorflow as tf
+
+from keras_resnet.data import bad_images
+from keras_resnet.data import pipeline
+from keras_resnet.data.examples import shares
+from keras_resnet.data.pixels import transforms
+from keras_resnet.evaluation import metrics
+from keras_resnet.evaluation import report
+from keras_resnet.networks import execution
+from keras_resnet.networks import outputs
+
+
+def make(model, view, split, *, batch_size=100, strategy=None, masked=None):
+    """Evaluates a network on every example once.
+
+    Args:
+        model: `keras.Model` of images (B, S, S, 3) that ends in
+            probabilities of the split's classes.
+        view: `labels.view.View`, what it sees of an image.
+        split: `datasets.Split`.
+        batch_size: images at once, over all devices.
+        strategy: in whose scope the model was made. Default: one device.
+        masked: `bad_images.MaskedImages`, or None to fail.
+
+    Returns:
+        `report.Report`.
+
+    Raises:
+        keras_resnet.UsageError: if an image cannot be read.
+    """
+    execution.require_tensorflow("An evaluation")
+    strategy = strategy or tf.distribute.get_strategy()
+    network = outputs.logits(model)
+
+    def replica_step(batch):
+        logits = tf.cast(network(batch["image"], training=False), tf.float32)
+        label, weight = batch["label"], batch["weight"]
+        sums = metrics.batch_sums(logits, label, weight)
+        return sums, tf.nn.softmax(logits), label, weight
+
+    @tf.function
+    def step(batch):
+        return strategy.run(replica_step, args=(batch,))
+
+    def share(context):
+        return pipeline.eval_dataset(
+            split,
+            batch_size=batch_size,
+            view=view,
+            masked=masked,
+            context=context,
+        )
+
+    steps = -(-split.num_examples // batch_size)
+    batches = shares.distribute(strategy, share, steps)
+    tally, sums = report.Tally(len(split.class_names)), 0
+    for batch in bad_images.naming_bad(split, batches, batch_size):
+        # Replicas take equal runs of a batch, in order.
+        parts = zip(*map(strategy.experimental_local_results, step(batch)))
+        for part, *rows in parts:
+            sums = sums + np.asarray(part, np.float64)
+            tally.add(*map(np.asarray, rows))
+    if masked is not None:
+        masked.check()
+    return tally.report(
+        split,
+        metrics.Metrics.from_sums(sums),
+        lambda index: _png(split, view, index),
+    )
+
+
+def _png(split, view, index):
+    """The view of an example as the bytes of a PNG."""
+    from PIL import Image
+
+    image, _ = pipeline.read_example(split, tf.constant(index, tf.int64))
+    pixels = transforms.evaluation(image, view).numpy()
+    target = io.BytesIO()
+    Image.fromarray(pixels).save(target, "png")
+    return target.getvalue()

@@ -1,0 +1,8 @@
+"""How weights change. Each name is loaded when it is used: Keras takes time."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={"rules": ["DECAY_SCOPES", "MOMENTUM_RULES"], "sgd": ["SGD"]},
+)

@@ -1,0 +1,69 @@
+"""How long a run is: iterations, epochs or examples, whichever is given."""
+
+import dataclasses
+import math
+
+from keras_resnet.errors import require
+
+# Fields that are points of time or distances in the run.
+_MOVING = ("eval_every_steps", "checkpoint_every_steps")
+
+
+def to_steps(
+    *, batch_size, num_examples, steps=None, epochs=None, examples=None
+):
+    """The iterations of a run, rounded up.
+
+    Args:
+        batch_size: images an iteration.
+        num_examples: of an epoch.
+        steps, epochs, examples: numbers > 0, of which one is given. Epochs
+            may have a fraction.
+
+    Returns:
+        int >= 1.
+
+    Raises:
+        keras_resnet.UsageError: if not exactly one is given, or it is not a
+            finite number above 0.
+    """
+    given = {"steps": steps, "epochs": epochs, "examples": examples}
+    given = {name: n for name, n in given.items() if n is not None}
+    require(
+        len(given) == 1,
+        "A run takes one of steps, epochs and examples. "
+        f"Received: {given or 'none'}.",
+    )
+    ((name, number),) = given.items()
+    require(
+        isinstance(number, (int, float))
+        and not isinstance(number, bool)
+        and 0 < number < math.inf,
+        f"{name} must be a number > 0. Received: {number!r}.",
+    )
+    images = {"steps": batch_size, "epochs": num_examples, "examples": 1}
+    # To a billionth of a step, so that 3 * 0.1 epochs are not one more.
+    return max(1, math.ceil(number * images[name] / batch_size - 1e-9))
+
+
+def stretch(recipe, steps):
+    """A recipe of another length, whose schedule has the same shape.
+
+    Boundaries, the warm-up and the distances between evaluations and between
+    checkpoints move in proportion, rounded, each at least 1.
+
+    Args:
+        recipe: `recipes.Recipe`.
+        steps: int >= 1, of the new one.
+    """
+
+    def move(step):
+        return round(step * steps / recipe.steps)
+
+    return dataclasses.replace(
+        recipe,
+        steps=steps,
+        boundaries=tuple(map(move, recipe.boundaries)),
+        warmup_steps=move(recipe.warmup_steps),
+        **{name: max(1, move(getattr(recipe, name))) for name in _MOVING},
+    )

@@ -1,0 +1,139 @@
+"""The recipe for a folder of somebody's own pictures.
+
+Not the papers': their networks on few images of other classes. All choices
+stand here, and the command prints those that it made.
+"""
+
+import bisect
+import dataclasses
+
+from keras_resnet.recipes import durations
+from keras_resnet.recipes.recipe import Recipe
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """What a network sees of images of some size, and which network it is.
+
+    Attributes:
+        variant: key of `keras_resnet.VARIANTS`.
+        image_size, eval_resize, augmentation, pad_pixels: of the `Recipe`.
+    """
+
+    variant: str
+    image_size: int
+    eval_resize: int
+    augmentation: str
+    pad_pixels: int = 4
+
+
+# From so many pixels of the shorter side on. Small images keep their pixels,
+# and a network that does not halve them at once; photographs are seen as the
+# papers see ImageNet's (P1 sec. 3.4), crops of random area (P2 Table 5) being
+# what few images profit from.
+SIZES = {
+    0: Sizes(
+        variant="resnet20",
+        image_size=32,
+        eval_resize=32,
+        augmentation="cifar",
+    ),
+    48: Sizes(
+        variant="resnet20",
+        image_size=64,
+        eval_resize=64,
+        augmentation="cifar",
+        pad_pixels=8,
+    ),
+    96: Sizes(
+        variant="resnet18",
+        image_size=128,
+        eval_resize=144,
+        augmentation="area_crop",
+    ),
+    192: Sizes(
+        variant="resnet18",
+        image_size=224,
+        eval_resize=256,
+        augmentation="area_crop",
+    ),
+}
+
+# Ten epochs of fine-tuning, the recipe "finetune"; thirty from random weights.
+EPOCHS = {True: 10, False: 30}
+
+
+def make(
+    dataset,
+    *,
+    num_examples,
+    shorter_side,
+    weights="",
+    batch_size=None,
+    steps=None,
+    epochs=None,
+):
+    """A `Recipe` for images that nobody has trained on before.
+
+    Args:
+        dataset: as `datasets.load` takes it.
+        num_examples: int, training images.
+        shorter_side: typical shorter side of the images, pixels.
+        weights: of published weights or a file to start from; "" for none.
+        batch_size: int. Default: up to 32, so that an epoch has iterations.
+        steps, epochs: how long, at most one of them. Default: `EPOCHS`.
+
+    Returns:
+        `Recipe` that evaluates once an epoch.
+    """
+    starts = list(SIZES)
+    # Weights of ImageNet know photographs of its size.
+    side = starts[-1] if weights else shorter_side
+    row = SIZES[starts[bisect.bisect_right(starts, side) - 1]]
+    batch_size = batch_size or _batch_size(num_examples)
+    if steps is None and epochs is None:
+        epochs = EPOCHS[bool(weights)]
+    steps = durations.to_steps(
+        batch_size=batch_size,
+        num_examples=num_examples,
+        steps=steps,
+        epochs=epochs,
+    )
+    epoch = max(1, num_examples // batch_size)
+    return Recipe(
+        dataset=dataset,
+        weights=weights,
+        batch_size=batch_size,
+        steps=steps,
+        # A tenth after two thirds and after nine tenths.
+        boundaries=tuple(
+            dict.fromkeys(b for b in (steps * 2 // 3, steps * 9 // 10) if b)
+        ),
+        log_every_steps=max(1, epoch // 10),
+        eval_every_steps=epoch,
+        checkpoint_every_steps=epoch,
+        **dataclasses.asdict(row),
+        **(_FINE_TUNING if weights else _from_random(batch_size)),
+    )
+
+
+def _batch_size(num_examples):
+    """Up to 32, but an epoch of eight iterations where there are few."""
+    size = 32
+    while size > 4 and num_examples < 8 * size:
+        size //= 2
+    return size
+
+
+_FINE_TUNING = {
+    "learning_rate": 0.005,
+    "decay": "kernels",
+    "freeze_batch_norm": True,
+    "head_learning_rate_multiplier": 10.0,
+    "stage_learning_rate_decay": 0.5,
+}
+
+
+def _from_random(batch_size):
+    # P1 sec. 3.4: 0.1 for 256 images; sec. 4.2: 0.1 for 128 small ones.
+    return {"learning_rate": 0.1 * max(batch_size, 16) / 128}

@@ -1,0 +1,155 @@
+"""The best network is kept and a run ends early, exactly, through any stop."""
+
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+from stops import StopAt
+
+from keras_resnet import recipes
+from keras_resnet.errors import UsageError
+from keras_resnet.evaluation import reports
+from keras_resnet.labels.view import View
+from keras_resnet.training import run
+from keras_resnet.training import signals
+from keras_resnet.training.checkpoints.checkpoint import BEST
+from keras_resnet.training.engines import engine as engine_lib
+from keras_resnet.training.state import RunState
+
+# So high a rate that the accuracy goes up and down.
+RECIPE = recipes.load(
+    "digits",
+    {
+        "depths": (1, 1, 1),
+        "batch_size": 16,
+        "train_examples": 200,
+        "learning_rate": 0.4,
+        "schedule": "constant",
+        "steps": 24,
+        "boundaries": (),
+        "log_every_steps": 4,
+        "eval_every_steps": 4,
+        "checkpoint_every_steps": 2,
+        "keep": "best",
+    },
+)
+PATIENT = dataclasses.replace(RECIPE, patience=1)
+
+
+def _records(workdir):
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def _end(workdir):
+    """All that a run leaves: {what: arrays or records}."""
+    models = {
+        name: keras.saving.load_model(workdir / name).get_weights()
+        for name in ("model.keras", "last.keras")
+    }
+    return {**models, "records": _records(workdir)}
+
+
+def _same(one, other):
+    return one["records"] == other["records"] and all(
+        all(map(np.array_equal, one[name], other[name]))
+        for name in ("model.keras", "last.keras")
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that nothing stops, and the metrics it gave."""
+    workdir = tmp_path_factory.mktemp("whole")
+    return workdir, run.train_and_evaluate(RECIPE, workdir)
+
+
+def _accuracy(workdir, name):
+    """What a network gets right on the validation split, evaluated anew."""
+    model = keras.saving.load_model(workdir / name)
+    split = engine_lib.make().load_splits(RECIPE, None)["validation"]
+    return reports.make(model, View.of(RECIPE), split).metrics.top1_accuracy
+
+
+def test_the_model_is_that_of_the_best_evaluation(whole):
+    workdir, metrics = whole
+    accuracies = [record["top1_accuracy"] for record in _records(workdir)]
+    best = max(accuracies)
+    assert best > accuracies[-1]  # or the last would be it
+    assert metrics.top1_accuracy == best
+    assert _accuracy(workdir, "model.keras") == pytest.approx(best)
+    assert _accuracy(workdir, "last.keras") == pytest.approx(accuracies[-1])
+    assert not (workdir / BEST).exists()
+
+
+@pytest.mark.parametrize("step", [5, 13, 22])
+def test_a_stop_changes_neither(step, whole, tmp_path):
+    with pytest.raises(signals.Interrupted):
+        run.train_and_evaluate(RECIPE, tmp_path, hooks=[StopAt(step)])
+    metrics = run.train_and_evaluate(RECIPE, tmp_path, resume="must")
+    assert _same(_end(tmp_path), _end(whole[0])) and metrics == whole[1]
+
+
+def test_what_was_written_after_the_checkpoint_is_not_taken(whole, tmp_path):
+    """A process that dies leaves a best network from its future."""
+    with pytest.raises(signals.Interrupted):
+        run.train_and_evaluate(RECIPE, tmp_path, hooks=[StopAt(13)])
+    held = tmp_path / BEST
+    before = held.read_bytes()
+    held.unlink()
+    held.write_bytes(b"of the future")
+    run.train_and_evaluate(RECIPE, tmp_path, resume="must")
+    assert _same(_end(tmp_path), _end(whole[0]))
+    assert before != b"of the future"
+
+
+def test_a_finished_run_that_is_called_again_is_as_it_was(whole):
+    workdir, metrics = whole
+    before = _end(workdir)
+    assert run.train_and_evaluate(RECIPE, workdir) == metrics
+    assert _same(_end(workdir), before)
+
+
+def test_patience_ends_it_after_evaluations_without_a_better_one(
+    whole, tmp_path
+):
+    full = _records(whole[0])
+    run.train_and_evaluate(PATIENT, tmp_path / "a")
+    records = _records(tmp_path / "a")
+    accuracies = [record["top1_accuracy"] for record in full]
+    ends = next(
+        i + 1 for i, a in enumerate(accuracies) if i and a < max(accuracies[:i])
+    )
+    assert records == full[:ends] and ends < len(full)
+    with pytest.raises(signals.Interrupted):
+        run.train_and_evaluate(PATIENT, tmp_path / "b", hooks=[StopAt(3)])
+    run.train_and_evaluate(PATIENT, tmp_path / "b")
+    assert _same(_end(tmp_path / "b"), _end(tmp_path / "a"))
+    run.train_and_evaluate(PATIENT, tmp_path / "b")
+    assert _records(tmp_path / "b") == records
+
+
+@pytest.mark.parametrize(
+    "figures, best",
+    [
+        ([(0.5, 1.0), (0.6, 2.0), (0.6, 1.0)], 2),
+        ([(0.6, 1.0), (0.6, 1.0), (0.5, 0.1)], 0),
+        ([(0.1, 9.0)], 0),
+    ],
+)
+def test_of_equal_accuracies_the_lowest_loss_is_best(figures, best):
+    records = [
+        {"top1_accuracy": accuracy, "validation_loss": loss}
+        for accuracy, loss in figures
+    ]
+    state = RunState(schedule=None, records=records)
+    assert state.best() is records[best]
+
+
+def test_another_choice_is_refused():
+    with pytest.raises(UsageError, match="Unknown choice of keep 'bst'.*best"):
+        recipes.load("digits", {"keep": "bst"})
+    with pytest.raises(UsageError, match="patience must be >= 0"):
+        recipes.load("digits", {"patience": -1})
