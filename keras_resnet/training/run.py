@@ -35,7 +35,7 @@ def train_and_evaluate(
     optimizer: Callable | None = None,
     schedule: schedules.Schedule | None = None,
     hooks: Iterable = (),
-) -> Metrics | None:
+) -> Metrics:
     """Trains a network, going on from the last checkpoint of the workdir.
 
     Writes config.json, checkpoints/, metrics.jsonl, curves.png, on TensorFlow

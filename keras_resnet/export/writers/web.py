@@ -63,9 +63,9 @@ def export_web(
     network = serving.Network.of(model, card)
     web_model.check(network.model)
     targets.check(path, "web")
-    samples = [pathlib.Path(sample) for sample in samples]
-    for sample in samples:
-        require(sample.is_file(), f"There is no sample {str(sample)!r}.")
+    files = [pathlib.Path(sample) for sample in samples]
+    for file in files:
+        require(file.is_file(), f"There is no sample {str(file)!r}.")
     runtime_files = litert_js.files(runtime)
     content, map_size = web_model.convert(network)
     with targets.replacing_network(path) as beside:
@@ -73,7 +73,7 @@ def export_web(
         (beside / WEB_MODEL).write_bytes(content)
         network.card.public().save(beside)
         _write_runtime(beside / RUNTIME, runtime_files)
-        _write_page(beside, _copy_samples(beside / SAMPLES, samples), content)
+        _write_page(beside, _copy_samples(beside / SAMPLES, files), content)
         _write_service_worker(beside)
     shape = [1, *map_size, len(network.card.class_names)]
     maps = {web_model.CLASS_MAPS: {"dtype": "float32", "shape": shape}}
