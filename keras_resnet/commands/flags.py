@@ -102,18 +102,20 @@ def _help(argv):
 
 
 def _recipe_groups(argv, known):
-    """{title: [(flag, its value in the recipe that argv names)]}."""
+    """{title: [(flag, its value in the recipe that argv names, or None)]}."""
     from keras_resnet import recipes
 
-    named = [word.partition("=")[2] for word in argv if "-recipe=" in word]
-    name = named[-1] if named else FLAGS["recipe"].default
-    recipe = recipes.RECIPES.get(name, recipes.Recipe())
+    recipe, of = None, ""
+    if "recipe" in FLAGS:
+        named = [word.partition("=")[2] for word in argv if "-recipe=" in word]
+        name = named[-1] if named else FLAGS["recipe"].default
+        recipe = recipes.RECIPES.get(name)
+        of = f" (of --recipe={name})"
     groups, rows = {}, []
     for field in dataclasses.fields(recipes.Recipe):
-        title = recipes.GROUPS.get(field.name)
-        if title:
-            rows = groups.setdefault(f"{title} (of --recipe={name})", [])
-        rows.append((known[field.name], getattr(recipe, field.name)))
+        if field.name in recipes.GROUPS:
+            rows = groups.setdefault(recipes.GROUPS[field.name] + of, [])
+        rows.append((known[field.name], getattr(recipe, field.name, None)))
     return groups
 
 
