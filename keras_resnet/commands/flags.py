@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import math
+import pathlib
 import re
 import sys
 import textwrap
@@ -90,15 +91,24 @@ def _help(argv):
     """The flags of a command by groups; not those of libraries."""
     groups = {"Flags": []}
     for name, module in FLAGS.flags_by_module_dict().items():
-        # absl calls the module of a program by the program's path.
         if name == _RECIPE:
             groups |= _recipe_groups(argv, {flag.name: flag for flag in module})
-        elif name.startswith("keras_resnet.") or name == sys.argv[0]:
+        elif _is_ours(name):
             groups["Flags"] += [(flag, flag.default) for flag in module]
     for title, rows in groups.items():
         yield f"\n{title}:"
         for flag, value in rows:
             yield _row(flag, value)
+
+
+def _is_ours(name):
+    """Whether a module is of this library, or stands beside the program."""
+    # absl calls the module of a program by the program's path.
+    if name.startswith("keras_resnet.") or name == sys.argv[0]:
+        return True
+    file = getattr(sys.modules.get(name), "__file__", None) or "/"
+    program = pathlib.Path(sys.argv[0]).resolve()
+    return program.parent in pathlib.Path(file).resolve().parents
 
 
 def _recipe_groups(argv, known):
