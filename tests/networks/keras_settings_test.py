@@ -174,3 +174,12 @@ def test_so_is_a_policy_that_is_kerass_setting(setting):
     keras.config.set_dtype_policy("int8_from_float32")
     with pytest.raises(keras_resnet.UsageError, match="int8_from_float32"):
         keras_resnet.build("resnet20")
+
+
+def test_a_file_of_channels_last_loads_under_channels_first(
+    usual, setting, tmp_path
+):
+    build(NETWORKS[0]).save(tmp_path / "model.keras")
+    setting("image_data_format")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert_same(facts(loaded), usual[0])

@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from digit_runs import read
 
 from keras_resnet import optimizers
 from keras_resnet.training import ema
 from keras_resnet.training import loss_scale
-from runs import read
 
 MOMENTUM = 0.75
 STEPS = 6

@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from digit_runs import read
 
 from keras_resnet import optimizers
 from keras_resnet.training import distribution
 from keras_resnet.training import loss_scale
-from runs import read
 
 SCALE = 8.0
 INF, NAN = float("inf"), float("nan")

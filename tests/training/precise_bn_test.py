@@ -4,10 +4,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from digit_runs import read
 
 import keras_resnet
+from keras_resnet.errors import UsageError
 from keras_resnet.training import precise_bn
-from runs import read
 
 BATCHES, SIZE = 4, 12  # of which each replica sees a part
 EPSILON = 1e-3
@@ -122,3 +123,8 @@ def test_frozen_layers_keep_theirs():
     mean, variance, hidden_mean, _ = _statistics(model)
     assert (mean == 0).all() and (variance == 1).all()
     assert (hidden_mean != 0).all()
+
+
+def test_no_batches_are_refused():
+    with pytest.raises(UsageError, match="at least one batch"):
+        precise_bn.recalibrate(_model(), [])

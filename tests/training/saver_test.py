@@ -193,3 +193,9 @@ def test_a_run_outlives_a_disk_that_is_full_for_a_while(
     assert len(lines) == 6
     names = [p.name for p in (small_disk / "run" / "checkpoints").iterdir()]
     assert names == ["step-00000006"]
+
+
+def test_a_file_where_checkpoints_belong_is_refused(tmp_path):
+    (tmp_path / "checkpoints").write_text("")
+    with pytest.raises(errors.UsageError, match="Checkpoints cannot be writ"):
+        _saver(tmp_path).check()

@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import pytest
+from digit_runs import RECIPE
 
 from keras_resnet import errors
 from keras_resnet.data import datasets
@@ -11,7 +12,6 @@ from keras_resnet.inference import extensions
 from keras_resnet.training import checks
 from keras_resnet.training import distribution
 from keras_resnet.training import workdir
-from runs import RECIPE
 
 
 @pytest.fixture

@@ -12,6 +12,10 @@ from small_weights import rewrite
 from small_weights import small_model
 
 import keras_resnet
+from keras_resnet import UsageError
+from keras_resnet.networks import specs
+from keras_resnet.weights import identity
+from keras_resnet.weights import layouts
 
 
 def test_another_number_of_classes_keeps_the_body_when_asked(
@@ -87,3 +91,25 @@ def test_a_prefix_does_not_make_another_network_fit(small_file):
     assert_refused(small_file, "bottleneck_v1_5", small_model("resnet18"))
     rewrite(small_file, lambda t: t.pop("backbone.bn1.weight"))
     assert_refused(small_file, "(?s)read without 'backbone.'.*- bn1.weight is")
+
+
+def test_a_new_head_is_not_made_where_the_files_own_fits(small_file):
+    model = keras_resnet.build("resnet50_v1_5", **SMALL)
+    keras_resnet.load_weights(model, small_file, new_head=True)
+    assert_equal_weights(model, small_model())
+
+
+def test_the_names_of_keras_applications_say_where_a_block_strides():
+    layout = layouts.LAYOUTS["keras_applications"]
+    depths = specs.VARIANTS["resnet101"].depths
+    names = [
+        f"conv{stage + 2}_block{unit + 1}_3_conv/kernel"
+        for stage, depth in enumerate(depths)
+        for unit in range(depth)
+    ]
+    found = identity.of_names(layout, names)
+    assert found == identity.of_variant("resnet101")
+    assert found != identity.of_variant("resnet101_v1_5")
+    model = small_model()
+    with pytest.raises(UsageError, match=r"build\('resnet101'\).*v1_5"):
+        identity.require_same(model, identity.of_model(model), found, "x")

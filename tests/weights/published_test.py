@@ -5,6 +5,7 @@ import hashlib
 import math
 import re
 
+import keras
 import numpy as np
 import peers
 import pytest
@@ -220,3 +221,25 @@ def test_one_channel_gets_the_first_kernel_summed(
     np.testing.assert_array_equal(ours["stem/conv1/kernel"], kernel)
     last = "stage4_unit2/conv1/kernel"
     np.testing.assert_array_equal(ours[last], arrays(donor)[last])
+
+
+def test_the_tags_are_those_that_are_documented():
+    tags = {}
+    for row in published_lib.ROWS:
+        tags.setdefault(row.variant, []).append(row.tag)
+    v1, v2 = (f"torchvision:IMAGENET1K_V{n}" for n in (1, 2))
+    bottlenecks = ("resnet50", "resnet101", "resnet152")
+    assert tags == {
+        **{name: ["imagenet"] for name in bottlenecks},
+        "resnet18": [v1, "timm:a1_in1k"],
+        "resnet34": [v1, "timm:a1_in1k"],
+        **{f"{n}_v1_5": [v1, v2, "timm:a1_in1k"] for n in bottlenecks},
+    }
+
+
+def test_keras_pixels_are_keras_preprocessing():
+    row = rows_of("imagenet")[0]
+    pixels = np.random.default_rng(0).uniform(0, 255, (1, 2, 2, 3))
+    theirs = keras.applications.resnet.preprocess_input(pixels.copy())
+    ours = (pixels - row.pixel_mean) / row.pixel_std
+    np.testing.assert_allclose(ours[..., ::-1], theirs, atol=1e-4)

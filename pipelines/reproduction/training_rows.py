@@ -1,0 +1,242 @@
+"""Experiments that train networks by the papers' schedule, as data.
+
+P1 is He et al. 2015, arXiv 1512.03385; P2 He et al. 2016, arXiv 1603.05027.
+"""
+
+from reproduction.jobs import Experiment
+from reproduction.jobs import Row
+from reproduction.jobs import Setting
+from reproduction.scales import AUGMENTED
+from reproduction.scales import DIGITS
+from reproduction.scales import FASHION_2000
+from reproduction.scales import FULL
+from reproduction.scales import FULL_2016
+from reproduction.scales import SMALL_IMAGES
+from reproduction.scales import WARM
+from reproduction.scales import WARM_QUICK
+from reproduction.scales import printed
+from reproduction.scales import schedule_of
+
+from keras_resnet.networks import papers
+
+DEGRADATION = Experiment(
+    title="Degradation",
+    question="Do deeper networks get worse on the images they are trained on?",
+    source="P1 Fig. 6, Table 6",
+    rows={
+        **{
+            f"plain-{depth}": Row(
+                variant=f"plainnet{depth}",
+                paper=printed(f"plainnet{depth}", "P1 sec. 4.2"),
+                panel="plain",
+            )
+            for depth in (20, 32, 44, 56, 110)
+        },
+        **{
+            f"ResNet-{depth}": Row(
+                variant=f"resnet{depth}",
+                paper=printed(f"resnet{depth}", "P1 Table 6"),
+                panel="residual",
+                overrides=WARM if depth == 110 else {},
+            )
+            for depth in (20, 32, 44, 56, 110)
+        },
+    },
+    settings={
+        "quick": {
+            "digits": Setting(
+                recipe={**DIGITS, **schedule_of(2000), "augmentation": "none"},
+                rows=("plain-20", "plain-56", "ResNet-20", "ResNet-56"),
+            ),
+            "fashion_mnist": Setting(
+                recipe={**FASHION_2000, **schedule_of(2000)},
+                rows=("plain-20", "plain-56", "ResNet-20", "ResNet-56"),
+            ),
+        },
+        "full": FULL,
+    },
+    silent=(
+        AUGMENTED,
+        SMALL_IMAGES,
+        "P1 plots plain-20 to 56 without figures; plain-110 is in the text",
+    ),
+)
+
+OPTIONS = Experiment(
+    title="Shortcut options A, B and C",
+    question="Does it matter how a shortcut changes its shape?",
+    source="P1 Table 3",
+    unit="10-crop top-1 error of ResNet-34 on ImageNet, %",
+    rows={
+        option: Row(
+            variant="resnet56",
+            paper=papers.TEN_CROPS["P1 Table 3"][variant][0],
+            overrides={"shortcut": option},
+        )
+        for option, variant in (
+            ("A", "resnet34_a"),
+            ("B", "resnet34"),
+            ("C", "resnet34_c"),
+        )
+    },
+    settings={
+        "quick": {
+            "digits": Setting(recipe={**DIGITS, **schedule_of(600)}),
+            "fashion_mnist": Setting(
+                recipe={**FASHION_2000, **schedule_of(2000)}
+            ),
+        },
+        "full": FULL,
+    },
+    silent=(
+        "P1 compares them on ImageNet (experiment imagenet); here in a "
+        "ResNet-56",
+        SMALL_IMAGES,
+    ),
+)
+
+# Of P2's networks of 110 and 164 layers.
+_SETTINGS_2016 = {
+    "quick": {
+        "digits": Setting(recipe={**DIGITS, **schedule_of(600), **WARM_QUICK}),
+        "fashion_mnist": Setting(
+            recipe={**FASHION_2000, **schedule_of(2000), **WARM_QUICK}
+        ),
+    },
+    "full": FULL_2016,
+}
+
+# Panel -> {row: variant}.
+_TABLE_1 = {
+    "scaled, dropped": {
+        "identity": "resnet110",
+        "none": "plainnet110",
+        "constant_scaling_0.5_1": "resnet110_constant_scaling_branch_1",
+        "constant_scaling_0.5_0.5": "resnet110_constant_scaling",
+        "dropout_0.5": "resnet110_dropout",
+    },
+    "gated, convolved": {
+        "exclusive_gating_0": "resnet110_exclusive_gating_bias_0",
+        "exclusive_gating_-5": "resnet110_exclusive_gating_bias_minus_5",
+        "exclusive_gating_-6": "resnet110_exclusive_gating",
+        "exclusive_gating_-7": "resnet110_exclusive_gating_bias_minus_7",
+        "shortcut_only_gating_0": "resnet110_shortcut_only_gating_bias_0",
+        "shortcut_only_gating_-6": "resnet110_shortcut_only_gating",
+        "conv1x1": "resnet110_conv1x1",
+    },
+}
+
+SHORTCUTS = Experiment(
+    title="Identity against other shortcuts",
+    question="What happens when anything multiplies the shortcut?",
+    source="P2 Table 1, ResNet-110",
+    rows={
+        name: Row(
+            variant=variant,
+            paper=printed(variant, "P2 Table 1"),
+            panel=panel,
+        )
+        for panel, names in _TABLE_1.items()
+        for name, variant in names.items()
+    },
+    settings=_SETTINGS_2016,
+    silent=(
+        "the gate is a 1x1 convolution with bias and a sigmoid, without BN, "
+        "which would cancel the bias; where shapes change it scales option A",
+        "dropout keeps the expectation 0.5 that P2 argues with",
+        SMALL_IMAGES,
+    ),
+)
+
+
+_PLACES = {
+    "original": "",
+    "bn_after_addition": "_bn_after_add",
+    "relu_before_addition": "_relu_before_add",
+    "relu_only_preactivation": "_relu_preact",
+    "full_preactivation": "_v2",
+}
+
+PLACEMENTS = Experiment(
+    title="Placements of BN and ReLU",
+    question="Does it matter what follows the addition?",
+    source="P2 Table 2",
+    rows={
+        f"{name}_{depth}": Row(
+            variant=f"resnet{depth}{placement}",
+            paper=printed(f"resnet{depth}{placement}", "P2 Table 2"),
+            panel=f"{depth} layers",
+        )
+        for depth in (110, 164)
+        for name, placement in _PLACES.items()
+    },
+    settings=_SETTINGS_2016,
+    silent=(
+        "the stem owns the first activation, and what the next unit would "
+        "have applied ends the network (P2's appendix, read for every row)",
+        SMALL_IMAGES,
+    ),
+)
+
+PREACTIVATION = Experiment(
+    title="Original against pre-activation",
+    question="Does pre-activation help more the deeper the network is?",
+    source="P2 Table 3",
+    rows={
+        f"{name}_{depth}": Row(
+            variant=f"resnet{depth}{suffix}",
+            paper=printed(f"resnet{depth}{suffix}", "P2 Table 3"),
+            panel=name,
+        )
+        for depth in ("110_one_layer", "110", "164", "1001")
+        for name, suffix in (("original", ""), ("preactivation", "_v2"))
+    },
+    settings={
+        "quick": {
+            "digits": Setting(
+                recipe={**DIGITS, **schedule_of(600), **WARM_QUICK},
+                rows=tuple(
+                    f"{name}_{depth}"
+                    for depth in ("110_one_layer", "110", "164")
+                    for name in ("original", "preactivation")
+                ),
+            ),
+        },
+        "full": FULL_2016,
+    },
+    silent=("the warm-up of 400 iterations is every row's", SMALL_IMAGES),
+)
+
+WARMUP = Experiment(
+    title="Warm-up",
+    question="Do 110 and 1202 layers need a start at 0.01?",
+    source="P1 sec. 4.2",
+    unit="test error on CIFAR-10 (with the warm-up), %",
+    rows={
+        f"ResNet-{depth}_{name}": Row(
+            variant=f"resnet{depth}",
+            paper=paper and printed(f"resnet{depth}", "P1 Table 6"),
+            panel=f"ResNet-{depth}",
+            overrides=overrides,
+        )
+        for depth in (110, 1202)
+        for name, overrides, paper in (
+            ("warmup", WARM, "printed"),
+            ("none", {"warmup_steps": 0}, ""),
+        )
+    },
+    settings={
+        "quick": {
+            "digits": Setting(
+                recipe={**DIGITS, **schedule_of(600)},
+                rows=("ResNet-110_warmup", "ResNet-110_none"),
+            ),
+        },
+        "full": FULL,
+    },
+    silent=(
+        "P1 says that 0.1 'is slightly too large to start converging' and "
+        "prints no figure for a run without",
+        SMALL_IMAGES,
+    ),
+)
