@@ -87,6 +87,7 @@ def _write(root, name, of_set, folder):
     """Puts the files of a set into ROOT/train/CLASS/; what they are."""
     of_class = root / "train" / "photographs"
     of_class.mkdir(parents=True)
+    (root / "validation").mkdir()  # so that nothing is held out
     if folder:
         files = photographs.collect(of_class, folder, of_set["images"])
         note = "JPEG files of the user"

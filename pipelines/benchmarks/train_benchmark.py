@@ -89,6 +89,7 @@ def _contenders(amounts, folder):
     """{row: `Contender`}; JPEG files are written into the folder."""
     of_class = pathlib.Path(folder, "train", "photographs")
     of_class.mkdir(parents=True)
+    pathlib.Path(folder, "validation").mkdir()  # so that nothing is held out
     photographs.write(of_class, "500x375", amounts["files"])
     size = {key: amounts[key] for key in ("image_size", "batch_size")}
     contenders = {

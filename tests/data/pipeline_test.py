@@ -71,6 +71,7 @@ def test_evaluation_weighs_every_example_once(batch_size):
 
 
 def _photographs(tmp_path):
+    (tmp_path / "validation").mkdir()  # so that nothing is held out
     for i in range(10):
         path = tmp_path / "train" / "a" / f"{i}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)

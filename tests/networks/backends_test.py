@@ -15,6 +15,7 @@ import update_rules
 from backends import run_on
 
 from keras_resnet.errors import UsageError
+from keras_resnet.networks import chain
 from keras_resnet.networks import layers
 from keras_resnet.networks import operations
 from keras_resnet.networks import primitives
@@ -135,7 +136,7 @@ def test_sgd_is_as_published(there, backend):
 REPLACED = {"build", "call", "compute_output_shape", "get_config"}
 LAYERS = [
     value
-    for module in (layers, operations, primitives, shortcuts)
+    for module in (chain, layers, operations, primitives, shortcuts)
     for value in vars(module).values()
     if isinstance(value, type)
     and issubclass(value, keras.layers.Layer)

@@ -354,6 +354,7 @@ def _ramp(folder, width, height):
     pixels = np.stack([across, down, across], axis=-1).round().astype(np.uint8)
     path = folder / "train" / "ramp" / "1.jpg"
     path.parent.mkdir(parents=True)
+    (folder / "validation").mkdir()  # so that nothing is held out
     Image.fromarray(pixels).save(path, quality=98, subsampling="4:4:4")
     return folder
 

@@ -278,7 +278,8 @@ def test_a_disk_that_is_full_at_the_end_is_one_line(tmp_path, strategy):
 
 
 def test_a_batch_may_be_larger_than_the_data(folder, tmp_path, strategy):
-    recipe = _on_folder(folder, batch_size=30, boundaries=(1, 2))
+    recipe = _on_folder(folder, boundaries=(1, 2))
+    recipe = dataclasses.replace(recipe, batch_size=30)
     metrics = run.train_and_evaluate(
         recipe, tmp_path / "run", strategy=strategy
     )

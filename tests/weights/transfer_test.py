@@ -215,7 +215,7 @@ def test_grey_is_exact_where_the_means_are_equal(variant):
     "stem, size, border", [("cifar", 12, 1), ("imagenet", 32, 2)]
 )
 def test_grey_is_exact_inside_where_the_means_differ(stem, size, border):
-    choices = {"stem": stem, "input_shape": (size, size, 3)}
+    choices = {"stem": stem, "input_shape": (size, size, 3), "shortcut": "B"}
     rgb = _build(pixel_mean=(125.3, 123.0, 90.0), **choices)
     grey = _build(**{**choices, "input_shape": (size, size, 1)})
     transfer.grey_from_rgb(grey, rgb)

@@ -116,11 +116,11 @@ class Saver:
 
     def _take_best(self, checkpoint):
         """Takes back the best network as of a checkpoint."""
-        if self._is_chief:
-            self._best.unlink(missing_ok=True)
-            held = checkpoint / BEST
-            if held.exists():
-                files.link(held, self._best)
+        held = checkpoint / BEST
+        if self._is_chief and held.exists():
+            files.link(held, self._best)
+        elif self._is_chief and self._best.exists():
+            self._best.unlink()
 
     def restore(self):
         """Assigns the newest checkpoint that is whole, and says what is not.
