@@ -49,6 +49,7 @@ from .networks.outputs import features as features
 from .networks.outputs import logits as logits
 from .networks.specs import VARIANTS as VARIANTS
 from .training.run import train_and_evaluate as train_and_evaluate
+from .training.train import train as train
 from .weights.loading import load_weights as load_weights
 from .weights.loading import save_weights as save_weights
 from .weights.published import list_weights as list_weights

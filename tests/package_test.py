@@ -173,7 +173,7 @@ def test_a_public_function_says_its_types(name):
     signature = inspect.signature(value)
     assert signature.return_annotation is not inspect.Signature.empty
     # What is of any backend has no type that says so.
-    free = {"strategy", "choices", "options", "probabilities"}
+    free = {"strategy", "choices", "fields", "options", "probabilities"}
     for argument in signature.parameters.values():
         if argument.name not in free:
             assert argument.annotation is not argument.empty, argument
