@@ -1,6 +1,6 @@
 """Top-1 and top-5 error of a model, or of an ensemble, on a data set.
 
-    keras-resnet evaluate --model=runs/digits/model.keras
+    keras-resnet evaluate runs/digits --report=report.html
     keras-resnet evaluate --model=a.keras --model=b.keras \\
         --views=ten_crop
 
@@ -16,6 +16,7 @@ import pathlib
 from absl import flags
 
 from keras_resnet import recipes
+from keras_resnet.commands import model_files
 from keras_resnet.commands import running
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
@@ -26,8 +27,8 @@ flags.DEFINE_multi_string(
     "model",
     None,
     "Path of a .keras file; several times for an ensemble, whose "
-    "probabilities are averaged.",
-    required=True,
+    "probabilities are averaged. Words without a flag are models too, and "
+    "the folder of a run is its model.",
 )
 flags.DEFINE_string(
     "views",
@@ -75,6 +76,12 @@ flags.DEFINE_string(
     "up to N of them, which are named.",
 )
 flags.DEFINE_string("json", None, "Also write the figures to this file.")
+flags.DEFINE_string(
+    "report",
+    None,
+    "Also write figures class by class, the calibration and the surest "
+    "mistakes: a page, or for a name that ends in .json JSON.",
+)
 
 
 def main(args):
@@ -83,8 +90,13 @@ def main(args):
     from keras_resnet.networks import execution
     from keras_resnet.training import distribution
 
-    running.no_arguments(args)
+    paths = model_files.several(FLAGS.model, args)
     execution.require_tensorflow("An evaluation")
+    require(
+        FLAGS.report is None or (len(paths) == 1 and FLAGS.views == "center"),
+        "--report is of one model by the view center. Received: "
+        f"{' '.join(paths)}, --views={FLAGS.views}.",
+    )
     scales = _scales()
     recipes.max_masked(FLAGS.on_bad_image)  # refused before models load
     require(
@@ -98,7 +110,7 @@ def main(args):
         f"The {strategy.num_replicas_in_sync} devices must divide "
         f"--batch_size. Received: {FLAGS.batch_size}.",
     )
-    loaded = members_lib.load(FLAGS.model, strategy)
+    loaded = members_lib.load(paths, strategy)
     members = [
         views.Member(model=model, view=_view(card, scales))
         for model, card in loaded
@@ -111,25 +123,46 @@ def main(args):
         data_dir=FLAGS.data_dir,
         on_bad_image=FLAGS.on_bad_image,
     )
-    *each, together = views.evaluate(
-        members,
-        strategy,
-        split,
-        views=FLAGS.views,
-        batch_size=FLAGS.batch_size,
-        masked=masked,
-    )
+    if FLAGS.report:
+        each = [_report(members[0], strategy, split, masked)]
+        together = each[0]
+    else:
+        *each, together = views.evaluate(
+            members,
+            strategy,
+            split,
+            views=FLAGS.views,
+            batch_size=FLAGS.batch_size,
+            masked=masked,
+        )
     shown = functools.partial(_errors, num_classes=len(card.class_names))
-    _print(split.name, each, together, masked, shown)
+    _print(paths, split.name, each, together, masked, shown)
     if FLAGS.json:
-        figures = _figures(split.name, members, each, together, masked)
+        figures = _figures(paths, split.name, members, each, together, masked)
         pathlib.Path(FLAGS.json).write_text(json.dumps(figures, indent=2))
     return 0
 
 
-def _figures(split, members, each, together, masked):
+def _report(member, strategy, split, masked):
+    """Writes --report; the `Metrics` in it."""
+    from keras_resnet.evaluation import reports
+
+    found = reports.make(
+        member.model,
+        member.view,
+        split,
+        batch_size=FLAGS.batch_size,
+        strategy=strategy,
+        masked=masked,
+    )
+    found.save(FLAGS.report)
+    print(f"Report: {FLAGS.report}")
+    return found.metrics
+
+
+def _figures(paths, split, members, each, together, masked):
     """What --json writes."""
-    rows = zip(FLAGS.model, members, each, strict=True)
+    rows = zip(paths, members, each, strict=True)
     return {
         "models": [
             {
@@ -170,10 +203,10 @@ def _view(card, scales):
     return view
 
 
-def _print(split, each, together, masked, shown):
+def _print(paths, split, each, together, masked, shown):
     title = split if FLAGS.views == "center" else f"{split}, {FLAGS.views}"
     if len(each) > 1:
-        for path, metrics in zip(FLAGS.model, each, strict=True):
+        for path, metrics in zip(paths, each, strict=True):
             print(f"{path}: {shown(metrics)}")
         title += f", ensemble of {len(each)}"
     of = f"{together.num_examples} images"

@@ -1,12 +1,13 @@
 """Shows where in image files a network sees a class: Grad-CAM, as PNGs.
 
-keras-resnet explain --model=runs/photos/model.keras photo.jpg
+keras-resnet explain runs/photos photo.jpg
 """
 
 import pathlib
 
 from absl import flags
 
+from keras_resnet.commands import model_files
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.labels.cards import check_card
@@ -16,8 +17,8 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string(
     "model",
     None,
-    "A .keras file, beside its labels.txt and card.json.",
-    required=True,
+    "A .keras file, beside its labels.txt and card.json. Default: the first "
+    "word without a flag; the folder of a run is its model.",
 )
 flags.DEFINE_string("output_dir", "explained", "Where the PNGs go.")
 flags.DEFINE_multi_string(
@@ -32,8 +33,8 @@ def main(args):
     from keras_resnet.commands import image_files
     from keras_resnet.inference import runtime
 
-    files = image_files.files(args)
-    path = pathlib.Path(FLAGS.model)
+    path, args = model_files.first(FLAGS.model, args)
+    files, path = image_files.files(args), pathlib.Path(path)
     model = runtime.load_keras(path)
     card = load_card(path.parent)
     check_card(

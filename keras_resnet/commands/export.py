@@ -15,16 +15,23 @@ from absl import flags
 
 from keras_resnet import recipes
 from keras_resnet.commands import image_flags
+from keras_resnet.commands import model_files
 from keras_resnet.commands import quiet
-from keras_resnet.commands import running
 from keras_resnet.errors import require
 from keras_resnet.labels.cards import load_card
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
-    "model", None, ".keras file, beside its labels.txt and card.json."
+    "model",
+    None,
+    ".keras file, beside its labels.txt and card.json. A word without a flag "
+    "is it too, and the folder of a run is its model.",
 )
-flags.DEFINE_string("output_dir", "exported", "Where the files go.")
+flags.DEFINE_string(
+    "output_dir",
+    None,
+    "Where the files go. Default: exported, for the folder of a run in it.",
+)
 flags.DEFINE_list(
     "formats",
     ["saved_model", "tflite", "onnx"],
@@ -68,7 +75,6 @@ flags.DEFINE_bool(
     False,
     "Replace an earlier export; files that are not of one are never replaced.",
 )
-flags.mark_flag_as_required("model")
 image_flags.define()
 
 
@@ -78,17 +84,18 @@ def main(args):
     from keras_resnet.export import placing
     from keras_resnet.inference import runtime
 
-    running.no_arguments(args)
+    path = model_files.one(FLAGS.model, args)
+    output_dir = FLAGS.output_dir or _default_output_dir(args)
     recipes.max_masked(FLAGS.on_bad_image)  # refused before the model loads
-    placing.check(FLAGS.output_dir, formats.file_names(FLAGS.formats))
-    earlier = [] if FLAGS.force else placing.find_existing(FLAGS.output_dir)
+    placing.check(output_dir, formats.file_names(FLAGS.formats))
+    earlier = [] if FLAGS.force else placing.find_existing(output_dir)
     require(
         not earlier,
         f"There is an export already: {', '.join(map(str, earlier))}. Pass "
         "--force to replace it, or another --output_dir.",
     )
-    model = runtime.load_keras(FLAGS.model)
-    card = load_card(pathlib.Path(FLAGS.model).parent)
+    model = runtime.load_keras(path)
+    card = load_card(pathlib.Path(path).parent)
     options = formats.Options(
         opset=FLAGS.opset,
         input_dtype=FLAGS.input_dtype,
@@ -99,7 +106,7 @@ def main(args):
     )
     pipeline.check(
         model,
-        FLAGS.output_dir,
+        output_dir,
         card=card,
         formats=FLAGS.formats,
         options=options,
@@ -108,14 +115,20 @@ def main(args):
     with quiet.others():
         artifacts = pipeline.export_all(
             model,
-            FLAGS.output_dir,
+            output_dir,
             card=_named(card),
             formats=FLAGS.formats,
             images=images,
             labels=labels,
             options=options,
         )
-    _print_table(artifacts)
+    _print_table(artifacts, output_dir)
+
+
+def _default_output_dir(words):
+    """Of the folder of a run a folder in it."""
+    inside = words and pathlib.Path(words[0]).is_dir()
+    return str(pathlib.Path(words[0], "exported")) if inside else "exported"
 
 
 def _images(card, name, number):
@@ -144,7 +157,7 @@ def _calibration(card):
     return verify.evaluation_views(images, card)
 
 
-def _print_table(artifacts):
+def _print_table(artifacts, output_dir):
     print(
         f"{'file':<22}{'precision':<14}{'MB':>8}{'max abs diff':>14}"
         f"{'top-1 agreement':>17}{'seconds':>9}"
@@ -157,5 +170,5 @@ def _print_table(artifacts):
         )
     print(
         f"\nVerified on {artifacts[0].num_images} images. Wrote them to "
-        f"{FLAGS.output_dir}, with labels.txt, manifest.json and samples."
+        f"{output_dir}, with labels.txt, manifest.json and samples."
     )

@@ -1,6 +1,6 @@
 """Classifies image files with a model of any format.
 
-keras-resnet predict --model=exported/model.tflite photo.jpg
+keras-resnet predict exported/model.tflite photo.jpg
 keras-resnet predict --model=exported/model.onnx exported/samples
 keras-resnet predict --model=exported/model.onnx --input=photos \\
   --output=predictions.parquet
@@ -16,6 +16,7 @@ import time
 from absl import flags
 
 from keras_resnet import recipes
+from keras_resnet.commands import model_files
 from keras_resnet.errors import require
 from keras_resnet.labels.cards import check_card
 from keras_resnet.labels.cards import top_classes
@@ -25,7 +26,8 @@ flags.DEFINE_string(
     "model",
     None,
     ".keras, .tflite or .onnx file or SavedModel directory, beside its "
-    "labels.txt and card.json; our .tflite files have both inside.",
+    "labels.txt and card.json; our .tflite files have both inside. Default: "
+    "the first word without a flag; the folder of a run is its model.",
 )
 flags.DEFINE_integer("top", 5, "Classes of an image.", lower_bound=1)
 flags.DEFINE_string(
@@ -56,27 +58,27 @@ flags.DEFINE_integer(
     "Interpreters of a TFLite file. Default: one a core.",
     lower_bound=1,
 )
-flags.mark_flag_as_required("model")
 
 
 def main(args):
+    path, args = model_files.first(FLAGS.model, args)
     if FLAGS.input is None and FLAGS.output is None:
-        return _print_each(args)
+        return _print_each(path, args)
     require(
         FLAGS.input is not None and FLAGS.output is not None and not args,
         "--input and --output go together, and without other images. "
         f"Received: --input={FLAGS.input} --output={FLAGS.output} "
         f"{' '.join(args)}",
     )
-    return _write_table()
+    return _write_table(path)
 
 
-def _write_table():
+def _write_table(path):
     from keras_resnet.inference import batch
 
     bad = FLAGS.on_bad_image
     job = batch.Job(
-        model=FLAGS.model,
+        model=path,
         input=FLAGS.input,
         output=FLAGS.output,
         top=FLAGS.top,
@@ -103,7 +105,7 @@ def _write_table():
     return 0
 
 
-def _print_each(args):
+def _print_each(path, args):
     import numpy as np
 
     from keras_resnet.commands import image_files
@@ -111,7 +113,7 @@ def _print_each(args):
     from keras_resnet.inference.tflite_metadata import find_card
 
     files = image_files.files(args)
-    path = pathlib.Path(FLAGS.model)
+    path = pathlib.Path(path)
     predictor = runtime.load_predictor(path)
     card = find_card(path)
     check_card(

@@ -1,11 +1,15 @@
-"""Trains a network by a recipe.
+"""Trains a network by a recipe, or on a folder of pictures.
 
+    keras-resnet train photos
     keras-resnet train --recipe=digits --strategy=mirrored
     keras-resnet launch --workers=2 -- \\
         keras-resnet train --recipe=digits --strategy=multi_worker
 
-Every field of the recipe is a flag that overrides it. The same command goes on
-from the last checkpoint, and ends as if it had never been stopped.
+Of a folder of class folders, or a data set, the recipe follows from the number
+and the size of its images; a fifth of each class is held out where there is no
+folder for validation. Every field of a recipe is a flag that overrides it. The
+same command goes on from the last checkpoint, and ends as if it had never been
+stopped.
 
 Exit status: 0 done; 2 something to correct, which the last line says; 130
 after SIGINT (Ctrl-C) and 75 after SIGTERM, both with a checkpoint written: run
@@ -13,6 +17,7 @@ it again; 76 where another worker was lost: run all of them again. Of several
 workers only the chief, number 0, prints.
 """
 
+import json
 import os
 import pathlib
 import sys
@@ -22,7 +27,7 @@ from absl import flags
 
 from keras_resnet import recipes
 from keras_resnet.commands import recipe_flags
-from keras_resnet.commands import running
+from keras_resnet.errors import require
 
 FLAGS = flags.FLAGS
 
@@ -31,7 +36,19 @@ LOST = 76
 
 flags.DEFINE_string("recipe", "digits", "Name of a recipe.")
 flags.DEFINE_string(
-    "workdir", None, "Directory of this run. Default: runs/RECIPE."
+    "workdir",
+    None,
+    "Directory of this run. Default: runs/RECIPE, or runs/ and the name of "
+    "the folder.",
+)
+flags.DEFINE_float(
+    "epochs", None, "With a folder: how often each image is seen."
+)
+flags.DEFINE_float(
+    "validation",
+    None,
+    "With a folder: part of each class that is held out, between 0 and 1. "
+    "Default: 0.2, where no folder is for validation.",
 )
 flags.DEFINE_string(
     "strategy", "one_device", "one_device, mirrored or multi_worker."
@@ -67,12 +84,10 @@ flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps data.")
 
 
 def main(args):
-    running.no_arguments(args)
     from keras_resnet.networks import execution
 
     execution.require_tensorflow("Training")
-    recipe = recipes.load(FLAGS.recipe, recipe_flags.overrides())
-    workdir = FLAGS.workdir or f"runs/{FLAGS.recipe}"
+    recipe, workdir = _plan(args)
     from keras_resnet.training import distribution
     from keras_resnet.training import rendezvous
     from keras_resnet.training import signals
@@ -82,6 +97,8 @@ def main(args):
         strategy = _make_strategy()
         say = _say if distribution.is_chief(strategy) else _say_nothing
         _announce(recipe, workdir, distribution.describe(strategy), say)
+        if args:
+            say(_chosen(recipe))
         _train(recipe, workdir, strategy, say)
     except rendezvous.Missing as missing:
         return _lost(str(missing))
@@ -94,6 +111,53 @@ def main(args):
         say(_stopped(stop, recipe, workdir))
         return stop.status
     return 0
+
+
+def _plan(words):
+    """The recipe and the workdir that a command line asks for."""
+    overrides = recipe_flags.overrides()
+    if not words:
+        require(
+            FLAGS.epochs is None and FLAGS.validation is None,
+            "--epochs and --validation go with a folder, as in: keras-resnet "
+            "train photos --epochs=10. A recipe counts iterations: --steps.",
+        )
+        recipe = recipes.load(FLAGS.recipe, overrides)
+        return recipe, FLAGS.workdir or f"runs/{FLAGS.recipe}"
+    from keras_resnet.training import train
+
+    require(
+        len(words) == 1 and not FLAGS["recipe"].present,
+        "Name one folder of pictures, or a --recipe. Received: "
+        f"{' '.join(words)!r}"
+        + (f", --recipe={FLAGS.recipe}." if FLAGS["recipe"].present else "."),
+    )
+    dataset = train.name_of(words[0], FLAGS.validation)
+    recipe = train.choose(
+        dataset,
+        weights=overrides.pop("weights", ""),
+        epochs=FLAGS.epochs,
+        steps=overrides.pop("steps", None),
+        data_dir=FLAGS.data_dir,
+        fields=overrides,
+    )
+    return recipe, FLAGS.workdir or train.default_workdir(dataset)
+
+
+def _chosen(recipe):
+    """What was chosen for a folder, and how its images are divided."""
+    from keras_resnet.data import datasets
+
+    train, validation = (
+        datasets.load(recipe.dataset, name, data_dir=FLAGS.data_dir)
+        for name in ("train", "validation")
+    )
+    fields = {k: v for k, v in recipe.changed.items() if k != "dataset"}
+    return (
+        f"{train.num_examples:,} images of {len(train.class_names)} classes "
+        f"to train on, {validation.num_examples:,} for validation. Chosen: "
+        f"{', '.join(f'{k}={v}' for k, v in fields.items())}"
+    )
 
 
 def _say(text):
@@ -151,13 +215,25 @@ def _train(recipe, workdir, strategy, say):
     seconds = time.perf_counter() - start
     say(
         f"Validation: {_accuracies(metrics, workdir)} of "
-        f"{metrics.num_examples} images, after {recipe.steps} steps; "
+        f"{metrics.num_examples} images, after {_last_step(workdir)} steps; "
         f"{seconds:.0f} s in this session.\n"
         f"Model: {workdir}/model.keras  Curves: {workdir}/curves.png"
     )
+    if recipe.keep == "best":
+        say(
+            "The validation images have chosen the model: of others expect a "
+            f"little less. The last one: {workdir}/{workdir_lib.LAST}"
+        )
     masked = pathlib.Path(workdir) / workdir_lib.MASKED
     if masked.exists():
         say(f"Images that could not be read: {masked}")
+
+
+def _last_step(workdir):
+    from keras_resnet.training import workdir as workdir_lib
+
+    path = pathlib.Path(workdir, workdir_lib.METRICS)
+    return json.loads(path.read_text().splitlines()[-1])["step"]
 
 
 def _accuracies(metrics, workdir):

@@ -123,8 +123,7 @@ def _why_none(path):
     return "is a zip file without config.json, so not a .keras file."
 
 
-_HDF5 = b"\x89HDF"
-_ZIP = b"PK"
+_HDF5, _ZIP = b"\x89HDF", b"PK"
 
 
 def _start(path):

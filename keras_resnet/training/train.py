@@ -155,17 +155,19 @@ def default_workdir(dataset):
     return f"runs/{pathlib.PurePath(path.partition('?')[0]).name or 'images'}"
 
 
-def choose(dataset, *, weights="", epochs=None, steps=None, fields=None):
+def choose(
+    dataset, *, weights="", epochs=None, steps=None, data_dir=None, fields=None
+):
     """The recipe of a data set, by the number and the size of its images.
 
     Args:
-        dataset: as `datasets.load` takes it.
+        dataset, data_dir: as `datasets.load` takes them.
         weights, epochs, steps, fields: as for `train`.
 
     Returns:
         `recipes.Recipe`.
     """
-    split = datasets.load(dataset, "train")
+    split = datasets.load(dataset, "train", data_dir=data_dir)
     fields = dict(fields or {})
     recipe = own_images.make(
         dataset,

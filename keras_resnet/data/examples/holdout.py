@@ -5,6 +5,14 @@ import numpy as np
 from keras_resnet.errors import require
 
 
+def check(fraction):
+    """Raises `keras_resnet.UsageError` unless it is between 0 and 1."""
+    require(
+        0 < fraction < 1,
+        f"validation must be between 0 and 1. Received: {fraction}.",
+    )
+
+
 def choose(labels, fraction, seed, groups=None):
     """Holds out a part of each class, the same for the same seed.
 
@@ -25,10 +33,7 @@ def choose(labels, fraction, seed, groups=None):
         keras_resnet.UsageError: if the fraction is not between 0 and 1, or
             nothing would be held out.
     """
-    require(
-        0 < fraction < 1,
-        f"validation must be between 0 and 1. Received: {fraction}.",
-    )
+    check(fraction)
     labels = np.asarray(labels)
     groups = np.arange(len(labels)) if groups is None else np.asarray(groups)
     _, firsts, members = np.unique(

@@ -5,6 +5,7 @@ A file costs 28 bytes, and those of its name where they are more than 22.
 
 import bisect
 import concurrent.futures
+import functools
 import os
 
 import numpy as np
@@ -86,9 +87,7 @@ def _classes(layout):
     train, wanted = layout.train, layout.wanted
     classes, hidden = listing.subfolders(train)
     if hidden:
-        logging.warning(
-            "%s: %d hidden folders are ignored.", os.fsdecode(train), hidden
-        )
+        _warn(f"{os.fsdecode(train)}: {hidden} hidden folders are ignored.")
     require(
         classes,
         f"{os.fsdecode(train)!r} has no class folders. Expected "
@@ -127,16 +126,19 @@ def _problems(listings):
     return problems
 
 
+@functools.cache
+def _warn(text):
+    """Once a process: a run opens its folders several times."""
+    logging.warning("%s", text)
+
+
 def _check(folder, counts, ignored):
     folder = os.fsdecode(folder)
     extensions = ", ".join(e.decode() for e in listing.EXTENSIONS)
     if ignored:
-        logging.warning(
-            "%s: %d entries of the class folders are ignored: hidden, "
-            "folders, or not images by their names (%s).",
-            folder,
-            ignored,
-            extensions,
+        _warn(
+            f"{folder}: {ignored} entries of the class folders are ignored: "
+            f"hidden, folders, or not images by their names ({extensions})."
         )
     require(
         any(counts),

@@ -15,6 +15,7 @@ import os
 import re
 import urllib.parse
 
+from keras_resnet.data.examples import holdout
 from keras_resnet.data.stores import listing
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
@@ -38,6 +39,9 @@ class HoldOut:
 
     validation: float = 0.2
     seed: int = 0
+
+    def __post_init__(self):
+        holdout.check(self.validation)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,94 @@
+"""From a folder of pictures to a phone's file, in four commands."""
+
+import json
+
+import numpy as np
+import programs
+import pytest
+from PIL import Image
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A directory with 15 light and 15 dark pictures in it."""
+    root = tmp_path_factory.mktemp("place")
+    rng = np.random.default_rng(0)
+    for name, level in (("light things", 200), ("어두움", 50)):
+        (root / "photos" / name).mkdir(parents=True)
+        for i in range(15):
+            noise = rng.integers(-40, 40, (24, 30, 3))
+            image = Image.fromarray((level + noise).astype(np.uint8))
+            image.save(root / "photos" / name / f"{i}.png")
+    (root / "photos" / "어두움" / "notes.txt").write_text("no image")
+    return root
+
+
+@pytest.fixture(scope="module")
+def trained(place):
+    words = ("--epochs=4", "--depths=1,1,1", "--keep=best")
+    done = programs.start("train", "photos/", *words, cwd=place)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def _run(place, command, *words):
+    done = programs.start(command, *words, cwd=place)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_train_says_what_it_chose_and_what_it_left_out(place, trained):
+    head = trained.stdout.splitlines()[:2]
+    assert head[0].startswith("Training resnet20 on folder:photos at 32x32")
+    assert head[0].endswith("in runs/photos")
+    assert head[1].startswith(
+        "24 images of 2 classes to train on, 6 for validation. Chosen: "
+    )
+    assert "batch_size=4" in head[1] and "steps=24" in head[1]
+    assert "after 24 steps" in trained.stdout
+    assert "have chosen the model" in trained.stdout
+    assert trained.stderr.count("1 entries of the class folders") == 1
+    assert (place / "runs/photos/last.keras").exists()
+
+
+def test_evaluate_writes_the_report(place, trained):
+    said = _run(place, "evaluate", "runs/photos", "--report=report.html")
+    assert "Report: report.html" in said and "of 6 images" in said
+    assert "어두움" in (place / "report.html").read_text()
+    _run(place, "evaluate", "runs/photos", "--report=report.json")
+    report = json.loads((place / "report.json").read_text())
+    error = 1 - report["top1_accuracy"]
+    assert f"top-1 error {error:.2%}" in said
+    assert f"top-1 error {error:.2%}" in _run(place, "evaluate", "runs/photos")
+
+
+def test_export_goes_beside_the_model_and_predict_takes_either(place, trained):
+    said = _run(place, "export", "runs/photos", "--formats=tflite_float32")
+    assert "Verified on 6 images" in said
+    file = "runs/photos/exported/model_float32.tflite"
+    image = "photos/light things/3.png"
+    by_file = _run(place, "predict", file, image)
+    by_run = _run(place, "predict", "runs/photos", image)
+    assert "light things" in by_file.splitlines()[1]
+    assert by_file.splitlines()[1] == by_run.splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    "command, words, message",
+    [
+        ("train", ["photos", "more"], "one folder of pictures, or a --recipe"),
+        ("train", ["photos", "--recipe=digits"], "'photos', --recipe=digits"),
+        ("train", ["--epochs=3"], "--epochs and --validation go with a folder"),
+        ("train", ["nowhere"], "nowhere"),
+        ("train", ["photos", "--validation=2"], "between 0 and 1"),
+        ("evaluate", [], "--model is missing: name a .keras file, or"),
+        ("evaluate", ["a", "b", "--report=x"], "--report is of one model"),
+        ("export", ["a", "b"], "Name one model. Received: a b"),
+        ("predict", [], "--model is missing"),
+        ("explain", [], "--model is missing"),
+    ],
+)
+def test_what_cannot_be_is_one_line(place, command, words, message):
+    done = programs.start(command, *words, cwd=place)
+    assert done.returncode == 2 and done.stderr.startswith("ERROR: ")
+    assert message in done.stderr and done.stderr.count("\n") == 1
