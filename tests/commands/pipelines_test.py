@@ -99,7 +99,7 @@ def test_evaluate_gives_what_train_reported(run, tmp_path):
             "16x16 pixels, which is for the digits alone",
         ),
         (["train", "--boundaries=1,x"], "--boundaries takes integers"),
-        (["train", "digits"], "Received: 'digits'"),
+        (["train", "a", "b"], "Name one folder of pictures"),
         (["train", "--workdir=gs://b/run"], "directory of this machine"),
         (["evaluate", "--model=nothing.keras"], "There is no model"),
         (["evaluate", "--model=README.md"], "Expected a .keras file"),
