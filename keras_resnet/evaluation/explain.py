@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from keras_resnet.errors import require
 from keras_resnet.inference.tensors import warn_of_unit_range
+from keras_resnet.labels import fonts
 from keras_resnet.networks import execution
 
 # Perceptually uniform: equal steps of heat look equally large.
@@ -136,7 +137,10 @@ def draw(path, image, rows):
     axes[0].set_title("view", fontsize=10)
     for axis, (heat, title) in zip(axes[1:], rows, strict=True):
         axis.imshow(overlay(image, heat), interpolation=smooth)
-        axis.set_title(title, fontsize=10)
+        title = fonts.drawable(title)
+        axis.set_title(
+            title, fontsize=10, family=fonts.families(title), parse_math=False
+        )
     for axis in axes:
         axis.set_axis_off()
     scale = matplotlib.cm.ScalarMappable(cmap=COLORMAP)

@@ -18,7 +18,22 @@ def families(*texts):
 
 def drawable(text):
     """A text whose characters all have a font: those without one escaped."""
-    missing = _missing(frozenset(text) - _characters(_default_path()))
+    return _escape(
+        text, _missing(frozenset(text) - _characters(_default_path()))
+    )
+
+
+def file_for(text):
+    """(path of the one font that draws most of a text, the text).
+
+    What that font lacks is escaped. For Pillow, which draws from one font.
+    """
+    paths = [_default_path(), *(path for path, _ in _cover(frozenset(text)))]
+    path = max(paths, key=lambda path: len(_characters(path) & set(text)))
+    return path, _escape(text, set(text) - _characters(path))
+
+
+def _escape(text, missing):
     return "".join(
         c.encode("unicode_escape").decode() if c in missing else c for c in text
     )

@@ -81,6 +81,12 @@ def test_what_no_font_has_is_escaped(installed):
     assert fonts.drawable("猫 고") == r"\u732b 고"
 
 
+def test_one_font_draws_what_it_has_and_escapes_the_rest(installed):
+    assert fonts.file_for("cat")[0].endswith("DejaVuSans.ttf")
+    path, text = fonts.file_for("고양이猫")
+    assert path.endswith("Hangul.ttf") and text == r"고양이\u732b"
+
+
 def test_arabic_is_joined_and_runs_from_right_to_left():
     """Two letters that join are not as wide as the two alone."""
     together, warned = _drawn("\u0628\u0628", "DejaVu Sans")

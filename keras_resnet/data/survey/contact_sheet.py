@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras_resnet.data import pipeline
 from keras_resnet.data.examples import order
 from keras_resnet.data.survey import scanning
+from keras_resnet.labels import fonts
 from keras_resnet.labels.view import View
 
 
@@ -115,8 +116,8 @@ def draw(views, path, *, title, subtitle):
     width = max(2 * _MARGIN + columns * cell[0], 640)
     sheet = Image.new("RGB", (width, _TITLE + rows * cell[1]), "white")
     pen = ImageDraw.Draw(sheet)
-    pen.text((_MARGIN, 14), _printable(title), "black", _font(20))
-    pen.text((_MARGIN, 46), _printable(subtitle), "grey", _font(14))
+    _write(pen, (_MARGIN, 14), title, "black", 20)
+    _write(pen, (_MARGIN, 46), subtitle, "grey", 14)
     for place, caption in enumerate(views.captions):
         row, column = divmod(place, columns)
         x, y = _MARGIN + column * cell[0], _TITLE + row * cell[1]
@@ -130,21 +131,19 @@ def draw(views, path, *, title, subtitle):
 def _write_caption(pen, corner, caption, side):
     """Two lines at most, about as wide as the image."""
     color = "#b3261e" if caption is None else "black"
-    text = _printable("unreadable" if caption is None else caption)
-    lines = textwrap.wrap(text, side // 7, max_lines=2, placeholder="\u2026")
-    pen.text(corner, "\n".join(lines), color, _font(12))
+    text = "unreadable" if caption is None else caption
+    _write(pen, corner, text, color, 12, width=side // 7)
 
 
-def _printable(text):
-    return scanning.printable(text).replace("\n", " ")
-
-
-def _font(size):
-    from matplotlib import font_manager
+def _write(pen, corner, text, color, size, width=1000):
+    """Two lines at most, in a font that has the letters."""
     from PIL import ImageFont
 
-    # It has more letters than Pillow's own.
-    return ImageFont.truetype(font_manager.findfont("DejaVu Sans"), size)
+    text = scanning.printable(text).replace("\n", " ")
+    path, text = fonts.file_for(text)
+    lines = textwrap.wrap(text, width, max_lines=2, placeholder="...")
+    font = ImageFont.truetype(path, size)
+    pen.text(corner, "\n".join(lines), color, font)
 
 
 def _tile(pixels):

@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_resnet.data.survey import inspection
 from keras_resnet.data.survey import scanning
+from keras_resnet.labels import fonts
 
 
 def lines(found, *, listed=20):
@@ -122,9 +123,10 @@ def draw_sizes(found, path, *, marks):
     shorter = np.minimum(widths, heights)
     figure = Figure(figsize=(11, 4.8), layout="constrained")
     plane, sides = figure.subplots(1, 2)
+    name = fonts.drawable(scanning.printable(found.split.name))
     figure.suptitle(
-        f"{scanning.printable(found.split.name)}: sizes of "
-        f"{found.num_readable:,} images",
+        f"{name}: sizes of {found.num_readable:,} images",
+        family=fonts.families(name),
         parse_math=False,  # names hold dollar signs; they are no formulas
     )
     edges = _edges(np.concatenate([widths, heights]))
@@ -138,10 +140,14 @@ def draw_sizes(found, path, *, marks):
         label = f"{mark}: {pixels}"
         sides.axvline(pixels, color="C1", linestyle=style, label=label)
     sides.set(xlabel="shorter side, pixels", ylabel="images")
-    sides.legend()
+    sides.legend(
+        frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1)
+    )
     for axes in (plane, sides):
         axes.set_xscale("log", base=2)
     plane.set_yscale("log", base=2)
+    for axis in (plane.xaxis, plane.yaxis, sides.xaxis):
+        axis.set_major_formatter("{x:g}")
     figure.savefig(path, dpi=120)
 
 
