@@ -17,6 +17,7 @@ from keras_resnet.data.stores import folder
 from keras_resnet.data.stores import memory
 from keras_resnet.data.stores import tfds
 from keras_resnet.data.stores import tfrecord
+from keras_resnet.errors import register as register_row
 from keras_resnet.errors import require
 from keras_resnet.labels import class_names
 
@@ -54,11 +55,11 @@ def register(
     >>> load("csv:photographs.csv", "train")
     """
     require(
-        name.isidentifier() and name not in SOURCES,
-        "A source of examples needs a name of its own, of letters, digits and "
-        f"underscores. There are: {', '.join(SOURCES)}. Received: {name!r}.",
+        isinstance(name, str) and name.isidentifier(),
+        "A source of examples needs a name of letters, digits and "
+        f"underscores. Received: {name!r}.",
     )
-    SOURCES[name] = load
+    register_row(SOURCES, name, load, "source of examples")
     if info is not None:
         catalog.DATASETS[name] = info
 

@@ -17,6 +17,7 @@ from keras_resnet.data.pixels import randomness
 from keras_resnet.data.pixels import transforms
 from keras_resnet.data.pixels import windows
 from keras_resnet.errors import lookup
+from keras_resnet.errors import register as register_row
 from keras_resnet.errors import require
 from keras_resnet.labels.view import View
 
@@ -72,11 +73,6 @@ def register(name: str, **fields) -> None:
     ...     changes=(darken,), draws={"darken": 1},
     ... )
     """
-    require(
-        name not in AUGMENTATIONS,
-        f"There is an augmentation {name!r}. Take another name than "
-        f"{', '.join(AUGMENTATIONS)}.",
-    )
     row = Augmentation(**fields)
     for part, number in row.draws.items():
         ours = draws_lib.COUNTS.get(part, number)
@@ -84,7 +80,7 @@ def register(name: str, **fields) -> None:
             number == ours,
             f"{part!r} are {ours} numbers. Received: draws={row.draws}.",
         )
-    AUGMENTATIONS[name] = row
+    register_row(AUGMENTATIONS, name, row, "augmentation")
 
 
 def _scale_crop(size, draws, recipe):
