@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import functools
 import hashlib
 import os
 
@@ -23,13 +24,13 @@ def group(paths, unread=()):
         int64 (N,).
     """
     unread, by_size = set(unread), collections.defaultdict(list)
-    for index, path in enumerate(paths):
-        size = 0 if index in unread else _size(path)
+    stamps = {i: _stamp(p) for i, p in enumerate(paths) if i not in unread}
+    for index, (size, _) in stamps.items():
         if size:
             by_size[size].append(index)
     doubtful = [i for same in by_size.values() if len(same) > 1 for i in same]
     with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
-        digests = pool.map(lambda index: _digest(paths[index]), doubtful)
+        digests = pool.map(lambda i: _digest(paths[i], stamps[i]), doubtful)
     groups, firsts = np.arange(len(paths), dtype=np.int64), {}
     for index, digest in zip(doubtful, digests, strict=True):
         if digest is not None:
@@ -37,14 +38,19 @@ def group(paths, unread=()):
     return groups
 
 
-def _size(path):
+def _stamp(path):
+    """(bytes, time of the last change) of a file; of none (0, 0)."""
     try:
-        return os.stat(path).st_size
+        found = os.stat(path)
     except OSError:
-        return 0
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
 
 
-def _digest(path):
+# A run opens its folder several times, and need not read it as often.
+@functools.lru_cache(2**16)
+def _digest(path, stamp):
+    del stamp  # another one is another file
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").digest()
