@@ -3,8 +3,7 @@
 import pathlib
 
 from keras_resnet.errors import require
-
-MODEL = "model.keras"
+from keras_resnet.training import workdir
 
 
 def several(given, words):
@@ -53,5 +52,5 @@ def first(given, words):
 
 def path_of(word):
     """The path of a model, str; of the folder of a run that of its model."""
-    inside = pathlib.Path(word, MODEL)
+    inside = pathlib.Path(word, workdir.MODEL)
     return str(inside) if inside.is_file() else str(word)

@@ -5,6 +5,7 @@ Shapes: N examples, K classes.
 
 import dataclasses
 import functools
+import html
 import json
 import pathlib
 
@@ -13,7 +14,6 @@ import numpy as np
 from keras_resnet import files
 from keras_resnet.evaluation import report_page
 from keras_resnet.evaluation.metrics import Metrics
-from keras_resnet.labels import html
 
 # Guo et al. 2017, arXiv 1706.04599, sec. 5.
 CALIBRATION_BINS = 15
@@ -143,14 +143,8 @@ class Report:
         files.write_text(path, text)
 
     def _repr_html_(self):
-        rows = {
-            "": ("precision", "recall", "F1", "examples"),
-            **{
-                name: (f"{p:.3f}", f"{r:.3f}", f"{f:.3f}", n)
-                for name, (p, r, f, n) in self.rows().items()
-            },
-        }
-        return html.table(repr(self)[1:-1], rows)
+        facts = html.escape(repr(self)[1:-1])
+        return f"<p>{facts}</p>{report_page.class_table(self)}"
 
 
 def _ratio(part, whole):

@@ -63,7 +63,7 @@ def page(report):
     return _PAGE.format(
         title=html.escape(report.split),
         facts=facts,
-        classes=_classes(report),
+        classes=class_table(report),
         confusion=_confusion(report),
         calibration=report.calibration_error,
         reliability=_reliability(report.bins),
@@ -82,7 +82,8 @@ def _table(rows):
     return f"<table><tbody>{''.join(rows)}</tbody></table>"
 
 
-def _classes(report):
+def class_table(report):
+    """The figures of each class as an HTML table."""
     head = ("precision", "recall", "F1", "examples")
     rows = [_row(head, head=True)]
     for name, (*ratios, count) in report.rows().items():

@@ -1,12 +1,8 @@
 """How long a run is: iterations, epochs or examples, whichever is given."""
 
-import dataclasses
 import math
 
 from keras_resnet.errors import require
-
-# Fields that are points of time or distances in the run.
-_MOVING = ("eval_every_steps", "checkpoint_every_steps")
 
 
 def to_steps(
@@ -44,26 +40,3 @@ def to_steps(
     images = {"steps": batch_size, "epochs": num_examples, "examples": 1}
     # To a billionth of a step, so that 3 * 0.1 epochs are not one more.
     return max(1, math.ceil(number * images[name] / batch_size - 1e-9))
-
-
-def stretch(recipe, steps):
-    """A recipe of another length, whose schedule has the same shape.
-
-    Boundaries, the warm-up and the distances between evaluations and between
-    checkpoints move in proportion, rounded, each at least 1.
-
-    Args:
-        recipe: `recipes.Recipe`.
-        steps: int >= 1, of the new one.
-    """
-
-    def move(step):
-        return round(step * steps / recipe.steps)
-
-    return dataclasses.replace(
-        recipe,
-        steps=steps,
-        boundaries=tuple(map(move, recipe.boundaries)),
-        warmup_steps=move(recipe.warmup_steps),
-        **{name: max(1, move(getattr(recipe, name))) for name in _MOVING},
-    )

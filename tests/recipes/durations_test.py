@@ -46,17 +46,6 @@ def test_what_is_no_length_is_refused(given, message):
         _steps(**given)
 
 
-def test_a_stretched_schedule_has_the_papers_shape():
-    paper = recipes.load("cifar10_resnet110")
-    short = durations.stretch(paper, 640)
-    assert (short.steps, short.boundaries) == (640, (320, 480))
-    assert (short.warmup_steps, short.eval_every_steps) == (4, 10)
-    assert short.learning_rate == paper.learning_rate
-    assert durations.stretch(short, 64_000) == paper
-    tiny = durations.stretch(paper, 3)
-    assert tiny.eval_every_steps == tiny.checkpoint_every_steps == 1
-
-
 @pytest.mark.parametrize(
     "side, variant, size",
     [
