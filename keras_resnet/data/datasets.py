@@ -101,7 +101,7 @@ def load(dataset, split, *, data_dir=None):
 
 
 def _load_tfds(path, split, data_dir):
-    validation, known = info(path).validation, [*SOURCES, *DATASETS]
+    validation, known = info(path).validation, list({**SOURCES, **DATASETS})
     return tfds.load(
         path, split, data_dir=data_dir, validation=validation, known=known
     )

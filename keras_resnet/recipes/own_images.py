@@ -99,7 +99,7 @@ def make(
         steps=steps,
         epochs=epochs,
     )
-    epoch = max(1, num_examples // batch_size)
+    epoch = max(1, round(num_examples / batch_size))
     return Recipe(
         dataset=dataset,
         weights=weights,

@@ -132,11 +132,19 @@ def name_of(data, validation=None):
         data, validation: as for `train`.
 
     Raises:
-        keras_resnet.UsageError: if a part is to be held out of other data.
+        keras_resnet.UsageError: if it is neither, or a part is to be held out
+            of other data.
     """
     dataset = os.fspath(data)
     if pathlib.Path(dataset).is_dir():
         dataset = f"folder:{dataset.rstrip('/')}"
+    known = {**datasets.SOURCES, **datasets.DATASETS}
+    require(
+        dataset.partition(":")[0] in known,
+        f"There is no folder {dataset!r}. Data sets are named as "
+        f"{', '.join(datasets.DATASETS)}, or tfds:NAME for any other of "
+        "TensorFlow Datasets.",
+    )
     require(
         validation is None or dataset.startswith("folder:"),
         "validation= holds a part out of a folder of pictures. Received: "

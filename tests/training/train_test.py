@@ -8,6 +8,7 @@ from PIL import Image
 
 import keras_resnet
 from keras_resnet.errors import UsageError
+from keras_resnet.recipes import own_images
 from keras_resnet.training import train
 
 TINY = {"depths": (1, 1, 1), "image_size": 16, "eval_resize": 16}
@@ -90,6 +91,18 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
     with pytest.raises(UsageError, match=message):
         keras_resnet.train(photos, tmp_path / "run", **choices)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(UsageError, match="^There is no folder 'phtos'. Data"):
+        keras_resnet.train("phtos", tmp_path / "run")
+
+
+def test_an_evaluation_follows_each_epoch_also_where_batches_do_not_divide():
+    recipe = own_images.make(
+        "folder:x", num_examples=479, shorter_side=28, epochs=2
+    )
+    assert (recipe.steps, recipe.eval_every_steps) == (30, 15)
 
 
 def test_other_data_have_no_part_to_hold_out(tmp_path):
