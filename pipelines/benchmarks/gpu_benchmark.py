@@ -1,5 +1,7 @@
 """Our step on JAX beside torchvision's on one GPU, and its matrix products."""
 
+import subprocess
+
 from benchmarks import measure
 from benchmarks import pictures
 from benchmarks import runner
@@ -70,10 +72,21 @@ def run(amounts, say=print):
     return {
         "benchmark": "gpu",
         "machine": measure.machine("jax", "keras", "torch", "torchvision"),
+        "accelerator": accelerator(),
         "amounts": amounts,
         "missing": turns.missing,
         "speed": speed,
     }
+
+
+def accelerator():
+    """The name of the first GPU; "" where there is none."""
+    query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    try:
+        names = subprocess.run(query, capture_output=True, text=True).stdout
+    except OSError:
+        return ""
+    return names.partition("\n")[0].strip()
 
 
 def summarise(rounds, operations):
@@ -104,6 +117,8 @@ def report(figures):
         + ", {image_size} px, {batch_size} images a step on {device}; {rounds} "
         "rounds in turns after one to warm up, {steps} steps a turn"
     ).format(**figures["amounts"])
+    if figures["accelerator"]:
+        protocol = f"{figures['accelerator']}, {protocol}"
     rows = dict(figures["speed"])
     # It has no images.
     keys = ("teraflops", "of_matrix_product")

@@ -25,8 +25,9 @@ def define(scale, workdir, data):
     flags.DEFINE_string(
         "scale",
         scale,
-        "quick: reduced, on a laptop; full: the papers'. Default: quick where "
-        "the experiment has it, and full on JAX.",
+        "quick: reduced, on a laptop; full: the papers'; quarter: a quarter of "
+        "their iterations. Default: quick where the experiment has it, and "
+        "full on JAX.",
     )
     flags.DEFINE_list("rows", None, "Rows to run. Default: those of the scale.")
     flags.DEFINE_list(

@@ -13,6 +13,7 @@ from keras_resnet.errors import require
 
 SCALES = {
     "quick": "reduced, on a laptop",
+    "quarter": "the papers' but for a quarter of their iterations",
     "full": "the papers' schedules",
 }
 

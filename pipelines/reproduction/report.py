@@ -93,9 +93,7 @@ def _chapter(name, experiment, records, docs, written):
         flags = f"--experiment={name} --scale={scale} --dataset={dataset}"
         lines.append(f"### {name}, {scale}, {dataset}\n")
         how = getattr(module, "how", results_lib.how)
-        lines.append(
-            f"`python pipelines/reproduce.py {flags}`, {how(found)}.\n"
-        )
+        lines.append(f"`{_program(found)} {flags}`, {how(found)}.\n")
         lines.append(module.table(experiment, found) + "\n")
         if hasattr(module, "picture"):
             file = f"{name}-{scale}-{_as_file_name(dataset)}.png"
@@ -114,6 +112,12 @@ def _chapter(name, experiment, records, docs, written):
         lines += [f"- {text}." for text in experiment.silent]
         lines.append("")
     return "\n".join(lines)
+
+
+def _program(records):
+    backends = {r["environment"].get("backend") for r in records}
+    name = "reproduce_on_jax" if backends == {"jax"} else "reproduce"
+    return f"python pipelines/{name}.py"
 
 
 def _groups(records):

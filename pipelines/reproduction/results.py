@@ -117,8 +117,10 @@ def how(records, steps=None):
         for name, values in facts.items()
         if values != {0}
     ]
+    dtypes = {r["recipe"].get("dtype", "float32") for r in records}
     devices = {r["environment"]["device"] for r in records}
-    return ", ".join(words + sorted(devices))
+    words += sorted(dtypes - {"float32"}) + sorted(devices)
+    return ", ".join(words)
 
 
 def is_of(record, recipe):

@@ -26,11 +26,11 @@ RESPONSES = Experiment(
     settings={
         scale: {
             dataset: setting._replace(
-                seeds=1, recipe={**setting.recipe, **_DECAY[scale]}
+                seeds=1, recipe={**setting.recipe, **decay}
             )
-            for dataset, setting in settings.items()
+            for dataset, setting in DEGRADATION.settings[scale].items()
         }
-        for scale, settings in DEGRADATION.settings.items()
+        for scale, decay in _DECAY.items()
     },
     silent=(
         "BN uses its moving statistics; P1 does not say",

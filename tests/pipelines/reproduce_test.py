@@ -296,11 +296,22 @@ def test_the_report_shows_what_was_run(done, tmp_path, monkeypatch):
     kept = results.Results(docs / report.RESULTS, "two")
     for job, found in zip(make(tmp_path), records, strict=True):
         kept.add(job, found)
+    wider = {"image_size": 28, "eval_resize": 28, "dtype": "mixed_bfloat16"}
+    on_jax = {**found["environment"], "backend": "jax"}
+    for job in make(tmp_path, dataset="fashion_mnist", overrides=wider):
+        its = {"dataset": job.dataset, "environment": on_jax}
+        kept.add(job, {**found, **its})
     monkeypatch.setattr(report, "EXPERIMENTS", {"two": TWO})
     assert "quick digits: training" in report.listing(docs / report.RESULTS)
-    document, picture = report.write(docs)
+    document, _, picture = report.write(docs)
     text = document.read_text()
     assert "Which?" in text and "9.99" in text
+    of_digits, of_fashion = sorted(
+        re.findall(r"pipelines/.*--experiment.*", text)
+    )
+    assert "/reproduce.py" in of_digits and "bfloat" not in of_digits
+    assert "/reproduce_on_jax.py" in of_fashion
+    assert "mixed_bfloat16" in of_fashion
     assert f"![Two](results/{picture.name})" in text
     assert picture.read_bytes().startswith(b"\x89PNG")
 
