@@ -52,7 +52,7 @@ def main(args):
     for file, pixels, target in zip(files, views, targets, strict=True):
         rows = _rows(model, pixels, chosen, card.class_names)
         # Read again: many photographs would not fit in memory.
-        picture = image_files.read_whole(file)
+        picture = image_files.read_whole(file, card.exif)
         explain.figure(picture, View.of(card), rows).savefig(target)
         titles = ", ".join(title for _, title in rows)
         print(f"{file}  {titles}  {target}")
