@@ -137,7 +137,9 @@ def _images(card, name, number):
     split = pipeline.split_of(
         card, name, dataset=FLAGS.dataset, data_dir=FLAGS.data_dir
     )
-    return pipeline.read_images(split, number, on_bad_image=FLAGS.on_bad_image)
+    return pipeline.read_images(
+        split, number, on_bad_image=FLAGS.on_bad_image, exif=card.exif
+    )
 
 
 def _named(card):

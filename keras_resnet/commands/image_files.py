@@ -46,11 +46,16 @@ def read(file, card):
     Raises:
         UsageError: if the file cannot be read.
     """
-    return transforms.evaluation(read_whole(file), View.of(card)).numpy()
+    image = read_whole(file, card.exif)
+    return transforms.evaluation(image, View.of(card)).numpy()
 
 
-def read_whole(file):
+def read_whole(file, exif):
     """The pixels of an image file: uint8 (H, W, 3).
+
+    Args:
+        file: path.
+        exif: of the card of the model that is to see it.
 
     Raises:
         UsageError: if the file cannot be read.
@@ -58,7 +63,7 @@ def read_whole(file):
     try:
         encoded = files_lib.read(file)
         headers.read(encoded)
-        return decoding.decode(encoded).numpy()
+        return decoding.decode(encoded, exif).numpy()
     except OSError as error:
         raise UsageError(
             f"Cannot read {str(file)!r}: {error.strerror}."

@@ -123,7 +123,7 @@ def _print_each(path, args):
         image_size=predictor.image_size,
     )
     images = [
-        image_files.read_whole(file)
+        image_files.read_whole(file, card.exif)
         if predictor.resizes
         else image_files.read(file, card)
         for file in files

@@ -68,8 +68,7 @@ def decoded(split, shape):
 
     def example(index):
         image, label = split.read(index)
-        if image.dtype == tf.string:
-            image = decoding.decode(image)
+        image = decoding.pixels(image, "ignore")
         return tf.ensure_shape(image, size), label
 
     examples = tf.data.Dataset.range(num).map(example, tf.data.AUTOTUNE)

@@ -76,6 +76,7 @@ def write_manifest(directory, artifacts, card):
             "classes": len(card.class_names),
             "image_size": card.image_size,
             "eval_resize": card.eval_resize,
+            "exif": card.exif,
             "variant": card.variant,
             "dataset": card.public().dataset,
         },
