@@ -16,6 +16,7 @@ from keras_resnet.errors import require
 from keras_resnet.evaluation import report as report_lib
 from keras_resnet.evaluation import reports
 from keras_resnet.evaluation.metrics import Metrics
+from keras_resnet.evaluation.multi_label import MultiLabelMetrics
 from keras_resnet.inference import runtime
 from keras_resnet.labels import html
 from keras_resnet.labels.cards import load_card
@@ -35,12 +36,13 @@ class Run:
     Attributes:
         workdir: its folder: model.keras, metrics.jsonl, curves.png, ...
         recipe: `recipes.Recipe` that it followed.
-        metrics: `Metrics` of the model on the validation split.
+        metrics: `Metrics` of the model on the validation split, or
+            `MultiLabelMetrics` of images with any number of labels.
     """
 
     workdir: pathlib.Path
     recipe: recipes.Recipe
-    metrics: Metrics
+    metrics: Metrics | MultiLabelMetrics
 
     @functools.cached_property
     def model(self):
@@ -64,10 +66,11 @@ class Run:
         return reports.make(self.model, View.of(self.recipe), data)
 
     def __repr__(self):
+        words, best = self.metrics.WORDS, self.metrics.BEST
         return (
             f"<Run {self.workdir}: {self.recipe.variant} on "
-            f"{self.recipe.dataset}, accuracy "
-            f"{self.metrics.top1_accuracy:.2%} of "
+            f"{self.recipe.dataset}, {words[best]} "
+            f"{getattr(self.metrics, best):.2%} of "
             f"{self.metrics.num_examples:,} images>"
         )
 

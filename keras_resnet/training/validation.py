@@ -45,7 +45,9 @@ def validate(
         split, shares.distribute(strategy, make, steps), batch_size
     )
     metrics = metrics_lib.evaluate(
-        eval_step, itertools.takewhile(lambda _: not stop(), batches)
+        eval_step,
+        itertools.takewhile(lambda _: not stop(), batches),
+        split.multi_label,
     )
     if stop():
         return None

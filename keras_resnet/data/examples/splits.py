@@ -42,6 +42,9 @@ class Split:
         blocks: `Blocks`, or None where random reads are all there is.
         pixels: uint8 (num_examples, H, W, 3) on the host, or None where they
             are not all in memory, decoded and of one size.
+        multi_label: whether an example has any number of labels. Then
+            `labels` is uint8 (num_examples, K) of 0 and 1, and `read` gives
+            uint8 (K,).
     """
 
     name: str
@@ -52,6 +55,7 @@ class Split:
     labels: np.ndarray | None = None
     blocks: Blocks | None = None
     pixels: tf.Tensor | None = None
+    multi_label: bool = False
 
     def __repr__(self):
         names = ", ".join(self.class_names[:5])
