@@ -4,6 +4,7 @@ import importlib.util
 
 import numpy as np
 
+from keras_resnet.data.examples import class_labels
 from keras_resnet.data.examples import order
 from keras_resnet.errors import require
 from keras_resnet.recipes import engines
@@ -98,7 +99,7 @@ def check_classes(split):
     """
     if split.labels is None:
         return
-    counts = losses.class_counts(split)
+    counts = class_labels.counts(split.labels, len(split.class_names))
     empty = [split.class_names[label] for label in np.flatnonzero(counts == 0)]
     require(
         not empty,

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from keras_resnet.data.examples import class_labels
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 
@@ -64,7 +65,8 @@ def class_weights(choice, split):
             "only reading all of these data would tell. Give a table, as in "
             f"class_weights={names[0]}=2.",
         )
-        counts, total = np.maximum(class_counts(split), 1), len(split.labels)
+        counts = class_labels.counts(split.labels, len(names))
+        counts, total = np.maximum(counts, 1), len(split.labels)
         if split.multi_label:
             return np.maximum(total - counts, 1) / counts
         return total / (len(names) * counts)
@@ -75,13 +77,6 @@ def class_weights(choice, split):
         index = lookup(indices, name.strip(), "class")
         weights[index] = _number(text, word)
     return weights
-
-
-def class_counts(split):
-    """int (K,): how many examples of a split, with `labels`, a class has."""
-    if split.multi_label:
-        return split.labels.sum(axis=0, dtype=np.int64)
-    return np.bincount(split.labels, minlength=len(split.class_names))
 
 
 def _number(text, word):
