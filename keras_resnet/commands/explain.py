@@ -10,6 +10,7 @@ from absl import flags
 from keras_resnet.commands import model_files
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
+from keras_resnet.labels.answers import shown_classes
 from keras_resnet.labels.cards import check_card
 from keras_resnet.labels.cards import load_card
 
@@ -25,7 +26,7 @@ flags.DEFINE_multi_string(
     "class_name",
     None,
     "Class to explain; several times for several. Default: each image's most "
-    "probable class.",
+    "probable class; of labels that do not exclude each other all above 50 %.",
 )
 
 
@@ -48,7 +49,7 @@ def main(args):
     views = [image_files.read(file, card) for file in files]
     targets = _targets(files, FLAGS.output_dir)
     for file, view, target in zip(files, views, targets, strict=True):
-        title = _explain(model, view, chosen, card.class_names, target)
+        title = _explain(model, view, chosen, card, target)
         print(f"{file}  {title}  {target}")
 
 
@@ -72,7 +73,7 @@ def _targets(files, folder):
     return targets
 
 
-def _explain(model, view, chosen, class_names, target):
+def _explain(model, view, chosen, card, target):
     """Writes one PNG; returns its classes and probabilities as text."""
     import numpy as np
 
@@ -80,8 +81,9 @@ def _explain(model, view, chosen, class_names, target):
 
     probabilities = model.predict(view[np.newaxis], verbose=0)[0]
     rows = []
-    for index in chosen or [int(probabilities.argmax())]:
+    for index in chosen or shown_classes(probabilities, card).tolist():
         heat = explain.grad_cam(model, view[np.newaxis], index)[0]
-        rows.append((heat, f"{class_names[index]}  {probabilities[index]:.1%}"))
+        name = card.class_names[index]
+        rows.append((heat, f"{name}  {probabilities[index]:.1%}"))
     explain.draw(target, view, rows)
     return ", ".join(title for _, title in rows)

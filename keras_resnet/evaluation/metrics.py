@@ -11,7 +11,7 @@ import typing
 import keras
 import numpy as np
 
-from keras_resnet.evaluation import multi_label as multi_label_lib
+from keras_resnet.evaluation import multi_label
 
 SUMS = ("loss", "top1", "top5", "examples")
 
@@ -62,7 +62,7 @@ class Metrics:
 
 
 # By whether an example has any number of labels.
-KINDS = {False: Metrics, True: multi_label_lib.MultiLabelMetrics}
+KINDS = {False: Metrics, True: multi_label.MultiLabelMetrics}
 
 
 def figures(kind):
@@ -92,7 +92,7 @@ def batch_sums(logits, label, weight):
     import tensorflow as tf
 
     if len(label.shape) == 2:
-        return multi_label_lib.batch_sums(logits, label, weight)
+        return multi_label.batch_sums(logits, label, weight)
     losses = keras.losses.sparse_categorical_crossentropy(
         label, logits, from_logits=True
     )
@@ -143,27 +143,29 @@ def sum_over_replicas(
     return step
 
 
-def total(sums_of_batch, dataset):
-    """Sums the (..., 4) that `sums_of_batch` gives a batch, in float64."""
-    sums = np.zeros(len(SUMS), np.float64)
+def total(step, dataset):
+    """Sums, in float64, what a step of `sum_over_replicas` gives a batch.
+
+    Returns:
+        (float64 (..., 4), list): the sums, and the tensors of all examples if
+        the step gives any, NumPy.
+    """
+    sums, parts = np.zeros(len(SUMS), np.float64), []
     for batch in dataset:
-        sums = sums + np.asarray(sums_of_batch(batch), np.float64)
-    return sums
+        found = step(batch)
+        if isinstance(found, tuple):
+            found, rows = found
+            parts.append([np.asarray(row) for row in rows])
+        sums = sums + np.asarray(found, np.float64)
+    return sums, [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
-def evaluate(sums_of_batch, dataset, multi_label=False):
+def evaluate(step, dataset):
     """`Metrics` of all batches, which may be distributed; see `total`.
 
-    With `multi_label`, `MultiLabelMetrics` by what `step.make_eval_step` gives.
+    `MultiLabelMetrics`, where the step gives the scores of all examples.
     """
-    if not multi_label:
-        return Metrics.from_sums(total(sums_of_batch, dataset))
-    scores = multi_label_lib.Scores()
-
-    def gather(batch):
-        sums, rows = sums_of_batch(batch)
-        scores.add(*rows)
-        return sums
-
-    sums = total(gather, dataset)
-    return scores.complete(multi_label_lib.MultiLabelMetrics.from_sums(sums))
+    sums, rows = total(step, dataset)
+    if not rows:
+        return Metrics.from_sums(sums)
+    return multi_label.measure(sums, *rows)

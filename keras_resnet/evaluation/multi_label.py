@@ -109,64 +109,38 @@ def average_precision(scores, labels, weights=None):
     return float((np.diff(found, prepend=0) * found / taken).sum() / found[-1])
 
 
-class Scores:
-    """The logits of a split, gathered on the host batch by batch.
-
-    An average precision needs all scores of a label at once: 5 K + 4 bytes an
-    example.
-    """
-
-    def __init__(self):
-        self._parts = []
-
-    def add(self, logits, labels, weights):
-        """Adds examples, which follow those before in order.
-
-        Args:
-            logits: float (B, K).
-            labels: (B, K) of 0 and 1.
-            weights: float (B,), 0 for what does not count.
-        """
-        dtypes = np.float32, np.uint8, np.float32
-        rows = zip((logits, labels, weights), dtypes, strict=True)
-        self._parts.append([np.asarray(part, dtype) for part, dtype in rows])
-
-    def arrays(self):
-        """Logits (N, K), labels (N, K) and weights (N,), NumPy."""
-        parts = zip(*self._parts, strict=True)
-        return tuple(np.concatenate(part) for part in parts)
-
-    def complete(self, metrics):
-        """`MultiLabelMetrics` with what sums over examples do not tell."""
-        if not self._parts:  # a signal came before the first batch
-            return metrics
-        logits, labels, weights = self.arrays()
-        counts = count(logits, labels, weights)
-        known = counts[:, [0, 2]].sum(axis=1) > 0
-        return dataclasses.replace(
-            metrics,
-            mean_average_precision=_mean(
-                average_precisions(logits, labels, weights)[known]
-            ),
-            macro_f1=_mean(f1(counts)[known]),
-        )
-
-
 def measure(sums, logits, labels, weights):
-    """`MultiLabelMetrics` of the sums of all batches and of all scores.
+    """`MultiLabelMetrics` of all examples at once.
 
-    Args: as `from_sums` and `Scores.add` take them.
+    An average precision needs all scores of a label.
+
+    Args:
+        sums: of `batch_sums`, over all examples.
+        logits: float (N, K).
+        labels: (N, K) of 0 and 1.
+        weights: float (N,), 0 for what does not count.
     """
-    scores = Scores()
-    scores.add(logits, labels, weights)
-    return scores.complete(MultiLabelMetrics.from_sums(sums))
+    counts = count(logits, labels, weights)
+    known = counts[:, [0, 2]].sum(axis=1) > 0
+    precisions = average_precisions(logits, labels, weights)
+    return dataclasses.replace(
+        MultiLabelMetrics.from_sums(sums),
+        mean_average_precision=_mean(precisions[known]),
+        macro_f1=_mean(f1(counts)[known]),
+    )
+
+
+# What `count` counts, in its order.
+COUNTS = (
+    "true_positives",
+    "false_positives",
+    "false_negatives",
+    "true_negatives",
+)
 
 
 def count(logits, labels, weights):
-    """float64 (K, 4): right and wrong yes, wrong and right no, of each label.
-
-    In other words true and false positives, false and true negatives.
-    """
+    """float64 (K, 4): the COUNTS of each label; args as of `measure`."""
     yes, there = logits > 0, labels > 0
     cases = (yes & there, yes & ~there, ~yes & there, ~yes & ~there)
     weights = np.asarray(weights, np.float64)

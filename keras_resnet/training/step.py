@@ -96,7 +96,7 @@ def make_eval_step(strategy, model):
     Returns:
         Function from a distributed batch to float32 (4,), the global sums of
         `metrics.SUMS`. Of a multi-label model to these and, of the global
-        batch, what `multi_label.Scores.add` takes.
+        batch, the logits, labels and weights.
     """
     network = outputs.logits(model)
 

@@ -45,9 +45,7 @@ def validate(
         split, shares.distribute(strategy, make, steps), batch_size
     )
     metrics = metrics_lib.evaluate(
-        eval_step,
-        itertools.takewhile(lambda _: not stop(), batches),
-        split.multi_label,
+        eval_step, itertools.takewhile(lambda _: not stop(), batches)
     )
     if stop():
         return None

@@ -111,7 +111,7 @@ class JaxEngine(Engine):
         self._update = jax_step.make_update(
             self._network,
             optimizer,
-            loss or losses.of_recipe(recipe, splits["train"]),
+            loss or losses.of_recipe(recipe, train),
         )
         self._train = jax.jit(self._iterations, donate_argnums=0)
         self._evaluate = jax.jit(self._evaluation_sums)
