@@ -143,8 +143,10 @@ def _print_each(path, args):
         times.append(1000 * (time.perf_counter() - start))
         print(f"{file}  ({times[-1]:.1f} ms)")
         for index in shown_classes(probabilities[0], card, top):
-            name = card.class_names[index]
-            print(f"  {probabilities[0, index]:7.2%}  {name}")
+            probability = probabilities[0, index]
+            no = card.multi_label and not probability > 0.5
+            name = card.class_names[index] + "  (not above 50%)" * no
+            print(f"  {probability:7.2%}  {name}")
     _print_times(predictor.format, times)
 
 
