@@ -165,7 +165,11 @@ def evaluate(step, dataset):
 
     `MultiLabelMetrics`, where the step gives the scores of all examples.
     """
-    sums, rows = total(step, dataset)
+    return of_total(*total(step, dataset))
+
+
+def of_total(sums, rows):
+    """`Metrics` of what `total` gives; `MultiLabelMetrics` if it has rows."""
     if not rows:
         return Metrics.from_sums(sums)
     return multi_label.measure(sums, *rows)

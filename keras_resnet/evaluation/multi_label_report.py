@@ -8,8 +8,8 @@ import functools
 
 import numpy as np
 
+from keras_resnet.evaluation import figures
 from keras_resnet.evaluation import multi_label
-from keras_resnet.evaluation import report
 from keras_resnet.evaluation import report_page
 
 
@@ -35,7 +35,7 @@ class WrongLabel:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
-class MultiLabelReport(report.Figures):
+class MultiLabelReport(figures.Figures):
     """The figures of a classifier whose labels do not exclude each other.
 
     A label is answered with yes where its probability is above 0.5.
@@ -46,7 +46,7 @@ class MultiLabelReport(report.Figures):
         metrics: `multi_label.MultiLabelMetrics` over all examples.
         counts: int64 (K, 4), see `multi_label.count`.
         average_precision: float64 (K,), of each label.
-        bins: float64 (report.CALIBRATION_BINS, 3): of the labels of all
+        bins: float64 (figures.CALIBRATION_BINS, 3): of the labels of all
             examples with a probability in ((b) / 15, (b + 1) / 15] their
             number, the sum of their probabilities, and how many are there.
         mistakes: the wrong answers that are surest, first the surest.
@@ -62,7 +62,7 @@ class MultiLabelReport(report.Figures):
 
     COLUMNS = {
         "average_precision": "average_precision",
-        **report.Figures.COLUMNS,
+        **figures.Figures.COLUMNS,
     }
 
     @functools.cached_property
@@ -73,13 +73,13 @@ class MultiLabelReport(report.Figures):
     @functools.cached_property
     def recall(self) -> np.ndarray:
         """float64 (K,): of the examples of a label, the part that is found."""
-        return report.ratio(self.counts[:, 0], self.support)
+        return figures.ratio(self.counts[:, 0], self.support)
 
     @functools.cached_property
     def precision(self) -> np.ndarray:
         """float64 (K,): of the answers yes, the part that is right."""
         hits, invented = self.counts[:, :2].T
-        return report.ratio(hits, hits + invented)
+        return figures.ratio(hits, hits + invented)
 
     @functools.cached_property
     def f1(self) -> np.ndarray:
@@ -146,7 +146,7 @@ class Tally:
             average_precision=multi_label.average_precisions(
                 logits, labels, counted
             ),
-            bins=report.calibration_bins(
+            bins=figures.calibration_bins(
                 probabilities[counted].ravel(), labels[counted].ravel()
             ),
             mistakes=tuple(

@@ -5,18 +5,12 @@ Shapes: N examples, K classes.
 
 import dataclasses
 import functools
-import html
-import json
-import pathlib
 
 import numpy as np
 
-from keras_resnet import files
+from keras_resnet.evaluation import figures
 from keras_resnet.evaluation import report_page
 from keras_resnet.evaluation.metrics import Metrics
-
-# Guo et al. 2017, arXiv 1706.04599, sec. 5.
-CALIBRATION_BINS = 15
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,77 +33,8 @@ class Mistake:
     image: bytes = dataclasses.field(default=b"", repr=False)
 
 
-class Figures:
-    """What the reports of both kinds of labels share.
-
-    Subclasses are dataclasses of `split`, `class_names`, `metrics`, `bins` and
-    `mistakes`.
-
-    Attributes:
-        COLUMNS: {name: attribute (K,)}, the columns of the table of classes.
-    """
-
-    COLUMNS = {
-        "precision": "precision",
-        "recall": "recall",
-        "f1": "f1",
-        "examples": "support",
-    }
-
-    @property
-    def calibration_error(self) -> float:
-        """How far probabilities are from the part that is right, 0..1.
-
-        The expected calibration error (Guo et al. 2017, eq. 3).
-        """
-        count, confidence, right = self.bins.T
-        return float(np.abs(confidence - right).sum() / max(count.sum(), 1))
-
-    def rows(self):
-        """{class: {column: number}}."""
-        columns = [getattr(self, n).tolist() for n in self.COLUMNS.values()]
-        return {
-            name: dict(zip(self.COLUMNS, row, strict=True))
-            for name, *row in zip(self.class_names, *columns, strict=True)
-        }
-
-    def own_figures(self):
-        """{name: figure} that only this kind of report has, as JSON values."""
-        return {}
-
-    def to_json(self) -> str:
-        """All figures, as JSON."""
-        figures = {
-            "split": self.split,
-            **dataclasses.asdict(self.metrics),
-            "calibration_error": self.calibration_error,
-            **self.own_figures(),
-            "classes": self.rows(),
-            "calibration_bins": self.bins.tolist(),
-            "mistakes": [
-                {k: v for k, v in dataclasses.asdict(m).items() if k != "image"}
-                for m in self.mistakes
-            ],
-        }
-        return json.dumps(figures, indent=1, ensure_ascii=False)
-
-    def save(self, path):
-        """Writes the report: a page, or for a name that ends in .json JSON.
-
-        Args:
-            path: of the file.
-        """
-        is_json = pathlib.Path(path).suffix == ".json"
-        text = self.to_json() if is_json else self.page()
-        files.write_text(path, text)
-
-    def _repr_html_(self):
-        facts = html.escape(repr(self)[1:-1])
-        return f"<p>{facts}</p>{report_page.class_table(self)}"
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
-class Report(Figures):
+class Report(figures.Figures):
     """The figures of a classifier on a split.
 
     Attributes:
@@ -139,18 +64,20 @@ class Report(Figures):
     @functools.cached_property
     def recall(self) -> np.ndarray:
         """float64 (K,): of the examples of a class, the part that is found."""
-        return ratio(np.diag(self.confusion), self.support)
+        return figures.ratio(np.diag(self.confusion), self.support)
 
     @functools.cached_property
     def precision(self) -> np.ndarray:
         """float64 (K,): of what is taken for a class, the part that is one."""
-        return ratio(np.diag(self.confusion), self.confusion.sum(axis=0))
+        return figures.ratio(
+            np.diag(self.confusion), self.confusion.sum(axis=0)
+        )
 
     @functools.cached_property
     def f1(self) -> np.ndarray:
         """float64 (K,): the harmonic mean of precision and recall."""
         both = self.support + self.confusion.sum(axis=0)
-        return ratio(2 * np.diag(self.confusion), both)
+        return figures.ratio(2 * np.diag(self.confusion), both)
 
     @property
     def balanced_accuracy(self) -> float:
@@ -177,26 +104,6 @@ class Report(Figures):
         return report_page.page(self)
 
 
-def ratio(part, whole):
-    """part / whole, 0 where nothing is."""
-    return part / np.maximum(whole, 1)
-
-
-def calibration_bins(probabilities, right):
-    """float64 (CALIBRATION_BINS, 3), see `Report.bins`.
-
-    Args:
-        probabilities: float (N,).
-        right: bool (N,), whether what had the probability came true.
-    """
-    places = np.ceil(probabilities * CALIBRATION_BINS).astype(int) - 1
-    places = places.clip(0, CALIBRATION_BINS - 1)
-    ones = np.ones_like(probabilities)
-    bins = np.zeros((CALIBRATION_BINS, 3))
-    np.add.at(bins, places, np.stack([ones, probabilities, right], axis=1))
-    return bins
-
-
 class Tally:
     """Counts predictions until a `Report` is made of them.
 
@@ -207,7 +114,7 @@ class Tally:
 
     def __init__(self, num_classes, keep=24):
         self.confusion = np.zeros((num_classes, num_classes), np.int64)
-        self.bins = np.zeros((CALIBRATION_BINS, 3))
+        self.bins = np.zeros((figures.CALIBRATION_BINS, 3))
         self.mistakes = []
         self._keep, self._seen = keep, 0
 
@@ -228,7 +135,7 @@ class Tally:
         sure = probabilities.max(axis=1)
         np.add.at(self.confusion, (labels, predicted), 1)
         right = predicted == labels
-        self.bins += calibration_bins(sure, right)
+        self.bins += figures.calibration_bins(sure, right)
         wrong = zip(sure, indices, labels, predicted, strict=True)
         self.mistakes += [row for row in wrong if row[2] != row[3]]
         self.mistakes.sort(key=lambda row: (-row[0], row[1]))

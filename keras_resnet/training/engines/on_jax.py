@@ -16,8 +16,7 @@ import numpy as np
 
 from keras_resnet.data.stores import arrays
 from keras_resnet.errors import require
-from keras_resnet.evaluation import multi_label
-from keras_resnet.evaluation.metrics import Metrics
+from keras_resnet.evaluation import metrics
 from keras_resnet.networks import outputs
 from keras_resnet.training import losses
 from keras_resnet.training import start
@@ -216,10 +215,11 @@ class JaxEngine(Engine):
         images, labels = self._data["validation"]
         sums, logits = self._evaluate(trainable, others, images, labels)
         sums = np.asarray(sums, np.float64).sum(axis=0)
-        if labels.ndim == 1:
-            return Metrics.from_sums(sums)
-        rows = np.concatenate(logits)[: len(labels)], labels
-        return multi_label.measure(sums, *rows, np.ones(len(labels)))
+        rows = []
+        if labels.ndim == 2:
+            logits = np.concatenate(logits)[: len(labels)]
+            rows = [logits, labels, np.ones(len(labels))]
+        return metrics.of_total(sums, rows)
 
     def _evaluation_sums(self, trainable, others, images, labels):
         size, number = self.recipe.batch_size, len(labels)
