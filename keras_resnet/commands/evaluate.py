@@ -1,5 +1,7 @@
 """Top-1 and top-5 error of a model, or of an ensemble, on a data set.
 
+Of images with any number of labels: mAP and F1.
+
     keras-resnet evaluate runs/digits --report=report.html
     keras-resnet evaluate --model=a.keras --model=b.keras \\
         --views=ten_crop
@@ -46,8 +48,8 @@ flags.DEFINE_list(
 flags.DEFINE_string(
     "dataset",
     None,
-    "digits, folder:PATH, tfrecord:PATTERN or a TFDS name. Default: the first "
-    "model's.",
+    "digits, folder:PATH, csv:FILE, tfrecord:PATTERN or a TFDS name. Default: "
+    "the first model's.",
 )
 flags.DEFINE_string(
     "split",
@@ -218,6 +220,8 @@ def _print(paths, split, each, together, masked, shown):
 def _errors(metrics, num_classes):
     from keras_resnet.evaluation import metrics as metrics_lib
 
+    if not isinstance(metrics, metrics_lib.Metrics):
+        return str(metrics)
     top5 = ""
     if metrics_lib.has_top5(num_classes):
         top5 = f"top-5 error {metrics.top5_error:.2%}, "

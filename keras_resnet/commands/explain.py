@@ -10,6 +10,7 @@ from absl import flags
 from keras_resnet.commands import model_files
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
+from keras_resnet.labels.answers import shown_classes
 from keras_resnet.labels.cards import check_card
 from keras_resnet.labels.cards import load_card
 from keras_resnet.labels.view import View
@@ -26,7 +27,7 @@ flags.DEFINE_multi_string(
     "class_name",
     None,
     "Class to explain; several times for several. Default: each image's most "
-    "probable class.",
+    "probable class; of labels that do not exclude each other all above 50 %.",
 )
 
 
@@ -50,7 +51,7 @@ def main(args):
     views = [image_files.read(file, card) for file in files]
     targets = _targets(files, FLAGS.output_dir)
     for file, pixels, target in zip(files, views, targets, strict=True):
-        rows = _rows(model, pixels, chosen, card.class_names)
+        rows = _rows(model, pixels, chosen, card)
         # Read again: many photographs would not fit in memory.
         picture = image_files.read_whole(file, card.exif)
         explain.figure(picture, View.of(card), rows).savefig(target)
@@ -78,7 +79,7 @@ def _targets(files, folder):
     return targets
 
 
-def _rows(model, pixels, chosen, class_names):
+def _rows(model, pixels, chosen, card):
     """The classes of a view, as `explain.figure` takes them."""
     import numpy as np
 
@@ -86,7 +87,8 @@ def _rows(model, pixels, chosen, class_names):
 
     probabilities = model.predict(pixels[np.newaxis], verbose=0)[0]
     rows = []
-    for index in chosen or [int(probabilities.argmax())]:
+    for index in chosen or shown_classes(probabilities, card).tolist():
         heat = explain.grad_cam(model, pixels[np.newaxis], index)[0]
-        rows.append((heat, f"{class_names[index]}  {probabilities[index]:.1%}"))
+        name = card.class_names[index]
+        rows.append((heat, f"{name}  {probabilities[index]:.1%}"))
     return rows

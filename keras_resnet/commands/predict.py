@@ -18,8 +18,8 @@ from absl import flags
 from keras_resnet import recipes
 from keras_resnet.commands import model_files
 from keras_resnet.errors import require
+from keras_resnet.labels.answers import shown_classes
 from keras_resnet.labels.cards import check_card
-from keras_resnet.labels.cards import top_classes
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
@@ -29,7 +29,13 @@ flags.DEFINE_string(
     "labels.txt and card.json; our .tflite files have both inside. Default: "
     "the first word without a flag; the folder of a run is its model.",
 )
-flags.DEFINE_integer("top", 5, "Classes of an image.", lower_bound=1)
+flags.DEFINE_integer(
+    "top",
+    5,
+    "Classes of an image. Default of labels that do not exclude each other: "
+    "all above 50 %, at least one; in a table a column of these.",
+    lower_bound=1,
+)
 flags.DEFINE_string(
     "input",
     None,
@@ -128,14 +134,18 @@ def _print_each(path, args):
         else image_files.read(file, card)
         for file in files
     ]
-    times = []
+    times, top = [], FLAGS.top
+    if card.multi_label and not FLAGS["top"].present:
+        top = None
     for file, image in zip(files, images, strict=True):
         start = time.perf_counter()
         probabilities = predictor.predict(image[np.newaxis])
         times.append(1000 * (time.perf_counter() - start))
         print(f"{file}  ({times[-1]:.1f} ms)")
-        top = top_classes(probabilities, card.class_names, FLAGS.top)
-        for name, probability in top[0]:
+        for index in shown_classes(probabilities[0], card, top):
+            probability = probabilities[0, index]
+            no = card.multi_label and not probability > 0.5
+            name = card.class_names[index] + "  (not above 50%)" * no
             print(f"  {probability:7.2%}  {name}")
     _print_times(predictor.format, times)
 

@@ -8,8 +8,10 @@ from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
 from keras_resnet.errors import require
 from keras_resnet.inference import runtime
+from keras_resnet.labels import answers
 from keras_resnet.labels import cards as cards_lib
 from keras_resnet.labels import class_names
+from keras_resnet.networks import outputs
 
 
 def load(paths, strategy):
@@ -38,6 +40,7 @@ def load(paths, strategy):
     cards = [cards_lib.load_card(pathlib.Path(path).parent) for path in paths]
     for path, model, card in zip(paths, models, cards, strict=True):
         _check_same_classes(paths[0], cards[0].class_names, path, card)
+        answers.check_head(card, path, outputs.is_multi_label(model))
         cards_lib.check_card(
             card,
             path,
@@ -69,4 +72,5 @@ def open_split(card, dataset, split, *, data_dir=None, on_bad_image="fail"):
     most = recipes.max_masked(on_bad_image)
     found = datasets.load(dataset, split, data_dir=data_dir)
     class_names.check_same(card.class_names, found.class_names, found.name)
+    answers.check_kind(card.multi_label, found)
     return found, bad_images.MaskedImages(found, most) if most else None

@@ -5,18 +5,12 @@ Shapes: N examples, K classes.
 
 import dataclasses
 import functools
-import html
-import json
-import pathlib
 
 import numpy as np
 
-from keras_resnet import files
+from keras_resnet.evaluation import figures
 from keras_resnet.evaluation import report_page
 from keras_resnet.evaluation.metrics import Metrics
-
-# Guo et al. 2017, arXiv 1706.04599, sec. 5.
-CALIBRATION_BINS = 15
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,7 +34,7 @@ class Mistake:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
-class Report:
+class Report(figures.Figures):
     """The figures of a classifier on a split.
 
     Attributes:
@@ -70,32 +64,25 @@ class Report:
     @functools.cached_property
     def recall(self) -> np.ndarray:
         """float64 (K,): of the examples of a class, the part that is found."""
-        return _ratio(np.diag(self.confusion), self.support)
+        return figures.ratio(np.diag(self.confusion), self.support)
 
     @functools.cached_property
     def precision(self) -> np.ndarray:
         """float64 (K,): of what is taken for a class, the part that is one."""
-        return _ratio(np.diag(self.confusion), self.confusion.sum(axis=0))
+        return figures.ratio(
+            np.diag(self.confusion), self.confusion.sum(axis=0)
+        )
 
     @functools.cached_property
     def f1(self) -> np.ndarray:
         """float64 (K,): the harmonic mean of precision and recall."""
         both = self.support + self.confusion.sum(axis=0)
-        return _ratio(2 * np.diag(self.confusion), both)
+        return figures.ratio(2 * np.diag(self.confusion), both)
 
     @property
     def balanced_accuracy(self) -> float:
         """The mean recall of the classes that have examples."""
         return float(self.recall[self.support > 0].mean())
-
-    @property
-    def calibration_error(self) -> float:
-        """How far probabilities are from the part that is right, 0..1.
-
-        The expected calibration error (Guo et al. 2017, eq. 3).
-        """
-        count, confidence, right = self.bins.T
-        return float(np.abs(confidence - right).sum() / max(count.sum(), 1))
 
     def __repr__(self):
         return (
@@ -105,51 +92,16 @@ class Report:
             f"{self.calibration_error:.3f}>"
         )
 
-    def rows(self):
-        """{class: (precision, recall, F1, examples)}."""
-        columns = (self.precision, self.recall, self.f1, self.support)
-        values = zip(*(column.tolist() for column in columns), strict=True)
-        return dict(zip(self.class_names, values, strict=True))
-
-    def to_json(self) -> str:
-        """All figures, as JSON."""
-        keys = ("precision", "recall", "f1", "examples")
-        figures = {
-            "split": self.split,
-            **dataclasses.asdict(self.metrics),
+    def own_figures(self):
+        """The balanced accuracy and the confusion matrix."""
+        return {
             "balanced_accuracy": self.balanced_accuracy,
-            "calibration_error": self.calibration_error,
-            "classes": {
-                name: dict(zip(keys, row, strict=True))
-                for name, row in self.rows().items()
-            },
             "confusion": self.confusion.tolist(),
-            "calibration_bins": self.bins.tolist(),
-            "mistakes": [
-                {k: v for k, v in dataclasses.asdict(m).items() if k != "image"}
-                for m in self.mistakes
-            ],
         }
-        return json.dumps(figures, indent=1, ensure_ascii=False)
 
-    def save(self, path):
-        """Writes the report: a page, or for a name that ends in .json JSON.
-
-        Args:
-            path: of the file.
-        """
-        is_json = pathlib.Path(path).suffix == ".json"
-        text = self.to_json() if is_json else report_page.page(self)
-        files.write_text(path, text)
-
-    def _repr_html_(self):
-        facts = html.escape(repr(self)[1:-1])
-        return f"<p>{facts}</p>{report_page.class_table(self)}"
-
-
-def _ratio(part, whole):
-    """part / whole, 0 where nothing is."""
-    return part / np.maximum(whole, 1)
+    def page(self) -> str:
+        """The report as a page of HTML."""
+        return report_page.page(self)
 
 
 class Tally:
@@ -162,7 +114,7 @@ class Tally:
 
     def __init__(self, num_classes, keep=24):
         self.confusion = np.zeros((num_classes, num_classes), np.int64)
-        self.bins = np.zeros((CALIBRATION_BINS, 3))
+        self.bins = np.zeros((figures.CALIBRATION_BINS, 3))
         self.mistakes = []
         self._keep, self._seen = keep, 0
 
@@ -183,28 +135,25 @@ class Tally:
         sure = probabilities.max(axis=1)
         np.add.at(self.confusion, (labels, predicted), 1)
         right = predicted == labels
-        bins = np.ceil(sure * CALIBRATION_BINS).astype(int) - 1
-        bins = bins.clip(0, CALIBRATION_BINS - 1)
-        columns = np.stack([np.ones_like(sure), sure, right], axis=1)
-        np.add.at(self.bins, bins, columns)
+        self.bins += figures.calibration_bins(sure, right)
         wrong = zip(sure, indices, labels, predicted, strict=True)
         self.mistakes += [row for row in wrong if row[2] != row[3]]
         self.mistakes.sort(key=lambda row: (-row[0], row[1]))
         del self.mistakes[self._keep :]
 
-    def report(self, split, metrics, image=lambda index: b""):
+    def report(self, split, sums, image=lambda index: b""):
         """The `Report` of what was counted.
 
         Args:
             split: `datasets.Split` that the examples are of.
-            metrics: `Metrics` of the same examples.
+            sums: of `metrics.batch_sums`, over the same examples.
             image: index -> PNG of what the network saw.
         """
         names = split.class_names
         return Report(
             split=split.name,
             class_names=names,
-            metrics=metrics,
+            metrics=Metrics.from_sums(sums),
             confusion=self.confusion,
             bins=self.bins,
             mistakes=tuple(

@@ -10,7 +10,9 @@ from keras_resnet.data import pipeline
 from keras_resnet.data.examples import shares
 from keras_resnet.data.pixels import transforms
 from keras_resnet.evaluation import metrics
+from keras_resnet.evaluation import multi_label_report
 from keras_resnet.evaluation import report
+from keras_resnet.labels import answers
 from keras_resnet.networks import execution
 from keras_resnet.networks import outputs
 
@@ -20,7 +22,8 @@ def make(model, view, split, *, batch_size=100, strategy=None, masked=None):
 
     Args:
         model: `keras.Model` of images (B, S, S, 3) that ends in
-            probabilities of the split's classes.
+            probabilities of the split's classes; in sigmoids, where an example
+            of the split has any number of labels.
         view: `labels.view.View`, what it sees of an image.
         split: `datasets.Split`.
         batch_size: images at once, over all devices.
@@ -28,12 +31,16 @@ def make(model, view, split, *, batch_size=100, strategy=None, masked=None):
         masked: `bad_images.MaskedImages`, or None to fail.
 
     Returns:
-        `report.Report`.
+        `report.Report`, or of many labels
+        `multi_label_report.MultiLabelReport`.
 
     Raises:
-        keras_resnet.UsageError: if an image cannot be read.
+        keras_resnet.UsageError: if an image cannot be read, or the network
+            answers another kind of question than the split.
     """
     execution.require_tensorflow("An evaluation")
+    several = outputs.is_multi_label(model)
+    answers.check_kind(several, split)
     strategy = strategy or tf.distribute.get_strategy()
     network = outputs.logits(model)
 
@@ -41,7 +48,8 @@ def make(model, view, split, *, batch_size=100, strategy=None, masked=None):
         logits = tf.cast(network(batch["image"], training=False), tf.float32)
         label, weight = batch["label"], batch["weight"]
         sums = metrics.batch_sums(logits, label, weight)
-        return sums, tf.nn.softmax(logits), label, weight
+        scores = logits if several else tf.nn.softmax(logits)
+        return sums, scores, label, weight
 
     @tf.function
     def step(batch):
@@ -58,7 +66,7 @@ def make(model, view, split, *, batch_size=100, strategy=None, masked=None):
 
     steps = -(-split.num_examples // batch_size)
     batches = shares.distribute(strategy, share, steps)
-    tally, sums = report.Tally(len(split.class_names)), 0
+    tally, sums = _tally(split), 0
     for batch in bad_images.naming_bad(split, batches, batch_size):
         # Replicas take equal runs of a batch, in order.
         parts = zip(*map(strategy.experimental_local_results, step(batch)))
@@ -69,9 +77,15 @@ def make(model, view, split, *, batch_size=100, strategy=None, masked=None):
         masked.check()
     return tally.report(
         split,
-        metrics.Metrics.from_sums(sums),
+        sums,
         lambda index: _png(split, view, index),
     )
+
+
+def _tally(split):
+    if split.multi_label:
+        return multi_label_report.Tally()
+    return report.Tally(len(split.class_names))
 
 
 def _png(split, view, index):

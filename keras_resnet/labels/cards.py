@@ -32,6 +32,9 @@ class Card:
         variant: key of `keras_resnet.VARIANTS`, or the model's name.
         dataset: what the model was trained on, as `datasets.load` takes it.
         exif: key of `view.EXIF`, whether photographs are turned upright.
+        multi_label: whether the outputs are independent probabilities, of
+            labels that do not exclude each other. Then a label is answered
+            with yes where its probability is above 0.5.
 
     Raises:
         keras_resnet.UsageError: if a value cannot be right.
@@ -43,6 +46,7 @@ class Card:
     variant: str = ""
     dataset: str = ""
     exif: str = "ignore"
+    multi_label: bool = False
 
     def __post_init__(self):
         # Of a frozen class; a list would be no key and not equal to a tuple.
@@ -55,9 +59,14 @@ class Card:
                 isinstance(value, str),
                 f"{name} must be a text. Received: {name}={value!r}.",
             )
+        require(
+            isinstance(self.multi_label, bool),
+            "multi_label must be true or false. Received: "
+            f"multi_label={self.multi_label!r}.",
+        )
 
     @classmethod
-    def of_run(cls, recipe, class_names):
+    def of_run(cls, recipe, class_names, multi_label=False):
         """The card of what a `recipes.Recipe` trains, of these classes."""
         return cls(
             class_names=class_names,
@@ -66,6 +75,7 @@ class Card:
             variant=recipe.variant,
             dataset=recipe.dataset,
             exif=recipe.exif,
+            multi_label=multi_label,
         )
 
     def public(self):
@@ -81,6 +91,8 @@ class Card:
         """What `save` writes: {"labels.txt": text, "card.json": text}."""
         fields = dataclasses.asdict(self)
         names = fields.pop("class_names")
+        if not self.multi_label:  # as cards were before there was another kind
+            del fields["multi_label"]
         return {
             LABELS: names_lib.text(names),
             CARD: json.dumps(fields, indent=2) + "\n",
@@ -126,7 +138,7 @@ def card_of(names, fields, where):
 
 # Sources that are named by a path, see `datasets.load`; so are those of a
 # user whose path has a slash.
-_BY_PATH = ("folder", "tfrecord")
+_BY_PATH = ("folder", "tfrecord", "csv")
 
 
 def _without_path(dataset):

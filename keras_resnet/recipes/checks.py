@@ -38,8 +38,9 @@ DTYPES = {
 KEEP = {
     "last": "the model is that of the last iteration",
     "best": (
-        "it is that of the evaluation with the highest accuracy, of equal "
-        "ones the one with the lowest loss; the last one is last.keras"
+        "it is that of the evaluation with the highest accuracy, or mAP of "
+        "many labels an image, of equal ones the one with the lowest loss; "
+        "the last one is last.keras"
     ),
 }
 

@@ -5,17 +5,21 @@ import functools
 import json
 import os
 import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from keras_resnet import recipes
 from keras_resnet.data import datasets
+from keras_resnet.data import sources
 from keras_resnet.data.pixels import headers
 from keras_resnet.errors import require
 from keras_resnet.evaluation import report as report_lib
 from keras_resnet.evaluation import reports
 from keras_resnet.evaluation.metrics import Metrics
+from keras_resnet.evaluation.multi_label import MultiLabelMetrics
 from keras_resnet.inference import runtime
 from keras_resnet.labels import html
 from keras_resnet.labels.cards import load_card
@@ -35,12 +39,13 @@ class Run:
     Attributes:
         workdir: its folder: model.keras, metrics.jsonl, curves.png, ...
         recipe: `recipes.Recipe` that it followed.
-        metrics: `Metrics` of the model on the validation split.
+        metrics: `Metrics` of the model on the validation split, or
+            `MultiLabelMetrics` of images with any number of labels.
     """
 
     workdir: pathlib.Path
     recipe: recipes.Recipe
-    metrics: Metrics
+    metrics: Metrics | MultiLabelMetrics
 
     @functools.cached_property
     def model(self):
@@ -64,10 +69,11 @@ class Run:
         return reports.make(self.model, View.of(self.recipe), data)
 
     def __repr__(self):
+        words, best = self.metrics.WORDS, self.metrics.BEST
         return (
             f"<Run {self.workdir}: {self.recipe.variant} on "
-            f"{self.recipe.dataset}, accuracy "
-            f"{self.metrics.top1_accuracy:.2%} of "
+            f"{self.recipe.dataset}, {words[best]} "
+            f"{getattr(self.metrics, best):.2%} of "
             f"{self.metrics.num_examples:,} images>"
         )
 
@@ -80,13 +86,14 @@ class Run:
 
 
 def train(
-    data: str | os.PathLike,
+    data: Any,
     workdir: str | os.PathLike | None = None,
     *,
     weights: str | os.PathLike = "",
     epochs: float | None = None,
     steps: int | None = None,
     validation: float | None = None,
+    class_names: Sequence[str] | None = None,
     strategy=None,
     **fields,
 ) -> Run:
@@ -94,13 +101,18 @@ def train(
 
     Args:
         data: a folder of class folders, with or without folders for training
-            and validation (`stores/layouts.py`), or any data set that
-            `datasets.load` takes.
+            and validation (`stores/layouts.py`); a CSV file with the columns
+            path, label and maybe split (`stores/table.py`); any data set that
+            `datasets.load` takes; or what `sources.hold` takes: arrays
+            (images, labels), an object that gives (image, label) for an index
+            such as a Hugging Face `datasets.Dataset`, a `Split`, or two of
+            these, to train on and for validation.
         workdir: of the run. Default: runs/NAME, by the folder's name.
         weights: of published weights or a file to start from, as for `build`.
         epochs, steps: how long, one of them. Default: of the recipe.
-        validation: part of each class that is held out where no folder is
+        validation: part of each class that is held out where nothing is
             for validation, between 0 and 1. Default: 0.2.
+        class_names: of labels that are numbers, for arrays and sources.
         strategy: from `distribution.make_strategy`. Default: one device.
         **fields: of `recipes.Recipe` in place of those that are chosen by the
             number and the size of the images.
@@ -116,7 +128,7 @@ def train(
     >>> run = keras_resnet.train("photos", variant="resnet18", epochs=10)
     >>> run.report().save("report.html")
     """
-    dataset = name_of(data, validation)
+    dataset = name_of(data, validation, class_names)
     recipe = choose(
         dataset, weights=str(weights), epochs=epochs, steps=steps, fields=fields
     )
@@ -125,30 +137,41 @@ def train(
     return Run(workdir=workdir, recipe=recipe, metrics=metrics)
 
 
-def name_of(data, validation=None):
-    """The name of a data set from a folder, or from a name.
+def name_of(data, validation=None, class_names=None):
+    """The name of a data set, whatever `train` takes.
 
     Args:
-        data, validation: as for `train`.
+        data, validation, class_names: as for `train`.
 
     Raises:
-        keras_resnet.UsageError: if it is neither, or a part is to be held out
+        keras_resnet.UsageError: if it is none, or a part is to be held out
             of other data.
     """
+    if not isinstance(data, (str, os.PathLike)):
+        return sources.hold(
+            data, class_names=class_names, validation=validation
+        )
+    require(
+        class_names is None,
+        "class_names= is for arrays and sources. Received: "
+        f"{os.fspath(data)!r}, which has names of its own.",
+    )
     dataset = os.fspath(data)
     if pathlib.Path(dataset).is_dir():
         dataset = f"folder:{dataset.rstrip('/')}"
+    elif pathlib.Path(dataset).is_file():
+        dataset = f"csv:{dataset}"
     known = {**datasets.SOURCES, **datasets.DATASETS}
     require(
         dataset.partition(":")[0] in known,
-        f"There is no folder {dataset!r}. Data sets are named as "
+        f"There is no folder or CSV file {dataset!r}. Data sets are named as "
         f"{', '.join(datasets.DATASETS)}, or tfds:NAME for any other of "
         "TensorFlow Datasets.",
     )
     require(
-        validation is None or dataset.startswith("folder:"),
-        "validation= holds a part out of a folder of pictures. Received: "
-        f"{dataset!r}, which is none.",
+        validation is None or dataset.startswith(("folder:", "csv:")),
+        "validation= holds a part out of a folder of pictures or of a CSV "
+        f"file. Received: {dataset!r}, which is neither.",
     )
     return (
         dataset
@@ -160,7 +183,8 @@ def name_of(data, validation=None):
 def default_workdir(dataset):
     """runs/photos for "folder:/home/me/photos?seed=1"."""
     path = dataset.partition(":")[2] or dataset
-    return f"runs/{pathlib.PurePath(path.partition('?')[0]).name or 'images'}"
+    name = pathlib.PurePath(path.partition("?")[0]).name
+    return f"runs/{name.removesuffix('.csv') or 'images'}"
 
 
 def choose(

@@ -42,6 +42,8 @@ def values(model, file, new_head):
     if layout is not layouts.LAYOUTS["keras_resnet"]:
         for path in PIXELS.values():
             del variables[path]
+    if "probabilities" in [layer.name for layer in model.layers]:
+        _check_head(model.get_layer("probabilities"), file, new_head)
     _choose_head(layout, variables, tensors, new_head)
     places, differences = _match(layout, variables, tensors)
     require(not differences, _report(layout, differences, prefix))
@@ -73,6 +75,17 @@ def _check_network(model, layout, file, names):
     if saved != model.name and {saved, model.name} <= specs.VARIANTS.keys():
         ours, theirs = map(identity.of_variant, (model.name, saved))
         identity.require_same(model, ours, theirs, saved)
+
+
+def _check_head(head, file, new_head):
+    """Refuses a classifier whose numbers mean something else."""
+    theirs, ours = file.metadata.get("head"), head.activation.__name__
+    require(
+        new_head or {theirs, ours} != {"softmax", "sigmoid"},
+        f"its classifier ends in a {theirs}, the model's in a {ours}. Build "
+        "the model with the same classifier_activation, or give classes= to "
+        "build, or new_head=True to load_weights, to take it over as it is.",
+    )
 
 
 def _choose_head(layout, variables, tensors, new_head):

@@ -166,7 +166,19 @@ def _read_zip(content):
                 f"a zip with neither {_MEMBER} (.keras) nor data.pkl (.pth).",
             )
             return _read_torch(content)
-        return _read_hdf5(_unpacked(archive, _MEMBER))
+        file = _read_hdf5(_unpacked(archive, _MEMBER))
+        return dataclasses.replace(file, metadata={"head": _head(archive)})
+
+
+def _head(archive):
+    """The activation of the classifier in a .keras file; "" if unknown."""
+    try:
+        config = json.loads(_unpacked(archive, "config.json"))
+        layers = config["config"]["layers"]
+        (head,) = [e["config"] for e in layers if e["name"] == "probabilities"]
+        return str(head["activation"])
+    except (KeyError, TypeError, ValueError):
+        return ""
 
 
 def _unpacked(archive, name):

@@ -14,11 +14,11 @@ from sklearn.datasets import load_sample_image
 from keras_resnet import recipes
 from keras_resnet.commands import image_files
 from keras_resnet.data import pipeline
+from keras_resnet.data.examples.splits import Split
 from keras_resnet.data.pixels import decoding
 from keras_resnet.data.pixels import orientations
 from keras_resnet.data.pixels import transforms
 from keras_resnet.data.pixels import windows
-from keras_resnet.data.stores import memory
 from keras_resnet.errors import UsageError
 from keras_resnet.inference import streams
 from keras_resnet.labels import cards
@@ -29,14 +29,14 @@ FILES = [exif_files.turned(orientation) for orientation in EIGHT]
 
 
 def _evaluation(recipe):
-    split = memory.from_memory("x", ("a",), FILES, 8 * [0])
+    split = Split.from_arrays(FILES, 8 * [0], class_names=["a"])
     view = View.of(recipe)
     (batch,) = pipeline.eval_dataset(split, view, batch_size=8)
     return batch["image"].numpy()
 
 
 def _training(recipe):
-    split = memory.from_memory("x", ("a",), FILES, 8 * [0])
+    split = Split.from_arrays(FILES, 8 * [0], class_names=["a"])
     fill = (0.0, 0.0, 0.0)
     (batch,) = pipeline.train_dataset(split, recipe, fill=fill)
     return batch["image"].numpy()

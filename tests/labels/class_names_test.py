@@ -101,8 +101,8 @@ def test_labels_are_read_whoever_wrote_them(data, tmp_path):
     assert cards.load_card(tmp_path).class_names == ("null", "eins")
     # Training takes the classifier of such weights.
     weights = str(tmp_path / "model.keras")
-    assert start._has_classes(weights, ("null", "eins"))
-    assert not start._has_classes(weights, ("null", "zwei"))
+    assert start._has_head(weights, ("null", "eins"), False)
+    assert not start._has_head(weights, ("null", "zwei"), False)
 
 
 @pytest.mark.parametrize(

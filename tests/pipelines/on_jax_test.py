@@ -16,6 +16,8 @@ from backends import run_on
 
 from keras_resnet import errors
 from keras_resnet import recipes
+from keras_resnet.evaluation import metrics
+from keras_resnet.evaluation import multi_label
 from keras_resnet.recipes import engines as engines_lib
 
 PIPELINES = pathlib.Path(__file__).resolve().parents[2] / "pipelines"
@@ -48,6 +50,7 @@ sys.path.insert(0, sys.argv[1])
 
 import jax
 import keras
+import keras_resnet
 from benchmarks import jax_steps, steps
 from keras_resnet import recipes
 from keras_resnet.errors import DivergedError, UsageError
@@ -101,6 +104,27 @@ engine.variables.save(folder)
 with np.load(folder / "variables.npz") as file:
     found |= {path: file[path] for path in file.files}
 np.savez(folder / "jax.npz", **found)
+
+# Any number of labels an image: two of the digits each.
+several = {
+    name: dataclasses.replace(
+        split, labels=np.eye(10, dtype=np.uint8)[split.labels]
+        | np.eye(10, dtype=np.uint8)[split.labels - 9]
+    )
+    for name, split in splits.items()
+}
+other = on_jax.JaxEngine()
+other.build(dataclasses.replace(recipe, depths=(1,), filters=(16,)), several)
+other.begin(0)
+rows = other.train(0, rates)
+network = keras_resnet.logits(other.model)
+np.savez(
+    folder / "several.npz",
+    sums=rows,
+    figures=dataclasses.astuple(other.evaluate(None)),
+    logits=network.predict(several["validation"].images, verbose=0),
+    labels=several["validation"].labels,
+)
 
 # The step that is compared with a GPU's peers.
 step = jax_steps.make_step(engine.model)
@@ -289,6 +313,21 @@ def test_an_evaluation_and_three_steps_are_tensorflows(here, there):
         np.testing.assert_allclose(
             there[path], value, atol=atol, rtol=0, err_msg=path
         )
+
+
+def test_labels_that_do_not_exclude_each_other_are_learnt(said, folder):
+    """What JAX says of its logits is what TensorFlow makes of them."""
+    found = _arrays(folder / "several.npz")
+    logits, labels = found["logits"], found["labels"]
+    assert set(labels.sum(axis=1)) == {2} and found["sums"].shape == (3, 4)
+    assert (found["sums"][:, 3] == 32).all() and np.ptp(found["sums"][:, 0])
+    weights = np.ones(len(labels), np.float32)
+    sums = metrics.batch_sums(*map(keras.ops.array, (logits, labels, weights)))
+    expected = multi_label.measure(np.asarray(sums), logits, labels, weights)
+    np.testing.assert_allclose(
+        found["figures"], dataclasses.astuple(expected), rtol=1e-4
+    )
+    assert 0 < expected.mean_average_precision < 1
 
 
 def _last(workdir):

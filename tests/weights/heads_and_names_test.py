@@ -113,3 +113,26 @@ def test_the_names_of_keras_applications_say_where_a_block_strides():
     model = small_model()
     with pytest.raises(UsageError, match=r"build\('resnet101'\).*v1_5"):
         identity.require_same(model, identity.of_model(model), found, "x")
+
+
+def test_a_classifier_that_means_something_else_is_refused(tmp_path):
+    """A softmax's logits are no sigmoids', whatever their shapes."""
+    choices = {"depths": (1,), "filters": (16,), "input_shape": (8, 8, 3)}
+    choices["classes"] = 3
+
+    def build(activation):
+        return keras_resnet.build(
+            "resnet20", classifier_activation=activation, **choices
+        )
+
+    softmax, path = build("softmax"), tmp_path / "softmax.keras"
+    softmax.save(path)
+    kernel = softmax.get_layer("logits").kernel
+    with pytest.raises(UsageError, match="ends in a softmax, .* a sigmoid"):
+        keras_resnet.load_weights(build("sigmoid"), path)
+    for model, options in (
+        (build("softmax"), {}),
+        (build("sigmoid"), {"new_head": True}),
+    ):
+        keras_resnet.load_weights(model, path, **options)
+        np.testing.assert_array_equal(model.get_layer("logits").kernel, kernel)

@@ -6,7 +6,12 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet.data.examples import class_labels
+from keras_resnet.data.examples import holdout
+from keras_resnet.data.examples import host
 from keras_resnet.data.examples import order
+from keras_resnet.data.examples import own_examples
+from keras_resnet.errors import require
 from keras_resnet.labels import html
 
 
@@ -27,21 +32,27 @@ class Blocks:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Split:
-    """Examples with random access.
+    """Examples with random access, of K classes.
 
     Attributes:
         name: "digits/train".
-        class_names: of the labels 0, 1, ...
+        class_names: K names, of the labels 0, 1, ...
         num_examples: int >= 1.
         read: int64 scalar tensor -> (image, label), in a tf.data graph: image
             is uint8 (H, W, 3), or the string scalar of an encoded file; label
-            is an int32 scalar.
+            is an int32 scalar, or uint8 (K,) where `multi_label`.
         describe: int -> what to call the example in a message: its file.
-        labels: int32 (num_examples,), or None where only reading an example
-            tells its label.
+        labels: int32 (num_examples,), or uint8 (num_examples, K) where
+            `multi_label`, or None where only reading an example tells its
+            label.
         blocks: `Blocks`, or None where random reads are all there is.
         pixels: uint8 (num_examples, H, W, 3) on the host, or None where they
             are not all in memory, decoded and of one size.
+        multi_label: whether an example may have any number of classes. Its
+            label is then 1 for each class that it has, 0 for others.
+
+    Raises:
+        keras_resnet.UsageError: if `labels` have another shape.
     """
 
     name: str
@@ -52,22 +63,64 @@ class Split:
     labels: np.ndarray | None = None
     blocks: Blocks | None = None
     pixels: tf.Tensor | None = None
+    multi_label: bool = False
+
+    from_arrays = classmethod(own_examples.from_arrays)
+    from_source = classmethod(own_examples.from_source)
+
+    def __post_init__(self):
+        shape, classes = np.shape(self.labels), len(self.class_names)
+        require(
+            self.labels is None or shape[1:] == (classes,) * self.multi_label,
+            f"{self.name} needs labels of the shape "
+            f"{('(N,)', f'(N, {classes})')[self.multi_label]}, as its "
+            f"multi_label={self.multi_label}. Received: the shape {shape}.",
+        )
 
     def __repr__(self):
         names = ", ".join(self.class_names[:5])
         more = ", ..." if len(self.class_names) > 5 else ""
+        several = ", any number each" if self.multi_label else ""
         return (
             f"<Split {self.name}: {self.num_examples:,} examples of "
-            f"{len(self.class_names)} classes: {names}{more}>"
+            f"{len(self.class_names)} classes{several}: {names}{more}>"
         )
 
     def _repr_html_(self):
         """For notebooks: how many examples each class has, where known."""
         counts = ["?"] * len(self.class_names)
         if self.labels is not None:
-            counts = np.bincount(self.labels, minlength=len(counts))
+            counts = class_labels.counts(self.labels, len(counts))
         rows = dict(zip(self.class_names, counts, strict=True))
         return html.table(f"{self.name}: {self.num_examples:,} examples", rows)
+
+    def hold_out(self, validation=0.2, seed=0, groups=None):
+        """Divides the examples, a part of each class for validation.
+
+        Args:
+            validation: float between 0 and 1, the part.
+            seed: int, which ones.
+            groups: int (num_examples,), equal for examples that stay
+                together. Default: for those of equal bytes or pixels, for
+                which each image is read once.
+
+        Returns:
+            (`Split` to train on, `Split` for validation).
+
+        Raises:
+            keras_resnet.UsageError: as `holdout.choose`, or if only reading
+                an example tells its label.
+        """
+        require(
+            self.labels is not None,
+            f"The labels of {self.name} are not known, so no part of each "
+            "class can be held out. Give them to the Split.",
+        )
+        if groups is None:
+            groups = own_examples.copies(self)
+        held = holdout.choose(self.labels, validation, seed, groups)
+        parts = (np.flatnonzero(chosen) for chosen in (~held, held))
+        return tuple(select(self, indices) for indices in parts)
 
 
 def evenly_spaced(split, number):
@@ -99,7 +152,7 @@ def select(split, indices):
     Returns:
         `Split` without blocks: its examples are read one by one.
     """
-    places = on_host(indices, tf.int64)
+    places = host.on_host(indices, tf.int64)
     return dataclasses.replace(
         split,
         num_examples=len(indices),
@@ -107,13 +160,10 @@ def select(split, indices):
         describe=lambda index: split.describe(int(indices[index])),
         labels=None if split.labels is None else split.labels[indices],
         blocks=None,
-        pixels=None if split.pixels is None else _gather(split.pixels, indices),
+        pixels=None
+        if split.pixels is None
+        else host.gather(split.pixels, indices),
     )
-
-
-def _gather(pixels, indices):
-    with tf.device("CPU:0"):
-        return tf.gather(pixels, indices)
 
 
 def first_or(dataset, default):
@@ -124,16 +174,6 @@ def first_or(dataset, default):
         default: `tf.data.Dataset` of the same elements, read only then.
     """
     return dataset.concatenate(default).take(1).get_single_element()
-
-
-def on_host(values, dtype=None):
-    """A tensor in the host's memory, which graphs refer to and do not copy.
-
-    TensorFlow copies captured tensors of up to 128 elements into each graph;
-    what can be large must therefore have more elements when it is.
-    """
-    with tf.device("CPU:0"):
-        return tf.constant(values, dtype)
 
 
 def checked(value, valid, *message):
@@ -168,7 +208,8 @@ def checked(value, valid, *message):
 def checked_label(label, num_classes, index, name):
     """A label that a class has, or an error that names the example.
 
-    Without it a GPU would make NaN of such a label, and nothing be said.
+    Without it a GPU would make NaN of such a label, and nothing be said. For
+    examples of one class each; no store reads several with an image.
 
     Args:
         label: integer scalar tensor, as the store has it.

@@ -79,6 +79,7 @@ def write_manifest(directory, artifacts, card):
             "exif": card.exif,
             "variant": card.variant,
             "dataset": card.public().dataset,
+            "multi_label": card.multi_label,
         },
         "artifacts": [dataclasses.asdict(artifact) for artifact in artifacts],
         "files": _sums(pathlib.Path(directory), artifacts),

@@ -18,6 +18,7 @@ from PIL import ImageOps
 
 from keras_resnet.data.pixels import decoding
 from keras_resnet.data.pixels import orientations
+from keras_resnet.export.writers.web import export_web
 
 pytestmark = pytest.mark.skipif(
     bool(pages.missing()), reason=f"not installed: {pages.missing()}"
@@ -80,6 +81,26 @@ def test_the_answer_is_shown_and_said(page, files):
     assert not page.find("#heat").is_displayed()
     page.find("#heat-switch").click()
     assert page.find("#heat").is_displayed()
+
+
+def test_independent_labels_stand_alone(driver, tmp_path, files):
+    """All above 50 %, more than the five of other pages, and it says so."""
+    model = web_networks.network(classifier_activation="sigmoid")
+    model.get_layer("logits").bias.assign([9, 9, 9, 9, 9, 9, -9])
+    card = web_networks.card_of(model, multi_label=True)
+    export_web(model, tmp_path / "web", card=card)
+    with pages.serving(tmp_path / "web") as url:
+        page = pages.Page(driver, url)
+        answer = page.classify(files / "photograph.png")
+        view = web_networks.view(files / "photograph.png", card)
+        pages.assert_pythons(answer, tmp_path / "web", view)
+        shown = [bar.text for bar in page.find_all(".bar") if bar.text]
+        said, kind = page.text("#spoken"), page.text("#kind")
+    yes = sorted(answer["probabilities"])[::-1][: len(shown)]
+    assert len(shown) == 6 and yes[-1] > 0.5
+    assert [row.split("\n")[1] for row in shown] == [f"{p:.1%}" for p in yes]
+    assert said.count("%") == 6 and "two words" in said
+    assert "each bar stands alone" in kind
 
 
 # What goes wrong is said.

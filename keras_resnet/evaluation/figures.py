@@ -1,0 +1,103 @@
+"""What the reports of all kinds of labels share: K classes, N predictions."""
+
+import dataclasses
+import html
+import json
+import pathlib
+
+import numpy as np
+
+from keras_resnet import files
+from keras_resnet.evaluation import report_page
+
+# Guo et al. 2017, arXiv 1706.04599, sec. 5.
+CALIBRATION_BINS = 15
+
+
+class Figures:
+    """What the reports of both kinds of labels share.
+
+    Subclasses are dataclasses of `split`, `class_names`, `metrics`, `bins` and
+    `mistakes`.
+
+    Attributes:
+        COLUMNS: {name: attribute (K,)}, the columns of the table of classes.
+    """
+
+    COLUMNS = {
+        "precision": "precision",
+        "recall": "recall",
+        "f1": "f1",
+        "examples": "support",
+    }
+
+    @property
+    def calibration_error(self) -> float:
+        """How far probabilities are from the part that is right, 0..1.
+
+        The expected calibration error (Guo et al. 2017, eq. 3).
+        """
+        count, confidence, right = self.bins.T
+        return float(np.abs(confidence - right).sum() / max(count.sum(), 1))
+
+    def rows(self):
+        """{class: {column: number}}."""
+        columns = [getattr(self, n).tolist() for n in self.COLUMNS.values()]
+        return {
+            name: dict(zip(self.COLUMNS, row, strict=True))
+            for name, *row in zip(self.class_names, *columns, strict=True)
+        }
+
+    def own_figures(self):
+        """{name: figure} that only this kind of report has, as JSON values."""
+        return {}
+
+    def to_json(self) -> str:
+        """All figures, as JSON."""
+        figures = {
+            "split": self.split,
+            **dataclasses.asdict(self.metrics),
+            "calibration_error": self.calibration_error,
+            **self.own_figures(),
+            "classes": self.rows(),
+            "calibration_bins": self.bins.tolist(),
+            "mistakes": [
+                {k: v for k, v in dataclasses.asdict(m).items() if k != "image"}
+                for m in self.mistakes
+            ],
+        }
+        return json.dumps(figures, indent=1, ensure_ascii=False)
+
+    def save(self, path):
+        """Writes the report: a page, or for a name that ends in .json JSON.
+
+        Args:
+            path: of the file.
+        """
+        is_json = pathlib.Path(path).suffix == ".json"
+        text = self.to_json() if is_json else self.page()
+        files.write_text(path, text)
+
+    def _repr_html_(self):
+        facts = html.escape(repr(self)[1:-1])
+        return f"<p>{facts}</p>{report_page.class_table(self)}"
+
+
+def ratio(part, whole):
+    """part / whole, 0 where nothing is."""
+    return part / np.maximum(whole, 1)
+
+
+def calibration_bins(probabilities, right):
+    """float64 (CALIBRATION_BINS, 3), see `Report.bins`.
+
+    Args:
+        probabilities: float (N,).
+        right: bool (N,), whether what had the probability came true.
+    """
+    places = np.ceil(probabilities * CALIBRATION_BINS).astype(int) - 1
+    places = places.clip(0, CALIBRATION_BINS - 1)
+    ones = np.ones_like(probabilities)
+    bins = np.zeros((CALIBRATION_BINS, 3))
+    np.add.at(bins, places, np.stack([ones, probabilities, right], axis=1))
+    return bins
