@@ -34,6 +34,7 @@ from .constructors import ResNet200V2 as ResNet200V2
 from .constructors import ResNet1001 as ResNet1001
 from .constructors import ResNet1001V2 as ResNet1001V2
 from .constructors import ResNet1202 as ResNet1202
+from .data.examples.splits import Split as Split
 from .errors import UsageError as UsageError
 from .export.pipeline import export_all as export_all
 from .export.verification.verify import verify as verify

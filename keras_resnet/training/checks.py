@@ -3,6 +3,7 @@
 import importlib.util
 
 import numpy as np
+from absl import logging
 
 from keras_resnet.data.examples import class_labels
 from keras_resnet.data.examples import order
@@ -85,6 +86,22 @@ def check_data(splits, recipe):
         f"Of {train.name} and {validation.name} only one has any number of "
         "labels an example: both must.",
     )
+    require(
+        not validation.multi_label
+        or validation.labels is None
+        or validation.labels.any(),
+        f"No example of {validation.name} has a label: nothing would say "
+        "which network is better.",
+    )
+    missing = _empty_classes(validation)
+    if missing:
+        logging.warning(
+            "%s has no images of %d classes, so nobody will know how well "
+            "they are told: %s.",
+            validation.name,
+            len(missing),
+            ", ".join(missing[:5]),
+        )
     if recipe.class_weights:
         losses.class_weights(recipe.class_weights, train)
     # --shuffle=blocks needs a store that has blocks.
@@ -97,16 +114,21 @@ def check_classes(split):
     Raises:
         keras_resnet.UsageError: if its labels are known and one never occurs.
     """
-    if split.labels is None:
-        return
-    counts = class_labels.counts(split.labels, len(split.class_names))
-    empty = [split.class_names[label] for label in np.flatnonzero(counts == 0)]
+    empty = _empty_classes(split)
     require(
         not empty,
         f"{len(empty)} of {len(split.class_names)} classes of {split.name} "
         f"have no images: {', '.join(empty[:5])}. Put images into them or "
         "delete them.",
     )
+
+
+def _empty_classes(split):
+    """Names of the classes that have no images, where the labels are known."""
+    if split.labels is None:
+        return []
+    counts = class_labels.counts(split.labels, len(split.class_names))
+    return [split.class_names[label] for label in np.flatnonzero(counts == 0)]
 
 
 def _only(a, b):

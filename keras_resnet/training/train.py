@@ -159,7 +159,7 @@ def name_of(data, validation=None, class_names=None):
     dataset = os.fspath(data)
     if pathlib.Path(dataset).is_dir():
         dataset = f"folder:{dataset.rstrip('/')}"
-    elif pathlib.Path(dataset).is_file():
+    elif dataset.endswith(".csv"):
         dataset = f"csv:{dataset}"
     known = {**datasets.SOURCES, **datasets.DATASETS}
     require(

@@ -126,6 +126,9 @@ def test_an_example_that_fails_later_is_an_image_that_cannot_be_read():
     assert "files and pixels are mixed" in bad_images.reason(split, 4)
     with pytest.raises(tf.errors.OpError):
         _images(split)
+    # It is held out, or trained on, as others are.
+    parts = split.hold_out(0.5)
+    assert [part.num_examples for part in parts] == [10, 10]
 
 
 def _held(data, **choices):

@@ -195,6 +195,16 @@ def test_a_classifier_of_the_other_kind_is_not_taken_over(whole):
     assert np.any(new.get_layer("logits").kernel != kernel)
 
 
+def test_validation_without_any_label_is_refused():
+    """Its mAP would be 0 whatever is learnt."""
+    empty = dataclasses.replace(
+        SPLITS["validation"], labels=np.zeros((27, 3), np.uint8)
+    )
+    with pytest.raises(UsageError, match="No example of .* has a label"):
+        checks.check_data({**SPLITS, "validation": empty}, RECIPE)
+    checks.check_data(SPLITS, RECIPE)
+
+
 def test_splits_of_two_kinds_are_refused():
     other = squares.of_one_class(SPLITS["validation"])
     with pytest.raises(UsageError, match="only one has any number of labels"):

@@ -1,14 +1,21 @@
 """From a folder of pictures to a model in one call."""
 
+import dataclasses
 import json
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.datasets import load_digits
+from stops import StopAt
 
 import keras_resnet
+from keras_resnet.data import sources
 from keras_resnet.errors import UsageError
 from keras_resnet.recipes import own_images
+from keras_resnet.training import run as run_lib
+from keras_resnet.training import signals
 from keras_resnet.training import train
 
 TINY = {"depths": (1, 1, 1), "image_size": 16, "eval_resize": 16}
@@ -74,6 +81,67 @@ def test_a_part_and_a_place_are_chosen_by_name(photos):
     assert train.default_workdir("digits") == "runs/digits"
     recipe = train.choose(f"folder:{photos}?validation=0.5", epochs=2)
     assert recipe.steps == -(-2 * 16 // recipe.batch_size)
+
+
+def _table(photos, tmp_path):
+    """A CSV file of the photos."""
+    rows = [f"{path},{path.parent.name}\n" for path in photos.glob("*/*.png")]
+    (tmp_path / "mine.csv").write_text("path,label\n" + "".join(rows))
+    return tmp_path / "mine.csv"
+
+
+def _arrays(photos, tmp_path):
+    del photos, tmp_path
+    images, labels = load_digits(return_X_y=True)
+    images = (images[:40].reshape(-1, 8, 8) * 15).astype(np.uint8)
+    return images, labels[:40] % 2
+
+
+def _source(photos, tmp_path):
+    """A list has a length and gives the example of an index."""
+    return [*zip(*_arrays(photos, tmp_path), strict=True)]
+
+
+def test_a_csv_file_is_taken_as_a_folder_is(photos, tmp_path):
+    path = _table(photos, tmp_path)
+    assert train.name_of(path, 0.3) == f"csv:{path}?validation=0.3"
+    assert train.default_workdir(f"csv:{path}?seed=1") == "runs/mine"
+    assert train.choose(f"csv:{path}").image_size == 32
+    with pytest.raises(UsageError, match="Cannot read .*none.csv': .*No such"):
+        keras_resnet.train(tmp_path / "none.csv")
+    with pytest.raises(UsageError, match="names of its own"):
+        train.name_of(path, class_names=("a", "b"))
+
+
+def test_other_data_do_not_go_on_with_a_run(photos, run, tmp_path):
+    name = train.name_of(_arrays(photos, tmp_path))
+    assert train.default_workdir(name) == f"runs/{name.removeprefix('memory:')}"
+    with pytest.raises(UsageError, match=f"another recipe .*'{name}' now"):
+        keras_resnet.train(_arrays(photos, tmp_path), run.workdir, **TINY)
+
+
+@pytest.mark.large  # three runs each
+@pytest.mark.parametrize("make", [_table, _arrays, _source])
+def test_a_run_on_data_of_any_kind_resumes_bit_for_bit(make, photos, tmp_path):
+    data = make(photos, tmp_path)
+    recipe = train.choose(
+        train.name_of(data), steps=4, fields={**TINY, "batch_size": 8}
+    )
+    recipe = dataclasses.replace(recipe, checkpoint_every_steps=2)
+    run_lib.train_and_evaluate(recipe, tmp_path / "whole")
+    with pytest.raises(signals.Interrupted):
+        run_lib.train_and_evaluate(recipe, tmp_path / "two", hooks=[StopAt(3)])
+    # As in another process, which brings the data again.
+    sources.HELD.clear()
+    assert train.name_of(make(photos, tmp_path)) == recipe.dataset
+    run_lib.train_and_evaluate(recipe, tmp_path / "two", resume="must")
+    models = [
+        keras.saving.load_model(tmp_path / name / "model.keras")
+        for name in ("whole", "two")
+    ]
+    for a, b in zip(*(m.get_weights() for m in models), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert any(np.any(w != 0) for w in models[0].get_weights())
 
 
 @pytest.mark.parametrize(

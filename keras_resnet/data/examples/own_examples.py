@@ -69,8 +69,9 @@ def from_source(cls, source, *, class_names=None, name="images"):
         source: has `__len__` and `__getitem__`; an example is (image, label)
             or {"image": image, "label": label}. An image is of Pillow, uint8
             (H, W, 3), (H, W, 1) or (H, W), or the bytes of an encoded file,
-            also as {"bytes": bytes}; all are files or none is. Pixels are taken as they are: rotate them by
-            EXIF before. A label is an int, or 0/1 (K,).
+            also as {"bytes": bytes}; all are files or none is. Pixels are
+            taken as they are: rotate them by EXIF before. A label is an int,
+            or 0/1 (K,).
         class_names: K names. Default: those of `source.features["label"]`, or
             "0", "1", ...
         name: of the split, for messages.
@@ -120,8 +121,14 @@ def copies(split):
 
 
 def image_digest(split, index):
-    """sha256 of an image as it is stored: bytes."""
-    image = split.read(tf.constant(index, tf.int64))[0].numpy()
+    """What tells an image, as it is stored, from others: bytes.
+
+    One that cannot be read is like no other; training names it, or masks it.
+    """
+    try:
+        image = split.read(tf.constant(index, tf.int64))[0].numpy()
+    except tf.errors.OpError:
+        return b"unreadable %d" % index
     shape = str(getattr(image, "shape", "")).encode()
     return hashlib.sha256(shape + bytes(image)).digest()
 

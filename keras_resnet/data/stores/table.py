@@ -57,7 +57,7 @@ def load(path, split):
     found = _split(f"csv:{path}/{split}", classes, wanted, labels)
     if not held_out:
         return found
-    groups = copies.group([row["path"] for row in wanted])
+    groups = copies.group([os.fsencode(row["path"]) for row in wanted])
     parts = found.hold_out(**vars(held_out), groups=groups)
     return parts[split == "validation"]
 

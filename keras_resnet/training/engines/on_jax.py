@@ -215,10 +215,9 @@ class JaxEngine(Engine):
         images, labels = self._data["validation"]
         sums, logits = self._evaluate(trainable, others, images, labels)
         sums = np.asarray(sums, np.float64).sum(axis=0)
-        rows = []
-        if labels.ndim == 2:
-            logits = np.concatenate(logits)[: len(labels)]
-            rows = [logits, labels, np.ones(len(labels))]
+        rows, number = [], len(labels)
+        if logits is not None:
+            rows = [np.concatenate(logits)[:number], labels, np.ones(number)]
         return metrics.of_total(sums, rows)
 
     def _evaluation_sums(self, trainable, others, images, labels):
