@@ -65,7 +65,7 @@ def judge(corpus, case, folder):
     import numpy as np
     import tensorflow as tf
 
-    from keras_resnet.commands import image_files
+    from keras_resnet.inference import pictures
     from keras_resnet.data.pixels import decoding
     from keras_resnet.errors import UsageError
 
@@ -78,7 +78,7 @@ def judge(corpus, case, folder):
         check(problem is not None, f"inspection misses: {error.message}")
         image = None
     try:
-        read = image_files.read_whole(folder / name)
+        read = pictures.read_whole(folder / name)
     except UsageError:
         check(problem is not None, "predict refuses what inspection passes")
         raise

@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 
 from keras_resnet import recipes
-from keras_resnet.commands import image_files
+from keras_resnet.inference import pictures
 from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
 from keras_resnet.data import pipeline
@@ -70,9 +70,9 @@ WAYS = {
 
 def _predict(folder):
     found = {}
-    for file in image_files.files([folder]):
+    for file in pictures.files([folder]):
         try:
-            image_files.read_whole(file)
+            pictures.read_whole(file)
         except UsageError as error:
             found[file.name] = str(error).split(": ", 1)[-1]
     return found
@@ -134,9 +134,9 @@ def test_a_file_is_refused_before_it_is_opened(tmp_path):
     for name, why in ODD.items():
         assert why in files.problem(folder / name)
         with pytest.raises(UsageError, match=why):
-            image_files.read_whole(folder / name)
+            pictures.read_whole(folder / name)
     assert files.problem(folder / "to good.gif") is None
-    assert image_files.read_whole(folder / "to good.gif").shape == (21, 37, 3)
+    assert pictures.read_whole(folder / "to good.gif").shape == (21, 37, 3)
 
 
 @pytest.mark.large  # all kinds by six commands
@@ -208,7 +208,7 @@ def test_a_file_of_the_limit_is_read(tmp_path, monkeypatch):
     file.write_bytes(image_kinds.READ["bmp: 8 bits"])
     monkeypatch.setattr(files, "MAX_BYTES", file.stat().st_size)
     np.testing.assert_array_equal(
-        image_files.read_whole(file),
+        pictures.read_whole(file),
         image_kinds.pillow(image_kinds.READ["bmp: 8 bits"]),
     )
     monkeypatch.setattr(files, "_LARGE", 0)
