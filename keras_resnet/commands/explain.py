@@ -12,6 +12,7 @@ from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.labels.cards import check_card
 from keras_resnet.labels.cards import load_card
+from keras_resnet.labels.view import View
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
@@ -31,6 +32,7 @@ flags.DEFINE_multi_string(
 
 def main(args):
     from keras_resnet.commands import image_files
+    from keras_resnet.evaluation import explain
     from keras_resnet.inference import runtime
 
     path, args = model_files.first(FLAGS.model, args)
@@ -47,9 +49,13 @@ def main(args):
     chosen = [lookup(indices, name, "class") for name in FLAGS.class_name or ()]
     views = [image_files.read(file, card) for file in files]
     targets = _targets(files, FLAGS.output_dir)
-    for file, view, target in zip(files, views, targets, strict=True):
-        title = _explain(model, view, chosen, card.class_names, target)
-        print(f"{file}  {title}  {target}")
+    for file, pixels, target in zip(files, views, targets, strict=True):
+        rows = _rows(model, pixels, chosen, card.class_names)
+        # Read again: many photographs would not fit in memory.
+        picture = image_files.read_whole(file)
+        explain.figure(picture, View.of(card), rows).savefig(target)
+        titles = ", ".join(title for _, title in rows)
+        print(f"{file}  {titles}  {target}")
 
 
 def _targets(files, folder):
@@ -72,16 +78,15 @@ def _targets(files, folder):
     return targets
 
 
-def _explain(model, view, chosen, class_names, target):
-    """Writes one PNG; returns its classes and probabilities as text."""
+def _rows(model, pixels, chosen, class_names):
+    """The classes of a view, as `explain.figure` takes them."""
     import numpy as np
 
     from keras_resnet.evaluation import explain
 
-    probabilities = model.predict(view[np.newaxis], verbose=0)[0]
+    probabilities = model.predict(pixels[np.newaxis], verbose=0)[0]
     rows = []
     for index in chosen or [int(probabilities.argmax())]:
-        heat = explain.grad_cam(model, view[np.newaxis], index)[0]
+        heat = explain.grad_cam(model, pixels[np.newaxis], index)[0]
         rows.append((heat, f"{class_names[index]}  {probabilities[index]:.1%}"))
-    explain.draw(target, view, rows)
-    return ", ".join(title for _, title in rows)
+    return rows

@@ -17,6 +17,10 @@ from keras_resnet.networks import execution
 # Perceptually uniform: equal steps of heat look equally large.
 COLORMAP = "inferno"
 COLOURED = 0.6  # the share of the colours; the rest is grey
+FADED = 0.6  # the share of white where the network does not look
+
+_PANEL = 4.0  # inches of the longer side of a drawn picture
+_SIDE = 768  # pixels of it, as on the page
 
 
 def grad_cam(model, images, classes=None):
@@ -112,41 +116,93 @@ def overlay(image, heat):
     return np.round(255 * mixed).astype(np.uint8)
 
 
-def draw(path, image, rows):
-    """Writes a PNG: the view, and beside it an overlay for each class.
+def over_picture(picture, view, heat):
+    """A whole picture, with the heat of a view over the part that it shows.
 
-    The view is uint8 (H, W, 3); `rows` are (heat, title): float (H, W) in
-    [0, 1], and str.
+    Args:
+        picture: uint8 (H, W, 3), of any size.
+        view: `labels.view.View`.
+        heat: float (S, S) of that view, in [0, 1]; None for the picture's own
+            colours.
+
+    Returns:
+        uint8 (H, W, 3): what lies outside of the view is grey and faded.
+    """
+    size = picture.shape[:2]
+    top, left, bottom, right = np.round(view.part(*size)).astype(int)
+    seen = slice(top, bottom), slice(left, right)
+    grey = picture.mean(axis=-1, keepdims=True, dtype=np.float32)
+    faded = np.round(255 - (255 - grey) * (1 - FADED)).astype(np.uint8)
+    shown = faded.repeat(3, axis=-1)
+    shown[seen] = picture[seen]
+    if heat is not None:
+        shown[seen] = overlay(picture[seen], _at_places(heat, view, size)[seen])
+    return shown
+
+
+def _at_places(heat, view, size):
+    """The heat of a view at each pixel of a picture; 0 outside of the view."""
+    from PIL import Image
+
+    top, left, bottom, right = view.part(*size)
+    down, across = heat.shape / np.subtract((bottom, right), (top, left))
+    image = Image.fromarray(np.float32(heat)).transform(
+        size[::-1],
+        Image.Transform.AFFINE,
+        (across, 0, -left * across, 0, down, -top * down),
+        Image.Resampling.BILINEAR,
+    )
+    return np.asarray(image)
+
+
+def figure(picture, view, rows):
+    """The whole picture, and beside it an overlay for each class.
+
+    Args:
+        picture: uint8 (H, W, 3), of any size.
+        view: `labels.view.View`, of the network: the rest of the picture is
+            faded.
+        rows: of (heat, title): float (S, S) in [0, 1], and str.
+
+    Returns:
+        `matplotlib.figure.Figure`, whose `savefig` writes a PNG.
     """
     import matplotlib
+    from matplotlib.figure import Figure
 
-    matplotlib.use("agg")
-    from matplotlib import pyplot as plt
-
-    height, width = image.shape[:2]
-    panels = 1 + len(rows)
-    figure, axes = plt.subplots(
-        1,
-        panels,
-        figsize=(3.2 * panels * width / max(height, width) + 0.8, 3.5),
+    picture = _shrunk(picture)
+    height, width = picture.shape[:2]
+    panels, longer = 1 + len(rows), max(height, width)
+    drawn = Figure(
+        figsize=(
+            _PANEL * panels * max(width / longer, 0.4) + 0.8,
+            _PANEL * max(height / longer, 0.4) + 0.5,
+        ),
+        dpi=150,
         layout="constrained",
     )
-    # Pixels of a small view stay squares.
-    smooth = "nearest" if height < 64 else "antialiased"
-    axes[0].imshow(image, interpolation=smooth)
-    axes[0].set_title("view", fontsize=10)
-    for axis, (heat, title) in zip(axes[1:], rows, strict=True):
-        axis.imshow(overlay(image, heat), interpolation=smooth)
+    axes = drawn.subplots(1, panels)
+    # Pixels of a small picture stay squares.
+    smooth = "nearest" if longer < 64 else "antialiased"
+    for axis, (heat, title) in zip(axes, [(None, "picture"), *rows]):
+        axis.imshow(over_picture(picture, view, heat), interpolation=smooth)
         title = fonts.drawable(title)
         axis.set_title(
             title, fontsize=10, family=fonts.families(title), parse_math=False
         )
-    for axis in axes:
         axis.set_axis_off()
     scale = matplotlib.cm.ScalarMappable(cmap=COLORMAP)
-    bar = figure.colorbar(scale, ax=axes, fraction=0.03, pad=0.02)
+    bar = drawn.colorbar(scale, ax=axes, fraction=0.03, pad=0.02)
     bar.set_ticks([0, 1], labels=["0", "max"])
     bar.set_label("Grad-CAM")
-    figure.get_layout_engine().set(h_pad=0.1)  # inches, for the ticks' labels
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    drawn.get_layout_engine().set(h_pad=0.1)  # inches, for the ticks' labels
+    return drawn
+
+
+def _shrunk(picture):
+    """A picture of as many pixels as are drawn; a smaller one as it is."""
+    from PIL import Image
+
+    image = Image.fromarray(picture)
+    image.thumbnail((_SIDE, _SIDE))
+    return np.asarray(image)

@@ -44,3 +44,21 @@ class View:
         return cls(
             resize=fields.eval_resize, crop=fields.image_size, scales=scales
         )
+
+    def part(self, height, width):
+        """Where the crop lies in an image of so many pixels.
+
+        Returns:
+            (top, left, bottom, right), float pixels of the image.
+        """
+        shorter = min(height, width)
+        resized = [n * self.resize // shorter for n in (height, width)]
+        corner = [(n - self.crop) // 2 for n in resized]
+        first, last = (
+            [
+                (at + shift) * n / of
+                for at, n, of in zip(corner, (height, width), resized)
+            ]
+            for shift in (0, self.crop)
+        )
+        return (*first, *last)

@@ -10,9 +10,11 @@ from PIL import Image
 
 import keras_resnet
 from keras_resnet import errors
+from keras_resnet.data.pixels import transforms
 from keras_resnet.evaluation import explain
 from keras_resnet.inference import tensors
 from keras_resnet.labels import cards
+from keras_resnet.labels.view import View
 
 
 def _build(**choices):
@@ -122,6 +124,29 @@ def test_hot_places_are_bright_and_cold_ones_dark():
     assert shown.dtype == np.uint8
     luminance = shown @ [0.2126, 0.7152, 0.0722]
     assert (np.diff(luminance.ravel()) > 10).all()
+
+
+@pytest.mark.parametrize("shape", [(60, 40), (40, 60), (10, 15), (40, 40)])
+def test_heat_lies_in_the_picture_where_its_view_lies(shape):
+    """A ramp of colours is seen through the view and drawn back: it matches."""
+    rows, columns = np.mgrid[: shape[0], : shape[1]] + 0.5
+    picture = np.stack([3 * rows, 3 * columns, 0 * rows], -1).astype("uint8")
+    view = View(resize=20, crop=16)
+    seen = transforms.evaluation(picture, view).numpy() / 255
+    drawn = [
+        explain._at_places(seen[..., c], view, shape) * 255 for c in range(2)
+    ]
+    top, left, bottom, right = view.part(*shape)
+    unit = min(shape) / 20  # pixels of the picture in one of the view
+    inside = (rows > top + unit) & (rows < bottom - unit)
+    inside &= (columns > left + unit) & (columns < right - unit)
+    for c in range(2):
+        close = np.abs(drawn[c] - picture[..., c]) < 3
+        assert close[inside].all() and inside.sum() > 20
+    far = (rows < top) | (rows > bottom) | (columns < left) | (columns > right)
+    shown = explain.over_picture(picture, view, np.ones((16, 16)))
+    assert (np.ptp(shown[far], axis=-1) == 0).all() and far.any()
+    assert (np.ptp(shown[inside], axis=-1) > 0).all()
 
 
 @pytest.fixture(scope="module")
