@@ -18,7 +18,8 @@ _DOC = """{title}, {depth} weighted layers.
         input_shape: (H, W, C); H and W may be None.
         pooling: without the top, None (feature maps), "avg" or "max".
         classes: number of classes, an int >= 1.
-        classifier_activation: "softmax", or None for logits.
+        classifier_activation: "softmax"; "sigmoid" for labels that do not
+            exclude each other; or None for logits.
         name: of the model. Default: {variant!r}.
         dtype, pixel_mean, pixel_std, remat, **choices: as
             `keras_resnet.build` takes them.

@@ -57,7 +57,8 @@ def build(
         classes: K, an int >= 1. Default: as published. If it is given and
             the file in `weights` has another number, the classifier stays
             random and a warning says so.
-        classifier_activation: "softmax", or None for logits.
+        classifier_activation: "softmax"; "sigmoid" for labels that do not
+            exclude each other; or None for logits.
         name: of the model. Default: `variant`.
         dtype: dtype policy: "float32", "mixed_bfloat16", "mixed_float16",
             "bfloat16", "float16" or "float64". Default: Keras' global one.

@@ -1,5 +1,7 @@
 """Top-1 and top-5 error of a model, or of an ensemble, on a data set.
 
+Of images with any number of labels: mAP and F1.
+
     keras-resnet evaluate runs/digits --report=report.html
     keras-resnet evaluate --model=a.keras --model=b.keras \\
         --views=ten_crop
@@ -118,7 +120,7 @@ def main(args):
     _, card = loaded[0]
     split, masked = members_lib.open_split(
         card,
-        FLAGS.dataset or card.dataset,
+        FLAGS.dataset,
         FLAGS.split,
         data_dir=FLAGS.data_dir,
         on_bad_image=FLAGS.on_bad_image,
@@ -218,6 +220,8 @@ def _print(paths, split, each, together, masked, shown):
 def _errors(metrics, num_classes):
     from keras_resnet.evaluation import metrics as metrics_lib
 
+    if not isinstance(metrics, metrics_lib.Metrics):
+        return str(metrics)
     top5 = ""
     if metrics_lib.has_top5(num_classes):
         top5 = f"top-5 error {metrics.top5_error:.2%}, "

@@ -26,7 +26,7 @@ flags.DEFINE_multi_string(
     "class_name",
     None,
     "Class to explain; several times for several. Default: each image's most "
-    "probable class.",
+    "probable class; of labels that do not exclude each other all above 50 %.",
 )
 
 

@@ -25,7 +25,13 @@ flags.DEFINE_string(
     "labels.txt and card.json; our .tflite files have both inside. Default: "
     "the first word without a flag; the folder of a run is its model.",
 )
-flags.DEFINE_integer("top", 5, "Classes of an image.", lower_bound=1)
+flags.DEFINE_integer(
+    "top",
+    5,
+    "Classes of an image. Default of labels that do not exclude each other: "
+    "all above 50 %, at least one; in a table a column of these.",
+    lower_bound=1,
+)
 flags.DEFINE_string(
     "input",
     None,
@@ -105,7 +111,9 @@ def _print_each(path, args):
     from keras_resnet.inference import kinds
     from keras_resnet.inference import predictions
 
-    found = predictions.predict(path, args, top=FLAGS.top)
+    found = predictions.predict(
+        path, args, top=FLAGS.top if FLAGS["top"].present else None
+    )
     for prediction in found:
         print(f"{prediction.file}  ({prediction.milliseconds:.1f} ms)")
         for name, probability in prediction.top:

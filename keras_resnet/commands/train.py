@@ -237,9 +237,12 @@ def _last_step(workdir):
 
 
 def _accuracies(metrics, workdir):
+    from keras_resnet.evaluation.metrics import Metrics
     from keras_resnet.evaluation.metrics import has_top5
     from keras_resnet.labels import cards
 
+    if not isinstance(metrics, Metrics):
+        return str(metrics)
     words = f"top-1 accuracy {metrics.top1_accuracy:.2%}"
     if has_top5(len(cards.load_card(workdir).class_names)):
         words += f", top-5 {metrics.top5_accuracy:.2%}"

@@ -16,6 +16,7 @@ from keras_resnet import recipes
 from keras_resnet.commands import image_flags
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
+from keras_resnet.inference.artifact import agreement
 from keras_resnet.labels import class_names
 from keras_resnet.labels.cards import CARD
 from keras_resnet.labels.cards import load_card
@@ -73,14 +74,14 @@ def main(args):
     )
     print(
         f"{'file':<22}{'signature':<17}{'runtime':<9}{'max abs diff':>13}"
-        f"{'logit diff / std':>18}{'top-1 agreement':>17}"
+        f"{'logit diff / std':>18}{agreement(reports[0])[0]:>17}"
         f"{'accuracy lost':>15}"
     )
     for r in reports:
         print(
             f"{r.path:<22}{r.signature:<17}{r.runtime:<9}"
             f"{r.max_abs_diff:>13.1e}{r.relative_logit_diff:>18.1e}"
-            f"{r.top1_agreement:>17.1%}{r.accuracy_loss:>15.2%}"
+            f"{agreement(r)[1]:>17.1%}{r.accuracy_loss:>15.2%}"
         )
     print(f"\n{directory} holds {FLAGS.model}, by {len(images)} images.")
 

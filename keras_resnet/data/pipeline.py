@@ -36,7 +36,8 @@ def train_dataset(
     Returns:
         `tf.data.Dataset` of {"image": uint8 (B, S, S, 3), "label": int32 (B,),
         "weight": float32 (B,)}, B the global batch or a replica's, S
-        `recipe.image_size`.
+        `recipe.image_size`. Labels are uint8 (B, K) where the split is
+        `multi_label`, here and below.
     """
     split = order.arranged(split, recipe)
     share = Share.of(context, recipe.batch_size)
@@ -101,7 +102,9 @@ def _one_by_one(steps, split, recipe, fill, masked):
     if masked is not None:
         grey = augmentations.draw(tf.constant(0, tf.int64), recipe)
         example = bad_images.mask(
-            example, lambda: _masked(lambda image: view(image, grey)), masked
+            example,
+            lambda: _masked(split, lambda image: view(image, grey)),
+            masked,
         )
     # Drawn for a batch at once.
     steps = steps.map(
@@ -159,7 +162,9 @@ def every_example(split, pixels, *, batch_size, masked=None, context=None):
         return {"image": pixels(image), "label": label, "weight": weight}
 
     if masked is not None:
-        example = bad_images.mask(example, lambda: _masked(pixels), masked)
+        example = bad_images.mask(
+            example, lambda: _masked(split, pixels), masked
+        )
     dataset = tf.data.Dataset.range(steps * share.size).map(share.place)
     dataset = dataset.map(
         lambda i: (tf.minimum(i, n - 1), tf.cast(i < n, tf.float32))
@@ -168,18 +173,21 @@ def every_example(split, pixels, *, batch_size, masked=None, context=None):
     return _finish(dataset.batch(share.batch_size, drop_remainder=True))
 
 
-def _masked(view):
+def _masked(split, view):
     """What stands for an image that cannot be read: a grey one, weight 0."""
     grey = tf.fill((1, 1, 3), tf.constant(128, tf.uint8))
+    label = tf.constant(0)
+    if split.multi_label:
+        label = tf.zeros(len(split.class_names), tf.uint8)
     return {
         "image": view(grey),
-        "label": tf.constant(0),
+        "label": label,
         "weight": tf.constant(0.0),
     }
 
 
 def read_example(split, index):
-    """(image, label) of an example, decoded: uint8 (H, W, 3), int32 scalar."""
+    """(image, label) of an example, decoded: uint8 (H, W, 3), as `read`."""
     image, label = split.read(index)
     if image.dtype == tf.string:
         image = decoding.decode(image)

@@ -1,4 +1,4 @@
-"""Top-1 and top-5 error as sums over examples.
+"""Figures of a classifier as sums over examples: top-1 and top-5 error.
 
 A batch gives sums, not means: padding has weight 0, so every example counts
 once for any batch size, number of devices and last batch. TensorFlow is
@@ -6,9 +6,12 @@ imported where it computes: a run on JAX has `Metrics` too.
 """
 
 import dataclasses
+import typing
 
 import keras
 import numpy as np
+
+from keras_resnet.evaluation import multi_label
 
 SUMS = ("loss", "top1", "top5", "examples")
 
@@ -27,6 +30,13 @@ class Metrics:
     top1_accuracy: float
     top5_accuracy: float
     num_examples: int
+
+    # What the best evaluation of a run has the most of; what curves show, and
+    # sums over training examples tell; the words for them; the curves' axis.
+    BEST: typing.ClassVar = "top1_accuracy"
+    TRAINED: typing.ClassVar = "top1_accuracy"
+    WORDS: typing.ClassVar = {"top1_accuracy": "accuracy"}
+    ERROR: typing.ClassVar = "error (%)"
 
     @property
     def top1_error(self):
@@ -51,6 +61,16 @@ class Metrics:
         )
 
 
+# By whether an example has any number of labels.
+KINDS = {False: Metrics, True: multi_label.MultiLabelMetrics}
+
+
+def figures(kind):
+    """The names of what a kind of metrics has beside loss and examples."""
+    names = [field.name for field in dataclasses.fields(kind)]
+    return [name for name in names if name not in ("loss", "num_examples")]
+
+
 def has_top5(num_classes):
     """Whether top-5 says anything: of five classes it is always right."""
     return num_classes > 5
@@ -61,7 +81,8 @@ def batch_sums(logits, label, weight):
 
     Args:
         logits: float32 or float64 (B, K).
-        label: int32 (B,).
+        label: int32 (B,); or (B, K), then the sums are those of
+            `multi_label.batch_sums`.
         weight: float32 (B,), 0 for padding.
 
     Returns:
@@ -70,6 +91,8 @@ def batch_sums(logits, label, weight):
     """
     import tensorflow as tf
 
+    if len(label.shape) == 2:
+        return multi_label.batch_sums(logits, label, weight)
     losses = keras.losses.sparse_categorical_crossentropy(
         label, logits, from_logits=True
     )
@@ -91,14 +114,16 @@ def sum_over_replicas(
 
     Args:
         strategy: `tf.distribute.Strategy`.
-        replica_step: a replica's part of a batch -> sums.
+        replica_step: a replica's part of a batch -> sums; or these and a
+            tuple of tensors whose first dimension is the examples.
         signature: the batch's `tf.TypeSpec`, for batches whose shapes differ.
             Default: the step is traced for each shape.
         jit_compile: whether XLA compiles the step. It is slower than
             TensorFlow's kernels on a CPU and changes the bits.
 
     Returns:
-        Function from a distributed batch to the global sums.
+        Function from a distributed batch to the global sums, and if there are
+        any the tensors of the global batch.
     """
     import tensorflow as tf
 
@@ -107,20 +132,40 @@ def sum_over_replicas(
         input_signature=None if signature is None else [signature],
     )
     def step(batch):
-        sums = strategy.run(replica_step, args=(batch,))
-        return strategy.reduce(tf.distribute.ReduceOp.SUM, sums, axis=None)
+        sums, rows = strategy.run(replica_step, args=(batch,)), None
+        if isinstance(sums, tuple):
+            sums, rows = sums
+        sums = strategy.reduce(tf.distribute.ReduceOp.SUM, sums, axis=None)
+        if rows is None:
+            return sums
+        return sums, [strategy.gather(row, axis=0) for row in rows]
 
     return step
 
 
-def total(sums_of_batch, dataset):
-    """Sums the (..., 4) that `sums_of_batch` gives a batch, in float64."""
-    sums = np.zeros(len(SUMS), np.float64)
+def total(step, dataset):
+    """Sums, in float64, what a step of `sum_over_replicas` gives a batch.
+
+    Returns:
+        (float64 (..., 4), list): the sums, and the tensors of all examples if
+        the step gives any, NumPy.
+    """
+    sums, parts = np.zeros(len(SUMS), np.float64), []
     for batch in dataset:
-        sums = sums + np.asarray(sums_of_batch(batch), np.float64)
-    return sums
+        found = step(batch)
+        if isinstance(found, tuple):
+            found, rows = found
+            parts.append([np.asarray(row) for row in rows])
+        sums = sums + np.asarray(found, np.float64)
+    return sums, [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
-def evaluate(sums_of_batch, dataset):
-    """`Metrics` of all batches, which may be distributed; see `total`."""
-    return Metrics.from_sums(total(sums_of_batch, dataset))
+def evaluate(step, dataset):
+    """`Metrics` of all batches, which may be distributed; see `total`.
+
+    `MultiLabelMetrics`, where the step gives the scores of all examples.
+    """
+    sums, rows = total(step, dataset)
+    if not rows:
+        return Metrics.from_sums(sums)
+    return multi_label.measure(sums, *rows)

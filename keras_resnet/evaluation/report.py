@@ -39,8 +39,77 @@ class Mistake:
     image: bytes = dataclasses.field(default=b"", repr=False)
 
 
+class Figures:
+    """What the reports of both kinds of labels share.
+
+    Subclasses are dataclasses of `split`, `class_names`, `metrics`, `bins` and
+    `mistakes`.
+
+    Attributes:
+        COLUMNS: {name: attribute (K,)}, the columns of the table of classes.
+    """
+
+    COLUMNS = {
+        "precision": "precision",
+        "recall": "recall",
+        "f1": "f1",
+        "examples": "support",
+    }
+
+    @property
+    def calibration_error(self) -> float:
+        """How far probabilities are from the part that is right, 0..1.
+
+        The expected calibration error (Guo et al. 2017, eq. 3).
+        """
+        count, confidence, right = self.bins.T
+        return float(np.abs(confidence - right).sum() / max(count.sum(), 1))
+
+    def rows(self):
+        """{class: {column: number}}."""
+        columns = [getattr(self, n).tolist() for n in self.COLUMNS.values()]
+        return {
+            name: dict(zip(self.COLUMNS, row, strict=True))
+            for name, *row in zip(self.class_names, *columns, strict=True)
+        }
+
+    def own_figures(self):
+        """{name: figure} that only this kind of report has, as JSON values."""
+        return {}
+
+    def to_json(self) -> str:
+        """All figures, as JSON."""
+        figures = {
+            "split": self.split,
+            **dataclasses.asdict(self.metrics),
+            "calibration_error": self.calibration_error,
+            **self.own_figures(),
+            "classes": self.rows(),
+            "calibration_bins": self.bins.tolist(),
+            "mistakes": [
+                {k: v for k, v in dataclasses.asdict(m).items() if k != "image"}
+                for m in self.mistakes
+            ],
+        }
+        return json.dumps(figures, indent=1, ensure_ascii=False)
+
+    def save(self, path):
+        """Writes the report: a page, or for a name that ends in .json JSON.
+
+        Args:
+            path: of the file.
+        """
+        is_json = pathlib.Path(path).suffix == ".json"
+        text = self.to_json() if is_json else self.page()
+        files.write_text(path, text)
+
+    def _repr_html_(self):
+        facts = html.escape(repr(self)[1:-1])
+        return f"<p>{facts}</p>{report_page.class_table(self)}"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
-class Report:
+class Report(Figures):
     """The figures of a classifier on a split.
 
     Attributes:
@@ -70,32 +139,23 @@ class Report:
     @functools.cached_property
     def recall(self) -> np.ndarray:
         """float64 (K,): of the examples of a class, the part that is found."""
-        return _ratio(np.diag(self.confusion), self.support)
+        return ratio(np.diag(self.confusion), self.support)
 
     @functools.cached_property
     def precision(self) -> np.ndarray:
         """float64 (K,): of what is taken for a class, the part that is one."""
-        return _ratio(np.diag(self.confusion), self.confusion.sum(axis=0))
+        return ratio(np.diag(self.confusion), self.confusion.sum(axis=0))
 
     @functools.cached_property
     def f1(self) -> np.ndarray:
         """float64 (K,): the harmonic mean of precision and recall."""
         both = self.support + self.confusion.sum(axis=0)
-        return _ratio(2 * np.diag(self.confusion), both)
+        return ratio(2 * np.diag(self.confusion), both)
 
     @property
     def balanced_accuracy(self) -> float:
         """The mean recall of the classes that have examples."""
         return float(self.recall[self.support > 0].mean())
-
-    @property
-    def calibration_error(self) -> float:
-        """How far probabilities are from the part that is right, 0..1.
-
-        The expected calibration error (Guo et al. 2017, eq. 3).
-        """
-        count, confidence, right = self.bins.T
-        return float(np.abs(confidence - right).sum() / max(count.sum(), 1))
 
     def __repr__(self):
         return (
@@ -105,51 +165,36 @@ class Report:
             f"{self.calibration_error:.3f}>"
         )
 
-    def rows(self):
-        """{class: (precision, recall, F1, examples)}."""
-        columns = (self.precision, self.recall, self.f1, self.support)
-        values = zip(*(column.tolist() for column in columns), strict=True)
-        return dict(zip(self.class_names, values, strict=True))
-
-    def to_json(self) -> str:
-        """All figures, as JSON."""
-        keys = ("precision", "recall", "f1", "examples")
-        figures = {
-            "split": self.split,
-            **dataclasses.asdict(self.metrics),
+    def own_figures(self):
+        """The balanced accuracy and the confusion matrix."""
+        return {
             "balanced_accuracy": self.balanced_accuracy,
-            "calibration_error": self.calibration_error,
-            "classes": {
-                name: dict(zip(keys, row, strict=True))
-                for name, row in self.rows().items()
-            },
             "confusion": self.confusion.tolist(),
-            "calibration_bins": self.bins.tolist(),
-            "mistakes": [
-                {k: v for k, v in dataclasses.asdict(m).items() if k != "image"}
-                for m in self.mistakes
-            ],
         }
-        return json.dumps(figures, indent=1, ensure_ascii=False)
 
-    def save(self, path):
-        """Writes the report: a page, or for a name that ends in .json JSON.
-
-        Args:
-            path: of the file.
-        """
-        is_json = pathlib.Path(path).suffix == ".json"
-        text = self.to_json() if is_json else report_page.page(self)
-        files.write_text(path, text)
-
-    def _repr_html_(self):
-        facts = html.escape(repr(self)[1:-1])
-        return f"<p>{facts}</p>{report_page.class_table(self)}"
+    def page(self) -> str:
+        """The report as a page of HTML."""
+        return report_page.page(self)
 
 
-def _ratio(part, whole):
+def ratio(part, whole):
     """part / whole, 0 where nothing is."""
     return part / np.maximum(whole, 1)
+
+
+def calibration_bins(probabilities, right):
+    """float64 (CALIBRATION_BINS, 3), see `Report.bins`.
+
+    Args:
+        probabilities: float (N,).
+        right: bool (N,), whether what had the probability came true.
+    """
+    places = np.ceil(probabilities * CALIBRATION_BINS).astype(int) - 1
+    places = places.clip(0, CALIBRATION_BINS - 1)
+    ones = np.ones_like(probabilities)
+    bins = np.zeros((CALIBRATION_BINS, 3))
+    np.add.at(bins, places, np.stack([ones, probabilities, right], axis=1))
+    return bins
 
 
 class Tally:
@@ -183,28 +228,25 @@ class Tally:
         sure = probabilities.max(axis=1)
         np.add.at(self.confusion, (labels, predicted), 1)
         right = predicted == labels
-        bins = np.ceil(sure * CALIBRATION_BINS).astype(int) - 1
-        bins = bins.clip(0, CALIBRATION_BINS - 1)
-        columns = np.stack([np.ones_like(sure), sure, right], axis=1)
-        np.add.at(self.bins, bins, columns)
+        self.bins += calibration_bins(sure, right)
         wrong = zip(sure, indices, labels, predicted, strict=True)
         self.mistakes += [row for row in wrong if row[2] != row[3]]
         self.mistakes.sort(key=lambda row: (-row[0], row[1]))
         del self.mistakes[self._keep :]
 
-    def report(self, split, metrics, image=lambda index: b""):
+    def report(self, split, sums, image=lambda index: b""):
         """The `Report` of what was counted.
 
         Args:
             split: `datasets.Split` that the examples are of.
-            metrics: `Metrics` of the same examples.
+            sums: of `metrics.batch_sums`, over the same examples.
             image: index -> PNG of what the network saw.
         """
         names = split.class_names
         return Report(
             split=split.name,
             class_names=names,
-            metrics=metrics,
+            metrics=Metrics.from_sums(sums),
             confusion=self.confusion,
             bins=self.bins,
             mistakes=tuple(

@@ -35,12 +35,10 @@ figure img {{ width: 100%; image-rendering: pixelated; }}
 <p>{facts}</p>
 <h2>Classes</h2>
 <div class="wide">{classes}</div>
-<h2>What is taken for what</h2>
-<div class="wide">{confusion}</div>
-<h2>How far to trust the probabilities</h2>
-<p>Each bar holds the predictions of a range of probabilities. Its height is
-the part of them that is right. On the line, the two are the same; the expected
-calibration error, {calibration:.3f}, is the mean distance from it.</p>
+{confusion}<h2>How far to trust the probabilities</h2>
+<p>Each bar holds the {predictions} of a range of probabilities. Its height is
+the part of them that is {right}. On the line, the two are the same; the
+expected calibration error, {calibration:.3f}, is the mean distance from it.</p>
 {reliability}
 <h2>The surest mistakes</h2>
 {mistakes}
@@ -60,14 +58,59 @@ def page(report):
         f"classes. Accuracy {metrics.top1_accuracy:.2%}; mean over the "
         f"classes {report.balanced_accuracy:.2%}; loss {metrics.loss:.4f}."
     )
+    return _fill(
+        report,
+        facts=facts,
+        confusion="<h2>What is taken for what</h2>\n"
+        f'<div class="wide">{_confusion(report)}</div>\n',
+        predictions="predictions",
+        right="right",
+        words=lambda mistake: (
+            f"<b>{html.escape(mistake.label)}</b>, taken for "
+            f"<b>{html.escape(mistake.predicted)}</b> at "
+            f"{mistake.probability:.1%}"
+        ),
+    )
+
+
+def multi_label_page(report):
+    """The text of the page of labels that do not exclude each other.
+
+    Args:
+        report: `multi_label_report.MultiLabelReport`.
+    """
+    metrics = report.metrics
+    facts = (
+        f"{metrics.num_examples:,} examples, each with any of "
+        f"{len(report.class_names)} labels. {metrics}. A label is answered "
+        "with yes where its probability is above 0.5. AP is its average "
+        "precision, mAP their mean."
+    )
+    return _fill(
+        report,
+        facts=facts,
+        confusion="",
+        predictions="labels of all examples",
+        right="there",
+        words=lambda mistake: (
+            f"<b>{html.escape(mistake.label)}</b> is "
+            f"{'there' if mistake.is_there else 'not there'}; answered at "
+            f"{mistake.probability:.1%}"
+        ),
+    )
+
+
+def _fill(report, *, words, right, **parts):
+    """_PAGE with its `parts`; `words` say what is wrong in a mistake."""
+    figures = (_mistake(mistake, words(mistake)) for mistake in report.mistakes)
     return _PAGE.format(
         title=html.escape(report.split),
-        facts=facts,
         classes=class_table(report),
-        confusion=_confusion(report),
         calibration=report.calibration_error,
-        reliability=_reliability(report.bins),
-        mistakes="\n".join(map(_mistake, report.mistakes)) or "<p>None.</p>",
+        reliability=_reliability(report.bins, right),
+        mistakes="\n".join(figures) or "<p>None.</p>",
+        right=right,
+        **parts,
     )
 
 
@@ -84,11 +127,23 @@ def _table(rows):
 
 def class_table(report):
     """The figures of each class as an HTML table."""
-    head = ("precision", "recall", "F1", "examples")
-    rows = [_row(head, head=True)]
-    for name, (*ratios, count) in report.rows().items():
-        rows.append(_row([*(f"{r:.3f}" for r in ratios), f"{count:,}"], name))
-    return _table(rows)
+    rows = report.rows()
+    columns = next(iter(rows.values()))
+    head = [_HEADINGS.get(c, c.replace("_", " ")) for c in columns]
+    return _table(
+        [
+            _row(head, head=True),
+            *(_row(map(_number, row.values()), n) for n, row in rows.items()),
+        ]
+    )
+
+
+# Of columns whose heading is not their name.
+_HEADINGS = {"average_precision": "AP", "f1": "F1"}
+
+
+def _number(value):
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
 
 
 def _confusion(report):
@@ -117,16 +172,16 @@ def _pairs(names, counts):
             yield _row((names[j], wrong[i, j], counts[i].sum()), names[i])
 
 
-def _reliability(bins):
+def _reliability(bins, right):
     """A reliability diagram as SVG, one bar a bin."""
     width = 100 / len(bins)
     bars = "".join(
-        f'<rect x="{i * width + 0.5:.2f}" y="{100 - 100 * right / count:.2f}" '
-        f'width="{width - 1:.2f}" height="{100 * right / count:.2f}" '
+        f'<rect x="{i * width + 0.5:.2f}" y="{100 - 100 * part / count:.2f}" '
+        f'width="{width - 1:.2f}" height="{100 * part / count:.2f}" '
         f'fill="var(--ink)"><title>{count:,.0f} predictions of '
-        f"{confidence / count:.1%} on average, {right / count:.1%} right"
+        f"{confidence / count:.1%} on average, {part / count:.1%} {right}"
         "</title></rect>"
-        for i, (count, confidence, right) in enumerate(bins)
+        for i, (count, confidence, part) in enumerate(bins)
         if count
     )
     return (
@@ -138,16 +193,14 @@ def _reliability(bins):
         '<text x="50" y="112" text-anchor="middle">probability</text>'
         '<text x="0" y="106">0</text><text x="97" y="106">1</text>'
         '<text x="-5" y="50" text-anchor="middle" '
-        'transform="rotate(-90 -5 50)">part that is right</text></svg>'
+        f'transform="rotate(-90 -5 50)">part that is {right}</text></svg>'
     )
 
 
-def _mistake(mistake):
+def _mistake(mistake, words):
     image = base64.b64encode(mistake.image).decode()
     return (
         f'<figure><img alt="" src="data:image/png;base64,{image}">'
-        f"<figcaption><b>{html.escape(mistake.label)}</b>, taken for "
-        f"<b>{html.escape(mistake.predicted)}</b> at "
-        f"{mistake.probability:.1%}<br>{html.escape(mistake.name)}"
+        f"<figcaption>{words}<br>{html.escape(mistake.name)}"
         "</figcaption></figure>"
     )

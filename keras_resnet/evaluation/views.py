@@ -17,6 +17,8 @@ from keras_resnet.data.pixels.crops import VIEWS
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.evaluation import metrics
+from keras_resnet.evaluation import multi_label
+from keras_resnet.labels import answers
 from keras_resnet.labels.view import View
 from keras_resnet.networks import execution
 from keras_resnet.networks import outputs
@@ -67,15 +69,17 @@ def log_mean(logs, axis):
     return tf.reduce_logsumexp(logs, axis) - tf.math.log(count)
 
 
-def log_probabilities(network, views):
+def log_probabilities(network, views, several=False):
     """The mean over all views of an image, which may differ in size.
 
     Args:
         network: images (B, H, W, 3) -> logits (B, K).
         views: tuple of uint8 (B, V, H, W, 3), from `data.views`.
+        several: whether the labels do not exclude each other.
 
     Returns:
-        float64 (B, K): logarithms of the mean probabilities. In float64
+        float64 (B, K): logarithms of the mean probabilities; of independent
+        labels (B, K, 2), those of a yes and of a no. In float64
         because a difference of two logits may be less than the rounding of
         their probabilities in float32, and top-1 depends on it.
     """
@@ -85,16 +89,30 @@ def log_probabilities(network, views):
         flat = tf.reshape(images, tf.concat([[-1], shape[2:]], axis=0))
         flat = tf.ensure_shape(flat, (None, *images.shape[2:]))
         logits = tf.cast(network(flat, training=False), tf.float64)
-        by_view = tf.concat([shape[:2], tf.shape(logits)[1:]], axis=0)
-        logs.append(tf.reshape(tf.nn.log_softmax(logits), by_view))
+        values = _logs(logits, several)
+        by_view = tf.concat([shape[:2], tf.shape(values)[1:]], axis=0)
+        logs.append(tf.reshape(values, by_view))
     return log_mean(tf.concat(logs, axis=1), axis=1)
 
 
+def _logs(logits, several):
+    if not several:
+        return tf.nn.log_softmax(logits)
+    yes, no = tf.math.log_sigmoid(logits), tf.math.log_sigmoid(-logits)
+    return tf.stack([yes, no], axis=-1)
+
+
+def _logits(logs, several):
+    """Logits of what `log_probabilities` gives."""
+    return logs[..., 0] - logs[..., 1] if several else logs
+
+
 def evaluate(members, strategy, split, *, views, batch_size, masked=None):
-    """`Metrics` of each network and of their ensemble, in one pass.
+    """Metrics of each network and of their ensemble, in one pass.
 
     Args:
-        members: list of `Member`, all of the same classes.
+        members: list of `Member`, all of the same classes and of the kind of
+            labels that the split has.
         strategy: in whose scope the models were made.
         split: `datasets.Split`; every example counts once.
         views: key of `VIEWS`.
@@ -103,8 +121,8 @@ def evaluate(members, strategy, split, *, views, batch_size, masked=None):
         masked: `bad_images.MaskedImages`, or None to fail.
 
     Returns:
-        list of `Metrics`: of each member, then of the mean of their
-        probabilities.
+        list of `Metrics`, or `MultiLabelMetrics`: of each member, then of the
+        mean of their probabilities.
 
     Raises:
         keras_resnet.UsageError: if `VIEWS` has no such key, scales lack or
@@ -112,8 +130,10 @@ def evaluate(members, strategy, split, *, views, batch_size, masked=None):
     """
     execution.require_tensorflow("An evaluation")
     row = lookup(VIEWS, views, "view")
+    several = split.multi_label
     for member in members:
         row.check(member.view)
+        answers.check_kind(outputs.is_multi_label(member.model), split)
     # Networks of the same view see the same pixels, made once.
     seen = list(dict.fromkeys(member.view for member in members))
     dataset, examples = _dataset(strategy, split, row, seen, batch_size, masked)
@@ -122,26 +142,32 @@ def evaluate(members, strategy, split, *, views, batch_size, masked=None):
 
     def replica_step(batch):
         logs = [
-            log_probabilities(network, batch["image"][place])
+            log_probabilities(network, batch["image"][place], several)
             for network, place in zip(networks, places, strict=True)
         ]
         logs.append(log_mean(tf.stack(logs), axis=0))
-        return tf.stack(
-            [
-                metrics.batch_sums(log, batch["label"], batch["weight"])
-                for log in logs
-            ]
-        )
+        logs = [_logits(log, several) for log in logs]
+        label, weight = batch["label"], batch["weight"]
+        sums = [metrics.batch_sums(log, label, weight) for log in logs]
+        if not several:
+            return tf.stack(sums)
+        return tf.stack(sums), (tf.stack(logs, axis=1), label, weight)
 
     # Not traced again for each size of a whole image.
     step = metrics.sum_over_replicas(
         strategy, replica_step, signature=dataset.element_spec
     )
     batches = bad_images.naming_bad(split, dataset, examples)
-    sums = metrics.total(step, batches)
+    sums, rows = metrics.total(step, batches)
     if masked is not None:
         masked.check()
-    return [metrics.Metrics.from_sums(row) for row in sums]
+    if not several:
+        return [metrics.Metrics.from_sums(row) for row in sums]
+    logits, *rows = rows
+    return [
+        multi_label.measure(row, logits[:, place], *rows)
+        for place, row in enumerate(sums)
+    ]
 
 
 def _network(member, row):

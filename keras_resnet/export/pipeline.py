@@ -15,6 +15,7 @@ from keras_resnet import files
 from keras_resnet import recipes
 from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
+from keras_resnet.data.examples import class_labels
 from keras_resnet.data.pipeline import read_example
 from keras_resnet.errors import require
 from keras_resnet.export import formats as formats_lib
@@ -27,6 +28,7 @@ from keras_resnet.export.writers import serving
 from keras_resnet.inference.artifact import SAMPLES
 from keras_resnet.inference.artifact import Artifact
 from keras_resnet.labels import class_names
+from keras_resnet.labels.answers import check_kind
 from keras_resnet.labels.cards import Card
 
 NUM_SAMPLES = 8
@@ -63,7 +65,7 @@ def export_all(
         formats: keys of `formats.FORMATS`.
         images: sequence of real images to verify with, uint8 (H, W, 3) of any
             sizes.
-        labels: their classes, ints.
+        labels: their classes, ints; or of any number each (N, K) of 0 and 1.
         options: `formats.Options`.
         predict: as `verify.verify` takes it.
 
@@ -135,6 +137,7 @@ def split_of(card, name="validation", *, dataset=None, data_dir=None):
     )
     split = datasets.load(dataset, name, data_dir=data_dir)
     class_names.check_same(card.class_names, split.class_names, split.name)
+    check_kind(card.multi_label, split)
     return split
 
 
@@ -148,7 +151,8 @@ def read_images(split, num_images, *, on_bad_image="fail"):
             cannot be read.
 
     Returns:
-        (images, labels): lists of uint8 (H, W, 3) arrays and of ints.
+        (images, labels): lists of uint8 (H, W, 3) arrays and of ints, or of
+        uint8 (K,).
 
     Raises:
         keras_resnet.UsageError: if more cannot be read, or all.
@@ -170,7 +174,7 @@ def read_images(split, num_images, *, on_bad_image="fail"):
             masked.check()
             continue
         images.append(image.numpy())
-        labels.append(int(label))
+        labels.append(label.numpy() if split.multi_label else int(label))
     require(images, f"None of {count} images of {split.name} can be read.")
     return images, labels
 
@@ -189,19 +193,25 @@ def _measure(artifact, reports):
         artifact,
         max_abs_diff=max(r.max_abs_diff for r in reports),
         relative_logit_diff=max(r.relative_logit_diff for r in reports),
-        top1_agreement=min(r.top1_agreement for r in reports),
+        **{
+            name: min(getattr(r, name) for r in reports)
+            for name in ("top1_agreement", "label_agreement")
+            if getattr(reports[0], name) is not None
+        },
         num_images=reports[0].num_images,
     )
 
 
 def _write_samples(folder, images, labels, card):
     """PNG files named by number and class, of as many classes as there are."""
-    _, first = np.unique(labels, return_index=True)
+    _, first = np.unique(labels, return_index=True, axis=0)
     others = np.setdiff1d(np.arange(len(labels)), first)
     chosen = [*first, *others][:NUM_SAMPLES]
     folder.mkdir()
     for number, index in enumerate(chosen):
-        path = folder / _sample_name(number, card.class_names[labels[index]])
+        label = class_labels.plain(labels[index])
+        words = class_labels.text(label, card.class_names)
+        path = folder / _sample_name(number, words)
         path.write_bytes(tf.io.encode_png(images[index]).numpy())
 
 

@@ -47,6 +47,9 @@ class Artifact:
             class, or None.
         num_images: how many images the three were measured on.
         export_seconds: wall time of the conversion, or None.
+        label_agreement: of independent labels, in place of top1_agreement, the
+            fraction of the answers, yes above 0.5, that are the Keras model's;
+            or None.
     """
 
     path: str
@@ -61,6 +64,7 @@ class Artifact:
     top1_agreement: float | None = None
     num_images: int = 0
     export_seconds: float | None = None
+    label_agreement: float | None = None
 
     def __post_init__(self):
         check_types(self)
@@ -77,6 +81,13 @@ class Artifact:
     def _repr_html_(self):
         """For notebooks."""
         return html.table(self.path, dataclasses.asdict(self))
+
+
+def agreement(measured):
+    """(its name, fraction) of an `Artifact` or a `bounds.Report`."""
+    if measured.label_agreement is None:
+        return "top-1 agreement", measured.top1_agreement
+    return "label agreement", measured.label_agreement
 
 
 def sha256(path):

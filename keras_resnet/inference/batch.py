@@ -127,6 +127,7 @@ def run(job, *, force=False):
 def _made_by(job, card):
     """All that decides the rows of a table, beside the images."""
     view = [card.class_names, card.eval_resize, card.image_size]
+    view += [card.multi_label] * card.multi_label
     return {
         "model": sha256(job.model),
         "labels": hashlib.sha256(json.dumps(view).encode()).hexdigest(),
@@ -194,7 +195,12 @@ def _count(source, bar):
 def _write(job, card, parts, network, batches, bar):
     names, named = card.class_names, []
     top = min(job.top, len(names))
-    rows = Rows(names, top=top, probabilities=job.probabilities)
+    rows = Rows(
+        names,
+        top=top,
+        probabilities=job.probabilities,
+        multi_label=card.multi_label,
+    )
     progress = parts.progress  # up to the last row that was added
     for batch in batches:
         bad = [(batch.describe(i), why) for i, why in batch.problems.items()]

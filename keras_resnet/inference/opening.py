@@ -13,6 +13,7 @@ from keras_resnet.inference import predictors
 from keras_resnet.inference import runtime
 from keras_resnet.inference import tensors
 from keras_resnet.inference.tflite_metadata import find_card
+from keras_resnet.labels import answers
 from keras_resnet.labels import cards
 from keras_resnet.labels import class_names as names_lib
 from keras_resnet.labels.view import View
@@ -123,6 +124,7 @@ def _seen_by(card, view):
 
 
 def _check(card, name, model):
+    answers.check_head(card, name, outputs.is_multi_label(model))
     cards.check_card(
         card,
         name,
@@ -184,6 +186,7 @@ def _card_of(model, view, class_names):
         image_size=view.crop,
         eval_resize=view.resize,
         variant=name,
+        multi_label=outputs.is_multi_label(model),
     )
 
 

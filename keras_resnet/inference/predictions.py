@@ -11,11 +11,13 @@ import numpy as np
 from keras_resnet.errors import require
 from keras_resnet.inference import opening
 from keras_resnet.labels import html
-from keras_resnet.labels.cards import top_classes
+from keras_resnet.labels.answers import shown_classes
 from keras_resnet.labels.view import View
 
 if TYPE_CHECKING:
     import keras
+
+_TOP = 5  # classes of a picture that are told
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
@@ -58,7 +60,7 @@ def predict(
     model: "keras.Model | str | os.PathLike",
     pictures,
     *,
-    top: int = 5,
+    top: int | None = None,
     view: View | None = None,
     class_names: Sequence[str] | None = None,
 ) -> list[Prediction]:
@@ -69,7 +71,8 @@ def predict(
             .tflite or .onnx file or of a SavedModel.
         pictures: one or several of: paths of image files or of folders of
             them, PIL images, uint8 arrays (H, W, 3).
-        top: int >= 1, classes of a picture; all if there are fewer.
+        top: int >= 1, classes of a picture, at most all. Default: 5; of labels
+            that do not exclude each other all above 50 %, at least one.
         view: `View` of a picture that the network sees. Default: that of the
             card beside the model or on it; without a card, see
             `opening.open_keras`.
@@ -90,13 +93,20 @@ def predict(
     from keras_resnet.inference import pictures as pictures_lib
 
     require(
-        isinstance(top, int) and top >= 1,
+        top is None or (isinstance(top, int) and top >= 1),
         f"top must be an int >= 1. Received: top={top!r}.",
     )
     named = pictures_lib.named(pictures)
     network, card = opening.open_predictor(
         model, view=view, class_names=class_names
     )
+    require(
+        view is None or not network.resizes,
+        "This SavedModel makes its view of a picture itself. Received: "
+        f"view={view}.",
+    )
+    if top is None and not card.multi_label:
+        top = _TOP
     seen = [
         pictures_lib.read_whole(picture)
         if network.resizes
@@ -106,9 +116,12 @@ def predict(
     found = []
     for (name, _), pixels in zip(named, seen, strict=True):
         start = time.perf_counter()
-        probabilities = network.predict(pixels[np.newaxis])
+        (probabilities,) = network.predict(pixels[np.newaxis])
         milliseconds = 1000 * (time.perf_counter() - start)
-        (best,) = top_classes(probabilities, card.class_names, top)
+        best = [
+            (card.class_names[index], float(probabilities[index]))
+            for index in shown_classes(probabilities, card, top)
+        ]
         found.append(
             Prediction(file=name, top=tuple(best), milliseconds=milliseconds)
         )

@@ -11,7 +11,8 @@ class Rows:
 
     The columns are what names an image (`sources`): `path`, or `file` and
     `record`; then for the `top` most probable classes `class_1` (string),
-    `probability_1` (float32), `class_2` and so on; with `probabilities` a
+    `probability_1` (float32), `class_2` and so on; of labels that do not
+    exclude each other `labels`, a list of all above 0.5; with `probabilities` a
     column of that name, a list of K float32; and `error` (string), why the
     image cannot be read. A column is null where it says nothing, but
     `probabilities`, which are NaN: readers of Parquet do not take lists of a
@@ -21,16 +22,18 @@ class Rows:
         class_names: K names.
         top: int, at most K.
         probabilities: bool, keep all of an image.
+        multi_label: bool, whether labels do not exclude each other.
     """
 
-    def __init__(self, class_names, *, top, probabilities):
+    def __init__(self, class_names, *, top, probabilities, multi_label=False):
         self._class_names, self._top = class_names, top
-        self._keeps_all = probabilities
+        self._keeps_all, self._several = probabilities, multi_label
         self._empty()
 
     def _empty(self):
         self._names, self._errors = {}, []
         self._classes, self._values, self._all = [], [], []
+        self._labels = []
 
     def __len__(self):
         return len(self._errors)
@@ -43,11 +46,19 @@ class Rows:
         order = (-full).argsort(-1, kind="stable")[:, : self._top]
         self._classes.append(order)
         self._values.append(np.take_along_axis(full, order, -1))
+        if self._several:
+            self._labels += [self._names_above_half(row) for row in full]
         if self._keeps_all:
             self._all.append(full)
         for name, values in batch.names.items():
             self._names.setdefault(name, []).extend(map(_printable, values))
         self._errors += [batch.problems.get(i) for i in range(len(batch))]
+
+    def _names_above_half(self, row):
+        """Names in the order of the classes; None of what cannot be read."""
+        if np.isnan(row[0]):
+            return None
+        return [self._class_names[i] for i in np.flatnonzero(row > 0.5)]
 
     def take(self):
         """All rows, as a `pyarrow.Table`; then there are none."""
@@ -62,6 +73,8 @@ class Rows:
             index = pa.array(classes[:, k], mask=bad)
             columns[f"class_{k + 1}"] = class_names.take(index)
             columns[f"probability_{k + 1}"] = pa.array(values[:, k], mask=bad)
+        if self._several:
+            columns["labels"] = pa.array(self._labels, pa.list_(pa.string()))
         if self._keeps_all:
             columns["probabilities"] = pa.FixedSizeListArray.from_arrays(
                 np.concatenate(self._all).ravel(), len(self._class_names)

@@ -31,6 +31,9 @@ class Card:
         eval_resize: pixels of the shorter side before the central crop.
         variant: key of `keras_resnet.VARIANTS`, or the model's name.
         dataset: what the model was trained on, as `datasets.load` takes it.
+        multi_label: whether the outputs are independent probabilities, of
+            labels that do not exclude each other. Then a label is answered
+            with yes where its probability is above 0.5.
 
     Raises:
         keras_resnet.UsageError: if a value cannot be right.
@@ -41,6 +44,7 @@ class Card:
     eval_resize: int
     variant: str = ""
     dataset: str = ""
+    multi_label: bool = False
 
     def __post_init__(self):
         # Of a frozen class; a list would be no key and not equal to a tuple.
@@ -53,9 +57,14 @@ class Card:
                 isinstance(value, str),
                 f"{name} must be a text. Received: {name}={value!r}.",
             )
+        require(
+            isinstance(self.multi_label, bool),
+            "multi_label must be true or false. Received: "
+            f"multi_label={self.multi_label!r}.",
+        )
 
     @classmethod
-    def of_run(cls, recipe, class_names):
+    def of_run(cls, recipe, class_names, multi_label=False):
         """The card of what a `recipes.Recipe` trains, of these classes."""
         return cls(
             class_names=class_names,
@@ -63,6 +72,7 @@ class Card:
             eval_resize=recipe.eval_resize,
             variant=recipe.variant,
             dataset=recipe.dataset,
+            multi_label=multi_label,
         )
 
     def public(self):
@@ -78,6 +88,8 @@ class Card:
         """What `save` writes: {"labels.txt": text, "card.json": text}."""
         fields = dataclasses.asdict(self)
         names = fields.pop("class_names")
+        if not self.multi_label:  # as cards were before there was another kind
+            del fields["multi_label"]
         return {
             LABELS: names_lib.text(names),
             CARD: json.dumps(fields, indent=2) + "\n",

@@ -28,6 +28,8 @@ _DTYPES = (
     "float64",
 )
 
+_ACTIVATIONS = ("softmax", "sigmoid", None)
+
 # Units of a stage from which tracing one of them as a function, and calling
 # it, takes less time than tracing each.
 _SHARED_UNITS = 9
@@ -53,8 +55,9 @@ class Head:
             f"classes must be an int >= 1. Received: classes={self.classes!r}.",
         )
         require(
-            not self.include_top or self.activation in ("softmax", None),
-            "classifier_activation must be 'softmax', or None for logits. "
+            not self.include_top or self.activation in _ACTIVATIONS,
+            "classifier_activation must be 'softmax', 'sigmoid' for labels "
+            "that do not exclude each other, or None for logits. "
             f"Received: {self.activation!r}.",
         )
 

@@ -25,6 +25,17 @@ def logits(model: keras.Model) -> keras.Model:
     )
 
 
+def is_multi_label(model: keras.Model) -> bool:
+    """Whether a model ends in sigmoids: its labels do not exclude each other.
+
+    A softmax, and logits alone, are of classes that do.
+    """
+    last = model.layers[-1]
+    if isinstance(last, keras.Model):  # around a network
+        return is_multi_label(last)
+    return getattr(last, "activation", None) is keras.activations.sigmoid
+
+
 def features(model: keras.Model) -> keras.Model:
     """The feature maps at the end of each stage, for detectors and Grad-CAM.
 

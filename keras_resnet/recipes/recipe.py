@@ -140,14 +140,16 @@ class Recipe:
     decay: str = _field("all", "Which variables decay: all or kernels.")
     label_smoothing: float = _field(
         0.0,
-        "Part of each label that is spread over all classes, 0 to 1. Reports "
-        "and metrics have the cross-entropy without it.",
+        "Part of each label that is spread over all classes, of many labels "
+        "an image over yes and no; 0 to 1. Reports and metrics have the "
+        "cross-entropy without it.",
     )
     class_weights: str = _field(
         "",
         "What the loss of a class is multiplied by: balanced, for N / (K * "
-        "its examples); or a table, as in cat=2,dog=0.5. Reports and metrics "
-        "have all classes alike.",
+        "its examples); or a table, as in cat=2,dog=0.5. Of many labels an "
+        "image it multiplies each yes; balanced is examples without / with "
+        "it. Reports and metrics have all classes alike.",
     )
     gradient_accumulation_steps: int = _field(
         1,

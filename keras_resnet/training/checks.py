@@ -4,6 +4,7 @@ import importlib.util
 
 import numpy as np
 
+from keras_resnet.data.examples import class_labels
 from keras_resnet.data.examples import order
 from keras_resnet.errors import require
 from keras_resnet.recipes import engines
@@ -79,6 +80,11 @@ def check_data(splits, recipe):
         f"in the one: {_only(train, validation)}. Only in the other: "
         f"{_only(validation, train)}.",
     )
+    require(
+        train.multi_label == validation.multi_label,
+        f"Of {train.name} and {validation.name} only one has any number of "
+        "labels an example: both must.",
+    )
     if recipe.class_weights:
         losses.class_weights(recipe.class_weights, train)
     # --shuffle=blocks needs a store that has blocks.
@@ -93,7 +99,7 @@ def check_classes(split):
     """
     if split.labels is None:
         return
-    counts = np.bincount(split.labels, minlength=len(split.class_names))
+    counts = class_labels.counts(split.labels, len(split.class_names))
     empty = [split.class_names[label] for label in np.flatnonzero(counts == 0)]
     require(
         not empty,

@@ -2,6 +2,7 @@
 
 from keras_resnet import files
 from keras_resnet.labels import cards
+from keras_resnet.networks import outputs
 from keras_resnet.training import workdir as workdir_lib
 from keras_resnet.training.checkpoints.checkpoint import BEST
 
@@ -18,7 +19,8 @@ def save_model(workdir, model, recipe, class_names):
         recipe: `recipes.Recipe` of the run.
         class_names: of the model's outputs.
     """
-    cards.Card.of_run(recipe, class_names).save(workdir)
+    several = outputs.is_multi_label(model)
+    cards.Card.of_run(recipe, class_names, several).save(workdir)
     best = workdir / BEST
     is_last = recipe.keep == "last"
     name = workdir_lib.MODEL if is_last else workdir_lib.LAST

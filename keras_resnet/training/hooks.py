@@ -21,7 +21,7 @@ class Hook:
         """After an iteration; after several on an engine that takes several."""
 
     def after_report(self, state, metrics):
-        """Every `log_every_steps`, with `Metrics` of training since then."""
+        """Every `log_every_steps`, with metrics of training since then."""
 
     def before_evaluation(self, state):
         """Before the validation split is read."""

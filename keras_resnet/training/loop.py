@@ -69,7 +69,9 @@ class Loop:
     def _report(self):
         self._read_sums()
         metrics = self.state.take("report")
-        self.state.schedule.after_training(metrics.top1_error)
+        self.state.schedule.after_training(
+            1 - getattr(metrics, self.state.kind.TRAINED)
+        )
         self._tell("after_report", metrics)
 
     def _follow(self):
@@ -117,7 +119,7 @@ class Loop:
             state.record(self.recipe.batch_size, self._num_examples)
             if self.recipe.keep == "best" and state.best() is state.records[-1]:
                 self._saver.save_best()
-        state.schedule.after_evaluation(metrics.top1_error)
+        state.schedule.after_evaluation(1 - getattr(metrics, state.kind.BEST))
         self._tell("after_evaluation")
         return True
 

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from keras_resnet.data.examples import class_labels
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 
@@ -15,8 +16,15 @@ def of_recipe(recipe, split):
         split: what is trained on, with `labels` and `class_names`.
 
     Returns:
-        As `cross_entropy`.
+        As `cross_entropy`; for a multi-label split as `binary_cross_entropy`.
     """
+    if split.multi_label:
+        return binary_cross_entropy(
+            recipe.label_smoothing,
+            class_weights(recipe.class_weights, split)
+            if recipe.class_weights
+            else None,
+        )
     loss = cross_entropy(recipe.label_smoothing)
     if not recipe.class_weights:
         return loss
@@ -33,10 +41,13 @@ def of_recipe(recipe, split):
 def class_weights(choice, split):
     """What the loss of each class is multiplied by.
 
+    Of a multi-label split, the loss of the examples that have the label.
+
     Args:
-        choice: "balanced" for N / (K * examples of the class), which gives
-            every class the same part of the loss; or "cat=2,dog=0.5", where
-            others have 1.
+        choice: "balanced" gives every class the same part of the loss, by
+            N / (K * examples of the class); with many labels an example, it
+            gives those that have a label as much as the others, by others /
+            those. Or "cat=2,dog=0.5", where others have 1.
         split: with `labels` and `class_names`.
 
     Returns:
@@ -54,8 +65,11 @@ def class_weights(choice, split):
             "only reading all of these data would tell. Give a table, as in "
             f"class_weights={names[0]}=2.",
         )
-        counts = np.bincount(split.labels, minlength=len(names))
-        return len(split.labels) / (len(names) * np.maximum(counts, 1))
+        counts = class_labels.counts(split.labels, len(names))
+        counts, total = np.maximum(counts, 1), len(split.labels)
+        if split.multi_label:
+            return np.maximum(total - counts, 1) / counts
+        return total / (len(names) * counts)
     weights = np.ones(len(names))
     indices = {name: index for index, name in enumerate(names)}
     for word in choice.split(","):
@@ -109,3 +123,31 @@ def cross_entropy(label_smoothing=0.0):
         )
 
     return smooth if label_smoothing else sharp
+
+
+def binary_cross_entropy(label_smoothing=0.0, positive_weights=None):
+    """Cross-entropy of each label's yes or no, and the mean over labels.
+
+    As PyTorch's BCEWithLogitsLoss and Keras' BinaryCrossentropy have it; a
+    logit's gradient is a K-th of that of the sum.
+
+    Args:
+        label_smoothing: float, 0 to 1; the target is 1 - label_smoothing / 2
+            for a label that is there, label_smoothing / 2 for another.
+        positive_weights: K floats that multiply the loss of a yes. Default: 1.
+
+    Returns:
+        Function from logits, float (B, K), and a batch with "label", (B, K) of
+        0 and 1, to float (B,), nats.
+    """
+
+    def loss(logits, batch):
+        there = keras.ops.cast(batch["label"], logits.dtype)
+        there = there * (1 - label_smoothing) + label_smoothing / 2
+        missed = there * keras.ops.softplus(-logits)
+        if positive_weights is not None:
+            missed = missed * keras.ops.cast(positive_weights, logits.dtype)
+        invented = (1 - there) * keras.ops.softplus(logits)
+        return keras.ops.mean(missed + invented, axis=-1)
+
+    return loss

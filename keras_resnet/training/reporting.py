@@ -10,7 +10,7 @@ from absl import logging
 
 from keras_resnet import files
 from keras_resnet import progress
-from keras_resnet.evaluation.metrics import has_top5
+from keras_resnet.evaluation import metrics as metrics_lib
 from keras_resnet.training.hooks import Hook
 from keras_resnet.training.workdir import METRICS
 
@@ -68,7 +68,7 @@ class Reporter(Hook):
 
     def __init__(self, workdir, recipe, class_names):
         self.workdir, self.recipe = pathlib.Path(workdir), recipe
-        self._has_top5 = has_top5(len(class_names))
+        self._has_top5 = metrics_lib.has_top5(len(class_names))
         self._bar = self._tensorboard = self._shown = None
 
     def begin(self, engine, state):
@@ -85,13 +85,15 @@ class Reporter(Hook):
 
     def after_report(self, state, metrics):
         self.pace.measure(state.step)
+        trained = state.kind.TRAINED
+        value = getattr(metrics, trained)
         facts = (f"loss {metrics.loss:.3f}", str(self.pace))
         self._bar.tell(facts=[*filter(None, facts)])
         self._scalars(
             state.step,
             {
                 "train/loss": metrics.loss,
-                "train/top1_accuracy": metrics.top1_accuracy,
+                f"train/{trained}": value,
                 "learning_rate": state.learning_rate,
                 "images_per_second": self.pace.images_per_second,
             },
@@ -105,23 +107,25 @@ class Reporter(Hook):
         with forgiving(METRICS):
             self._write_records(state.records)
         record = state.records[-1]
-        scalars = {
-            "validation/loss": record["validation_loss"],
-            "validation/top1_accuracy": record["top1_accuracy"],
-        }
-        if self._has_top5:
-            scalars["validation/top5_accuracy"] = record["top5_accuracy"]
+        scalars = {"validation/loss": record["validation_loss"]}
+        for name in metrics_lib.figures(state.kind):
+            if self._has_top5 or name != "top5_accuracy":
+                scalars[f"validation/{name}"] = record[name]
         self._scalars(state.step, scalars)
-        self._print(record)
+        self._print(record, state.kind)
         self.pace.restart(state.step)
 
-    def _print(self, record):
+    def _print(self, record, kind):
+        trained = record[f"train_{kind.TRAINED}"]
         words = (
             f"step {record['step']:>6}/{self.recipe.steps}",
             f"epoch {record['epoch']:6.1f}",
             f"train loss {record['train_loss']:.4f}",
-            f"train accuracy {record['train_top1_accuracy']:.2%}",
-            f"validation accuracy {record['top1_accuracy']:.2%}",
+            f"train {kind.WORDS[kind.TRAINED]} {trained:.2%}",
+            *(
+                f"validation {word} {record[name]:.2%}"
+                for name, word in kind.WORDS.items()
+            ),
             f"learning rate {record['learning_rate']:g}",
             str(self.pace),
         )
@@ -140,19 +144,19 @@ class Reporter(Hook):
         if self._tensorboard is not None:
             self._tensorboard.flush()
         with forgiving(CURVES):
-            self._draw(state.records)
+            self._draw(state)
         self.pace.restart(state.step)
 
     def finish(self, state):
         """Writes all that the run leaves; a full disk is an error now."""
         self._write_records(state.records)
-        self._draw(state.records)
+        self._draw(state)
 
-    def _draw(self, records):
+    def _draw(self, state):
         title = f"{self.recipe.variant} on {self.recipe.dataset}"
-        if records:
+        if state.records:
             with files.replacing(self.workdir / CURVES) as path:
-                draw_curves(records, path, title)
+                draw_curves(state.records, path, title, state.kind)
             self._shown = progress.show_picture(
                 self.workdir / CURVES, self._shown
             )
@@ -179,13 +183,14 @@ def forgiving(name, errors=OSError):
         logging.error("Cannot write %s: %s", name, reason)
 
 
-def draw_curves(records, path, title):
+def draw_curves(records, path, title, kind=metrics_lib.Metrics):
     """Errors over iterations as in P1 Fig. 6: thin training, bold validation.
 
     Args:
         records: dicts of metrics.jsonl.
         path: of the PNG.
         title: of the picture.
+        kind: value of `metrics.KINDS`, of the records.
     """
     import matplotlib.figure  # no pyplot: no display, no global state
 
@@ -193,8 +198,8 @@ def draw_curves(records, path, title):
     figure = matplotlib.figure.Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
     for key, name, width in (
-        ("train_top1_accuracy", "training", 1.0),
-        ("top1_accuracy", "validation", 2.5),
+        (f"train_{kind.TRAINED}", "training", 1.0),
+        (kind.TRAINED, "validation", 2.5),
     ):
         errors = [100 * (1 - record[key]) for record in records]
         axes.plot(
@@ -205,13 +210,11 @@ def draw_curves(records, path, title):
             label=f"{name}, {errors[-1]:.2f} % at the end",
         )
     # The first evaluations would flatten all that follows.
-    typical = statistics.median(
-        1 - record["top1_accuracy"] for record in records
-    )
+    typical = statistics.median(1 - record[kind.TRAINED] for record in records)
     axes.set(
         title=title,
         xlabel="iterations",
-        ylabel="error (%)",
+        ylabel=kind.ERROR,
         ylim=(0, min(100.0, max(5.0, 400 * typical))),
         xlim=(0, max(steps)),
     )

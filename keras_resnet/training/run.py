@@ -10,7 +10,8 @@ from absl import logging
 
 from keras_resnet import files
 from keras_resnet import recipes
-from keras_resnet.evaluation.metrics import Metrics
+from keras_resnet.evaluation import metrics
+from keras_resnet.evaluation.multi_label import MultiLabelMetrics
 from keras_resnet.recipes import schedules
 from keras_resnet.training import checks
 from keras_resnet.training import final_files
@@ -35,7 +36,7 @@ def train_and_evaluate(
     optimizer: Callable | None = None,
     schedule: schedules.Schedule | None = None,
     hooks: Iterable = (),
-) -> Metrics:
+) -> metrics.Metrics | MultiLabelMetrics:
     """Trains a network, going on from the last checkpoint of the workdir.
 
     Writes config.json, checkpoints/, metrics.jsonl, curves.png, on TensorFlow
@@ -60,7 +61,8 @@ def train_and_evaluate(
             `arrays.Arrays`, in place of those of `recipe.dataset`, which still
             names the mean colour.
         loss: (logits, batch) -> float (B,), in place of the cross-entropy.
-            Logits are float32 (B, K); the batch has "label", int32 (B,), and
+            Logits are float32 (B, K); the batch has "label", int32 (B,), or
+            of many labels an example uint8 (B, K) of 0 and 1, and
             "seed", (B, 2), two integers for random numbers, each example's
             own at each step. The loss that is reported stays the
             cross-entropy.
@@ -72,7 +74,8 @@ def train_and_evaluate(
         hooks: iterable of `hooks.Hook`.
 
     Returns:
-        `metrics.Metrics` of model.keras on the validation split. Where the
+        `metrics.Metrics` of model.keras on the validation split; of many
+        labels an example `multi_label.MultiLabelMetrics`. Where the
         recipe keeps the best of several evaluations, that split has chosen
         it, so it does a little better there than on other images.
 
@@ -104,7 +107,8 @@ def train_and_evaluate(
     ):
         path, data = workers.together(prepare)
         engine.build(recipe, data, loss=loss, optimizer=optimizer)
-        state = RunState(schedule or schedules.make(recipe))
+        kind = metrics.KINDS[data["train"].multi_label]
+        state = RunState(schedule or schedules.make(recipe), kind=kind)
         saver = Saver(path, engine, recipe, data)
         workers.together(lambda: _restore(engine, state, saver))
         _claim(path, recipe, engine, state, saver)

@@ -10,17 +10,20 @@ from keras_resnet.data import catalog
 from keras_resnet.labels import cards
 from keras_resnet.labels import class_names as names_lib
 from keras_resnet.models import build
+from keras_resnet.networks.outputs import is_multi_label
 from keras_resnet.weights import loading
 from keras_resnet.weights import published as published_lib
 from keras_resnet.weights import transfer
 
 
-def build_model(recipe, class_names):
+def build_model(recipe, class_names, multi_label=False):
     """The network of a recipe, with the weights of its seed or of its file.
 
     Args:
         recipe: `recipes.Recipe`.
         class_names: of the data set.
+        multi_label: whether an example has any number of labels: then the
+            network ends in sigmoids.
 
     Returns:
         `keras.Model` from `keras_resnet.build`, some of it maybe frozen.
@@ -35,6 +38,7 @@ def build_model(recipe, class_names):
         input_shape=(recipe.image_size, recipe.image_size, 3),
         dtype=recipe.dtype,
         remat=recipe.remat,
+        classifier_activation="sigmoid" if multi_label else "softmax",
         **_pixel_constants(recipe),
         **recipe.architecture,
     )
@@ -74,8 +78,8 @@ def load_and_freeze(model, recipe, class_names):
         model: from `keras_resnet.build`; changed.
         recipe: `recipes.Recipe`.
         class_names: of the data set. The classifier of the file is taken where
-            the labels.txt beside it has the very same names; otherwise the
-            model keeps its own, new one.
+            the labels.txt beside it has the very same names and the card.json
+            the same kind of labels; otherwise the model keeps its own, new one.
 
     Raises:
         keras_resnet.UsageError: if the file does not hold this network.
@@ -88,7 +92,7 @@ def load_and_freeze(model, recipe, class_names):
             shape = tuple(pixels.mean.shape)
             pixels.mean.assign(np.broadcast_to(published.pixel_mean, shape))
             pixels.std.assign(published.pixel_std)
-        if _has_classes(recipe.weights, class_names):
+        if _has_head(recipe.weights, class_names, is_multi_label(model)):
             loading.load_weights(model, path)
         else:
             transfer.load_body(model, path)
@@ -100,11 +104,16 @@ def load_and_freeze(model, recipe, class_names):
         )
 
 
-def _has_classes(weights, class_names):
-    path = pathlib.Path(weights).parent / cards.LABELS
+def _has_head(weights, class_names, multi_label):
+    """Whether a file's classifier answers the very question of a data set."""
+    folder = pathlib.Path(weights).parent
+    path = folder / cards.LABELS
     if not path.is_file():
         return False
-    return names_lib.lines(path.read_bytes(), path) == list(class_names)
+    names = names_lib.lines(path.read_bytes(), path)
+    has_card = (folder / cards.CARD).is_file()
+    theirs = has_card and cards.load_card(folder).multi_label
+    return names == list(class_names) and theirs == multi_label
 
 
 def make_optimizer(model, recipe):

@@ -13,10 +13,6 @@ def _no_sums():
     return np.zeros(len(metrics_lib.SUMS))
 
 
-def _rank(record):
-    return record["top1_accuracy"], -record["validation_loss"]
-
-
 @dataclasses.dataclass
 class RunState:
     """The numbers that decide how a run goes on, beside its variables.
@@ -31,6 +27,7 @@ class RunState:
             statistics, "evaluation", and "checkpoint" as scheduled.
         metrics: `Metrics` of the last evaluation, or None.
         records: dicts, the lines of metrics.jsonl.
+        kind: value of `metrics.KINDS`, for the labels of the data.
     """
 
     schedule: Schedule
@@ -44,6 +41,7 @@ class RunState:
     )
     metrics: metrics_lib.Metrics | None = None
     records: list = dataclasses.field(default_factory=list)
+    kind: type = metrics_lib.Metrics
 
     def add(self, rows, newest):
         """Adds the sums of the last iterations to all totals.
@@ -65,8 +63,8 @@ class RunState:
             self.totals = {n: total + sums for n, total in self.totals.items()}
 
     def take(self, name):
-        """The `Metrics` of a total, which starts again."""
-        metrics = metrics_lib.Metrics.from_sums(self.totals[name])
+        """The metrics of a total, which starts again."""
+        metrics = self.kind.from_sums(self.totals[name])
         self.totals[name] = _no_sums()
         return metrics
 
@@ -77,16 +75,18 @@ class RunState:
             batch_size: examples of an iteration.
             num_examples: of an epoch.
         """
-        train = self.take("evaluation")
+        train, trained = self.take("evaluation"), self.kind.TRAINED
         self.records.append(
             {
                 "step": self.step,
                 "epoch": self.step * batch_size / num_examples,
                 "train_loss": train.loss,
-                "train_top1_accuracy": train.top1_accuracy,
+                f"train_{trained}": getattr(train, trained),
                 "validation_loss": self.metrics.loss,
-                "top1_accuracy": self.metrics.top1_accuracy,
-                "top5_accuracy": self.metrics.top5_accuracy,
+                **{
+                    name: getattr(self.metrics, name)
+                    for name in metrics_lib.figures(self.kind)
+                },
                 "learning_rate": self.learning_rate,
             }
         )
@@ -94,10 +94,14 @@ class RunState:
     def best(self):
         """The record of the best evaluation, or None before the first.
 
-        The highest accuracy; of equal ones the lowest loss; of these the
-        first.
+        The highest accuracy, or mean average precision of many labels; of
+        equal ones the lowest loss; of these the first.
         """
-        return max(self.records, key=_rank, default=None)
+
+        def rank(record):
+            return record[self.kind.BEST], -record["validation_loss"]
+
+        return max(self.records, key=rank, default=None)
 
     def is_over(self, recipe):
         """Whether no iteration is to come: the last is done, or patience."""
@@ -114,8 +118,7 @@ class RunState:
         return dataclasses.replace(
             self.metrics,
             loss=best["validation_loss"],
-            top1_accuracy=best["top1_accuracy"],
-            top5_accuracy=best["top5_accuracy"],
+            **{name: best[name] for name in metrics_lib.figures(self.kind)},
         )
 
     def to_json(self):
@@ -143,5 +146,5 @@ class RunState:
         if "average" in self.done:
             self.done["sync"] = self.done.pop("average")
         if state["metrics"]:
-            self.metrics = metrics_lib.Metrics(**state["metrics"])
+            self.metrics = self.kind(**state["metrics"])
         self.records = list(state["records"])

@@ -84,7 +84,7 @@ def _seeds(seed, step, label):
     context = tf.distribute.get_replica_context()
     replicas = context.num_replicas_in_sync
     replica = tf.cast(context.replica_id_in_sync_group, tf.int64)
-    size = tf.size(label, tf.int64)
+    size = tf.shape(label, tf.int64)[0]
     first = (step * replicas + replica) * size
     numbers = first + tf.range(size)
     return tf.stack([tf.fill([size], tf.constant(seed, tf.int64)), numbers], 1)
@@ -95,12 +95,17 @@ def make_eval_step(strategy, model):
 
     Returns:
         Function from a distributed batch to float32 (4,), the global sums of
-        `metrics.SUMS`.
+        `metrics.SUMS`. Of a multi-label model to these and, of the global
+        batch, the logits, labels and weights.
     """
     network = outputs.logits(model)
 
     def replica_step(batch):
         logits = network(batch["image"], training=False)
-        return metrics.batch_sums(logits, batch["label"], batch["weight"])
+        label, weight = batch["label"], batch["weight"]
+        sums = metrics.batch_sums(logits, label, weight)
+        if not outputs.is_multi_label(model):
+            return sums
+        return sums, (logits, label, weight)
 
     return metrics.sum_over_replicas(strategy, replica_step)

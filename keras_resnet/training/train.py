@@ -16,7 +16,8 @@ from keras_resnet.errors import require
 from keras_resnet.evaluation import report as report_lib
 from keras_resnet.evaluation import reports
 from keras_resnet.evaluation.metrics import Metrics
-from keras_resnet.inference import runtime
+from keras_resnet.evaluation.multi_label import MultiLabelMetrics
+from keras_resnet.inference import opening
 from keras_resnet.labels import html
 from keras_resnet.labels.cards import load_card
 from keras_resnet.labels.view import View
@@ -35,17 +36,18 @@ class Run:
     Attributes:
         workdir: its folder: model.keras, metrics.jsonl, curves.png, ...
         recipe: `recipes.Recipe` that it followed.
-        metrics: `Metrics` of the model on the validation split.
+        metrics: `Metrics` of the model on the validation split, or
+            `MultiLabelMetrics` of images with any number of labels.
     """
 
     workdir: pathlib.Path
     recipe: recipes.Recipe
-    metrics: Metrics
+    metrics: Metrics | MultiLabelMetrics
 
     @functools.cached_property
     def model(self):
         """`keras.Model` of (B, S, S, 3) pixels 0..255 to probabilities."""
-        return runtime.load_keras(self.workdir / workdir_lib.MODEL)
+        return opening.load(self.workdir)
 
     @property
     def history(self) -> list[dict]:
@@ -64,10 +66,11 @@ class Run:
         return reports.make(self.model, View.of(self.recipe), data)
 
     def __repr__(self):
+        words, best = self.metrics.WORDS, self.metrics.BEST
         return (
             f"<Run {self.workdir}: {self.recipe.variant} on "
-            f"{self.recipe.dataset}, accuracy "
-            f"{self.metrics.top1_accuracy:.2%} of "
+            f"{self.recipe.dataset}, {words[best]} "
+            f"{getattr(self.metrics, best):.2%} of "
             f"{self.metrics.num_examples:,} images>"
         )
 
@@ -135,16 +138,7 @@ def name_of(data, validation=None):
         keras_resnet.UsageError: if it is neither, or a part is to be held out
             of other data.
     """
-    dataset = os.fspath(data)
-    if pathlib.Path(dataset).is_dir():
-        dataset = f"folder:{dataset.rstrip('/')}"
-    known = {**datasets.SOURCES, **datasets.DATASETS}
-    require(
-        dataset.partition(":")[0] in known,
-        f"There is no folder {dataset!r}. Data sets are named as "
-        f"{', '.join(datasets.DATASETS)}, or tfds:NAME for any other of "
-        "TensorFlow Datasets.",
-    )
+    dataset = datasets.name_of(data)
     require(
         validation is None or dataset.startswith("folder:"),
         "validation= holds a part out of a folder of pictures. Received: "

@@ -65,9 +65,9 @@ def judge(corpus, case, folder):
     import numpy as np
     import tensorflow as tf
 
-    from keras_resnet.inference import pictures
     from keras_resnet.data.pixels import decoding
     from keras_resnet.errors import UsageError
+    from keras_resnet.inference import pictures
 
     ((name, data),) = case["files"].items()
     problem = decoding.problem(data)

@@ -15,7 +15,6 @@ import pytest
 import tensorflow as tf
 
 from keras_resnet import recipes
-from keras_resnet.inference import pictures
 from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
 from keras_resnet.data import pipeline
@@ -23,6 +22,7 @@ from keras_resnet.data.stores import files
 from keras_resnet.data.survey import inspection
 from keras_resnet.data.survey import manifest
 from keras_resnet.errors import UsageError
+from keras_resnet.inference import pictures
 from keras_resnet.inference import sources
 from keras_resnet.inference import streams
 from keras_resnet.labels.view import View

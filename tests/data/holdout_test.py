@@ -61,3 +61,17 @@ def test_where_nothing_can_be_held_out_it_says_so():
         holdout.choose([0, 1, 2], 0.5, 0)
     with pytest.raises(UsageError, match="No class has two different images"):
         holdout.choose([0, 0, 1], 0.5, 0, groups=[5, 5, 6])
+
+
+def test_of_several_classes_the_rarest_divides():
+    """100 examples with class 0, of which 10 have class 1, and 20 none."""
+    labels = np.zeros((120, 2), np.uint8)
+    labels[:100, 0] = labels[::10, 1] = 1
+    labels[100:] = 0
+    for seed in range(5):
+        held = holdout.choose(labels, 0.2, seed)
+        assert labels[held].sum(axis=0).tolist() == [20, 2]
+        assert held[100:].sum() == 4
+    # By the first class alone the second is not divided so.
+    plain = [holdout.choose(labels[:, 0], 0.2, seed) for seed in range(5)]
+    assert {int(labels[held, 1].sum()) for held in plain} != {2}

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_resnet.data.examples import class_labels
 from keras_resnet.errors import require
 
 
@@ -17,7 +18,8 @@ def choose(labels, fraction, seed, groups=None):
     """Holds out a part of each class, the same for the same seed.
 
     Args:
-        labels: int (N,), classes.
+        labels: int (N,), classes, or 0/1 (N, K), any number of them: an
+            example then counts for its rarest (`class_labels.strata`).
         fraction: float between 0 and 1, how much of each class, rounded. A
             class of two groups or more has at least one on each side; one of
             a single group is trained on.
@@ -34,7 +36,7 @@ def choose(labels, fraction, seed, groups=None):
             nothing would be held out.
     """
     check(fraction)
-    labels = np.asarray(labels)
+    labels = class_labels.strata(labels)
     groups = np.arange(len(labels)) if groups is None else np.asarray(groups)
     _, firsts, members = np.unique(
         groups, return_index=True, return_inverse=True

@@ -6,7 +6,9 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet.data.examples import class_labels
 from keras_resnet.data.examples import order
+from keras_resnet.errors import require
 from keras_resnet.labels import html
 
 
@@ -27,21 +29,27 @@ class Blocks:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Split:
-    """Examples with random access.
+    """Examples with random access, of K classes.
 
     Attributes:
         name: "digits/train".
-        class_names: of the labels 0, 1, ...
+        class_names: K names, of the labels 0, 1, ...
         num_examples: int >= 1.
         read: int64 scalar tensor -> (image, label), in a tf.data graph: image
             is uint8 (H, W, 3), or the string scalar of an encoded file; label
-            is an int32 scalar.
+            is an int32 scalar, or uint8 (K,) where `multi_label`.
         describe: int -> what to call the example in a message: its file.
-        labels: int32 (num_examples,), or None where only reading an example
-            tells its label.
+        labels: int32 (num_examples,), or uint8 (num_examples, K) where
+            `multi_label`, or None where only reading an example tells its
+            label.
         blocks: `Blocks`, or None where random reads are all there is.
         pixels: uint8 (num_examples, H, W, 3) on the host, or None where they
             are not all in memory, decoded and of one size.
+        multi_label: whether an example may have any number of classes. Its
+            label is then 1 for each class that it has, 0 for others.
+
+    Raises:
+        keras_resnet.UsageError: if `labels` have another shape.
     """
 
     name: str
@@ -52,20 +60,31 @@ class Split:
     labels: np.ndarray | None = None
     blocks: Blocks | None = None
     pixels: tf.Tensor | None = None
+    multi_label: bool = False
+
+    def __post_init__(self):
+        shape, classes = np.shape(self.labels), len(self.class_names)
+        require(
+            self.labels is None or shape[1:] == (classes,) * self.multi_label,
+            f"{self.name} needs labels of the shape "
+            f"{('(N,)', f'(N, {classes})')[self.multi_label]}, as its "
+            f"multi_label={self.multi_label}. Received: the shape {shape}.",
+        )
 
     def __repr__(self):
         names = ", ".join(self.class_names[:5])
         more = ", ..." if len(self.class_names) > 5 else ""
+        several = ", any number each" if self.multi_label else ""
         return (
             f"<Split {self.name}: {self.num_examples:,} examples of "
-            f"{len(self.class_names)} classes: {names}{more}>"
+            f"{len(self.class_names)} classes{several}: {names}{more}>"
         )
 
     def _repr_html_(self):
         """For notebooks: how many examples each class has, where known."""
         counts = ["?"] * len(self.class_names)
         if self.labels is not None:
-            counts = np.bincount(self.labels, minlength=len(counts))
+            counts = class_labels.counts(self.labels, len(counts))
         rows = dict(zip(self.class_names, counts, strict=True))
         return html.table(f"{self.name}: {self.num_examples:,} examples", rows)
 
@@ -168,7 +187,8 @@ def checked(value, valid, *message):
 def checked_label(label, num_classes, index, name):
     """A label that a class has, or an error that names the example.
 
-    Without it a GPU would make NaN of such a label, and nothing be said.
+    Without it a GPU would make NaN of such a label, and nothing be said. For
+    examples of one class each; no store reads several with an image.
 
     Args:
         label: integer scalar tensor, as the store has it.

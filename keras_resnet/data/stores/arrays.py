@@ -54,13 +54,19 @@ class Arrays:
 
     Attributes:
         images: uint8 (N, H, W, 3).
-        labels: int32 (N,).
+        labels: int32 (N,); or uint8 (N, K) of 0 and 1, where an image has any
+            number of labels.
         class_names: of the labels 0, 1, ...
     """
 
     images: np.ndarray
     labels: np.ndarray
     class_names: tuple[str, ...]
+
+    @property
+    def multi_label(self):
+        """Whether an image has any number of labels."""
+        return self.labels.ndim == 2
 
 
 def load(dataset, split, folder=None):

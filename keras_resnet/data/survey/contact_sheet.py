@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet.data import pipeline
+from keras_resnet.data.examples import class_labels
 from keras_resnet.data.examples import order
 from keras_resnet.data.survey import scanning
 from keras_resnet.labels import fonts
@@ -19,8 +20,8 @@ class Views:
 
     Attributes:
         indices: int (N,), which examples.
-        captions: N class names; None where the example is unreadable, and
-            grey in the images.
+        captions: N class names, of several "cat|dog"; None where the example
+            is unreadable, and grey in the images.
         training: uint8 (N, S, S, 3), the augmented crops.
         evaluation: uint8 (N, S, S, 3), the same examples' central crops.
     """
@@ -76,7 +77,10 @@ def first_views(split, recipe, *, fill, count):
     return Views(
         indices=indices,
         captions=[
-            split.class_names[n] if good else None for n, good in readable
+            class_labels.text(class_labels.plain(label), split.class_names)
+            if good
+            else None
+            for label, good in readable
         ],
         training=training["image"],
         evaluation=evaluation["image"],

@@ -12,7 +12,7 @@ class Copy:
 
     split: str
     index: int
-    label: int
+    label: int | tuple[int, ...] | None
 
 
 class Duplicates:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_resnet.data.examples import class_labels
 from keras_resnet.data.pixels import headers
 from keras_resnet.data.survey import scanning
 
@@ -77,8 +78,9 @@ def survey(split, *, max_pixels=headers.MAX_PIXELS):
         return _header(image, max_pixels), len(bytes(image))
 
     for outcome in scanning.scan(split, work):
-        if outcome.label in range(num_classes):
-            counts[outcome.label] += 1
+        for label in class_labels.classes_of(outcome.label):
+            if label in range(num_classes):
+                counts[label] += 1
         if outcome.problem is not None:
             found.unreadable.append((outcome.index, outcome.problem))
         else:

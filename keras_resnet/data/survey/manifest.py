@@ -16,6 +16,7 @@ import tempfile
 
 import tensorflow as tf
 
+from keras_resnet.data.examples import class_labels
 from keras_resnet.data.pixels import headers
 from keras_resnet.data.pixels.headers import BadImageError
 from keras_resnet.data.survey import scanning
@@ -34,10 +35,11 @@ def records(key, split, *, max_pixels=headers.MAX_PIXELS):
         max_pixels: int, width times height above which nothing is decoded.
 
     Yields:
-        dict for each example, in order: split, name, label (int or None),
-        bytes, sha256 of the encoded file, width, height, mode; where it
-        cannot be decoded, error, a str, and what else is known. Of a split
-        that holds pixels, bytes and sha256 are theirs.
+        dict for each example, in order: split, name, label (int, or the
+        classes of a `multi_label` split, or None), bytes, sha256 of the
+        encoded file, width, height, mode; where it cannot be decoded, error,
+        a str, and what else is known. Of a split that holds pixels, bytes
+        and sha256 are theirs.
     """
 
     def work(image):
@@ -162,7 +164,7 @@ def read(path):
 
 # What a line holds at least, and of which type.
 _HEADER = {"format": str, "digest": str, "class_names": list}
-_LINE = {"split": str, "name": str, "label": int | None}
+_LINE = {"split": str, "name": str, "label": int | list | None}
 
 
 def _with(fields, row):
@@ -213,7 +215,7 @@ class Comparison:
         sha256, label = self._old.pop(key)
         if sha256 != record.get("sha256"):
             self.changed.append(key)
-        elif _name(self._old_names, label) != _name(
+        elif _names(self._old_names, label) != _names(
             self._names, record["label"]
         ):
             self.relabelled.append(key)
@@ -224,6 +226,7 @@ class Comparison:
         return list(self._old)
 
 
-def _name(class_names, label):
-    known = label is not None and 0 <= label < len(class_names)
-    return class_names[label] if known else label
+def _names(class_names, label):
+    """The names of the classes; of a number that no class has, the number."""
+    names = dict(enumerate(class_names))
+    return [names.get(n, n) for n in class_labels.classes_of(label)]

@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 import tqdm
 
+from keras_resnet.data.examples import class_labels
 from keras_resnet.data.pixels import decoding
 from keras_resnet.data.pixels.headers import BadImageError
 
@@ -22,13 +23,14 @@ class Outcome:
 
     Attributes:
         index: of the example in its split.
-        label: int, or None where it could not be read.
+        label: int, or a tuple of the classes that an example of a
+            `multi_label` split has; None where it could not be read.
         value: what the work gave; None where it could not be done.
         problem: why it could not, or None.
     """
 
     index: int
-    label: int | None
+    label: int | tuple[int, ...] | None
     value: Any = None
     problem: str | None = None
 
@@ -46,12 +48,15 @@ def scan(split, work):
         `Outcome`, one for each example.
     """
     read, read_many = reader(split), _reader_of_many(split)
+    known = set(range(len(split.class_names)))
 
     def outcome(index, example):
-        label = None if split.labels is None else int(split.labels[index])
+        label = None
+        if split.labels is not None:
+            label = class_labels.plain(split.labels[index])
         try:
             image, label = example(index)
-            if not 0 <= label < len(split.class_names):
+            if not known.issuperset(class_labels.classes_of(label)):
                 raise BadImageError(
                     f"its label {label} is not one of the "
                     f"{len(split.class_names)} classes"
@@ -80,7 +85,7 @@ def scan(split, work):
 
 
 def reader(split):
-    """An eager function: index -> (bytes or uint8 (H, W, 3), int label)."""
+    """An eager function: index -> (bytes or uint8 (H, W, 3), plain label)."""
     # Traced once: a split's constants become tensors once.
     graph = tf.function(
         split.read, input_signature=[tf.TensorSpec((), tf.int64)]
@@ -88,7 +93,7 @@ def reader(split):
 
     def read(index):
         image, label = graph(tf.constant(index, tf.int64))
-        return image.numpy(), int(label)
+        return image.numpy(), class_labels.plain(label)
 
     return read
 
@@ -106,7 +111,8 @@ def _reader_of_many(split):
 
     def read_many(indices):
         images, labels = graph(tf.constant(indices, tf.int64))
-        examples = zip(images.numpy(), labels.numpy().tolist(), strict=True)
+        labels = map(class_labels.plain, labels.numpy())
+        examples = zip(images.numpy(), labels, strict=True)
         return dict(zip(indices, examples, strict=True))
 
     return read_many

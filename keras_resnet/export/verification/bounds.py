@@ -8,6 +8,9 @@ import numpy as np
 # exp() of a runtime may flush smaller probabilities to zero.
 _SMALLEST = 1e-30
 
+# Where a sigmoid gives more, float32 has too few digits left of a "no".
+_SMALLEST_NO = 1e-2
+
 # Logits that are almost equal have no spread to measure by.
 _SMALLEST_SPREAD = 1e-2
 
@@ -21,10 +24,13 @@ class Bound:
         logit: largest difference of a logit, in standard deviations of the
             logits.
         margin: between the model's two largest probabilities, from which on
-            its first class is clear.
-        agreement: least fraction of the clear images with the same first class.
-        accuracy_loss: largest loss of top-1 accuracy, a fraction; one image
-            may always be lost, which is more of a small number of images.
+            its first class is clear. Of independent labels, between those of
+            a yes and of a no to each.
+        agreement: least fraction of the clear images with the same first class;
+            or of the clear answers to labels.
+        accuracy_loss: largest loss of top-1 accuracy, or of right answers to
+            labels, a fraction; one image may always be lost, which is more of
+            a small number of images.
     """
 
     probability: float = math.inf
@@ -64,11 +70,14 @@ class Report:
         max_abs_diff: largest difference of a probability.
         relative_logit_diff: largest difference of a logit in standard
             deviations of the logits.
-        top1_agreement: fraction of images with the same first class.
-        clear_agreement: the same among the images that are clear to the model.
-        accuracy_loss: top-1 accuracy of the model less that of the artifact, or
-            None without labels.
+        top1_agreement: fraction of images with the same first class; None of
+            independent labels.
+        clear_agreement: of what is clear to the model, the part that agrees.
+        accuracy_loss: top-1 accuracy of the model, or its part of right answers
+            to labels, less that of the artifact; None without labels.
         num_images: int.
+        label_agreement: of independent labels, the fraction of the answers,
+            yes above 0.5, that are the same; else None.
     """
 
     path: str
@@ -77,40 +86,68 @@ class Report:
     precision: str
     max_abs_diff: float
     relative_logit_diff: float
-    top1_agreement: float
+    top1_agreement: float | None
     clear_agreement: float
     accuracy_loss: float | None
     num_images: int
+    label_agreement: float | None = None
 
 
-def compare(expected, actual, *, bound, labels=None, **names):
+def compare(
+    expected, actual, *, bound, labels=None, multi_label=False, **names
+):
     """The `Report` of an artifact's probabilities beside the model's.
 
-    Both are float32 (N, K); `labels` are N ints, or None; `names` are the
-    fields of `Report` that say what it is of.
+    Both are float32 (N, K); `labels` are N ints, or None; with `multi_label`,
+    which is whether the probabilities are independent, (N, K) of 0 and 1.
+    `names` are the fields of `Report` that say what it is of.
     """
-    logits = _centred_logits(expected)
+    logits_of = _sigmoid_logits if multi_label else _centred_logits
+    answers = _yes if multi_label else _first
+    logits = logits_of(expected)
     spread = max(logits.std(), _SMALLEST_SPREAD)
-    same = expected.argmax(-1) == actual.argmax(-1)
-    ordered = np.sort(expected, axis=-1)
-    second = ordered[:, -2] if ordered.shape[-1] > 1 else 0.0
-    clear = ordered[:, -1] - second > bound.margin
-    logit_diff = np.abs(logits - _centred_logits(actual)).max() / spread
+    same = answers(expected) == answers(actual)
+    clear = _margins(expected, multi_label) > bound.margin
+    logit_diff = np.abs(logits - logits_of(actual)).max() / spread
+    agreement = "label_agreement" if multi_label else "top1_agreement"
+    lost = None
+    if labels is not None:
+        lost = float(
+            (answers(expected) == np.asarray(labels)).mean()
+            - (answers(actual) == np.asarray(labels)).mean()
+        )
     return Report(
         **names,
+        **{"top1_agreement": None, agreement: float(same.mean())},
         max_abs_diff=float(np.abs(expected - actual).max()),
         relative_logit_diff=float(logit_diff),
-        top1_agreement=float(same.mean()),
         clear_agreement=float(same[clear].mean()) if clear.any() else 1.0,
-        accuracy_loss=None
-        if labels is None
-        else _accuracy(expected, labels) - _accuracy(actual, labels),
+        accuracy_loss=lost,
         num_images=len(expected),
     )
 
 
-def _accuracy(probabilities, labels):
-    return float((probabilities.argmax(-1) == np.asarray(labels)).mean())
+def _first(probabilities):
+    return probabilities.argmax(-1)
+
+
+def _yes(probabilities):
+    return probabilities > 0.5
+
+
+def _margins(probabilities, multi_label):
+    """By how much each answer is more probable than the next."""
+    if multi_label:
+        return np.abs(2 * probabilities - 1)
+    ordered = np.sort(probabilities, axis=-1)
+    second = ordered[:, -2] if ordered.shape[-1] > 1 else 0.0
+    return ordered[:, -1] - second
+
+
+def _sigmoid_logits(probabilities):
+    """float64 (N, K) of float32 ones, as far as they tell."""
+    yes = np.maximum(probabilities.astype(np.float64), _SMALLEST)
+    return np.log(yes) - np.log(np.maximum(1 - yes, _SMALLEST_NO))
 
 
 def _centred_logits(probabilities):
@@ -136,16 +173,20 @@ def breaches(report, bound):
             f"{name}: a logit differs by {report.relative_logit_diff:.2g} "
             f"standard deviations, more than {bound.logit:.2g}."
         )
+    several = report.label_agreement is not None
     if not report.clear_agreement >= bound.agreement:
+        what = ("the first class agrees for", "of the images")
+        if several:
+            what = ("yes or no agrees for", "of the labels")
         lines.append(
-            f"{name}: the first class agrees for {report.clear_agreement:.1%} "
-            "of the images that are clear to the model, not for "
-            f"{bound.agreement:.0%}."
+            f"{name}: {what[0]} {report.clear_agreement:.1%} {what[1]} that "
+            f"are clear to the model, not for {bound.agreement:.0%}."
         )
     lost = max(bound.accuracy_loss, 1 / report.num_images) + 1e-9
     if report.accuracy_loss is not None and not report.accuracy_loss <= lost:
         lines.append(
-            f"{name}: {report.accuracy_loss:.1%} of top-1 accuracy are lost, "
+            f"{name}: {report.accuracy_loss:.1%} of "
+            f"{'right labels' if several else 'top-1 accuracy'} are lost, "
             f"more than {lost:.1%}."
         )
     return lines

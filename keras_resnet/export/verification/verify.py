@@ -78,7 +78,8 @@ def verify(
       are, and where it is not all are near 1 / K. Up to a constant, logits are
       logarithms of the probabilities, so centred ones are computed from what
       the artifact gives;
-    - the first class is the same wherever it is clear to the model;
+    - the first class is the same wherever it is clear to the model; of
+      independent labels (`card.multi_label`) each label's yes or no is;
     - with labels, 8 bits lose hardly any accuracy.
 
     Where a file of 8 bits fails, the message has the errors of its layers.
@@ -90,7 +91,7 @@ def verify(
         directory: with manifest.json, labels.txt and card.json.
         model: `keras.Model` that was exported.
         images: sequence of real images, uint8 (H, W, 3) of any sizes.
-        labels: their classes, ints, or None.
+        labels: their classes, ints, or (N, K) of 0 and 1; or None.
         tolerance: float, of a probability of a float32 artifact.
         runtimes: keys of `runtime.RUNTIMES`: "own", "openvino".
         predict: `isolated.predict_isolated`, or `isolated.predict` to stay in
@@ -124,7 +125,13 @@ def verify(
                 wrong.append(f"{artifact.path}: {error}")
             else:
                 found += _compare(
-                    expected, results, artifact, runtime, bound, labels
+                    expected,
+                    results,
+                    artifact,
+                    runtime,
+                    bound,
+                    labels,
+                    card.multi_label,
                 )
         wrong += [line for r in found for line in bounds.breaches(r, bound)]
         if wrong and artifact.precision in bounds.EIGHT_BITS:
@@ -139,7 +146,7 @@ def verify(
     return reports
 
 
-def _compare(expected, results, artifact, runtime, bound, labels):
+def _compare(expected, results, artifact, runtime, bound, labels, multi_label):
     """A `bounds.Report` for each signature of an artifact in a runtime."""
     return [
         bounds.compare(
@@ -147,6 +154,7 @@ def _compare(expected, results, artifact, runtime, bound, labels):
             actual,
             bound=bound,
             labels=labels,
+            multi_label=multi_label,
             path=artifact.path,
             precision=artifact.precision,
             signature=signature,

@@ -16,16 +16,24 @@ DESCRIPTION = (
 )
 
 
-def classifier_metadata(name, greatest):
+EXCLUSIVE = "Probabilities of the classes; their sum is 1."
+INDEPENDENT = (
+    "Independent probabilities of the classes: an image may have none, one or "
+    "several of them. Yes is above 0.5."
+)
+
+
+def classifier_metadata(name, greatest, multi_label=False):
     """The metadata, a ModelMetadata, of a network from pixels to probabilities.
 
     They name the files labels.txt and card.json. `name` is for people;
-    `greatest` is what a probability of 1 is in the output tensor.
+    `greatest` is what a probability of 1 is in the output tensor;
+    `multi_label` is whether the probabilities are independent.
     """
     subgraph = Table(
         "SubGraphMetadata",
         input_tensor_metadata=[_images()],
-        output_tensor_metadata=[_probabilities(greatest)],
+        output_tensor_metadata=[_probabilities(greatest, multi_label)],
     )
     card = _file(CARD, "How to resize images, and more.", "DESCRIPTIONS")
     return Table(
@@ -52,13 +60,13 @@ def _images():
     )
 
 
-def _probabilities(greatest):
+def _probabilities(greatest, multi_label):
     labels = _file(LABELS, "Class names, one a line.", "TENSOR_AXIS_LABELS")
     feature = Table("FeatureProperties")
     return Table(
         "TensorMetadata",
         name=PROBABILITIES,
-        description="Probabilities of the classes; their sum is 1.",
+        description=INDEPENDENT if multi_label else EXCLUSIVE,
         content=Table("Content", content_properties=feature),
         stats=_stats(greatest),
         associated_files=[labels],

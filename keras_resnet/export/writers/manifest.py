@@ -78,6 +78,7 @@ def write_manifest(directory, artifacts, card):
             "eval_resize": card.eval_resize,
             "variant": card.variant,
             "dataset": card.public().dataset,
+            "multi_label": card.multi_label,
         },
         "artifacts": [dataclasses.asdict(artifact) for artifact in artifacts],
         "files": _sums(pathlib.Path(directory), artifacts),

@@ -61,7 +61,9 @@ def add_metadata(content, *, card, name):
     for tensor in (images, probabilities):
         _check_type(tensor, greatest)
     _check_card(images, probabilities, card)
-    metadata = classifier_metadata(name, greatest[probabilities.type])
+    metadata = classifier_metadata(
+        name, greatest[probabilities.type], card.multi_label
+    )
     _set_buffer(model, flatbuffer(metadata), schema)
     builder = _AlignedBuilder(len(content) + 2**16)
     builder.Finish(model.Pack(builder), MODEL_IDENTIFIER)

@@ -116,7 +116,8 @@ def answer(probabilities, class_names, top):
     """Probabilities, with the most probable classes first among the rest.
 
     Of equal probabilities the first class comes first, as `labels.top_classes`
-    has it.
+    has it. Independent labels are named too whether above 0.5 or not: compare
+    `top_probabilities` with it.
 
     Args:
         probabilities: float32 (B, K) tensor.

@@ -17,6 +17,7 @@ from keras_resnet.export.folding import proof
 from keras_resnet.export.folding.fold import fold
 from keras_resnet.inference.artifact import IMAGES
 from keras_resnet.inference.artifact import PROBABILITIES
+from keras_resnet.labels.answers import check_head
 from keras_resnet.networks import execution
 
 
@@ -42,12 +43,14 @@ def check_model(model, card):
         f"Received: a model of input shape {shape[1:]}.",
     )
     last = _last(model)
+    activation = _activation(last)
     require(
-        _is_softmax(last),
+        activation is not None,
         "The model must end in its probabilities: build it with "
-        "include_top=True and classifier_activation='softmax'. Received: a "
-        f"model that ends in {last.name!r}.",
+        "include_top=True and classifier_activation='softmax' or 'sigmoid'. "
+        f"Received: a model that ends in {last.name!r}.",
     )
+    check_head(card, model.name, activation == "sigmoid")
     shape = tuple(model.outputs[0].shape)
     require(
         shape[1:] == (len(card.class_names),),
@@ -63,11 +66,17 @@ def _last(model):
     return _last(last) if graph.is_network(last) else last
 
 
-def _is_softmax(operation):
+def _activation(operation):
+    """ "softmax", "sigmoid" or None: how an operation makes probabilities."""
     activation = getattr(operation, "activation", None)
     # Of keras.layers and of keras.ops.
-    by_itself = type(operation).__name__ == "Softmax" and operation.axis == -1
-    return activation is keras.activations.softmax or by_itself
+    alone = type(operation).__name__
+    if activation is keras.activations.sigmoid or alone == "Sigmoid":
+        return "sigmoid"
+    alone = alone == "Softmax" and operation.axis == -1
+    return (
+        "softmax" if activation is keras.activations.softmax or alone else None
+    )
 
 
 class Network:

@@ -23,7 +23,8 @@ def check(model):
         kinds == _HEAD and operations[1].activation is keras.activations.linear,
         "A page shows where it sees a class, so its network must end as "
         "keras_resnet.build makes it: GlobalAveragePooling2D, Dense without "
-        "an activation, Activation('softmax'). Export another one as tflite. "
+        "an activation, Activation('softmax') or ('sigmoid'). Export another "
+        "one as tflite. "
         f"Received: a model that ends in {_names(operations)}.",
     )
 
@@ -68,7 +69,9 @@ def convert(network):
 
 
 def _function(model, image_size):
-    pool, logits, _ = _head(model)
+    pool, logits, head = _head(model)
+    is_sigmoid = head.activation is keras.activations.sigmoid
+    activation = tf.sigmoid if is_sigmoid else tf.nn.softmax
     body = keras.Model(model.input, pool.input)
     spec = tf.TensorSpec((1, *image_size, 3), tf.float32, name=IMAGES)
 
@@ -79,7 +82,7 @@ def _function(model, image_size):
         mean = tf.reduce_mean(maps, axis=(1, 2))
         if logits.use_bias:
             mean += tf.convert_to_tensor(logits.bias)
-        probabilities = tf.nn.softmax(mean)
+        probabilities = activation(mean)
         return {PROBABILITIES: probabilities, CLASS_MAPS: maps}
 
     return serve

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import keras
 
+from keras_resnet.evaluation import multi_label
 from keras_resnet.training import losses as losses_lib
 
 
@@ -79,17 +80,27 @@ def make_update(network, optimizer, loss=None):
     return update
 
 
+def seeds(recipe, step):
+    """uint32 (B, 2): the seed, and which example of the whole run it is."""
+    size = recipe.batch_size
+    numbers = step * size + jnp.arange(size, dtype=jnp.uint32)
+    return jnp.stack([jnp.full(size, recipe.seed, jnp.uint32), numbers], 1)
+
+
 def batch_sums(logits, labels, weights=None):
     """As `evaluation.metrics.batch_sums`: loss, top-1, top-5, examples.
 
     Args:
         logits: float32 (B, K).
-        labels: int32 (B,).
+        labels: int32 (B,); or (B, K), then as `multi_label.batch_sums`.
         weights: float32 (B,), 0 for padding. Default: 1.
 
     Returns:
         float32 (4,).
     """
+    if labels.ndim == 2:
+        weights = jnp.ones(len(labels)) if weights is None else weights
+        return multi_label.batch_sums(logits, labels, weights)
     losses = keras.losses.sparse_categorical_crossentropy(
         labels, logits, from_logits=True
     )

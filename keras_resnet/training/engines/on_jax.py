@@ -16,6 +16,7 @@ import numpy as np
 
 from keras_resnet.data.stores import arrays
 from keras_resnet.errors import require
+from keras_resnet.evaluation import multi_label
 from keras_resnet.evaluation.metrics import Metrics
 from keras_resnet.networks import outputs
 from keras_resnet.training import losses
@@ -97,7 +98,10 @@ class JaxEngine(Engine):
             )
             for name, split in splits.items()
         }
-        self.model = start.build_model(recipe, splits["train"].class_names)
+        train = splits["train"]
+        self.model = start.build_model(
+            recipe, train.class_names, train.multi_label
+        )
         self._network = outputs.logits(self.model)
         optimizer = (optimizer or start.make_optimizer)(self.model, recipe)
         if not optimizer.built:
@@ -107,7 +111,7 @@ class JaxEngine(Engine):
         self._update = jax_step.make_update(
             self._network,
             optimizer,
-            loss or losses.of_recipe(recipe, splits["train"]),
+            loss or losses.of_recipe(recipe, train),
         )
         self._train = jax.jit(self._iterations, donate_argnums=0)
         self._evaluate = jax.jit(self._evaluation_sums)
@@ -199,7 +203,7 @@ class JaxEngine(Engine):
             batch = {
                 "image": jax_batches.batch(images, plan, recipe, self._fill),
                 "label": labels[plan.indices],
-                "seed": _seeds(recipe, step),
+                "seed": jax_step.seeds(recipe, step),
             }
             state, logits, _ = self._update(state, batch, rate)
             return state, jax_step.batch_sums(logits, batch["label"])
@@ -210,8 +214,12 @@ class JaxEngine(Engine):
         del stop  # it takes seconds
         trainable, others, _ = jax_step.state_of(self._groups)
         images, labels = self._data["validation"]
-        sums = self._evaluate(trainable, others, images, labels)
-        return Metrics.from_sums(np.asarray(sums, np.float64).sum(axis=0))
+        sums, logits = self._evaluate(trainable, others, images, labels)
+        sums = np.asarray(sums, np.float64).sum(axis=0)
+        if labels.ndim == 1:
+            return Metrics.from_sums(sums)
+        rows = np.concatenate(logits)[: len(labels)], labels
+        return multi_label.measure(sums, *rows, np.ones(len(labels)))
 
     def _evaluation_sums(self, trainable, others, images, labels):
         size, number = self.recipe.batch_size, len(labels)
@@ -223,16 +231,10 @@ class JaxEngine(Engine):
                 trainable, others, images[mine], training=False
             )
             weights = (row < number).astype(jnp.float32)
-            return None, jax_step.batch_sums(logits, labels[mine], weights)
+            sums = jax_step.batch_sums(logits, labels[mine], weights)
+            return None, (sums, logits if labels.ndim == 2 else None)
 
         return jax.lax.scan(of_batch, None, places)[1]
-
-
-def _seeds(recipe, step):
-    """uint32 (B, 2): the seed, and which example of the whole run it is."""
-    size = recipe.batch_size
-    numbers = step * size + jnp.arange(size, dtype=jnp.uint32)
-    return jnp.stack([jnp.full(size, recipe.seed, jnp.uint32), numbers], 1)
 
 
 def environment():

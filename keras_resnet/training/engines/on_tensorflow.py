@@ -73,7 +73,10 @@ class TensorFlowEngine(Engine):
         self.recipe, self.splits = recipe, splits
         strategy = self.strategy
         with strategy.scope():
-            self.model = start.build_model(recipe, splits["train"].class_names)
+            train = splits["train"]
+            self.model = start.build_model(
+                recipe, train.class_names, train.multi_label
+            )
             make_optimizer = optimizer or start.make_optimizer
             self.optimizer = make_optimizer(self.model, recipe)
             if not self.optimizer.built:

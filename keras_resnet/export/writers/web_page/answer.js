@@ -1,4 +1,5 @@
 const TOP = 5;
+const YES = 0.5; // from where on an independent label is answered with yes
 
 const percent = new Intl.NumberFormat("en", {
   style: "percent",
@@ -13,18 +14,25 @@ function newBar() {
   return bar;
 }
 
-/** Bars of the most probable classes: radio buttons, one of which is chosen. */
+/**
+ * Bars of the most probable classes: radio buttons, one of which is chosen. Of
+ * labels that do not exclude each other, all above YES have one.
+ */
 export class Bars {
   #names;
   #rows;
+  #independent;
 
   /**
    * @param {HTMLFieldSetElement} fieldset
    * @param {string[]} names of the K classes.
+   * @param {boolean} independent: whether they do not exclude each other.
    */
-  constructor(fieldset, names) {
+  constructor(fieldset, names, independent) {
     this.#names = names.map((name) => name.replaceAll("_", " "));
-    this.#rows = names.slice(0, TOP).map(newBar);
+    this.#independent = independent;
+    this.#rows = names.slice(0, independent ? names.length : TOP).map(newBar);
+    fieldset.classList.toggle("independent", independent);
     fieldset.append(...this.#rows);
   }
 
@@ -43,7 +51,8 @@ export class Bars {
    * that of the smaller index, as `labels.top_classes` does.
    *
    * @param {Float32Array} probabilities
-   * @return {string} the first two in a sentence, for a screen reader.
+   * @return {string} the first two in a sentence, for a screen reader; of
+   *     independent labels those above YES.
    */
   show(probabilities) {
     const order = Array.from(probabilities.keys());
@@ -56,8 +65,11 @@ export class Bars {
       data.value = probabilities[order[i]];
       data.textContent = percent.format(data.value);
       row.style.setProperty("--part", data.value);
+      row.hidden = i >= TOP && !(data.value > YES);
       return `${name.textContent}, ${data.textContent}.`;
     });
-    return words.slice(0, 2).join(" Then ");
+    if (!this.#independent) return words.slice(0, 2).join(" Then ");
+    const count = probabilities.filter((value) => value > YES).length;
+    return count ? words.slice(0, count).join(" ") : "None of the labels.";
   }
 }

@@ -13,6 +13,10 @@ import { keepOffline } from "./offline.js";
 const SIDE = 768; // pixels of the shown picture
 const SHARP_BELOW = 160; // smaller pictures are shown with visible pixels
 
+const INDEPENDENT =
+  "A picture may have several labels, or none: each bar stands alone, and " +
+  "beyond its mark, at 50%, the network says yes.";
+
 const byId = (id) => document.getElementById(id);
 const say = (id, text) => (byId(id).textContent = text);
 const press = (id, on) => byId(id).setAttribute("aria-pressed", String(on));
@@ -42,7 +46,7 @@ async function start() {
   const page = { ...(await card.json()), ...(await more.json()) };
   const names = (await labels.text()).trimEnd().split("\n");
   seenPart = page.image_size / page.eval_resize;
-  bars = new Bars(byId("bars"), names);
+  bars = new Bars(byId("bars"), names, Boolean(page.multi_label));
   await keepOffline();
   network = new Network((part) => (byId("progress").value = part));
   ready = network.ask({ page });
@@ -61,6 +65,11 @@ function describe(page, names) {
   const trained = page.dataset ? `, trained on ${page.dataset}` : "";
   const count = names.length.toLocaleString("en");
   say("about", `${who}${trained}, knows ${count} classes.`);
+  if (page.multi_label) {
+    byId("bars").setAttribute("aria-label", "Labels");
+    say("hint", INDEPENDENT);
+    say("kind", INDEPENDENT);
+  }
   byId("samples").hidden = !page.samples.length;
   for (const { file, name } of page.samples) {
     const button = document.createElement("button");

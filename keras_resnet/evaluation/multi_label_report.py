@@ -1,0 +1,169 @@
+"""What a network gets right, label by label, where none excludes another.
+
+Shapes: N examples, K labels.
+"""
+
+import dataclasses
+import functools
+
+import numpy as np
+
+from keras_resnet.evaluation import multi_label
+from keras_resnet.evaluation import report
+from keras_resnet.evaluation import report_page
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WrongLabel:
+    """A label of an example that is answered wrongly.
+
+    Attributes:
+        index: of the example in its split.
+        name: what the split calls it: its file.
+        label: name of the label.
+        is_there: whether the example has it.
+        probability: of the label.
+        image: PNG, what the network saw.
+    """
+
+    index: int
+    name: str
+    label: str
+    is_there: bool
+    probability: float
+    image: bytes = dataclasses.field(default=b"", repr=False)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
+class MultiLabelReport(report.Figures):
+    """The figures of a classifier whose labels do not exclude each other.
+
+    A label is answered with yes where its probability is above 0.5.
+
+    Attributes:
+        split: name of the split.
+        class_names: K names.
+        metrics: `multi_label.MultiLabelMetrics` over all examples.
+        counts: int64 (K, 4), see `multi_label.count`.
+        average_precision: float64 (K,), of each label.
+        bins: float64 (report.CALIBRATION_BINS, 3): of the labels of all
+            examples with a probability in ((b) / 15, (b + 1) / 15] their
+            number, the sum of their probabilities, and how many are there.
+        mistakes: the wrong answers that are surest, first the surest.
+    """
+
+    split: str
+    class_names: tuple[str, ...]
+    metrics: multi_label.MultiLabelMetrics
+    counts: np.ndarray
+    average_precision: np.ndarray
+    bins: np.ndarray
+    mistakes: tuple[WrongLabel, ...] = ()
+
+    COLUMNS = {
+        "average_precision": "average_precision",
+        **report.Figures.COLUMNS,
+    }
+
+    @functools.cached_property
+    def support(self) -> np.ndarray:
+        """int64 (K,), examples that have each label."""
+        return self.counts[:, 0] + self.counts[:, 2]
+
+    @functools.cached_property
+    def recall(self) -> np.ndarray:
+        """float64 (K,): of the examples of a label, the part that is found."""
+        return report.ratio(self.counts[:, 0], self.support)
+
+    @functools.cached_property
+    def precision(self) -> np.ndarray:
+        """float64 (K,): of the answers yes, the part that is right."""
+        hits, invented = self.counts[:, :2].T
+        return report.ratio(hits, hits + invented)
+
+    @functools.cached_property
+    def f1(self) -> np.ndarray:
+        """float64 (K,): the harmonic mean of precision and recall."""
+        return multi_label.f1(self.counts)
+
+    def rows(self):
+        """{label: {column: number}}, the four counts among them."""
+        counts = zip(super().rows().items(), self.counts.tolist(), strict=True)
+        return {
+            name: {**row, **dict(zip(multi_label.COUNTS, four, strict=True))}
+            for (name, row), four in counts
+        }
+
+    def page(self) -> str:
+        """The report as a page of HTML."""
+        return report_page.multi_label_page(self)
+
+    def __repr__(self):
+        return (
+            f"<Report of {self.split}: {self.metrics.num_examples} examples, "
+            f"{self.metrics}, calibration error {self.calibration_error:.3f}>"
+        )
+
+
+class Tally:
+    """Gathers answers until a `MultiLabelReport` is made of them.
+
+    Args:
+        keep: how many mistakes to keep, the surest.
+    """
+
+    def __init__(self, keep=24):
+        self._parts, self._keep = [], keep
+
+    def add(self, logits, labels, weights):
+        """Adds a batch of examples, which follow those before in order.
+
+        Args:
+            logits: float (B, K).
+            labels: (B, K) of 0 and 1.
+            weights: (B,), 0 for what does not count: padding, masked images.
+        """
+        self._parts.append((logits, labels, weights))
+
+    def report(self, split, sums, image=lambda index: b""):
+        """The `MultiLabelReport` of what was added.
+
+        Args:
+            split: `datasets.Split` that the examples are of.
+            sums: of `multi_label.batch_sums`, over the same examples.
+            image: index -> PNG of what the network saw.
+        """
+        rows = [np.concatenate(part) for part in zip(*self._parts, strict=True)]
+        logits, labels, counted = rows[0], rows[1] > 0, rows[2] > 0
+        probabilities = 1 / (1 + np.exp(-logits.astype(np.float64)))
+        counts = multi_label.count(logits, labels, counted)
+        wrong = ((logits > 0) != labels) & counted[:, np.newaxis]
+        return MultiLabelReport(
+            split=split.name,
+            class_names=split.class_names,
+            metrics=multi_label.measure(sums, *rows),
+            counts=counts.astype(np.int64),
+            average_precision=multi_label.average_precisions(
+                logits, labels, counted
+            ),
+            bins=report.calibration_bins(
+                probabilities[counted].ravel(), labels[counted].ravel()
+            ),
+            mistakes=tuple(
+                WrongLabel(
+                    index=int(index),
+                    name=split.describe(int(index)),
+                    label=split.class_names[label],
+                    is_there=bool(labels[index, label]),
+                    probability=float(probabilities[index, label]),
+                    image=image(int(index)),
+                )
+                for index, label in _surest(logits, wrong)[: self._keep]
+            ),
+        )
+
+
+def _surest(logits, wrong):
+    """Where bool (N, K) `wrong` is true, the most extreme logit first."""
+    order = np.argsort(-np.abs(logits[wrong]), kind="stable")
+    return np.argwhere(wrong)[order]
