@@ -48,8 +48,8 @@ flags.DEFINE_list(
 flags.DEFINE_string(
     "dataset",
     None,
-    "digits, folder:PATH, tfrecord:PATTERN or a TFDS name. Default: the first "
-    "model's.",
+    "digits, folder:PATH, csv:FILE, tfrecord:PATTERN or a TFDS name. Default: "
+    "the first model's.",
 )
 flags.DEFINE_string(
     "split",

@@ -8,8 +8,8 @@ def define():
     flags.DEFINE_string(
         "dataset",
         None,
-        "digits, folder:PATH, tfrecord:PATTERN or a TFDS name: real images to "
-        "verify with. Default: what the model was trained on.",
+        "digits, folder:PATH, csv:FILE, tfrecord:PATTERN or a TFDS name: real "
+        "images to verify with. Default: what the model was trained on.",
     )
     flags.DEFINE_integer(
         "num_images", 256, "How many images to verify with.", lower_bound=1

@@ -1,15 +1,15 @@
-"""Trains a network by a recipe, or on a folder of pictures.
+"""Trains a network by a recipe, or on a folder or CSV file of pictures.
 
     keras-resnet train photos
     keras-resnet train --recipe=digits --strategy=mirrored
     keras-resnet launch --workers=2 -- \\
         keras-resnet train --recipe=digits --strategy=multi_worker
 
-Of a folder of class folders, or a data set, the recipe follows from the number
-and the size of its images; a fifth of each class is held out where there is no
-folder for validation. Every field of a recipe is a flag that overrides it. The
-same command goes on from the last checkpoint, and ends as if it had never been
-stopped.
+Of a folder of class folders, a CSV file (path,label[,split]) or a data set, the
+recipe follows from the number and the size of its images; a fifth of each class
+is held out where nothing is for validation. Every field of a recipe is a flag
+that overrides it. The same command goes on from the last checkpoint, and ends
+as if it had never been stopped.
 
 Exit status: 0 done; 2 something to correct, which the last line says; 130
 after SIGINT (Ctrl-C) and 75 after SIGTERM, both with a checkpoint written: run

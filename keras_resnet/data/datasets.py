@@ -5,18 +5,22 @@ an index to an example, so that order and augmentation are decided elsewhere,
 as functions of a seed and a position (see `order.py` and `pipeline.py`).
 """
 
+import functools
 import os
 import pathlib
 from collections.abc import Callable
 
+from absl import logging
+
 from keras_resnet.data import catalog
+from keras_resnet.data import sources
 from keras_resnet.data.catalog import DATASETS
 from keras_resnet.data.catalog import DatasetInfo
 from keras_resnet.data.catalog import info
 from keras_resnet.data.examples.splits import Split
 from keras_resnet.data.stores import arrays
 from keras_resnet.data.stores import folder
-from keras_resnet.data.stores import memory
+from keras_resnet.data.stores import table
 from keras_resnet.data.stores import tfds
 from keras_resnet.data.stores import tfrecord
 from keras_resnet.errors import register as register_row
@@ -53,8 +57,8 @@ def register(
 
     Example:
 
-    >>> register("csv", load_csv, DatasetInfo(reference="own photographs"))
-    >>> load("csv:photographs.csv", "train")
+    >>> register("zip", load_zip, DatasetInfo(reference="own photographs"))
+    >>> load("zip:photographs.zip", "train")
     """
     require(
         isinstance(name, str) and name.isidentifier(),
@@ -70,7 +74,7 @@ def name_of(data):
     """The name of a data set: that of a folder is "folder:PATH".
 
     Args:
-        data: path of a folder, or a name that `load` takes.
+        data: path of a folder or of a CSV file, or a name that `load` takes.
 
     Raises:
         keras_resnet.UsageError: if it is neither.
@@ -78,9 +82,11 @@ def name_of(data):
     dataset = os.fspath(data)
     if pathlib.Path(dataset).is_dir():
         dataset = f"folder:{dataset.rstrip('/')}"
+    elif pathlib.Path(dataset).is_file():
+        dataset = f"csv:{dataset}"
     require(
         dataset.partition(":")[0] in {**SOURCES, **DATASETS},
-        f"There is no folder {dataset!r}. Data sets are named as "
+        f"There is no folder or CSV file {dataset!r}. Data sets are named as "
         f"{', '.join(DATASETS)}, or tfds:NAME for any other of TensorFlow "
         "Datasets.",
     )
@@ -93,10 +99,12 @@ def load(dataset, split, *, data_dir=None):
     Args:
         dataset: "digits", which comes with the package; `folder:PATH` with
             images in PATH/train/CLASS/ and PATH/validation/CLASS/, or in
-            PATH/CLASS/ (`stores/layouts.py`);
+            PATH/CLASS/ (`stores/layouts.py`); `csv:FILE` with the columns
+            path, label and maybe split (`stores/table.py`);
             `tfrecord:PATTERN` with ImageNet's field names in files such as
             PATTERN = "/data/{split}-*" or a folder (`stores/tfrecord.py`);
-            any other name that `register` was told; or any TensorFlow
+            `memory:NAME`, which `sources.hold` gave in this process; any
+            other name that `register` was told; or any TensorFlow
             Datasets name, such as "cifar10". A path may be any that
             `tf.io.gfile` reads, such as gs://bucket/images.
         split: "train" or "validation", which for TFDS is the split that
@@ -120,7 +128,20 @@ def load(dataset, split, *, data_dir=None):
         source, path = "tfds", dataset
     opened = SOURCES[source](path, split, data_dir)
     class_names.check(opened.class_names, opened.name)
+    for pair in class_names.alike(opened.class_names):
+        _warn_of_alike(*pair)
     return opened
+
+
+@functools.cache
+def _warn_of_alike(one, other):
+    """Once a process: a run opens its data several times."""
+    logging.warning(
+        "The classes %s and %s are two here, but one folder on systems that "
+        "take no heed of case or of the form of letters (macOS, Windows): "
+        "rename one, or put them together.",
+        *map(ascii, (one, other)),
+    )
 
 
 def _load_tfds(path, split, data_dir):
@@ -138,9 +159,7 @@ def _register_small(name):
             name_of_tfds = f"{name}:{path}" if path else name
             return _load_tfds(name_of_tfds, split, data_dir)
         found = arrays.load(name, split, data_dir)
-        return memory.from_memory(
-            f"{name}/{split}", found.class_names, found.images, found.labels
-        )
+        return Split.from_arrays(**vars(found), name=f"{name}/{split}")
 
     register(name, load)
 
@@ -148,5 +167,7 @@ def _register_small(name):
 for _name in arrays.READERS:
     _register_small(_name)
 register("folder", lambda path, split, data_dir: folder.load(path, split))
+register("csv", lambda path, split, data_dir: table.load(path, split))
+register("memory", lambda path, split, data_dir: sources.find(path, split))
 register("tfrecord", lambda path, split, data_dir: tfrecord.load(path, split))
 register("tfds", _load_tfds)

@@ -2,11 +2,14 @@
 
 import itertools
 import os
+from collections.abc import Mapping
 
 from keras_resnet import recipes
 from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
+from keras_resnet.data import sources
 from keras_resnet.data.stores import layouts
+from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.inference import opening
 from keras_resnet.labels import answers
@@ -60,7 +63,8 @@ def open_split(card, data, split, *, data_dir=None, on_bad_image="fail"):
         card: `Card` of the model that will look at it.
         data: a folder of class folders, or what else `datasets.load` takes;
             None for what the model was trained on. Of the folder that it was
-            trained on, its own part for validation is held out.
+            trained on, its own part for validation is held out. Or arrays, a
+            source or a `Split`, as `sources.split_of` takes them: all counts.
         split, data_dir: as `datasets.load` takes them.
         on_bad_image: as `recipes.max_masked` takes it.
 
@@ -68,7 +72,12 @@ def open_split(card, data, split, *, data_dir=None, on_bad_image="fail"):
         keras_resnet.UsageError: if there is none, or its classes are others.
     """
     most = recipes.max_masked(on_bad_image)
-    found = datasets.load(_dataset(card, data), split, data_dir=data_dir)
+    if data is None or isinstance(data, (str, os.PathLike)):
+        found = datasets.load(_dataset(card, data), split, data_dir=data_dir)
+    else:
+        several = isinstance(data, Mapping) and "train" in data
+        data = lookup(data, split, "split") if several else data
+        found = sources.split_of(data, card.class_names)
     class_names.check_same(card.class_names, found.class_names, found.name)
     answers.check_kind(card.multi_label, found)
     return found, bad_images.MaskedImages(found, most) if most else None

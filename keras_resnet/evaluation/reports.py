@@ -3,6 +3,7 @@
 import io
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -25,7 +26,7 @@ from keras_resnet.networks import outputs
 
 def evaluate(
     model: keras.Model | str | os.PathLike,
-    data: str | os.PathLike | None = None,
+    data: Any = None,
     *,
     split: str = "validation",
     view: View | None = None,
@@ -42,6 +43,7 @@ def evaluate(
         data: a folder of class folders, or any data set that `datasets.load`
             takes. Default: what the model was trained on. Of the folder that
             it was trained on, the part that was held out then is held out.
+            Or arrays (images, labels), a source or a `Split`: all of it.
         split: "validation", "train" or another of the data set's.
         view: `View` of an image that the network sees. Default: that of the
             card beside the model or on it; without a card, see

@@ -151,6 +151,8 @@ def evaluate(members, strategy, split, *, views, batch_size, masked=None):
         sums = [metrics.batch_sums(log, label, weight) for log in logs]
         if not several:
             return tf.stack(sums)
+        # Devices do not exchange uint8.
+        label = tf.cast(label, tf.int32)
         return tf.stack(sums), (tf.stack(logs, axis=1), label, weight)
 
     # Not traced again for each size of a whole image.

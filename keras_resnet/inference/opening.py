@@ -124,6 +124,8 @@ def _seen_by(card, view):
 
 
 def _check(card, name, model):
+    from keras_resnet.networks import outputs
+
     answers.check_head(card, name, outputs.is_multi_label(model))
     cards.check_card(
         card,
@@ -180,6 +182,8 @@ def _card_of(model, view, class_names):
             size,
         )
         view = View(resize=size, crop=size)
+    from keras_resnet.networks import outputs
+
     names_lib.check(class_names, name)
     return cards.Card(
         class_names=tuple(class_names),

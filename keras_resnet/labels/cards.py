@@ -135,7 +135,7 @@ def card_of(names, fields, where):
 
 # Sources that are named by a path, see `datasets.load`; so are those of a
 # user whose path has a slash.
-_BY_PATH = ("folder", "tfrecord")
+_BY_PATH = ("folder", "tfrecord", "csv")
 
 
 def _without_path(dataset):

@@ -65,6 +65,23 @@ def _problem(name):
     return None
 
 
+def alike(names):
+    """Names that other systems take for one, by case or by Unicode's forms.
+
+    Args:
+        names: of the classes.
+
+    Returns:
+        list of pairs of them.
+    """
+    seen, pairs = {}, []
+    for name in names:
+        key = unicodedata.normalize("NFC", name).casefold()
+        if seen.setdefault(key, name) != name:
+            pairs.append((seen[key], name))
+    return pairs
+
+
 def check_same(model_classes, data_classes, data_name):
     """Refuses data whose classes are not, in order, those of a model.
 

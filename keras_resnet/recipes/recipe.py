@@ -51,7 +51,8 @@ class Recipe:
         "", "Key of specs.SHORTCUTS in place of the variant's."
     )
     dataset: str = _field(
-        "cifar10", "digits, a TFDS name, folder:PATH or tfrecord:PATTERN."
+        "cifar10",
+        "digits, a TFDS name, folder:PATH, csv:FILE or tfrecord:PATTERN.",
     )
     train_examples: int = _field(
         0,

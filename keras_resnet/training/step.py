@@ -106,6 +106,7 @@ def make_eval_step(strategy, model):
         sums = metrics.batch_sums(logits, label, weight)
         if not outputs.is_multi_label(model):
             return sums
-        return sums, (logits, label, weight)
+        # Devices do not exchange uint8.
+        return sums, (logits, tf.cast(label, tf.int32), weight)
 
     return metrics.sum_over_replicas(strategy, replica_step)

@@ -5,12 +5,15 @@ import functools
 import json
 import os
 import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from keras_resnet import recipes
 from keras_resnet.data import datasets
+from keras_resnet.data import sources
 from keras_resnet.data.pixels import headers
 from keras_resnet.errors import require
 from keras_resnet.evaluation import report as report_lib
@@ -83,13 +86,14 @@ class Run:
 
 
 def train(
-    data: str | os.PathLike,
+    data: Any,
     workdir: str | os.PathLike | None = None,
     *,
     weights: str | os.PathLike = "",
     epochs: float | None = None,
     steps: int | None = None,
     validation: float | None = None,
+    class_names: Sequence[str] | None = None,
     strategy=None,
     **fields,
 ) -> Run:
@@ -97,13 +101,18 @@ def train(
 
     Args:
         data: a folder of class folders, with or without folders for training
-            and validation (`stores/layouts.py`), or any data set that
-            `datasets.load` takes.
+            and validation (`stores/layouts.py`); a CSV file with the columns
+            path, label and maybe split (`stores/table.py`); any data set that
+            `datasets.load` takes; or what `sources.hold` takes: arrays
+            (images, labels), an object that gives (image, label) for an index
+            such as a Hugging Face `datasets.Dataset`, a `Split`, or two of
+            these, to train on and for validation.
         workdir: of the run. Default: runs/NAME, by the folder's name.
         weights: of published weights or a file to start from, as for `build`.
         epochs, steps: how long, one of them. Default: of the recipe.
-        validation: part of each class that is held out where no folder is
+        validation: part of each class that is held out where nothing is
             for validation, between 0 and 1. Default: 0.2.
+        class_names: of labels that are numbers, for arrays and sources.
         strategy: from `distribution.make_strategy`. Default: one device.
         **fields: of `recipes.Recipe` in place of those that are chosen by the
             number and the size of the images.
@@ -119,7 +128,7 @@ def train(
     >>> run = keras_resnet.train("photos", variant="resnet18", epochs=10)
     >>> run.report().save("report.html")
     """
-    dataset = name_of(data, validation)
+    dataset = name_of(data, validation, class_names)
     recipe = choose(
         dataset, weights=str(weights), epochs=epochs, steps=steps, fields=fields
     )
@@ -128,21 +137,30 @@ def train(
     return Run(workdir=workdir, recipe=recipe, metrics=metrics)
 
 
-def name_of(data, validation=None):
-    """The name of a data set from a folder, or from a name.
+def name_of(data, validation=None, class_names=None):
+    """The name of a data set, whatever `train` takes.
 
     Args:
-        data, validation: as for `train`.
+        data, validation, class_names: as for `train`.
 
     Raises:
-        keras_resnet.UsageError: if it is neither, or a part is to be held out
+        keras_resnet.UsageError: if it is none, or a part is to be held out
             of other data.
     """
+    if not isinstance(data, (str, os.PathLike)):
+        return sources.hold(
+            data, class_names=class_names, validation=validation
+        )
+    require(
+        class_names is None,
+        "class_names= is for arrays and sources. Received: "
+        f"{os.fspath(data)!r}, which has names of its own.",
+    )
     dataset = datasets.name_of(data)
     require(
-        validation is None or dataset.startswith("folder:"),
-        "validation= holds a part out of a folder of pictures. Received: "
-        f"{dataset!r}, which is none.",
+        validation is None or dataset.startswith(("folder:", "csv:")),
+        "validation= holds a part out of a folder of pictures or of a CSV "
+        f"file. Received: {dataset!r}, which is neither.",
     )
     return (
         dataset
@@ -154,7 +172,8 @@ def name_of(data, validation=None):
 def default_workdir(dataset):
     """runs/photos for "folder:/home/me/photos?seed=1"."""
     path = dataset.partition(":")[2] or dataset
-    return f"runs/{pathlib.PurePath(path.partition('?')[0]).name or 'images'}"
+    name = pathlib.PurePath(path.partition("?")[0]).name
+    return f"runs/{name.removesuffix('.csv') or 'images'}"
 
 
 def choose(

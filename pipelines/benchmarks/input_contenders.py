@@ -22,7 +22,7 @@ from benchmarks.steps import repeated
 from keras_resnet import recipes
 from keras_resnet.data import datasets
 from keras_resnet.data import pipeline
-from keras_resnet.data.stores import memory
+from keras_resnet.data.examples import splits
 
 FILL = datasets.info("imagenet2012").pixel_mean
 SIDE = 32  # of small images
@@ -222,7 +222,7 @@ def _pillow_example(path, draw, recipe):
 
 def _ours_small(pixels, labels, recipe):
     names = tuple(str(label) for label in range(labels.max() + 1))
-    split = memory.from_memory("patches/train", names, pixels, labels)
+    split = splits.Split.from_arrays(pixels, labels, class_names=names)
     fill = datasets.info("cifar10").pixel_mean
     dataset = pipeline.train_dataset(split, recipe, fill=fill)
     return lambda: (batch["image"] for batch in dataset)

@@ -13,7 +13,7 @@ from keras_resnet import recipes
 from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
 from keras_resnet.data import pipeline
-from keras_resnet.data.stores import memory
+from keras_resnet.data.examples import splits
 from keras_resnet.evaluation import metrics
 from keras_resnet.labels.view import View
 
@@ -140,7 +140,7 @@ def _mutants(n):
 def test_damaged_files_neither_crash_nor_are_lost():
     n = 192
     files = np.array(list(_mutants(n)), dtype=object)
-    split = memory.from_memory("mutants", ("a",), files, [0] * n)
+    split = splits.Split.from_arrays(files, [0] * n, name="mutants")
     recipe = dataclasses.replace(RECIPE, batch_size=64, steps=n // 64)
     masked = bad_images.MaskedImages(split, n)
     seen = _evaluate(split, masked)["weight"].sum()

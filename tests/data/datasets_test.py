@@ -11,7 +11,6 @@ from keras_resnet import errors
 from keras_resnet.data import datasets
 from keras_resnet.data.pixels import decoding
 from keras_resnet.data.stores import arrays
-from keras_resnet.data.stores import memory
 from keras_resnet.data.stores import tfds
 
 
@@ -200,7 +199,7 @@ def test_a_tfds_data_set_without_images_or_split_is_refused(tmp_path):
 
 def test_bytes_of_images_in_memory_are_kept_to_the_last_zero():
     encoded = np.array([b"a\0\0", b"\xff\0"], dtype=object)
-    split = memory.from_memory("x", ("a", "b"), encoded, [0, 1])
+    split = datasets.Split.from_arrays(encoded, [0, 1])
     found = [split.read(tf.constant(i, tf.int64))[0].numpy() for i in (0, 1)]
     assert found == list(encoded)
 

@@ -59,12 +59,12 @@ def table(folder, monkeypatch):
     monkeypatch.setattr(extensions, "_loaded", [])
     monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
     for held in (datasets.SOURCES, catalog.DATASETS):
-        monkeypatch.delitem(held, "csv", raising=False)
+        monkeypatch.delitem(held, "rows", raising=False)
     monkeypatch.delitem(augmentations.AUGMENTATIONS, "pad_erase", raising=False)
     monkeypatch.delitem(sys.modules, "own_data", raising=False)
     extensions.load(["own_data"])
-    yield f"csv:{folder / 'table.csv'}"
-    del datasets.SOURCES["csv"], catalog.DATASETS["csv"]
+    yield f"rows:{folder / 'table.csv'}"
+    del datasets.SOURCES["rows"], catalog.DATASETS["rows"]
     del augmentations.AUGMENTATIONS["pad_erase"], sys.modules["own_data"]
 
 
@@ -109,7 +109,7 @@ def test_its_numbers_are_its_own_and_move_none_of_ours(table):
 
 @pytest.mark.large  # three commands
 def test_commands_know_both_by_import(folder, tmp_path):
-    own = ("--import=own_data", f"--dataset=csv:{folder / 'table.csv'}")
+    own = ("--import=own_data", f"--dataset=rows:{folder / 'table.csv'}")
     small = ("--image_size=8", "--eval_resize=8", "--depths=1,1,1")
     done = programs.start(
         "train", *own, *small, "--augmentation=pad_erase", "--pad_pixels=1",
@@ -122,7 +122,7 @@ def test_commands_know_both_by_import(folder, tmp_path):
     # Without the import it is unknown.
     done = programs.start("data", "validate", own[1], cwd=folder)
     assert done.returncode == 2
-    assert "Unknown data set 'csv:" in done.stderr
+    assert "Unknown data set 'rows:" in done.stderr
     assert "folder, tfrecord" in done.stderr
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_resnet import errors
-from keras_resnet.data.stores import memory
+from keras_resnet.data.examples import splits
 from keras_resnet.inference import predictors
 from keras_resnet.inference import tensors
 
@@ -61,6 +61,6 @@ def test_other_images_are_not_warned_of(images):
 
 def test_examples_in_memory_are_uint8():
     with pytest.raises(errors.UsageError, match="Received: float64"):
-        memory.from_memory("x", ("a",), UNIT, [0, 0])
+        splits.Split.from_arrays(UNIT, [0, 0])
     images = (255 * UNIT).astype(np.uint8)
-    assert memory.from_memory("x", ("a",), images, [0, 0]).num_examples == 2
+    assert splits.Split.from_arrays(images, [0, 0]).num_examples == 2

@@ -11,7 +11,7 @@ from keras_resnet.data.pixels import augmentations
 from keras_resnet.errors import UsageError
 
 
-def load_csv(path, split, data_dir):
+def load_rows(path, split, data_dir):
     """Rows of "split,file,label" of a table; files lie beside it."""
     del data_dir
     with open(path, newline="") as file:
@@ -27,7 +27,7 @@ def load_csv(path, split, data_dir):
         return image, tf.gather(labels, index)
 
     return datasets.Split(
-        name=f"csv:{path}/{split}",
+        name=f"rows:{path}/{split}",
         class_names=tuple(names.tolist()),
         num_examples=len(rows),
         read=read,
@@ -53,8 +53,8 @@ def erase(pixels, draws):
 
 
 datasets.register(
-    "csv",
-    load_csv,
+    "rows",
+    load_rows,
     datasets.DatasetInfo(pixel_mean=(10.0, 20.0, 30.0), pixel_std=(50.0,) * 3),
 )
 augmentations.register(

@@ -14,6 +14,7 @@ from keras_resnet.training import run
 SPLIT = types.SimpleNamespace(
     class_names=("cat", "dog", "a=b"),
     labels=np.array([0] * 6 + [1] * 3 + [2], np.int32),
+    multi_label=False,
 )
 
 
@@ -50,7 +51,9 @@ def test_what_is_no_table_is_refused(choice, message):
 
 
 def test_labels_that_nobody_knows_cannot_be_balanced():
-    unknown = types.SimpleNamespace(class_names=("cat", "dog"), labels=None)
+    unknown = types.SimpleNamespace(
+        class_names=("cat", "dog"), labels=None, multi_label=False
+    )
     with pytest.raises(UsageError, match="only reading all of these data"):
         losses.class_weights("balanced", unknown)
     assert losses.class_weights("cat=3", unknown).tolist() == [3.0, 1.0]

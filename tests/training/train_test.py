@@ -94,7 +94,9 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(UsageError, match="^There is no folder 'phtos'. Data"):
+    with pytest.raises(
+        UsageError, match="^There is no folder or CSV file 'phtos'"
+    ):
         keras_resnet.train("phtos", tmp_path / "run")
 
 
@@ -106,7 +108,7 @@ def test_an_evaluation_follows_each_epoch_also_where_batches_do_not_divide():
 
 
 def test_other_data_have_no_part_to_hold_out(tmp_path):
-    with pytest.raises(UsageError, match="a folder of pictures. Received: 'd"):
+    with pytest.raises(UsageError, match="Received: 'digits', which is nei"):
         keras_resnet.train("digits", tmp_path, validation=0.2)
 
 

@@ -7,7 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet.data.examples import class_labels
+from keras_resnet.data.examples import holdout
+from keras_resnet.data.examples import host
 from keras_resnet.data.examples import order
+from keras_resnet.data.examples import own_examples
 from keras_resnet.errors import require
 from keras_resnet.labels import html
 
@@ -62,6 +65,9 @@ class Split:
     pixels: tf.Tensor | None = None
     multi_label: bool = False
 
+    from_arrays = classmethod(own_examples.from_arrays)
+    from_source = classmethod(own_examples.from_source)
+
     def __post_init__(self):
         shape, classes = np.shape(self.labels), len(self.class_names)
         require(
@@ -87,6 +93,34 @@ class Split:
             counts = class_labels.counts(self.labels, len(counts))
         rows = dict(zip(self.class_names, counts, strict=True))
         return html.table(f"{self.name}: {self.num_examples:,} examples", rows)
+
+    def hold_out(self, validation=0.2, seed=0, groups=None):
+        """Divides the examples, a part of each class for validation.
+
+        Args:
+            validation: float between 0 and 1, the part.
+            seed: int, which ones.
+            groups: int (num_examples,), equal for examples that stay
+                together. Default: for those of equal bytes or pixels, for
+                which each image is read once.
+
+        Returns:
+            (`Split` to train on, `Split` for validation).
+
+        Raises:
+            keras_resnet.UsageError: as `holdout.choose`, or if only reading
+                an example tells its label.
+        """
+        require(
+            self.labels is not None,
+            f"The labels of {self.name} are not known, so no part of each "
+            "class can be held out. Give them to the Split.",
+        )
+        if groups is None:
+            groups = own_examples.copies(self)
+        held = holdout.choose(self.labels, validation, seed, groups)
+        parts = (np.flatnonzero(chosen) for chosen in (~held, held))
+        return tuple(select(self, indices) for indices in parts)
 
 
 def evenly_spaced(split, number):
@@ -118,7 +152,7 @@ def select(split, indices):
     Returns:
         `Split` without blocks: its examples are read one by one.
     """
-    places = on_host(indices, tf.int64)
+    places = host.on_host(indices, tf.int64)
     return dataclasses.replace(
         split,
         num_examples=len(indices),
@@ -126,13 +160,10 @@ def select(split, indices):
         describe=lambda index: split.describe(int(indices[index])),
         labels=None if split.labels is None else split.labels[indices],
         blocks=None,
-        pixels=None if split.pixels is None else _gather(split.pixels, indices),
+        pixels=None
+        if split.pixels is None
+        else host.gather(split.pixels, indices),
     )
-
-
-def _gather(pixels, indices):
-    with tf.device("CPU:0"):
-        return tf.gather(pixels, indices)
 
 
 def first_or(dataset, default):
@@ -143,16 +174,6 @@ def first_or(dataset, default):
         default: `tf.data.Dataset` of the same elements, read only then.
     """
     return dataset.concatenate(default).take(1).get_single_element()
-
-
-def on_host(values, dtype=None):
-    """A tensor in the host's memory, which graphs refer to and do not copy.
-
-    TensorFlow copies captured tensors of up to 128 elements into each graph;
-    what can be large must therefore have more elements when it is.
-    """
-    with tf.device("CPU:0"):
-        return tf.constant(values, dtype)
 
 
 def checked(value, valid, *message):

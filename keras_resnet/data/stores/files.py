@@ -10,6 +10,7 @@ import stat
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet.data.examples import host
 from keras_resnet.data.examples import splits
 from keras_resnet.data.pixels import headers
 from keras_resnet.data.pixels.headers import BadImageError
@@ -100,6 +101,30 @@ def read_if(path, why):
         tf.errors.InvalidArgumentError: with the problem.
     """
     return tf.io.read_file(splits.checked(path, why == b"", why))
+
+
+def reader(problems, is_remote=False):
+    """What reads the files of a split, in a graph.
+
+    Args:
+        problems: {index: `problem` of that file}; of remote files none.
+        is_remote: whether the files are.
+
+    Returns:
+        (string scalar path, int64 scalar index) -> the bytes, string scalar.
+    """
+    if is_remote:
+        return lambda path, _: read_if(path, remote_problem(path))
+    if not problems:
+        return lambda path, _: tf.io.read_file(path)
+    indices = host.on_host(list(problems), tf.int64)
+    reasons = host.on_host(list(problems.values()))
+
+    def read(path, index):
+        why = tf.boolean_mask(reasons, indices == index)
+        return read_if(path, tf.strings.reduce_join(why))
+
+    return read
 
 
 def remote_problem(path):

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from keras_resnet.data.examples import holdout
+from keras_resnet.data.examples import host
 from keras_resnet.data.examples import splits
 from keras_resnet.data.stores import copies
 from keras_resnet.data.stores import files
@@ -65,7 +65,7 @@ def load(path, split):
         prefixes,
         names,
         labels,
-        _reader(problems, is_remote),
+        files.reader(problems, is_remote),
     )
     if is_remote or not layout.held_out:
         return everything
@@ -73,14 +73,10 @@ def load(path, split):
         prefixes[label] + name
         for label, name in zip(labels, names, strict=True)
     ]
-    held = holdout.choose(
-        labels,
-        layout.held_out.validation,
-        layout.held_out.seed,
-        copies.group(paths, problems),
+    parts = everything.hold_out(
+        **vars(layout.held_out), groups=copies.group(paths, problems)
     )
-    chosen = held if split == "validation" else ~held
-    return splits.select(everything, np.flatnonzero(chosen))
+    return parts[split == "validation"]
 
 
 def _classes(layout):
@@ -162,27 +158,11 @@ def _check_classes(folder, classes, counts):
     )
 
 
-def _reader(problems, is_remote):
-    """string scalar path, int64 scalar index: its bytes, if it may be read."""
-    if is_remote:
-        return lambda path, _: files.read_if(path, files.remote_problem(path))
-    if not problems:
-        return lambda path, _: tf.io.read_file(path)
-    indices = splits.on_host(list(problems), tf.int64)
-    reasons = splits.on_host(list(problems.values()))
-
-    def read(path, index):
-        why = tf.boolean_mask(reasons, indices == index)
-        return files.read_if(path, tf.strings.reduce_join(why))
-
-    return read
-
-
 def _split(name, classes, prefixes, names, labels, read_file):
-    all_labels = splits.on_host(labels)
-    prefixes = splits.on_host(prefixes)
+    all_labels = host.on_host(labels)
+    prefixes = host.on_host(prefixes)
     # Of objects: an array of bytes would be as wide as the longest name.
-    all_names = splits.on_host(np.array(names, dtype=object))
+    all_names = host.on_host(np.array(names, dtype=object))
 
     def path(index):
         prefix = tf.gather(prefixes, tf.gather(all_labels, index))

@@ -108,7 +108,11 @@ def find(path, split):
 
 
 def parse(path):
-    """(the path without its query, `HoldOut` of the query or None)."""
+    """(the path without its query, `HoldOut` of the query or None).
+
+    Args:
+        path: of a folder or a CSV file.
+    """
     path = os.fspath(path)
     found = _QUERY.search(path)
     if not found:

@@ -7,6 +7,7 @@ import threading
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet.data.examples import host
 from keras_resnet.data.examples import splits
 
 # Bytes of a block: a read of this size is as fast as network storage goes.
@@ -40,8 +41,8 @@ def reader(records):
         `tf.errors.InvalidArgumentError`, which names file and record, if the
         record is damaged.
     """
-    offsets = splits.on_host(records.offsets)
-    sizes = splits.on_host(records.sizes)
+    offsets = host.on_host(records.offsets)
+    sizes = host.on_host(records.sizes)
 
     def read(index, path):
         return _read(path, tf.gather(offsets, index), tf.gather(sizes, index))
@@ -58,8 +59,8 @@ def _read(path, offset, size):
 
 def _checked(records, read):
     """`read`, with an error that names the record where it gives nothing."""
-    paths, files = splits.on_host(records.paths), splits.on_host(records.files)
-    numbers = splits.on_host(records.numbers)
+    paths, files = host.on_host(records.paths), host.on_host(records.files)
+    numbers = host.on_host(records.numbers)
 
     def checked(index):
         path = tf.gather(paths, tf.gather(files, index))

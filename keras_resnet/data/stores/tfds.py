@@ -4,11 +4,13 @@ Small ones are held in memory, decoded where all images have one size; large
 ones are read example by example, from array_record or from tfrecord files.
 """
 
+import dataclasses
+
 import numpy as np
 import tensorflow as tf
 
 from keras_resnet.data.examples import splits
-from keras_resnet.data.stores import memory
+from keras_resnet.data.pixels import decoding
 from keras_resnet.data.stores import records as records_lib
 from keras_resnet.data.stores import tfrecord
 from keras_resnet.errors import UsageError
@@ -53,7 +55,7 @@ def load(name, split, *, data_dir, validation, known):
     opened = open_it(tfds, builder, part, f"{name}/{split}", class_names)
     height, width, _ = info.features["image"].shape
     if height and opened.num_examples * height * width * 3 <= MAX_BYTES_DECODED:
-        return memory.decoded(opened, (height, width))
+        return _decoded(opened, (height, width))
     return opened
 
 
@@ -104,7 +106,9 @@ def _from_memory(tfds, builder, part, name, class_names):
     examples = [(e["image"], e["label"]) for e in tfds.as_numpy(dataset)]
     images = np.array([image for image, _ in examples], dtype=object)
     labels = [label for _, label in examples]
-    return memory.from_memory(name, class_names, images, labels)
+    return splits.Split.from_arrays(
+        images, labels, class_names=class_names, name=name
+    )
 
 
 def _from_records(tfds, builder, part, name, class_names):
@@ -112,6 +116,37 @@ def _from_records(tfds, builder, part, name, class_names):
     parse = _parser(tfds, builder, name, class_names)
     records = records_lib.find(pieces)
     return tfrecord.of_records(name, class_names, records, parse)
+
+
+def _decoded(split, shape):
+    """The same examples, read and decoded once.
+
+    Args:
+        split: `splits.Split` of images of one size.
+        shape: (H, W) of them all.
+    """
+    num, size = split.num_examples, (*shape, 3)
+    images = np.empty((num, *size), np.uint8)
+    labels = np.empty(num, np.int32)
+
+    def example(index):
+        image, label = split.read(index)
+        if image.dtype == tf.string:
+            image = decoding.decode(image)
+        return tf.ensure_shape(image, size), label
+
+    examples = tf.data.Dataset.range(num).map(example, tf.data.AUTOTUNE)
+    start = 0
+    for some, their_labels in examples.batch(1000).prefetch(1):
+        stop = start + len(some)
+        images[start:stop], labels[start:stop] = some, their_labels
+        start = stop
+    return dataclasses.replace(
+        splits.Split.from_arrays(
+            images, labels, class_names=split.class_names, name=split.name
+        ),
+        describe=split.describe,
+    )
 
 
 def _parser(tfds, builder, name, class_names):

@@ -139,12 +139,17 @@ def file_name(split, index):
     """What to call an example, below the folder of its split where it is one.
 
     Returns:
-        str: "cat/1.jpg", or what `split.describe` says. Bytes that are not
-        UTF-8 are surrogates (PEP 383).
+        str: "cat/1.jpg", below that of a CSV file where one lists it, or what
+        `split.describe` says. Bytes that are not UTF-8 are surrogates
+        (PEP 383).
     """
     name = split.describe(index)
-    folder = split.name.removeprefix("folder:")
-    return name if folder == split.name else os.path.relpath(name, folder)
+    source, _, folder = split.name.partition(":")
+    if source == "csv":
+        folder = os.path.dirname(os.path.dirname(folder))  # FILE/SPLIT
+    if source not in ("folder", "csv"):
+        return name
+    return os.path.relpath(name, folder or ".")
 
 
 def printable(text):

@@ -1,0 +1,140 @@
+"""Data that a Python program brings, by a name that a recipe can have.
+
+A recipe is a value, and its data set a text: of what is only in memory it is
+"memory:NAME-DIGEST". The digest is of the examples, so that a run goes on with
+the same data alone. The process that brought them knows the name, no other.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+
+from keras_resnet.data.examples import own_examples
+from keras_resnet.data.examples.splits import Split
+from keras_resnet.data.stores import layouts
+from keras_resnet.errors import lookup
+from keras_resnet.errors import require
+
+# {name: {"train": `Split`, "validation": `Split`}}.
+HELD: dict[str, dict[str, Split]] = {}
+
+# Of examples that are not pixels in memory so many are in the digest.
+_LOOKED_AT = 64
+
+
+def hold(data, *, class_names=None, validation=None):
+    """Keeps data for this process; `datasets.load` finds them by the name.
+
+    Args:
+        data: arrays, (images, labels) or {"image": images, "label": labels},
+            as `Split.from_arrays` takes them; a source as `Split.from_source`
+            does; a `Split`; or two of these: a pair, or a mapping with "train"
+            and "validation" (or val, valid, test), as Hugging Face has them.
+        class_names: K names, for arrays and sources.
+        validation: part of each class that is held out where only one is
+            given. Default: 0.2. For a seed see `Split.hold_out`.
+
+    Returns:
+        str, "memory:NAME-DIGEST". The digest is of the number of examples, the
+        names, all labels, and all pixels where they are in memory, else of
+        64 examples.
+
+    Raises:
+        keras_resnet.UsageError: as the constructors of `Split`, or if there is
+            something for validation and a part is to be held out too.
+    """
+    train, other = _pair(data)
+    train = split_of(train, class_names)
+    if other is None:
+        choice = {} if validation is None else {"validation": validation}
+        train, other = train.hold_out(**choice)
+    else:
+        require(
+            validation is None,
+            "validation= holds a part out where nothing is for validation. "
+            "Received: data for both.",
+        )
+        other = split_of(other, class_names or train.class_names)
+    parts = {"train": train, "validation": other}
+    digest = hashlib.sha256(b"".join(map(_digest, parts.values()))).hexdigest()
+    name = f"{train.name.partition('/')[0]}-{digest[:12]}"
+    HELD[name] = {
+        key: dataclasses.replace(split, name=f"memory:{name}/{key}")
+        for key, split in parts.items()
+    }
+    return f"memory:{name}"
+
+
+def find(name, split):
+    """A `Split` of what `hold` keeps.
+
+    Raises:
+        keras_resnet.UsageError: if this process has not brought it.
+    """
+    require(
+        name in HELD,
+        f"memory:{name} is data that a Python program brought, and they are "
+        "not in this process. Start that program again, which goes on where "
+        "it was stopped: keras_resnet.train(data, workdir). A command can "
+        "take other images instead: --dataset=folder:PATH.",
+    )
+    return lookup(HELD[name], split, "split")
+
+
+def _pair(data):
+    """(what is trained on, what is for validation or None)."""
+    if isinstance(data, Mapping) and "train" in data:
+        names = [n for n in layouts.SPLITS["validation"] if n in data]
+        return data["train"], data[names[0]] if names else None
+    if isinstance(data, Mapping) and {"image", "label"} <= set(data):
+        return (data["image"], data["label"]), None
+    if isinstance(data, tuple) and len(data) == 2 and not _are_arrays(data):
+        return data
+    return data, None
+
+
+def _are_arrays(pair):
+    """Whether a pair is (images, labels), and not data for two splits."""
+    return isinstance(pair, tuple) and any(
+        isinstance(one, (np.ndarray, list)) for one in pair
+    )
+
+
+def split_of(data, class_names=None):
+    """All examples of arrays, of a source or of a `Split`, as a `Split`.
+
+    Args:
+        data, class_names: as for `hold`.
+
+    Raises:
+        keras_resnet.UsageError: as the constructors of `Split`.
+    """
+    if isinstance(data, Split):
+        require(
+            class_names is None or tuple(class_names) == data.class_names,
+            f"class_names= are not those of {data.name}, which has its own. "
+            f"Received: {', '.join(class_names or ())}.",
+        )
+        return data
+    if isinstance(data, Mapping):
+        data = _pair(data)[0]
+    if _are_arrays(data) and len(data) == 2:
+        return Split.from_arrays(*data, class_names=class_names)
+    return Split.from_source(data, class_names=class_names)
+
+
+def _digest(split):
+    """sha256 of what decides a run: bytes."""
+    found = hashlib.sha256(f"{split.num_examples}\n".encode())
+    found.update("\n".join(split.class_names).encode())
+    found.update(b"" if split.labels is None else split.labels.tobytes())
+    if split.pixels is not None:
+        found.update(str(split.pixels.shape).encode())
+        found.update(np.ascontiguousarray(split.pixels))
+        return found.digest()
+    places = np.linspace(0, split.num_examples - 1, _LOOKED_AT).astype(int)
+    for index in dict.fromkeys(places.tolist()):
+        found.update(own_examples.image_digest(split, index))
+    return found.digest()

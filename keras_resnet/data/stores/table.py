@@ -1,0 +1,209 @@
+"""Images that a CSV file lists, of which only the paths are held.
+
+    path,label,split          path,labels
+    a.jpg,cat,train           a.jpg,cat|dog
+    b.jpg,dog,validation      b.jpg,
+
+The first line names the columns, in any order. A path is absolute, or relative
+to the folder of the CSV file, and stands there once. The column `label` has one
+class; `labels` any number of them with | in between, none where it is empty.
+Without `split`, or where all rows are "train", a part of each class is held out
+as of a folder: a fifth, or what "FILE?validation=0.1&seed=3" says.
+"""
+
+import csv
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from keras_resnet.data.examples import host
+from keras_resnet.data.examples import splits
+from keras_resnet.data.stores import copies
+from keras_resnet.data.stores import files
+from keras_resnet.data.stores import layouts
+from keras_resnet.errors import UsageError
+from keras_resnet.errors import require
+
+SEPARATOR = "|"
+
+# What the first line must have; the split may be missing.
+_COLUMNS = ({"path", "label"}, {"path", "labels"})
+_LISTED = 5
+
+
+def load(path, split):
+    """Opens a split of a CSV file, UTF-8 with or without a byte-order mark.
+
+    Classes are those of the rows that are trained on, sorted.
+
+    Args:
+        path: of a local file, with or without a query.
+        split: "train", "validation" (of which the rows may also say val, valid
+            or test), or what else the column `split` says.
+
+    Raises:
+        keras_resnet.UsageError: if the file cannot be read or is no such
+            table, a file that it lists is missing, or there is no such split.
+    """
+    file, query = layouts.parse(path)
+    rows, several = _rows(file)
+    _check_paths(rows, file)
+    wanted, held_out = _wanted(rows, split, file, query)
+    train = wanted if held_out else [r for r in rows if r["split"] == "train"]
+    classes = sorted({name for row in train for name in row["classes"]})
+    require(classes, f"{file!r} has no class in any row that is trained on.")
+    labels = _labels(wanted, classes, several, file)
+    found = _split(f"csv:{path}/{split}", classes, wanted, labels)
+    if not held_out:
+        return found
+    groups = copies.group([row["path"] for row in wanted])
+    parts = found.hold_out(**vars(held_out), groups=groups)
+    return parts[split == "validation"]
+
+
+def _rows(file):
+    """([{"line", "path", "classes", "split"}], whether of several classes)."""
+    try:
+        # The csv module ends lines itself; a strict one knows a lost quote.
+        with open(file, newline="", encoding="utf-8-sig") as lines:
+            reader = csv.reader(lines, strict=True)
+            columns = [name.strip() for name in next(reader, [])]
+            several = _check_columns(columns, file)
+            rows = [
+                _row(columns, fields, reader.line_num, file)
+                for fields in reader
+                if fields
+            ]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"Cannot read {file!r}: {error}.") from error
+    require(rows, f"{file!r} has no rows below its first line.")
+    return rows, several
+
+
+def _check_columns(columns, file):
+    """Whether the column of the classes is `labels`."""
+    require(
+        set(columns) - {"split"} in _COLUMNS
+        and len(set(columns)) == len(columns),
+        f"The first line of {file!r} must name its columns: path,label or "
+        "path,labels (several, as cat|dog), and maybe split. Received: "
+        f"{','.join(columns)!r}.",
+    )
+    return "labels" in columns
+
+
+def _row(columns, fields, line, file):
+    where = f"Line {line} of {file!r}"
+    require(
+        len(fields) == len(columns),
+        f"{where} has {len(fields)} fields; the first line has "
+        f"{len(columns)}. Put a field with a comma into quotes.",
+    )
+    row = dict(zip(columns, fields, strict=True))
+    names = [n.strip() for n in (row.get("labels") or "").split(SEPARATOR)]
+    if "label" in row:
+        names = [row["label"].strip()]
+        require(
+            SEPARATOR not in names[0],
+            f"{where} has the label {names[0]!r}. For several classes call "
+            f"the column labels; {SEPARATOR} cannot be in a name.",
+        )
+    elif names == [""]:
+        names = []
+    require(all(names), f"{where} has a class without a name.")
+    split = row.get("split", "train").strip()
+    require(split, f"{where} has no split, as others have.")
+    path = os.path.normpath(os.path.join(os.path.dirname(file), row["path"]))
+    return {"line": line, "path": path, "classes": names, "split": split}
+
+
+def _check_paths(rows, file):
+    """Refuses files that are missing, and those that stand there twice."""
+    lost = [row for row in rows if not _is_file(row["path"])]
+    more = f" and {len(lost) - _LISTED:,} more" * (len(lost) > _LISTED)
+    listed = [f"line {r['line']}: {r['path']}" for r in lost[:_LISTED]]
+    require(
+        not lost,
+        f"{len(lost):,} paths of {file!r} are no files ({'; '.join(listed)}"
+        f"{more}). They are relative to the folder of the CSV file.",
+    )
+    lines = {}
+    for row in rows:
+        first = lines.setdefault(row["path"], row["line"])
+        require(
+            first == row["line"],
+            f"Line {row['line']} of {file!r} has the path of line {first}: "
+            f"{row['path']}. Name each file once; of several classes as "
+            "cat|dog in a column labels.",
+        )
+
+
+def _is_file(path):
+    try:
+        return os.path.isfile(path)
+    except ValueError:  # no path at all, as one with a zero byte
+        return False
+
+
+def _wanted(rows, split, file, query):
+    """(rows of a split, or of all to hold out of; `HoldOut` or None)."""
+    known = sorted({row["split"] for row in rows})
+    if known == ["train"] and split in layouts.SPLITS:
+        return rows, query or layouts.HoldOut()
+    require(
+        not query or known == ["train"],
+        f"{file!r} has a column split, so nothing is held out of train. "
+        "Received: a path that ends in a query.",
+    )
+    for wanted in ("train", split):
+        names = layouts.SPLITS.get(wanted, (wanted,))
+        names = [name for name in names if name in known]
+        require(
+            names,
+            f"{file!r} has no rows of the split {wanted}. It has: "
+            f"{', '.join(known)}.",
+        )
+    return [row for row in rows if row["split"] == names[0]], None
+
+
+def _labels(rows, classes, several, file):
+    """int32 (N,), or uint8 (N, K) of several classes."""
+    numbers = {name: number for number, name in enumerate(classes)}
+    for row in rows:
+        strangers = [name for name in row["classes"] if name not in numbers]
+        require(
+            not strangers,
+            f"Line {row['line']} of {file!r} has a class that no row of train "
+            f"has: {', '.join(strangers)}.",
+        )
+    found = [[numbers[name] for name in row["classes"]] for row in rows]
+    if not several:
+        return np.array(found, np.int32)[:, 0]
+    labels = np.zeros((len(rows), len(classes)), np.uint8)
+    for label, of_row in zip(labels, found, strict=True):
+        label[of_row] = 1
+    return labels
+
+
+def _split(name, classes, rows, labels):
+    paths = [os.fsencode(row["path"]) for row in rows]
+    problems = {i: files.problem(path) for i, path in enumerate(paths)}
+    read_file = files.reader({i: why for i, why in problems.items() if why})
+    # Of objects: an array of bytes would be as wide as the longest path.
+    held = host.on_host(np.array(paths, dtype=object))
+    all_labels = host.on_host(labels)
+
+    def read(index):
+        image = read_file(tf.gather(held, index), index)
+        return image, tf.gather(all_labels, index)
+
+    return splits.Split(
+        name=name,
+        class_names=tuple(classes),
+        num_examples=len(rows),
+        read=read,
+        describe=lambda index: os.fsdecode(paths[index]),
+        labels=labels,
+        multi_label=labels.ndim == 2,
+    )
