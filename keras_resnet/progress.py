@@ -1,5 +1,6 @@
 """What somebody who watches long work sees; a pipe or a log sees nothing."""
 
+import shutil
 import sys
 import threading
 import time
@@ -7,6 +8,8 @@ import time
 import tqdm
 import tqdm.contrib
 from absl import logging
+
+TICK = 1  # seconds after which a bar is drawn again
 
 _FORMAT = (
     "{desc}{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} steps, "
@@ -82,7 +85,9 @@ class _Line(tqdm.tqdm):
             now = time.perf_counter()
             left = seconds_left(self.first, self.last, self.total, now)
         text = "?" if left is None else self.format_interval(left)
-        return {**fields, "left": text}
+        # Where a terminal does not tell its width, tqdm would draw nothing.
+        width = shutil.get_terminal_size().columns - 1
+        return {**fields, "left": text, "ncols": width}
 
 
 class Bar:
@@ -101,7 +106,6 @@ class Bar:
             total=total,
             initial=done,
             disable=not is_watched(),
-            dynamic_ncols=True,
             bar_format=_FORMAT,
         )
         self._closed = threading.Event()
@@ -115,7 +119,7 @@ class Bar:
             self._thread.start()
 
     def _draw(self):
-        while not self._closed.wait(1):
+        while not self._closed.wait(TICK):
             self._line.refresh()
 
     def advance(self, step):

@@ -104,8 +104,11 @@ class Figures:
         files.write_text(path, text)
 
     def _repr_html_(self):
-        facts = html.escape(repr(self)[1:-1])
-        return f"<p>{facts}</p>{report_page.class_table(self)}"
+        """The page in a frame, for notebooks: it has styles of its own."""
+        return (
+            f'<iframe srcdoc="{html.escape(self.page())}" style="width: 100%; '
+            'height: 45rem; border: 0"></iframe>'
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)

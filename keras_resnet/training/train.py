@@ -23,8 +23,8 @@ from keras_resnet.evaluation.multi_label import MultiLabelMetrics
 from keras_resnet.inference import opening
 from keras_resnet.labels import html
 from keras_resnet.labels.cards import load_card
-from keras_resnet.labels.view import View
 from keras_resnet.recipes import own_images
+from keras_resnet.training import reporting
 from keras_resnet.training import run as run_lib
 from keras_resnet.training import workdir as workdir_lib
 
@@ -65,8 +65,7 @@ class Run:
 
     def report(self, split: str = "validation") -> report_lib.Report:
         """The figures class by class on a split of the run's data."""
-        data = datasets.load(self.recipe.dataset, split)
-        return reports.make(self.model, View.of(self.recipe), data)
+        return reports.evaluate(self.model, split=split)
 
     def __repr__(self):
         words, best = self.metrics.WORDS, self.metrics.BEST
@@ -82,7 +81,8 @@ class Run:
             name: (f"{value:.4f}" if isinstance(value, float) else value)
             for name, value in dataclasses.asdict(self.metrics).items()
         }
-        return html.table(str(self.workdir), rows)
+        curves = (self.workdir / reporting.CURVES).read_bytes()
+        return html.table(str(self.workdir), rows) + html.picture(curves)
 
 
 def train(
