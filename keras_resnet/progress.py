@@ -13,7 +13,7 @@ TICK = 1  # seconds after which a bar is drawn again
 
 _FORMAT = (
     "{desc}{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} steps, "
-    "{left} left{postfix}"
+    "{elapsed} so far, {left} left{postfix}"
 )
 
 
@@ -76,6 +76,7 @@ def seconds_left(first, last, total, now):
 class _Line(tqdm.tqdm):
     """tqdm's line, with a time left that runs down between two steps."""
 
+    monitor_interval = 0  # no thread of tqdm's own
     first = last = None  # (steps done, clock) after the first and the last
 
     @property
@@ -85,7 +86,7 @@ class _Line(tqdm.tqdm):
             now = time.perf_counter()
             left = seconds_left(self.first, self.last, self.total, now)
         text = "?" if left is None else self.format_interval(left)
-        # Where a terminal does not tell its width, tqdm would draw nothing.
+        # Not tqdm's: it draws nothing where a terminal does not tell it.
         width = shutil.get_terminal_size().columns - 1
         return {**fields, "left": text, "ncols": width}
 
@@ -106,6 +107,7 @@ class Bar:
             total=total,
             initial=done,
             disable=not is_watched(),
+            nrows=20,  # not the terminal's, which may not tell it
             bar_format=_FORMAT,
         )
         self._closed = threading.Event()

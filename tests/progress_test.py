@@ -1,5 +1,7 @@
 """Who watches a terminal sees what is done; a pipe and a log see nothing."""
 
+import contextlib
+import logging
 import os
 import re
 import threading
@@ -25,9 +27,9 @@ def test_the_time_left_follows_the_pace_since_the_first_step(last, now, left):
     assert progress.seconds_left((1, 10.0), last, 10, now) == left
 
 
-@pytest.fixture
-def terminal(monkeypatch):
-    """A function that gives what a pseudo-terminal has been sent."""
+@contextlib.contextmanager
+def _terminal(monkeypatch):
+    """A pseudo-terminal; gives a function of what it has been sent."""
     reader, writer = os.openpty()
     stream = os.fdopen(writer, "w", buffering=1)
     monkeypatch.setattr("sys.stderr", stream)
@@ -53,26 +55,30 @@ def _use_bar():
     bar.advance(7)
     bar.tell("evaluating", ["loss 0.5", "9 images/s"])
     time.sleep(0.5)
-    absl.logging.warning("a warning")
+    warning = {"levelno": logging.WARNING, "msg": "a warning"}
+    absl.logging.get_absl_handler().handle(logging.makeLogRecord(warning))
     bar.write("a line")
     bar.close()
 
 
 def test_a_bar_is_drawn_while_nothing_happens_and_leaves_lines_whole(
-    terminal, monkeypatch
+    monkeypatch,
 ):
     monkeypatch.setattr(progress, "TICK", 0.05)
     before = _threads()
-    _use_bar()
-    assert _threads() <= before
-    drawn = re.split(r"[\r\n]+", terminal())
+    with _terminal(monkeypatch) as sent:
+        _use_bar()
+        assert _threads() <= before
+        drawn = re.split(r"[\r\n]+", sent())
+        progress.say("Writing x")
+        assert sent().strip() == "Writing x"
     waiting = [line for line in drawn if line.startswith("evaluating:")]
     assert len(waiting) >= 5
-    assert re.search(r"7/10 steps, 00:00 left, loss 0.5, 9 im", waiting[0])
-    assert any(re.fullmatch(r"\S*W.*\] a warning", line) for line in drawn)
+    assert re.search(
+        r"7/10 steps, 00:00 so far, 00:00 left, loss 0.5, 9 im", waiting[0]
+    )
+    assert any(re.fullmatch(r"W.*\] a warning", line) for line in drawn)
     assert "a line" in drawn
-    progress.say("Writing x")
-    assert terminal().strip() == "Writing x"
 
 
 def test_a_pipe_gets_the_lines_alone(capsys, monkeypatch):
