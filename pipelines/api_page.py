@@ -36,6 +36,7 @@ ROOMS = {
     "recipes": "Recipes",
     "data": "Data",
     "inference": "Inference",
+    "evaluation": "Evaluation",
     "training": "Training",
     "export": "Export",
 }
@@ -45,7 +46,7 @@ def text():
     """The whole page."""
     sections = {}
     for name in keras_resnet.__all__:
-        value = getattr(keras_resnet, name)
+        value = inspect.unwrap(getattr(keras_resnet, name))
         sections.setdefault(_title(value), []).append(_entry(name, value))
     order = dict.fromkeys((*TITLES.values(), *ROOMS.values()))
     parts = [

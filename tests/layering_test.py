@@ -20,6 +20,7 @@ ROOMS = (
     "moved",
     "errors",
     "files",
+    "progress",
     "labels",
     "networks",
     "optimizers",
@@ -235,6 +236,7 @@ DRAWN = {
     "files": None,
     "moved": None,
     "optimizers": "recipes",
+    "progress": None,
 }
 
 

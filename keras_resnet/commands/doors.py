@@ -1,5 +1,6 @@
 """Where commands begin, whatever a user types to start them."""
 
+import functools
 import importlib
 import re
 import sys
@@ -61,8 +62,9 @@ def run(command, argv, door):
     from keras_resnet.commands import running
 
     module = importlib.import_module(f"keras_resnet.commands.{command}")
-    with_tensorflow = command not in _WITHOUT_TENSORFLOW
-    begin = start.start_tensorflow if with_tensorflow else None
+    begin = None
+    if command not in _WITHOUT_TENSORFLOW:
+        begin = functools.partial(start.start_tensorflow, door.format(command))
     return running.run(module.main, argv=argv, door=door, begin=begin)
 
 

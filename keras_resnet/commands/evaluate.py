@@ -120,7 +120,7 @@ def main(args):
     _, card = loaded[0]
     split, masked = members_lib.open_split(
         card,
-        FLAGS.dataset or card.dataset,
+        FLAGS.dataset,
         FLAGS.split,
         data_dir=FLAGS.data_dir,
         on_bad_image=FLAGS.on_bad_image,

@@ -10,10 +10,6 @@ from absl import flags
 from keras_resnet.commands import model_files
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
-from keras_resnet.labels.answers import shown_classes
-from keras_resnet.labels.cards import check_card
-from keras_resnet.labels.cards import load_card
-from keras_resnet.labels.view import View
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
@@ -32,31 +28,25 @@ flags.DEFINE_multi_string(
 
 
 def main(args):
-    from keras_resnet.commands import image_files
-    from keras_resnet.evaluation import explain
-    from keras_resnet.inference import runtime
+    from keras_resnet.evaluation import explanations
+    from keras_resnet.inference import opening
+    from keras_resnet.inference import pictures
 
     path, args = model_files.first(FLAGS.model, args)
-    files, path = image_files.files(args), pathlib.Path(path)
-    model = runtime.load_keras(path)
-    card = load_card(path.parent)
-    check_card(
-        card,
-        path,
-        num_classes=model.output_shape[-1],
-        image_size=model.input_shape[1],
-    )
-    indices = {name: i for i, name in enumerate(card.class_names)}
-    chosen = [lookup(indices, name, "class") for name in FLAGS.class_name or ()]
-    views = [image_files.read(file, card) for file in files]
-    targets = _targets(files, FLAGS.output_dir)
-    for file, pixels, target in zip(files, views, targets, strict=True):
-        rows = _rows(model, pixels, chosen, card)
-        # Read again: many photographs would not fit in memory.
-        picture = image_files.read_whole(file, card.exif)
-        explain.figure(picture, View.of(card), rows).savefig(target)
-        titles = ", ".join(title for _, title in rows)
-        print(f"{file}  {titles}  {target}")
+    files = pictures.files(args)
+    model, card = opening.open_keras(path)
+    for name in FLAGS.class_name or ():
+        lookup(dict.fromkeys(card.class_names), name, "class")
+    for file in files:
+        pictures.read_whole(
+            file, card.exif
+        )  # a bad one is told before work is lost
+    for file, target in zip(
+        files, _targets(files, FLAGS.output_dir), strict=True
+    ):
+        found = explanations.explain(model, file, FLAGS.class_name)
+        found.save(target)
+        print(f"{file}  {found.title}  {target}")
 
 
 def _targets(files, folder):
@@ -77,18 +67,3 @@ def _targets(files, folder):
             target = folder / f"{file.stem}_{number}_gradcam.png"
         targets.append(target)
     return targets
-
-
-def _rows(model, pixels, chosen, card):
-    """The classes of a view, as `explain.figure` takes them."""
-    import numpy as np
-
-    from keras_resnet.evaluation import explain
-
-    probabilities = model.predict(pixels[np.newaxis], verbose=0)[0]
-    rows = []
-    for index in chosen or shown_classes(probabilities, card).tolist():
-        heat = explain.grad_cam(model, pixels[np.newaxis], index)[0]
-        name = card.class_names[index]
-        rows.append((heat, f"{name}  {probabilities[index]:.1%}"))
-    return rows

@@ -8,18 +8,13 @@ tflite_float16, tflite_int8 (all of 8 bits, uint8 pixels); onnx, onnx_int8; web,
 a page that runs the network in a browser.
 """
 
-import dataclasses
 import pathlib
 
 from absl import flags
 
-from keras_resnet import recipes
 from keras_resnet.commands import image_flags
 from keras_resnet.commands import model_files
 from keras_resnet.commands import quiet
-from keras_resnet.errors import require
-from keras_resnet.inference.artifact import agreement
-from keras_resnet.labels.cards import load_card
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
@@ -80,99 +75,31 @@ image_flags.define()
 
 
 def main(args):
-    from keras_resnet.export import formats
-    from keras_resnet.export import pipeline
-    from keras_resnet.export import placing
-    from keras_resnet.inference import runtime
+    from keras_resnet.export import exporting
 
     path = model_files.one(FLAGS.model, args)
-    output_dir = FLAGS.output_dir or _default_output_dir(args)
-    recipes.max_masked(FLAGS.on_bad_image)  # refused before the model loads
-    placing.check(output_dir, formats.file_names(FLAGS.formats))
-    earlier = [] if FLAGS.force else placing.find_existing(output_dir)
-    require(
-        not earlier,
-        f"There is an export already: {', '.join(map(str, earlier))}. Pass "
-        "--force to replace it, or another --output_dir.",
-    )
-    model = runtime.load_keras(path)
-    card = load_card(pathlib.Path(path).parent)
-    options = formats.Options(
-        opset=FLAGS.opset,
-        input_dtype=FLAGS.input_dtype,
-        dynamic_batch=FLAGS.dynamic_batch,
-        resize=FLAGS.resize,
-        litert_js=FLAGS.litert_js,
-        calibration=_calibration(card),
-    )
-    pipeline.check(
-        model,
-        output_dir,
-        card=card,
-        formats=FLAGS.formats,
-        options=options,
-    )
-    images, labels = _images(card, "validation", FLAGS.num_images)
     with quiet.others():
-        artifacts = pipeline.export_all(
-            model,
-            output_dir,
-            card=_named(card),
+        artifacts = exporting.export(
+            path,
+            FLAGS.output_dir or _default_output_dir(args),
             formats=FLAGS.formats,
-            images=images,
-            labels=labels,
-            options=options,
+            images=FLAGS.dataset,
+            force=FLAGS.force,
+            num_images=FLAGS.num_images,
+            num_calibration_images=FLAGS.num_calibration_images,
+            data_dir=FLAGS.data_dir,
+            on_bad_image=FLAGS.on_bad_image,
+            dataset_name=FLAGS.dataset_name,
+            opset=FLAGS.opset,
+            input_dtype=FLAGS.input_dtype,
+            dynamic_batch=FLAGS.dynamic_batch,
+            resize=FLAGS.resize,
+            litert_js=FLAGS.litert_js,
         )
-    _print_table(artifacts, output_dir)
+    print(artifacts)
 
 
 def _default_output_dir(words):
     """Of the folder of a run a folder in it."""
     inside = words and pathlib.Path(words[0]).is_dir()
     return str(pathlib.Path(words[0], "exported")) if inside else "exported"
-
-
-def _images(card, name, number):
-    from keras_resnet.export import pipeline
-
-    split = pipeline.split_of(
-        card, name, dataset=FLAGS.dataset, data_dir=FLAGS.data_dir
-    )
-    return pipeline.read_images(
-        split, number, on_bad_image=FLAGS.on_bad_image, exif=card.exif
-    )
-
-
-def _named(card):
-    if FLAGS.dataset_name is None:
-        return card
-    return dataclasses.replace(card, dataset=FLAGS.dataset_name)
-
-
-def _calibration(card):
-    """Evaluation views of training images, if a format asks for them."""
-    from keras_resnet.export import formats
-    from keras_resnet.export.verification import verify
-
-    if not formats.are_calibrated(FLAGS.formats):
-        return None
-    images, _ = _images(card, "train", FLAGS.num_calibration_images)
-    return verify.evaluation_views(images, card)
-
-
-def _print_table(artifacts, output_dir):
-    agreements = list(map(agreement, artifacts))
-    print(
-        f"{'file':<22}{'precision':<14}{'MB':>8}{'max abs diff':>14}"
-        f"{agreements[0][0]:>17}{'seconds':>9}"
-    )
-    for a, (_, agreed) in zip(artifacts, agreements, strict=True):
-        print(
-            f"{a.path:<22}{a.precision:<14}{a.bytes / 1e6:>8.2f}"
-            f"{a.max_abs_diff:>14.1e}{agreed:>17.1%}"
-            f"{a.export_seconds:>9.1f}"
-        )
-    print(
-        f"\nVerified on {artifacts[0].num_images} images. Wrote them to "
-        f"{output_dir}, with labels.txt, manifest.json and samples."
-    )

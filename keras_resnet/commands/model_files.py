@@ -1,9 +1,7 @@
 """Which model a command is for: --model, or a word without a flag."""
 
-import pathlib
-
 from keras_resnet.errors import require
-from keras_resnet.training import workdir
+from keras_resnet.inference.opening import path_of
 
 
 def several(given, words):
@@ -48,9 +46,3 @@ def first(given, words):
     if given is not None:
         return path_of(given), words
     return one(None, words[:1]), words[1:]
-
-
-def path_of(word):
-    """The path of a model, str; of the folder of a run that of its model."""
-    inside = pathlib.Path(word, workdir.MODEL)
-    return str(inside) if inside.is_file() else str(word)

@@ -9,17 +9,13 @@ With --input any number of images goes into a table, docs/BATCH.md; stopped,
 the same command goes on.
 """
 
-import pathlib
 import statistics
-import time
 
 from absl import flags
 
 from keras_resnet import recipes
 from keras_resnet.commands import model_files
 from keras_resnet.errors import require
-from keras_resnet.labels.answers import shown_classes
-from keras_resnet.labels.cards import check_card
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
@@ -112,42 +108,20 @@ def _write_table(path):
 
 
 def _print_each(path, args):
-    import numpy as np
+    from keras_resnet.inference import kinds
+    from keras_resnet.inference import predictions
 
-    from keras_resnet.commands import image_files
-    from keras_resnet.inference import runtime
-    from keras_resnet.inference.tflite_metadata import find_card
-
-    files = image_files.files(args)
-    path = pathlib.Path(path)
-    predictor = runtime.load_predictor(path)
-    card = find_card(path)
-    check_card(
-        card,
-        path,
-        num_classes=predictor.num_classes,
-        image_size=predictor.image_size,
+    found = predictions.predict(
+        path, args, top=FLAGS.top if FLAGS["top"].present else None
     )
-    images = [
-        image_files.read_whole(file, card.exif)
-        if predictor.resizes
-        else image_files.read(file, card)
-        for file in files
-    ]
-    times, top = [], FLAGS.top
-    if card.multi_label and not FLAGS["top"].present:
-        top = None
-    for file, image in zip(files, images, strict=True):
-        start = time.perf_counter()
-        probabilities = predictor.predict(image[np.newaxis])
-        times.append(1000 * (time.perf_counter() - start))
-        print(f"{file}  ({times[-1]:.1f} ms)")
-        for index in shown_classes(probabilities[0], card, top):
-            probability = probabilities[0, index]
-            no = card.multi_label and not probability > 0.5
-            name = card.class_names[index] + "  (not above 50%)" * no
+    for prediction in found:
+        print(f"{prediction.file}  ({prediction.milliseconds:.1f} ms)")
+        for name, probability in prediction.top:
+            no = prediction.multi_label and not probability > 0.5
+            name += "  (not above 50%)" * no
             print(f"  {probability:7.2%}  {name}")
-    _print_times(predictor.format, times)
+    kind = kinds.recognise(path).name
+    _print_times(kind, [prediction.milliseconds for prediction in found])
 
 
 def _print_times(format, times):

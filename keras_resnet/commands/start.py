@@ -4,13 +4,20 @@ import os
 import sys
 import tempfile
 
+from keras_resnet import progress
 
-def start_tensorflow():
+
+def start_tensorflow(command=""):
     """Imports TensorFlow without the lines it always prints on the way.
 
     They tell of missing CUDA drivers on every machine without a GPU. Should
     it fail, they are printed after all.
+
+    Args:
+        command: what a user typed, who is told of the wait.
     """
+    if command:
+        progress.say(f"{command}: starting TensorFlow ...")
     # TensorFlow's notes would hide our own output; its errors stay.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with tempfile.TemporaryFile() as lines:

@@ -6,6 +6,8 @@ as functions of a seed and a position (see `order.py` and `pipeline.py`).
 """
 
 import functools
+import os
+import pathlib
 from collections.abc import Callable
 
 from absl import logging
@@ -66,6 +68,29 @@ def register(
     register_row(SOURCES, name, load, "source of examples")
     if info is not None:
         catalog.DATASETS[name] = info
+
+
+def name_of(data):
+    """The name of a data set: that of a folder is "folder:PATH".
+
+    Args:
+        data: path of a folder or of a CSV file, or a name that `load` takes.
+
+    Raises:
+        keras_resnet.UsageError: if it is neither.
+    """
+    dataset = os.fspath(data)
+    if pathlib.Path(dataset).is_dir():
+        dataset = f"folder:{dataset.rstrip('/')}"
+    elif pathlib.Path(dataset).is_file():
+        dataset = f"csv:{dataset}"
+    require(
+        dataset.partition(":")[0] in {**SOURCES, **DATASETS},
+        f"There is no folder or CSV file {dataset!r}. Data sets are named as "
+        f"{', '.join(DATASETS)}, or tfds:NAME for any other of TensorFlow "
+        "Datasets.",
+    )
+    return dataset
 
 
 def load(dataset, split, *, data_dir=None):

@@ -46,7 +46,7 @@ def hold(data, *, class_names=None, validation=None):
             something for validation and a part is to be held out too.
     """
     train, other = _pair(data)
-    train = _split(train, class_names)
+    train = split_of(train, class_names)
     if other is None:
         choice = {} if validation is None else {"validation": validation}
         train, other = train.hold_out(**choice)
@@ -56,7 +56,7 @@ def hold(data, *, class_names=None, validation=None):
             "validation= holds a part out where nothing is for validation. "
             "Received: data for both.",
         )
-        other = _split(other, class_names or train.class_names)
+        other = split_of(other, class_names or train.class_names)
     parts = {"train": train, "validation": other}
     digest = hashlib.sha256(b"".join(map(_digest, parts.values()))).hexdigest()
     name = f"{train.name.partition('/')[0]}-{digest[:12]}"
@@ -102,7 +102,15 @@ def _are_arrays(pair):
     )
 
 
-def _split(data, class_names):
+def split_of(data, class_names=None):
+    """All examples of arrays, of a source or of a `Split`, as a `Split`.
+
+    Args:
+        data, class_names: as for `hold`.
+
+    Raises:
+        keras_resnet.UsageError: as the constructors of `Split`.
+    """
     if isinstance(data, Split):
         require(
             class_names is None or tuple(class_names) == data.class_names,

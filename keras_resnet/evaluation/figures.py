@@ -8,7 +8,6 @@ import pathlib
 import numpy as np
 
 from keras_resnet import files
-from keras_resnet.evaluation import report_page
 
 # Guo et al. 2017, arXiv 1706.04599, sec. 5.
 CALIBRATION_BINS = 15
@@ -79,8 +78,11 @@ class Figures:
         files.write_text(path, text)
 
     def _repr_html_(self):
-        facts = html.escape(repr(self)[1:-1])
-        return f"<p>{facts}</p>{report_page.class_table(self)}"
+        """The page in a frame, for notebooks: it has styles of its own."""
+        return (
+            f'<iframe srcdoc="{html.escape(self.page())}" style="width: 100%; '
+            'height: 45rem; border: 0"></iframe>'
+        )
 
 
 def ratio(part, whole):

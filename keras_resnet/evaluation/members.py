@@ -1,17 +1,19 @@
 """Finished models on disk, alone or as an ensemble."""
 
 import itertools
-import pathlib
+import os
+from collections.abc import Mapping
 
 from keras_resnet import recipes
 from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
+from keras_resnet.data import sources
+from keras_resnet.data.stores import layouts
+from keras_resnet.errors import lookup
 from keras_resnet.errors import require
-from keras_resnet.inference import runtime
+from keras_resnet.inference import opening
 from keras_resnet.labels import answers
-from keras_resnet.labels import cards as cards_lib
 from keras_resnet.labels import class_names
-from keras_resnet.networks import outputs
 
 
 def load(paths, strategy):
@@ -36,18 +38,11 @@ def load(paths, strategy):
             "once.",
         )
     with strategy.scope():
-        models = [runtime.load_keras(path) for path in paths]
-    cards = [cards_lib.load_card(pathlib.Path(path).parent) for path in paths]
-    for path, model, card in zip(paths, models, cards, strict=True):
-        _check_same_classes(paths[0], cards[0].class_names, path, card)
-        answers.check_head(card, path, outputs.is_multi_label(model))
-        cards_lib.check_card(
-            card,
-            path,
-            num_classes=model.output_shape[-1],
-            image_size=model.input_shape[1],
-        )
-    return list(zip(models, cards, strict=True))
+        opened = [opening.open_keras(path) for path in paths]
+    _, first = opened[0]
+    for path, (_, card) in zip(paths, opened, strict=True):
+        _check_same_classes(paths[0], first.class_names, path, card)
+    return opened
 
 
 def _check_same_classes(first_path, first, path, card):
@@ -61,16 +56,47 @@ def _check_same_classes(first_path, first, path, card):
         )
 
 
-def open_split(card, dataset, split, *, data_dir=None, on_bad_image="fail"):
-    """(`datasets.Split`, `bad_images.MaskedImages` or None) of a card.
+def open_split(card, data, split, *, data_dir=None, on_bad_image="fail"):
+    """(`datasets.Split`, `bad_images.MaskedImages` or None) for a card.
 
-    Arguments are as `datasets.load` and `recipes.max_masked` take them.
+    Args:
+        card: `Card` of the model that will look at it.
+        data: a folder of class folders, or what else `datasets.load` takes;
+            None for what the model was trained on. Of the folder that it was
+            trained on, its own part for validation is held out. Or arrays, a
+            source or a `Split`, as `sources.split_of` takes them: all counts.
+        split, data_dir: as `datasets.load` takes them.
+        on_bad_image: as `recipes.max_masked` takes it.
 
     Raises:
         keras_resnet.UsageError: if there is none, or its classes are others.
     """
     most = recipes.max_masked(on_bad_image)
-    found = datasets.load(dataset, split, data_dir=data_dir)
+    if data is None or isinstance(data, (str, os.PathLike)):
+        found = datasets.load(_dataset(card, data), split, data_dir=data_dir)
+    else:
+        several = isinstance(data, Mapping) and "train" in data
+        data = lookup(data, split, "split") if several else data
+        found = sources.split_of(data, card.class_names)
     class_names.check_same(card.class_names, found.class_names, found.name)
     answers.check_kind(card.multi_label, found)
     return found, bad_images.MaskedImages(found, most) if most else None
+
+
+def _dataset(card, data):
+    """The name of a data set, held out as for training where it is the same."""
+    require(
+        data is not None or card.dataset,
+        "The model's card names no data set: say which one to look at.",
+    )
+    if data is None:
+        return card.dataset
+    dataset = datasets.name_of(data)
+    (kind, path), (own_kind, own) = (
+        name.partition(":")[::2] for name in (dataset, card.dataset)
+    )
+    if kind == own_kind == "folder":
+        (path, asked), (own, _) = map(layouts.parse, (path, own))
+        if asked is None and os.path.abspath(path) == os.path.abspath(own):
+            return card.dataset
+    return dataset

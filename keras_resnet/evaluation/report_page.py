@@ -3,10 +3,11 @@
 Class names and file names are text, so a browser draws them in any script.
 """
 
-import base64
 import html
 
 import numpy as np
+
+from keras_resnet.labels.html import picture
 
 # From so many classes on a table of all pairs is not read by anybody.
 MOST_IN_TABLE = 40
@@ -198,9 +199,8 @@ def _reliability(bins, right):
 
 
 def _mistake(mistake, words):
-    image = base64.b64encode(mistake.image).decode()
     return (
-        f'<figure><img alt="" src="data:image/png;base64,{image}">'
+        f"<figure>{picture(mistake.image)}"
         f"<figcaption>{words}<br>{html.escape(mistake.name)}"
         "</figcaption></figure>"
     )

@@ -1,7 +1,11 @@
 """The `Report` of a network on a split, by all devices of a strategy."""
 
 import io
+import os
+from collections.abc import Sequence
+from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -9,12 +13,78 @@ from keras_resnet.data import bad_images
 from keras_resnet.data import pipeline
 from keras_resnet.data.examples import shares
 from keras_resnet.data.pixels import transforms
+from keras_resnet.evaluation import figures
+from keras_resnet.evaluation import members
 from keras_resnet.evaluation import metrics
 from keras_resnet.evaluation import multi_label_report
 from keras_resnet.evaluation import report
+from keras_resnet.inference import opening
 from keras_resnet.labels import answers
+from keras_resnet.labels.view import View
 from keras_resnet.networks import execution
 from keras_resnet.networks import outputs
+
+
+def evaluate(
+    model: keras.Model | str | os.PathLike,
+    data: Any = None,
+    *,
+    split: str = "validation",
+    view: View | None = None,
+    class_names: Sequence[str] | None = None,
+    batch_size: int = 100,
+    strategy=None,
+    data_dir: str | None = None,
+    on_bad_image: str = "fail",
+) -> figures.Figures:
+    """What a network gets right on a data set, class by class.
+
+    Args:
+        model: a `keras.Model`, the folder of a run or a .keras file.
+        data: a folder of class folders, or any data set that `datasets.load`
+            takes. Default: what the model was trained on. Of the folder that
+            it was trained on, the part that was held out then is held out.
+            Or arrays (images, labels), a source or a `Split`: all of it.
+        split: "validation", "train" or another of the data set's.
+        view: `View` of an image that the network sees. Default: that of the
+            card beside the model or on it; without a card, see
+            `opening.open_keras`.
+        class_names: for a model in memory that has no card, in the order of
+            its outputs.
+        batch_size: images at once, over all devices.
+        strategy: from `distribution.make_strategy`; a model in memory was made
+            in its scope. Default: one device.
+        data_dir: where TensorFlow Datasets keeps its data.
+        on_bad_image: "fail", or "mask:N" to go on without up to N images.
+
+    Returns:
+        `report.Report`, or of many labels
+        `multi_label_report.MultiLabelReport`.
+
+    Raises:
+        keras_resnet.UsageError: if the model or the data cannot be read, they
+            have other classes, or what the model sees is not known.
+
+    Example:
+
+    >>> evaluate("runs/photos", "photos").save("report.html")
+    """
+    strategy = strategy or tf.distribute.get_strategy()
+    with strategy.scope():
+        model, card = opening.open_keras(
+            model, view=view, class_names=class_names
+        )
+    found, masked = members.open_split(
+        card, data, split, data_dir=data_dir, on_bad_image=on_bad_image
+    )
+    return make(
+        model,
+        View.of(card),
+        found,
+        batch_size=batch_size,
+        strategy=strategy,
+        masked=masked,
+    )
 
 
 def make(model, view, split, *, batch_size=100, strategy=None, masked=None):

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet import files
+from keras_resnet import progress
 from keras_resnet import recipes
 from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
@@ -26,7 +27,7 @@ from keras_resnet.export.verification import verify as verify_lib
 from keras_resnet.export.writers import manifest
 from keras_resnet.export.writers import serving
 from keras_resnet.inference.artifact import SAMPLES
-from keras_resnet.inference.artifact import Artifact
+from keras_resnet.inference.artifact import Artifacts
 from keras_resnet.labels import class_names
 from keras_resnet.labels.answers import check_kind
 from keras_resnet.labels.cards import Card
@@ -44,10 +45,11 @@ def export_all(
     card: Card,
     formats: Sequence[str],
     images: Sequence[np.ndarray],
-    labels: Sequence[int],
+    labels: Sequence[int] | None,
     options: Options = Options(),
     predict: Callable = isolated.predict_isolated,
-) -> list[Artifact]:
+    verified_on: str = "",
+) -> Artifacts:
     """Exports a model, verifies every file, and only then puts them in place.
 
     The directory then holds the artifacts, labels.txt, card.json, manifest.json
@@ -82,12 +84,15 @@ def export_all(
         model, output_dir, card=card, formats=formats, options=options
     )
     names = formats_lib.file_names(formats)
+    verified_on = verified_on or f"{len(images)} images"
     with (
         files.room(output_dir, _MAKE_ROOM),
         placing.staged(output_dir, names) as staging,
     ):
         card.save(staging)
         _write_samples(staging / SAMPLES, images, labels, card)
+        progress.say("Folding batch normalisation into the convolutions")
+        network.folded  # noqa: B018, made once, by name
         artifacts = [
             _write(network, staging, name, options) for name in formats
         ]
@@ -96,8 +101,8 @@ def export_all(
             staging, model, images, labels=labels, predict=predict
         )
         artifacts = [_measure(artifact, reports) for artifact in artifacts]
-        manifest.write_manifest(staging, artifacts, card)
-    return artifacts
+        manifest.write_manifest(staging, artifacts, card, verified_on)
+    return Artifacts(artifacts, output_dir, verified_on)
 
 
 def check(model, output_dir, *, card, formats, options=Options()):
@@ -136,9 +141,14 @@ def split_of(card, name="validation", *, dataset=None, data_dir=None):
         "The model's card.json names no data set. Pass one with --dataset.",
     )
     split = datasets.load(dataset, name, data_dir=data_dir)
+    check_split(card, split)
+    return split
+
+
+def check_split(card, split):
+    """Raises `UsageError` unless the classes of a split are a model's."""
     class_names.check_same(card.class_names, split.class_names, split.name)
     check_kind(card.multi_label, split)
-    return split
 
 
 def read_images(split, num_images, *, on_bad_image="fail", exif="ignore"):
@@ -183,6 +193,7 @@ def read_images(split, num_images, *, on_bad_image="fail", exif="ignore"):
 
 def _write(network, staging, name, options):
     row = formats_lib.FORMATS[name]
+    progress.say(f"Writing {row.file}")
     start = time.perf_counter()
     artifact = row.write(network, staging / row.file, options)
     seconds = round(time.perf_counter() - start, 1)
@@ -206,13 +217,17 @@ def _measure(artifact, reports):
 
 def _write_samples(folder, images, labels, card):
     """PNG files named by number and class, of as many classes as there are."""
-    _, first = np.unique(labels, return_index=True, axis=0)
-    others = np.setdiff1d(np.arange(len(labels)), first)
+    first = []
+    if labels is not None:
+        _, first = np.unique(labels, return_index=True, axis=0)
+    others = np.setdiff1d(np.arange(len(images)), first)
     chosen = [*first, *others][:NUM_SAMPLES]
     folder.mkdir()
-    for number, index in enumerate(chosen):
-        label = class_labels.plain(labels[index])
-        words = class_labels.text(label, card.class_names)
+    for number, index in enumerate(map(int, chosen)):
+        words = "unknown"
+        if labels is not None:
+            label = class_labels.plain(labels[index])
+            words = class_labels.text(label, card.class_names)
         path = folder / _sample_name(number, words)
         path.write_bytes(tf.io.encode_png(images[index]).numpy())
 

@@ -83,6 +83,35 @@ class Artifact:
         return html.table(self.path, dataclasses.asdict(self))
 
 
+class Artifacts(list):
+    """The `Artifact`s of one export, which print as a table.
+
+    Attributes:
+        folder: pathlib.Path that holds them.
+        verified_on: what they were verified on, in words.
+    """
+
+    def __init__(self, artifacts, folder, verified_on):
+        super().__init__(artifacts)
+        self.folder, self.verified_on = pathlib.Path(folder), verified_on
+
+    def __repr__(self):
+        agreements = list(map(agreement, self))
+        lines = [
+            f"{'file':<22}{'precision':<14}{'MB':>8}{'max abs diff':>14}"
+            f"{agreements[0][0] if self else '':>17}{'seconds':>9}"
+        ]
+        lines += [
+            f"{a.path:<22}{a.precision:<14}{a.bytes / 1e6:>8.2f}"
+            f"{a.max_abs_diff:>14.1e}{agreed:>17.1%}{a.export_seconds:>9.1f}"
+            for a, (_, agreed) in zip(self, agreements, strict=True)
+        ]
+        return "\n".join(lines) + (
+            f"\n\nVerified on {self.verified_on}. Wrote them to "
+            f"{self.folder}, with labels.txt, manifest.json and samples."
+        )
+
+
 def agreement(measured):
     """(its name, fraction) of an `Artifact` or a `bounds.Report`."""
     if measured.label_agreement is None:

@@ -1,5 +1,6 @@
 """What a notebook shows of our objects."""
 
+import base64
 import html
 
 
@@ -16,3 +17,9 @@ def table(caption, rows):
         cells = "".join(f"<td>{html.escape(str(v))}</td>" for v in values)
         lines.append(f"<tr><th>{html.escape(name)}</th>{cells}</tr>")
     return f"<table>{''.join(lines)}</table>"
+
+
+def picture(png):
+    """The HTML of a picture, from the bytes of a PNG."""
+    data = base64.b64encode(png).decode()
+    return f'<img alt="" src="data:image/png;base64,{data}">'

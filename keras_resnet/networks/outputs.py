@@ -30,8 +30,10 @@ def is_multi_label(model: keras.Model) -> bool:
 
     A softmax, and logits alone, are of classes that do.
     """
-    last = getattr(model.layers[-1], "activation", None)
-    return last is keras.activations.sigmoid
+    last = model.layers[-1]
+    if isinstance(last, keras.Model):  # around a network
+        return is_multi_label(last)
+    return getattr(last, "activation", None) is keras.activations.sigmoid
 
 
 def features(model: keras.Model) -> keras.Model:

@@ -4,13 +4,12 @@ import contextlib
 import json
 import pathlib
 import statistics
-import sys
 import time
 
-import tqdm
 from absl import logging
 
 from keras_resnet import files
+from keras_resnet import progress
 from keras_resnet.evaluation import metrics as metrics_lib
 from keras_resnet.training.hooks import Hook
 from keras_resnet.training.workdir import METRICS
@@ -70,38 +69,26 @@ class Reporter(Hook):
     def __init__(self, workdir, recipe, class_names):
         self.workdir, self.recipe = pathlib.Path(workdir), recipe
         self._has_top5 = metrics_lib.has_top5(len(class_names))
-        self._bar = self._tensorboard = None
+        self._bar = self._tensorboard = self._shown = None
 
     def begin(self, engine, state):
         if state.records or (self.workdir / METRICS).exists():
             self._write_records(state.records)
         self._tensorboard = engine.tensorboard(self.workdir / "tensorboard")
-        # A bar is for a terminal; a log gets one line an evaluation.
-        self._bar = tqdm.tqdm(
-            total=self.recipe.steps,
-            initial=state.step,
-            unit="step",
-            disable=not sys.stderr.isatty(),
-            dynamic_ncols=True,
-        )
+        # A bar is for who watches; a log gets one line an evaluation.
+        self._bar = progress.Bar(self.recipe.steps, state.step)
+        self._bar.tell("compiling")
         self.pace = Pace(self.recipe.batch_size, state.step)
-        self._step = state.step
 
     def after_step(self, state):
-        self._bar.update(state.step - self._step)
-        self._step = state.step
+        self._bar.advance(state.step)
 
     def after_report(self, state, metrics):
         self.pace.measure(state.step)
         trained = state.kind.TRAINED
         value = getattr(metrics, trained)
-        words = (
-            f"loss {metrics.loss:.3f}",
-            f"{state.kind.WORDS[trained]} {value:.2%}",
-            f"learning rate {state.learning_rate:g}",
-            str(self.pace),
-        )
-        self._bar.set_postfix_str(", ".join(filter(None, words)))
+        facts = (f"loss {metrics.loss:.3f}", str(self.pace))
+        self._bar.tell(facts=[*filter(None, facts)])
         self._scalars(
             state.step,
             {
@@ -114,6 +101,7 @@ class Reporter(Hook):
 
     def before_evaluation(self, state):
         self.pace.measure(state.step)
+        self._bar.tell("evaluating")
 
     def after_evaluation(self, state):
         with forgiving(METRICS):
@@ -142,7 +130,7 @@ class Reporter(Hook):
             str(self.pace),
         )
         self._bar.write("  ".join(filter(None, words)))
-        sys.stdout.flush()
+        self._bar.tell()
 
     def _write_records(self, records):
         lines = [json.dumps(record) + "\n" for record in records]
@@ -169,6 +157,9 @@ class Reporter(Hook):
         if state.records:
             with files.replacing(self.workdir / CURVES) as path:
                 draw_curves(state.records, path, title, state.kind)
+            self._shown = progress.show_picture(
+                self.workdir / CURVES, self._shown
+            )
 
     def close(self):
         if self._bar is not None:

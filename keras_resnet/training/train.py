@@ -20,11 +20,11 @@ from keras_resnet.evaluation import report as report_lib
 from keras_resnet.evaluation import reports
 from keras_resnet.evaluation.metrics import Metrics
 from keras_resnet.evaluation.multi_label import MultiLabelMetrics
-from keras_resnet.inference import runtime
+from keras_resnet.inference import opening
 from keras_resnet.labels import html
 from keras_resnet.labels.cards import load_card
-from keras_resnet.labels.view import View
 from keras_resnet.recipes import own_images
+from keras_resnet.training import reporting
 from keras_resnet.training import run as run_lib
 from keras_resnet.training import workdir as workdir_lib
 
@@ -50,7 +50,7 @@ class Run:
     @functools.cached_property
     def model(self):
         """`keras.Model` of (B, S, S, 3) pixels 0..255 to probabilities."""
-        return runtime.load_keras(self.workdir / workdir_lib.MODEL)
+        return opening.load(self.workdir)
 
     @property
     def history(self) -> list[dict]:
@@ -65,8 +65,7 @@ class Run:
 
     def report(self, split: str = "validation") -> report_lib.Report:
         """The figures class by class on a split of the run's data."""
-        data = datasets.load(self.recipe.dataset, split)
-        return reports.make(self.model, View.of(self.recipe), data)
+        return reports.evaluate(self.model, split=split)
 
     def __repr__(self):
         words, best = self.metrics.WORDS, self.metrics.BEST
@@ -82,7 +81,8 @@ class Run:
             name: (f"{value:.4f}" if isinstance(value, float) else value)
             for name, value in dataclasses.asdict(self.metrics).items()
         }
-        return html.table(str(self.workdir), rows)
+        curves = (self.workdir / reporting.CURVES).read_bytes()
+        return html.table(str(self.workdir), rows) + html.picture(curves)
 
 
 def train(
@@ -156,18 +156,7 @@ def name_of(data, validation=None, class_names=None):
         "class_names= is for arrays and sources. Received: "
         f"{os.fspath(data)!r}, which has names of its own.",
     )
-    dataset = os.fspath(data)
-    if pathlib.Path(dataset).is_dir():
-        dataset = f"folder:{dataset.rstrip('/')}"
-    elif dataset.endswith(".csv"):
-        dataset = f"csv:{dataset}"
-    known = {**datasets.SOURCES, **datasets.DATASETS}
-    require(
-        dataset.partition(":")[0] in known,
-        f"There is no folder or CSV file {dataset!r}. Data sets are named as "
-        f"{', '.join(datasets.DATASETS)}, or tfds:NAME for any other of "
-        "TensorFlow Datasets.",
-    )
+    dataset = datasets.name_of(data)
     require(
         validation is None or dataset.startswith(("folder:", "csv:")),
         "validation= holds a part out of a folder of pictures or of a CSV "

@@ -10,10 +10,10 @@ from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.inference import extensions
+from keras_resnet.inference.opening import MODEL
 from keras_resnet.labels import cards
 from keras_resnet.training.checkpoints import folder
 
-MODEL = "model.keras"
 LAST = "last.keras"  # where model.keras is the best
 CONFIG = "config.json"
 CHECKPOINTS = "checkpoints"

@@ -65,9 +65,9 @@ def judge(corpus, case, folder):
     import numpy as np
     import tensorflow as tf
 
-    from keras_resnet.commands import image_files
     from keras_resnet.data.pixels import decoding
     from keras_resnet.errors import UsageError
+    from keras_resnet.inference import pictures
 
     ((name, data),) = case["files"].items()
     problem = decoding.problem(data)
@@ -78,7 +78,7 @@ def judge(corpus, case, folder):
         check(problem is not None, f"inspection misses: {error.message}")
         image = None
     try:
-        read = image_files.read_whole(folder / name, "ignore")
+        read = pictures.read_whole(folder / name, "ignore")
     except UsageError:
         check(problem is not None, "predict refuses what inspection passes")
         raise

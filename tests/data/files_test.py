@@ -15,7 +15,6 @@ import pytest
 import tensorflow as tf
 
 from keras_resnet import recipes
-from keras_resnet.commands import image_files
 from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
 from keras_resnet.data import pipeline
@@ -23,6 +22,7 @@ from keras_resnet.data.stores import files
 from keras_resnet.data.survey import inspection
 from keras_resnet.data.survey import manifest
 from keras_resnet.errors import UsageError
+from keras_resnet.inference import pictures
 from keras_resnet.inference import sources
 from keras_resnet.inference import streams
 from keras_resnet.labels.view import View
@@ -70,9 +70,9 @@ WAYS = {
 
 def _predict(folder):
     found = {}
-    for file in image_files.files([folder]):
+    for file in pictures.files([folder]):
         try:
-            image_files.read_whole(file, "ignore")
+            pictures.read_whole(file, "ignore")
         except UsageError as error:
             found[file.name] = str(error).split(": ", 1)[-1]
     return found
@@ -134,9 +134,9 @@ def test_a_file_is_refused_before_it_is_opened(tmp_path):
     for name, why in ODD.items():
         assert why in files.problem(folder / name)
         with pytest.raises(UsageError, match=why):
-            image_files.read_whole(folder / name, "ignore")
+            pictures.read_whole(folder / name, "ignore")
     assert files.problem(folder / "to good.gif") is None
-    assert image_files.read_whole(folder / "to good.gif", "ignore").shape == (
+    assert pictures.read_whole(folder / "to good.gif", "ignore").shape == (
         21,
         37,
         3,
@@ -212,7 +212,7 @@ def test_a_file_of_the_limit_is_read(tmp_path, monkeypatch):
     file.write_bytes(image_kinds.READ["bmp: 8 bits"])
     monkeypatch.setattr(files, "MAX_BYTES", file.stat().st_size)
     np.testing.assert_array_equal(
-        image_files.read_whole(file, "ignore"),
+        pictures.read_whole(file, "ignore"),
         image_kinds.pillow(image_kinds.READ["bmp: 8 bits"]),
     )
     monkeypatch.setattr(files, "_LARGE", 0)

@@ -12,7 +12,6 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from keras_resnet import recipes
-from keras_resnet.commands import image_files
 from keras_resnet.data import pipeline
 from keras_resnet.data.examples.splits import Split
 from keras_resnet.data.pixels import decoding
@@ -20,6 +19,7 @@ from keras_resnet.data.pixels import orientations
 from keras_resnet.data.pixels import transforms
 from keras_resnet.data.pixels import windows
 from keras_resnet.errors import UsageError
+from keras_resnet.inference import pictures
 from keras_resnet.inference import streams
 from keras_resnet.labels import cards
 from keras_resnet.labels.view import View
@@ -46,7 +46,14 @@ def _prediction(recipe, folder):
     card = cards.Card.of_run(recipe, ("a", "b"))
     for number, file in enumerate(FILES):
         (folder / f"{number}.jpg").write_bytes(file)
-    return [image_files.read(folder / f"{n}.jpg", card) for n in range(8)]
+    view, files = View.of(card), [folder / f"{n}.jpg" for n in range(8)]
+    read = [pictures.read(file, view) for file in files]
+    for file, seen in zip(files, read, strict=True):
+        with Image.open(file) as opened:
+            of_pillow = pictures.read(opened, view)
+        differ = np.abs(of_pillow.astype(int) - seen)
+        assert differ.mean() < 1  # two decoders
+    return read
 
 
 def _bytes(recipe):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from keras_resnet import progress
 from keras_resnet.data.pixels import transforms
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
@@ -117,6 +118,7 @@ def verify(
     for artifact in artifacts:
         bound, path = _bound(artifact, tolerance), directory / artifact.path
         found, wrong = [], []
+        progress.say(f"Verifying {artifact.path} on {len(images)} images")
         for runtime in runtimes:
             try:
                 results = predict(path, inputs, runtime=runtime)

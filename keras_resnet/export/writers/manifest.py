@@ -64,8 +64,11 @@ def describe(
     )
 
 
-def write_manifest(directory, artifacts, card):
-    """Writes manifest.json: the artifacts, the card and the versions."""
+def write_manifest(directory, artifacts, card, verified_on=""):
+    """Writes manifest.json: the artifacts, the card and the versions.
+
+    `verified_on` says on which images the differences were measured.
+    """
     fields = {
         "versions": {
             "keras_resnet": keras_resnet.__version__,
@@ -81,6 +84,7 @@ def write_manifest(directory, artifacts, card):
             "dataset": card.public().dataset,
             "multi_label": card.multi_label,
         },
+        "verified_on": verified_on,
         "artifacts": [dataclasses.asdict(artifact) for artifact in artifacts],
         "files": _sums(pathlib.Path(directory), artifacts),
     }

@@ -1,0 +1,136 @@
+"""Pictures as a caller has them: files, PIL images, arrays."""
+
+import os
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from keras_resnet.data.pixels import decoding
+from keras_resnet.data.pixels import headers
+from keras_resnet.data.pixels import transforms
+from keras_resnet.data.pixels.headers import BadImageError
+from keras_resnet.data.stores import files as files_lib
+from keras_resnet.data.stores import listing
+from keras_resnet.data.survey import scanning
+from keras_resnet.errors import UsageError
+from keras_resnet.errors import require
+
+
+def files(paths):
+    """The image files among the arguments and in folders among them.
+
+    Raises:
+        UsageError: if there are none, or a path does not exist.
+    """
+    require(paths, "There are no images. Pass image files or folders.")
+    files = []
+    for path in map(pathlib.Path, paths):
+        require(path.exists(), f"There is no image {str(path)!r}.")
+        found = [path]
+        if path.is_dir():
+            names = listing.images(os.fsencode(path)).names
+            found = [path / os.fsdecode(name) for name in names]
+        require(
+            found,
+            f"The folder {str(path)!r} holds no image: no file that ends in "
+            f"{', '.join(map(os.fsdecode, listing.EXTENSIONS))}.",
+        )
+        files += found
+    return files
+
+
+def named(pictures):
+    """[(name, picture)] of what a caller passes, one picture or several.
+
+    Args:
+        pictures: paths of image files or of folders of them, PIL images,
+            uint8 arrays (H, W, 3), or one array (B, H, W, 3).
+
+    Raises:
+        UsageError: if there are none, or a path does not exist.
+    """
+    shape = np.shape(pictures) if isinstance(pictures, np.ndarray) else ()
+    if _is_path(pictures) or _is_pil(pictures) or len(shape) == 3:
+        pictures = [pictures]
+    pictures = list(pictures)
+    require(pictures, "There are no images. Pass image files or folders.")
+    found = []
+    for picture in pictures:
+        if _is_path(picture):
+            found += [(str(file), file) for file in files([picture])]
+        else:
+            found.append((f"image {len(found)}", picture))
+    return found
+
+
+def _is_path(picture):
+    return isinstance(picture, (str, os.PathLike))
+
+
+def _is_pil(picture):
+    return hasattr(picture, "convert")
+
+
+def read(picture, view):
+    """The evaluation view of a picture: uint8 (S, S, 3).
+
+    Args:
+        picture: as `read_whole` takes it.
+        view: `labels.view.View`.
+
+    Raises:
+        UsageError: if it cannot be read.
+    """
+    whole = read_whole(picture, view.exif)
+    return transforms.evaluation(whole, view).numpy()
+
+
+def read_whole(picture, exif):
+    """The pixels of a picture: uint8 (H, W, 3).
+
+    Args:
+        picture: path of an image file, PIL image, or uint8 array (H, W, 3).
+        exif: key of `labels.view.EXIF`, of the model that is to see it. An
+            image of Pillow from a JPEG is turned as the file would be.
+
+    Raises:
+        UsageError: if it cannot be read, or is an array of another kind.
+    """
+    if _is_path(picture):
+        return _read_file(picture, exif)
+    if _is_pil(picture):
+        return _of_pil(picture, exif)
+    pixels = np.asarray(picture)
+    require(
+        pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3,
+        "A picture in memory is a PIL image or a uint8 array (H, W, 3) of RGB "
+        f"pixels 0..255. Received: {pixels.dtype} of shape {pixels.shape}.",
+    )
+    return pixels
+
+
+def _of_pil(picture, exif):
+    from PIL import ImageOps
+
+    # As of files, of which no other kind is turned; None after a conversion.
+    if exif == "apply" and picture.format in ("JPEG", "MPO", None):
+        picture = ImageOps.exif_transpose(picture)
+    return np.asarray(picture.convert("RGB"))
+
+
+def _read_file(file, exif):
+    try:
+        encoded = files_lib.read(file)
+        headers.read(encoded)
+        return decoding.decode(encoded, exif).numpy()
+    except OSError as error:
+        raise UsageError(
+            f"Cannot read {str(file)!r}: {error.strerror}."
+        ) from error
+    except (BadImageError, tf.errors.OpError) as error:
+        raise UsageError(
+            f"{str(file)!r} is not an image that can be read: "
+            f"{scanning.reason(error)}. Expected a whole JPEG, PNG, GIF, BMP "
+            "or WebP file."
+        ) from error

@@ -1,0 +1,160 @@
+"""What somebody who watches long work sees; a pipe or a log sees nothing."""
+
+import shutil
+import sys
+import threading
+import time
+
+import tqdm
+import tqdm.contrib
+from absl import logging
+
+TICK = 1  # seconds after which a bar is drawn again
+
+_FORMAT = (
+    "{desc}{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} steps, "
+    "{elapsed} so far, {left} left{postfix}"
+)
+
+
+def notebook():
+    """The shell of IPython that runs in a notebook, or None."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return shell if getattr(shell, "kernel", None) else None
+
+
+def is_watched():
+    """Whether a terminal or a notebook shows what we say meanwhile."""
+    return sys.stderr.isatty() or notebook() is not None
+
+
+def say(text):
+    """Says what begins now, to those who watch."""
+    if is_watched():
+        print(text, file=sys.stderr, flush=True)
+
+
+def show_picture(path, place=None):
+    """Shows a PNG in a notebook; elsewhere does nothing.
+
+    Args:
+        path: of the PNG.
+        place: what an earlier call gave: the picture takes its place.
+
+    Returns:
+        a place, or None outside of a notebook.
+    """
+    if notebook() is None:
+        return None
+    display = sys.modules["IPython"].display
+    picture = display.Image(filename=str(path))
+    if place is None:
+        return display.display(picture, display_id=True)
+    place.update(picture)
+    return place
+
+
+def seconds_left(first, last, total, now):
+    """How long the rest takes at the pace between two moments.
+
+    Args:
+        first, last: (steps done, seconds on a clock) of either.
+        total: steps in all.
+        now: seconds on the same clock: what has passed since `last` counts.
+
+    Returns:
+        float >= 0, or None where no step lies between the two.
+    """
+    steps = last[0] - first[0]
+    if steps <= 0:
+        return None
+    pace = (last[1] - first[1]) / steps
+    return max(0.0, pace * (total - last[0]) - (now - last[1]))
+
+
+class _Line(tqdm.tqdm):
+    """tqdm's line, with a time left that runs down between two steps."""
+
+    monitor_interval = 0  # no thread of tqdm's own
+    first = last = None  # (steps done, clock) after the first and the last
+
+    @property
+    def format_dict(self):
+        fields, left = super().format_dict, None
+        if self.first:
+            now = time.perf_counter()
+            left = seconds_left(self.first, self.last, self.total, now)
+        text = "?" if left is None else self.format_interval(left)
+        # Not tqdm's: it draws nothing where a terminal does not tell it.
+        width = shutil.get_terminal_size().columns - 1
+        return {**fields, "left": text, "ncols": width}
+
+
+class Bar:
+    """A line of steps, pace and time left, drawn again each second.
+
+    It is for those who watch. The first step of a session, which compiles,
+    does not count for the pace; evaluations between steps do.
+
+    Args:
+        total: steps of the whole run.
+        done: steps before this session.
+    """
+
+    def __init__(self, total, done):
+        self._line = _Line(
+            total=total,
+            initial=done,
+            disable=not is_watched(),
+            nrows=20,  # not the terminal's, which may not tell it
+            bar_format=_FORMAT,
+        )
+        self._closed = threading.Event()
+        self._thread = None
+        if not self._line.disable:
+            self._handler = logging.get_absl_handler().python_handler
+            self._stream = self._handler.stream
+            # Warnings are lines above the bar.
+            self._handler.setStream(tqdm.contrib.DummyTqdmFile(self._stream))
+            self._thread = threading.Thread(target=self._draw, daemon=True)
+            self._thread.start()
+
+    def _draw(self):
+        while not self._closed.wait(TICK):
+            self._line.refresh()
+
+    def advance(self, step):
+        """Says how many steps are done."""
+        line = self._line
+        line.last = step, time.perf_counter()
+        if line.first is None:
+            line.first = line.last
+            self.tell()
+        line.update(step - line.n)
+
+    def tell(self, doing="", facts=None):
+        """Says what is done now, and with which figures.
+
+        Args:
+            doing: what is done between steps; "" for the steps themselves.
+            facts: list of str; None for those that are there.
+        """
+        self._line.set_description_str(f"{doing}: " * bool(doing), False)
+        if facts is not None:
+            self._line.set_postfix_str(", ".join(facts), False)
+        self._line.refresh()
+
+    def write(self, text):
+        """Prints a line above the bar."""
+        self._line.write(text)
+        sys.stdout.flush()
+
+    def close(self):
+        """Leaves the line as it is."""
+        self._closed.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+            self._handler.setStream(self._stream)
+        self._line.close()
