@@ -49,7 +49,7 @@ def grad_cam(model, images, classes=None):
             none of its.
     """
     execution.require_tensorflow("Grad-CAM")
-    network = _maps_and_logits(model)
+    body, head = _parts(model)
     require(
         model.input_shape[0] in (None, len(images)),
         f"{model.name!r} takes {model.input_shape[0]} images at once. "
@@ -57,10 +57,10 @@ def grad_cam(model, images, classes=None):
     )
     warn_of_unit_range(images)
     images = tf.convert_to_tensor(np.asarray(images, np.float32))
-    with tf.GradientTape() as tape:
-        # Without it a frozen network would record nothing.
-        tape.watch(images)
-        maps, logits = network(images, training=False)
+    maps = body(images, training=False)
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(maps)
+        logits = head(maps, training=False)
         classes = _check_classes(classes, logits)
         chosen = tf.gather(logits, classes, axis=1, batch_dims=1)
     gradient = tf.cast(tape.gradient(chosen, maps), tf.float32)
@@ -72,7 +72,8 @@ def grad_cam(model, images, classes=None):
     return resized[..., 0].numpy()
 
 
-def _maps_and_logits(model):
+def _parts(model):
+    """The network up to the maps that its head reads, and its head."""
     names = [layer.name for layer in model.layers]
     require(
         {"pool", "logits"} <= set(names),
@@ -80,11 +81,8 @@ def _maps_and_logits(model):
         f"'pool' and 'logits'. Received: {model.name!r}, which ends in "
         f"{names[-1]!r}.",
     )
-    return keras.Model(
-        model.input,
-        [model.get_layer("pool").input, model.get_layer("logits").output],
-        name=model.name,
-    )
+    maps, logits = model.get_layer("pool").input, model.get_layer("logits")
+    return keras.Model(model.input, maps), keras.Model(maps, logits.output)
 
 
 def _check_classes(classes, logits):
@@ -181,10 +179,12 @@ def figure(picture, view, rows):
         dpi=150,
         layout="constrained",
     )
-    axes = drawn.subplots(1, panels)
+    (axes,) = drawn.subplots(1, panels, squeeze=False)
     # Pixels of a small picture stay squares.
     smooth = "nearest" if longer < 64 else "antialiased"
-    for axis, (heat, title) in zip(axes, [(None, "picture"), *rows]):
+    for axis, (heat, title) in zip(
+        axes, [(None, "picture"), *rows], strict=True
+    ):
         axis.imshow(over_picture(picture, view, heat), interpolation=smooth)
         title = fonts.drawable(title)
         axis.set_title(
