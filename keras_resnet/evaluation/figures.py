@@ -4,6 +4,7 @@ import dataclasses
 import html
 import json
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -16,12 +17,17 @@ CALIBRATION_BINS = 15
 class Figures:
     """What the reports of both kinds of labels share.
 
-    Subclasses are dataclasses of `split`, `class_names`, `metrics`, `bins` and
-    `mistakes`.
+    Subclasses are dataclasses of these fields.
 
     Attributes:
         COLUMNS: {name: attribute (K,)}, the columns of the table of classes.
     """
+
+    split: str
+    class_names: tuple[str, ...]
+    metrics: Any
+    bins: np.ndarray
+    mistakes: tuple
 
     COLUMNS = {
         "precision": "precision",

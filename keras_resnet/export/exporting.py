@@ -91,7 +91,7 @@ def export(
     formats = [formats] if isinstance(formats, str) else list(formats)
     recipes.max_masked(on_bad_image)  # refused before the model loads
     _check_place(output_dir, formats, force)
-    options = _options(options)
+    chosen = _options(options)
     model, card = opening.open_keras(model, view=view, class_names=class_names)
     source = _Source(
         images, labels, card, data_dir=data_dir, on_bad_image=on_bad_image
@@ -99,9 +99,9 @@ def export(
     if formats_lib.are_calibrated(formats):
         shown, _ = source.read("train", num_calibration_images)
         views = verify.evaluation_views(shown, card)
-        options = dataclasses.replace(options, calibration=views)
+        chosen = dataclasses.replace(chosen, calibration=views)
     pipeline.check(
-        model, output_dir, card=card, formats=formats, options=options
+        model, output_dir, card=card, formats=formats, options=chosen
     )
     images, labels = source.read("validation", num_images)
     if dataset_name is not None:
@@ -113,7 +113,7 @@ def export(
         formats=formats,
         images=images,
         labels=labels,
-        options=options,
+        options=chosen,
         verified_on=f"{len(images)} {source.kind}",
     )
 

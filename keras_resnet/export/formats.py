@@ -84,7 +84,7 @@ class Format:
 
 # "tflite" is what a phone wants: a quarter of the size, no calibration.
 FORMATS: dict[str, "Format"] = {}
-DEFAULT_FORMATS = ("saved_model", "tflite", "onnx")
+DEFAULT_FORMATS: tuple[str, ...] = ("saved_model", "tflite", "onnx")
 
 
 def register(format):

@@ -16,7 +16,7 @@ from keras_resnet.data import datasets
 from keras_resnet.data import sources
 from keras_resnet.data.pixels import headers
 from keras_resnet.errors import require
-from keras_resnet.evaluation import report as report_lib
+from keras_resnet.evaluation import figures
 from keras_resnet.evaluation import reports
 from keras_resnet.evaluation.metrics import Metrics
 from keras_resnet.evaluation.multi_label import MultiLabelMetrics
@@ -63,7 +63,7 @@ class Run:
         """Of the model's outputs, in their order."""
         return load_card(self.workdir).class_names
 
-    def report(self, split: str = "validation") -> report_lib.Report:
+    def report(self, split: str = "validation") -> figures.Figures:
         """The figures class by class on a split of the run's data."""
         return reports.evaluate(self.model, split=split)
 

@@ -12,7 +12,7 @@ _CHUNK = 500  # files that a thread is given at a time
 _PROBE = 4096  # bytes
 
 # The answer for the last files: a run opens its data several times.
-_known = {}
+_known: dict[bytes, np.ndarray] = {}
 
 
 def group(paths, unread=()):
