@@ -79,13 +79,13 @@ def name_of(data):
     Raises:
         keras_resnet.UsageError: if it is neither.
     """
-    dataset = os.fspath(data)
+    dataset, known = os.fspath(data), {**SOURCES, **DATASETS}
     if pathlib.Path(dataset).is_dir():
         dataset = f"folder:{dataset.rstrip('/')}"
-    elif pathlib.Path(dataset).is_file():
+    elif dataset.endswith(".csv") and dataset.partition(":")[0] not in known:
         dataset = f"csv:{dataset}"
     require(
-        dataset.partition(":")[0] in {**SOURCES, **DATASETS},
+        dataset.partition(":")[0] in known,
         f"There is no folder or CSV file {dataset!r}. Data sets are named as "
         f"{', '.join(DATASETS)}, or tfds:NAME for any other of TensorFlow "
         "Datasets.",
