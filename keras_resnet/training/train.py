@@ -159,9 +159,9 @@ def name_of(data, validation=None, class_names=None):
     dataset = os.fspath(data)
     if pathlib.Path(dataset).is_dir():
         dataset = f"folder:{dataset.rstrip('/')}"
-    elif dataset.endswith(".csv"):
-        dataset = f"csv:{dataset}"
     known = {**datasets.SOURCES, **datasets.DATASETS}
+    if dataset.endswith(".csv") and dataset.partition(":")[0] not in known:
+        dataset = f"csv:{dataset}"
     require(
         dataset.partition(":")[0] in known,
         f"There is no folder or CSV file {dataset!r}. Data sets are named as "

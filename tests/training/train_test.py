@@ -105,6 +105,9 @@ def _source(photos, tmp_path):
 def test_a_csv_file_is_taken_as_a_folder_is(photos, tmp_path):
     path = _table(photos, tmp_path)
     assert train.name_of(path, 0.3) == f"csv:{path}?validation=0.3"
+    # A source that is named stays it.
+    for name in (f"csv:{path}", "tfrecord:a.csv"):
+        assert train.name_of(name) == name
     assert train.default_workdir(f"csv:{path}?seed=1") == "runs/mine"
     assert train.choose(f"csv:{path}").image_size == 32
     with pytest.raises(UsageError, match="Cannot read .*none.csv': .*No such"):

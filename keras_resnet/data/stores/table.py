@@ -101,7 +101,15 @@ def _row(columns, fields, line, file):
         f"{len(columns)}. Put a field with a comma into quotes.",
     )
     row = dict(zip(columns, fields, strict=True))
-    names = [n.strip() for n in (row.get("labels") or "").split(SEPARATOR)]
+    split = row.get("split", "train").strip()
+    require(split, f"{where} has no split, as others have.")
+    path = os.path.normpath(os.path.join(os.path.dirname(file), row["path"]))
+    classes = _classes(row, where)
+    return {"line": line, "path": path, "classes": classes, "split": split}
+
+
+def _classes(row, where):
+    """Names of the classes of a row."""
     if "label" in row:
         names = [row["label"].strip()]
         require(
@@ -109,13 +117,12 @@ def _row(columns, fields, line, file):
             f"{where} has the label {names[0]!r}. For several classes call "
             f"the column labels; {SEPARATOR} cannot be in a name.",
         )
-    elif names == [""]:
-        names = []
+    elif not row["labels"].strip():
+        return []
+    else:
+        names = [name.strip() for name in row["labels"].split(SEPARATOR)]
     require(all(names), f"{where} has a class without a name.")
-    split = row.get("split", "train").strip()
-    require(split, f"{where} has no split, as others have.")
-    path = os.path.normpath(os.path.join(os.path.dirname(file), row["path"]))
-    return {"line": line, "path": path, "classes": names, "split": split}
+    return names
 
 
 def _check_paths(rows, file):
