@@ -59,7 +59,7 @@ class Decode(beam.DoFn):
     def process(self, file):
         path, encoded = file.metadata.path, file.read()
         try:
-            image = decoding.decode(encoded)
+            image = decoding.decode(encoded, self._view.exif)
             yield path, transforms.evaluation(image, self._view).numpy()
         except tf.errors.OpError as error:
             why = decoding.problem(encoded) or decoding.reason(error)

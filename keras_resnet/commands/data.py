@@ -65,7 +65,7 @@ def inspect():
     split = _load(recipe.dataset, FLAGS.split or "train")
     folder = _folder(FLAGS.output or "runs/inspect")
     found = inspection.survey(split, max_pixels=FLAGS.max_pixels)
-    print("\n".join(inspection_report.lines(found)))
+    print("\n".join(inspection_report.lines(found, exif=recipe.exif)))
     inspection.write_classes(found, folder / "classes.csv")
     inspection.write_unreadable(found, folder / "unreadable.csv")
     if found.num_readable:

@@ -38,7 +38,9 @@ def main(args):
     for name in FLAGS.class_name or ():
         lookup(dict.fromkeys(card.class_names), name, "class")
     for file in files:
-        pictures.read_whole(file)  # a bad one is told before work is lost
+        pictures.read_whole(
+            file, card.exif
+        )  # a bad one is told before work is lost
     for file, target in zip(
         files, _targets(files, FLAGS.output_dir), strict=True
     ):

@@ -30,6 +30,7 @@ ALIASES = {
     "ema_momentum": "ema ema_decay model_ema model_ema_decay",
     "eval_every_steps": "eval_freq eval_steps val_interval",
     "eval_resize": "resize val_resize_size",
+    "exif": "autorotate exif_transpose ignore_orientation rotate",
     "formats": "fmt format include",
     "freeze_until": "freeze",
     "gradient_accumulation_steps": "accumulate grad_accum_steps",

@@ -62,7 +62,10 @@ def main(args):
         card, dataset=FLAGS.dataset, data_dir=FLAGS.data_dir
     )
     images, labels = pipeline.read_images(
-        split, FLAGS.num_images, on_bad_image=FLAGS.on_bad_image
+        split,
+        FLAGS.num_images,
+        on_bad_image=FLAGS.on_bad_image,
+        exif=card.exif,
     )
     reports = verify.verify(
         directory,

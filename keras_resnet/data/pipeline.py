@@ -130,6 +130,7 @@ def eval_dataset(split, view, *, batch_size, masked=None, context=None):
     """
 
     def pixels(image):
+        image = decoding.pixels(image, view.exif)
         image = transforms.evaluation(image, view)
         return tf.ensure_shape(image, (view.crop, view.crop, 3))
 
@@ -145,7 +146,8 @@ def every_example(split, pixels, *, batch_size, masked=None, context=None):
 
     Args:
         split: `datasets.Split`.
-        pixels: uint8 (H, W, 3) -> tensor, or nested tuples of tensors.
+        pixels: function of an image as `split.read` gives it, to a tensor or
+            nested tuples of tensors.
         batch_size: int, the global batch.
         masked, context: as for `train_dataset`.
 
@@ -158,7 +160,7 @@ def every_example(split, pixels, *, batch_size, masked=None, context=None):
     steps = -(-n // batch_size)
 
     def example(index, weight):
-        image, label = read_example(split, index)
+        image, label = split.read(index)
         return {"image": pixels(image), "label": label, "weight": weight}
 
     if masked is not None:
@@ -186,12 +188,13 @@ def _masked(split, view):
     }
 
 
-def read_example(split, index):
-    """(image, label) of an example, decoded: uint8 (H, W, 3), as `read`."""
+def read_example(split, index, exif):
+    """(image, label) of an example, decoded: uint8 (H, W, 3), as `read`.
+
+    `exif` is a key of `labels.view.EXIF`.
+    """
     image, label = split.read(index)
-    if image.dtype == tf.string:
-        image = decoding.decode(image)
-    return image, label
+    return decoding.pixels(image, exif), label
 
 
 def _finish(dataset):

@@ -128,7 +128,8 @@ def explain(
     """
     ((name, picture),) = pictures.named([picture])
     model, card = opening.open_keras(model, view=view, class_names=class_names)
-    view, pixels = View.of(card), pictures.read_whole(picture)
+    view = View.of(card)
+    pixels = pictures.read_whole(picture, view.exif)
     seen = pictures.read(pixels, view)[np.newaxis]
     indices = {name: i for i, name in enumerate(card.class_names)}
     asked = [class_name] if isinstance(class_name, str) else class_name or ()

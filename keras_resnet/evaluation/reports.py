@@ -161,7 +161,8 @@ def _png(split, view, index):
     """The view of an example as the bytes of a PNG."""
     from PIL import Image
 
-    image, _ = pipeline.read_example(split, tf.constant(index, tf.int64))
+    place = tf.constant(index, tf.int64)
+    image, _ = pipeline.read_example(split, place, view.exif)
     pixels = transforms.evaluation(image, view).numpy()
     target = io.BytesIO()
     Image.fromarray(pixels).save(target, "png")

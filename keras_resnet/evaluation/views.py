@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras_resnet.data import bad_images
 from keras_resnet.data import pipeline
 from keras_resnet.data.examples import shares
+from keras_resnet.data.pixels import decoding
 from keras_resnet.data.pixels.crops import VIEWS
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
@@ -190,10 +191,17 @@ def _dataset(strategy, split, row, seen, batch_size, masked):
     replicas = strategy.num_replicas_in_sync
     images = row.images_at_once(batch_size // replicas) * replicas
 
+    def pixels(image):
+        decoded = {
+            exif: decoding.pixels(image, exif)
+            for exif in dict.fromkeys(view.exif for view in seen)
+        }
+        return tuple(row.pixels(decoded[view.exif], view) for view in seen)
+
     def make(context):
         return pipeline.every_example(
             split,
-            lambda image: tuple(row.pixels(image, view) for view in seen),
+            pixels,
             batch_size=images,
             masked=masked,
             context=context,

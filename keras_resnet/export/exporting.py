@@ -178,7 +178,10 @@ class _Source:
                 self._card, split, dataset=found, data_dir=self._data_dir
             )
         return pipeline.read_images(
-            found, number, on_bad_image=self._on_bad_image
+            found,
+            number,
+            on_bad_image=self._on_bad_image,
+            exif=self._card.exif,
         )
 
 

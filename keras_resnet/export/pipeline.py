@@ -151,14 +151,15 @@ def check_split(card, split):
     check_kind(card.multi_label, split)
 
 
-def read_images(split, num_images, *, on_bad_image="fail"):
-    """Real images spread over a split, as they are stored.
+def read_images(split, num_images, *, on_bad_image="fail", exif="ignore"):
+    """Real images spread over a split, whole.
 
     Args:
         split: `keras_resnet.data.datasets.Split`.
         num_images: int >= 1; at most all of the split are read.
         on_bad_image: "fail", or "mask:N" to leave out up to N of them that
             cannot be read.
+        exif: of the card of the model that they are for.
 
     Returns:
         (images, labels): lists of uint8 (H, W, 3) arrays and of ints, or of
@@ -176,7 +177,8 @@ def read_images(split, num_images, *, on_bad_image="fail"):
     images, labels = [], []
     for index in np.linspace(0, split.num_examples - 1, count).astype(int):
         try:
-            image, label = read_example(split, tf.constant(index, tf.int64))
+            place = tf.constant(index, tf.int64)
+            image, label = read_example(split, place, exif)
         except tf.errors.OpError as error:
             if not masked.limit:
                 raise bad_images.blame(split, [index], error) from error

@@ -127,6 +127,7 @@ def run(job, *, force=False):
 def _made_by(job, card):
     """All that decides the rows of a table, beside the images."""
     view = [card.class_names, card.eval_resize, card.image_size]
+    view += [card.exif] if card.exif != "ignore" else []  # as tables of old
     view += [card.multi_label] * card.multi_label
     return {
         "model": sha256(job.model),

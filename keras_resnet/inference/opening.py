@@ -119,7 +119,10 @@ def _seen_by(card, view):
     if view is None:
         return card
     return dataclasses.replace(
-        card, image_size=view.crop, eval_resize=view.resize
+        card,
+        image_size=view.crop,
+        eval_resize=view.resize,
+        exif=view.exif,
     )
 
 
@@ -189,6 +192,7 @@ def _card_of(model, view, class_names):
         class_names=tuple(class_names),
         image_size=view.crop,
         eval_resize=view.resize,
+        exif=view.exif,
         variant=name,
         multi_label=outputs.is_multi_label(model),
     )

@@ -82,22 +82,23 @@ def read(picture, view):
     Raises:
         UsageError: if it cannot be read.
     """
-    return transforms.evaluation(read_whole(picture), view).numpy()
+    return transforms.evaluation(read_whole(picture, view.exif), view).numpy()
 
 
-def read_whole(picture):
+def read_whole(picture, exif):
     """The pixels of a picture: uint8 (H, W, 3).
 
     Args:
         picture: path of an image file, PIL image, or uint8 array (H, W, 3).
+        exif: of the card of the model that is to see it.
 
     Raises:
         UsageError: if it cannot be read, or is an array of another kind.
     """
     if _is_path(picture):
-        return _read_file(picture)
+        return _read_file(picture, exif)
     if _is_pil(picture):
-        return np.asarray(picture.convert("RGB"))
+        return _read_pil(picture, exif)
     pixels = np.asarray(picture)
     require(
         pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3,
@@ -107,11 +108,19 @@ def read_whole(picture):
     return pixels
 
 
-def _read_file(file):
+def _read_pil(picture, exif):
+    from PIL import ImageOps
+
+    if exif == "apply" and picture.format == "JPEG":  # as of a file
+        picture = ImageOps.exif_transpose(picture)
+    return np.asarray(picture.convert("RGB"))
+
+
+def _read_file(file, exif):
     try:
         encoded = files_lib.read(file)
         headers.read(encoded)
-        return decoding.decode(encoded).numpy()
+        return decoding.decode(encoded, exif).numpy()
     except OSError as error:
         raise UsageError(
             f"Cannot read {str(file)!r}: {error.strerror}."

@@ -108,7 +108,7 @@ def predict(
     if top is None and not card.multi_label:
         top = _TOP
     seen = [
-        pictures_lib.read_whole(picture)
+        pictures_lib.read_whole(picture, card.exif)
         if network.resizes
         else pictures_lib.read(picture, View.of(card))
         for _, picture in named

@@ -112,7 +112,8 @@ def viewer(view):
     """Function of an image file, string scalar, to uint8 (S, S, 3)."""
 
     def pixels(encoded):
-        image = transforms.evaluation(decoding.decode(encoded), view)
+        image = decoding.decode(encoded, view.exif)
+        image = transforms.evaluation(image, view)
         return tf.ensure_shape(image, (view.crop, view.crop, 3))
 
     return pixels

@@ -31,6 +31,7 @@ class Card:
         eval_resize: pixels of the shorter side before the central crop.
         variant: key of `keras_resnet.VARIANTS`, or the model's name.
         dataset: what the model was trained on, as `datasets.load` takes it.
+        exif: key of `view.EXIF`, whether photographs are turned upright.
         multi_label: whether the outputs are independent probabilities, of
             labels that do not exclude each other. Then a label is answered
             with yes where its probability is above 0.5.
@@ -44,13 +45,14 @@ class Card:
     eval_resize: int
     variant: str = ""
     dataset: str = ""
+    exif: str = "ignore"
     multi_label: bool = False
 
     def __post_init__(self):
         # Of a frozen class; a list would be no key and not equal to a tuple.
         object.__setattr__(self, "class_names", tuple(self.class_names))
         names_lib.check(self.class_names, "the model")
-        View.of(self)  # refuses sizes that cannot work
+        View.of(self)  # refuses what cannot work
         for name in ("variant", "dataset"):
             value = getattr(self, name)
             require(
@@ -72,6 +74,7 @@ class Card:
             eval_resize=recipe.eval_resize,
             variant=recipe.variant,
             dataset=recipe.dataset,
+            exif=recipe.exif,
             multi_label=multi_label,
         )
 

@@ -2,17 +2,28 @@
 
 import dataclasses
 
+from keras_resnet.errors import lookup
 from keras_resnet.errors import require
+
+EXIF = {
+    "ignore": "pixels are taken as they are stored",
+    "apply": (
+        "a JPEG is turned upright as its camera has noted; notes in PNG and "
+        "WebP files do not count"
+    ),
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class View:
-    """A resize and a crop, in pixels.
+    """Which side is up, a resize and a crop, in pixels.
 
     Attributes:
         resize: shorter side of the image that crops are taken from.
         crop: side of a square crop, S.
         scales: shorter sides of the whole images of `multi_scale`.
+        exif: key of `EXIF`, what the note of how a camera was held does;
+            whoever decodes an image asks for it.
 
     Raises:
         keras_resnet.UsageError: if no image can be looked at so: a crop is
@@ -22,8 +33,10 @@ class View:
     resize: int
     crop: int
     scales: tuple[int, ...] = ()
+    exif: str = "ignore"
 
     def __post_init__(self):
+        lookup(EXIF, self.exif, "choice of exif")
         sizes = self.crop, self.resize
         require(
             all(type(size) is int for size in sizes)
@@ -35,14 +48,17 @@ class View:
 
     @classmethod
     def of(cls, fields, scales=()):
-        """The view of what has `eval_resize` and `image_size`.
+        """The view of what has `eval_resize`, `image_size` and `exif`.
 
         Args:
             fields: `labels.cards.Card` or `recipes.Recipe`.
             scales: as the attribute.
         """
         return cls(
-            resize=fields.eval_resize, crop=fields.image_size, scales=scales
+            resize=fields.eval_resize,
+            crop=fields.image_size,
+            scales=scales,
+            exif=fields.exif,
         )
 
     def part(self, height, width):

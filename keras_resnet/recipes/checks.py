@@ -6,6 +6,7 @@ import re
 from keras_resnet.errors import check_types
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
+from keras_resnet.labels.view import EXIF
 from keras_resnet.networks import specs
 from keras_resnet.optimizers import rules
 from keras_resnet.recipes import schedules
@@ -100,6 +101,7 @@ def _check_names(recipe):
     lookup(rules.MOMENTUM_RULES, recipe.momentum_rule, "momentum rule")
     lookup(DTYPES, recipe.dtype, "dtype")
     lookup(KEEP, recipe.keep, "choice of keep")
+    lookup(EXIF, recipe.exif, "choice of exif")
 
 
 def _check_architecture(recipe):

@@ -23,6 +23,7 @@ _BOTH = (
     "seed",
     "image_size",
     "eval_resize",
+    "exif",
     "pixel_mean",
     "augmentation",
     "pad_pixels",

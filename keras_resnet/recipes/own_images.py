@@ -103,6 +103,7 @@ def make(
     return Recipe(
         dataset=dataset,
         weights=weights,
+        exif="apply",  # phones write photographs as they were held
         batch_size=batch_size,
         steps=steps,
         # A tenth after two thirds and after nine tenths.

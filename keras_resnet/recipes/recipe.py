@@ -3,6 +3,7 @@
 import dataclasses
 
 from keras_resnet.labels import html
+from keras_resnet.labels.view import EXIF
 from keras_resnet.networks import specs
 from keras_resnet.optimizers import rules
 from keras_resnet.recipes import checks
@@ -11,6 +12,10 @@ from keras_resnet.recipes import schedules
 
 def _field(default, help_text):
     return dataclasses.field(default=default, metadata={"help": help_text})
+
+
+def _choices(table):
+    return "; ".join(f"{key}: {text}" for key, text in table.items())
 
 
 # {first field of a group: what the group is about}.
@@ -59,15 +64,9 @@ class Recipe:
         "How many training examples are used, evenly spaced over the data "
         "set; 0 for all.",
     )
-    dtype: str = _field(
-        "float32",
-        "; ".join(f"{key}: {text}" for key, text in checks.DTYPES.items()),
-    )
+    dtype: str = _field("float32", _choices(checks.DTYPES))
     seed: int = _field(0, "Of the initial weights and of the data's order.")
-    shuffle: str = _field(
-        "examples",
-        "; ".join(f"{key}: {text}" for key, text in checks.SHUFFLES.items()),
-    )
+    shuffle: str = _field("examples", _choices(checks.SHUFFLES))
     shuffle_blocks: int = _field(
         16,
         "How many blocks of 8 MB shuffle=blocks mixes; memory holds twice as "
@@ -101,12 +100,15 @@ class Recipe:
     eval_resize: int = _field(
         32, "Shorter side before the central crop of evaluation, pixels."
     )
+    exif: str = _field(
+        "ignore",
+        "What the note of a camera of how it was held does, here and wherever "
+        "the model is used: " + _choices(EXIF),
+    )
     pixel_mean: str = _field(
         "channel",
         "What the network subtracts; with --weights of that kind the file's. "
-        + "; ".join(
-            f"{key}: {text}" for key, text in checks.PIXEL_MEANS.items()
-        ),
+        + _choices(checks.PIXEL_MEANS),
     )
     augmentation: str = _field(
         "cifar",
@@ -130,12 +132,7 @@ class Recipe:
     steps: int = _field(64_000, "Iterations of the whole run.")
     learning_rate: float = _field(0.1, "Base learning rate.")
     momentum: float = _field(0.9, "Momentum, 0 to 1.")
-    momentum_rule: str = _field(
-        "caffe",
-        "; ".join(
-            f"{key}: {text}" for key, text in rules.MOMENTUM_RULES.items()
-        ),
-    )
+    momentum_rule: str = _field("caffe", _choices(rules.MOMENTUM_RULES))
     nesterov: bool = _field(False, "Nesterov's momentum; not the papers'.")
     weight_decay: float = _field(1e-4, "L2, coupled into the momentum.")
     decay: str = _field("all", "Which variables decay: all or kernels.")
@@ -168,10 +165,7 @@ class Recipe:
         "Training batches after the last iteration over which BN's statistics "
         "are averaged anew; 0 to keep the moving averages.",
     )
-    keep: str = _field(
-        "last",
-        "; ".join(f"{key}: {text}" for key, text in checks.KEEP.items()),
-    )
+    keep: str = _field("last", _choices(checks.KEEP))
     patience: int = _field(
         0,
         "Evaluations without a better one after which the run ends; 0 to go "

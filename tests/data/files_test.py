@@ -72,7 +72,7 @@ def _predict(folder):
     found = {}
     for file in pictures.files([folder]):
         try:
-            pictures.read_whole(file)
+            pictures.read_whole(file, "ignore")
         except UsageError as error:
             found[file.name] = str(error).split(": ", 1)[-1]
     return found
@@ -134,9 +134,13 @@ def test_a_file_is_refused_before_it_is_opened(tmp_path):
     for name, why in ODD.items():
         assert why in files.problem(folder / name)
         with pytest.raises(UsageError, match=why):
-            pictures.read_whole(folder / name)
+            pictures.read_whole(folder / name, "ignore")
     assert files.problem(folder / "to good.gif") is None
-    assert pictures.read_whole(folder / "to good.gif").shape == (21, 37, 3)
+    assert pictures.read_whole(folder / "to good.gif", "ignore").shape == (
+        21,
+        37,
+        3,
+    )
 
 
 @pytest.mark.large  # all kinds by six commands
@@ -208,7 +212,7 @@ def test_a_file_of_the_limit_is_read(tmp_path, monkeypatch):
     file.write_bytes(image_kinds.READ["bmp: 8 bits"])
     monkeypatch.setattr(files, "MAX_BYTES", file.stat().st_size)
     np.testing.assert_array_equal(
-        pictures.read_whole(file),
+        pictures.read_whole(file, "ignore"),
         image_kinds.pillow(image_kinds.READ["bmp: 8 bits"]),
     )
     monkeypatch.setattr(files, "_LARGE", 0)

@@ -2,6 +2,7 @@
 
 import functools
 
+import exif_files
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -126,7 +127,8 @@ def _read(source, draws, pixels=224):
     window = functools.partial(
         windows.scale_crop, draws=draws, low=256, high=480, pixels=pixels
     )
-    return colors.to_uint8(windows.read(source, window, pixels)).numpy()
+    found = windows.read(source, window, pixels, "apply")
+    return colors.to_uint8(found).numpy()
 
 
 def _psnr(a, b):
@@ -141,6 +143,7 @@ def _psnr(a, b):
         ("JPEG", 375, 500),
         ("JPEG", 200, 150),
         ("JPEG", 2000, 1500),
+        ("turned", 501, 375),
         ("PNG", 500, 375),
         ("pixels", 500, 375),
         ("pixels", 2000, 1500),
@@ -153,6 +156,9 @@ def test_a_window_shows_what_resize_then_crop_shows(format, width, height):
         source = image
         if format == "JPEG":
             source = encoded(image, quality=95, subsampling=0)
+        elif format == "turned":
+            source = encoded(image[::-1, ::-1], quality=95, subsampling=0)
+            source = exif_files.turned(3, source)
         elif format == "PNG":
             source = encoded(image, "PNG", compress_level=1)
         source = tf.constant(source)

@@ -35,10 +35,11 @@ def png_of_size(width, height):
     return png(chunks)
 
 
-def _exif(orientation):
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    return exif
+def exif(orientation):
+    """Pillow's Exif data with an orientation."""
+    data = Image.Exif()
+    data[0x0112] = orientation
+    return data
 
 
 def readable():
@@ -66,7 +67,7 @@ def readable():
             ("animated",),
         ),
         "rotated.jpg": (
-            encode(rgb, "JPEG", exif=_exif(6)),
+            encode(rgb, "JPEG", exif=exif(6)),
             ("EXIF rotation",),
         ),
         "thin.png": (encode(photograph(1, 40), "PNG"), ("one pixel thin",)),

@@ -23,7 +23,9 @@ def card_of(model, **changes):
 
 def view(file, card):
     """What Python's pipeline makes of an image file: uint8 (S, S, 3)."""
-    (view,) = evaluation_views([decoding.decode(file.read_bytes())], card)
+    (view,) = evaluation_views(
+        [decoding.decode(file.read_bytes(), card.exif)], card
+    )
     return view
 
 

@@ -176,7 +176,7 @@ def augment(image, seed, recipe, fill):
         image: string scalar, encoded, or uint8 (H, W, 3).
         seed: int64 scalar.
         recipe: `recipes.Recipe`: augmentation, image_size, eval_resize,
-            pad_pixels, scale_range.
+            exif, pad_pixels, scale_range.
         fill: 3 floats, the mean colour, for padding.
 
     Returns:
@@ -192,15 +192,14 @@ def apply(image, draws, recipe, fill):
     if row.window is None:
         return _apply_to_view(image, draws, recipe, fill)
     window = functools.partial(row.window, draws=draws["window"], recipe=recipe)
-    pixels = windows.read(image, window, recipe.image_size)
+    pixels = windows.read(image, window, recipe.image_size, recipe.exif)
     pixels = _changed(pixels, row, draws)
     mirrored = tf.concat([[False], _mirrored(row, draws), [False]], axis=0)
     return tf.raw_ops.Reverse(tensor=pixels, dims=mirrored)
 
 
 def _apply_to_view(image, draws, recipe, fill):
-    if image.dtype == tf.string:
-        image = decoding.decode(image)
+    image = decoding.pixels(image, recipe.exif)
     image = transforms.evaluation(image, View.of(recipe))
     row = augmentation(recipe.augmentation)
     batch = {name: part[tf.newaxis] for name, part in draws.items()}

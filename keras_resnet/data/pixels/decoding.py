@@ -16,15 +16,17 @@ from keras_resnet.data.pixels import first_frame
 from keras_resnet.data.pixels import graph_bytes
 from keras_resnet.data.pixels import headers
 from keras_resnet.data.pixels import jpegs
+from keras_resnet.data.pixels import orientations
 from keras_resnet.data.pixels.headers import MAX_PIXELS
 
 
-def decode(encoded):
+def decode(encoded, exif="ignore"):
     """The pixels of a JPEG, PNG, BMP, WebP or GIF (its first frame).
 
     Args:
         encoded: string scalar. Grey becomes RGB, CMYK is converted, 16 bits
-            become 8, alpha is dropped, an EXIF rotation is not applied.
+            become 8, alpha is dropped.
+        exif: key of `labels.view.EXIF`.
 
     Returns:
         uint8 (H, W, 3).
@@ -40,7 +42,16 @@ def decode(encoded):
         lambda: jpegs.decode(encoded),
         lambda: _decode_other(encoded),
     )
+    image = orientations.turn(image, orientations.read(encoded, exif))
     return tf.ensure_shape(image, (None, None, 3))
+
+
+def pixels(image, exif):
+    """uint8 (H, W, 3) of what is that already, or an encoded file.
+
+    `image` and `exif` are as for `decode`.
+    """
+    return decode(image, exif) if image.dtype == tf.string else image
 
 
 @graph_bytes.call

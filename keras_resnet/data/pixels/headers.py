@@ -26,7 +26,7 @@ class Header:
 
     Attributes:
         format: "jpeg", "png", "gif", "bmp" or "webp", by its first bytes.
-        width: pixels, as stored: an EXIF rotation is not applied.
+        width: pixels, as stored, whatever EXIF says.
         height: pixels.
         mode: "grey", "grey+alpha", "palette", "RGB", "RGBA" or "CMYK".
         bits: of a channel.

@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from keras_resnet.data.pixels import decoding
 from keras_resnet.data.pixels import jpegs
+from keras_resnet.data.pixels import orientations
 from keras_resnet.data.pixels import randomness
 
 # DCT scaling of the decoder; each with a branch in the graph.
@@ -105,7 +106,7 @@ def area_crop(size, draws):
     )
 
 
-def read(source, window, pixels):
+def read(source, window, pixels, exif="ignore"):
     """A window of an image as a square.
 
     Args:
@@ -113,6 +114,8 @@ def read(source, window, pixels):
         window: function from int32 (2,), height and width, to float32 (4,),
             top, left, height and width of a window in that image.
         pixels: side of the square, S.
+        exif: key of `labels.view.EXIF`; the window is one of the image that
+            it makes.
 
     Returns:
         float32 (S, S, 3), 0..255, not rounded.
@@ -122,7 +125,7 @@ def read(source, window, pixels):
     """
     source = tf.convert_to_tensor(source)
     if source.dtype == tf.string:
-        part = _decode_part(source, window, pixels)
+        part = _decode_part(source, window, pixels, exif)
     else:
         part = _cut_part(source, window(tf.shape(source)[:2]), pixels)
     resized = tf.raw_ops.ResizeBilinear(
@@ -131,13 +134,18 @@ def read(source, window, pixels):
     return resized[0]
 
 
-def _decode_part(encoded, window, pixels):
-    size = jpegs.size(encoded)
+def _decode_part(encoded, window, pixels, exif):
+    stored = jpegs.size(encoded)
+    orientation = orientations.read(encoded, exif)
+    size = orientations.turned_size(stored, orientation)
     box = window(size)
     index = _ratio_index(box, pixels)
     ratio = tf.gather(RATIOS, index)
-    corner, extent = _on_grid(box, -(-size // ratio), ratio)
-    crop = tf.concat([corner, extent], 0)
+    grid = -(-size // ratio)
+    if orientation is not None:
+        box = _from_stored_edges(box, grid * ratio - size, orientation)
+    corner, extent = _on_grid(box, grid, ratio)
+    crop = orientations.stored_window(corner, extent, grid, orientation)
 
     def decode_at(ratio):
         return tf.io.decode_and_crop_jpeg(
@@ -146,7 +154,7 @@ def _decode_part(encoded, window, pixels):
 
     def decode_whole():
         # Refuses what is too large, too.
-        image = decoding.decode(encoded)
+        image = decoding.decode(encoded, exif)
         return _cut_part(image, window(tf.shape(image)[:2]), pixels)
 
     if not tf.executing_eagerly():
@@ -161,7 +169,20 @@ def _decode_part(encoded, window, pixels):
     simple = jpegs.is_whole(encoded) & decoding.is_allowed(size)
     branch = tf.where(simple, index, len(RATIOS))
     part = tf.switch_case(branch, [*branches, decode_whole])
+    if orientation is not None:  # what is decoded whole is turned already
+        orientation = tf.where(simple, orientation, orientations.UPRIGHT)
+    part = orientations.turn(part, orientation)
     return tf.ensure_shape(part, (None, None, 3))
+
+
+def _from_stored_edges(box, rest, orientation):
+    """A box whose places count from what were the first pixels as stored.
+
+    The decoder shrinks from there; the last row and column of a turned image
+    are `rest` pixels, int32 (2,), wider than it is.
+    """
+    shift = tf.where(orientations.mirrors(orientation), rest, 0)
+    return tf.concat([box[:2] + tf.cast(shift, tf.float32), box[2:]], 0)
 
 
 def _cut_part(image, box, pixels):

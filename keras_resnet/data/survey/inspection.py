@@ -24,7 +24,8 @@ NOTES = {
     "16 bits": "reduced to 8 bits a channel",
     "alpha": "transparency is dropped",
     "animated": "the first frame is read",
-    "EXIF rotation": "not applied: read as stored",
+    "EXIF rotation": "turned by exif=apply alone; here exif={exif}",
+    "PNG or WebP rotation": "not applied: read as stored",
     "one pixel thin": "width or height of one pixel",
 }
 _NUMBERS = functools.partial(array.array, "q")
@@ -111,13 +112,15 @@ def _notes(header, name):
     """The keys of `NOTES` that hold of a file."""
     said = os.path.splitext(name)[1].lower().removeprefix(".")
     said = {"jpg": "jpeg"}.get(said, said)
+    is_turned = header.orientation != 1
     held = {
         "misnamed": said in headers.FORMATS and said != header.format,
         "CMYK": header.mode == "CMYK",
         "16 bits": header.bits == 16,
         "alpha": header.mode in ("RGBA", "grey+alpha"),
         "animated": header.animated,
-        "EXIF rotation": header.orientation != 1,
+        "EXIF rotation": is_turned and header.format == "jpeg",
+        "PNG or WebP rotation": is_turned and header.format != "jpeg",
         "one pixel thin": min(header.width, header.height) == 1,
     }
     return [note for note, holds in held.items() if holds]

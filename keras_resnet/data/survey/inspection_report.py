@@ -9,11 +9,12 @@ from keras_resnet.data.survey import scanning
 from keras_resnet.labels import fonts
 
 
-def lines(found, *, listed=20):
+def lines(found, *, exif, listed=20):
     """What `inspection.survey` found, for the terminal.
 
     Args:
         found: `inspection.Survey`.
+        exif: of the recipe, key of `labels.view.EXIF`.
         listed: how many unreadable files are named.
 
     Returns:
@@ -26,7 +27,7 @@ def lines(found, *, listed=20):
         rows += [("formats", _counts(found.formats))]
         rows += [("modes", _counts(found.modes))]
     for note, (number, index) in sorted(found.notes.items()):
-        text = f"{number:,}: {inspection.NOTES[note]}"
+        text = f"{number:,}: {inspection.NOTES[note].format(exif=exif)}"
         rows.append((note, f"{text} ({_name(split, index)})"))
     rows.append(("unreadable", f"{len(found.unreadable):,}"))
     text = [

@@ -79,6 +79,7 @@ def write_manifest(directory, artifacts, card, verified_on=""):
             "classes": len(card.class_names),
             "image_size": card.image_size,
             "eval_resize": card.eval_resize,
+            "exif": card.exif,
             "variant": card.variant,
             "dataset": card.public().dataset,
             "multi_label": card.multi_label,

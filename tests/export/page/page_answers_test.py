@@ -1,16 +1,23 @@
 """The exported page in a real browser: its answers are Python's."""
 
+import base64
+import dataclasses
 import re
 
+import exif_files
 import matplotlib
 import numpy as np
 import odd_images
 import pages
 import pytest
+import tensorflow as tf
 import web_files
 import web_networks
 from PIL import Image
 from PIL import ImageOps
+
+from keras_resnet.data.pixels import decoding
+from keras_resnet.data.pixels import orientations
 
 pytestmark = pytest.mark.skipif(
     bool(pages.missing()), reason=f"not installed: {pages.missing()}"
@@ -177,6 +184,58 @@ def test_a_photograph_can_be_turned_upright(page, files, tmp_path, card):
     assert np.abs(turned - lying).mean() > 10
     page.classify(files / "plain.jpg")
     assert not page.find("#upright").is_displayed()
+
+
+# What the page makes of files, given as base64: [pixels, whether turned].
+DECODE = """
+  const { decode } = await import(new URL("image_file.js", location));
+  const { readerOf } = await import(new URL("pixels.js", location));
+  const decoded = async (text, upright) => {
+    const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    const file = new Blob([bytes]);
+    const { bitmap, turned } = await decode({ file, name: "x", upright });
+    const { width, height } = bitmap;
+    const rgba = readerOf(bitmap).read(0, 0, width, height);
+    return [[height, width], [...rgba], turned];
+  };
+  return Promise.all(arguments[0].map((row) => decoded(...row)));
+"""
+
+
+@pytest.mark.parametrize("exif", ["apply", "ignore"])
+def test_notes_of_cameras_turn_a_picture_as_in_python(page, exif):
+    """Also those that browsers follow and Python does not, as a PNG's."""
+    files = {n: file for n, (file, _) in exif_files.UNUSUAL.items()}
+    files |= {str(n): exif_files.turned(n) for n in range(1, 9)}
+    note = {"exif": odd_images.exif(6)}
+    for kind in ("PNG", "WEBP"):
+        image = odd_images.photograph()
+        files[kind] = odd_images.encode(image, kind, lossless=True, **note)
+    texts = [base64.b64encode(file).decode() for file in files.values()]
+    upright = exif == "apply"
+    found = page.run(DECODE, [[text, upright] for text in texts])
+    for (name, file), (size, rgba, turned) in zip(
+        files.items(), found, strict=True
+    ):
+        pixels = np.reshape(rgba, (*size, 4))[..., :3]
+        expected = decoding.decode(file, exif)
+        np.testing.assert_array_equal(pixels, expected, name)
+        noted = orientations.read(tf.constant(file), "apply").numpy() > 1
+        assert turned == noted, name
+
+
+def test_a_card_that_says_so_turns_photographs_upright(
+    driver, copied, files, card
+):
+    card = dataclasses.replace(card, exif="apply")
+    card.save(copied)
+    with pages.serving(copied) as url:
+        page = pages.Page(driver, url)
+        answer = page.classify(files / "rotated.jpg")
+        view = web_networks.view(files / "rotated.jpg", card)
+        np.testing.assert_array_equal(answer["pixels"], view.ravel())
+        button = page.find("#upright")
+        assert button.get_attribute("aria-pressed") == "true"
 
 
 def test_it_fits_every_width_and_is_dark_at_night(page, files):

@@ -2,8 +2,11 @@
 // million at most.
 const MAX_PIXELS = 2 ** 26;
 
-// The Exif data of a JPEG are in the first megabyte.
+// What a browser reads of Exif data is in the first megabyte. Those count that
+// have no more segments before them and lie in the first bytes.
 const HEAD_BYTES = 2 ** 20;
+const NOTE_AFTER = 8;
+const NOTE_BYTES = 2 ** 16;
 
 /**
  * Refuses, before its pixels are decoded, what is no image or too large.
@@ -37,23 +40,26 @@ export async function checkFile(file, name) {
 
 /**
  * Decodes a file to what `keras_resnet.data.decoding.decode` gives: no colour
- * profile is applied, alpha is dropped and so is the rotation that a camera
- * notes in a JPEG, unless `upright` asks for it.
+ * profile is applied, alpha is dropped. A JPEG whose camera notes how it was
+ * held is turned if it shall be `upright`; no other file is.
  *
  * @return {Promise<{bitmap: ImageBitmap, turned: boolean}>} and whether the
  *     file notes a rotation.
  */
 export async function decode({ file, name, upright }) {
   const head = await file.slice(0, HEAD_BYTES).arrayBuffer();
-  const orientation = findOrientation(new DataView(head));
-  if (orientation && !upright) orientation.remove();
+  const view = new DataView(head);
+  const notes = findNotes(view);
+  const turned = notes.length > 0 && isTurned(view, notes[0]);
+  // A browser follows each note that it finds, whatever options say.
+  if (!turned || !upright) notes.forEach(({ at }) => view.setUint8(at, 0x78));
   try {
     const whole = new Blob([head, file.slice(HEAD_BYTES)]);
     const bitmap = await createImageBitmap(whole, {
       colorSpaceConversion: "none",
       premultiplyAlpha: "none",
     });
-    return { bitmap, turned: Boolean(orientation) };
+    return { bitmap, turned };
   } catch {
     throw new Error(
       `${name} cannot be decoded: it is damaged, or too large for this device.`,
@@ -61,33 +67,57 @@ export async function decode({ file, name, upright }) {
   }
 }
 
-// How the camera of a JPEG was held, or null if it was not turned.
-function findOrientation(view) {
+// Where "Exif" in segments of a JPEG or "eXIf" of chunks of a PNG begins, and
+// for a JPEG how many segments are before it and where its own ends.
+function findNotes(view) {
+  const notes = [];
   try {
-    for (let at = 2; view.getUint16(0) === 0xffd8; ) {
-      const marker = view.getUint16(at);
-      if (marker === 0xffe1 && view.getUint32(at + 4) === 0x45786966) {
-        return readExif(view, at + 10); // after "Exif"
+    if (view.getUint16(0) === 0xffd8) {
+      for (let at = 2, before = 0; ; before++) {
+        const marker = view.getUint16(at);
+        if (marker < 0xff00 || marker === 0xffda) break; // the pixels
+        const end = at + (marker === 0xffff ? 1 : 2 + view.getUint16(at + 2));
+        if (marker === 0xffe1 && view.getUint32(at + 4) === 0x45786966) {
+          notes.push({ at: at + 4, before, end });
+        }
+        at = end;
       }
-      if (marker < 0xff00 || marker === 0xffda) return null; // the pixels
-      at += marker === 0xffff ? 1 : 2 + view.getUint16(at + 2);
+    } else if (view.getUint32(0) === 0x89504e47) {
+      for (let at = 8; view.getUint32(at + 4) !== 0x49444154; ) {
+        if (view.getUint32(at + 4) === 0x65584966) notes.push({ at: at + 4 });
+        at += 12 + view.getUint32(at);
+      }
     }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error; // beyond the end
   }
-  return null;
+  return notes;
 }
 
-function readExif(view, start) {
-  const little = view.getUint16(start) === 0x4949; // "II"
-  const directory = start + view.getUint32(start + 4, little);
-  const entries = view.getUint16(directory, little);
-  for (let i = 0; i < entries; i++) {
-    const entry = directory + 2 + 12 * i;
-    if (view.getUint16(entry, little) !== 0x0112) continue; // the orientation
-    const isTurned = view.getUint16(entry + 8, little) > 1;
-    const remove = () => view.setUint16(entry + 8, 1, little);
-    return isTurned ? { remove } : null;
+// Whether a note turns a JPEG, by the rules of
+// keras_resnet.data.pixels.orientations.
+function isTurned(view, { at, before, end }) {
+  if (!(before <= NOTE_AFTER) || view.getUint16(at + 4) !== 0) return false;
+  try {
+    const start = at + 6; // after "Exif"
+    const length = Math.min(end, NOTE_BYTES) - start;
+    const tiff = new DataView(view.buffer, start, length);
+    const order = tiff.getUint32(0);
+    if (order !== 0x49492a00 && order !== 0x4d4d002a) return false;
+    const little = order === 0x49492a00;
+    const directory = tiff.getUint32(4, little);
+    const entries = tiff.getUint16(directory, little);
+    for (let i = 0; i < entries; i++) {
+      const entry = directory + 2 + 12 * i;
+      const value = tiff.getUint16(entry + 8, little);
+      tiff.getUint16(entry + 10); // a whole one
+      if (tiff.getUint16(entry, little) !== 0x0112) continue;
+      const isShort = tiff.getUint16(entry + 2, little) === 3;
+      const isOne = tiff.getUint32(entry + 4, little) === 1;
+      return isShort && isOne && value > 1 && value < 9;
+    }
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error; // beyond the end
   }
-  return null;
+  return false;
 }

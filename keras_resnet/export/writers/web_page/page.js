@@ -24,6 +24,7 @@ const onClick = (id, action) => byId(id).addEventListener("click", action);
 const milliseconds = (time) => `${time.toFixed(time < 10 ? 1 : 0)} ms`;
 
 let network, bars, ready;
+let isUpright; // whether pictures are turned as their camera was held
 let seenPart; // of the shorter side of a picture: what the network sees
 let live = null; // AbortController of the camera while it is on
 let picture = null; // {file, name, upright} or {bitmap, name}
@@ -46,6 +47,7 @@ async function start() {
   const page = { ...(await card.json()), ...(await more.json()) };
   const names = (await labels.text()).trimEnd().split("\n");
   seenPart = page.image_size / page.eval_resize;
+  isUpright = page.exif === "apply";
   bars = new Bars(byId("bars"), names, Boolean(page.multi_label));
   await keepOffline();
   network = new Network((part) => (byId("progress").value = part));
@@ -82,7 +84,7 @@ function describe(page, names) {
   }
 }
 
-function classifyFile(file, name, upright = false) {
+function classifyFile(file, name, upright = isUpright) {
   setLive(false);
   classify({ file, name, upright });
 }
