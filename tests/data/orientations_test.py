@@ -12,14 +12,14 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from keras_resnet import recipes
-from keras_resnet.commands import image_files
+from keras_resnet.data import datasets
 from keras_resnet.data import pipeline
 from keras_resnet.data.pixels import decoding
 from keras_resnet.data.pixels import orientations
 from keras_resnet.data.pixels import transforms
 from keras_resnet.data.pixels import windows
-from keras_resnet.data.stores import memory
 from keras_resnet.errors import UsageError
+from keras_resnet.inference import pictures
 from keras_resnet.inference import streams
 from keras_resnet.labels import cards
 from keras_resnet.labels.view import View
@@ -29,14 +29,18 @@ FILES = [exif_files.turned(orientation) for orientation in EIGHT]
 
 
 def _evaluation(recipe):
-    split = memory.from_memory("x", ("a",), FILES, 8 * [0])
+    split = datasets.Split.from_arrays(
+        FILES, np.zeros(8, int), class_names=("a", "b")
+    )
     view = View.of(recipe)
     (batch,) = pipeline.eval_dataset(split, view, batch_size=8)
     return batch["image"].numpy()
 
 
 def _training(recipe):
-    split = memory.from_memory("x", ("a",), FILES, 8 * [0])
+    split = datasets.Split.from_arrays(
+        FILES, np.zeros(8, int), class_names=("a", "b")
+    )
     fill = (0.0, 0.0, 0.0)
     (batch,) = pipeline.train_dataset(split, recipe, fill=fill)
     return batch["image"].numpy()
@@ -46,7 +50,7 @@ def _prediction(recipe, folder):
     card = cards.Card.of_run(recipe, ("a", "b"))
     for number, file in enumerate(FILES):
         (folder / f"{number}.jpg").write_bytes(file)
-    return [image_files.read(folder / f"{n}.jpg", card) for n in range(8)]
+    return [pictures.read(folder / f"{n}.jpg", View.of(card)) for n in range(8)]
 
 
 def _bytes(recipe):
