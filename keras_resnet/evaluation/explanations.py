@@ -4,6 +4,7 @@ import dataclasses
 import io
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -93,7 +94,7 @@ class Explanation:
 
 def explain(
     model: keras.Model | str | os.PathLike,
-    picture,
+    picture: Any,
     class_name: str | Sequence[str] | None = None,
     *,
     view: View | None = None,

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -61,7 +62,7 @@ class Prediction:
 
 def predict(
     model: "keras.Model | str | os.PathLike",
-    pictures,
+    pictures: Any,
     *,
     top: int | None = None,
     view: View | None = None,

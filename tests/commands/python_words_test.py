@@ -91,7 +91,7 @@ def test_a_loaded_model_knows_its_names_and_its_view(run, photos):
     assert named.file == str(file)
     (other,) = keras_resnet.predict(loaded, file, view=View(resize=16, crop=16))
     assert other.probability != named.probability
-    found = keras_resnet.predict(run, photos, top=1)
+    found = keras_resnet.predict(run, [photos / n for n in NAMES], top=1)
     assert [p.class_name for p in found] == [
         n for n in NAMES for _ in range(10)
     ]
