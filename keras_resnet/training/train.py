@@ -27,6 +27,23 @@ from keras_resnet.training import workdir as workdir_lib
 # Images whose headers say how large the others are.
 _LOOKED_AT = 64
 
+# What a run from the weights of another one has in common with it.
+_OF_WEIGHTS = (
+    "variant",
+    "depths",
+    "filters",
+    "stem",
+    "block",
+    "placement",
+    "shortcut",
+    "pixel_mean",
+    "image_size",
+    "eval_resize",
+    "augmentation",
+    "pad_pixels",
+    "scale_range",
+)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Run:
@@ -168,6 +185,9 @@ def choose(
 ):
     """The recipe of a data set, by the number and the size of its images.
 
+    With the weights of another run of ours, it has that run's network and
+    pixels.
+
     Args:
         dataset, data_dir: as `datasets.load` takes them.
         weights, epochs, steps, fields: as for `train`.
@@ -176,7 +196,7 @@ def choose(
         `recipes.Recipe`.
     """
     split = datasets.load(dataset, "train", data_dir=data_dir)
-    fields = dict(fields or {})
+    fields = {**_of_weights(weights), **(fields or {})}
     recipe = own_images.make(
         dataset,
         num_examples=split.num_examples,
@@ -187,6 +207,20 @@ def choose(
         epochs=epochs,
     )
     return recipes.load(recipe, fields)
+
+
+def _of_weights(weights):
+    """Fields of the run that has left some weights; {} where none has."""
+    weights = pathlib.Path(weights)
+    config = weights.with_name(workdir_lib.CONFIG) if weights.name else None
+    if not (config and weights.is_file() and config.is_file()):
+        return {}
+    held = json.loads(config.read_text())["recipe"]
+    return {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in held.items()
+        if name in _OF_WEIGHTS
+    }
 
 
 def typical_side(split):
