@@ -81,6 +81,9 @@ FINE_TUNING = Experiment(
         "photographs are the same in all splits",
         "rates are those that keras-resnet train takes for a folder, with and "
         "without --weights; none was tuned on this task",
+        "without photographs behind them a random start was no worse (39.7 % "
+        "against 40.0 % of all stages; one seed, 10 images a class): garments "
+        "on black can be told apart without having seen others",
         "a sampling error is sqrt(p (1 - p) / n) of one run on n images",
         "needs --data_dir, the folder of Fashion-MNIST's own files, and "
         "scikit-learn",
