@@ -72,6 +72,23 @@ FINE_TUNING = {
     "stage_learning_rate_decay": 0.5,
 }
 
+# What a run from the weights of another one has in common with it.
+OF_WEIGHTS = (
+    "variant",
+    "depths",
+    "filters",
+    "stem",
+    "block",
+    "placement",
+    "shortcut",
+    "pixel_mean",
+    "image_size",
+    "eval_resize",
+    "augmentation",
+    "pad_pixels",
+    "scale_range",
+)
+
 
 def make(
     dataset,

@@ -18,6 +18,7 @@ from keras_resnet.evaluation import reports
 from keras_resnet.evaluation.metrics import Metrics
 from keras_resnet.inference import runtime
 from keras_resnet.labels import html
+from keras_resnet.labels.cards import CARD
 from keras_resnet.labels.cards import load_card
 from keras_resnet.labels.view import View
 from keras_resnet.recipes import own_images
@@ -26,23 +27,6 @@ from keras_resnet.training import workdir as workdir_lib
 
 # Images whose headers say how large the others are.
 _LOOKED_AT = 64
-
-# What a run from the weights of another one has in common with it.
-_OF_WEIGHTS = (
-    "variant",
-    "depths",
-    "filters",
-    "stem",
-    "block",
-    "placement",
-    "shortcut",
-    "pixel_mean",
-    "image_size",
-    "eval_resize",
-    "augmentation",
-    "pad_pixels",
-    "scale_range",
-)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
@@ -211,15 +195,17 @@ def choose(
 
 def _of_weights(weights):
     """Fields of the run that has left some weights; {} where none has."""
-    weights = pathlib.Path(weights)
-    config = weights.with_name(workdir_lib.CONFIG) if weights.name else None
-    if not (config and weights.is_file() and config.is_file()):
+    path = pathlib.Path(weights)
+    # Others have a config.json beside their weights too.
+    beside = (workdir_lib.CONFIG, CARD)
+    ours = all((path.parent / name).is_file() for name in beside)
+    if not (ours and path.is_file()):
         return {}
-    held = json.loads(config.read_text())["recipe"]
+    held = workdir_lib.held_fields(path.parent)
     return {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in held.items()
-        if name in _OF_WEIGHTS
+        if name in own_images.OF_WEIGHTS
     }
 
 
