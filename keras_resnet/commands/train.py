@@ -147,6 +147,7 @@ def _plan(words):
 def _chosen(recipe):
     """What was chosen for a folder, and how its images are divided."""
     from keras_resnet.data import datasets
+    from keras_resnet.data.pixels import augmentations
 
     train, validation = (
         datasets.load(recipe.dataset, name, data_dir=FLAGS.data_dir)
@@ -157,6 +158,11 @@ def _chosen(recipe):
         f"{train.num_examples:,} images of {len(train.class_names)} classes "
         f"to train on, {validation.num_examples:,} for validation. Chosen: "
         f"{', '.join(f'{k}={v}' for k, v in fields.items())}"
+    ) + (
+        "\nHalf of the images are mirrored. Where that makes them another "
+        "class, as with text: --augmentation=pad_crop"
+        if augmentations.augmentation(recipe.augmentation).flips
+        else ""
     )
 
 

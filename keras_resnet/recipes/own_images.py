@@ -28,21 +28,22 @@ class Sizes:
 
 
 # From so many pixels of the shorter side on. Small images keep their pixels,
-# and a network that does not halve them at once; photographs are seen as the
-# papers see ImageNet's (P1 sec. 3.4), crops of random area (P2 Table 5) being
-# what few images profit from.
+# and a network that does not halve them at once. They are not mirrored: digits
+# and letters would be other ones (docs/RESULTS.md, "A folder's recipe").
+# Photographs are seen as the papers see ImageNet's (P1 sec. 3.4), crops of
+# random area (P2 Table 5) being what few images profit from.
 SIZES = {
     0: Sizes(
         variant="resnet20",
         image_size=32,
         eval_resize=32,
-        augmentation="cifar",
+        augmentation="pad_crop",
     ),
     48: Sizes(
         variant="resnet20",
         image_size=64,
         eval_resize=64,
-        augmentation="cifar",
+        augmentation="pad_crop",
         pad_pixels=8,
     ),
     96: Sizes(
@@ -61,6 +62,32 @@ SIZES = {
 
 # Ten epochs of fine-tuning, the recipe "finetune"; thirty from random weights.
 EPOCHS = {True: 10, False: 30}
+
+# As the recipe "finetune".
+FINE_TUNING = {
+    "learning_rate": 0.005,
+    "decay": "kernels",
+    "freeze_batch_norm": True,
+    "head_learning_rate_multiplier": 10.0,
+    "stage_learning_rate_decay": 0.5,
+}
+
+# What a run from the weights of another one has in common with it.
+OF_WEIGHTS = (
+    "variant",
+    "depths",
+    "filters",
+    "stem",
+    "block",
+    "placement",
+    "shortcut",
+    "pixel_mean",
+    "image_size",
+    "eval_resize",
+    "augmentation",
+    "pad_pixels",
+    "scale_range",
+)
 
 
 def make(
@@ -114,7 +141,7 @@ def make(
         eval_every_steps=epoch,
         checkpoint_every_steps=epoch,
         **dataclasses.asdict(row),
-        **(_FINE_TUNING if weights else _from_random(batch_size)),
+        **(FINE_TUNING if weights else from_random(batch_size)),
     )
 
 
@@ -126,15 +153,7 @@ def _batch_size(num_examples):
     return size
 
 
-_FINE_TUNING = {
-    "learning_rate": 0.005,
-    "decay": "kernels",
-    "freeze_batch_norm": True,
-    "head_learning_rate_multiplier": 10.0,
-    "stage_learning_rate_decay": 0.5,
-}
-
-
-def _from_random(batch_size):
+def from_random(batch_size):
+    """Fields of a run from random weights."""
     # P1 sec. 3.4: 0.1 for 256 images; sec. 4.2: 0.1 for 128 small ones.
     return {"learning_rate": 0.1 * max(batch_size, 16) / 128}

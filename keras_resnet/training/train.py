@@ -22,6 +22,7 @@ from keras_resnet.evaluation.metrics import Metrics
 from keras_resnet.evaluation.multi_label import MultiLabelMetrics
 from keras_resnet.inference import opening
 from keras_resnet.labels import html
+from keras_resnet.labels.cards import CARD
 from keras_resnet.labels.cards import load_card
 from keras_resnet.recipes import own_images
 from keras_resnet.training import reporting
@@ -181,6 +182,9 @@ def choose(
 ):
     """The recipe of a data set, by the number and the size of its images.
 
+    With the weights of another run of ours, it has that run's network and
+    pixels.
+
     Args:
         dataset, data_dir: as `datasets.load` takes them.
         weights, epochs, steps, fields: as for `train`.
@@ -189,7 +193,7 @@ def choose(
         `recipes.Recipe`.
     """
     split = datasets.load(dataset, "train", data_dir=data_dir)
-    fields = dict(fields or {})
+    fields = {**_of_weights(weights), **(fields or {})}
     recipe = own_images.make(
         dataset,
         num_examples=split.num_examples,
@@ -200,6 +204,22 @@ def choose(
         epochs=epochs,
     )
     return recipes.load(recipe, fields)
+
+
+def _of_weights(weights):
+    """Fields of the run that has left some weights; {} where none has."""
+    path = pathlib.Path(weights)
+    # Others have a config.json beside their weights too.
+    beside = (workdir_lib.CONFIG, CARD)
+    ours = all((path.parent / name).is_file() for name in beside)
+    if not (ours and path.is_file()):
+        return {}
+    held = workdir_lib.held_fields(path.parent)
+    return {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in held.items()
+        if name in own_images.OF_WEIGHTS
+    }
 
 
 def typical_side(split):

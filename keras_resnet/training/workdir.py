@@ -76,13 +76,7 @@ def check(workdir, recipe, resume="auto"):
 
 
 def _refuse_another(workdir, recipe):
-    try:
-        held = json.loads((workdir / CONFIG).read_text())["recipe"]
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise UsageError(
-            f"{workdir / CONFIG} cannot be read: {error}. Delete it if "
-            "the directory is this run's, or take another --workdir."
-        ) from error
+    held = held_fields(workdir)
     changes = differences(held, fields(recipe))
     require(
         not changes,
@@ -151,6 +145,21 @@ def check_same_step(workdir, steps):
         f"do not read the same checkpoints from {workdir}. All workers need "
         "the same --workdir on storage that they share.",
     )
+
+
+def held_fields(workdir):
+    """`fields` of the recipe whose run a directory holds.
+
+    Raises:
+        keras_resnet.UsageError: if its config.json cannot be read.
+    """
+    try:
+        return json.loads((workdir / CONFIG).read_text())["recipe"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise UsageError(
+            f"{workdir / CONFIG} cannot be read: {error}. Delete it if "
+            "the directory is this run's, or take another --workdir."
+        ) from error
 
 
 def fields(recipe):

@@ -7,6 +7,7 @@ from reproduction import signal_rows
 from reproduction import training_rows
 from reproduction.cost_rows import COSTS
 from reproduction.cost_rows import REMAT
+from reproduction.fine_tuning import FINE_TUNING
 from reproduction.imagenet_rows import IMAGENET
 from reproduction.jobs import Experiment
 
@@ -36,6 +37,7 @@ register("shortcuts", training_rows.SHORTCUTS)
 register("placements", training_rows.PLACEMENTS)
 register("preactivation", training_rows.PREACTIVATION)
 register("warmup", training_rows.WARMUP)
+register("fine_tuning", FINE_TUNING)
 register("responses", signal_rows.RESPONSES)
 register("propagation", signal_rows.PROPAGATION)
 register("imagenet", IMAGENET)

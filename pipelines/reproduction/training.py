@@ -11,8 +11,12 @@ METRICS, MODEL = "metrics.jsonl", "model.keras"  # `workdir`'s
 SECONDS = "seconds.json"
 
 
-def train(job):
+def train(job, splits=None):
     """Trains the network of a job in its workdir; what `summary` returns.
+
+    Args:
+        job: `jobs.Job`.
+        splits: as `train_and_evaluate` takes them. Default: the data set's.
 
     Raises:
         keras_resnet.errors.DivergedError: if it diverges.
@@ -25,7 +29,11 @@ def train(job):
     strategy = distribution.make_strategy("one_device")
     with timed(job.workdir):
         run.train_and_evaluate(
-            job.recipe, job.workdir, strategy=strategy, data_dir=job.data_dir
+            job.recipe,
+            job.workdir,
+            strategy=strategy,
+            data_dir=job.data_dir,
+            splits=splits,
         )
     return summary(job.workdir)
 

@@ -3,6 +3,7 @@
 import pytest
 
 from keras_resnet import recipes
+from keras_resnet.data.pixels import augmentations
 from keras_resnet.errors import UsageError
 from keras_resnet.recipes import durations
 from keras_resnet.recipes import own_images
@@ -47,18 +48,22 @@ def test_what_is_no_length_is_refused(given, message):
 
 
 @pytest.mark.parametrize(
-    "side, variant, size",
+    "side, variant, size, mirrored",
     [
-        (28, "resnet20", 32),
-        (47, "resnet20", 32),
-        (48, "resnet20", 64),
-        (150, "resnet18", 128),
-        (500, "resnet18", 224),
+        (28, "resnet20", 32, False),
+        (47, "resnet20", 32, False),
+        (48, "resnet20", 64, False),
+        (150, "resnet18", 128, True),
+        (500, "resnet18", 224, True),
     ],
 )
-def test_small_images_suggest_a_small_network(side, variant, size):
+def test_small_images_suggest_a_small_network_and_no_mirror(
+    side, variant, size, mirrored
+):
     recipe = own_images.make("folder:x", num_examples=500, shorter_side=side)
     assert (recipe.variant, recipe.image_size) == (variant, size)
+    row = augmentations.augmentation(recipe.augmentation)
+    assert row.flips == mirrored
     assert not recipe.weights
     assert not recipes.past_the_end(recipe)
 

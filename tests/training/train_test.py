@@ -72,6 +72,28 @@ def test_the_same_call_goes_on_and_changes_nothing(photos, run):
     assert again.history == run.history and again.metrics == run.metrics
 
 
+def test_weights_of_a_run_bring_its_network_and_pixels_to_few_grey_images(
+    run, tmp_path
+):
+    for name, level in (("day", 220), ("night", 40)):
+        (tmp_path / "grey" / name).mkdir(parents=True)
+        for i in range(4):
+            image = Image.new("L", (40, 40), level + 3 * i)
+            image.save(tmp_path / "grey" / name / f"{i}.png")
+    weights = run.workdir / "model.keras"
+    tuned = keras_resnet.train(
+        tmp_path / "grey", tmp_path / "run", weights=weights, epochs=4
+    )
+    same = ("variant", "depths", "image_size", "augmentation", "pad_pixels")
+    for field in same:
+        assert getattr(tuned.recipe, field) == getattr(run.recipe, field)
+    assert tuned.recipe.freeze_batch_norm
+    assert tuned.class_names == ("day", "night")
+    assert tuned.metrics.top1_accuracy == 1.0
+    without = train.choose(f"folder:{tmp_path / 'grey'}")
+    assert (without.depths, without.image_size) == ((), 32)
+
+
 def test_a_part_and_a_place_are_chosen_by_name(photos):
     assert train.name_of(f"{photos}/", 0.5) == (
         f"folder:{photos}?validation=0.5"
