@@ -128,8 +128,8 @@ def _splits(job, classes, examples=None):
         classes: labels of Fashion-MNIST, ascending.
         examples: training images of a class; None for all.
     """
+    from keras_resnet.data.examples.splits import Split
     from keras_resnet.data.stores import arrays
-    from keras_resnet.data.stores import memory
 
     splits = {}
     for split, seed in (("train", job.seed), ("validation", 10_000)):
@@ -140,7 +140,9 @@ def _splits(job, classes, examples=None):
         images = before_photographs(found.images[chosen], rng)
         names = tuple(found.class_names[label] for label in classes)
         labels = np.searchsorted(classes, found.labels[chosen])
-        splits[split] = memory.from_memory(split, names, images, labels)
+        splits[split] = Split.from_arrays(
+            images, labels, class_names=names, name=split
+        )
     return splits
 
 
