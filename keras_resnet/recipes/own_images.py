@@ -29,7 +29,7 @@ class Sizes:
 
 # From so many pixels of the shorter side on. Small images keep their pixels,
 # and a network that does not halve them at once. They are not mirrored: digits
-# and letters would be other ones (docs/RESULTS.md, "A folder's recipe").
+# and letters would be other ones (docs/PERFORMANCE.md, "A folder's recipe").
 # Photographs are seen as the papers see ImageNet's (P1 sec. 3.4), crops of
 # random area (P2 Table 5) being what few images profit from.
 SIZES = {
