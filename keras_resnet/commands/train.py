@@ -87,7 +87,8 @@ def main(args):
     from keras_resnet.networks import execution
 
     execution.require_tensorflow("Training")
-    recipe, workdir = _plan(args)
+    if not args:
+        recipe, workdir = _plan(args)
     from keras_resnet.training import distribution
     from keras_resnet.training import rendezvous
     from keras_resnet.training import signals
@@ -95,6 +96,9 @@ def main(args):
 
     try:
         strategy = _make_strategy()
+        if args:
+            # It reads images, and no device may be in use before.
+            recipe, workdir = _plan(args)
         say = _say if distribution.is_chief(strategy) else _say_nothing
         _announce(recipe, workdir, distribution.describe(strategy), say)
         if args:

@@ -25,7 +25,9 @@ def place(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(place):
-    words = ("--epochs=4", "--depths=1,1,1", "--keep=best")
+    words = ["--epochs=4", "--depths=1,1,1", "--keep=best"]
+    # Looking at the images must not take a device before there are two.
+    words += ["--strategy=mirrored", "--devices=2"]
     done = programs.start("train", "photos/", *words, cwd=place)
     assert done.returncode == 0, done.stderr
     return done
@@ -40,7 +42,7 @@ def _run(place, command, *words):
 def test_train_says_what_it_chose_and_what_it_left_out(place, trained):
     head = trained.stdout.splitlines()[:2]
     assert head[0].startswith("Training resnet20 on folder:photos at 32x32")
-    assert head[0].endswith("in runs/photos")
+    assert head[0].endswith("(mirrored, 2 x CPU) in runs/photos")
     assert head[1].startswith(
         "24 images of 2 classes to train on, 6 for validation. Chosen: "
     )
