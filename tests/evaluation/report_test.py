@@ -1,5 +1,6 @@
 """Figures by class, beside scikit-learn's and closed forms."""
 
+import html
 import json
 
 import numpy as np
@@ -106,6 +107,9 @@ def test_it_is_written_as_json_and_shown_in_a_notebook(predictions):
     assert written["classes"]["none of these"]["examples"] == 0
     assert written["mistakes"][0]["name"] == ours.mistakes[0].name
     assert "accuracy 50.00%" in repr(ours)
+    frame = ours._repr_html_()
+    assert frame.startswith("<iframe") and "<bird>" not in frame
+    # The page in the frame is text of its attribute, escaped once more.
     assert f"<th>&lt;bird&gt;</th><td>{ours.precision[2]:.3f}" in (
-        ours._repr_html_()
+        html.unescape(frame)
     )

@@ -24,7 +24,7 @@ QUICK = {
     "images": 12,
     "weights": 6,
     "tfrecords": 12,
-    "recipes": 12,
+    "recipes": 60,
     "page_requests": 80,
 }
 SLOW = {"checkpoints": 20, "manifests": 20, "artifacts": 30}
