@@ -37,13 +37,10 @@ def main(args):
     model, card = opening.open_keras(path)
     for name in FLAGS.class_name or ():
         lookup(dict.fromkeys(card.class_names), name, "class")
-    for file in files:
-        pictures.read_whole(
-            file, card.exif
-        )  # a bad one is told before work is lost
-    for file, target in zip(
-        files, _targets(files, FLAGS.output_dir), strict=True
-    ):
+    for file in files:  # a bad one is told before work is lost
+        pictures.read_whole(file, card.exif)
+    targets = _targets(files, FLAGS.output_dir)
+    for file, target in zip(files, targets, strict=True):
         found = explanations.explain(model, file, FLAGS.class_name)
         found.save(target)
         print(f"{file}  {found.title}  {target}")

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from keras_resnet.data.examples import order
 from keras_resnet.data.examples import own_examples
 from keras_resnet.data.examples.splits import Split
 from keras_resnet.data.stores import layouts
@@ -134,7 +135,6 @@ def _digest(split):
         found.update(str(split.pixels.shape).encode())
         found.update(np.ascontiguousarray(split.pixels))
         return found.digest()
-    places = np.linspace(0, split.num_examples - 1, _LOOKED_AT).astype(int)
-    for index in dict.fromkeys(places.tolist()):
+    for index in order.a_few(split.num_examples, _LOOKED_AT):
         found.update(own_examples.image_digest(split, index))
     return found.digest()

@@ -5,6 +5,7 @@ import html
 import json
 import pathlib
 from typing import Any
+from typing import ClassVar
 
 import numpy as np
 
@@ -14,12 +15,18 @@ from keras_resnet import files
 CALIBRATION_BINS = 15
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Figures:
     """What the reports of both kinds of labels share.
 
-    Subclasses are dataclasses of these fields.
-
     Attributes:
+        split: name of the split.
+        class_names: K names.
+        metrics: over all examples.
+        bins: float64 (CALIBRATION_BINS, 3): of the predictions with a
+            probability in ((b) / 15, (b + 1) / 15] their number, the sum of
+            their probabilities, and how many came true.
+        mistakes: those of the highest probabilities, first the surest.
         COLUMNS: {name: attribute (K,)}, the columns of the table of classes.
     """
 
@@ -27,9 +34,9 @@ class Figures:
     class_names: tuple[str, ...]
     metrics: Any
     bins: np.ndarray
-    mistakes: tuple
+    mistakes: tuple = ()
 
-    COLUMNS = {
+    COLUMNS: ClassVar = {
         "precision": "precision",
         "recall": "recall",
         "f1": "f1",
@@ -97,7 +104,7 @@ def ratio(part, whole):
 
 
 def calibration_bins(probabilities, right):
-    """float64 (CALIBRATION_BINS, 3), see `Report.bins`.
+    """float64 (CALIBRATION_BINS, 3), see `Figures.bins`.
 
     Args:
         probabilities: float (N,).

@@ -7,6 +7,7 @@ so where its logit is above 0. Shapes: N examples, B of a batch, K labels.
 import dataclasses
 import typing
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -73,9 +74,7 @@ def batch_sums(logits, label, weight):
         labels that are there, and those that are answered with yes; examples.
     """
     there = ops.cast(label, logits.dtype)
-    losses = ops.mean(
-        there * ops.softplus(-logits) + (1 - there) * ops.softplus(logits), -1
-    )
+    losses = keras.losses.binary_crossentropy(there, logits, from_logits=True)
     yes = ops.cast(logits > 0, logits.dtype)
     hits, claims = ops.sum(there * yes, -1), ops.sum(there + yes, -1)
     columns = ops.stack([losses, hits, claims, ops.ones_like(losses)])

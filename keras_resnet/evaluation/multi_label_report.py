@@ -5,6 +5,7 @@ Shapes: N examples, K labels.
 
 import dataclasses
 import functools
+from typing import ClassVar
 
 import numpy as np
 
@@ -41,26 +42,20 @@ class MultiLabelReport(figures.Figures):
     A label is answered with yes where its probability is above 0.5.
 
     Attributes:
-        split: name of the split.
-        class_names: K names.
         metrics: `multi_label.MultiLabelMetrics` over all examples.
         counts: int64 (K, 4), see `multi_label.count`.
         average_precision: float64 (K,), of each label.
-        bins: float64 (figures.CALIBRATION_BINS, 3): of the labels of all
-            examples with a probability in ((b) / 15, (b + 1) / 15] their
-            number, the sum of their probabilities, and how many are there.
-        mistakes: the wrong answers that are surest, first the surest.
+        bins: of all labels of all examples; true where the label is there.
+        mistakes: `WrongLabel`s, the wrong answers.
+        split, class_names: as of `Figures`.
     """
 
-    split: str
-    class_names: tuple[str, ...]
     metrics: multi_label.MultiLabelMetrics
     counts: np.ndarray
     average_precision: np.ndarray
-    bins: np.ndarray
     mistakes: tuple[WrongLabel, ...] = ()
 
-    COLUMNS = {
+    COLUMNS: ClassVar = {
         "average_precision": "average_precision",
         **figures.Figures.COLUMNS,
     }

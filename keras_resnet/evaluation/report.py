@@ -38,22 +38,15 @@ class Report(figures.Figures):
     """The figures of a classifier on a split.
 
     Attributes:
-        split: name of the split.
-        class_names: K names.
         metrics: `Metrics` over all examples.
         confusion: int64 (K, K): examples of class i that are taken for j.
-        bins: float64 (CALIBRATION_BINS, 3): of the predictions with a
-            probability in ((b) / 15, (b + 1) / 15] their number, the sum of
-            their probabilities, and how many are right.
-        mistakes: the wrong predictions of the highest probabilities, first
-            the surest.
+        bins: of the likeliest class of each example; true where it is right.
+        mistakes: `Mistake`s, the wrong predictions.
+        split, class_names: as of `Figures`.
     """
 
-    split: str
-    class_names: tuple[str, ...]
     metrics: Metrics
     confusion: np.ndarray
-    bins: np.ndarray
     mistakes: tuple[Mistake, ...] = ()
 
     @functools.cached_property

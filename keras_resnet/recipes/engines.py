@@ -9,7 +9,8 @@ import dataclasses
 
 from keras_resnet.errors import require
 
-_BOTH = (
+# Those that choose the network.
+NETWORK = (
     "variant",
     "depths",
     "filters",
@@ -17,6 +18,9 @@ _BOTH = (
     "block",
     "placement",
     "shortcut",
+)
+_BOTH = (
+    *NETWORK,
     "dataset",
     "train_examples",
     "dtype",

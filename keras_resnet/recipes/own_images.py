@@ -8,6 +8,7 @@ import bisect
 import dataclasses
 
 from keras_resnet.recipes import durations
+from keras_resnet.recipes import engines
 from keras_resnet.recipes.recipe import Recipe
 
 
@@ -74,13 +75,7 @@ FINE_TUNING = {
 
 # What a run from the weights of another one has in common with it.
 OF_WEIGHTS = (
-    "variant",
-    "depths",
-    "filters",
-    "stem",
-    "block",
-    "placement",
-    "shortcut",
+    *engines.NETWORK,
     "pixel_mean",
     "image_size",
     "eval_resize",

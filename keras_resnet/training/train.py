@@ -14,6 +14,7 @@ import tensorflow as tf
 from keras_resnet import recipes
 from keras_resnet.data import datasets
 from keras_resnet.data import sources
+from keras_resnet.data.examples import order
 from keras_resnet.data.pixels import headers
 from keras_resnet.errors import require
 from keras_resnet.evaluation import figures
@@ -228,16 +229,15 @@ def typical_side(split):
     Raises:
         keras_resnet.UsageError: if none of them can be read.
     """
-    places = np.linspace(0, split.num_examples - 1, _LOOKED_AT).astype(int)
-    sides = []
-    for index in dict.fromkeys(places.tolist()):
+    places, sides = order.a_few(split.num_examples, _LOOKED_AT), []
+    for index in places:
         try:
             sides.append(_shorter_side(split, index))
         except (headers.BadImageError, tf.errors.OpError):
             continue  # training names it, or masks it
     require(
         sides,
-        f"None of {len(set(places))} images of {split.name} that were looked "
+        f"None of {len(places)} images of {split.name} that were looked "
         "at can be read. See what is wrong: keras-resnet data validate "
         f"--dataset={split.name.rpartition('/')[0]}",
     )

@@ -83,6 +83,17 @@ def evenly_spaced(name, num_examples, number):
     return np.arange(number) * num_examples // number
 
 
+def a_few(num_examples, most):
+    """Indices from the first example to the last, to judge all by: ints.
+
+    Args:
+        num_examples: int, how many there are.
+        most: int, how many to name at most.
+    """
+    places = np.linspace(0, num_examples - 1, most).astype(int)
+    return list(dict.fromkeys(places.tolist()))
+
+
 def arranged(split, recipe):
     """The split as the order of a recipe reads it best.
 
