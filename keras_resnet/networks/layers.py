@@ -79,18 +79,7 @@ class ResidualUnit(keras.layers.Layer):
 
     def _branch(self, seen):
         block, placement = self.block, self.placement
-        convolutions = [
-            (self.filters * width, kernel, strides)
-            for kernel, width, strides in zip(
-                block.kernels,
-                block.widths,
-                [
-                    self.strides if i == block.strided else 1
-                    for i in range(len(block.kernels))
-                ],
-                strict=True,
-            )
-        ]
+        convolutions = block.convolutions(self.filters, self.strides)
         joint = (*placement.between, "conv")
         names = ("conv", *joint * (len(block.kernels) - 1), *placement.after)
         return self._ops(names, convolutions, seen=seen)

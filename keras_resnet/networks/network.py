@@ -158,20 +158,19 @@ def _body(x, row, stem, policy, remat):
         # P2 appendix: the stem has activated the first unit's input already.
         unit_placement = dataclasses.replace(placement, before=())
     for stage, (units, filters) in enumerate(
-        zip(row.depths, row.filters, strict=True), start=1
+        zip(row.strides, row.filters, strict=True), start=1
     ):
-        for unit in range(1, units + 1):
-            strides = 2 if stage > 1 and unit == 1 else 1
+        for unit, strides in enumerate(units, start=1):
             x = ResidualUnit(
                 filters,
                 strides=strides,
-                agrees=strides == 1
-                and x.shape[-1] == filters * block.expansion,
+                agrees=unit > 1
+                or (strides == 1 and x.shape[-1] == filters * block.expansion),
                 block=block,
                 placement=unit_placement,
                 shortcut=shortcut,
                 remat=remat,
-                shared=units >= _SHARED_UNITS,
+                shared=len(units) >= _SHARED_UNITS,
                 name=f"stage{stage}_unit{unit}",
                 dtype=policy,
             )(x)

@@ -56,7 +56,7 @@ BATCH_NORM = {"momentum": 0.9, "epsilon": 1e-5}
 LAYOUT = {"data_format": "channels_last"}
 
 
-def conv2d(filters, kernel_size, strides, **kwargs):
+def conv2d(filters, kernel_size, strides, groups=1, **kwargs):
     """Layers of a convolution padded by `kernel_size // 2` on every side.
 
     Keras' `padding="same"` pads (0, 1) at stride 2 where Caffe and PyTorch pad
@@ -70,7 +70,7 @@ def conv2d(filters, kernel_size, strides, **kwargs):
     if strides == 1:
         kwargs["padding"] = "same"
     conv = keras.layers.Conv2D(
-        filters, kernel_size, strides, **LAYOUT, **kwargs
+        filters, kernel_size, strides, groups=groups, **LAYOUT, **kwargs
     )
     if strides == 1 or kernel_size == 1:
         return [conv]
@@ -89,7 +89,8 @@ def make_ops(names, convolutions=(), *, dtype, seen=None):
     Args:
         names: tuple of keys of `OPERATIONS`. An export makes "bias" and
             "affine" of "bn" (`keras_resnet.export.folding.fold`).
-        convolutions: (filters, kernel_size, strides) of each "conv" in turn.
+        convolutions: of each "conv" in turn, what `conv2d` takes: (filters,
+            kernel_size, strides) or these and groups.
         dtype: dtype policy of the layers.
         seen: `collections.Counter` of the ops numbered so far, updated.
 
@@ -106,21 +107,19 @@ def make_ops(names, convolutions=(), *, dtype, seen=None):
         make = lookup(OPERATIONS, op, "operation")
         seen[op] += 1
         common = {"name": f"{op}{seen[op]}", "dtype": dtype}
-        if op == "conv":
-            layers += make(*next(convolutions), **common)
-        elif op == "pool":
-            layers += make(after_relu=seen["relu"] > 0, **common)
-        else:
-            layers.append(make(**common))
+        if op == "pool":
+            # None can exceed what a ReLU gives.
+            common["zeros"] = seen["relu"] > 0
+        made = make(*next(convolutions) if op == "conv" else (), **common)
+        layers += made if isinstance(made, list) else [made]
     return layers
 
 
-def _pool(after_relu, name, dtype):
+def _pool(zeros, name, dtype):
     """Layers of a max-pooling of 3 x 3 pixels, stride 2, padded by one."""
     common = {"name": "pool_pad", "dtype": dtype}
     pool = keras.layers.MaxPooling2D(3, 2, name=name, dtype=dtype, **LAYOUT)
-    # Zeros are exact only after a ReLU: none can exceed what is there.
-    if after_relu:
+    if zeros:
         return [keras.layers.ZeroPadding2D(1, **LAYOUT, **common), pool]
     return [EdgePadding2D(1, **common), pool]
 
@@ -138,7 +137,13 @@ NORMALISERS = {
 }
 
 # {name in a row: what makes its layer, of a name and a dtype}.
-OPERATIONS = {"conv": conv2d, "relu": _relu, "pool": _pool, **NORMALISERS}
+OPERATIONS = {
+    "conv": conv2d,
+    "relu": _relu,
+    "pool": _pool,
+    "zero_pool": functools.partial(_pool, True),  # whatever it reads
+    **NORMALISERS,
+}
 
 
 def register(name, make):

@@ -8,6 +8,8 @@ P1 is He et al. 2015, arXiv 1512.03385; P2 He et al. 2016, arXiv 1603.05027.
 
 import dataclasses
 
+from keras_resnet.errors import require
+
 Ops = tuple[str, ...]
 
 
@@ -31,6 +33,10 @@ PLACEMENTS = {
         before=("relu",), between=("bn", "relu"), after=("bn",)
     ),
     "full_preact": Placement(before=("bn", "relu"), between=("bn", "relu")),
+    # keras.applications, resnet.py: what no BN follows has a bias.
+    "full_preact_bias": Placement(
+        before=("bn", "relu"), between=("bn", "relu"), after=("bias",)
+    ),
 }
 
 
@@ -41,11 +47,36 @@ class Block:
     kernels: tuple[int, ...]  # kernel size of each convolution, pixels
     widths: tuple[int, ...]  # filters, in multiples of the stage's filters
     strided: int  # index of the convolution that carries the stride
+    groups: int = 1  # of the convolutions of more than one pixel
 
     @property
     def expansion(self) -> int:
         """Output filters of the branch over the stage's filters."""
         return self.widths[-1]
+
+    def convolutions(self, filters: int, strides: int):
+        """[(filters, pixels of the kernel's side, strides, groups)] in order.
+
+        Args:
+            filters: of the stage.
+            strides: of the unit.
+        """
+        require(
+            not any(filters * width % self.groups for width in self.widths),
+            f"A block of {self.groups} groups needs filters that they divide. "
+            f"Received: filters={filters}, times {self.widths} in the block.",
+        )
+        return [
+            (
+                filters * width,
+                kernel,
+                strides if i == self.strided else 1,
+                self.groups if kernel > 1 else 1,
+            )
+            for i, (kernel, width) in enumerate(
+                zip(self.kernels, self.widths, strict=True)
+            )
+        ]
 
 
 BLOCKS = {
@@ -56,6 +87,18 @@ BLOCKS = {
     "bottleneck_v1_5": Block(kernels=(1, 3, 1), widths=(1, 1, 4), strided=1),
     # P2 Table 3, footnote: skip connections over one layer.
     "one_layer": Block(kernels=(3,), widths=(1,), strided=0),
+    # torchvision, resnet.py. Zagoruyko and Komodakis 2016, arXiv 1605.07146;
+    # Xie et al. 2016, arXiv 1611.05431: groups x filters of each in stage 1.
+    "wide": Block(kernels=(1, 3, 1), widths=(2, 2, 4), strided=1),
+    "resnext_32x4d": Block(
+        kernels=(1, 3, 1), widths=(2, 2, 4), strided=1, groups=32
+    ),
+    "resnext_32x8d": Block(
+        kernels=(1, 3, 1), widths=(4, 4, 4), strided=1, groups=32
+    ),
+    "resnext_64x4d": Block(
+        kernels=(1, 3, 1), widths=(4, 4, 4), strided=1, groups=64
+    ),
 }
 
 
@@ -64,8 +107,8 @@ class Shortcut:
     """h, the path around the branch (P1 sec. 3.3, P2 Fig. 2).
 
     `same` serves units whose input and output shapes agree, `change` the
-    others; each is one of "none", "identity", "zero_pad" and "projection", or
-    a kind that was registered (`shortcuts.register`).
+    others; each is one of "none", "identity", "zero_pad", "projection" and
+    "pooled_projection", or a kind that was registered (`shortcuts.register`).
     The sum is then `scale * h + branch_scale * F`, where gating replaces the
     scales by `1 - g` and, if it is exclusive, `g` (P2 sec. 3.1).
     """
@@ -102,6 +145,8 @@ SHORTCUTS = {
     "A": Shortcut(),
     "B": Shortcut(change="projection"),
     "C": Shortcut(same="projection", change="projection"),
+    # ResNet-D: He et al. 2018, arXiv 1812.01187, fig. 2c.
+    "D": Shortcut(change="pooled_projection"),
     **SHORTCUT_ABLATIONS,
 }
 
@@ -126,25 +171,36 @@ class Stem:
     pixel_std: tuple[float, float, float]
 
 
+_IMAGENET = Stem(
+    convolutions=((64, 7, 2),),
+    ops=("conv", "bn", "relu", "pool"),
+    image_size=224,
+    classes=1000,
+    pixel_mean=(123.675, 116.28, 103.53),
+    pixel_std=(58.395, 57.12, 57.375),
+)
+# timm, resnetv2.py: pools what is not activated, so that its first unit has
+# its own `before` and, where it is the identity, a shortcut that passes
+# those by. Mean and deviation: its default_cfgs.
+_TIMM_PREACT = dataclasses.replace(
+    _IMAGENET,
+    ops=("conv", "pool"),
+    pixel_mean=(127.5, 127.5, 127.5),
+    pixel_std=(127.5, 127.5, 127.5),
+)
+
 STEMS = {
-    "imagenet": Stem(
-        convolutions=((64, 7, 2),),
-        ops=("conv", "bn", "relu", "pool"),
-        image_size=224,
-        classes=1000,
-        pixel_mean=(123.675, 116.28, 103.53),
-        pixel_std=(58.395, 57.12, 57.375),
+    "imagenet": _IMAGENET,
+    "imagenet_timm_preact": _TIMM_PREACT,
+    # keras.applications, resnet.py: pads with zeros what may be negative.
+    "imagenet_keras_preact": dataclasses.replace(
+        _TIMM_PREACT, ops=("conv", "bias", "zero_pool")
     ),
-    # timm, resnetv2.py: pools what is not activated, so that its first unit has
-    # its own `before` and, where it is the identity, a shortcut that passes
-    # those by. Mean and deviation: its default_cfgs.
-    "imagenet_timm_preact": Stem(
-        convolutions=((64, 7, 2),),
-        ops=("conv", "pool"),
-        image_size=224,
-        classes=1000,
-        pixel_mean=(127.5, 127.5, 127.5),
-        pixel_std=(127.5, 127.5, 127.5),
+    # ResNet-D: He et al. 2018, arXiv 1812.01187, fig. 2b.
+    "imagenet_deep": dataclasses.replace(
+        _IMAGENET,
+        convolutions=((32, 3, 2), (32, 3, 1), (64, 3, 1)),
+        ops=(*("conv", "bn", "relu") * 3, "pool"),
     ),
     # Mean and deviation: fb.resnet.torch, datasets/cifar10.lua.
     "cifar": Stem(

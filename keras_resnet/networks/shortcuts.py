@@ -76,10 +76,27 @@ def _zero_pad(unit):
 
 
 def _project(unit):
-    name, dtype = "shortcut_conv", unit.dtype_policy
-    conv = operations.conv2d(
-        unit.channels, 1, unit.strides, name=name, dtype=dtype
+    return _projection(unit, unit.strides)
+
+
+def _pool_and_project(unit):
+    if unit.strides == 1:
+        return _projection(unit, 1)
+    # The mean of the pixels that there are, at the edges too.
+    pool = keras.layers.AveragePooling2D(
+        2,
+        unit.strides,
+        padding="same",
+        name="shortcut_pool",
+        dtype=unit.dtype_policy,
+        **operations.LAYOUT,
     )
+    return [pool, *_projection(unit, 1)]
+
+
+def _projection(unit, strides):
+    name, dtype = "shortcut_conv", unit.dtype_policy
+    conv = operations.conv2d(unit.channels, 1, strides, name=name, dtype=dtype)
     return [*conv, *unit.normalise_shortcut()]
 
 
@@ -90,6 +107,7 @@ KINDS = {
     "identity": _subsample,
     "zero_pad": _zero_pad,
     "projection": _project,
+    "pooled_projection": _pool_and_project,
 }
 
 

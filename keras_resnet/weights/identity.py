@@ -14,15 +14,6 @@ from keras_resnet.networks import specs
 from keras_resnet.networks.layers import ResidualUnit
 from keras_resnet.weights import layouts
 
-_V2 = (
-    "holds the weights of a keras.applications V2 network, which is not the "
-    "2016 paper's: its stem has no BN and pools with zeros against negative "
-    "values, it strides in the last unit of a stage and its convolutions have "
-    "biases. No variant here has that. Use keras.applications for it, or "
-    "weights of timm's resnetv2 or KerasHub's resnet_v2 in 'resnet50_v2_timm' "
-    "and its siblings."
-)
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Network:
@@ -33,6 +24,7 @@ class Network:
     shortcut: specs.Shortcut
     stem: rows.Ops
     depths: tuple[int, ...]
+    strided_unit: int
 
     @property
     def variant(self):
@@ -50,6 +42,7 @@ def of_variant(name):
         shortcut=specs.SHORTCUTS[row.shortcut],
         stem=specs.STEMS[row.stem].ops,
         depths=row.depths,
+        strided_unit=row.strided_unit,
     )
 
 
@@ -73,17 +66,37 @@ def of_model(model):
         shortcut=units[-1].shortcut,
         stem=tuple(model.get_layer("stem").config["ops"]),
         depths=tuple(stages.count(stage) for stage in dict.fromkeys(stages)),
+        strided_unit=_strided_unit(units),
     )
 
 
-def of_layout(layout, depths, *, bottleneck):
-    """The network whose weights a layout holds."""
+def _strided_unit(units):
+    """As a `Variant` has it: 0, or -1 if others than first units stride."""
+    strided = [unit.name for unit in units if unit.strides > 1]
+    return -1 if any(not name.endswith("_unit1") for name in strided) else 0
+
+
+def of_layout(layout, depths, *, bottleneck, width=1, groups=1):
+    """The network whose weights a layout holds.
+
+    Args:
+        layout: of `layouts.LAYOUTS`, not our own.
+        depths: units of each stage.
+        bottleneck: whether a unit has three convolutions.
+        width, groups: of a bottleneck's second convolution: filters, in
+            multiples of the stage's, and groups.
+    """
+    block = specs.BLOCKS[layout.bottleneck if bottleneck else "basic"]
+    if bottleneck:
+        widths = (width, width, block.expansion)
+        block = dataclasses.replace(block, widths=widths, groups=groups)
     return Network(
-        block=specs.BLOCKS[layout.bottleneck if bottleneck else "basic"],
+        block=block,
         placement=specs.PLACEMENTS[layout.placement],
-        shortcut=specs.SHORTCUTS["B"],
+        shortcut=specs.SHORTCUTS[layout.shortcut],
         stem=specs.STEMS[layout.stem].ops,
         depths=depths,
+        strided_unit=layout.strided_unit,
     )
 
 
@@ -127,9 +140,7 @@ def recognise(names):
     Raises:
         keras_resnet.UsageError: if it is none of ours.
     """
-    if "conv2_block1_preact_bn/gamma" in names:
-        raise UsageError(_V2)
-    # KerasHub V2 has KerasHub's signature too.
+    # Those that have another one's signature too stand behind it.
     for layout in reversed(layouts.LAYOUTS.values()):
         if layout.signature in names:
             return layout
@@ -140,16 +151,16 @@ def recognise(names):
     )
 
 
-def of_names(layout, names):
-    """The network that a file with these names holds.
+def of_tensors(layout, tensors):
+    """The network that a file with these tensors holds.
 
     Args:
         layout: of `layouts.LAYOUTS`, not our own.
-        names: of all tensors.
+        tensors: {name: `Stored`}, all of them.
     """
     first_stage, first_unit = layout.counts_from
     depths = {}
-    for name in names:
+    for name in tensors:
         found = re.match(layout.unit, name)
         if found:
             stage, unit = int(found[1]), int(found[2]) - first_unit + 1
@@ -158,8 +169,25 @@ def of_names(layout, names):
         depths.get(stage, 0)
         for stage in range(first_stage, max(depths, default=0) + 1)
     )
-    bottleneck = any(layout.third in name for name in names)
-    return of_layout(layout, depths, bottleneck=bottleneck)
+    bottleneck = any(layout.third in name for name in tensors)
+    width, groups = _width_and_groups(layout, tensors)
+    return of_layout(
+        layout, depths, bottleneck=bottleneck, width=width, groups=groups
+    )
+
+
+def _width_and_groups(layout, tensors):
+    """Of a bottleneck's second convolution, (1, 1) if no shape says it."""
+    shapes = []
+    for conv in ("conv2", "conv3"):
+        path = f"stage1_unit1/{conv}/kernel"
+        found = tensors.get(layouts.their_name(layout, path))
+        shapes.append(found and layouts.our_shape(layout, path, found.shape))
+    if not all(shape and len(shape) == 4 and min(shape) for shape in shapes):
+        return 1, 1
+    (*_, inputs, filters), (*_, outputs) = shapes
+    width = specs.BLOCKS[layout.bottleneck].expansion * filters // outputs
+    return max(width, 1), max(filters // inputs, 1)
 
 
 def require_same(model, ours, theirs, origin):

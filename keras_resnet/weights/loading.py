@@ -17,7 +17,7 @@ from keras_resnet.weights import layouts
 from keras_resnet.weights import matching
 from keras_resnet.weights import readers
 
-_WRITTEN = ("torchvision", "timm_resnetv2", "keras_resnet")
+_WRITTEN = ("torchvision", "timm_resnet_d", "timm_resnetv2", "keras_resnet")
 
 
 def load_weights(
@@ -32,7 +32,7 @@ def load_weights(
     Format and layout are recognised from the content: our `.weights.h5`,
     `.keras` (of which only the weights are read) and `.safetensors`, state
     dicts of torchvision, timm and timm's resnetv2 as `.safetensors` or `.pth`,
-    keras.applications' ResNet50, 101 and 152, and KerasHub's ResNets. Every
+    keras.applications' ResNets of both years, and KerasHub's ResNets. Every
     tensor of the file must have its place in the model and the other way
     round, with equal shapes and finite values; otherwise nothing is assigned.
 
@@ -81,8 +81,8 @@ def save_weights(
     Args:
         model: `keras.Model` from `keras_resnet.build`.
         path: of the file, ending in `.safetensors`. Replaced as a whole.
-        layout: "torchvision" (torchvision, timm's resnet), "timm_resnetv2" or
-            "keras_resnet" (our own names, any network).
+        layout: "torchvision" (torchvision, timm's resnet), "timm_resnet_d",
+            "timm_resnetv2" or "keras_resnet" (our own names, any network).
 
     Raises:
         keras_resnet.UsageError: if that library has no such network, or an
@@ -99,7 +99,11 @@ def save_weights(
     own = layout == "keras_resnet"
     if not own:
         theirs = identity.of_layout(
-            table, network.depths, bottleneck=len(network.block.kernels) == 3
+            table,
+            network.depths,
+            bottleneck=len(network.block.kernels) == 3,
+            width=network.block.widths[0],
+            groups=network.block.groups,
         )
         identity.require_same(model, network, theirs, layout)
     _write(path, _tensors(model, table), _metadata(model))

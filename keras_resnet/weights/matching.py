@@ -66,7 +66,7 @@ def _check_network(model, layout, file, names):
     """Refuses another network whose names and shapes may be the same."""
     if layout is not layouts.LAYOUTS["keras_resnet"]:
         ours = identity.of_model(model)
-        theirs = identity.of_names(layout, names)
+        theirs = identity.of_tensors(layout, names)
         identity.require_same(model, ours, theirs, layout.origin)
         return
     # Strides and shortcuts without weights leave no trace in our tensors. The

@@ -5,16 +5,14 @@ Keras' md5, or the first 8 digits of the sha256 that torch's file names carry.
 
 Sources of the rows, compared in a test with the packages where installed:
     keras.applications: keras/src/applications/resnet.py (URLs, md5),
-        imagenet_utils.py (mode "caffe": the pixel means);
+        imagenet_utils.py (mode "caffe": the pixel means; of V2 mode "tf");
         https://keras.io/api/applications (accuracies).
     torchvision: torchvision/models/resnet.py, ResNet*_Weights.
     timm: timm/models/resnet.py, default_cfgs; results/results-imagenet.csv of
         its repository, img_size 224 (accuracies).
 
 timm's pre-activation weights (resnetv2_50.a1h_in1k and others) are not here:
-timm has neither a URL nor a checksum for them. keras.applications' *v2 files
-are not here: that network is not the paper's (its stem has no BN, its strides
-are in the last unit of a stage).
+timm has neither a URL nor a checksum for them.
 """
 
 import dataclasses
@@ -29,9 +27,7 @@ class Weights:
         tag: what `build(variant, weights=...)` takes.
         url: of the file.
         checksum: "md5:..." or "sha256:..." (8 digits are a prefix).
-        layout: names and order of the file's tensors: "keras_applications"
-            (HDF5; biased convolutions, the first of them from BGR) or
-            "torchvision" (a PyTorch state dict).
+        layout: names and order of the file's tensors, a key of `LAYOUTS`.
         licence: of the weights, as their publisher states it.
         pixel_mean, pixel_std: of R, G and B, 0..255.
         resize: pixels of the shorter side before the central crop.
@@ -67,9 +63,9 @@ _IMAGENET_MEAN = (123.675, 116.28, 103.53)
 _IMAGENET_STD = (58.395, 57.12, 57.375)
 
 
-def _keras(depth, md5, licence, top1, top5):
+def _keras(depth, md5, licence, top1, top5, **preprocessing):
     name = f"resnet{depth}"
-    return Weights(
+    row = Weights(
         variant=name,
         tag="imagenet",
         url="https://storage.googleapis.com/tensorflow/keras-applications/"
@@ -89,10 +85,26 @@ def _keras(depth, md5, licence, top1, top5):
         evaluation_source="https://github.com/keras-team/keras-applications/"
         "issues/88",
     )
+    return dataclasses.replace(row, **preprocessing)
 
 
-def _torchvision(variant, generation, file, top1, top5):
-    depth = file.partition("-")[0].removeprefix("resnet")
+def _keras_v2(depth, md5, top1, top5):
+    return _keras(
+        f"{depth}v2",
+        md5,
+        None,
+        top1,
+        top5,
+        variant=f"resnet{depth}_v2_keras",
+        layout="keras_applications_v2",
+        pixel_mean=(127.5, 127.5, 127.5),
+        pixel_std=(127.5, 127.5, 127.5),
+    )
+
+
+def _torchvision(variant, generation, file, top1, top5, resize=None):
+    # "wide_resnet50_2" -> "Wide_ResNet50_2", as its classes are called.
+    name = file.partition("-")[0].replace("resne", "ResNe").replace("x", "X")
     return Weights(
         variant=variant,
         tag=f"torchvision:IMAGENET1K_V{generation}",
@@ -102,13 +114,13 @@ def _torchvision(variant, generation, file, top1, top5):
         licence="BSD-3-Clause",
         pixel_mean=_IMAGENET_MEAN,
         pixel_std=_IMAGENET_STD,
-        resize={1: 256, 2: 232}[generation],
+        resize=resize or {1: 256, 2: 232}[generation],
         crop=224,
         interpolation="bilinear",
         antialias=True,
         top1_accuracy=top1,
         top5_accuracy=top5,
-        accuracy_source=f"torchvision ResNet{depth}_Weights, meta",
+        accuracy_source=f"torchvision {name[0].upper()}{name[1:]}_Weights, meta",
         evaluation_source="torchvision/models/resnet.py, transforms",
     )
 
@@ -141,6 +153,9 @@ WEIGHTS = (
     _keras(50, "2cb95161c43110f7111970584f804107", "MIT", 0.749, 0.921),
     _keras(101, "f1aeb4b969a6efcfb50fad2f0c20cfc5", None, 0.764, 0.928),
     _keras(152, "100835be76be38e30d865e96f2aaae62", None, 0.766, 0.931),
+    _keras_v2(50, "3ef43a0b657b3be2300d5770ece849e0", 0.760, 0.930),
+    _keras_v2(101, "6343647c601c52e1368623803854d971", 0.772, 0.938),
+    _keras_v2(152, "a49b44d1979771252814e80f8ec446f9", 0.780, 0.942),
     _torchvision("resnet18", 1, "resnet18-f37072fd", 0.69758, 0.89078),
     _torchvision("resnet34", 1, "resnet34-b627a593", 0.73314, 0.91420),
     _torchvision("resnet50_v1_5", 1, "resnet50-0676ba61", 0.76130, 0.92862),
@@ -149,6 +164,38 @@ WEIGHTS = (
     _torchvision("resnet50_v1_5", 2, "resnet50-11ad3fa6", 0.80858, 0.95434),
     _torchvision("resnet101_v1_5", 2, "resnet101-cd907fc2", 0.81886, 0.95780),
     _torchvision("resnet152_v1_5", 2, "resnet152-f82ba261", 0.82284, 0.96002),
+    _torchvision(
+        "wide_resnet50_2", 1, "wide_resnet50_2-95faca4d", 0.78468, 0.94086
+    ),
+    _torchvision(
+        "wide_resnet50_2", 2, "wide_resnet50_2-9ba9bcbe", 0.81602, 0.95758
+    ),
+    _torchvision(
+        "wide_resnet101_2", 1, "wide_resnet101_2-32ee1156", 0.78848, 0.94284
+    ),
+    _torchvision(
+        "wide_resnet101_2", 2, "wide_resnet101_2-d733dc28", 0.82510, 0.96020
+    ),
+    _torchvision(
+        "resnext50_32x4d", 1, "resnext50_32x4d-7cdf4587", 0.77618, 0.93698
+    ),
+    _torchvision(
+        "resnext50_32x4d", 2, "resnext50_32x4d-1a0047aa", 0.81198, 0.95340
+    ),
+    _torchvision(
+        "resnext101_32x8d", 1, "resnext101_32x8d-8ba56ff5", 0.79312, 0.94526
+    ),
+    _torchvision(
+        "resnext101_32x8d", 2, "resnext101_32x8d-110c445d", 0.82834, 0.96228
+    ),
+    _torchvision(
+        "resnext101_64x4d",
+        1,
+        "resnext101_64x4d-173b62eb",
+        0.83246,
+        0.96454,
+        resize=232,
+    ),
     _timm("resnet18", "resnet18_a1_0-d63eafa0", 0.71504, 0.90086),
     _timm("resnet34", "resnet34_a1_0-46f8f793", 0.76420, 0.92896),
     _timm(

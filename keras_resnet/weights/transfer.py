@@ -203,7 +203,9 @@ def grey_from_rgb(grey: keras.Model, rgb: keras.Model) -> None:
     values = {variable.path: _array(variable) for variable in rgb.variables}
     values |= {conv.kernel.path: kernel}
     values |= {constants.mean.path: mean, constants.std.path: std}
-    if norm is not None:
+    if isinstance(norm, operations.Bias):
+        values[norm.bias.path] = _array(norm.bias) - shift
+    elif norm is not None:
         values[norm.moving_mean.path] = _array(norm.moving_mean) + shift
     targets = {variable.path: variable for variable in grey.variables}
     differences = [
@@ -223,14 +225,15 @@ def grey_from_rgb(grey: keras.Model, rgb: keras.Model) -> None:
 
 
 def _first_convolution(model):
-    """The stem's first convolution and the BN right after it, or None."""
+    """The stem's first convolution and the BN, or bias, after it, or None."""
     with_weights = [
         layer
         for layer in operations.leaves([model.get_layer("stem")])
         if getattr(layer, "weights", ())
     ]
     conv, *following = with_weights
-    if following and isinstance(following[0], keras.layers.BatchNormalization):
+    norms = (keras.layers.BatchNormalization, operations.Bias)
+    if following and isinstance(following[0], norms):
         return conv, following[0]
     return conv, None
 

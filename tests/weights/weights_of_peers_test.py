@@ -64,6 +64,20 @@ def timm(depth, path, images):
     return _v1(depth), peers.torch_logits(net, images, *IMAGENET)
 
 
+def torchvision_variant(name, path, images):
+    """Variants of the same name there and here."""
+    make = peers.torchvision_models().get_model
+    net = peers.fill_torch(make(name, num_classes=CLASSES))
+    _write_torch(path, net)
+    return name, peers.torch_logits(net, images, *IMAGENET)
+
+
+def timm_d(depth, path, images):
+    net = _timm(f"resnet{depth}d")
+    _write_torch(path, net)
+    return f"resnet{depth}_d", peers.torch_logits(net, images, *IMAGENET)
+
+
 def timm_v2(depth, path, images):
     """Scales of BN are of both signs: pooling before it or after it differs."""
     net = _timm(f"resnetv2_{depth}")
@@ -78,8 +92,8 @@ def save_as_published(net, path):
         legacy.save_weights_to_hdf5_group(file, net)
 
 
-def _keras_applications(depth, size):
-    make = getattr(keras.applications, f"ResNet{depth}")
+def _keras_applications(name, size):
+    make = getattr(keras.applications, f"ResNet{name}")
     net = make(
         weights=None,
         classes=CLASSES,
@@ -101,16 +115,24 @@ def keras_applications(depth, path, images):
     return f"resnet{depth}", np.asarray(net(x))
 
 
-def keras_hub(depth, path, images, v2=False):
+def keras_applications_v2(depth, path, images):
+    net = _keras_applications(f"{depth}V2", images.shape[1])
+    save_as_published(net, path)
+    x = keras.applications.resnet_v2.preprocess_input(images.astype("float32"))
+    return f"resnet{depth}_v2_keras", np.asarray(net(x))
+
+
+def keras_hub(depth, path, images, v2=False, d=False):
     models = peers.keras_hub_models()
     row = specs.VARIANTS[f"resnet{depth}"]
     backbone = models.ResNetBackbone(
-        input_conv_filters=[64],
-        input_conv_kernel_sizes=[7],
+        input_conv_filters=[32, 32, 64] if d else [64],
+        input_conv_kernel_sizes=[3, 3, 3] if d else [7],
         stackwise_num_filters=list(row.filters),
         stackwise_num_blocks=list(row.depths),
         stackwise_num_strides=[1, 2, 2, 2],
-        block_type="basic_block" if depth < 50 else "bottleneck_block",
+        block_type=("basic_block" if depth < 50 else "bottleneck_block")
+        + ("_vd" if d else ""),
         use_pre_activation=v2,
         image_shape=(None, None, 3),
     )
@@ -122,11 +144,17 @@ def keras_hub(depth, path, images, v2=False):
         net.save_to_preset(str(path))
     mean, std = map(np.asarray, HALF if v2 else IMAGENET)
     logits = np.asarray(net(((images - mean) / std).astype("float32")))
+    if d:
+        return f"resnet{depth}_d", logits
     return f"resnet{depth}_v2_timm" if v2 else _v1(depth), logits
 
 
 def keras_hub_v2(depth, path, images):
     return keras_hub(depth, path, images, v2=True)
+
+
+def keras_hub_d(depth, path, images):
+    return keras_hub(depth, path, images, d=True)
 
 
 QUICK = [
@@ -140,6 +168,11 @@ QUICK = [
     (keras_hub, 18, "preset", 97),
     (keras_hub_v2, 18, "net.weights.h5", 97),
     (keras_hub_v2, 50, "preset", 64),
+    # Of an odd size, a mean at an edge is of fewer pixels.
+    (timm_d, 18, "net.safetensors", 75),
+    (keras_hub_d, 50, "preset", 75),
+    (keras_applications_v2, 50, "published.h5", 75),
+    (torchvision_variant, "resnext50_32x4d", "net.safetensors", 64),
 ]
 LARGE = [
     (keras_applications, 101, "whole_model.h5", 64),
@@ -149,6 +182,18 @@ LARGE = [
     *((timm_v2, n, "net.safetensors", 224) for n in (34, 101, 152)),
     *((keras_hub, n, "preset", 224) for n in (34, 50, 101, 152)),
     *((keras_hub_v2, n, "preset", 224) for n in (34, 101, 152)),
+    *((timm_d, n, "net.safetensors", 224) for n in (34, 50, 101, 152, 200)),
+    *((keras_hub_d, n, "preset", 224) for n in (101, 152, 200)),
+    *((keras_applications_v2, n, "published.h5", 224) for n in (101, 152)),
+    *(
+        (torchvision_variant, name, "net.safetensors", 97)
+        for name in (
+            "wide_resnet50_2",
+            "wide_resnet101_2",
+            "resnext101_32x8d",
+            "resnext101_64x4d",
+        )
+    ),
 ]
 
 
@@ -194,15 +239,6 @@ def test_pytorch_loads_what_is_written_and_the_round_trip_is_exact(
         variant, weights=path, classes=CLASSES, input_shape=(32, 32, 3)
     )
     assert_equal_weights(back, model)
-
-
-def test_keras_applications_v2_is_refused_by_name(tmp_path):
-    net = keras.applications.ResNet50V2(weights=None, include_top=False)
-    net.save_weights(tmp_path / "net.weights.h5")
-    with pytest.raises(
-        keras_resnet.UsageError, match="not the.*2016.*resnet50_v2_timm"
-    ):
-        keras_resnet.build("resnet50_v2", weights=tmp_path / "net.weights.h5")
 
 
 def test_a_bias_of_another_shape_is_refused(tmp_path):
