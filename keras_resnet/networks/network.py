@@ -17,6 +17,7 @@ from keras_resnet.networks.layers import Chain
 from keras_resnet.networks.layers import ResidualUnit
 from keras_resnet.networks.operations import LAYOUT
 from keras_resnet.networks.operations import PixelNormalization
+from keras_resnet.networks.outputs import ResNet
 
 # Those that networks are tested with; others Keras takes and fails later.
 _DTYPES = (
@@ -103,7 +104,7 @@ def assemble(row, *, input_shape, mean, std, head, name, policy, remat):
     x = _normalization(input_shape, mean, std, stem, full)(image)
     with initializers.drawing_ahead():
         x = _body(x, row, stem, policy, remat)
-    return keras.Model(image, head(x, policy, full), name=name)
+    return ResNet(image, head(x, policy, full), name=name)
 
 
 _POOLING = {

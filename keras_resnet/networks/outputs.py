@@ -1,4 +1,4 @@
-"""Other outputs of a network: its logits, its maps. Layers are shared.
+"""A network as a Keras model, and its other outputs: its logits, its maps.
 
 Shapes: B batch, H height, W width, C channels, K classes.
 """
@@ -7,6 +7,39 @@ import keras
 
 from keras_resnet.errors import require
 from keras_resnet.networks.layers import ResidualUnit
+from keras_resnet.networks.operations import serializable
+
+_SIDE = 1024  # pixels of an image whose maps tell the strides
+
+
+@serializable
+class ResNet(keras.Model):
+    """What `build` makes: a functional model that says what its maps are.
+
+    Detectors and segmenters, such as KerasHub's, ask a backbone for
+    `pyramid_outputs`. Nothing is kept but the graph itself, so that
+    `get_config`, `from_config`, `clone_model` and files lose nothing. A network
+    of a file that was written as a plain `keras.Model` becomes one by
+    `ResNet(model.inputs, model.outputs, name=model.name)`.
+    """
+
+    data_format = "channels_last"
+
+    @property
+    def pyramid_outputs(self) -> dict[str, keras.KerasTensor]:
+        """{"P2": ..., "P5": ...}: the last unit's map at each stride.
+
+        Pn is 2^n times smaller than the image on each side: P2 ... P5 of an
+        ImageNet network, P0 ... P2 of a CIFAR one, P2 and P3 with an
+        `output_stride` of 8. Maps are (B, H / 2^n, W / 2^n, C).
+        """
+        shape, maps = (1, _SIDE, _SIDE, self.input_shape[-1]), {}
+        for layer in self.layers[1:]:
+            shape = layer.compute_output_shape(shape)
+            if isinstance(layer, ResidualUnit):
+                level = (_SIDE // shape[1]).bit_length() - 1
+                maps[f"P{level}"] = layer.output
+        return maps
 
 
 def logits(model: keras.Model) -> keras.Model:
@@ -20,9 +53,8 @@ def logits(model: keras.Model) -> keras.Model:
         "logits() needs a model from keras_resnet.build with its top. "
         f"Received: {model.name!r}, which ends in {names[-1]!r}.",
     )
-    return keras.Model(
-        model.input, model.get_layer("logits").output, name=model.name
-    )
+    kind = ResNet if isinstance(model, ResNet) else keras.Model
+    return kind(model.input, model.get_layer("logits").output, name=model.name)
 
 
 def is_multi_label(model: keras.Model) -> bool:
