@@ -93,6 +93,23 @@ KINDS = {
 }
 
 
+def gate(unit):
+    """Layers of the gate of a unit (P2 sec. 3.1), of none without one."""
+    row = unit.shortcut
+    if row.gate == "none":
+        return []
+    return operations.conv2d(
+        unit.channels,
+        1,
+        unit.strides,
+        use_bias=True,
+        bias_initializer=keras.initializers.Constant(row.gate_bias),
+        activation="sigmoid",
+        name="gate",
+        dtype=unit.dtype_policy,
+    )
+
+
 def register(kind, make):
     """Adds a kind of shortcut that `specs.Shortcut` may name.
 
