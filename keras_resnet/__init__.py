@@ -20,4 +20,4 @@ __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 # Keras finds a layer of a .keras file only if its module has been imported.
 @wrapt.when_imported("keras")
 def _register_layers(keras):
-    importlib.import_module("keras_resnet.networks.layers")
+    importlib.import_module("keras_resnet.networks.outputs")

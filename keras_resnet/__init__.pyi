@@ -52,6 +52,7 @@ from .labels.cards import decode_predictions as decode_predictions
 from .labels.view import View as View
 from .models import build as build
 from .networks.costs import multiply_adds as multiply_adds
+from .networks.outputs import feature_names as feature_names
 from .networks.outputs import features as features
 from .networks.outputs import logits as logits
 from .networks.specs import VARIANTS as VARIANTS

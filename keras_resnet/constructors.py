@@ -21,7 +21,7 @@ _DOC = """{title}, {depth} weighted layers.
         classifier_activation: "softmax"; "sigmoid" for labels that do not
             exclude each other; or None for logits.
         name: of the model. Default: {variant!r}.
-        dtype, pixel_mean, pixel_std, remat, **choices: as
+        dtype, pixel_mean, pixel_std, remat, output_stride, **choices: as
             `keras_resnet.build` takes them.
 
     Returns:
@@ -54,6 +54,7 @@ class Constructor(Protocol):
         pixel_mean=None,
         pixel_std=None,
         remat: bool = False,
+        output_stride: int | None = None,
         **choices,
     ) -> keras.Model:
         """Builds the network: arguments as `keras_resnet.build`."""

@@ -11,7 +11,9 @@ import numpy as np
 
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
+from keras_resnet.networks import heads
 from keras_resnet.networks import network
+from keras_resnet.networks import outputs
 from keras_resnet.networks import specs
 from keras_resnet.weights import loading
 from keras_resnet.weights import published as published_lib
@@ -32,8 +34,9 @@ def build(
     pixel_mean: "Sequence[float] | np.ndarray | None" = None,
     pixel_std: Sequence[float] | None = None,
     remat: bool = False,
+    output_stride: int | None = None,
     **choices,
-) -> keras.Model:
+) -> outputs.ResNet:
     """Builds any published network, or a change of one.
 
     The network takes RGB pixels 0..255, uint8 or float, and normalises them
@@ -71,6 +74,10 @@ def build(
         remat: whether units are computed again for the gradient, so that
             training keeps their inputs only: a third more time, and the
             memory of very deep networks on one device.
+        output_stride: pixels of the image from one position of the last map to
+            the next, as segmenters want 8 or 16: later strides become
+            dilations, with the same weights under the same names. Default:
+            the network's own, 32 for ImageNet and 4 for CIFAR.
         **choices: other fields of the row: `shortcut="A"`,
             `placement="full_preact"`, `block=...`, `depths=...`,
             `filters=...`. For `block`, `placement` and `shortcut` also a row
@@ -79,7 +86,8 @@ def build(
             gate_bias=-7.0)`.
 
     Returns:
-        `keras.Model` from (B, H, W, C) pixels to float32 (B, K) probabilities,
+        `keras.Model` with `pyramid_outputs` (`outputs.ResNet`), from
+        (B, H, W, C) pixels to float32 (B, K) probabilities,
         its layers `pixels, stem, stage1_unit1, ..., final, pool, logits,
         probabilities`.
 
@@ -107,7 +115,7 @@ def build(
             input_shape=input_shape,
             mean=mean,
             std=std,
-            head=network.Head(
+            head=heads.Head(
                 include_top=include_top,
                 pooling=pooling,
                 classes=stem.classes if classes is None else classes,
@@ -116,6 +124,7 @@ def build(
             name=name or variant,
             policy=dtype,
             remat=remat,
+            output_stride=output_stride,
         )
 
     model = assemble(input_shape, pixel_mean, pixel_std)

@@ -6,11 +6,12 @@ Imports keras only, so the layer runs on any Keras backend.
 
 import keras
 
+from keras_resnet.networks import inside
 from keras_resnet.networks import operations
 
 
 @operations.serializable
-class Chain(keras.layers.Layer):
+class Chain(inside.Readable, keras.layers.Layer):
     """A few ops in a row under one name: the stem, or the end of a network.
 
     Args:
@@ -27,8 +28,12 @@ class Chain(keras.layers.Layer):
     def build(self, input_shape):
         operations.build(self.layers, input_shape)
 
-    def call(self, x, training=None):
-        return operations.apply(self.layers, x, training)
+    def run(self, x, training):
+        return self.compute(x, training)
+
+    def compute(self, x, training, apply=operations.apply):
+        """As `ResidualUnit.compute`."""
+        return apply(self.layers, x, training)
 
     def compute_output_shape(self, input_shape):
         return operations.output_shape(self.layers, input_shape)

@@ -11,7 +11,9 @@ import itertools
 import keras
 
 from keras_resnet.errors import lookup
+from keras_resnet.networks import dilated
 from keras_resnet.networks import execution
+from keras_resnet.networks import inside
 from keras_resnet.networks import operations
 from keras_resnet.networks import primitives
 from keras_resnet.networks import shortcuts
@@ -22,7 +24,7 @@ __all__ = ("Chain", "ResidualUnit")
 
 
 @operations.serializable
-class ResidualUnit(keras.layers.Layer):
+class ResidualUnit(inside.Readable, keras.layers.Layer):
     """x' = f(h(p) + F(p)), p = before(x): one residual unit (P2 eq. 1, 2).
 
     A projection reads p, the activation it shares with the branch; h reads x
@@ -32,6 +34,8 @@ class ResidualUnit(keras.layers.Layer):
     Args:
         filters: int, of the stage; the output has `block.expansion` times it.
         strides: int, of the unit.
+        dilation: (int, int), of the convolutions up to the strided one and of
+            those behind it: `dilated.Strides` says which.
         agrees: bool, whether input and output have the same shape, that is,
             whether `shortcut.same` or `shortcut.change` is h. An identity of a
             unit that strides takes every `strides`-th pixel.
@@ -54,6 +58,7 @@ class ResidualUnit(keras.layers.Layer):
         block,
         placement,
         shortcut,
+        dilation=(1, 1),
         remat=False,
         shared=False,
         **kwargs,
@@ -61,6 +66,7 @@ class ResidualUnit(keras.layers.Layer):
         super().__init__(**kwargs)
         self.remat, self.shared = remat, shared
         self.filters, self.strides, self.agrees = filters, strides, agrees
+        self.dilation = tuple(dilation)
         self.block = _row(specs.Block, block)
         self.placement = _row(specs.Placement, placement)
         self.shortcut = _row(specs.Shortcut, shortcut)
@@ -70,7 +76,9 @@ class ResidualUnit(keras.layers.Layer):
         self.after_add = self._ops(self.placement.after_add, seen=seen)
         self.kind = self.shortcut.same if agrees else self.shortcut.change
         self.shortcut_layers = self._shortcut_layers()
-        self.gate = self._gate() if self.shortcut.gate != "none" else []
+        self.gate = shortcuts.gate(self)
+        if self.dilation != (1, 1):
+            dilated.check(self)
 
     def _ops(self, names, convolutions=(), *, seen):
         return operations.make_ops(
@@ -79,7 +87,9 @@ class ResidualUnit(keras.layers.Layer):
 
     def _branch(self, seen):
         block, placement = self.block, self.placement
-        convolutions = block.convolutions(self.filters, self.strides)
+        convolutions = block.convolutions(
+            self.filters, self.strides, self.dilation
+        )
         joint = (*placement.between, "conv")
         names = ("conv", *joint * (len(block.kernels) - 1), *placement.after)
         return self._ops(names, convolutions, seen=seen)
@@ -114,20 +124,6 @@ class ResidualUnit(keras.layers.Layer):
             for op in self.placement.after
             if op in operations.NORMALISERS
         ]
-
-    def _gate(self):
-        return operations.conv2d(
-            self.channels,
-            1,
-            self.strides,
-            use_bias=True,
-            bias_initializer=keras.initializers.Constant(
-                self.shortcut.gate_bias
-            ),
-            activation="sigmoid",
-            name="gate",
-            dtype=self.dtype_policy,
-        )
 
     @property
     def layers(self):
@@ -166,31 +162,38 @@ class ResidualUnit(keras.layers.Layer):
             operations.build(self.gate, shared)
             operations.build(self.after_add, output_shape)
 
-    def call(self, x, training=None):
+    def run(self, x, training):
         if training:
             return execution.call_unit(self, x)
         return self.compute(x, training)
 
-    def compute(self, x, training, hold=lambda tensor: tensor):
+    def compute(
+        self,
+        x,
+        training,
+        hold=lambda tensor: tensor,
+        apply=operations.apply,
+    ):
         """The unit itself: what `call` gives, however it is executed.
 
         `hold` is applied to the branch and to what the gate reads, such as
-        `tf.stop_gradient` for the gradient that shortcuts alone pass on.
+        `tf.stop_gradient` for the gradient that shortcuts alone pass on;
+        `apply` runs each path.
         """
-        shared = operations.apply(self.before, x, training)
-        branch = hold(operations.apply(self.branch, shared, training))
+        shared = apply(self.before, x, training)
+        branch = hold(apply(self.branch, shared, training))
         if self.kind == "none":
-            return operations.apply(self.after_add, branch, training)
+            return apply(self.after_add, branch, training)
         shortcut = x if self.kind == "identity" else shared
-        shortcut = operations.apply(self.shortcut_layers, shortcut, training)
-        y = self.join(shortcut, branch, hold(shared))
-        return operations.apply(self.after_add, y, training)
+        shortcut = apply(self.shortcut_layers, shortcut, training)
+        y = self.join(shortcut, branch, hold(shared), apply)
+        return apply(self.after_add, y, training)
 
-    def join(self, shortcut, branch, shared):
+    def join(self, shortcut, branch, shared, apply=operations.apply):
         """The sum, scaled or gated: what the ops after the addition get."""
         row = self.shortcut
         if self.gate:
-            gate = operations.apply(self.gate, shared, training=None)
+            gate = apply(self.gate, shared, None)
             shortcut = (1 - gate) * shortcut
             branch = gate * branch if row.gate == "exclusive" else branch
         if row.scale != 1:
@@ -220,6 +223,7 @@ class ResidualUnit(keras.layers.Layer):
             **super().get_config(),
             "filters": self.filters,
             "strides": self.strides,
+            "dilation": self.dilation,
             "agrees": self.agrees,
             "block": dataclasses.asdict(self.block),
             "placement": dataclasses.asdict(self.placement),

@@ -4,19 +4,20 @@ Shapes: B batch, H height, W width, C channels, K classes.
 """
 
 import dataclasses
-import numbers
 
 import keras
 import numpy as np
 
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
+from keras_resnet.networks import dilated
 from keras_resnet.networks import initializers
 from keras_resnet.networks import specs
+from keras_resnet.networks.heads import is_positive_int
 from keras_resnet.networks.layers import Chain
 from keras_resnet.networks.layers import ResidualUnit
-from keras_resnet.networks.operations import LAYOUT
 from keras_resnet.networks.operations import PixelNormalization
+from keras_resnet.networks.outputs import ResNet
 
 # Those that networks are tested with; others Keras takes and fails later.
 _DTYPES = (
@@ -28,59 +29,23 @@ _DTYPES = (
     "float64",
 )
 
-_ACTIVATIONS = ("softmax", "sigmoid", None)
-
 # Units of a stage from which tracing one of them as a function, and calling
 # it, takes less time than tracing each.
 _SHARED_UNITS = 9
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Head:
-    """What follows the last unit; the arguments of `build`."""
-
-    include_top: bool
-    pooling: str | None
-    classes: int
-    activation: str | None
-
-    def __post_init__(self):
-        require(
-            self.pooling is None or self.pooling in _POOLING,
-            "pooling must be None, 'avg' or 'max'. "
-            f"Received: {self.pooling!r}.",
-        )
-        require(
-            _is_positive_int(self.classes),
-            f"classes must be an int >= 1. Received: classes={self.classes!r}.",
-        )
-        require(
-            not self.include_top or self.activation in _ACTIVATIONS,
-            "classifier_activation must be 'softmax', 'sigmoid' for labels "
-            "that do not exclude each other, or None for logits. "
-            f"Received: {self.activation!r}.",
-        )
-
-    def __call__(self, x, policy, full):
-        """The outputs for the maps `x` (B, H, W, C)."""
-        if self.include_top:
-            return self._classify(_pool("avg", policy)(x), full)
-        return _pool(self.pooling, policy)(x) if self.pooling else x
-
-    def _classify(self, x, dtype):
-        # P1 does not say; fb.resnet.torch keeps Torch's U(+-1 / sqrt(inputs)).
-        uniform = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
-        x = keras.layers.Dense(
-            self.classes, kernel_initializer=uniform, name="logits", dtype=dtype
-        )(x)
-        if self.activation is None:
-            return x
-        return keras.layers.Activation(
-            self.activation, name="probabilities", dtype=dtype
-        )(x)
-
-
-def assemble(row, *, input_shape, mean, std, head, name, policy, remat):
+def assemble(
+    row,
+    *,
+    input_shape,
+    mean,
+    std,
+    head,
+    name,
+    policy,
+    remat,
+    output_stride=None,
+):
     """Makes the network of a row, with random weights.
 
     Args:
@@ -88,13 +53,14 @@ def assemble(row, *, input_shape, mean, std, head, name, policy, remat):
         input_shape: (H, W, C); H and W may be None.
         mean: C floats, an image (H, W, C), or None for the stem's own.
         std: C floats, or None for the stem's own.
-        head: `Head`.
+        head: `heads.Head`.
         name: of the model.
         policy: dtype policy; None is Keras' own.
         remat: whether units are computed again for the gradient.
+        output_stride: int, of the last map, or None for the row's own.
 
     Returns:
-        `keras.Model`.
+        `ResNet`.
     """
     stem, policy = resolve("stem", row.stem), _policy(policy)
     # Not below float32: a softmax in half precision loses small probabilities.
@@ -102,18 +68,8 @@ def assemble(row, *, input_shape, mean, std, head, name, policy, remat):
     image = keras.Input(input_shape, name="image", dtype=full)
     x = _normalization(input_shape, mean, std, stem, full)(image)
     with initializers.drawing_ahead():
-        x = _body(x, row, stem, policy, remat)
-    return keras.Model(image, head(x, policy, full), name=name)
-
-
-_POOLING = {
-    "avg": keras.layers.GlobalAveragePooling2D,
-    "max": keras.layers.GlobalMaxPooling2D,
-}
-
-
-def _pool(kind, policy):
-    return _POOLING[kind](name="pool", dtype=policy, **LAYOUT)
+        x = _body(x, row, stem, policy, remat, output_stride)
+    return ResNet(image, head(x, policy, full), name=name)
 
 
 def _policy(dtype):
@@ -141,18 +97,17 @@ def resolve(kind, value):
     return lookup(table, value, kind)
 
 
-def _body(x, row, stem, policy, remat):
+def _body(x, row, stem, policy, remat, output_stride):
     """Stem, stages and what the next unit would have applied first."""
     block, placement, shortcut = (
         resolve(kind, getattr(row, kind))
         for kind in ("block", "placement", "shortcut")
     )
-    x = Chain(
-        stem.ops,
-        stem.convolutions,
-        name="stem",
-        dtype=policy,
-    )(x)
+    first = Chain(stem.ops, stem.convolutions, name="stem", dtype=policy)
+    x = first(x)
+    reached = dilated.strides_of(first)
+    known = [reached * 2**stage for stage in range(len(row.depths))]
+    plan = dilated.Strides(reached, output_stride, known)
     unit_placement = placement
     if "relu" in stem.ops:
         # P2 appendix: the stem has activated the first unit's input already.
@@ -163,7 +118,7 @@ def _body(x, row, stem, policy, remat):
         for unit, strides in enumerate(units, start=1):
             x = ResidualUnit(
                 filters,
-                strides=strides,
+                **plan.take(strides),
                 agrees=unit > 1
                 or (strides == 1 and x.shape[-1] == filters * block.expansion),
                 block=block,
@@ -198,19 +153,13 @@ def _is_sequence(value):
     return isinstance(value, (tuple, list))
 
 
-def _is_positive_int(value):
-    # NumPy's integers count, True does not.
-    integral = isinstance(value, numbers.Integral)
-    return integral and not isinstance(value, bool) and value > 0
-
-
 def check_input_shape(input_shape, stem):
     if input_shape is None:
         return (stem.image_size, stem.image_size, 3)
     shape = tuple(input_shape) if _is_sequence(input_shape) else ()
     require(
         len(shape) == 3
-        and all(n is None or _is_positive_int(n) for n in shape)
+        and all(n is None or is_positive_int(n) for n in shape)
         and shape[2] is not None,
         "input_shape must be (height, width, channels), where height and "
         f"width may be None. Received: input_shape={input_shape!r}.",

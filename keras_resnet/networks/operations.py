@@ -56,8 +56,11 @@ BATCH_NORM = {"momentum": 0.9, "epsilon": 1e-5}
 LAYOUT = {"data_format": "channels_last"}
 
 
-def conv2d(filters, kernel_size, strides, groups=1, **kwargs):
+def conv2d(filters, kernel_size, strides, groups=1, dilation=1, **kwargs):
     """Layers of a convolution padded by `kernel_size // 2` on every side.
+
+    A dilated one, whose pixels are `dilation` apart, is padded by as many times
+    that, and does not stride.
 
     Keras' `padding="same"` pads (0, 1) at stride 2 where Caffe and PyTorch pad
     (1, 1), so a strided convolution is a `ZeroPadding2D` and a valid one. All
@@ -68,7 +71,7 @@ def conv2d(filters, kernel_size, strides, groups=1, **kwargs):
     """
     kwargs = {"use_bias": False, "kernel_initializer": HeNormal(), **kwargs}
     if strides == 1:
-        kwargs["padding"] = "same"
+        kwargs |= {"padding": "same", "dilation_rate": dilation}
     conv = keras.layers.Conv2D(
         filters, kernel_size, strides, groups=groups, **LAYOUT, **kwargs
     )
@@ -90,7 +93,7 @@ def make_ops(names, convolutions=(), *, dtype, seen=None):
         names: tuple of keys of `OPERATIONS`. An export makes "bias" and
             "affine" of "bn" (`keras_resnet.export.folding.fold`).
         convolutions: of each "conv" in turn, what `conv2d` takes: (filters,
-            kernel_size, strides) or these and groups.
+            kernel_size, strides), or these, groups and dilation.
         dtype: dtype policy of the layers.
         seen: `collections.Counter` of the ops numbered so far, updated.
 

@@ -1,12 +1,52 @@
-"""Other outputs of a network: its logits, its maps. Layers are shared.
+"""A network as a Keras model, and its other outputs: its logits, its maps.
 
 Shapes: B batch, H height, W width, C channels, K classes.
 """
 
+from collections.abc import Sequence
+
 import keras
 
+from keras_resnet.errors import nearest
 from keras_resnet.errors import require
+from keras_resnet.networks import dilated
+from keras_resnet.networks import inside
+from keras_resnet.networks import operations
+from keras_resnet.networks.layers import Chain
 from keras_resnet.networks.layers import ResidualUnit
+from keras_resnet.networks.operations import serializable
+
+EMBEDDING = "embedding"
+
+
+@serializable
+class ResNet(keras.Model):
+    """What `build` makes: a functional model that says what its maps are.
+
+    Detectors and segmenters, such as KerasHub's, ask a backbone for
+    `pyramid_outputs`. Nothing is kept but the graph itself, so that
+    `get_config`, `from_config`, `clone_model` and files lose nothing. A network
+    of a file that was written as a plain `keras.Model` becomes one by
+    `ResNet(model.inputs, model.outputs, name=model.name)`.
+    """
+
+    data_format = "channels_last"
+
+    @property
+    def pyramid_outputs(self) -> dict[str, keras.KerasTensor]:
+        """{"P2": ..., "P5": ...}: the last unit's map at each stride.
+
+        Pn is 2^n times smaller than the image on each side: P2 ... P5 of an
+        ImageNet network, P0 ... P2 of a CIFAR one, P2 and P3 with an
+        `output_stride` of 8. Maps are (B, H / 2^n, W / 2^n, C).
+        """
+        strides, maps = 1, {}
+        for layer in self.layers:
+            if isinstance(layer, (Chain, ResidualUnit)):
+                strides *= dilated.strides_of(layer)
+            if isinstance(layer, ResidualUnit):
+                maps[f"P{strides.bit_length() - 1}"] = layer.output
+        return maps
 
 
 def logits(model: keras.Model) -> keras.Model:
@@ -20,9 +60,8 @@ def logits(model: keras.Model) -> keras.Model:
         "logits() needs a model from keras_resnet.build with its top. "
         f"Received: {model.name!r}, which ends in {names[-1]!r}.",
     )
-    return keras.Model(
-        model.input, model.get_layer("logits").output, name=model.name
-    )
+    kind = ResNet if isinstance(model, ResNet) else keras.Model
+    return kind(model.input, model.get_layer("logits").output, name=model.name)
 
 
 def is_multi_label(model: keras.Model) -> bool:
@@ -36,17 +75,62 @@ def is_multi_label(model: keras.Model) -> bool:
     return getattr(last, "activation", None) is keras.activations.sigmoid
 
 
-def features(model: keras.Model) -> keras.Model:
-    """The feature maps at the end of each stage, for detectors and Grad-CAM.
+def features(
+    model: keras.Model, names: str | Sequence[str] | None = None
+) -> keras.Model:
+    """Maps inside a network, for detectors, searches and Grad-CAM.
 
     Args:
         model: a model from `build`; its layers and weights are shared.
+        names: one or several of `feature_names(model)`. Default: the ends of
+            the stages.
 
     Returns:
-        `keras.Model` from pixels to a dict: "C2" ... "C5" at strides 4, 8, 16
-        and 32 for an ImageNet network, "C2" ... "C4" at strides 1, 2 and 4 for
-        a CIFAR one. Each is (B, H / stride, W / stride, C).
+        `keras.Model` from pixels to a dict of these names. "C2" ... "C5" are
+        the ends of the stages, at strides 4, 8, 16 and 32 for an ImageNet
+        network; "C2" ... "C4" at strides 1, 2 and 4 for a CIFAR one. Each is
+        (B, H / stride, W / stride, C). "embedding" is (B, C), the mean of the
+        last map over all positions or, of a network with pooling="max", the
+        maximum.
+
+    Raises:
+        keras_resnet.UsageError: for another model or name.
+
+    Example:
+
+    >>> features(model, ["C4", "stage3_unit2/conv1", "embedding"])
     """
+    stages = _stages(model)
+    if names is None:
+        names = list(stages)
+    names = [names] if isinstance(names, str) else list(names)
+    require(names, "names is empty. Take some of feature_names(model).")
+    known = dict.fromkeys(feature_names(model))
+    found = {}
+    for name in names:
+        _check_feature(known, name)
+        found[name] = _feature(model, stages, name)
+    return keras.Model(model.input, found, name=f"{model.name}_features")
+
+
+def feature_names(model: keras.Model) -> list[str]:
+    """All that `features` knows of a model from `build`.
+
+    Returns:
+        list of "C2" ... "C5", "embedding", and in their order the layers,
+        "stage3_unit2", and the operations in them, "stage3_unit2/conv1"; "add"
+        is the sum of a unit.
+    """
+    names = [*_stages(model), EMBEDDING]
+    for layer in model.layers[1:]:
+        names.append(layer.name)
+        if isinstance(layer, (Chain, ResidualUnit)):
+            names += [f"{layer.name}/{name}" for name in inside.names(layer)]
+    return names
+
+
+def _stages(model):
+    """{"C2": the last unit's output of the first stage, ...}."""
     last = {}
     for layer in model.layers:
         if isinstance(layer, ResidualUnit):
@@ -57,4 +141,35 @@ def features(model: keras.Model) -> keras.Model:
         "features() needs a model from keras_resnet.build, with layers "
         f"'stage1_unit1' and so on. Received: {model.name!r}.",
     )
-    return keras.Model(model.input, last, name=f"{model.name}_features")
+    return last
+
+
+def _check_feature(known, name):
+    # Not `lookup`: that would list a thousand.
+    near = nearest(name, known)
+    hint = f" Did you mean {near!r}?" if near else ""
+    require(
+        isinstance(name, str) and name in known,
+        f"Unknown feature {name!r}.{hint} `feature_names(model)` has all: "
+        f"{', '.join(list(known)[:6])}, ...",
+    )
+
+
+def _feature(model, stages, name):
+    if name in stages:
+        return stages[name]
+    if name == EMBEDDING:
+        return _embedding(model)
+    owner, _, operation = name.partition("/")
+    layer = model.get_layer(owner)
+    return layer(layer.input, until=operation) if operation else layer.output
+
+
+def _embedding(model):
+    """(B, C): what the classifier reads, or would."""
+    if "pool" in [layer.name for layer in model.layers]:
+        return model.get_layer("pool").output
+    pool = keras.layers.GlobalAveragePooling2D(
+        name="pool", dtype=model.layers[-1].dtype_policy, **operations.LAYOUT
+    )
+    return pool(model.output)

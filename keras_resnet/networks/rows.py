@@ -54,12 +54,13 @@ class Block:
         """Output filters of the branch over the stage's filters."""
         return self.widths[-1]
 
-    def convolutions(self, filters: int, strides: int):
-        """[(filters, pixels of the kernel's side, strides, groups)] in order.
+    def convolutions(self, filters: int, strides: int, dilation=(1, 1)):
+        """[what `operations.conv2d` takes of each convolution] in order.
 
         Args:
             filters: of the stage.
             strides: of the unit.
+            dilation: up to the strided convolution, and behind it.
         """
         require(
             not any(filters * width % self.groups for width in self.widths),
@@ -72,6 +73,7 @@ class Block:
                 kernel,
                 strides if i == self.strided else 1,
                 self.groups if kernel > 1 else 1,
+                dilation[i > self.strided],
             )
             for i, (kernel, width) in enumerate(
                 zip(self.kernels, self.widths, strict=True)

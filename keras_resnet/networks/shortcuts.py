@@ -80,6 +80,12 @@ def _project(unit):
 
 
 def _pool_and_project(unit):
+    before, after = unit.dilation
+    require(
+        before == after,
+        "output_stride is not defined for shortcuts that pool: ResNet-D. "
+        f"Received: a dilation in place of a stride in {unit.name!r}.",
+    )
     if unit.strides == 1:
         return _projection(unit, 1)
     # The mean of the pixels that there are, at the edges too.
@@ -109,6 +115,23 @@ KINDS = {
     "projection": _project,
     "pooled_projection": _pool_and_project,
 }
+
+
+def gate(unit):
+    """Layers of the gate of a unit (P2 sec. 3.1), of none without one."""
+    row = unit.shortcut
+    if row.gate == "none":
+        return []
+    return operations.conv2d(
+        unit.channels,
+        1,
+        unit.strides,
+        use_bias=True,
+        bias_initializer=keras.initializers.Constant(row.gate_bias),
+        activation="sigmoid",
+        name="gate",
+        dtype=unit.dtype_policy,
+    )
 
 
 def register(kind, make):

@@ -61,6 +61,8 @@ def _can_skip(layer):
     """Whether a unit may stride in its last convolution of many pixels."""
     if type(layer) is not ResidualUnit or layer.strides != 1:
         return False
+    if layer.dilation != (1, 1):
+        return False
     widest = _last_of_many_pixels(layer.block.kernels)
     places = [
         place
