@@ -115,11 +115,15 @@ def _title(name, row):
     """What a network is, in the papers' words."""
     kind = "Plain network" if name.startswith("Plain") else "Residual network"
     data = "CIFAR" if row.stem == "cifar" else "ImageNet"
-    more = ""
-    if row.placement == "full_preact":
-        more = " with full pre-activation"
-    if row.block == "bottleneck_v1_5":
-        more = " with its strides in 3x3 convolutions, as torchvision's"
+    words = {
+        row.placement == "full_preact": "full pre-activation",
+        row.block == "bottleneck_v1_5": "its strides in 3x3 convolutions, as "
+        "torchvision's",
+        row.block == "wide": "wide 3x3 convolutions",
+        row.block.startswith("resnext"): "grouped 3x3 convolutions",
+        row.shortcut == "D": "a deep stem and pooled shortcuts",
+    }
+    more = f" with {words[True]}" if True in words else ""
     return f"{kind} for {data}{more}"
 
 
@@ -136,6 +140,20 @@ ResNet152 = _constructor("ResNet152", "resnet152")
 ResNet50V15 = _constructor("ResNet50V15", "resnet50_v1_5")
 ResNet101V15 = _constructor("ResNet101V15", "resnet101_v1_5")
 ResNet152V15 = _constructor("ResNet152V15", "resnet152_v1_5")
+
+# With a deep stem and pooled shortcuts, as timm and KerasHub have them.
+ResNet18D = _constructor("ResNet18D", "resnet18_d")
+ResNet34D = _constructor("ResNet34D", "resnet34_d")
+ResNet50D = _constructor("ResNet50D", "resnet50_d")
+ResNet101D = _constructor("ResNet101D", "resnet101_d")
+ResNet152D = _constructor("ResNet152D", "resnet152_d")
+ResNet200D = _constructor("ResNet200D", "resnet200_d")
+
+# torchvision's wide ones, and those of grouped convolutions.
+WideResNet50 = _constructor("WideResNet50", "wide_resnet50_2")
+WideResNet101 = _constructor("WideResNet101", "wide_resnet101_2")
+ResNeXt50 = _constructor("ResNeXt50", "resnext50_32x4d")
+ResNeXt101 = _constructor("ResNeXt101", "resnext101_32x8d")
 
 # ImageNet, 2016.
 ResNet200 = _constructor("ResNet200", "resnet200")

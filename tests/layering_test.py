@@ -68,10 +68,15 @@ KERNELS = {
 # Tables of numbers, to be read and imported by anybody.
 TABLES = {
     "keras_resnet/networks/rows.py",
+    "keras_resnet/networks/variants.py",
     "keras_resnet/networks/specs.py",
     "keras_resnet/networks/papers.py",
 }
-TABLES_MAY = ("keras_resnet.errors", "keras_resnet.networks.rows")
+TABLES_MAY = (
+    "keras_resnet.errors",
+    "keras_resnet.networks.rows",
+    "keras_resnet.networks.variants",
+)
 KERAS_ONLY_MAY = {
     "filelock",
     "h5py",

@@ -50,12 +50,14 @@ def _is_path(weights):
 
 
 def _suggestion(weights, variant, rows, others):
+    if f"{variant}_keras" in others:
+        return f" '{variant}_keras' has them: another network than the paper's."
     # resnet50 and resnet50_v1_5 differ in where a bottleneck strides.
-    depth = variant.partition("_")[0]
-    same_depth = [v for v in others if v.partition("_")[0] == depth]
-    if same_depth:
+    depth, _, kind = variant.partition("_")
+    twins = {"": f"{depth}_v1_5", "v1_5": depth}
+    if twins.get(kind) in others:
         return (
-            f" {same_depth[0]!r} has them: the same network with the stride "
+            f" {twins[kind]!r} has them: the same network with the stride "
             "of a bottleneck in another convolution."
         )
     if others:

@@ -103,8 +103,7 @@ def _keras_v2(depth, md5, top1, top5):
 
 
 def _torchvision(variant, generation, file, top1, top5, resize=None):
-    # "wide_resnet50_2" -> "Wide_ResNet50_2", as its classes are called.
-    name = file.partition("-")[0].replace("resne", "ResNe").replace("x", "X")
+    name = file.partition("-")[0]
     return Weights(
         variant=variant,
         tag=f"torchvision:IMAGENET1K_V{generation}",
@@ -120,7 +119,7 @@ def _torchvision(variant, generation, file, top1, top5, resize=None):
         antialias=True,
         top1_accuracy=top1,
         top5_accuracy=top5,
-        accuracy_source=f"torchvision {name[0].upper()}{name[1:]}_Weights, meta",
+        accuracy_source=f"torchvision {name} weights, meta",
         evaluation_source="torchvision/models/resnet.py, transforms",
     )
 

@@ -29,26 +29,37 @@ class Size:
 def measure(variant):
     """The `Size` of a network, counted on a built model.
 
-    All units of a stage but its first are the same, so two of each are built
-    and the second counts for the rest: ResNet-1202 in a second instead of 40.
+    All units of a stage but its first, and one that strides last, are the
+    same, so the second counts for the rest: ResNet-1202 in a second, not 40.
     """
     keras.utils.clear_session()
     return of_short(build_short(variant), specs.VARIANTS[variant].depths)
 
 
 def build_short(variant):
-    """The network of a variant with two units in each stage."""
-    stages = len(specs.VARIANTS[variant].depths)
-    return keras_resnet.build(variant, depths=(2,) * stages)
+    """The network of a variant with two units in each stage, or three."""
+    row = specs.VARIANTS[variant]
+    units = 2 if row.strided_unit == 0 else 3
+    return keras_resnet.build(variant, depths=(units,) * len(row.depths))
 
 
 def of_short(model, depths):
     """The `Size` of a network of `depths` units, from `build_short`'s."""
     size = count(model)
-    for stage, depth in enumerate(depths, start=1):
-        unit = model.get_layer(f"stage{stage}_unit2")
-        size += count(keras.Model(unit.input, unit.output)) * (depth - 2)
+    for name, more in _more(model, depths).items():
+        unit = model.get_layer(name)
+        size += count(keras.Model(unit.input, unit.output)) * more
     return size
+
+
+def _more(model, depths):
+    """{second unit of a stage: how many more there are of `depths`}."""
+    names = [layer.name for layer in model.layers]
+    stages = {f"stage{i}_unit": depth for i, depth in enumerate(depths, 1)}
+    return {
+        f"{stage}2": depth - sum(name.startswith(stage) for name in names)
+        for stage, depth in stages.items()
+    }
 
 
 def count(model):
@@ -64,12 +75,9 @@ def layers_of_short(model, depths):
 
     The second unit of a stage of `build_short`'s network is repeated.
     """
-    repeated = {
-        f"stage{stage}_unit2": depth - 1
-        for stage, depth in enumerate(depths, start=1)
-    }
+    more = _more(model, depths)
     return [
         layer
         for layer in model.layers
-        for _ in range(repeated.get(layer.name, 1))
+        for _ in range(1 + more.get(layer.name, 0))
     ]

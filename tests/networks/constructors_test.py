@@ -13,7 +13,7 @@ from keras_resnet.networks import specs
 CONSTRUCTORS = sorted(
     name
     for name in dir(keras_resnet)
-    if re.fullmatch(r"(ResNet|PlainNet)\d+(V2|V15)?", name)
+    if re.fullmatch(r"(Wide)?(ResNet|PlainNet|ResNeXt)\d+(V2|V15|D)?", name)
 )
 
 
@@ -26,6 +26,8 @@ def test_the_promised_constructors_exist():
         "ResNet200",
         *(f"ResNet{n}" for n in (20, 32, 44, 56, 110, 1202, 164, 1001)),
         *(f"ResNet{n}V2" for n in (110, 164, 1001)),
+        *(f"ResNet{n}D" for n in (18, 34, 50, 101, 152, 200)),
+        *("WideResNet50", "WideResNet101", "ResNeXt50", "ResNeXt101"),
     }
     assert set(CONSTRUCTORS) == promised
 
@@ -39,14 +41,17 @@ def test_a_constructor_builds_the_row_it_names(name, monkeypatch):
     constructor = getattr(keras_resnet, name)
     constructor()
     kind, depth, version = re.fullmatch(
-        r"([A-Za-z]+)(\d+)(V\d+)?", name
+        r"([A-Za-z]+)(\d+)(V\d+|D)?", name
     ).groups()
     (variant,) = built
-    suffix = {None: "", "V2": "_v2", "V15": "_v1_5"}[version]
-    assert variant == f"{kind.lower()}{depth}{suffix}"
-    assert specs.VARIANTS[variant].depth == int(depth)
+    kind = kind.lower().replace("wide", "wide_")
+    suffix = {None: "", "V2": "_v2", "V15": "_v1_5", "D": "_d"}[version]
+    others = {"WideResNet50": "_2", "WideResNet101": "_2"}
+    others |= {"ResNeXt50": "_32x4d", "ResNeXt101": "_32x8d"}
+    assert variant == f"{kind}{depth}{others.get(name, suffix)}"
     assert constructor.__name__ == name
-    assert f"{depth} weighted layers" in constructor.__doc__
+    layers = specs.VARIANTS[variant].depth
+    assert f"{layers} weighted layers" in constructor.__doc__
     assert specs.VARIANTS[variant].reference in constructor.__doc__
     assert repr(variant) in constructor.__doc__
 

@@ -1,11 +1,13 @@
 """The tables: complete, consistent and equal to what the papers print."""
 
+import dataclasses
 import math
 import re
 
 import goldens
 import pytest
 
+from keras_resnet.errors import UsageError
 from keras_resnet.networks import papers
 from keras_resnet.networks import specs
 
@@ -21,8 +23,39 @@ def test_every_variant_has_a_golden_and_every_golden_a_variant():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_depth_is_the_number_in_the_name(name):
+    """ResNet-D has two layers more, which its authors do not count."""
     number = int(re.search(r"\d+", name)[0])
-    assert specs.VARIANTS[name].depth == number
+    more = 2 if name.endswith("_d") else 0
+    assert specs.VARIANTS[name].depth == number + more
+
+
+@pytest.mark.parametrize(
+    "name, strides",
+    [
+        ("resnet18_v2", ((1, 1), (2, 1), (2, 1), (2, 1))),
+        # keras/src/applications/resnet_v2.py, stack_residual_blocks_v2.
+        (
+            "resnet50_v2_keras",
+            ((1, 1, 2), (1, 1, 1, 2), (1, 1, 1, 1, 1, 2), (1, 1, 1)),
+        ),
+    ],
+)
+def test_a_stage_strides_in_one_unit(name, strides):
+    assert specs.VARIANTS[name].strides == strides
+
+
+@pytest.mark.parametrize(
+    "choices", [{"strided_unit": 1}, {"depths": (1, 2, 2, 2)}]
+)
+def test_a_unit_that_cannot_stride_is_refused(choices):
+    row = specs.VARIANTS["resnet50_v2_keras"]
+    with pytest.raises(UsageError, match="strided_unit must be 0"):
+        dataclasses.replace(row, **choices)
+
+
+def test_groups_that_do_not_divide_the_filters_are_refused():
+    with pytest.raises(UsageError, match="32 groups.*filters=24"):
+        specs.BLOCKS["resnext_32x4d"].convolutions(24, strides=1)
 
 
 @pytest.mark.parametrize("name", NAMES)

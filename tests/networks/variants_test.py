@@ -79,18 +79,31 @@ def assert_bias_and_batch_norm_are_the_authors(flat):
             assert (leaf.momentum, leaf.epsilon) == (0.9, 1e-5)
 
 
-@pytest.mark.parametrize("name", specs.VARIANTS)
+def _reduced(row):
+    """A row of few units and few filters: others are more of the same."""
+    return dataclasses.replace(
+        row,
+        reference="",
+        depths=(2,) * len(row.depths),
+        filters=tuple(count // 4 for count in row.filters),
+    )
+
+
+# {what is left of a row: the last of its names}.
+KINDS = {_reduced(row): name for name, row in specs.VARIANTS.items()}
+
+
+@pytest.mark.parametrize("name", KINDS.values())
 def test_a_file_brings_every_weight_back(name, tmp_path):
-    """Of few units and few filters: others are more of the same."""
-    row = specs.VARIANTS[name]
+    row = _reduced(specs.VARIANTS[name])
     stem = specs.STEMS[row.stem]
     stem = dataclasses.replace(
         stem, convolutions=[(f // 4, *rest) for f, *rest in stem.convolutions]
     )
     model = keras_resnet.build(
         name,
-        depths=(2,) * len(row.depths),
-        filters=tuple(count // 4 for count in row.filters),
+        depths=row.depths,
+        filters=row.filters,
         stem=stem,
         input_shape=(32, 32, 3),
     )

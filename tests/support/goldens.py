@@ -23,6 +23,8 @@ class Golden:
 # name -> trainable parameters, from a source.
 _TORCHVISION = "torchvision, *_Weights meta['num_params']"
 _TIMM = "timm resnetv2_* layout (SPEC 2b)"
+_TIMM_D = "timm 1.0, sum of the parameters of resnet*d"
+_KERAS = "keras.io/api/applications, less the moving statistics"
 _FB = "fb.resnet.torch layout, shortcut option (SPEC 2b)"
 _CIFAR = "P1 Table 6: .27 .46 .66 .85 1.7 19.4 M; exact in SPEC 2b"
 _1K = "resnet-1k-layers layout (SPEC 2b)"
@@ -52,6 +54,20 @@ PUBLISHED_PARAMETERS = {
     "resnet50_v2_timm": (25_549_352, _TIMM),
     "resnet101_v2_timm": (44_541_480, _TIMM),
     "resnet152_v2_timm": (60_185_128, _TIMM),
+    "resnet50_v2_keras": (25_613_800 - 45_440, _KERAS),
+    "resnet101_v2_keras": (44_675_560 - 97_664, _KERAS),
+    "resnet152_v2_keras": (60_380_648 - 143_744, _KERAS),
+    "resnet18_d": (11_708_744, _TIMM_D),
+    "resnet34_d": (21_816_904, _TIMM_D),
+    "resnet50_d": (25_576_264, _TIMM_D),
+    "resnet101_d": (44_568_392, _TIMM_D),
+    "resnet152_d": (60_212_040, _TIMM_D),
+    "resnet200_d": (64_693_064, _TIMM_D),
+    "wide_resnet50_2": (68_883_240, _TORCHVISION),
+    "wide_resnet101_2": (126_886_696, _TORCHVISION),
+    "resnext50_32x4d": (25_028_904, _TORCHVISION),
+    "resnext101_32x8d": (88_791_336, _TORCHVISION),
+    "resnext101_64x4d": (83_455_272, _TORCHVISION),
     "resnet20": (269_722, _CIFAR),
     "resnet32": (464_154, _CIFAR),
     "resnet44": (658_586, _CIFAR),
@@ -70,6 +86,20 @@ TORCHVISION_GIGAOPS = {
     "resnet50_v1_5": 4.089,
     "resnet101_v1_5": 7.801,
     "resnet152_v1_5": 11.514,
+    "wide_resnet50_2": 11.398,
+    "wide_resnet101_2": 22.753,
+    "resnext50_32x4d": 4.23,
+    "resnext101_32x8d": 16.414,
+    "resnext101_64x4d": 15.46,
+}
+
+# Bottlenecks: (filters of the 3x3 over the stage's, its groups).
+_WIDTH_AND_GROUPS = {
+    "bottleneck": (1, 1),
+    "wide": (2, 1),
+    "32x4d": (2, 32),
+    "32x8d": (4, 32),
+    "64x4d": (4, 64),
 }
 
 
@@ -84,16 +114,22 @@ def _branches(block, inputs, filters, units):
     if block == "one_layer":  # 3x3
         return 9 * inputs * filters + (units - 1) * 9 * square
     # Bottleneck: 1x1, 3x3, 1x1 to four times the filters.
-    first_layers = inputs * filters + (units - 1) * 4 * square
-    return first_layers + units * (9 + 4) * square
+    width, groups = _WIDTH_AND_GROUPS[block]
+    first_layers = width * (inputs * filters + (units - 1) * 4 * square)
+    middle = 9 * width * width * square // groups
+    return first_layers + units * (middle + 4 * width * square)
 
 
 # Channels that a unit normalises, over the stage's filters: one BN for each
 # convolution, wherever the placement puts it. Pre-activation moves the BN at
 # the end of a unit before the next one, and the last before the classifier, so
 # the sum over the network stays.
-_NORMS = {"basic": 2, "one_layer": 1, "bottleneck": 1 + 1 + 4}
-_EXPANSION = {"basic": 1, "one_layer": 1, "bottleneck": 4}
+_NORMS = {
+    "basic": 2,
+    "one_layer": 1,
+    **{name: 2 * width + 4 for name, (width, _) in _WIDTH_AND_GROUPS.items()},
+}
+_EXPANSION = {"basic": 1, "one_layer": 1, **dict.fromkeys(_WIDTH_AND_GROUPS, 4)}
 
 
 def _shortcuts(option, inputs, outputs, units):
@@ -136,7 +172,8 @@ def _sizes(
         parameters += weights
         operations += weights * size * size
         if stride_in_3x3 and stage > 0:  # 4 times the positions, not 1
-            operations += 3 * channels * filters * size * size
+            width, _ = _WIDTH_AND_GROUPS[block]
+            operations += 3 * channels * filters * width * size * size
         channels = outputs
     classifier = channels * classes
     return parameters + classifier + classes, operations + classifier
@@ -160,6 +197,30 @@ def _imagenet(
         gates=False,
         stride_in_3x3=stride_in_3x3,
     )
+
+
+def _deep_stem(parameters, operations):
+    """Three 3x3 of 32, 32 and 64 filters in place of one 7x7 (ResNet-D)."""
+    weights = 9 * (3 * 32 + 32 * 32 + 32 * 64) - 7 * 7 * 3 * 64
+    norms = 2 * (32 + 32)
+    return parameters + weights + norms, operations + weights * 112 * 112
+
+
+def _keras_v2(units):
+    """keras.applications, resnet.py: the paper's net with other strides.
+
+    A stage's last 3x3 and 1x1 work at the next one's size. Stem, projections
+    and the last layer of a branch have biases.
+    """
+    parameters, operations = _imagenet(
+        "bottleneck", units, projection_norm=False
+    )
+    for filters, count in zip((64, 128, 256, 512), units, strict=True):
+        parameters += 4 * filters * (count + 1)
+    for filters, size in ((64, 56), (128, 28), (256, 14)):
+        saved = size**2 - (size // 2) ** 2
+        operations -= (9 + 4) * filters * filters * saved
+    return parameters + 64, operations
 
 
 def _cifar(units, block="basic", *, projections="none", norm=True, gates=False):
@@ -195,7 +256,11 @@ def _imagenet_formulas():
         rows[f"resnet{depth}_v2"] = rows[f"resnet{depth}_v2_timm"] = _imagenet(
             "basic", units, projection_norm=False
         )
+        rows[f"resnet{depth}_d"] = _deep_stem(*rows[f"resnet{depth}"])
     for depth, units in _BOTTLENECK_UNITS.items():
+        rows[f"resnet{depth}_d"] = _deep_stem(
+            *_imagenet("bottleneck", units, stride_in_3x3=True)
+        )
         rows[f"resnet{depth}"] = _imagenet("bottleneck", units)
         rows[f"resnet{depth}_v2"] = _imagenet(
             "bottleneck", units, projection_norm=False
@@ -207,6 +272,17 @@ def _imagenet_formulas():
             rows[f"resnet{depth}_v2_timm"] = _imagenet(
                 "bottleneck", units, projection_norm=False, stride_in_3x3=True
             )
+            rows[f"resnet{depth}_v2_keras"] = _keras_v2(units)
+    for name, block, depth in (
+        ("wide_resnet50_2", "wide", 50),
+        ("wide_resnet101_2", "wide", 101),
+        ("resnext50_32x4d", "32x4d", 50),
+        ("resnext101_32x8d", "32x8d", 101),
+        ("resnext101_64x4d", "64x4d", 101),
+    ):
+        rows[name] = _imagenet(
+            block, _BOTTLENECK_UNITS[depth], stride_in_3x3=True
+        )
     return rows
 
 

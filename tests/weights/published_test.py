@@ -18,10 +18,13 @@ from keras_resnet.networks import specs
 from keras_resnet.weights import cache
 from keras_resnet.weights import published as published_lib
 from keras_resnet.weights import transfer
+from keras_resnet.weights.layouts import LAYOUTS
 
 ROWS = published_lib.WEIGHTS
 V1, V2 = (f"torchvision:IMAGENET1K_V{n}" for n in (1, 2))
 BOTTLENECKS = ("resnet50", "resnet101", "resnet152")
+WIDE = ("wide_resnet50_2", "wide_resnet101_2")
+RESNEXT = ("resnext50_32x4d", "resnext101_32x8d")
 
 
 def rows_of(source):
@@ -29,7 +32,7 @@ def rows_of(source):
 
 
 def name_in_peer(row):
-    return row.variant.removesuffix("_v1_5")
+    return row.variant.removesuffix("_v1_5").replace("_v2_keras", "V2")
 
 
 def by_name(row):
@@ -44,6 +47,7 @@ def test_a_row_can_be_fetched_by_its_tag(row):
     # keras.applications strides in the first 1x1, as the paper's block.
     kind = specs.VARIANTS[row.variant].block
     assert (row.layout == "keras_applications") == (kind == "bottleneck")
+    assert row.layout in LAYOUTS
 
 
 @pytest.mark.parametrize("row", rows_of("imagenet"), ids=by_name)
@@ -58,7 +62,8 @@ def test_keras_rows_are_what_keras_downloads(row, monkeypatch, tmp_path):
 
     monkeypatch.setattr(resnet.file_utils, "get_file", get_file)
     with pytest.raises(InterruptedError):
-        getattr(resnet, row.variant.replace("resnet", "ResNet"))()
+        name = name_in_peer(row).replace("resnet", "ResNet")
+        getattr(keras.applications, name)()
     assert asked["url"] == row.url
     assert asked["name"] == row.url.rpartition("/")[2]
     assert f"md5:{asked['file_hash']}" == row.checksum
@@ -89,7 +94,10 @@ def test_torchvision_rows_are_torchvisions(row, torchvision_models):
 def test_torchvision_has_no_other_weights_of_ours(torchvision_models):
     published = {
         (variant, f"torchvision:{weights.name}")
-        for variant in ("resnet18", "resnet34", *BOTTLENECKS)
+        for variant in (
+            *("resnet18", "resnet34", *BOTTLENECKS, *WIDE, *RESNEXT),
+            "resnext101_64x4d",
+        )
         for weights in torchvision_models.get_model_weights(variant)
     }
     ours = {(name_in_peer(row), row.tag) for row in rows_of("torchvision:")}
@@ -133,6 +141,7 @@ def test_a_path_passes_through(path, tmp_path):
         ),
         ("resnet152_v1_5", "imagenet", ["'resnet152' has them", "a1_in1k"]),
         ("resnet18", "imagenet", ["They are of 'resnet50', 'resnet101'"]),
+        ("resnet50_v2", "imagenet", ["'resnet50_v2_keras' has them: another"]),
         ("resnet34", "torchvision:IMAGENET1K_V2", ["'resnet50_v1_5'"]),
         ("resnet50", "imagenot", ["Did you mean 'imagenet'?"]),
         ("resnet18", "timm:resnet18.a1_in1k", ["Did you mean 'timm:a1_in1k'"]),
@@ -157,7 +166,8 @@ def test_list_weights_shows_every_row_and_what_is_not_published():
         for cell in (row.variant, row.tag, row.licence or "not published"):
             assert cell in line
     # Aligned.
-    assert {line.index("torchvision:") for line in lines[3:11]} == {
+    torchvision = [line for line in lines if "torchvision:" in line]
+    assert {line.index("torchvision:") for line in torchvision} == {
         header.index("weights")
     }
     row = dataclasses.replace(ROWS[0], top1_accuracy=None)
@@ -227,19 +237,23 @@ def test_the_tags_are_those_that_are_documented():
     tags = {}
     for row in ROWS:
         tags.setdefault(row.variant, []).append(row.tag)
-    v1, v2 = (f"torchvision:IMAGENET1K_V{n}" for n in (1, 2))
-    bottlenecks = ("resnet50", "resnet101", "resnet152")
     assert tags == {
-        **{name: ["imagenet"] for name in bottlenecks},
-        "resnet18": [v1, "timm:a1_in1k"],
-        "resnet34": [v1, "timm:a1_in1k"],
-        **{f"{n}_v1_5": [v1, v2, "timm:a1_in1k"] for n in bottlenecks},
+        **{name: ["imagenet"] for name in BOTTLENECKS},
+        **{f"{name}_v2_keras": ["imagenet"] for name in BOTTLENECKS},
+        "resnet18": [V1, "timm:a1_in1k"],
+        "resnet34": [V1, "timm:a1_in1k"],
+        **{f"{n}_v1_5": [V1, V2, "timm:a1_in1k"] for n in BOTTLENECKS},
+        **{name: [V1, V2] for name in (*WIDE, *RESNEXT)},
+        "resnext101_64x4d": [V1],
     }
 
 
-def test_keras_pixels_are_keras_preprocessing():
-    row = rows_of("imagenet")[0]
+@pytest.mark.parametrize("row", rows_of("imagenet"), ids=by_name)
+def test_keras_pixels_are_keras_preprocessing(row):
+    module = "resnet_v2" if "v2" in row.variant else "resnet"
+    preprocess = getattr(keras.applications, module).preprocess_input
     pixels = np.random.default_rng(0).uniform(0, 255, (1, 2, 2, 3))
-    theirs = keras.applications.resnet.preprocess_input(pixels.copy())
+    theirs = preprocess(pixels.copy())
+    theirs = theirs if "v2" in row.variant else theirs[..., ::-1]  # BGR
     ours = (pixels - row.pixel_mean) / row.pixel_std
-    np.testing.assert_allclose(ours[..., ::-1], theirs, atol=1e-4)
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)

@@ -218,6 +218,7 @@ def test_a_peers_weights_give_its_logits(peer, depth, name, size, tmp_path):
     [
         ("resnet18", "torchvision", IMAGENET),
         ("resnet18_v2_timm", "timm_resnetv2", HALF),
+        ("resnet18_d", "timm_resnet_d", IMAGENET),
     ],
 )
 def test_pytorch_loads_what_is_written_and_the_round_trip_is_exact(
@@ -231,7 +232,7 @@ def test_pytorch_loads_what_is_written_and_the_round_trip_is_exact(
         make = getattr(peers.torchvision_models(), variant.split("_")[0])
         net = make(num_classes=CLASSES)
     else:
-        net = _timm("resnetv2_18")
+        net = _timm("resnet18d" if variant.endswith("d") else "resnetv2_18")
     net.load_state_dict(files.load_file(path), strict=True)
     theirs = peers.torch_logits(net.eval(), pixels(32), *constants)
     assert_agree(model(pixels(32)), theirs)
