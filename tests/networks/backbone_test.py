@@ -88,7 +88,6 @@ def test_logits_keep_the_pyramid_and_other_models_have_none():
     "variant, choices, output_stride",
     [
         ("resnet18", {"depths": (1, 1, 2, 2)}, 8),
-        ("resnet34_a", {"filters": (64, 64, 64, 72)}, 16),
         ("resnet50", {"depths": (1, 1, 2, 2)}, 8),
         ("resnet50_v1_5", {"depths": (1, 1, 2, 2)}, 4),
         ("resnet50_v2", {"depths": (1, 2, 1, 2)}, 8),
