@@ -79,6 +79,7 @@ def _constructor(name: str, variant: str) -> Constructor:
         pixel_mean=None,
         pixel_std=None,
         remat=False,
+        output_stride=None,
         **choices,
     ):
         return build(
@@ -95,6 +96,7 @@ def _constructor(name: str, variant: str) -> Constructor:
             pixel_mean=pixel_mean,
             pixel_std=pixel_std,
             remat=remat,
+            output_stride=output_stride,
             **choices,
         )
 

@@ -33,6 +33,12 @@ flags.DEFINE_list(
     ["saved_model", "tflite", "onnx"],
     "What to write, some of those above, or of a module of yours.",
 )
+flags.DEFINE_list(
+    "outputs",
+    None,
+    "Features in place of classes: embedding, pyramid, or names that "
+    "keras_resnet.features takes, such as C4,stage3_unit2/conv1.",
+)
 flags.DEFINE_integer("opset", 17, "Version of ONNX, 13-18.")
 flags.DEFINE_string(
     "input_dtype",
@@ -83,6 +89,7 @@ def main(args):
             path,
             FLAGS.output_dir or _default_output_dir(args),
             formats=FLAGS.formats,
+            outputs=FLAGS.outputs,
             images=FLAGS.dataset,
             force=FLAGS.force,
             num_images=FLAGS.num_images,

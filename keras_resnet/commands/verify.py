@@ -8,6 +8,7 @@ process of its own, on real images. The exit status is 0 if all is well and 2
 otherwise.
 """
 
+import dataclasses
 import pathlib
 
 from absl import flags
@@ -56,8 +57,10 @@ def main(args):
     recipes.max_masked(FLAGS.on_bad_image)  # refused before the model loads
     model = runtime.load_keras(FLAGS.model)
     card = _card(directory)
-    names = load_card(directory).class_names
-    class_names.check_same(card.class_names, names, directory)
+    exported = load_card(directory)
+    if exported.outputs:
+        card = dataclasses.replace(exported, dataset=card.dataset)
+    class_names.check_same(card.class_names, exported.class_names, directory)
     split = pipeline.split_of(
         card, dataset=FLAGS.dataset, data_dir=FLAGS.data_dir
     )
@@ -71,10 +74,27 @@ def main(args):
         directory,
         model,
         images,
-        labels=labels,
+        labels=None if card.outputs else labels,
         tolerance=FLAGS.tolerance,
         runtimes=FLAGS.runtimes,
     )
+    (_print_features if card.outputs else _print_classes)(reports)
+    print(f"\n{directory} holds {FLAGS.model}, by {len(images)} images.")
+
+
+def _print_features(reports):
+    print(
+        f"{'file':<22}{'signature':<17}{'output':<22}{'max abs diff':>13}"
+        f"{'diff / std':>12}{'least cosine':>14}"
+    )
+    for r in reports:
+        print(
+            f"{r.path:<22}{r.signature:<17}{r.output:<22}"
+            f"{r.max_abs_diff:>13.1e}{r.relative_diff:>12.1e}{r.cosine:>14.6f}"
+        )
+
+
+def _print_classes(reports):
     print(
         f"{'file':<22}{'signature':<17}{'runtime':<9}{'max abs diff':>13}"
         f"{'logit diff / std':>18}{agreement(reports[0])[0]:>17}"
@@ -86,7 +106,6 @@ def main(args):
             f"{r.max_abs_diff:>13.1e}{r.relative_logit_diff:>18.1e}"
             f"{agreement(r)[1]:>17.1%}{r.accuracy_loss:>15.2%}"
         )
-    print(f"\n{directory} holds {FLAGS.model}, by {len(images)} images.")
 
 
 def _card(directory):

@@ -20,6 +20,7 @@ from keras_resnet.export.verification import verify
 from keras_resnet.inference import opening
 from keras_resnet.inference.artifact import Artifacts
 from keras_resnet.labels.view import View
+from keras_resnet.networks.outputs import named_features
 
 _RANDOM = 32  # pictures, where there are no real ones
 
@@ -29,6 +30,7 @@ def export(
     output_dir: str | os.PathLike = "exported",
     *,
     formats: Sequence[str] = formats_lib.DEFAULT_FORMATS,
+    outputs: str | Sequence[str] | None = None,
     class_names: Sequence[str] | None = None,
     images: Any = None,
     labels: Sequence[int] | None = None,
@@ -41,7 +43,12 @@ def export(
     dataset_name: str | None = None,
     **options,
 ) -> Artifacts:
-    """Writes a classifier for other runtimes, each file verified.
+    """Writes a network for other runtimes, each file verified.
+
+    It is a classifier, or gives features: `outputs` of a classifier, or what
+    the model gives itself, as `export(features(model), ...)`. Features have
+    no classes: labels.txt is empty, and predict, evaluate and explain refuse
+    the files, which `load_predictor(path)(images)` opens.
 
     The folder holds the files, labels.txt, card.json, samples, and
     manifest.json with the measured differences and what they were measured
@@ -54,6 +61,8 @@ def export(
         formats: of saved_model, tflite (8-bit weights), tflite_float32,
             tflite_float16, tflite_int8, onnx, onnx_int8 and web, or names
             that `formats.register` was told.
+        outputs: "embedding", "pyramid" or names that `keras_resnet.features`
+            takes. Default: what the model gives.
         class_names: for a model in memory that has no card, in the order of
             its outputs.
         images: what to verify with: a folder of class folders or another data
@@ -92,7 +101,7 @@ def export(
     recipes.max_masked(on_bad_image)  # refused before the model loads
     _check_place(output_dir, formats, force)
     chosen = _options(options)
-    model, card = opening.open_keras(model, view=view, class_names=class_names)
+    model, card = _open(model, outputs, view=view, class_names=class_names)
     source = _Source(
         images, labels, card, data_dir=data_dir, on_bad_image=on_bad_image
     )
@@ -116,6 +125,18 @@ def export(
         options=chosen,
         verified_on=f"{len(images)} {source.kind}",
     )
+
+
+def _open(model, outputs, *, view, class_names):
+    """(`keras.Model`, `Card`) of what is exported."""
+    is_path = isinstance(model, (str, os.PathLike))
+    if outputs is None and (is_path or not named_features(model)):
+        return opening.open_keras(model, view=view, class_names=class_names)
+    require(
+        class_names is None,
+        f"Features have no classes. Received: class_names={class_names!r}.",
+    )
+    return opening.open_features(model, outputs, view=view)
 
 
 def _check_place(output_dir, formats, force):

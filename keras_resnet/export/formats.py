@@ -64,6 +64,8 @@ class Format:
             `network.folded` to a new path, and describes what it has written
             by `writers.manifest.describe`.
         calibrated: whether it needs calibration images.
+        holds_features: whether it can hold a network that is no classifier,
+            whose outputs are `network.outputs`.
         check: (`serving.Network`, `Options`): raises `UsageError` for what
             `write` would refuse, before any work.
         whole: of 8 bits, the name of the format of float32 that its layers are
@@ -77,6 +79,7 @@ class Format:
     kind: kinds.Kind
     write: Callable
     calibrated: bool = False
+    holds_features: bool = False
     check: Callable = _accept
     whole: str = ""
     compare: Callable | None = None
@@ -139,11 +142,18 @@ def check(names, options, network):
     if are_calibrated(names):
         calibration.check(options.calibration, network.card)
     for row in rows:
+        require(
+            row.holds_features or not network.card.outputs,
+            f"The format {row.name!r} shows classes. Received: a network that "
+            f"gives {', '.join(network.card.outputs)}. Take tflite, onnx or "
+            "saved_model.",
+        )
         row.check(network, options)
 
 
 def _register(name, file, kind, write, **fields):
     kind = kinds.KINDS[kind]
+    fields = {"holds_features": True, **fields}
     register(Format(name=name, file=file, kind=kind, write=write, **fields))
 
 
@@ -230,4 +240,4 @@ _register(
     calibrated=True,
     **_ONNX,
 )
-_register("web", "web", "web", _web, check=_check_web)
+_register("web", "web", "web", _web, check=_check_web, holds_features=False)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import re
 import time
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -16,12 +15,13 @@ from keras_resnet import progress
 from keras_resnet import recipes
 from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
-from keras_resnet.data.examples import class_labels
 from keras_resnet.data.pipeline import read_example
 from keras_resnet.errors import require
 from keras_resnet.export import formats as formats_lib
 from keras_resnet.export import placing
+from keras_resnet.export import samples
 from keras_resnet.export.formats import Options
+from keras_resnet.export.verification import feature_bounds
 from keras_resnet.export.verification import isolated
 from keras_resnet.export.verification import verify as verify_lib
 from keras_resnet.export.writers import manifest
@@ -32,9 +32,6 @@ from keras_resnet.labels import class_names
 from keras_resnet.labels.answers import check_kind
 from keras_resnet.labels.cards import Card
 
-NUM_SAMPLES = 8
-
-_LONGEST_NAME = 255  # bytes, on every file system that is in use
 _MAKE_ROOM = "Make room, or pass another directory; what was there stays."
 
 
@@ -80,6 +77,7 @@ def export_all(
             artifact differs from the model.
     """
     card = card.public()
+    labels = None if card.outputs else labels
     network = check(
         model, output_dir, card=card, formats=formats, options=options
     )
@@ -90,7 +88,7 @@ def export_all(
         placing.staged(output_dir, names) as staging,
     ):
         card.save(staging)
-        _write_samples(staging / SAMPLES, images, labels, card)
+        samples.write(staging / SAMPLES, images, labels, card)
         progress.say("Folding batch normalisation into the convolutions")
         network.folded  # noqa: B018, made once, by name
         artifacts = [
@@ -146,7 +144,12 @@ def split_of(card, name="validation", *, dataset=None, data_dir=None):
 
 
 def check_split(card, split):
-    """Raises `UsageError` unless the classes of a split are a model's."""
+    """Raises `UsageError` unless the classes of a split are a model's.
+
+    Features can be of any pictures.
+    """
+    if card.outputs:
+        return
     class_names.check_same(card.class_names, split.class_names, split.name)
     check_kind(card.multi_label, split)
 
@@ -202,6 +205,8 @@ def _write(network, staging, name, options):
 
 def _measure(artifact, reports):
     reports = [r for r in reports if r.path == artifact.path]
+    if isinstance(reports[0], feature_bounds.Report):
+        return _measure_features(artifact, reports)
     return dataclasses.replace(
         artifact,
         max_abs_diff=max(r.max_abs_diff for r in reports),
@@ -215,26 +220,15 @@ def _measure(artifact, reports):
     )
 
 
-def _write_samples(folder, images, labels, card):
-    """PNG files named by number and class, of as many classes as there are."""
-    first = []
-    if labels is not None:
-        _, first = np.unique(labels, return_index=True, axis=0)
-    others = np.setdiff1d(np.arange(len(images)), first)
-    chosen = [*first, *others][:NUM_SAMPLES]
-    folder.mkdir()
-    for number, index in enumerate(map(int, chosen)):
-        words = "unknown"
-        if labels is not None:
-            label = class_labels.plain(labels[index])
-            words = class_labels.text(label, card.class_names)
-        path = folder / _sample_name(number, words)
-        path.write_bytes(tf.io.encode_png(images[index]).numpy())
-
-
-def _sample_name(number, class_name):
-    """A file name that says the class, as far as a file system takes it."""
-    start, end = f"{number:02d}_label-", ".png"
-    word = re.sub(r"[^\w-]+", "_", class_name).encode()
-    word = word[: _LONGEST_NAME - len(start) - len(end)]
-    return start + word.decode(errors="ignore") + end
+def _measure_features(artifact, reports):
+    features = {}
+    for report in reports:  # of several signatures the one that is furthest
+        known = features.get(report.output)
+        if known is None or report.cosine < known["cosine"]:
+            features[report.output] = report.measured()
+    return dataclasses.replace(
+        artifact,
+        features=features,
+        max_abs_diff=max(r.max_abs_diff for r in reports),
+        num_images=reports[0].num_images,
+    )

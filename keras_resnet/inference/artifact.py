@@ -17,6 +17,10 @@ MANIFEST = "manifest.json"
 IMAGES = "images"
 PROBABILITIES = "probabilities"
 
+# The one output of a network that is no classifier is known by this name; see
+# `keras_resnet.features`.
+EMBEDDING = "embedding"
+
 # The network of a page, in the page's folder.
 WEB_MODEL = "model.tflite"
 
@@ -50,6 +54,9 @@ class Artifact:
         label_agreement: of independent labels, in place of top1_agreement, the
             fraction of the answers, yes above 0.5, that are the Keras model's;
             or None.
+        features: of a network that is no classifier, {output: {"max_abs_diff",
+            "relative_diff", "cosine"}} as `feature_bounds.Report` has them;
+            `max_abs_diff` is then the largest of any output.
     """
 
     path: str
@@ -65,6 +72,7 @@ class Artifact:
     num_images: int = 0
     export_seconds: float | None = None
     label_agreement: float | None = None
+    features: dict = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         check_types(self)
@@ -74,7 +82,8 @@ class Artifact:
         if self.max_abs_diff is not None:
             facts += (
                 f", {self.max_abs_diff:.1e} from the Keras model's "
-                f"probabilities on {self.num_images} images"
+                f"{', '.join(self.features) or PROBABILITIES} on "
+                f"{self.num_images} images"
             )
         return f"<Artifact {self.path}: {self.format}, {facts}>"
 
@@ -114,6 +123,10 @@ class Artifacts(list):
 
 def agreement(measured):
     """(its name, fraction) of an `Artifact` or a `bounds.Report`."""
+    if getattr(measured, "features", None):
+        return "least cosine", min(
+            found["cosine"] for found in measured.features.values()
+        )
     if measured.label_agreement is None:
         return "top-1 agreement", measured.top1_agreement
     return "label agreement", measured.label_agreement

@@ -18,6 +18,7 @@ from keras_resnet.errors import require
 from keras_resnet.inference import operators
 from keras_resnet.inference import predictors
 from keras_resnet.inference.artifact import WEB_MODEL
+from keras_resnet.inference.onnx_predictor import OnnxPredictor
 from keras_resnet.inference.saved_model_predictor import SavedModelPredictor
 
 
@@ -202,7 +203,7 @@ register(
         title="an ONNX file",
         suffix=".onnx",
         recognise=_is_onnx,
-        predictor=predictors.OnnxPredictor,
+        predictor=OnnxPredictor,
         operators=operators.list_onnx,
         is_whole=_is_whole_onnx,
     )

@@ -5,23 +5,20 @@ import os
 import pathlib
 from typing import TYPE_CHECKING
 
-from absl import logging
-
 from keras_resnet.errors import require
+from keras_resnet.inference import cardless
 from keras_resnet.inference import kinds
 from keras_resnet.inference import predictors
 from keras_resnet.inference import runtime
-from keras_resnet.inference import tensors
 from keras_resnet.inference.tflite_metadata import find_card
 from keras_resnet.labels import answers
 from keras_resnet.labels import cards
-from keras_resnet.labels import class_names as names_lib
-from keras_resnet.labels.view import View
 
 if TYPE_CHECKING:
     import keras
 
 MODEL = "model.keras"  # of a run, in its folder
+PYRAMID = "pyramid"  # of features, the ends of the stages
 
 
 def path_of(path):
@@ -45,15 +42,54 @@ def load(path: str | os.PathLike) -> "keras.Model":
         keras_resnet.UsageError: if there is no such file, it is another one
             or damaged, or the card is not its.
     """
+    from keras_resnet.networks import outputs
+
     path = pathlib.Path(path_of(path))
     model, card = runtime.load_keras(path), None
     if any(
         (path.parent / name).exists() for name in (cards.LABELS, cards.CARD)
     ):
         card = cards.load_card(path.parent)
-        _check(card, path, model)
+        if not outputs.named_features(model):
+            _check(card, path, model)
     model.card = card
     return model
+
+
+def open_features(model, names=None, *, view=None):
+    """(`keras.Model`, `Card`) of a network that gives features, by name.
+
+    Args:
+        model: as `open_keras` takes it, of a classifier or of a network that
+            gives features itself.
+        names: "pyramid", the ends of the stages; one or several names that
+            `keras_resnet.features` takes; or None for what the model gives.
+        view: as `open_keras` takes it.
+
+    Raises:
+        keras_resnet.UsageError: as `open_keras`, and for an unknown name.
+    """
+    from keras_resnet.networks import outputs
+
+    if isinstance(model, (str, os.PathLike)):
+        model = load(model)
+    card = getattr(model, "card", None)
+    named = outputs.named_features(model)
+    names = _listed(names)
+    if names is not None and names != list(named):
+        model = outputs.features(model, None if names == [PYRAMID] else names)
+        named = outputs.named_features(model)
+    if card is None:
+        card = cardless.card_for(model, view)
+    card = _seen_by(card, view)
+    card = dataclasses.replace(
+        card, class_names=(), multi_label=False, outputs=tuple(named)
+    )
+    return model, card
+
+
+def _listed(names):
+    return [names] if isinstance(names, str) else names and list(names)
 
 
 def open_keras(model, *, view=None, class_names=None):
@@ -77,8 +113,9 @@ def open_keras(model, *, view=None, class_names=None):
         if model.card is None and class_names is None:
             cards.load_card(pathlib.Path(path).parent)  # says what is missing
     card = getattr(model, "card", None)
+    _check_classifier(model)
     if card is None:
-        card = _card_of(model, view, class_names)
+        card = cardless.card_of(model, view, class_names)
     elif class_names is not None:
         _check_names(card, class_names, model.name)
     card = _seen_by(card, view)
@@ -106,7 +143,7 @@ def open_predictor(model, *, view=None, class_names=None):
     if class_names is not None:
         _check_names(card, class_names, path)
     card = _seen_by(card, view)
-    cards.check_card(
+    answers.check_card(
         card,
         path,
         num_classes=predictor.num_classes,
@@ -126,11 +163,18 @@ def _seen_by(card, view):
     )
 
 
+def _check_classifier(model):
+    from keras_resnet.networks import outputs
+
+    named = outputs.named_features(model)
+    require(not named, answers.no_classifier(model.name, named))
+
+
 def _check(card, name, model):
     from keras_resnet.networks import outputs
 
     answers.check_head(card, name, outputs.is_multi_label(model))
-    cards.check_card(
+    answers.check_card(
         card,
         name,
         num_classes=model.output_shape[-1],
@@ -145,73 +189,4 @@ def _check_names(card, class_names, name):
         f"{', '.join(card.class_names[:5])} ... in this order. If it was "
         "trained on others since, set model.card = None. Received: "
         f"class_names={list(class_names)[:5]}.",
-    )
-
-
-def _card_of(model, view, class_names):
-    """The card of a model in memory that nothing else is known of."""
-    name, (_, size) = model.name, tensors.places(model.input_shape)
-    num_classes = model.output_shape[-1]
-    require(
-        class_names is not None,
-        f"{name!r} has no card, so the names of its {num_classes} classes are "
-        "not known: pass class_names, in the order of its outputs.",
-    )
-    require(
-        len(class_names) == num_classes,
-        f"{name!r} has {num_classes} classes. Received: {len(class_names)} "
-        "class_names.",
-    )
-    require(
-        _normalises(model),
-        f"{name!r} does not normalise its pixels: no layer of it is one of "
-        "keras_resnet.build, Rescaling or Normalization. How its images are "
-        "prepared is not known. Put such a layer first: images are pixels "
-        "0..255 everywhere here.",
-    )
-    if view is None:
-        require(
-            size is not None,
-            f"{name!r} takes images of any size, and has no card that says "
-            "which: pass view=keras_resnet.View(resize=256, crop=224).",
-        )
-        logging.warning(
-            "%r has no card: it is shown the central %d x %d pixels of an "
-            "image whose shorter side is resized to %d. If it was trained "
-            "otherwise, pass view=keras_resnet.View(resize=..., crop=...).",
-            name,
-            size,
-            size,
-            size,
-        )
-        view = View(resize=size, crop=size)
-    from keras_resnet.networks import outputs
-
-    names_lib.check(class_names, name)
-    return cards.Card(
-        class_names=tuple(class_names),
-        image_size=view.crop,
-        eval_resize=view.resize,
-        exif=view.exif,
-        variant=name,
-        multi_label=outputs.is_multi_label(model),
-    )
-
-
-def _normalises(model):
-    """Whether a layer of a network, or of one in it, scales pixels."""
-    import keras
-
-    from keras_resnet.networks import primitives
-
-    known = (
-        primitives.PixelNormalization,
-        keras.layers.Rescaling,
-        keras.layers.Normalization,
-    )
-    return any(
-        isinstance(layer, known)
-        or isinstance(layer, keras.Model)
-        and _normalises(layer)
-        for layer in model.layers
     )

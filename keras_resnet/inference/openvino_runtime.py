@@ -9,6 +9,7 @@ import pathlib
 import numpy as np
 
 from keras_resnet.errors import UsageError
+from keras_resnet.errors import require
 from keras_resnet.inference import tensors
 from keras_resnet.inference.artifact import PROBABILITIES
 from keras_resnet.inference.artifact import WEB_MODEL
@@ -53,6 +54,13 @@ class OpenVinoPredictor(Predictor):
         (image,) = model.inputs
         self._dtype = image.element_type.to_dtype()
         self.batch, self.image_size, _, _ = map(_size, image.partial_shape)
+        require(
+            len(model.outputs[0].partial_shape) == 2
+            or any(PROBABILITIES in o.names for o in model.outputs)
+            or page.is_file(),
+            "The second opinion is of probabilities. "
+            f"{str(path)!r} gives features: verify it without openvino.",
+        )
         self._output = _place(model.outputs)
         shape = model.outputs[self._output].partial_shape
         self.num_classes = _size(shape[1])

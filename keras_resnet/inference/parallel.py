@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_resnet.errors import require
 from keras_resnet.inference import runtime
-from keras_resnet.labels.cards import check_card
+from keras_resnet.labels.answers import check_card
 
 
 class Network:

@@ -13,6 +13,7 @@ from keras_resnet.errors import UsageError
 from keras_resnet.errors import first_line
 from keras_resnet.errors import require
 from keras_resnet.inference import tensors
+from keras_resnet.inference.artifact import PROBABILITIES
 from keras_resnet.inference.artifact import WEB_MODEL
 
 
@@ -22,7 +23,8 @@ class Predictor(abc.ABC):
     Attributes:
         format: name of a `kinds.Kind`.
         image_size: S, or None for images of any size.
-        num_classes: K.
+        num_classes: K; None of a network that is no classifier.
+        features: the names of what such a network gives; else empty.
         batch: how many images the network takes at once, or None for any.
         resizes: whether `predict` takes whole images of any one size, not
             evaluation views, which it makes itself.
@@ -30,19 +32,34 @@ class Predictor(abc.ABC):
 
     format: str
     image_size: int | None
-    num_classes: int
+    num_classes: int | None
+    features: tuple[str, ...] = ()
     batch: int | None = None
     resizes: bool = False
 
     def predict(self, images):
-        """Probabilities of images.
+        """Probabilities of images: float32 (B, K), NumPy.
+
+        Arguments and errors are those of a call; a network that is no
+        classifier is refused.
+        """
+        require(
+            not self.features,
+            f"The network ({self.format}) is no classifier: it gives "
+            f"{', '.join(self.features)}. Call it: predictor(images).",
+        )
+        return self(images)[PROBABILITIES]
+
+    def __call__(self, images):
+        """What the network gives for images, by name.
 
         Args:
             images: uint8 or float (B, S, S, 3), RGB 0..255, B >= 1. Floats in
                 [0, 1] are warned of, once.
 
         Returns:
-            float32 (B, K), NumPy.
+            {name: float32 array (B, ...)}: "probabilities" of a classifier;
+            "embedding", "C4" and the like of other networks.
 
         Raises:
             keras_resnet.UsageError: for other shapes, and where the network
@@ -53,8 +70,11 @@ class Predictor(abc.ABC):
         images = images.astype(np.float32, copy=False)
         self._check(images.shape)
         parts = tensors.parts(images, self.batch)
-        outputs = [self._run(part) for part in parts]
-        return np.concatenate(outputs)[: len(images)]
+        found = [self._run(part) for part in parts]
+        return {
+            name: np.concatenate([f[name] for f in found])[: len(images)]
+            for name in found[0]
+        }
 
     def _check(self, shape):
         size = self.image_size
@@ -70,7 +90,10 @@ class Predictor(abc.ABC):
 
     def _run(self, images):
         try:
-            output = np.asarray(self._predict(images), np.float32)
+            found = self._predict(images)
+            if not self.features:
+                found = {PROBABILITIES: found}
+            found = {n: np.asarray(v, np.float32) for n, v in found.items()}
         except (UsageError, MemoryError):
             raise
         except Exception as error:  # each runtime has its own
@@ -80,15 +103,15 @@ class Predictor(abc.ABC):
                 f"{first_line(error)}"
             ) from error
         require(
-            np.isfinite(output).all(),
+            all(np.isfinite(value).all() for value in found.values()),
             f"The network ({self.format}) gives what is no number: it is "
             "damaged, or did not learn.",
         )
-        return output
+        return found
 
     @abc.abstractmethod
     def _predict(self, images):
-        """float32 (batch, S, S, 3) to (batch, K)."""
+        """float32 (batch, S, S, 3) to (batch, K), or {name: features}."""
 
 
 class KerasPredictor(Predictor):
@@ -98,8 +121,12 @@ class KerasPredictor(Predictor):
 
     def __init__(self, model):
         self.batch, self.image_size, *_ = model.input_shape
-        self.num_classes = model.output_shape[-1]
-        self._function = _compile(model)
+        from keras_resnet.networks import outputs
+
+        named = outputs.named_features(model)
+        self.features = tuple(named)
+        self.num_classes = None if named else model.output_shape[-1]
+        self._function = _compile(model, self.features)
 
     @classmethod
     def open(cls, path):
@@ -122,20 +149,22 @@ def read_keras(path):
     return keras.saving.load_model(path, compile=False)
 
 
-def _compile(model):
+def _compile(model, features):
     """What a model gives for images, as a function, on Keras' backend."""
     import keras
 
-    def only(output):
-        (values,) = keras.tree.flatten(output)
-        return values
+    def values(output):
+        if isinstance(output, dict) and len(features) > 1:
+            return output
+        (only,) = keras.tree.flatten(output)
+        return {features[0]: only} if features else only
 
     if keras.config.backend() != "tensorflow":
-        return lambda images: only(model.predict_on_batch(images))
+        return lambda images: values(model.predict_on_batch(images))
     import tensorflow as tf
 
     return tf.function(
-        lambda images: only(model(images, training=False)),
+        lambda images: values(model(images, training=False)),
         input_signature=[tf.TensorSpec(model.input_shape, tf.float32)],
         autograph=False,
     )
@@ -155,13 +184,31 @@ class TFLitePredictor(Predictor):
         self._interpreter = Interpreter(model_path=str(path))
         self._lock = threading.Lock()
         (given,) = self._interpreter.get_input_details()
-        taken = self._find_output(self._interpreter.get_output_details())
+        named = self._named_outputs()
+        shapes = {name: found["shape"] for name, found in named.items()}
+        self.features = tensors.features(shapes)
         self.batch, self.image_size = tensors.places(given["shape"])
-        self.num_classes = int(taken["shape"][-1])
-        self._input, self._output = given["index"], taken["index"]
+        self.num_classes = None
+        if not self.features:
+            taken = self._find_output(list(named.values()))
+            self.num_classes = int(taken["shape"][-1])
+            named = {PROBABILITIES: taken}
+        self._input = given["index"]
         self._quantise = tensors.to_tflite(given)
-        self._dequantise = tensors.from_tflite(taken)
+        self._outputs = {
+            name: (details["index"], tensors.from_tflite(details))
+            for name, details in named.items()
+        }
         self._interpreter.allocate_tensors()
+
+    def _named_outputs(self):
+        """{name in the signature, or of the tensor: its details}."""
+        details = self._interpreter.get_output_details()
+        if not self._interpreter.get_signature_list():
+            return {one["name"]: one for one in details}
+        found = self._interpreter.get_signature_runner().get_output_details()
+        by_index = {one["index"]: one for one in details}
+        return {name: by_index[one["index"]] for name, one in found.items()}
 
     def _find_output(self, outputs):
         (output,) = outputs
@@ -172,8 +219,11 @@ class TFLitePredictor(Predictor):
         with self._lock:
             self._interpreter.set_tensor(self._input, images)
             self._interpreter.invoke()
-            output = self._interpreter.get_tensor(self._output)
-        return self._dequantise(output)
+            found = {
+                name: dequantise(self._interpreter.get_tensor(index))
+                for name, (index, dequantise) in self._outputs.items()
+            }
+        return found if self.features else found[PROBABILITIES]
 
 
 class WebPredictor(TFLitePredictor):
@@ -188,32 +238,3 @@ class WebPredictor(TFLitePredictor):
         # Beside the probabilities it gives maps, of four dimensions.
         (output,) = [output for output in outputs if len(output["shape"]) == 2]
         return output
-
-
-class OnnxPredictor(Predictor):
-    """An ONNX file in onnxruntime, on the CPU."""
-
-    format = "onnx"
-
-    def __init__(self, path):
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # its errors reach us as exceptions
-        self._session = onnxruntime.InferenceSession(
-            str(path),
-            options,
-            providers=["CPUExecutionProvider"],
-            enable_fallback=0,  # to the same one, with words on the terminal
-        )
-        (image,) = self._session.get_inputs()
-        (output,) = self._session.get_outputs()
-        self._input = image.name
-        self._dtype = tensors.as_is(tensors.onnx_dtype(image.type))
-        tensors.check_probabilities(tensors.onnx_dtype(output.type))
-        self.batch, self.image_size = tensors.places(image.shape)
-        self.num_classes = output.shape[-1]
-
-    def _predict(self, images):
-        images = tensors.cast(images, self._dtype)
-        return self._session.run(None, {self._input: images})[0]

@@ -19,10 +19,15 @@ class SavedModelPredictor(Predictor):
         _, inputs = self._function.structured_input_signature
         ((self._input, spec),) = inputs.items()
         outputs = self._function.structured_outputs
+        self.features = tensors.features(
+            {name: output.shape for name, output in outputs.items()}
+        )
         # A SavedModel from elsewhere may have another name.
         self._output = PROBABILITIES if len(outputs) > 1 else min(outputs)
         self.batch, self.image_size = tensors.places(spec.shape)
-        self.num_classes = outputs[self._output].shape[-1]
+        self.num_classes = None
+        if not self.features:
+            self.num_classes = outputs[self._output].shape[-1]
         self._dtype = tensors.as_is(spec.dtype.name)
         # Only export_saved_model(resize=True) writes this.
         self.resizes = spec.dtype == "uint8" and spec.shape[1] is None
@@ -40,12 +45,19 @@ class SavedModelPredictor(Predictor):
 
         images = tf.constant(tensors.cast(images, self._dtype))
         output = self._function(**{self._input: images})
+        if self.features:
+            return {name: output[name].numpy() for name in self.features}
         return output[self._output]
 
     def predict_bytes(self, image_bytes):
         """float32 (B, K) of B encoded images, by the signature serve_bytes."""
+        return self.call_bytes(image_bytes)[PROBABILITIES]
+
+    def call_bytes(self, image_bytes):
+        """As a call, of B encoded images, by the signature serve_bytes."""
         import tensorflow as tf
 
         serve = self._signature("serve_bytes")
         output = serve(image_bytes=tf.constant(image_bytes))
-        return output[PROBABILITIES].numpy()
+        names = self.features or (PROBABILITIES,)
+        return {name: output[name].numpy() for name in names}

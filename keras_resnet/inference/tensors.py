@@ -10,6 +10,8 @@ import warnings
 import numpy as np
 
 from keras_resnet.errors import require
+from keras_resnet.inference.artifact import EMBEDDING
+from keras_resnet.inference.artifact import PROBABILITIES
 
 # Types that hold 0..255 themselves.
 _AS_IS = ("float16", "float32", "float64", "uint8")
@@ -32,6 +34,22 @@ def places(shape):
 
 def _is_fixed(size):
     return isinstance(size, int | np.integer) and size > 0
+
+
+def features(shapes):
+    """The outputs of a network that is no classifier: a tuple of names.
+
+    A classifier, for which it is empty, has an output "probabilities", or one
+    alone of two dimensions, of any other name than "embedding".
+
+    Args:
+        shapes: {name of an output: its shape}.
+    """
+    if PROBABILITIES in shapes:
+        return ()
+    ((name, shape), *others) = shapes.items()
+    alone = not others and len(shape) == 2 and name != EMBEDDING
+    return () if alone else tuple(shapes)
 
 
 def parts(images, batch):

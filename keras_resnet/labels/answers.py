@@ -1,10 +1,51 @@
-"""Whether a network's labels exclude each other, and what it answers then.
+"""What a network answers, and whether its card says the same.
 
-A softmax answers with one class, sigmoids with a yes or no to each label.
+A softmax answers with one class, sigmoids with a yes or no to each label. A
+network that gives features is no classifier.
 """
 
 from keras_resnet.errors import require
 from keras_resnet.labels.cards import CARD
+from keras_resnet.labels.cards import LABELS
+
+
+def check_card(card, path, *, num_classes, image_size):
+    """Refuses a model that is not the one its card was written for.
+
+    Args:
+        card: from the directory of the model.
+        path: of the model, for the message.
+        num_classes: K, of the model; None of one that is no classifier.
+        image_size: of the model, or None for images of any size.
+
+    Raises:
+        keras_resnet.UsageError: if the two do not go together.
+    """
+    require(
+        num_classes is not None and not card.outputs,
+        no_classifier(path, card.outputs),
+    )
+    require(
+        num_classes == len(card.class_names),
+        f"{str(path)!r} has {num_classes} classes, the {LABELS} beside it "
+        f"{len(card.class_names)} names: they are not of the same model.",
+    )
+    require(
+        image_size in (card.image_size, None),
+        f"{str(path)!r} takes images of {image_size} pixels, the {CARD} "
+        f"beside it says {card.image_size}: they are not of the same model.",
+    )
+
+
+def no_classifier(path, outputs):
+    """What is said of a network that gives features where classes are asked."""
+    names = ", ".join(outputs) or "features"
+    return (
+        f"{str(path)!r} is no classifier: it gives {names}. "
+        "keras_resnet.load_predictor(path)(images) has them. To predict, to "
+        "evaluate and to explain take the classifier that it was made of; to "
+        "export it pass outputs."
+    )
 
 
 def check_head(card, path, multi_label):

@@ -35,6 +35,8 @@ class Card:
         multi_label: whether the outputs are independent probabilities, of
             labels that do not exclude each other. Then a label is answered
             with yes where its probability is above 0.5.
+        outputs: names of what a network gives that is no classifier, such as
+            "embedding"; it has no class names, and its labels.txt is empty.
 
     Raises:
         keras_resnet.UsageError: if a value cannot be right.
@@ -47,11 +49,14 @@ class Card:
     dataset: str = ""
     exif: str = "ignore"
     multi_label: bool = False
+    outputs: tuple[str, ...] = ()
 
     def __post_init__(self):
         # Of a frozen class; a list would be no key and not equal to a tuple.
-        object.__setattr__(self, "class_names", tuple(self.class_names))
-        names_lib.check(self.class_names, "the model")
+        for name in ("class_names", "outputs"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if not self.outputs or self.class_names:
+            names_lib.check(self.class_names, "the model")
         View.of(self)  # refuses what cannot work
         for name in ("variant", "dataset"):
             value = getattr(self, name)
@@ -93,6 +98,8 @@ class Card:
         names = fields.pop("class_names")
         if not self.multi_label:  # as cards were before there was another kind
             del fields["multi_label"]
+        if not self.outputs:
+            del fields["outputs"]
         return {
             LABELS: names_lib.text(names),
             CARD: json.dumps(fields, indent=2) + "\n",
@@ -128,7 +135,8 @@ def card_of(names, fields, where):
         keras_resnet.UsageError: if one is damaged.
     """
     names = names_lib.lines(names, pathlib.Path(where) / LABELS)
-    names_lib.check(names, f"{LABELS} of {str(where)!r}")
+    if names:
+        names_lib.check(names, f"{LABELS} of {str(where)!r}")
     try:
         return Card(class_names=names, **json.loads(fields))
     except (ValueError, TypeError, RecursionError) as error:
@@ -153,30 +161,6 @@ def _without_path(dataset):
         if part not in ("", ".", "..") and not re.search(r"[{}*?\[]", part)
     ]
     return ":".join([kind, *parts[-1:]])
-
-
-def check_card(card, path, *, num_classes, image_size):
-    """Refuses a model that is not the one its card was written for.
-
-    Args:
-        card: from the directory of the model.
-        path: of the model, for the message.
-        num_classes: K, of the model.
-        image_size: of the model, or None for images of any size.
-
-    Raises:
-        keras_resnet.UsageError: if the two do not go together.
-    """
-    require(
-        num_classes == len(card.class_names),
-        f"{str(path)!r} has {num_classes} classes, the {LABELS} beside it "
-        f"{len(card.class_names)} names: they are not of the same model.",
-    )
-    require(
-        image_size in (card.image_size, None),
-        f"{str(path)!r} takes images of {image_size} pixels, the {CARD} "
-        f"beside it says {card.image_size}: they are not of the same model.",
-    )
 
 
 def top_classes(

@@ -13,6 +13,8 @@ from keras_resnet.networks import operations
 
 ADD = "add"  # the sum of a unit, which is no layer
 
+_PADS = (keras.layers.ZeroPadding2D, operations.EdgePadding2D)
+
 
 class Readable:
     """Mixin of a layer of operations: `layers`, `compute` and `run`."""
@@ -38,7 +40,7 @@ def names(layer):
         operation.name
         for path in layer.paths()
         for operation in path
-        if not operation.name.endswith("_pad")
+        if not isinstance(operation, _PADS)
     ]
     if getattr(layer, "kind", "none") != "none":
         found.insert(len(found) - len(layer.after_add), ADD)

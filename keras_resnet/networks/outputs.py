@@ -18,6 +18,11 @@ from keras_resnet.networks.operations import serializable
 
 EMBEDDING = "embedding"
 
+_POOLS = (
+    keras.layers.GlobalAveragePooling2D,
+    keras.layers.GlobalMaxPooling2D,
+)
+
 
 @serializable
 class ResNet(keras.Model):
@@ -73,6 +78,23 @@ def is_multi_label(model: keras.Model) -> bool:
     if isinstance(last, keras.Model):  # around a network
         return is_multi_label(last)
     return getattr(last, "activation", None) is keras.activations.sigmoid
+
+
+def named_features(model: keras.Model) -> dict[str, keras.KerasTensor]:
+    """{name: output} of a model that is no classifier; else empty.
+
+    Such are several outputs, by the names of their dict, the mean that a
+    pooling layer gives ("embedding"), and maps alone ("features").
+    """
+    named, (first, *more) = model.output, model.outputs
+    is_dict = isinstance(named, dict)
+    if is_dict and (more or len(first.shape) > 2 or EMBEDDING in named):
+        return dict(named)
+    if more:
+        return {f"output_{i}": one for i, one in enumerate(model.outputs)}
+    if isinstance(first._keras_history.operation, _POOLS):
+        return {EMBEDDING: first}
+    return {} if len(first.shape) == 2 else {"features": first}
 
 
 def features(

@@ -42,7 +42,7 @@ def judge(corpus, case, folder):
     from keras_resnet.errors import UsageError
     from keras_resnet.inference import runtime
     from keras_resnet.inference import tflite_metadata
-    from keras_resnet.labels import cards
+    from keras_resnet.labels import answers
 
     path = folder / case["artifact"]
     if path.suffix == ".tflite":
@@ -51,7 +51,7 @@ def judge(corpus, case, folder):
         except UsageError:
             pass  # its network may be whole
     predictor = runtime.load_predictor(path)
-    cards.check_card(
+    answers.check_card(
         whole.card(),
         path,
         num_classes=predictor.num_classes,

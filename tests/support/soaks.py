@@ -30,7 +30,7 @@ from soaking import page_requests  # noqa: E402
 from keras_resnet.data.pixels import decoding  # noqa: E402
 from keras_resnet.data.stores import reading  # noqa: E402
 from keras_resnet.export.verification import verify  # noqa: E402
-from keras_resnet.inference import predictors  # noqa: E402
+from keras_resnet.inference import onnx_predictor  # noqa: E402
 from keras_resnet.recipes import checks  # noqa: E402
 from keras_resnet.training.checkpoints import checkpoint  # noqa: E402
 from keras_resnet.training.checkpoints import saver as saver_lib  # noqa: E402
@@ -65,7 +65,9 @@ def _cuts(encoded, decode=decoding.decode):
     return decode(encoded)[:-1]
 
 
-def _adds_a_class(predictor, given, predict=predictors.OnnxPredictor._predict):
+def _adds_a_class(
+    predictor, given, predict=onnx_predictor.OnnxPredictor._predict
+):
     answer = predict(predictor, given)
     return tf.concat([answer, answer[:, :1]], axis=1)
 
@@ -78,7 +80,7 @@ PLANTS = {
     "recipes": (checks, "check", lambda recipe: None),
     "checkpoints": (checkpoint, "_check", lambda good, message: None),
     "manifests": (verify, "find_changes", lambda directory: ({}, 1)),
-    "artifacts": (predictors.OnnxPredictor, "_predict", _adds_a_class),
+    "artifacts": (onnx_predictor.OnnxPredictor, "_predict", _adds_a_class),
     "kills": (saver_lib.Saver, "restore", _forgets_momentum),
 }
 # Of page requests it is in another process.

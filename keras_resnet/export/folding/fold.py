@@ -35,7 +35,7 @@ def fold(model):
 
     Args:
         model: functional `keras.Model` of any dtype policy. A folded one is
-            copied as it is.
+            copied as it is, and a layer that `features` reads inside.
 
     Returns:
         `keras.Model` of the same layers' names and, up to rounding, the same
@@ -44,7 +44,8 @@ def fold(model):
     Raises:
         keras_resnet.UsageError: if a layer cannot be copied, by its name.
     """
-    alone = graph.find_unshared(model)
+    read = graph.find_read_inside(model)
+    alone = graph.find_unshared(model) - read
     divided, moved = {}, {}
     for network in graph.networks(model):
         readers = {
@@ -58,7 +59,7 @@ def fold(model):
         layer: {**layer.with_ops(fold_ops), **moved.get(layer, {})}
         for network in graph.networks(model)
         for layer in network.layers
-        if _is_ours(layer)
+        if _is_ours(layer) and layer not in read
     }
     changes |= {pixels: {"std": None} for pixels in divided.values()}
     copy, layers = copies.remake(model, changes)

@@ -92,6 +92,16 @@ def find_only_readers(graph):
     }
 
 
+def find_read_inside(model):
+    """The layers of which a graph reads an operation inside, by its name."""
+    return {
+        node.operation
+        for graph in networks(model)
+        for node in nodes(graph)
+        if node.arguments.kwargs.get("until") is not None
+    }
+
+
 def find_unshared(model):
     """The operations that belong to one graph of a model, and to no other.
 

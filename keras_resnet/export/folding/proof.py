@@ -30,18 +30,18 @@ _NUM_IMAGES = 3
 _SMALLEST = 1e-30
 
 
-def check(model, copy, image_size):
+def check(model, copy, image_size, probabilities=True):
     """Raises `UsageError` unless a copy computes what a model does.
 
-    The model takes RGB images of a size (H, W) and gives probabilities; the
-    copy is of the same graph, in float32 and for any batch.
+    The model takes RGB images of a size (H, W) and gives probabilities, or
+    features; the copy is of the same graph, in float32 and for any batch.
     """
     images = _images(image_size)
     reference = model
     if not is_float32(model):
         reference = float32_copy(model)
-        _compare(model, reference, images, HALF_PRECISION_BOUND)
-    _compare(reference, copy, images, BOUND)
+        _compare(model, reference, images, HALF_PRECISION_BOUND, probabilities)
+    _compare(reference, copy, images, BOUND, probabilities)
 
 
 def _images(image_size):
@@ -52,13 +52,14 @@ def _images(image_size):
     return (noise * colors).astype(np.float32)
 
 
-def _compare(model, copy, images, bound):
+def _compare(model, copy, images, bound, probabilities):
     pairs = _comparable(graph.network(model), graph.network(copy))
     theirs, ours = zip(*pairs, strict=True)
     parts = tensors_lib.parts(images, model.inputs[0].shape[0])
-    expected = _values(model, theirs, parts)
+    expected = _values(model, theirs, parts, probabilities)
     # One image, then the others: an export takes any batch.
-    actual = _values(copy, ours, (images[:1], images[1:]))
+    halves = (images[:1], images[1:])
+    actual = _values(copy, ours, halves, probabilities)
     for tensor, *values in zip(theirs, expected, actual, strict=True):
         if bound == HALF_PRECISION_BOUND and not np.isfinite(values[0]).all():
             return  # What overflows in float16 says nothing.
@@ -93,7 +94,7 @@ def _comparable(model, copy):
     ]
 
 
-def _values(model, tensors, parts):
+def _values(model, tensors, parts, probabilities):
     """float32 arrays: what a model gives at tensors, logs of probabilities."""
     network = graph.network(model)
     taps = keras.Model(network.inputs, list(tensors))
@@ -105,7 +106,7 @@ def _values(model, tensors, parts):
         for values in zip(*found, strict=True)
     ]
     return [
-        _log(value) if tensor is network.outputs[0] else value
+        _log(value) if probabilities and tensor is network.outputs[0] else value
         for tensor, value in zip(tensors, values, strict=True)
     ]
 

@@ -55,7 +55,7 @@ class Inputs:
 
 
 def predict(path, inputs, *, runtime=OWN):
-    """{signature: float32 (N, K)}: what an artifact gives, in this process.
+    """{signature: {output: float32 (N, ...)}}: what an artifact gives, here.
 
     Args:
         path: of the artifact.
@@ -68,14 +68,13 @@ def predict(path, inputs, *, runtime=OWN):
     predictor = runtime_lib.RUNTIMES[runtime](path)
     if predictor.resizes:
         # Of their own sizes, so not by threes.
-        images = [predictor.predict(i[np.newaxis]) for i in inputs.images]
-        results = {"serving_default": np.concatenate(images)}
+        images = [predictor(image[np.newaxis]) for image in inputs.images]
+        results = {"serving_default": _joined(images)}
     else:
-        views = _in_parts(predictor.predict, inputs.views)
-        results = {"serving_default": views}
+        results = {"serving_default": _in_parts(predictor, inputs.views)}
     if hasattr(predictor, "predict_bytes"):
         files = [_png(image) for image in inputs.images]
-        results["serve_bytes"] = _in_parts(predictor.predict_bytes, files)
+        results["serve_bytes"] = _in_parts(predictor.call_bytes, files)
     return results
 
 
@@ -89,7 +88,11 @@ def _in_parts(predict, data):
     starts = [*range(_ALONE), *range(_ALONE, len(data), _TOGETHER)]
     ends = [*starts[1:], len(data)]
     parts = [data[i:j] for i, j in zip(starts, ends, strict=True) if i < j]
-    return np.concatenate([predict(part) for part in parts])
+    return _joined([predict(part) for part in parts])
+
+
+def _joined(parts):
+    return {n: np.concatenate([part[n] for part in parts]) for n in parts[0]}
 
 
 def predict_isolated(path, inputs, *, runtime=OWN):
@@ -118,8 +121,12 @@ def predict_isolated(path, inputs, *, runtime=OWN):
             f"its process ended with status {done.returncode}: "
             f"{done.stderr.strip()[-500:]}",
         )
-        with np.load(found) as results:
-            return dict(results)
+        results = {}
+        with np.load(found) as stored:
+            for key in stored.files:
+                signature, _, output = key.partition("/")
+                results.setdefault(signature, {})[output] = stored[key]
+        return results
 
 
 def main():
@@ -130,7 +137,12 @@ def main():
     except UsageError as error:
         print(error)
         sys.exit(_USAGE)
-    np.savez(found, **results)
+    arrays = {
+        f"{signature}/{output}": value
+        for signature, outputs in results.items()
+        for output, value in outputs.items()
+    }
+    np.savez(found, **arrays)
 
 
 if __name__ == "__main__":

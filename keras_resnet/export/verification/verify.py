@@ -18,13 +18,16 @@ from keras_resnet.export.folding.copies import float32_copy
 from keras_resnet.export.folding.copies import is_float32
 from keras_resnet.export.verification import bounds
 from keras_resnet.export.verification import diagnosis
+from keras_resnet.export.verification import feature_bounds
 from keras_resnet.export.verification import isolated
 from keras_resnet.export.verification.listing import find_changes
-from keras_resnet.export.writers import serving
+from keras_resnet.export.writers import checks
 from keras_resnet.inference import predictors
+from keras_resnet.inference.artifact import PROBABILITIES
 from keras_resnet.inference.artifact import read_manifest
 from keras_resnet.labels.cards import load_card
 from keras_resnet.labels.view import View
+from keras_resnet.networks import outputs
 
 # Of a probability of a float32 artifact.
 TOLERANCE = bounds.BOUNDS["float32"].probability
@@ -83,6 +86,8 @@ def verify(
       independent labels (`card.multi_label`) each label's yes or no is;
     - with labels, 8 bits lose hardly any accuracy.
 
+    Features are compared output by output, by `feature_bounds.BOUNDS`.
+
     Where a file of 8 bits fails, the message has the errors of its layers.
 
     A model of lower precision is compared through its float32 copy, whose BN
@@ -90,7 +95,8 @@ def verify(
 
     Args:
         directory: with manifest.json, labels.txt and card.json.
-        model: `keras.Model` that was exported.
+        model: `keras.Model` that was exported; for features also the
+            classifier that they are of.
         images: sequence of real images, uint8 (H, W, 3) of any sizes.
         labels: their classes, ints, or (N, K) of 0 and 1; or None.
         tolerance: float, of a probability of a float32 artifact.
@@ -100,7 +106,8 @@ def verify(
 
     Returns:
         list of `bounds.Report`, one for each signature of each artifact in
-        each runtime that reads it.
+        each runtime that reads it; of features `feature_bounds.Report`, one
+        for each output too.
 
     Raises:
         VerificationError: names every artifact that fails and how.
@@ -111,7 +118,8 @@ def verify(
     check_files(directory)
     artifacts, card = read_manifest(directory), load_card(directory)
     require(len(images), "There are no images to verify with. Pass some.")
-    serving.check_model(model, card)
+    model = _as_exported(model, card)
+    checks.check_model(model, card)
     inputs = isolated.Inputs(evaluation_views(images, card), images)
     expected = _expect(model, inputs.views)
     reports, breaches = [], []
@@ -122,7 +130,7 @@ def verify(
         for runtime in runtimes:
             try:
                 results = predict(path, inputs, runtime=runtime)
-                _check_classes(results, expected)
+                _check_shapes(results, expected)
             except UsageError as error:
                 wrong.append(f"{artifact.path}: {error}")
             else:
@@ -135,7 +143,7 @@ def verify(
                     labels,
                     card.multi_label,
                 )
-        wrong += [line for r in found for line in bounds.breaches(r, bound)]
+        wrong += [line for r in found for line in _breaches(r, bound)]
         if wrong and artifact.precision in bounds.EIGHT_BITS:
             wrong.append(_diagnose(path, model, card, inputs.views))
         reports += found
@@ -148,22 +156,42 @@ def verify(
     return reports
 
 
+def _as_exported(model, card):
+    """The model itself, or what gives those features of it that a card names.
+
+    A classifier may be passed for either.
+    """
+    if not card.outputs or outputs.named_features(model):
+        return model
+    return outputs.features(model, card.outputs)
+
+
 def _compare(expected, results, artifact, runtime, bound, labels, multi_label):
-    """A `bounds.Report` for each signature of an artifact in a runtime."""
-    return [
-        bounds.compare(
-            expected,
-            actual,
-            bound=bound,
-            labels=labels,
-            multi_label=multi_label,
-            path=artifact.path,
-            precision=artifact.precision,
-            signature=signature,
-            runtime=runtime,
-        )
-        for signature, actual in results.items()
-    ]
+    """A report for each output of a signature of an artifact in a runtime."""
+    reports = []
+    for signature, found in results.items():
+        for output, actual in found.items():
+            names = {
+                "path": artifact.path,
+                "precision": artifact.precision,
+                "signature": signature,
+                "runtime": runtime,
+            }
+            if output == PROBABILITIES:
+                names |= {"bound": bound, "labels": labels}
+                names |= {"multi_label": multi_label}
+                compare = bounds.compare
+            else:
+                names["output"] = output
+                compare = feature_bounds.compare
+            reports.append(compare(expected[output], actual, **names))
+    return reports
+
+
+def _breaches(report, bound):
+    if isinstance(report, feature_bounds.Report):
+        return feature_bounds.breaches(report)
+    return bounds.breaches(report, bound)
 
 
 def _diagnose(path, model, card, views):
@@ -190,18 +218,29 @@ def evaluation_views(images, card):
 
 
 def _expect(model, views):
-    """The model's float32 (N, K), in batches, so that memory stays small."""
+    """{output: float32 (N, ...)} of the model, in batches of few images."""
     reference = model if is_float32(model) else float32_copy(model)
-    predict = predictors.KerasPredictor(reference).predict
-    return np.concatenate(
-        [predict(views[i : i + _BATCH]) for i in range(0, len(views), _BATCH)]
-    )
+    predict = predictors.KerasPredictor(reference)
+    starts = range(0, len(views), _BATCH)
+    parts = [predict(views[i : i + _BATCH]) for i in starts]
+    return {n: np.concatenate([part[n] for part in parts]) for n in parts[0]}
 
 
-def _check_classes(results, expected):
-    for actual in results.values():
+def _check_shapes(results, expected):
+    for found in results.values():
         require(
-            actual.shape == expected.shape,
-            f"it has {actual.shape[-1]} classes, the model "
-            f"{expected.shape[-1]}.",
+            set(found) == set(expected),
+            f"it gives {', '.join(found)}, the model {', '.join(expected)}.",
         )
+        for name, actual in found.items():
+            what = "classes" if name == PROBABILITIES else f"{name} channels"
+            require(
+                actual.shape[-1] == expected[name].shape[-1],
+                f"it has {actual.shape[-1]} {what}, the model "
+                f"{expected[name].shape[-1]}.",
+            )
+            require(
+                actual.shape == expected[name].shape,
+                f"its {name} is of shape {actual.shape}, the model's "
+                f"{expected[name].shape}.",
+            )

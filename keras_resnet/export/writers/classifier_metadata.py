@@ -16,6 +16,11 @@ DESCRIPTION = (
 )
 
 
+FEATURES_OF = (
+    "A residual network of keras_resnet that gives features, not classes. It "
+    "takes RGB pixels 0..255 as they are, since its normalisation is inside."
+)
+FEATURES = "Features of the image; the name says where in the network."
 EXCLUSIVE = "Probabilities of the classes; their sum is 1."
 INDEPENDENT = (
     "Independent probabilities of the classes: an image may have none, one or "
@@ -35,11 +40,31 @@ def classifier_metadata(name, greatest, multi_label=False):
         input_tensor_metadata=[_images()],
         output_tensor_metadata=[_probabilities(greatest, multi_label)],
     )
+    return _metadata(name, DESCRIPTION, subgraph)
+
+
+def feature_metadata(name, outputs):
+    """The same of a network that gives features: `outputs` are their names.
+
+    They stand in the order of the tensors of the file.
+    """
+    subgraph = Table(
+        "SubGraphMetadata",
+        input_tensor_metadata=[_images()],
+        output_tensor_metadata=[
+            Table("TensorMetadata", name=output, description=FEATURES)
+            for output in outputs
+        ],
+    )
+    return _metadata(name, FEATURES_OF, subgraph)
+
+
+def _metadata(name, description, subgraph):
     card = _file(CARD, "How to resize images, and more.", "DESCRIPTIONS")
     return Table(
         "ModelMetadata",
         name=name,
-        description=DESCRIPTION,
+        description=description,
         subgraph_metadata=[subgraph],
         associated_files=[card],
         min_parser_version=MIN_PARSER_VERSION,

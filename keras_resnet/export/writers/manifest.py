@@ -13,7 +13,6 @@ from keras_resnet.errors import lookup
 from keras_resnet.inference import kinds
 from keras_resnet.inference.artifact import IMAGES
 from keras_resnet.inference.artifact import MANIFEST
-from keras_resnet.inference.artifact import PROBABILITIES
 from keras_resnet.inference.artifact import SAMPLES
 from keras_resnet.inference.artifact import Artifact
 from keras_resnet.inference.artifact import files
@@ -41,22 +40,24 @@ def describe(
         format: name of a `kinds.Kind`.
         batch: int, or None for any.
         precision: key of `verification.bounds.BOUNDS`.
-        input_dtype, output_dtype: of images and of probabilities.
-        outputs: {name: {"dtype", "shape"}} of more than probabilities.
+        input_dtype, output_dtype: of images and of what the network gives.
+        outputs: {name: {"dtype", "shape"}} of more than the network gives.
     """
     path = pathlib.Path(path)
     kind = lookup(kinds.KINDS, format, "kind of file")
     shape = [batch, *network.image_size, 3]
     images = {"dtype": input_dtype, "shape": shape}
-    shape = [batch, len(network.card.class_names)]
-    probabilities = {"dtype": output_dtype, "shape": shape}
+    given = {
+        name: {"dtype": output_dtype, "shape": shape}
+        for name, shape in network.output_shapes(batch).items()
+    }
     return Artifact(
         path=path.name,
         format=format,
         precision=precision,
         signature={
             "inputs": {IMAGES: images},
-            "outputs": {PROBABILITIES: probabilities, **(outputs or {})},
+            "outputs": {**given, **(outputs or {})},
         },
         bytes=sum(file.stat().st_size for file in files(path)),
         sha256=sha256(path),
@@ -83,6 +84,7 @@ def write_manifest(directory, artifacts, card, verified_on=""):
             "variant": card.variant,
             "dataset": card.public().dataset,
             "multi_label": card.multi_label,
+            **({"outputs": card.outputs} if card.outputs else {}),
         },
         "verified_on": verified_on,
         "artifacts": [dataclasses.asdict(artifact) for artifact in artifacts],

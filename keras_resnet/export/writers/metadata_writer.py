@@ -14,6 +14,7 @@ import numpy as np
 
 from keras_resnet.errors import require
 from keras_resnet.export.writers.classifier_metadata import classifier_metadata
+from keras_resnet.export.writers.classifier_metadata import feature_metadata
 from keras_resnet.export.writers.metadata_schema import flatbuffer
 from keras_resnet.labels.cards import CARD
 from keras_resnet.labels.cards import LABELS
@@ -57,26 +58,38 @@ def add_metadata(content, *, card, name):
     )
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
     greatest = {schema.TensorType.FLOAT32: 1.0, schema.TensorType.UINT8: 255.0}
-    images, probabilities = _tensors(model)
-    for tensor in (images, probabilities):
+    images, *given = _tensors(model, len(card.outputs) or 1)
+    for tensor in (images, *given):
         _check_type(tensor, greatest)
-    _check_card(images, probabilities, card)
-    metadata = classifier_metadata(
-        name, greatest[probabilities.type], card.multi_label
-    )
+    _check_images(images, card)
+    if card.outputs:
+        metadata = feature_metadata(name, _output_names(model))
+    else:
+        _check_classes(given[0], card)
+        kind = greatest[given[0].type]
+        metadata = classifier_metadata(name, kind, card.multi_label)
     _set_buffer(model, flatbuffer(metadata), schema)
     builder = _AlignedBuilder(len(content) + 2**16)
     builder.Finish(model.Pack(builder), MODEL_IDENTIFIER)
     return _with_files(bytes(builder.Output()), card.public().texts())
 
 
-def _tensors(model):
-    """The one input and the one output of a model."""
+def _output_names(model):
+    """What a model's signature calls its outputs, in their order."""
+    (signature,) = model.signatureDefs
+    names = {one.tensorIndex: one.name for one in signature.outputs}
+    return [names[index].decode() for index in model.subgraphs[0].outputs]
+
+
+def _tensors(model, count):
+    """The one input and the outputs of a model, so many."""
     graph = model.subgraphs[0]
     found = [graph.tensors[i] for i in (*graph.inputs, *graph.outputs)]
     require(
-        len(model.subgraphs) == len(graph.inputs) == len(graph.outputs) == 1,
-        "Expected a .tflite file of one graph with one input and one output. "
+        len(model.subgraphs) == len(graph.inputs) == 1
+        and len(graph.outputs) == count,
+        "Expected a .tflite file of one graph with one input and "
+        f"{'one output' if count == 1 else f'{count} outputs'}. "
         f"Received: {len(model.subgraphs)} graphs, the first with "
         f"{len(graph.inputs)} inputs and {len(graph.outputs)} outputs.",
     )
@@ -92,13 +105,17 @@ def _check_type(tensor, types):
     )
 
 
-def _check_card(images, probabilities, card):
-    count, size = len(card.class_names), card.image_size
+def _check_classes(probabilities, card):
+    count = len(card.class_names)
     require(
         probabilities.shape[-1] == count,
         f"The .tflite file has {probabilities.shape[-1]} classes, its "
         f"{LABELS} {count} names: they are not of the same model.",
     )
+
+
+def _check_images(images, card):
+    size = card.image_size
     require(
         list(images.shape[1:]) == [size, size, 3],
         f"The .tflite file must take RGB images of {size} x {size} pixels, as "

@@ -16,7 +16,6 @@ from keras_resnet.export.writers import onnx_graph
 from keras_resnet.export.writers import serving
 from keras_resnet.export.writers import targets
 from keras_resnet.inference.artifact import IMAGES
-from keras_resnet.inference.artifact import PROBABILITIES
 from keras_resnet.inference.artifact import Artifact
 from keras_resnet.labels.cards import Card
 
@@ -39,7 +38,7 @@ def export_onnx(
     """Folds a model and writes it as ONNX, for any number of images.
 
     It takes ("batch", H, W, 3) `images`, RGB 0..255, to float32 ("batch", K)
-    `probabilities`.
+    `probabilities`, or to features.
 
     Args:
         model: `keras.Model` from `keras_resnet.build`, of any dtype policy, or
@@ -68,17 +67,12 @@ def export_onnx(
     lookup(serving.INPUT_DTYPES, input_dtype, "input dtype")
     if precision == "int8":
         calibration_lib.check(calibration, network.card)
-    function = serving.image_function(
-        network.folded,
-        batch=None,
-        image_size=network.image_size,
-        dtype=input_dtype,
-    )
+    function = network.function(batch=None, dtype=input_dtype)
     with (
         serving.converting("ONNX", network.folded),
         targets.replacing_network(path) as beside,
     ):
-        proto = _convert(function, opset)
+        proto = _convert(function, opset, network.outputs)
         write(proto, beside, calibration, input_dtype)
     return manifest.describe(
         path,
@@ -99,7 +93,7 @@ def check_opset(opset):
     )
 
 
-def _convert(function, opset):
+def _convert(function, opset, outputs):
     import tf2onnx
 
     # It would copy the whole graph before every optimisation: twice the
@@ -115,7 +109,7 @@ def _convert(function, opset):
     # Their batch has another name.
     del proto.graph.value_info[:]
     names = [v.name for v in (*proto.graph.input, *proto.graph.output)]
-    if names != [IMAGES, PROBABILITIES]:
+    if sorted(names) != sorted([IMAGES, *outputs]):
         raise RuntimeError(f"tf2onnx renamed the signature to {names}.")
     return proto
 

@@ -46,7 +46,7 @@ def export_saved_model(
     `serve_bytes`: string (B,) `image_bytes`, JPEG, PNG, GIF, BMP or WebP files
     of any sizes, decoded and viewed in the same way inside. One file that
     `headers.read` refuses is an error of the whole request.
-    Both give, for any B, what `answer` says.
+    Both give, for any B, what `answer` says, or features by their names.
 
     Args:
         model: `keras.Model` from `keras_resnet.build`, of any dtype policy, or
@@ -64,25 +64,28 @@ def export_saved_model(
             be written.
     """
     network = serving.Network.of(model, card)
+    card = network.card
     targets.check(path, "saved_model")
     require(
         isinstance(top, int) and top >= 1,
         f"top must be an int >= 1. Received: top={top!r}.",
     )
-    copy = network.folded
-    signatures = _signatures(copy, card, top, resize)
+    signatures = _signatures(network, top, resize)
     with targets.replacing_network(path) as beside:
-        serving.save(copy, beside, signatures)
-        warmup.write_requests(beside, copy.name, _requests(card, resize))
+        serving.save(network.folded, beside, signatures)
+        name = network.folded.name
+        warmup.write_requests(beside, name, _requests(card, resize))
     return _describe(path, network, signatures, top)
 
 
-def _signatures(model, card, top, resize):
-    classify = _view_function(model, card, top)
-    whole = _image_function(classify, card)
+def _signatures(network, top, resize):
+    card, size = network.card, network.model.input_shape[1:3]
+    serve = network.function(batch=None, image_size=tuple(size))
+    if not card.outputs:
+        serve = _view_function(serve, card, top)
     return {
-        "serving_default": whole if resize else classify,
-        "serve_bytes": _bytes_function(classify, card),
+        "serving_default": _image_function(serve, card) if resize else serve,
+        "serve_bytes": _bytes_function(serve, card),
     }
 
 
@@ -92,17 +95,15 @@ def _describe(path, network, signatures, top):
     artifact = manifest.describe(
         path, network, format="saved_model", batch=None
     )
-    signature = {
-        "inputs": {IMAGES: images},
-        "outputs": _describe_answers(len(network.card.class_names), top),
-    }
+    answers = artifact.signature["outputs"]
+    if not network.card.outputs:
+        answers = _describe_answers(len(network.card.class_names), top)
+    signature = {"inputs": {IMAGES: images}, "outputs": answers}
     return dataclasses.replace(artifact, signature=signature)
 
 
-def _view_function(model, card, top):
-    """float32 (B, H, W, 3) evaluation views to answers."""
-    image_size = tuple(model.input_shape[1:3])
-    serve = serving.image_function(model, batch=None, image_size=image_size)
+def _view_function(serve, card, top):
+    """float32 (B, H, W, 3) evaluation views to answers, not probabilities."""
 
     @tf.function(input_signature=serve.input_signature, autograph=False)
     def classify(images):

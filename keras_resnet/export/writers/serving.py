@@ -1,89 +1,28 @@
-"""The function that every format computes: pixels to probabilities."""
+"""The function that every format computes: pixels to what a network gives."""
 
 import contextlib
 import functools
 import re
 
-import keras
 import tensorflow as tf
 
 from keras_resnet import files
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import first_line
-from keras_resnet.errors import require
-from keras_resnet.export.folding import copies
 from keras_resnet.export.folding import graph
 from keras_resnet.export.folding import proof
 from keras_resnet.export.folding.fold import fold
+from keras_resnet.export.writers import checks
 from keras_resnet.inference.artifact import IMAGES
 from keras_resnet.inference.artifact import PROBABILITIES
-from keras_resnet.labels.answers import check_head
 from keras_resnet.networks import execution
-
-
-def check_model(model, card):
-    """Raises `UsageError` unless a model can be exported with a card.
-
-    It is functional or Sequential, from `keras_resnet.build` or made around
-    such a network.
-    """
-    copies.check(model)
-    require(
-        len(model.inputs) == len(model.outputs) == 1,
-        "The model must take one batch of images and give one of "
-        f"probabilities. Received: a model of {len(model.inputs)} inputs and "
-        f"{len(model.outputs)} outputs.",
-    )
-    shape = tuple(model.inputs[0].shape)
-    sizes = {n for n in shape[1:3] if n is not None}
-    require(
-        len(shape) == 4 and shape[3] == 3 and sizes <= {card.image_size},
-        f"The model must take RGB images of {card.image_size} x "
-        f"{card.image_size} pixels, as its card says, or of any size. "
-        f"Received: a model of input shape {shape[1:]}.",
-    )
-    last = _last(model)
-    activation = _activation(last)
-    require(
-        activation is not None,
-        "The model must end in its probabilities: build it with "
-        "include_top=True and classifier_activation='softmax' or 'sigmoid'. "
-        f"Received: a model that ends in {last.name!r}.",
-    )
-    check_head(card, model.name, activation == "sigmoid")
-    shape = tuple(model.outputs[0].shape)
-    require(
-        shape[1:] == (len(card.class_names),),
-        f"The model has {shape[-1]} classes, its labels.txt "
-        f"{len(card.class_names)} names: they are not of the same model. "
-        f"Received: a model of output shape {shape[1:]}.",
-    )
-
-
-def _last(model):
-    """The operation that gives a model's output, in whatever network."""
-    last = graph.producer(graph.network(model).outputs[0])
-    return _last(last) if graph.is_network(last) else last
-
-
-def _activation(operation):
-    """ "softmax", "sigmoid" or None: how an operation makes probabilities."""
-    activation = getattr(operation, "activation", None)
-    # Of keras.layers and of keras.ops.
-    alone = type(operation).__name__
-    if activation is keras.activations.sigmoid or alone == "Sigmoid":
-        return "sigmoid"
-    alone = alone == "Softmax" and operation.axis == -1
-    return (
-        "softmax" if activation is keras.activations.softmax or alone else None
-    )
 
 
 class Network:
     """What every writer takes: the network of a file, and its card.
 
     Args:
-        model, card: as `check_model` takes them.
+        model, card: as `checks.check_model` takes them.
 
     Attributes:
         model: the `keras.Model` itself.
@@ -91,20 +30,22 @@ class Network:
         name: str, of the network, for people.
         image_size: (H, W) for the formats that need one: the model's own or
             the card's.
+        outputs: names of what it gives: "probabilities", or features.
 
     Raises:
-        keras_resnet.UsageError: as `check_model`, and on another backend than
-            TensorFlow.
+        keras_resnet.UsageError: as `checks.check_model`, and on another
+            backend than TensorFlow.
     """
 
     def __init__(self, model, card):
         # Each format is made of TensorFlow's graph of the network.
         execution.require_tensorflow("An export")
-        check_model(model, card)
+        checks.check_model(model, card)
         self.model, self.card = model, card
         self.name = card.variant or model.name
         shape = model.input_shape[1:3]
         self.image_size = tuple(n or card.image_size for n in shape)
+        self.outputs = card.outputs or (PROBABILITIES,)
 
     @classmethod
     def of(cls, model, card):
@@ -124,23 +65,62 @@ class Network:
                 `model(images, training=False)`.
         """
         copy = fold(self.model)
-        proof.check(self.model, copy, self.image_size)
+        proof.check(
+            self.model,
+            copy,
+            self.image_size,
+            probabilities=not self.card.outputs,
+        )
         return copy
+
+    def output_shapes(self, batch):
+        """{name: [batch, ...]} for images of `image_size`."""
+        shape = (batch, *self.image_size, 3)
+        shapes = self.folded.compute_output_shape(shape)
+        return {n: list(s) for n, s in _named(shapes, self.outputs).items()}
+
+    def function(self, *, batch, image_size=None, dtype="float32"):
+        """`image_function` of the folded network."""
+        return image_function(
+            self.folded,
+            batch=batch,
+            image_size=image_size or self.image_size,
+            dtype=dtype,
+            names=self.outputs,
+        )
+
+
+def _bare(output):
+    """What a model gives, without the list that holds it alone."""
+    if isinstance(output, (list, tuple)):
+        (output,) = output
+    return output
+
+
+def _named(output, names):
+    """{name: value} of what a model gives: a dict, or one value."""
+    if isinstance(output, dict) and len(names) > 1:
+        return {name: output[name] for name in names}
+    if isinstance(output, dict):
+        (output,) = output.values()
+    return {names[0]: output}
 
 
 # Of the pixels that an artifact takes.
 INPUT_DTYPES = {"float32": tf.float32, "uint8": tf.uint8}
 
 
-def image_function(model, *, batch, image_size, dtype="float32"):
+def image_function(
+    model, *, batch, image_size, dtype="float32", names=(PROBABILITIES,)
+):
     """The model in inference mode, as a function of named images.
 
     A batch of None is any; a side of None in (H, W) is free; `dtype` is a key
-    of `INPUT_DTYPES`.
+    of `INPUT_DTYPES`; `names` are those of what the model gives.
 
     Returns:
         `tf.function` from (batch, H, W, 3) `images`, RGB 0..255, to
-        {"probabilities": float32 (batch, K)}.
+        {"probabilities": float32 (batch, K)}, or to other names.
     """
     spec = tf.TensorSpec(
         (batch, *image_size, 3), INPUT_DTYPES[dtype], name=IMAGES
@@ -148,8 +128,7 @@ def image_function(model, *, batch, image_size, dtype="float32"):
 
     @tf.function(input_signature=[spec], autograph=False)
     def serve(images):
-        (probabilities,) = keras.tree.flatten(model(images, training=False))
-        return {PROBABILITIES: probabilities}
+        return _named(_bare(model(images, training=False)), names)
 
     return serve
 

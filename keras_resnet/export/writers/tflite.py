@@ -70,10 +70,10 @@ def export_tflite(
     """Folds a model and writes it as TFLite, with labels and card inside.
 
     Its signature `serving_default` takes (batch, H, W, 3) `images`, RGB 0..255,
-    to (batch, K) `probabilities`. The float formats and "dynamic_int8" give
-    float32; "int8" takes and gives uint8, its probabilities in units of
-    1 / 256. The batch is fixed at 1 because LiteRT in browsers and on GPUs
-    takes no other.
+    to (batch, K) `probabilities`, or to features. The float formats and
+    "dynamic_int8" give float32; "int8" takes and gives uint8, its probabilities
+    in units of 1 / 256. The batch is fixed at 1 because LiteRT in browsers and
+    on GPUs takes no other.
 
     Args:
         model: `keras.Model` from `keras_resnet.build`, of any dtype policy, or
@@ -101,10 +101,8 @@ def export_tflite(
     if precision == "int8":
         calibration_lib.check(calibration, network.card)
     content = convert(
-        serving.image_function(
-            network.folded,
+        network.function(
             batch=batch,
-            image_size=network.image_size,
             # The converter itself makes the input of "int8" uint8.
             dtype="float32" if precision == "int8" else input_dtype,
         ),
