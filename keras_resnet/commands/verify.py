@@ -8,8 +8,6 @@ process of its own, on real images. The exit status is 0 if all is well and 2
 otherwise.
 """
 
-import pathlib
-
 from absl import flags
 
 from keras_resnet import recipes
@@ -18,14 +16,13 @@ from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.inference.artifact import agreement
 from keras_resnet.labels import class_names
-from keras_resnet.labels.cards import CARD
 from keras_resnet.labels.cards import load_card
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
     "model",
     None,
-    ".keras file that was exported. Default: checksums only.",
+    "The model that was exported: as export takes it. Default: checksums only.",
 )
 flags.DEFINE_list(
     "runtimes",
@@ -39,6 +36,7 @@ image_flags.define()
 def main(args):
     from keras_resnet.export import pipeline
     from keras_resnet.export.verification import verify
+    from keras_resnet.inference import opening
     from keras_resnet.inference import runtime
 
     require(
@@ -54,9 +52,10 @@ def main(args):
         print(f"{directory}: all {count} files are as they were exported.")
         return
     recipes.max_masked(FLAGS.on_bad_image)  # refused before the model loads
-    model = runtime.load_keras(FLAGS.model)
-    card = _card(directory)
+    model = opening.load(FLAGS.model)
     names = load_card(directory).class_names
+    # That of the model: an export does not tell where its data are.
+    card = model.card or load_card(directory)
     class_names.check_same(card.class_names, names, directory)
     split = pipeline.split_of(
         card, dataset=FLAGS.dataset, data_dir=FLAGS.data_dir
@@ -87,9 +86,3 @@ def main(args):
             f"{agreement(r)[1]:>17.1%}{r.accuracy_loss:>15.2%}"
         )
     print(f"\n{directory} holds {FLAGS.model}, by {len(images)} images.")
-
-
-def _card(directory):
-    """That of the model, since an export does not tell where its data are."""
-    beside = pathlib.Path(FLAGS.model).parent
-    return load_card(beside if (beside / CARD).is_file() else directory)

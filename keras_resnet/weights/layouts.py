@@ -2,8 +2,9 @@
 
 One table serves both directions: it gives, for each of our layers, theirs.
 
-References: torchvision, models/resnet.py; timm, resnetv2.py; Keras,
-applications/resnet.py; KerasHub, resnet_backbone.py. They store other things
+References: torchvision, models/resnet.py; timm, resnetv2.py; transformers,
+modeling_resnet.py; Keras, applications/resnet.py; KerasHub,
+resnet_backbone.py. They store other things
 differently: PyTorch has kernels (O, I, H, W) and keras.applications biases.
 """
 
@@ -57,6 +58,7 @@ _KERAS_HUB = {
     "unit/shortcut_conv": "stack{s0}_block{u0}_0_conv",
     "logits": "predictions",
 }
+_TRANSFORMERS = "resnet.encoder.stages.{s0}.layers.{u0}"
 
 LAYOUTS = {
     "keras_resnet": Layout(
@@ -79,6 +81,24 @@ LAYOUTS = {
         unit=r"layer(\d+)\.(\d+)\.",
         counts_from=(1, 0),
         third=".conv3.",
+        torch=True,
+    ),
+    "transformers": Layout(
+        origin="transformers",
+        signature="resnet.embedder.embedder.convolution.weight",
+        layers={
+            "stem/conv1": "resnet.embedder.embedder.convolution",
+            "stem/bn1": "resnet.embedder.embedder.normalization",
+            "unit/conv": f"{_TRANSFORMERS}.layer.{{i0}}.convolution",
+            "unit/bn": f"{_TRANSFORMERS}.layer.{{i0}}.normalization",
+            "unit/shortcut_conv": f"{_TRANSFORMERS}.shortcut.convolution",
+            "unit/shortcut_bn": f"{_TRANSFORMERS}.shortcut.normalization",
+            "logits": "classifier.1",
+        },
+        variables=_TORCH,
+        separator=".",
+        unit=r"resnet\.encoder\.stages\.(\d+)\.layers\.(\d+)\.",
+        third=".layer.2.",
         torch=True,
     ),
     "timm_resnetv2": Layout(

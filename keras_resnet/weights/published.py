@@ -2,11 +2,16 @@
 
 import os
 
+import numpy as np
+from absl import logging
+
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.errors import nearest
 from keras_resnet.networks import specs
 from keras_resnet.weights import cache
+from keras_resnet.weights import hub
+from keras_resnet.weights import repositories
 from keras_resnet.weights.published_rows import WEIGHTS
 from keras_resnet.weights.published_rows import Weights
 
@@ -25,7 +30,7 @@ def resolve(variant, weights):
     Raises:
         keras_resnet.UsageError: if the tag is unknown, or of other variants.
     """
-    if not isinstance(weights, str):
+    if not isinstance(weights, str) or hub.is_handle(weights):
         return weights
     rows = {row.tag: row for row in WEIGHTS if row.variant == variant}
     if weights in rows:
@@ -64,24 +69,62 @@ def _suggestion(weights, variant, rows, others):
     return f" Did you mean {near!r}?" if near else ""
 
 
-def locate(variant, weights):
-    """The file of a tag, downloaded if need be, or of a path.
+def locate(variant, weights, row=None):
+    """The file of a tag or a repository, downloaded if need be, or of a path.
 
     Args:
         variant: key of `keras_resnet.VARIANTS`.
-        weights: a tag of that variant, or a path.
+        weights: a tag of that variant, a path, or a repository: its handle,
+            "hf://OWNER/NAME", or a `Repository`.
+        row: `specs.Variant` with the choices that the user made. Default: the
+            variant's own.
 
     Returns:
-        (path, row): the row of WEIGHTS for a tag, None for a path.
+        (path, published): the row of WEIGHTS for a tag, the `Repository` for
+        a repository, None for a path.
 
     Raises:
         keras_resnet.UsageError: if the variant has no such tag, or its file
             cannot be had.
     """
-    row = resolve(variant, weights)
-    if isinstance(row, Weights):
-        return cache.cached_file(row.url, checksum=row.checksum), row
+    found = resolve(variant, weights)
+    if hub.is_handle(found):
+        found = repositories.describe(found)
+    if isinstance(found, repositories.Repository):
+        repositories.check(found, variant, row or specs.VARIANTS[variant])
+        return found.path, found
+    if isinstance(found, Weights):
+        return _file_of(found), found
     return weights, None
+
+
+def _file_of(row):
+    """The hub's file of a tag, else the publisher's own.
+
+    The hub's needs no PyTorch, and its digest is a whole one. What an earlier
+    version has downloaded is taken as it is.
+    """
+    if row.hub and not cache.has(row.url):
+        try:
+            return hub.opened(row.hub).file(repositories.WEIGHTS[0])
+        except UsageError as error:
+            logging.warning("%s The publisher's own file is taken.", error)
+    return cache.cached_file(row.url, checksum=row.checksum)
+
+
+def set_pixels(model, published):
+    """Gives a network the pixel constants of what its weights were trained on.
+
+    Args:
+        model: from `keras_resnet.build`; changed. A mean image has the colour
+            at every place then.
+        published: `Weights` or `Repository`, whose file may have them itself.
+    """
+    if published.pixel_mean is not None:
+        pixels = model.get_layer("pixels")
+        shape = tuple(pixels.mean.shape)
+        pixels.mean.assign(np.broadcast_to(published.pixel_mean, shape))
+        pixels.std.assign(published.pixel_std)
 
 
 class WeightsTable(tuple):
