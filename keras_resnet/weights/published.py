@@ -11,9 +11,12 @@ from keras_resnet.errors import nearest
 from keras_resnet.networks import specs
 from keras_resnet.weights import cache
 from keras_resnet.weights import hub
+from keras_resnet.weights import hub_rows
+from keras_resnet.weights import published_rows
 from keras_resnet.weights import repositories
-from keras_resnet.weights.published_rows import WEIGHTS
 from keras_resnet.weights.published_rows import Weights
+
+WEIGHTS = (*published_rows.WEIGHTS, *hub_rows.ROWS)
 
 
 def resolve(variant, weights):
@@ -41,10 +44,17 @@ def resolve(variant, weights):
     raise UsageError(
         f"There are no weights {weights!r} of {variant!r}."
         f"{_suggestion(weights, variant, rows, others)} "
-        f"Known for {variant!r}: {', '.join(rows) or 'none'}, or the path of "
+        f"Known for {variant!r}: {_known(rows)}, or the path of "
         "a file. keras_resnet.list_weights() shows all. "
         f"Received: weights={weights!r}."
     )
+
+
+def _known(rows):
+    tags = [tag for tag in rows if not hub.is_handle(tag)]
+    others = len(rows) - len(tags)
+    tags += [f"{others} on the hub"] if others else []
+    return ", ".join(tags) or "none"
 
 
 def _is_path(weights):
@@ -135,11 +145,12 @@ class WeightsTable(tuple):
         ("weights", lambda row: row.tag),
         ("top-1 %", lambda row: percent(row.top1_accuracy)),
         ("top-5 %", lambda row: percent(row.top5_accuracy)),
-        ("resize, crop", lambda row: f"{row.resize}, {row.crop}"),
+        ("resize, crop", lambda row: view(row)),
         ("interpolation", lambda row: interpolation(row)),
         ("pixel mean", lambda row: _floats(row.pixel_mean)),
         ("pixel std", lambda row: _floats(row.pixel_std)),
         ("licence", lambda row: row.licence or NOT_PUBLISHED),
+        ("without PyTorch", lambda row: source(row)),
     )
 
     def __repr__(self):
@@ -161,6 +172,17 @@ class WeightsTable(tuple):
 
 
 NOT_PUBLISHED = "not published"
+IN_ITS_FILES = "in its files"
+
+
+def source(row):
+    """Where the weights are in a file that needs no PyTorch to be read."""
+    return row.hub or (row.tag if row.is_repository else row.url)
+
+
+def view(row):
+    """The shorter side and the crop that a row is evaluated at."""
+    return IN_ITS_FILES if row.crop is None else f"{row.resize}, {row.crop}"
 
 
 def percent(accuracy):
@@ -170,11 +192,15 @@ def percent(accuracy):
 
 def interpolation(row):
     """How a row's images are resized: "bilinear, antialias"."""
+    if row.interpolation is None:
+        return IN_ITS_FILES
     antialias = {True: ", antialias", False: ", no antialias", None: ""}
     return row.interpolation + antialias[row.antialias]
 
 
 def _floats(values):
+    if values is None:
+        return IN_ITS_FILES
     return " ".join(f"{value:g}" for value in values)
 
 
@@ -186,8 +212,9 @@ def list_weights(variant: str | None = None) -> WeightsTable:
 
     Returns:
         `WeightsTable`: a tuple of `Weights`, which holds a tag's licence,
-        preprocessing, evaluation transform, accuracy and their sources;
-        prints as a table.
+        preprocessing, evaluation transform, accuracy and their sources, and
+        where its weights are without a pickle; prints as a table. What is
+        None nobody has published.
 
     Raises:
         keras_resnet.UsageError: if there is no such variant.
