@@ -51,6 +51,27 @@ def timm_architecture(variant):
     return theirs.get(variant)
 
 
+def timm_arguments(own):
+    """timm's `model_args` of sizes that are not its network's.
+
+    Args:
+        own: {"variant", "depths", "filters"}, of a network that timm has.
+    """
+    row, sizes = specs.VARIANTS[own["variant"]], {}
+    for theirs, ours in _TIMM_SIZES.items():
+        if tuple(own[ours]) != getattr(row, ours):
+            wider = _wider(own["variant"]) if ours == "filters" else 1
+            sizes[theirs] = [number * wider for number in own[ours]]
+    return sizes
+
+
+def _wider(variant):
+    """How many times our filters the `channels` of timm are."""
+    row = specs.VARIANTS[variant]
+    v2 = row.placement == "full_preact"
+    return specs.BLOCKS[row.block].expansion if v2 else 1
+
+
 def of_timm(config, read):
     """Of timm's config.json."""
     del read
@@ -63,12 +84,15 @@ def of_timm(config, read):
         f"{ {name: arguments[name] for name in sorted(others)} } and pools by "
         f"{config.get('global_pool', 'avg')!r}: no network of this library.",
     )
+    variant = timm_variant(config["architecture"])
     sizes = {
         ours: arguments[theirs]
         for theirs, ours in _TIMM_SIZES.items()
         if theirs in arguments
     }
-    variant = timm_variant(config["architecture"])
+    if "filters" in sizes and variant in specs.VARIANTS:
+        wider = _wider(variant)
+        sizes["filters"] = [width // wider for width in sizes["filters"]]
     number = config.get("num_classes", seen.get("num_classes"))
     return {
         **_variant(variant, config["architecture"], **sizes),
@@ -170,10 +194,13 @@ def of_own(config, read):
         _needed(read, n, raw=True) for n in (cards.LABELS, cards.CARD)
     )
     card = cards.card_of(names, fields, "the repository")
-    return {
-        **_variant(
+    network = {"variant": None, "choices": {}}
+    if own["variant"] in specs.VARIANTS:
+        network = _variant(
             own["variant"], depths=own["depths"], filters=own["filters"]
-        ),
+        )
+    return {
+        **network,
         "seen": preprocessing.of_card(card),
         "num_classes": len(card.class_names),
         "class_names": card.class_names,

@@ -86,7 +86,7 @@ class HubFiles:
         from huggingface_hub import errors
 
         try:
-            with _explained(self.handle, errors, hub.constants.ENDPOINT):
+            with explained(self.handle):
                 path = self._download(hub, name)
         except errors.EntryNotFoundError:
             return None
@@ -147,7 +147,7 @@ class HubFiles:
         if path.is_symlink():
             return os.path.basename(os.readlink(path))
         url = hub.hf_hub_url(self._repository, name, revision=self._revision)
-        with _explained(self.handle, hub.errors, hub.constants.ENDPOINT):
+        with explained(self.handle):
             return hub.get_hf_file_metadata(url).etag or ""
 
 
@@ -168,8 +168,16 @@ def _digest(path, git):
 
 
 @contextlib.contextmanager
-def _explained(handle, errors, endpoint):
-    """One line for each way in which the hub's library fails."""
+def explained(handle):
+    """One line for each way in which the hub's library fails.
+
+    Args:
+        handle: of the repository, "hf://OWNER/NAME".
+    """
+    from huggingface_hub import constants
+    from huggingface_hub import errors
+
+    endpoint = constants.ENDPOINT
     try:
         yield
     except UsageError:
@@ -200,8 +208,8 @@ def _explained(handle, errors, endpoint):
         raise
     except Exception as error:  # of the network, of the disk, of the server
         raise UsageError(
-            f"{handle} cannot be had from {endpoint}: {first_line(error)} "
-            "Nothing was kept; call again."
+            f"{handle} at {endpoint}: {first_line(error)} Nothing was left "
+            "half done; call again."
         ) from error
 
 

@@ -36,7 +36,8 @@ class Repository:
 
     Attributes:
         files: of it, from `hub.opened`.
-        variant: key of `keras_resnet.VARIANTS`.
+        variant: key of `keras_resnet.VARIANTS`; None for a network of this
+            library that none of them is.
         choices: {"depths": ..., "filters": ...} where they are not the
             variant's, as `build` takes them.
         seen: `preprocessing.Seen`, of the pixels.
@@ -47,7 +48,7 @@ class Repository:
     """
 
     files: hub.HubFiles | hub.KaggleFiles
-    variant: str
+    variant: str | None
     choices: dict
     seen: Seen
     num_classes: int
@@ -97,7 +98,7 @@ class Repository:
             class_names=self.names(),
             image_size=size,
             eval_resize=size,
-            variant=self.variant,
+            variant=self.variant or "",
             multi_label=self.multi_label,
         )
         return dataclasses.replace(
@@ -158,6 +159,11 @@ def check(repository, variant, row):
         variant: what the user asked for.
         row: `specs.Variant`, that with the user's choices.
     """
+    require(
+        repository.variant,
+        f"No variant is the network of {repository.files.handle}: "
+        "keras_resnet.load opens it whole.",
+    )
     theirs = repository.row()
     fields = [f.name for f in dataclasses.fields(theirs)]
     other = [
@@ -184,6 +190,8 @@ def _rows(row, name):
 
 
 def _checked(repository):
+    if repository.variant is None:
+        return repository
     row = repository.row()
     sizes = {
         "classes": repository.num_classes,
