@@ -214,7 +214,8 @@ def _of_weights(weights):
     """Fields of the run that has left some weights; {} where none has."""
     if hub.is_handle(weights):
         found = repositories.describe(weights)
-        return {"variant": found.variant, **found.choices}
+        known = {"variant": found.variant} if found.variant else {}
+        return {**known, **found.choices}
     path = pathlib.Path(weights)
     # Others have a config.json beside their weights too.
     beside = (workdir_lib.CONFIG, CARD)
