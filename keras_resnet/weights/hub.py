@@ -131,7 +131,7 @@ class HubFiles:
         found = _digest(path, git=len(expected) == _GIT)
         if found == expected:
             return
-        for part in _chain(path):
+        for part in list(_chain(path)):
             part.unlink(missing_ok=True)
         raise UsageError(
             f"{name} of {self.handle} has the digest {found}, the hub says "

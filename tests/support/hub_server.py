@@ -9,6 +9,7 @@ import threading
 
 import huggingface_hub
 import pytest
+from huggingface_hub import constants
 
 LARGE = (".safetensors", ".keras", ".h5", ".bin", ".pth")  # named by sha256
 
@@ -60,9 +61,9 @@ def point_to(server, cache, patch):
     settings = {"HF_HUB_CACHE": str(cache), "HF_TOKEN_PATH": str(cache / "no")}
     for name, value in settings.items():
         patch.setenv(name, value)
-        patch.setattr(huggingface_hub.constants, name, value)
+        patch.setattr(constants, name, value)
     patch.setenv("HF_ENDPOINT", server.url)
-    patch.setattr(huggingface_hub.constants, "ENDPOINT", server.url)
+    patch.setattr(constants, "ENDPOINT", server.url)
     huggingface_hub.close_session()  # which has read the proxies
 
 

@@ -7,11 +7,11 @@ import io
 import json
 import sys
 
-import huggingface_hub
 import numpy as np
 import peers
 import pytest
 from hub_server import hub as hub_fixture
+from huggingface_hub import constants
 from small_weights import pixels
 
 import keras_resnet
@@ -170,7 +170,7 @@ def flowers(hub, written):
 
 def _cached(name, patch, folder):
     """Another cache, so that nothing is known of a repository."""
-    patch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(folder))
+    patch.setattr(constants, "HF_HUB_CACHE", str(folder))
     return f"hf://{name}"
 
 
@@ -252,7 +252,7 @@ def test_offline_the_cache_serves_and_without_it_one_line_says_so(
     hub, name = flowers
     handle = _cached(name, monkeypatch, tmp_path)
     online = repositories.describe(handle).path
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     asked = len(hub.asked)
     assert repositories.describe(handle).path == online
     assert len(hub.asked) == asked
