@@ -40,6 +40,7 @@ setup(
         "filelock>=3.30",
         "flatbuffers>=25",
         "h5py>=3.11",
+        "huggingface-hub>=1.31,<3",
         "importlib-resources>=6",  # tensorflow-datasets imports it unasked
         "keras>=3.15.1,<3.16",
         "lazy-loader>=0.4",

@@ -50,6 +50,7 @@ from .evaluation.explanations import explain as explain
 from .evaluation.reports import evaluate as evaluate
 from .export.exporting import export as export
 from .export.pipeline import export_all as export_all
+from .export.pushing import push as push
 from .export.verification.verify import verify as verify
 from .export.writers.onnx import export_onnx as export_onnx
 from .export.writers.saved_model import export_saved_model as export_saved_model

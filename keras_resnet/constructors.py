@@ -13,7 +13,8 @@ _DOC = """{title}, {depth} weighted layers.
 
     Args:
         weights: None for random ones, the tag of published weights
-            (`keras_resnet.list_weights({variant!r})`), or the path of a file.
+            (`keras_resnet.list_weights({variant!r})`), "hf://OWNER/NAME", or
+            the path of a file.
         include_top: whether the network ends in its classifier.
         input_shape: (H, W, C); H and W may be None.
         pooling: without the top, None (feature maps), "avg" or "max".

@@ -17,6 +17,7 @@ from keras_resnet.networks import outputs
 from keras_resnet.networks import specs
 from keras_resnet.weights import loading
 from keras_resnet.weights import published as published_lib
+from keras_resnet.weights import repositories
 from keras_resnet.weights import transfer
 
 
@@ -49,8 +50,11 @@ def build(
         variant: key of `keras_resnet.VARIANTS`.
         weights: None for random initialisation, the tag of published weights
             ("imagenet", "torchvision:IMAGENET1K_V2", ...; see
-            `keras_resnet.list_weights`), or the path of a file of the same
-            network, whoever wrote it (`keras_resnet.load_weights`).
+            `keras_resnet.list_weights`), a repository of the hub
+            ("hf://OWNER/NAME", with "@REVISION" or without), or the path of a
+            file of the same network, whoever wrote it
+            (`keras_resnet.load_weights`). Of a repository the model's `card`
+            has the class names and the view.
         include_top: whether the network ends in its K-way classifier.
         input_shape: (H, W, C); H and W may be None for images of any size.
             Default: the size that the variant was published for. With C = 1
@@ -104,7 +108,9 @@ def build(
     input_shape = network.check_input_shape(input_shape, stem)
     path, published = None, None
     if weights is not None:
-        path, published = published_lib.locate(variant, weights)
+        path, published = published_lib.locate(variant, weights, row)
+    # A repository has classes of its own.
+    default_classes = getattr(published, "num_classes", 0) or stem.classes
 
     def assemble(input_shape, mean=None, std=None):
         if published is not None:
@@ -118,7 +124,7 @@ def build(
             head=heads.Head(
                 include_top=include_top,
                 pooling=pooling,
-                classes=stem.classes if classes is None else classes,
+                classes=default_classes if classes is None else classes,
                 activation=classifier_activation,
             ),
             name=name or variant,
@@ -133,10 +139,41 @@ def build(
     # All published weights are for RGB.
     is_grey = published is not None and input_shape[-1] == 1
     receiver = assemble((*input_shape[:2], 3)) if is_grey else model
-    loading.load_weights(receiver, path, new_head=classes is not None)
+    if isinstance(published, repositories.Repository):
+        loading.load_repository(receiver, published, classes is not None)
+        model.card = receiver.card
+    else:
+        loading.load_weights(receiver, path, new_head=classes is not None)
     if is_grey:
         transfer.grey_from_rgb(model, receiver)
     return model
+
+
+def build_repository(repository):
+    """The network that a repository describes, whole, with its card.
+
+    Args:
+        repository: `repositories.Repository`.
+
+    Raises:
+        keras_resnet.UsageError: if it has no classifier, or as `build`.
+    """
+    handle, size = repository.files.handle, repository.seen.crop
+    require(
+        repository.num_classes,
+        f"{handle} has no classifier. Its weights go into "
+        f"build({repository.variant!r}, weights={handle!r}, "
+        "include_top=False).",
+    )
+    return build(
+        repository.variant,
+        weights=repository,
+        input_shape=(size, size, 3),
+        classifier_activation=(
+            "sigmoid" if repository.multi_label else "softmax"
+        ),
+        **repository.choices,
+    )
 
 
 def _check_name(name):

@@ -43,9 +43,11 @@ model normalises its pixels itself with the constants of the tag.
 A licence is what the publisher states for the weights; whether the terms of
 ImageNet allow a use is for the user to find out.
 
-The files are verified before each use, against the md5 that Keras publishes
-or the first 8 digits of the sha256 that torch's file names carry. Evaluation
-transforms:
+The files are verified before each use, against the digest that the hub tells
+(sha256), the md5 that Keras publishes or the first 8 digits of the sha256 that
+torch's file names carry. Any other repository of the hub with such a network is
+taken as well, `weights="hf://OWNER/NAME"`; what a row has "in its files" and
+the class names are read from there. Evaluation transforms:
 {transforms}.
 
 ## Networks for ImageNet
@@ -86,7 +88,7 @@ def markdown(sizes):
     }
     weights = _table(
         "variant | `weights=` | top-1, % | top-5, % | accuracy from | "
-        "resize, crop | interpolation | licence",
+        "resize, crop | interpolation | licence | without PyTorch",
         map(_weights_cells, published.WEIGHTS),
     )
     return TEXT.format(weights=weights, transforms=_transforms(), **tables)
@@ -102,7 +104,10 @@ def network_cells(name, size):
     """What a table says about one network."""
     row = specs.VARIANTS[name]
     image_size = specs.STEMS[row.stem].image_size
-    tags = [f"`{w.tag}`" for w in published.WEIGHTS if w.variant == name]
+    rows = [w for w in published.WEIGHTS if w.variant == name]
+    tags = [f"`{w.tag}`" for w in rows if not w.is_repository]
+    others = sum(w.is_repository for w in rows)
+    tags += [f"{others} on the hub"] if others else []
     return [
         f"`{name}`",
         str(row.depth),
@@ -137,15 +142,18 @@ def _weights_cells(row):
         f"`{row.tag}`",
         published.percent(row.top1_accuracy),
         published.percent(row.top5_accuracy),
-        row.accuracy_source,
-        f"{row.resize}, {row.crop}",
+        row.accuracy_source or published.NOT_PUBLISHED,
+        published.view(row),
         published.interpolation(row),
         row.licence or published.NOT_PUBLISHED,
+        published.source(row).removeprefix("https://"),
     ]
 
 
 def _transforms():
-    sources = dict.fromkeys(w.evaluation_source for w in published.WEIGHTS)
+    sources = dict.fromkeys(
+        w.evaluation_source for w in published.WEIGHTS if w.evaluation_source
+    )
     return ",\n".join(sources)
 
 
@@ -153,7 +161,7 @@ def points(sizes):
     """{tag: [(multiply-adds in 1e9, top-1 in percent, depth)]}."""
     series = {}
     for row in published.WEIGHTS:
-        if row.top1_accuracy is None:
+        if row.is_repository:  # too many for a picture
             continue
         series.setdefault(row.tag, []).append(
             (

@@ -55,6 +55,7 @@ LAZY = {
     "onnxruntime",
     "matplotlib",
     "ai_edge_litert",
+    "huggingface_hub",
     "openvino",
     "PIL",
     "pyarrow",
@@ -80,6 +81,8 @@ TABLES_MAY = (
 KERAS_ONLY_MAY = {
     "filelock",
     "h5py",
+    "huggingface_hub",
+    "kagglehub",  # where a user has it
     "keras",
     "keras_resnet",
     "lazy_loader",
@@ -204,7 +207,7 @@ def _targets():
 # {module: the distribution that has it}, where the names differ.
 DISTRIBUTIONS = {"PIL": "pillow", "absl": "absl_py", "google": "protobuf"}
 # Only where a user has them; a message names them where not.
-OPTIONAL = {"jax", "jaxlib", "openvino", "torch"}
+OPTIONAL = {"jax", "jaxlib", "kagglehub", "openvino", "torch"}
 # Imported by others, which do not require them.
 UNSEEN = {"@pypi//importlib_resources", "@pypi//tensorboard"}
 

@@ -17,6 +17,7 @@ COMMANDS = {
     "verify": "Compare exported files with the model that they came from.",
     "predict": "Classify images with a model of any format.",
     "explain": "Draw where in an image a network sees a class.",
+    "push": "Write a model into a repository of the Hugging Face hub.",
     "data": "Look at a data set, check every pixel, or prepare one.",
     "launch": "Start the workers of a run on this machine.",
     "serve_web": "Show an exported page in a browser of this machine.",

@@ -28,9 +28,9 @@ FLAGS = flags.FLAGS
 flags.DEFINE_multi_string(
     "model",
     None,
-    "Path of a .keras file; several times for an ensemble, whose "
-    "probabilities are averaged. Words without a flag are models too, and "
-    "the folder of a run is its model.",
+    "Path of a .keras file, or a repository, hf://OWNER/NAME; several times "
+    "for an ensemble, whose probabilities are averaged. Words without a flag "
+    "are models too, and the folder of a run is its model.",
 )
 flags.DEFINE_string(
     "views",

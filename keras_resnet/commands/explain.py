@@ -15,8 +15,9 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string(
     "model",
     None,
-    "A .keras file, beside its labels.txt and card.json. Default: the first "
-    "word without a flag; the folder of a run is its model.",
+    "A .keras file, beside its labels.txt and card.json, or a repository, "
+    "hf://OWNER/NAME. Default: the first word without a flag; the folder of a "
+    "run is its model.",
 )
 flags.DEFINE_string("output_dir", "explained", "Where the PNGs go.")
 flags.DEFINE_multi_string(

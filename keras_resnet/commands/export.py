@@ -20,8 +20,9 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string(
     "model",
     None,
-    ".keras file, beside its labels.txt and card.json. A word without a flag "
-    "is it too, and the folder of a run is its model.",
+    ".keras file, beside its labels.txt and card.json, or a repository, "
+    "hf://OWNER/NAME. A word without a flag is it too, and the folder of a run "
+    "is its model.",
 )
 flags.DEFINE_string(
     "output_dir",

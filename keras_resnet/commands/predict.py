@@ -22,7 +22,8 @@ flags.DEFINE_string(
     "model",
     None,
     ".keras, .tflite or .onnx file or SavedModel directory, beside its "
-    "labels.txt and card.json; our .tflite files have both inside. Default: "
+    "labels.txt and card.json; our .tflite files have both inside. Or a "
+    "repository, hf://OWNER/NAME, without --input. Default: "
     "the first word without a flag; the folder of a run is its model.",
 )
 flags.DEFINE_integer(
@@ -110,6 +111,7 @@ def _write_table(path):
 def _print_each(path, args):
     from keras_resnet.inference import kinds
     from keras_resnet.inference import predictions
+    from keras_resnet.weights import hub
 
     found = predictions.predict(
         path, args, top=FLAGS.top if FLAGS["top"].present else None
@@ -120,7 +122,7 @@ def _print_each(path, args):
             no = prediction.multi_label and not probability > 0.5
             name += "  (not above 50%)" * no
             print(f"  {probability:7.2%}  {name}")
-    kind = kinds.recognise(path).name
+    kind = path if hub.is_handle(path) else kinds.recognise(path).name
     _print_times(kind, [prediction.milliseconds for prediction in found])
 
 

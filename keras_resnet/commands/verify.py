@@ -9,7 +9,6 @@ otherwise.
 """
 
 import dataclasses
-import pathlib
 
 from absl import flags
 
@@ -19,14 +18,13 @@ from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 from keras_resnet.inference.artifact import agreement
 from keras_resnet.labels import class_names
-from keras_resnet.labels.cards import CARD
 from keras_resnet.labels.cards import load_card
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
     "model",
     None,
-    ".keras file that was exported. Default: checksums only.",
+    "The model that was exported: as export takes it. Default: checksums only.",
 )
 flags.DEFINE_list(
     "runtimes",
@@ -40,6 +38,7 @@ image_flags.define()
 def main(args):
     from keras_resnet.export import pipeline
     from keras_resnet.export.verification import verify
+    from keras_resnet.inference import opening
     from keras_resnet.inference import runtime
 
     require(
@@ -55,9 +54,10 @@ def main(args):
         print(f"{directory}: all {count} files are as they were exported.")
         return
     recipes.max_masked(FLAGS.on_bad_image)  # refused before the model loads
-    model = runtime.load_keras(FLAGS.model)
-    card = _card(directory)
+    model = opening.load(FLAGS.model)
     exported = load_card(directory)
+    # That of the model: an export does not tell where its data are.
+    card = model.card or exported
     if exported.outputs:
         card = dataclasses.replace(exported, dataset=card.dataset)
     class_names.check_same(card.class_names, exported.class_names, directory)
@@ -106,9 +106,4 @@ def _print_classes(reports):
             f"{r.max_abs_diff:>13.1e}{r.relative_logit_diff:>18.1e}"
             f"{agreement(r)[1]:>17.1%}{r.accuracy_loss:>15.2%}"
         )
-
-
-def _card(directory):
-    """That of the model, since an export does not tell where its data are."""
-    beside = pathlib.Path(FLAGS.model).parent
-    return load_card(beside if (beside / CARD).is_file() else directory)
+    print(f"\n{directory} holds {FLAGS.model}, by {len(images)} images.")

@@ -20,6 +20,7 @@ from keras_resnet.inference import predictors
 from keras_resnet.inference.artifact import WEB_MODEL
 from keras_resnet.inference.onnx_predictor import OnnxPredictor
 from keras_resnet.inference.saved_model_predictor import SavedModelPredictor
+from keras_resnet.weights import hub
 
 
 def _is_file(path):
@@ -87,6 +88,11 @@ def recognise(path):
     Raises:
         keras_resnet.UsageError: if there is nothing, or it is no network.
     """
+    require(
+        not hub.is_handle(path),
+        "This needs a file on this machine: keras-resnet export writes one of "
+        f"a repository. Received: {path!r}.",
+    )
     path = pathlib.Path(path)
     require(
         path.exists(),

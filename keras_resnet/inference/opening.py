@@ -13,6 +13,9 @@ from keras_resnet.inference import runtime
 from keras_resnet.inference.tflite_metadata import find_card
 from keras_resnet.labels import answers
 from keras_resnet.labels import cards
+from keras_resnet.weights import hub
+from keras_resnet.weights import readers
+from keras_resnet.weights import repositories
 
 if TYPE_CHECKING:
     import keras
@@ -22,28 +25,42 @@ PYRAMID = "pyramid"  # of features, the ends of the stages
 
 
 def path_of(path):
-    """The path of a model, str; of the folder of a run that of its model."""
+    """The path of a model, str; of the folder of a run that of its model.
+
+    The handle of a repository stays what it is.
+    """
+    if hub.is_handle(path):
+        return path
     inside = pathlib.Path(path, MODEL)
     return str(inside) if inside.is_file() else str(path)
 
 
 def load(path: str | os.PathLike) -> "keras.Model":
-    """The network of a run or of a .keras file, with its card.
+    """The network of a run, of a .keras file or of a repository, with its card.
 
     Args:
-        path: of the folder of a run or of a .keras file.
+        path: of the folder of a run or of a .keras file; or a repository,
+            "hf://timm/resnet50.a1_in1k", with "@REVISION" or without: of
+            timm, of transformers' ResNets, of KerasHub's presets
+            ("kaggle://OWNER/MODEL/keras/NAME" too), or what
+            `keras_resnet.push` has written.
 
     Returns:
         `keras.Model`, not compiled. Its attribute `card` is the `Card` that
-        lies beside the file: class names and view; None where none does. Set
-        it to None before you train the model on other classes.
+        lies beside the file, or that the repository's own files make: class
+        names and view; None where there is none. Set it to None before you
+        train the model on other classes. Where a repository does not name its
+        classes they are ImageNet's for 1000 of them, else class_0, class_1
+        and so on.
 
     Raises:
-        keras_resnet.UsageError: if there is no such file, it is another one
-            or damaged, or the card is not its.
+        keras_resnet.UsageError: if there is no such file or repository, it is
+            another one, damaged or cannot be had, or the card is not its.
     """
     from keras_resnet.networks import outputs
 
+    if hub.is_handle(path):
+        return _load_repository(path)
     path = pathlib.Path(path_of(path))
     model, card = runtime.load_keras(path), None
     if any(
@@ -92,6 +109,21 @@ def _listed(names):
     return [names] if isinstance(names, str) else names and list(names)
 
 
+def _load_repository(handle):
+    from keras_resnet import models
+
+    repository = repositories.describe(handle)
+    if repository.card is None:
+        return models.build_repository(repository)
+    path = repository.files.file(MODEL)
+    require(path is not None, f"{handle} holds no {MODEL}.")
+    readers.read(path)  # what it unpacks to is known before Keras reads it
+    model = runtime.load_keras(path)
+    model.card = repository.card
+    _check(model.card, handle, model)
+    return model
+
+
 def open_keras(model, *, view=None, class_names=None):
     """(`keras.Model`, `Card`) of a model in memory, or as `load` takes it.
 
@@ -127,14 +159,15 @@ def open_predictor(model, *, view=None, class_names=None):
     """(`predictors.Predictor`, `Card`) of a network of any format.
 
     Args:
-        model: a `keras.Model`, or the path of a run or of a file of any
-            format, as `runtime.load_predictor` takes it.
+        model: a `keras.Model`, a repository as `load` takes it, or the path
+            of a run or of a file of any format, as `runtime.load_predictor`
+            takes it.
         view, class_names: as `open_keras` takes them.
 
     Raises:
         keras_resnet.UsageError: as `open_keras`.
     """
-    is_path = isinstance(model, (str, os.PathLike))
+    is_path = isinstance(model, (str, os.PathLike)) and not hub.is_handle(model)
     path = pathlib.Path(path_of(model)) if is_path else None
     if path is None or kinds.recognise(path).name == "keras":
         model, card = open_keras(model, view=view, class_names=class_names)

@@ -71,8 +71,9 @@ def predict(
     """Classifies pictures, each by itself.
 
     Args:
-        model: a `keras.Model`, the folder of a run, or the path of a .keras,
-            .tflite or .onnx file or of a SavedModel.
+        model: a `keras.Model`, the folder of a run, a repository of the hub
+            ("hf://timm/resnet50.a1_in1k"), or the path of a .keras, .tflite
+            or .onnx file or of a SavedModel.
         pictures: one or several of: paths of image files or of folders of
             them, PIL images, uint8 arrays (H, W, 3).
         top: int >= 1, classes of a picture, at most all. Default: 5; of labels

@@ -5,6 +5,7 @@ files, parts of file names and words on a page. What one of these could not
 hold, or a reader could not see, is refused everywhere.
 """
 
+import collections
 import unicodedata
 
 from keras_resnet.errors import UsageError
@@ -124,6 +125,20 @@ def _escaped(character):
     if character.isprintable():
         return character
     return character.encode("unicode_escape").decode()
+
+
+def told_apart(names):
+    """Names of which several are the same, with the class's index in those.
+
+    >>> told_apart(["crane", "tench", "crane"])
+    ("crane (0)", "tench", "crane (2)")
+    """
+    names = list(names)
+    count = collections.Counter(names)
+    return tuple(
+        f"{name} ({index})" if count[name] > 1 else name
+        for index, name in enumerate(names)
+    )
 
 
 def text(names):

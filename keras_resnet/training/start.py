@@ -1,5 +1,6 @@
 """Where a run starts: its network, the weights of it, and how they train."""
 
+import dataclasses
 import pathlib
 
 import keras
@@ -10,6 +11,7 @@ from keras_resnet.data import catalog
 from keras_resnet.labels import cards
 from keras_resnet.labels import class_names as names_lib
 from keras_resnet.models import build
+from keras_resnet.networks import specs
 from keras_resnet.networks.outputs import is_multi_label
 from keras_resnet.weights import loading
 from keras_resnet.weights import published as published_lib
@@ -85,14 +87,21 @@ def load_and_freeze(model, recipe, class_names):
         keras_resnet.UsageError: if the file does not hold this network.
     """
     if recipe.weights:
-        path, published = published_lib.locate(recipe.variant, recipe.weights)
+        row = dataclasses.replace(
+            specs.VARIANTS[recipe.variant], **recipe.architecture
+        )
+        path, published = published_lib.locate(
+            recipe.variant, recipe.weights, row
+        )
         if published is not None:
-            pixels = model.get_layer("pixels")
-            # A mean image has the colour at every place.
-            shape = tuple(pixels.mean.shape)
-            pixels.mean.assign(np.broadcast_to(published.pixel_mean, shape))
-            pixels.std.assign(published.pixel_std)
-        if _has_head(recipe.weights, class_names, is_multi_label(model)):
+            published_lib.set_pixels(model, published)
+        card = getattr(published, "card_of", lambda _: None)(model)
+        several = is_multi_label(model)
+        if (
+            card is not None
+            and _answers(card, class_names, several)
+            or _has_head(recipe.weights, class_names, several)
+        ):
             loading.load_weights(model, path)
         else:
             transfer.load_body(model, path)
@@ -114,6 +123,12 @@ def _has_head(weights, class_names, multi_label):
     has_card = (folder / cards.CARD).is_file()
     theirs = has_card and cards.load_card(folder).multi_label
     return names == list(class_names) and theirs == multi_label
+
+
+def _answers(card, class_names, multi_label):
+    """Whether a repository's classifier answers that question."""
+    same = card.class_names == tuple(class_names)
+    return same and card.multi_label == multi_label
 
 
 def make_optimizer(model, recipe):

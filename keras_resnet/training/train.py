@@ -29,6 +29,8 @@ from keras_resnet.recipes import own_images
 from keras_resnet.training import reporting
 from keras_resnet.training import run as run_lib
 from keras_resnet.training import workdir as workdir_lib
+from keras_resnet.weights import hub
+from keras_resnet.weights import repositories
 
 # Images whose headers say how large the others are.
 _LOOKED_AT = 64
@@ -110,7 +112,8 @@ def train(
             such as a Hugging Face `datasets.Dataset`, a `Split`, or two of
             these, to train on and for validation.
         workdir: of the run. Default: runs/NAME, by the folder's name.
-        weights: of published weights or a file to start from, as for `build`.
+        weights: of published weights, a repository ("hf://OWNER/NAME") or a
+            file to start from, as for `build`.
         epochs, steps: how long, one of them. Default: of the recipe.
         validation: part of each class that is held out where nothing is
             for validation, between 0 and 1. Default: 0.2.
@@ -209,6 +212,10 @@ def choose(
 
 def _of_weights(weights):
     """Fields of the run that has left some weights; {} where none has."""
+    if hub.is_handle(weights):
+        found = repositories.describe(weights)
+        known = {"variant": found.variant} if found.variant else {}
+        return {**known, **found.choices}
     path = pathlib.Path(weights)
     # Others have a config.json beside their weights too.
     beside = (workdir_lib.CONFIG, CARD)

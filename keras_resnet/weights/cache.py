@@ -35,6 +35,11 @@ def cache_directory():
     return pathlib.Path(home).expanduser() / "models"
 
 
+def has(url):
+    """Whether the cache has a file of the web, whole or not."""
+    return (cache_directory() / _file_name(url)).is_file()
+
+
 def cached_file(url, *, checksum, directory=None):
     """The path of a file of the web, downloaded unless the cache has it.
 

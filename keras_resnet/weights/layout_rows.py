@@ -88,6 +88,8 @@ _DEEP_STEM = {
     f"stem/{op}{i}": f"conv{i}_{op}" for op in ("conv", "bn") for i in (1, 2, 3)
 }
 
+_TRANSFORMERS = "resnet.encoder.stages.{s0}.layers.{u0}"
+
 # A layout whose files have another one's signature too stands behind it.
 LAYOUTS = {
     "keras_resnet": Layout(
@@ -108,6 +110,24 @@ LAYOUTS = {
         },
         shortcut="D",
         stem="imagenet_deep",
+    ),
+    "transformers": Layout(
+        origin="transformers",
+        signature="resnet.embedder.embedder.convolution.weight",
+        layers={
+            "stem/conv1": "resnet.embedder.embedder.convolution",
+            "stem/bn1": "resnet.embedder.embedder.normalization",
+            "unit/conv": f"{_TRANSFORMERS}.layer.{{i0}}.convolution",
+            "unit/bn": f"{_TRANSFORMERS}.layer.{{i0}}.normalization",
+            "unit/shortcut_conv": f"{_TRANSFORMERS}.shortcut.convolution",
+            "unit/shortcut_bn": f"{_TRANSFORMERS}.shortcut.normalization",
+            "logits": "classifier.1",
+        },
+        variables=_TORCH,
+        separator=".",
+        unit=r"resnet\.encoder\.stages\.(\d+)\.layers\.(\d+)\.",
+        third=".layer.2.",
+        torch=True,
     ),
     "timm_resnetv2": Layout(
         origin="timm resnetv2",

@@ -12,10 +12,14 @@ from keras import ops
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
+from keras_resnet.networks import outputs
+from keras_resnet.weights import hub
 from keras_resnet.weights import identity
 from keras_resnet.weights import layouts
 from keras_resnet.weights import matching
+from keras_resnet.weights import published
 from keras_resnet.weights import readers
+from keras_resnet.weights import repositories
 
 _WRITTEN = ("torchvision", "timm_resnet_d", "timm_resnetv2", "keras_resnet")
 
@@ -36,13 +40,16 @@ def load_weights(
     tensor of the file must have its place in the model and the other way
     round, with equal shapes and finite values; otherwise nothing is assigned.
 
-    Where a file has its own pixel constants they are loaded. PyTorch's and
-    KerasHub's have none, so those that the model was built with stay.
+    Where a file or a repository has its own pixel constants they are loaded.
+    Files of PyTorch and of KerasHub have none, so those that the model was
+    built with stay. Of a repository `model.card` becomes its class names and
+    view; None if the model has another classifier.
 
     Args:
         model: `keras.Model` from `keras_resnet.build`. Without its top, the
             file's classifier is left out.
-        source: path of the file, or of the folder of a KerasHub preset.
+        source: path of the file, or of the folder of a KerasHub preset; or
+            a repository, "hf://OWNER/NAME[@REVISION]".
         sha256: hex digest that the file must have, or None.
         new_head: whether the model's classifier may stay as it is if the file
             has none or one of another number of classes. A warning says so.
@@ -52,6 +59,14 @@ def load_weights(
             another format, or its weights are not those of `model`.
     """
     identity.of_model(model)
+    if hub.is_handle(source):
+        require(
+            sha256 is None, "sha256 is of a file: a repository has its own."
+        )
+        repository = repositories.describe(source)
+        load_repository(model, repository, new_head)
+        published.set_pixels(model, repository)
+        return
     file = readers.read(source, sha256)
     try:
         values = matching.values(model, file, new_head)
@@ -62,6 +77,28 @@ def load_weights(
     for variable in model.weights:
         if variable.path in values:
             variable.assign(values[variable.path])
+
+
+def load_repository(model, repository, new_head=False):
+    """Gives a model the weights of a `repositories.Repository`, and its card.
+
+    Its pixel constants stay, unless the file of the weights has some.
+    """
+    card = repository.card_of(model)
+    same = outputs.is_multi_label(model) == repository.multi_label
+    head = [x.activation for x in model.layers if x.name == "probabilities"]
+    if card is not None and head and not same:
+        card = None
+        wanted = "sigmoid" if repository.multi_label else "softmax"
+        require(
+            new_head,
+            f"The classifier of {repository.files.handle} ends in a {wanted}, "
+            f"the model's in a {head[0].__name__}. Build the model with "
+            f"classifier_activation={wanted!r}, or give classes= to build, "
+            "or new_head=True to load_weights, to take it over as it is.",
+        )
+    load_weights(model, repository.path, new_head=new_head)
+    model.card = card
 
 
 def save_weights(

@@ -2,13 +2,21 @@
 
 import os
 
+import numpy as np
+from absl import logging
+
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.errors import nearest
 from keras_resnet.networks import specs
 from keras_resnet.weights import cache
-from keras_resnet.weights.published_rows import WEIGHTS
+from keras_resnet.weights import hub
+from keras_resnet.weights import hub_rows
+from keras_resnet.weights import published_rows
+from keras_resnet.weights import repositories
 from keras_resnet.weights.published_rows import Weights
+
+WEIGHTS = (*published_rows.WEIGHTS, *hub_rows.ROWS)
 
 
 def resolve(variant, weights):
@@ -25,7 +33,7 @@ def resolve(variant, weights):
     Raises:
         keras_resnet.UsageError: if the tag is unknown, or of other variants.
     """
-    if not isinstance(weights, str):
+    if not isinstance(weights, str) or hub.is_handle(weights):
         return weights
     rows = {row.tag: row for row in WEIGHTS if row.variant == variant}
     if weights in rows:
@@ -36,10 +44,17 @@ def resolve(variant, weights):
     raise UsageError(
         f"There are no weights {weights!r} of {variant!r}."
         f"{_suggestion(weights, variant, rows, others)} "
-        f"Known for {variant!r}: {', '.join(rows) or 'none'}, or the path of "
+        f"Known for {variant!r}: {_known(rows)}, or the path of "
         "a file. keras_resnet.list_weights() shows all. "
         f"Received: weights={weights!r}."
     )
+
+
+def _known(rows):
+    tags = [tag for tag in rows if not hub.is_handle(tag)]
+    others = len(rows) - len(tags)
+    tags += [f"{others} on the hub"] if others else []
+    return ", ".join(tags) or "none"
 
 
 def _is_path(weights):
@@ -66,24 +81,62 @@ def _suggestion(weights, variant, rows, others):
     return f" Did you mean {near!r}?" if near else ""
 
 
-def locate(variant, weights):
-    """The file of a tag, downloaded if need be, or of a path.
+def locate(variant, weights, row=None):
+    """The file of a tag or a repository, downloaded if need be, or of a path.
 
     Args:
         variant: key of `keras_resnet.VARIANTS`.
-        weights: a tag of that variant, or a path.
+        weights: a tag of that variant, a path, or a repository: its handle,
+            "hf://OWNER/NAME", or a `Repository`.
+        row: `specs.Variant` with the choices that the user made. Default: the
+            variant's own.
 
     Returns:
-        (path, row): the row of WEIGHTS for a tag, None for a path.
+        (path, published): the row of WEIGHTS for a tag, the `Repository` for
+        a repository, None for a path.
 
     Raises:
         keras_resnet.UsageError: if the variant has no such tag, or its file
             cannot be had.
     """
-    row = resolve(variant, weights)
-    if isinstance(row, Weights):
-        return cache.cached_file(row.url, checksum=row.checksum), row
+    found = resolve(variant, weights)
+    if hub.is_handle(found):
+        found = repositories.describe(found)
+    if isinstance(found, repositories.Repository):
+        repositories.check(found, variant, row or specs.VARIANTS[variant])
+        return found.path, found
+    if isinstance(found, Weights):
+        return _file_of(found), found
     return weights, None
+
+
+def _file_of(row):
+    """The hub's file of a tag, else the publisher's own.
+
+    The hub's needs no PyTorch, and its digest is a whole one. What an earlier
+    version has downloaded is taken as it is.
+    """
+    if row.hub and not cache.has(row.url):
+        try:
+            return hub.opened(row.hub).file(repositories.WEIGHTS[0])
+        except UsageError as error:
+            logging.warning("%s The publisher's own file is taken.", error)
+    return cache.cached_file(row.url, checksum=row.checksum)
+
+
+def set_pixels(model, published):
+    """Gives a network the pixel constants of what its weights were trained on.
+
+    Args:
+        model: from `keras_resnet.build`; changed. A mean image has the colour
+            at every place then.
+        published: `Weights` or `Repository`, whose file may have them itself.
+    """
+    if published.pixel_mean is not None:
+        pixels = model.get_layer("pixels")
+        shape = tuple(pixels.mean.shape)
+        pixels.mean.assign(np.broadcast_to(published.pixel_mean, shape))
+        pixels.std.assign(published.pixel_std)
 
 
 class WeightsTable(tuple):
@@ -94,11 +147,12 @@ class WeightsTable(tuple):
         ("weights", lambda row: row.tag),
         ("top-1 %", lambda row: percent(row.top1_accuracy)),
         ("top-5 %", lambda row: percent(row.top5_accuracy)),
-        ("resize, crop", lambda row: f"{row.resize}, {row.crop}"),
+        ("resize, crop", lambda row: view(row)),
         ("interpolation", lambda row: interpolation(row)),
         ("pixel mean", lambda row: _floats(row.pixel_mean)),
         ("pixel std", lambda row: _floats(row.pixel_std)),
         ("licence", lambda row: row.licence or NOT_PUBLISHED),
+        ("without PyTorch", lambda row: source(row)),
     )
 
     def __repr__(self):
@@ -120,6 +174,17 @@ class WeightsTable(tuple):
 
 
 NOT_PUBLISHED = "not published"
+IN_ITS_FILES = "in its files"
+
+
+def source(row):
+    """Where the weights are in a file that needs no PyTorch to be read."""
+    return row.hub or (row.tag if row.is_repository else row.url)
+
+
+def view(row):
+    """The shorter side and the crop that a row is evaluated at."""
+    return IN_ITS_FILES if row.crop is None else f"{row.resize}, {row.crop}"
 
 
 def percent(accuracy):
@@ -129,11 +194,15 @@ def percent(accuracy):
 
 def interpolation(row):
     """How a row's images are resized: "bilinear, antialias"."""
+    if row.interpolation is None:
+        return IN_ITS_FILES
     antialias = {True: ", antialias", False: ", no antialias", None: ""}
     return row.interpolation + antialias[row.antialias]
 
 
 def _floats(values):
+    if values is None:
+        return IN_ITS_FILES
     return " ".join(f"{value:g}" for value in values)
 
 
@@ -145,8 +214,9 @@ def list_weights(variant: str | None = None) -> WeightsTable:
 
     Returns:
         `WeightsTable`: a tuple of `Weights`, which holds a tag's licence,
-        preprocessing, evaluation transform, accuracy and their sources;
-        prints as a table.
+        preprocessing, evaluation transform, accuracy and their sources, and
+        where its weights are without a pickle; prints as a table. What is
+        None nobody has published.
 
     Raises:
         keras_resnet.UsageError: if there is no such variant.

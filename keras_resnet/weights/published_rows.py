@@ -11,8 +11,7 @@ Sources of the rows, compared in a test with the packages where installed:
     timm: timm/models/resnet.py, default_cfgs; results/results-imagenet.csv of
         its repository, img_size 224 (accuracies).
 
-timm's pre-activation weights (resnetv2_50.a1h_in1k and others) are not here:
-timm has neither a URL nor a checksum for them.
+hub_rows.py has what is on the hub alone.
 """
 
 import dataclasses
@@ -25,9 +24,11 @@ class Weights:
     Attributes:
         variant: key of `keras_resnet.VARIANTS`.
         tag: what `build(variant, weights=...)` takes.
-        url: of the file.
-        checksum: "md5:..." or "sha256:..." (8 digits are a prefix).
-        layout: names and order of the file's tensors, a key of `LAYOUTS`.
+        hub: the same weights as safetensors, which no PyTorch is needed for:
+            a handle of the hub. Of those on the hub alone it is the tag.
+        url: of the publisher's own file.
+        checksum: of that: "md5:..." or "sha256:..." (8 digits are a prefix).
+        layout: names and order of its tensors, a key of `LAYOUTS`.
         licence: of the weights, as their publisher states it.
         pixel_mean, pixel_std: of R, G and B, 0..255.
         resize: pixels of the shorter side before the central crop.
@@ -42,25 +43,31 @@ class Weights:
 
     variant: str
     tag: str
-    url: str
-    checksum: str
-    layout: str
-    licence: str | None
-    pixel_mean: tuple[float, ...]
-    pixel_std: tuple[float, ...]
-    resize: int
-    crop: int
-    interpolation: str
-    antialias: bool | None
-    top1_accuracy: float | None
-    top5_accuracy: float | None
-    accuracy_source: str
-    evaluation_source: str
+    hub: str | None = None
+    url: str | None = None
+    checksum: str | None = None
+    layout: str | None = None
+    licence: str | None = None
+    pixel_mean: tuple[float, ...] | None = None
+    pixel_std: tuple[float, ...] | None = None
+    resize: int | None = None
+    crop: int | None = None
+    interpolation: str | None = None
+    antialias: bool | None = None
+    top1_accuracy: float | None = None
+    top5_accuracy: float | None = None
+    accuracy_source: str | None = None
+    evaluation_source: str | None = None
+
+    @property
+    def is_repository(self):
+        """Whether it is on the hub alone, whose files say what it sees."""
+        return self.url is None
 
 
 # mean 0.485 0.456 0.406 and std 0.229 0.224 0.225, times 255.
-_IMAGENET_MEAN = (123.675, 116.28, 103.53)
-_IMAGENET_STD = (58.395, 57.12, 57.375)
+IMAGENET_MEAN = (123.675, 116.28, 103.53)
+IMAGENET_STD = (58.395, 57.12, 57.375)
 
 
 def _keras(depth, md5, licence, top1, top5, **preprocessing):
@@ -107,12 +114,13 @@ def _torchvision(variant, generation, file, top1, top5, resize=None):
     return Weights(
         variant=variant,
         tag=f"torchvision:IMAGENET1K_V{generation}",
+        hub=f"hf://timm/resnet{depth}.{('tv', 'tv2')[generation - 1]}_in1k",
         url=f"https://download.pytorch.org/models/{file}.pth",
         checksum=f"sha256:{file.rpartition('-')[2]}",
         layout="torchvision",
         licence="BSD-3-Clause",
-        pixel_mean=_IMAGENET_MEAN,
-        pixel_std=_IMAGENET_STD,
+        pixel_mean=IMAGENET_MEAN,
+        pixel_std=IMAGENET_STD,
         resize=resize or {1: 256, 2: 232}[generation],
         crop=224,
         interpolation="bilinear",
@@ -128,13 +136,14 @@ def _timm(variant, file, top1, top5, owner="huggingface"):
     return Weights(
         variant=variant,
         tag="timm:a1_in1k",
+        hub=f"hf://timm/{file.partition('_')[0]}.a1_in1k",
         url=f"https://github.com/{owner}/pytorch-image-models/releases/"
         f"download/v0.1-rsb-weights/{file}.pth",
         checksum=f"sha256:{file.rpartition('-')[2]}",
         layout="torchvision",
         licence="Apache-2.0",
-        pixel_mean=_IMAGENET_MEAN,
-        pixel_std=_IMAGENET_STD,
+        pixel_mean=IMAGENET_MEAN,
+        pixel_std=IMAGENET_STD,
         resize=235,  # floor(224 / 0.95)
         crop=224,
         interpolation="bicubic",

@@ -16,11 +16,13 @@ import keras_resnet
 from keras_resnet import UsageError
 from keras_resnet.networks import specs
 from keras_resnet.weights import cache
+from keras_resnet.weights import descriptions
 from keras_resnet.weights import published as published_lib
 from keras_resnet.weights import transfer
 from keras_resnet.weights.layouts import LAYOUTS
 
-ROWS = published_lib.WEIGHTS
+ROWS = tuple(row for row in published_lib.WEIGHTS if not row.is_repository)
+ON_THE_HUB = tuple(row for row in published_lib.WEIGHTS if row.is_repository)
 V1, V2 = (f"torchvision:IMAGENET1K_V{n}" for n in (1, 2))
 BOTTLENECKS = ("resnet50", "resnet101", "resnet152")
 WIDE = ("wide_resnet50_2", "wide_resnet101_2")
@@ -117,6 +119,37 @@ def test_timm_rows_are_timms(row):
     assert_same_pixels(row, theirs.mean, theirs.std)
 
 
+def test_rows_of_timm_on_the_hub_are_all_that_timm_has_and_as_timm_has_them():
+    timm = peers.timm_module()
+    names = {
+        name
+        for arch in ("resnet*", "resnetv2_*")
+        for name in timm.list_pretrained(arch)
+        if descriptions.timm_variant(name.partition(".")[0]) in specs.VARIANTS
+    }
+    rows = {row.tag.removeprefix("hf://timm/"): row for row in ON_THE_HUB}
+    ours = {name: row for name, row in rows.items() if "/" not in name}
+    assert ours.keys() == names
+    for name, row in ours.items():
+        theirs = timm.models.get_pretrained_cfg(name)
+        assert theirs.hf_hub_id == f"timm/{name}"
+        assert (row.licence or "").lower() == (theirs.license or "")
+        assert row.crop == theirs.input_size[-1]
+        assert row.resize == math.floor(row.crop / theirs.crop_pct)
+        assert row.interpolation == theirs.interpolation
+        assert_same_pixels(row, theirs.mean, theirs.std)
+
+
+def test_the_hubs_file_of_a_tag_is_the_one_that_timm_took_from_it():
+    """timm names the same URL for what it has put on the hub."""
+    timm = peers.timm_module()
+    on_the_hub = [row for row in ROWS if row.hub]
+    assert len(on_the_hub) == len(ROWS) - 3  # keras.applications' are HDF5
+    for row in on_the_hub:
+        theirs = timm.models.get_pretrained_cfg(row.hub.rpartition("/")[2])
+        assert theirs.url == row.url
+
+
 def assert_same_pixels(row, mean, std):
     assert row.pixel_mean == pytest.approx([255 * value for value in mean])
     assert row.pixel_std == pytest.approx([255 * value for value in std])
@@ -158,11 +191,11 @@ def test_a_tag_that_does_not_fit_is_told(variant, weights, messages):
 
 def test_list_weights_shows_every_row_and_what_is_not_published():
     table = keras_resnet.list_weights()
-    assert tuple(table) == ROWS
+    assert tuple(table) == published_lib.WEIGHTS
     header, *lines = str(table).splitlines()
     for title in ("variant", "weights", "licence", "interpolation", "top-1"):
         assert title in header
-    for row, line in zip(ROWS, lines, strict=True):
+    for row, line in zip(table, lines, strict=True):
         for cell in (row.variant, row.tag, row.licence or "not published"):
             assert cell in line
     # Aligned.
@@ -176,7 +209,8 @@ def test_list_weights_shows_every_row_and_what_is_not_published():
 
 def test_list_weights_of_a_variant():
     rows = keras_resnet.list_weights("resnet18")
-    assert [row.tag for row in rows] == [V1, "timm:a1_in1k"]
+    assert [row.tag for row in rows][:2] == [V1, "timm:a1_in1k"]
+    assert {row.tag for row in rows[2:]} >= {"hf://timm/resnet18.a2_in1k"}
     assert not keras_resnet.list_weights("resnet20")
     with pytest.raises(UsageError, match="Did you mean 'resnet50'"):
         keras_resnet.list_weights("resnet5O")
@@ -203,6 +237,7 @@ def downloaded(donor, tmp_path, monkeypatch):
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     row = dataclasses.replace(
         row,
+        hub=None,
         url=f"https://weights.invalid/{path.name}",
         checksum=f"sha256:{digest}",
     )
