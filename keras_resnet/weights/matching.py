@@ -112,11 +112,12 @@ def _tell(file, prefix, found, taken):
     left_out = [name for name in file.tensors if name not in names]
     if prefix or left_out:
         parts = prefixes.beside(left_out, prefix)
+        more = " ..." if len(parts) > 6 else ""
         logging.warning(
             "The names of the file were read without %r%s.",
             prefix,
-            f"; left out beside them: {len(left_out)} tensors, of "
-            f"{', '.join(parts[:6])}{' ...' if len(parts) > 6 else ''}"
+            f"; left out beside them: {', '.join(parts[:6])}{more} "
+            f"({len(left_out)} tensors)"
             if parts
             else "",
         )

@@ -8,18 +8,27 @@ network is where a tensor is that all files of a layout have.
 from keras_resnet.errors import require
 from keras_resnet.weights import layouts
 
+_MAX_NETWORKS = 50  # in a file: each is compared with the model
+
 
 def candidates(names):
-    """All prefixes under which names of a known layout lie, in order."""
+    """All prefixes under which names of a known layout lie, in order.
+
+    Raises:
+        keras_resnet.UsageError: if there are very many.
+    """
     ends = {layout.signature for layout in layouts.LAYOUTS.values()}
-    return sorted(
-        {
-            name.removesuffix(end)
-            for name in names
-            for end in ends
-            if f".{name}".endswith((f".{end}", f"/{end}"))
-        }
+    found = {
+        name.removesuffix(end)
+        for name in names
+        for end in ends
+        if f".{name}".endswith((f".{end}", f"/{end}"))
+    }
+    require(
+        len(found) <= _MAX_NETWORKS,
+        f"holds more than {_MAX_NETWORKS} networks.",
     )
+    return sorted(found)
 
 
 def choose(found, wanted, differences):
