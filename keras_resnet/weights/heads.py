@@ -22,7 +22,7 @@ def check_meaning(model, file, new_head):
     )
 
 
-def adopt(layout, tensors, around, features):
+def adopt(layout, variables, tensors, around):
     """Gives a classifier of another name the layout's name.
 
     It is one dense layer on the network's features with nothing beside it, and
@@ -30,17 +30,19 @@ def adopt(layout, tensors, around, features):
 
     Args:
         layout: `Layout`.
+        variables: {path: variable} of the model.
         tensors: {name: `Stored`} of the network; changed.
         around: from `prefixes.around`, where it is looked for if there is none
             among `tensors`.
-        features: int, channels that the classifier reads.
 
     Returns:
         List of the names in the file of what was taken from around it.
     """
     own = [layouts.their_name(layout, path) for path in HEAD]
-    if not layout.torch or any(name in tensors for name in own):
+    has_own = any(name in tensors for name in own)
+    if not layout.torch or HEAD[0] not in variables or has_own:
         return []
+    features = variables[HEAD[0]].shape[0]
     for level, scope in [("", tensors), *around]:
         found = _dense_layers(scope, features)
         if found:

@@ -42,11 +42,8 @@ def values(model, file, new_head, prefix=None):
     layout, tensors = _network(model, file, prefix, found)
     weights = {variable.path: variable for variable in model.weights}
     variables = _variables(model, layout)
-    taken = []
-    if heads.HEAD[0] in variables:
-        around = prefixes.around(file.tensors, prefix, found)
-        features = variables[heads.HEAD[0]].shape[0]
-        taken = heads.adopt(layout, tensors, around, features)
+    around = prefixes.around(file.tensors, prefix, found)
+    taken = heads.adopt(layout, variables, tensors, around)
     heads.choose(layout, variables, tensors, new_head)
     places, differences = _match(layout, variables, tensors)
     differences += _left_over(layout, variables, tensors)

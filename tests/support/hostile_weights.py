@@ -204,7 +204,7 @@ FILES = {
     # length of a text, and a tuple in a tuple as a key ends the process.
     "numbered.pth": (pickled(b"Nr\xff\xff\xff\xff."), "not a state_dict"),
     "text.pth": (pickled(b"\x8d", bytes(4), b"\2", bytes(3)), "damaged"),
-    "lists.pth": (pickled(b"]" * 2**25), "more than 2000000 operations"),
+    "lists.pth": (pickled(b"]" * 2**22), "more than 2000000 operations"),
     "deep_key.pth": (
         pickled(b"})", b"\x85" * 10**6, b"Ns."),
         "holds no tensors",
