@@ -151,8 +151,6 @@ def _needs_more_than_keras(path, module, inside):
     top = module.split(".")[0]
     allowed = top in sys.stdlib_module_names or top in KERAS_ONLY_MAY
     allowed |= module in KERAS_ONLY_MAY_LOG
-    # Of PyTorch only the reader of its own files, where they are read.
-    allowed |= top == "torch" and path == "keras_resnet/weights/torch_files.py"
     # What one backend does better, where Keras runs on it.
     kernels = inside and path in KERNELS
     if top in TENSORFLOW and not kernels:
@@ -326,8 +324,8 @@ def test_the_files_are_found():
         ),
         (
             "keras_resnet/weights/torch_files.py",
-            "import torch",
-            "before it is used",
+            "def f():\n    import torch",
+            "on Keras alone",
         ),
         (
             "keras_resnet/weights/loading.py",
@@ -412,7 +410,6 @@ def test_a_file_that_breaks_a_rule_is_reported(path, source, problem):
             "import h5py, numpy, safetensors.numpy",
         ),
         ("keras_resnet/weights/loading.py", "from absl import logging"),
-        ("keras_resnet/weights/torch_files.py", "def f():\n    import torch"),
         ("keras_resnet/models.py", "from keras_resnet import specs"),
         ("keras_resnet/data/pipeline.py", "import tensorflow as tf"),
         (

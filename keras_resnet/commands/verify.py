@@ -106,4 +106,3 @@ def _print_classes(reports):
             f"{r.max_abs_diff:>13.1e}{r.relative_logit_diff:>18.1e}"
             f"{agreement(r)[1]:>17.1%}{r.accuracy_loss:>15.2%}"
         )
-    print(f"\n{directory} holds {FLAGS.model}, by {len(images)} images.")

@@ -2,12 +2,14 @@
 
 import functools
 import io
+import math
 
 import h5py
 import numpy as np
 
 from keras_resnet.errors import require
 from keras_resnet.weights.stored import Stored
+from keras_resnet.weights.stored import widened
 
 # The variables of a Keras layer in the order in which it writes them.
 _VARIABLES = {
@@ -93,6 +95,8 @@ def _check_sizes(datasets, room):
             f"{path} is compressed, which Keras does not do: a chunk can "
             "unpack to any size. Write it without.",
         )
+        chunk = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
+        require(chunk <= room, f"{path} has a chunk of {chunk} bytes.")
         held = dataset.id.get_storage_size()
         require(
             held >= dataset.nbytes,
@@ -163,6 +167,5 @@ def _array(dataset):
 
 
 def _widened(dataset):
-    # The upper half of a float32, of which NumPy knows the whole only.
-    halves = np.frombuffer(dataset[()].tobytes(), "uint16").astype("uint32")
-    return (halves << 16).view("float32").reshape(dataset.shape)
+    halves = np.frombuffer(dataset[()].tobytes(), "uint16")
+    return widened(halves).reshape(dataset.shape)

@@ -100,37 +100,6 @@ def of_layout(layout, depths, *, bottleneck, width=1, groups=1):
     )
 
 
-def common_prefix(names):
-    """What stands before every name, as DataParallel's `module.`, or "".
-
-    Args:
-        names: of the tensors of a file.
-
-    Raises:
-        keras_resnet.UsageError: if a network has a prefix that other tensors
-            do not have, or there are networks of several.
-    """
-    ends = {layout.signature for layout in layouts.LAYOUTS.values()}
-    found = {
-        name.removesuffix(end)
-        for name in names
-        for end in ends
-        if f".{name}".endswith((f".{end}", f"/{end}"))
-    }
-    if not found or "" in found:
-        return ""
-    prefix = min(found)
-    others = [name for name in names if not name.startswith(prefix)]
-    require(
-        not others,
-        f"the names of its network begin with {' or '.join(sorted(found))}, "
-        f"others do not, as {', '.join(others[:3])}. Save the network's alone: "
-        f"{{k.removeprefix({prefix!r}): v for k, v in state_dict.items() if "
-        f"k.startswith({prefix!r})}}.",
-    )
-    return prefix
-
-
 def recognise(names):
     """The layout whose names these are.
 

@@ -30,6 +30,7 @@ def load_weights(
     *,
     sha256: str | None = None,
     new_head: bool = False,
+    prefix: str | None = None,
 ) -> None:
     """Loads the weights of `model` from a file, whoever wrote it.
 
@@ -39,6 +40,11 @@ def load_weights(
     keras.applications' ResNets of both years, and KerasHub's ResNets. Every
     tensor of the file must have its place in the model and the other way
     round, with equal shapes and finite values; otherwise nothing is assigned.
+
+    The network may lie under a prefix (`module.`, `backbone.`) or in a nested
+    dictionary (`state_dict`, `model_ema`), and its classifier may have another
+    name: it is found by its shapes, and a warning says where and what was left
+    out beside it. A pickle is read without PyTorch and runs no code.
 
     Where a file or a repository has its own pixel constants they are loaded.
     Files of PyTorch and of KerasHub have none, so those that the model was
@@ -53,10 +59,13 @@ def load_weights(
         sha256: hex digest that the file must have, or None.
         new_head: whether the model's classifier may stay as it is if the file
             has none or one of another number of classes. A warning says so.
+        prefix: which network of a file that has several: "encoder_q.",
+            "model_ema". The names of nested dictionaries count as part of it.
 
     Raises:
         keras_resnet.UsageError: if there is no such file, it is damaged or of
-            another format, or its weights are not those of `model`.
+            another format, its weights are not those of `model`, or several
+            networks in it are.
     """
     identity.of_model(model)
     if hub.is_handle(source):
@@ -69,14 +78,15 @@ def load_weights(
         return
     file = readers.read(source, sha256)
     try:
-        values = matching.values(model, file, new_head)
+        values = matching.values(model, file, new_head, prefix)
     except UsageError as error:
         raise UsageError(
             f"{str(source)!r} does not hold weights for {model.name!r}: {error}"
         ) from error
     for variable in model.weights:
         if variable.path in values:
-            variable.assign(values[variable.path])
+            # A copy: the file's content is not to be kept for its sake.
+            variable.assign(np.array(values[variable.path]))
 
 
 def load_repository(model, repository, new_head=False):

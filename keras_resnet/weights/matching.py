@@ -6,60 +6,118 @@ from absl import logging
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 from keras_resnet.networks import specs
+from keras_resnet.weights import heads
 from keras_resnet.weights import identity
 from keras_resnet.weights import layouts
+from keras_resnet.weights import prefixes
+from keras_resnet.weights import torch_files
 
-_HEAD = ("logits/kernel", "logits/bias")
 PIXELS = {"mean": "pixels/mean", "std": "pixels/std"}
 
 
-def values(model, file, new_head):
+def values(model, file, new_head, prefix=None):
     """What a model's variables become, all of it checked.
 
     Args:
         model: `keras.Model` from `keras_resnet.build`.
-        file: `formats.WeightsFile`.
+        file: `readers.WeightsFile`.
         new_head: whether the classifier may keep what it has.
+        prefix: of the network's names in the file, or the first part of it;
+            None for the one network that fits.
 
     Returns:
-        {path of a variable: array of its shape and type}.
+        {path of a variable: array of its shape and type}; arrays may lie in
+        the file's content.
 
     Raises:
-        keras_resnet.UsageError: if the file is of another network, a tensor
-            is missing, left over or of another shape, or a value is not
-            finite.
+        keras_resnet.UsageError: if the file is of another network, or has
+            several that fit, a tensor is missing, left over or of another
+            shape, or a value is not finite.
     """
-    prefix = identity.common_prefix(file.tensors)
-    tensors = {k.removeprefix(prefix): v for k, v in file.tensors.items()}
-    layout = identity.recognise(tensors)
-    _check_network(model, layout, file, tensors)
+    heads.check_meaning(model, file, new_head)
+    found = prefixes.candidates([*file.tensors, *file.objects])
+    prefix = prefixes.choose(
+        found, prefix, lambda prefix: _faults(model, file, prefix, found)
+    )
+    layout, tensors = _network(model, file, prefix, found)
     weights = {variable.path: variable for variable in model.weights}
-    variables = dict(weights)
-    if layout.torch:  # counts batches for another kind of average
-        for name in list(tensors):
-            if name.endswith(".num_batches_tracked"):
-                del tensors[name]
-    if layout is not layouts.LAYOUTS["keras_resnet"]:
-        for path in PIXELS.values():
-            del variables[path]
-    if "probabilities" in [layer.name for layer in model.layers]:
-        _check_head(model.get_layer("probabilities"), file, new_head)
-    _choose_head(layout, variables, tensors, new_head)
+    variables = _variables(model, layout)
+    around = prefixes.around(file.tensors, prefix, found)
+    taken = heads.adopt(layout, variables, tensors, around)
+    heads.choose(layout, variables, tensors, new_head)
     places, differences = _match(layout, variables, tensors)
+    differences += _left_over(layout, variables, tensors)
     require(not differences, _report(layout, differences, prefix))
-    found = {
+    read = {
         path: layouts.ours_from_theirs(
             layout, path, *(tensors[name].read(path) for name in names)
         )
         for path, names in places.items()
     }
-    if prefix:
-        logging.warning("All names of the file were read without %r.", prefix)
-    found.update(_pixel_values(layout, file.metadata, weights))
-    return {
+    read.update(_pixel_values(layout, file.metadata, weights))
+    checked = {
         path: _checked(path, array, weights[path])
-        for path, array in found.items()
+        for path, array in read.items()
     }
+    _tell(file, prefix, found, taken)
+    return checked
+
+
+def _network(model, file, prefix, found):
+    """(layout, {name: `Stored`}) of the network under a prefix."""
+    objects = prefixes.under(file.objects, prefix, found)
+    for name, kind in objects.items() if found else ():
+        raise UsageError(
+            f"holds more than tensors: {prefix}{name} is an object of {kind}, "
+            "which takes that code to be read. Save the model's state_dict() "
+            f"alone. {torch_files.CONVERSION}"
+        )
+    tensors = prefixes.under(file.tensors, prefix, found)
+    layout = identity.recognise(tensors)
+    _check_network(model, layout, file, tensors)
+    if layout.torch:  # counts batches for another kind of average
+        for name in list(tensors):
+            if name.endswith(".num_batches_tracked"):
+                del tensors[name]
+    return layout, tensors
+
+
+def _variables(model, layout):
+    """{path: variable} of what a file of this layout holds."""
+    pixels = (
+        () if layout is layouts.LAYOUTS["keras_resnet"] else PIXELS.values()
+    )
+    return {v.path: v for v in model.weights if v.path not in pixels}
+
+
+def _faults(model, file, prefix, found):
+    """What of the model's body is not under a prefix of the file."""
+    try:
+        layout, tensors = _network(model, file, prefix, found)
+    except UsageError as error:
+        return [str(error)]
+    variables = _variables(model, layout)
+    for path in heads.HEAD:
+        variables.pop(path, None)
+    return _match(layout, variables, tensors)[1]
+
+
+def _tell(file, prefix, found, taken):
+    """Says under which prefix a network was found, and what was left out."""
+    inside = prefixes.under(file.tensors, prefix, found)
+    names = {f"{prefix}{name}" for name in inside}.union(taken)
+    left_out = [name for name in file.tensors if name not in names]
+    if prefix or left_out:
+        parts = prefixes.beside(left_out, prefix)
+        more = " ..." if len(parts) > 6 else ""
+        logging.warning(
+            "The names of the file were read without %r%s.",
+            prefix,
+            f"; left out beside them: {', '.join(parts[:6])}{more} "
+            f"({len(left_out)} tensors)"
+            if parts
+            else "",
+        )
 
 
 def _check_network(model, layout, file, names):
@@ -77,51 +135,11 @@ def _check_network(model, layout, file, names):
         identity.require_same(model, ours, theirs, saved)
 
 
-def _check_head(head, file, new_head):
-    """Refuses a classifier whose numbers mean something else."""
-    theirs, ours = file.metadata.get("head"), head.activation.__name__
-    require(
-        new_head or {theirs, ours} != {"softmax", "sigmoid"},
-        f"its classifier ends in a {theirs}, the model's in a {ours}. Build "
-        "the model with the same classifier_activation, or give classes= to "
-        "build, or new_head=True to load_weights, to take it over as it is.",
-    )
-
-
-def _choose_head(layout, variables, tensors, new_head):
-    """Leaves out of both what is not to be loaded of the classifier."""
-    names = {path: layouts.their_name(layout, path) for path in _HEAD}
-    heads = {path: tensors[n] for path, n in names.items() if n in tensors}
-    if _HEAD[0] not in variables:
-        for path in heads:
-            del tensors[names[path]]
-        if heads:
-            logging.info("The model has no classifier: the file's is left out.")
-        return
-    fits = len(heads) == len(_HEAD) and all(
-        layouts.our_shape(layout, path, stored.shape)
-        == tuple(variables[path].shape)
-        for path, stored in heads.items()
-    )
-    if fits or not new_head or len(heads) == 1:
-        return
-    logging.warning(
-        "The classifier keeps its present weights, %s: the file has %s.",
-        tuple(variables[_HEAD[0]].shape),
-        "another, of " + str(heads[_HEAD[0]].shape) if heads else "none",
-    )
-    for path in _HEAD:
-        del variables[path]
-        tensors.pop(names[path], None)
-
-
 def _match(layout, variables, tensors):
-    """({path: their names}, differences both ways)."""
-    places, differences, used = {}, [], set()
+    """({path: their names}, what is missing or of another shape)."""
+    places, differences = {}, []
     for path, variable in variables.items():
-        name = layouts.their_name(layout, path)
-        names = [n for n in (name, layouts.bias_name(layout, path)) if n]
-        used.update(names)
+        names = _their_names(layout, path)
         missing = [n for n in names or [path] if n not in tensors]
         if missing:
             differences += [f"- {n} is not in the file" for n in missing]
@@ -134,19 +152,28 @@ def _match(layout, variables, tensors):
                     f"! {n} has the shape {shape} where the model has "
                     f"{expected}"
                 )
-    differences += [
-        f"+ {name} {tensors[name].shape} is not in the model"
-        for name in sorted(tensors.keys() - used)
-    ]
     return places, differences
 
 
+def _their_names(layout, path):
+    names = layouts.their_name(layout, path), layouts.bias_name(layout, path)
+    return [name for name in names if name]
+
+
+def _left_over(layout, variables, tensors):
+    used = {n for path in variables for n in _their_names(layout, path)}
+    return [
+        f"+ {name} {tensors[name].shape} is not in the model"
+        for name in sorted(tensors.keys() - used)
+    ]
+
+
 def _report(layout, differences, prefix):
-    heads = [layouts.their_name(layout, path) for path in _HEAD]
+    names = [layouts.their_name(layout, path) for path in heads.HEAD]
     hint = (
         "\nFor other classes than the file's, give classes= to build, or "
         "new_head=True to load_weights."
-        if any(head in line for head in heads for line in differences)
+        if any(name in line for name in names for line in differences)
         else ""
     )
     lines = "\n  ".join(differences[:10])
@@ -190,7 +217,7 @@ def _checked(path, array, variable):
     )
     if variable.dtype in ("float16", "float32", "float64"):
         with np.errstate(over="ignore"):
-            array = array.astype(variable.dtype)
+            array = array.astype(variable.dtype, copy=False)
     require(
         np.isfinite(array).all(), f"{path} holds values that are not finite."
     )

@@ -114,7 +114,7 @@ def _torchvision(variant, generation, file, top1, top5, resize=None):
     return Weights(
         variant=variant,
         tag=f"torchvision:IMAGENET1K_V{generation}",
-        hub=f"hf://timm/resnet{depth}.{('tv', 'tv2')[generation - 1]}_in1k",
+        hub=f"hf://timm/{name}.{('tv', 'tv2')[generation - 1]}_in1k",
         url=f"https://download.pytorch.org/models/{file}.pth",
         checksum=f"sha256:{file.rpartition('-')[2]}",
         layout="torchvision",

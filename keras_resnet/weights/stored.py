@@ -1,11 +1,11 @@
 """A tensor of a file before it is read: what the file says of it."""
 
 import dataclasses
+import struct
 import zipfile
 from collections.abc import Callable
 
 import numpy as np
-import safetensors
 
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
@@ -15,8 +15,8 @@ FLOATS = ("bfloat16", "float16", "float32", "float64")
 # What the readers of damaged files raise.
 DAMAGE = (
     *(ValueError, OSError, KeyError, TypeError, RuntimeError, EOFError),
-    *(AttributeError, OverflowError),
-    *(zipfile.BadZipFile, safetensors.SafetensorError),
+    *(AttributeError, OverflowError, IndexError),
+    *(zipfile.BadZipFile, struct.error),
 )
 
 
@@ -33,13 +33,6 @@ class Stored:
     shape: tuple[int, ...]
     dtype: str
     load: Callable[[], np.ndarray]
-
-    @classmethod
-    def of_array(cls, array):
-        """One that has been read."""
-        return cls(
-            shape=array.shape, dtype=array.dtype.name, load=lambda: array
-        )
 
     def read(self, what):
         """The array.
@@ -60,3 +53,12 @@ class Stored:
             raise UsageError(
                 f"{what} is damaged: {error!r}. Get or write the file again."
             ) from error
+
+
+def widened(halves):
+    """Numbers in bfloat16 as float32, which has them all.
+
+    Args:
+        halves: uint16, the bits of the numbers: a float32's upper half.
+    """
+    return (halves.astype("uint32") << 16).view("float32")

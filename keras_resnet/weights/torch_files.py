@@ -1,152 +1,189 @@
-"""State dicts of PyTorch, looked at before they are converted.
+"""Files that `torch.save` wrote, read without PyTorch.
 
-No pickle is loaded but by PyTorch's own restricted reader, and of what that
-allows only what a state dict needs: the rest can take all memory.
+Every tensor's place, shape and strides are checked against the bytes that the
+file has for it before any is read, and a tensor is read where it lies.
 """
 
+import collections
 import functools
 import io
-import pickletools
 import re
+import struct
 import zipfile
+import zlib
 
-from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
-from keras_resnet.weights.stored import Stored
+from keras_resnet.weights import torch_tensors
+from keras_resnet.weights.pickles import Named
+from keras_resnet.weights.torch_tensors import Tensor
+from keras_resnet.weights.torch_tensors import unpickled
 
-# Earlier versions run code or corrupt memory: CVE-2025-32434, CVE-2026-24747.
-_TORCH = (2, 10)
-_CONVERSION = (
+CONVERSION = (
+    "PyTorch is needed. Where it is, convert the file with: "
     'python -c "import torch, safetensors.torch as s; s.save_file({k: '
     "v.contiguous() for k, v in torch.load('x.pth', map_location='cpu', "
     "weights_only=True).items()}, 'x.safetensors')\""
 )
-# What the pickle of a state dict may name.
-_GLOBALS = re.compile(
-    r"collections OrderedDict|__builtin__ set|builtins set|torch Size|"
-    r"torch device|torch \w+Storage|torch (b?float|u?int)\d+|"
-    r"torch\._utils _rebuild_(tensor_v2|parameter)"
-)
-# Before the storages of a file that is no zip: number, version, system, state
-# dict and names of the storages.
-_PICKLES = 5
+_MAGIC = 0x1950A86A20F9469CFC6C  # of the files before they were zips
+_VERSION = 1001
+_MAX_PICKLE = 2**26  # bytes, without the tensors
+_MAX_NAME = 1_000  # characters, with the names of what it is nested in
+_MAX_ENTRIES = 100_000  # tensors, objects and dictionaries
 
 
 def read(content):
-    """The tensors of a file that `torch.save` wrote.
+    """The tensors of a file of PyTorch, a zip or of the older kind.
+
+    Names of nested dictionaries stand before their tensors' names:
+    "state_dict.conv1.weight".
 
     Args:
         content: bytes.
 
     Returns:
-        {name: `Stored`}.
+        ({name: `Stored`}, {name: class of an object that was not built}).
 
     Raises:
-        keras_resnet.UsageError: if it holds anything else, or claims more than
-            it holds, or PyTorch is missing.
+        keras_resnet.UsageError: if it is of another kind, names what could run
+            code, or claims more than it holds.
     """
-    try:
-        import torch
-    except ImportError as error:
-        raise UsageError(
-            "is a pickle, which can run code when it is read, and PyTorch, "
-            "whose restricted reader refuses that, is not installed. Where it "
-            f"is, convert the file with: {_CONVERSION}"
-        ) from error
-    _check_globals(content)
-    state = _safely_unpickled(content, torch)
-    for key in ("state_dict", "model"):  # training scripts wrap it
-        if isinstance(state, dict) and isinstance(state.get(key), dict):
-            state = state[key]
+    find = _zip if content.startswith(b"PK") else _before_zips
+    state, places, order = find(content)
     require(
-        isinstance(state, dict)
-        and all(isinstance(name, str) for name in state)
-        and all(isinstance(v, torch.Tensor) for v in state.values()),
-        f"holds {type(state).__name__}, not a state_dict of tensors. Save "
+        isinstance(state, dict),
+        f"holds {_kind(state)}, not a state_dict of tensors. Save "
         "model.state_dict().",
     )
-    for name, tensor in state.items():
-        _check_size(name, tensor)
-    return {name: _stored(tensor) for name, tensor in state.items()}
-
-
-def _check_globals(content):
-    """Refuses a pickle that names more than tensors need."""
-    found = {
-        str(argument)
-        for pickle in _pickles(content)
-        for op, argument, _ in pickletools.genops(pickle)
-        if op.name in ("GLOBAL", "STACK_GLOBAL", "INST")
-    }
-    others = sorted(name for name in found if not _GLOBALS.fullmatch(name))
+    tensors, objects = _flat(state)
     require(
-        not others,
-        f"holds more than tensors, {', '.join(others[:3])}, which could run "
-        "code or take all memory. Save the model's state_dict() alone.",
+        tensors,
+        "holds no tensors by names, but "
+        f"{', '.join(sorted(set(objects.values()))[:3]) or 'other values'}. "
+        f"Save model.state_dict(). {CONVERSION if objects else ''}".rstrip(),
     )
+    stored = {
+        name: torch_tensors.stored(name, tensor, places, order)
+        for name, tensor in tensors.items()
+    }
+    return stored, objects
 
 
-def _pickles(content):
-    """Files, each at the beginning of a pickle."""
-    if not content.startswith(b"PK"):
-        stream = io.BytesIO(content)
-        for _ in range(_PICKLES):
-            if stream.tell() < len(content):
-                yield stream
-        return
+def _kind(value):
+    if isinstance(value, Named):
+        return f"an object of {value.name}, which takes that code to be read"
+    return type(value).__name__.lstrip("_").lower()
+
+
+# The containers: (state dict, {key of a storage: its bytes}, byte order).
+
+
+def _zip(content):
+    members = _members(content)
+    (name,) = (n for n in members if re.fullmatch(r"[^/]*/data\.pkl", n))
+    root = name.removesuffix("data.pkl")
+    require(
+        f"{root}constants.pkl" not in members,
+        "holds TorchScript, which is a program. Save model.state_dict().",
+    )
+    require(members[name].file_size <= _MAX_PICKLE, "its pickle is too large.")
+    order = members.get(f"{root}byteorder")
+    big = order is not None and bytes(_bytes(content, order)) == b"big"
+    storages = f"{root}data/"
+    places = {
+        n.removeprefix(storages): (
+            member.file_size,
+            functools.cache(functools.partial(_bytes, content, member)),
+        )
+        for n, member in members.items()
+        if n.startswith(storages)
+    }
+    state = unpickled(io.BytesIO(_bytes(content, members[name])))
+    return state, places, ">" if big else "<"
+
+
+def _members(content):
+    """{name: ZipInfo}, of what lies in a zip as it is."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = archive.infolist()
+    require(
+        all(m.compress_type == zipfile.ZIP_STORED for m in members)
+        and sum(m.file_size for m in members) <= len(content),
+        "unpacks to more than it holds. PyTorch does not compress.",
+    )
+    names = {member.filename: member for member in members}
+    require(len(names) == len(members), "holds two members of one name.")
+    return names
+
+
+def _bytes(content, member):
+    """A member's bytes where they lie, of the right checksum."""
+    at = member.header_offset
+    name, extra = struct.unpack_from("<26x2H", content, at)
+    start = at + 30 + name + extra
+    found = memoryview(content)[start : start + member.file_size]
+    require(
+        len(found) == member.file_size and zlib.crc32(found) == member.CRC,
+        f"{member.filename[:100]} is damaged: its checksum is another one. "
+        "Get or write the file again.",
+    )
+    return found
+
+
+def _before_zips(content):
+    """Number, version, system, state dict, keys of the storages; storages."""
+    stream = io.BytesIO(memoryview(content)[:_MAX_PICKLE])
+    require(
+        unpickled(stream) == _MAGIC and unpickled(stream) == _VERSION,
+        "is a pickle that torch.save did not write. Save model.state_dict() "
+        "with it.",
+    )
+    unpickled(stream)
+    storages = {}
+    state, keys = unpickled(stream, storages), unpickled(stream)
+    places, at = {}, stream.tell()
+    for key in keys:
         require(
-            all(m.compress_type == zipfile.ZIP_STORED for m in members)
-            and sum(m.file_size for m in members) <= len(content),
-            "unpacks to more than it holds. PyTorch does not compress.",
+            key in storages,
+            f"holds numbers of a type that no weight has. {CONVERSION}",
         )
-        for member in members:
-            if member.filename.endswith(".pkl"):
-                yield io.BytesIO(archive.read(member))
+        # Its count of numbers, then the numbers, always little endian.
+        (count,) = struct.unpack_from("<q", content, at)
+        size = storages[key].nbytes
+        require(count == storages[key].count, f"storage {key} is damaged.")
+        found = memoryview(content)[at + 8 : at + 8 + size]
+        places[key] = len(found), lambda found=found: found
+        at += 8 + size
+    require(at <= len(content), "is cut short. Get or write it again.")
+    return state, places, "<"
 
 
-def _safely_unpickled(content, torch):
-    version = tuple(int(n) for n in torch.__version__.split(".")[:2])
-    require(
-        version >= _TORCH,
-        f"reading pickles safely needs PyTorch {_TORCH[0]}.{_TORCH[1]}. "
-        f"Received: {torch.__version__}. Upgrade it.",
-    )
-    try:
-        return torch.load(
-            io.BytesIO(content), map_location="cpu", weights_only=True
-        )
-    # It has an exception for every kind of damage.
-    except Exception as error:
-        raise UsageError(
-            "PyTorch's weights_only reader refuses it: it is damaged or holds "
-            "more than tensors, which could run code. Save the model's "
-            f"state_dict() alone. It said: {str(error)[:300]}"
-        ) from error
+def _flat(state):
+    """({name: `Tensor`}, {name: class}) of dictionaries in one another.
 
-
-def _check_size(name, tensor):
-    """Refuses a tensor of more numbers than the file has for it."""
-    size = tensor.numel() * tensor.element_size()
-    held = tensor.untyped_storage().nbytes()
-    require(
-        size <= held,
-        f"{name} claims {size} bytes, {tuple(tensor.shape)}, and holds "
-        f"{held}: a view. Save tensor.contiguous().",
-    )
-
-
-def _stored(tensor):
-    return Stored(
-        shape=tuple(tensor.shape),
-        dtype=str(tensor.dtype).removeprefix("torch."),
-        load=functools.partial(_array, tensor),
-    )
-
-
-def _array(tensor):
-    tensor = tensor.detach()
-    # NumPy has no bfloat16; float32 holds all of its values.
-    bfloat16 = str(tensor.dtype) == "torch.bfloat16"
-    return (tensor.float() if bfloat16 else tensor).numpy()
+    Keys that are no text are an optimizer's.
+    """
+    tensors, objects, seen = {}, {}, {id(state)}
+    waiting = collections.deque([("", state)])
+    while waiting:
+        prefix, table = waiting.popleft()
+        for key, value in table.items():
+            if not isinstance(key, str):
+                continue
+            name = f"{prefix}{key}"
+            require(len(name) <= _MAX_NAME, f"{name[:80]}... is no name.")
+            require(
+                name not in tensors and name not in objects,
+                f"holds {name} twice.",
+            )
+            if isinstance(value, Tensor):
+                tensors[name] = value
+            elif isinstance(value, Named):
+                objects[name] = value.name
+            elif type(value) is dict and id(value) not in seen:
+                seen.add(id(value))
+                waiting.append((f"{name}.", value))
+            require(
+                len(tensors) + len(objects) + len(seen) <= _MAX_ENTRIES,
+                f"holds more than {_MAX_ENTRIES} tensors: not a ResNet.",
+            )
+    return tensors, objects

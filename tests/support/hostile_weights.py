@@ -74,6 +74,19 @@ def allocating_pickle(path):
     _torch_zip(path, call)
 
 
+def pickled(*operations):
+    """A function that writes a file of PyTorch with that pickle."""
+    return lambda path: _torch_zip(path, b"".join((b"\x80\x04", *operations)))
+
+
+def many_members(path):
+    """Each takes ten times as much in memory as in the file."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x/data.pkl", b"")
+        for number in range(100_001):
+            archive.writestr(f"x/data/{number}", b"")
+
+
 def deflated_pth(path):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("x/data.pkl", pickle.dumps({}, 2))
@@ -126,6 +139,27 @@ def chunk_bomb(path):
         dataset.id.write_direct_chunk((0,), zeros(GIGABYTE))
 
 
+def wide_chunk(path):
+    """One number, in a chunk that says it has 3.6 GB and has four bytes."""
+    with h5py.File(path, "w") as file:
+        dataset = file.create_dataset(
+            "layers/conv/vars/0",
+            (1,),
+            "f4",
+            maxshape=(None,),
+            chunks=(900_000_000,),
+        )
+        dataset.id.write_direct_chunk((0,), bytes(4))
+
+
+def aliases(path):
+    """A data set of 64 MB under ten names."""
+    with h5py.File(path, "w") as file:
+        file["layers/conv/vars/0"] = np.zeros(2**24, "float32")
+        for number in range(1, 10):
+            file[f"layers/conv/vars/{number}"] = file["layers/conv/vars/0"]
+
+
 def unwritten(path):
     """A data set that was never written reads as zeros."""
     with h5py.File(path, "w") as file:
@@ -164,18 +198,31 @@ def claiming_safetensors(path):
 FILES = {
     "expanded.pth": (expanded, "claims 8000000000 bytes"),
     "legacy_expanded.pth": (legacy_expanded, "claims 8000000000 bytes"),
-    "overstated.pth": (overstated, "weights_only reader refuses"),
-    "allocating.pth": (allocating_pickle, "more than tensors, builtins byte"),
+    "overstated.pth": (overstated, "storage of 4294967296, and the file hol"),
+    "allocating.pth": (allocating_pickle, "more than tensors: 'builtins.byte"),
+    # Python's own machine takes 64 GB for the number of a value, 8 GB for the
+    # length of a text, and a tuple in a tuple as a key ends the process.
+    "numbered.pth": (pickled(b"Nr\xff\xff\xff\xff."), "not a state_dict"),
+    "text.pth": (pickled(b"\x8d", bytes(4), b"\2", bytes(3)), "damaged"),
+    "lists.pth": (pickled(b"]" * 2**22), "more than 2000000 operations"),
+    "deep_key.pth": (
+        pickled(b"})", b"\x85" * 10**6, b"Ns."),
+        "holds no tensors",
+    ),
+    "doubled_key.pth": (pickled(b"})", b"q\0h\0\x86" * 60, b"Ns."), "no tens"),
+    "many_members.pth": (many_members, "more than 100000 members"),
     "deflated.pth": (deflated_pth, "unpacks to more than it holds"),
     "doubled_groups.h5": (doubled_groups, "circles, or share"),
     "repeated_layer.h5": (repeated_layer, "no known layout"),
     "long_name.h5": (long_name, "is no short text"),
     "chunk_bomb.h5": (chunk_bomb, "is compressed"),
+    "wide_chunk.h5": (wide_chunk, "a chunk of 3600000000 bytes"),
+    "aliases.h5": (aliases, "under another name"),
     "unwritten.h5": (unwritten, "holds 0 bytes of 36"),
     "deflated.keras": (deflated_keras, "unpacks to 1073741832 bytes"),
     "understated.keras": (understated_keras, "damaged"),
     "bzipped.keras": (bzipped_keras, "neither stored nor deflated"),
-    "claiming.safetensors": (claiming_safetensors, "damaged"),
+    "claiming.safetensors": (claiming_safetensors, "x is of 4 bytes, not"),
 }
 
 
@@ -190,8 +237,6 @@ def _limit_memory():
 
 
 def main(folder, *names):
-    import torch  # noqa: F401  not to be counted
-
     import keras_resnet
 
     model = keras_resnet.build("resnet20", depths=(1, 1, 1))

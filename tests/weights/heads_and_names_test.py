@@ -1,6 +1,9 @@
 """What of a file may differ from a model: its classifier, a prefix."""
 
+import re
+
 import numpy as np
+import peers
 import pytest
 import safetensors.numpy
 from small_weights import SMALL
@@ -16,6 +19,8 @@ from keras_resnet import UsageError
 from keras_resnet.networks import specs
 from keras_resnet.weights import identity
 from keras_resnet.weights import layouts
+from keras_resnet.weights import matching
+from keras_resnet.weights import readers
 
 
 def test_another_number_of_classes_keeps_the_body_when_asked(
@@ -40,50 +45,230 @@ def test_half_a_head_is_refused(small_file):
 
 
 def test_without_the_top_the_files_classifier_is_left_out(small_file):
-    body = small_model(include_top=False)
-    for weight in body.weights[2:]:
-        weight.assign(weight + 1)
-    keras_resnet.load_weights(body, small_file)
+    body, dense = small_model(include_top=False), np.ones((3, 3), "float32")
     expected = arrays(small_model())
-    for path, value in arrays(body).items():
-        np.testing.assert_array_equal(value, expected[path])
+    for change in (
+        lambda tensors: tensors,
+        lambda tensors: tensors.update({"projector.0.weight": dense}),
+    ):
+        rewrite(small_file, change)
+        for weight in body.weights[2:]:
+            weight.assign(weight + 1)
+        keras_resnet.load_weights(body, small_file)
+        for path, value in arrays(body).items():
+            np.testing.assert_array_equal(value, expected[path])
+
+
+@pytest.fixture(scope="module", name="model")
+def _model():
+    return small_model()
+
+
+@pytest.fixture(scope="module", name="tensors")
+def _tensors(model, tmp_path_factory):
+    """{name: array} of the model in torchvision's layout."""
+    path = tmp_path_factory.mktemp("small") / "small.safetensors"
+    keras_resnet.save_weights(model, path)
+    return safetensors.numpy.load_file(path)
+
+
+def moved(tensors, prefix, head=None):
+    """The tensors under a prefix, the classifier under another name."""
+    head = f"{prefix}fc" if head is None else head
+    return {
+        re.sub(f"^{prefix}fc(?=[.])", head, f"{prefix}{name}"): array
+        for name, array in tensors.items()
+    }
+
+
+def values(model, tensors, folder, prefix=None, new_head=False):
+    """What the model would get from a file with these tensors."""
+    path = folder / "a.safetensors"
+    safetensors.numpy.save_file(tensors, path)
+    return matching.values(model, readers.read(path), new_head, prefix)
+
+
+def assert_whole(found, model, without=()):
+    expected = {
+        path: array
+        for path, array in arrays(model).items()
+        if not path.startswith(("pixels/", *without))
+    }
+    assert found.keys() == expected.keys()
+    for path, array in expected.items():
+        np.testing.assert_array_equal(found[path], array, path)
 
 
 @pytest.mark.parametrize(
-    "prefix, layout",
+    "prefix",
+    ["module.", "module._orig_mod.", "student/backbone.", "a.b.encoder."],
+)
+def test_a_prefix_is_found_and_said(prefix, model, tensors, tmp_path, caplog):
+    assert_whole(values(model, tensors, tmp_path), model)
+    assert "read without" not in caplog.text
+    assert_whole(values(model, moved(tensors, prefix), tmp_path), model)
+    assert f"names of the file were read without {prefix!r}." in caplog.text
+
+
+def test_so_it_is_with_our_own_names(model, tmp_path, caplog):
+    path = tmp_path / "a.safetensors"
+    keras_resnet.save_weights(model, path, layout="keras_resnet")
+    prefixed(path, "network/")
+    found = matching.values(model, readers.read(path), False)
+    np.testing.assert_array_equal(
+        found["logits/kernel"], arrays(model)["logits/kernel"]
+    )
+    assert "read without 'network/'" in caplog.text
+
+
+def test_what_lies_beside_the_network_is_left_out_and_said(
+    model, tensors, tmp_path, caplog
+):
+    one = np.ones(1, "float32")
+    names = ("queue", "model.decoder.a", "model.decoder.b", "model.layer5.a")
+    file = moved(tensors, "model.encoder_q.") | dict.fromkeys(names, one)
+    assert_whole(values(model, file, tmp_path), model)
+    assert (
+        "read without 'model.encoder_q.'; left out beside them: "
+        "model.decoder, model.layer5, queue (4 tensors)." in caplog.text
+    )
+    # Inside the network nothing may be left over, whatever its prefix.
+    with pytest.raises(UsageError, match=r"without 'model.*\n.*\+ layer1.0.a"):
+        values(model, file | {"model.encoder_q.layer1.0.a": one}, tmp_path)
+
+
+def test_of_two_networks_that_fit_none_is_guessed(model, tensors, tmp_path):
+    other = {name: np.asarray(array + 1) for name, array in tensors.items()}
+    file = moved(tensors, "encoder_q.") | moved(other, "encoder_k.module.")
+    with pytest.raises(
+        UsageError,
+        match="2 networks that fit, under 'encoder_k.module.', 'encoder_q.'. "
+        "Say which: .*prefix='encoder_k.module.'",
+    ):
+        values(model, file, tmp_path)
+    for prefix in ("encoder_q.", "encoder_q"):
+        assert_whole(values(model, file, tmp_path, prefix), model)
+    found = values(model, file, tmp_path, "encoder_k")
+    assert (found["logits/bias"] == tensors["fc.bias"] + 1).all()
+    for prefix in ("encoder", "", "queue"):
+        with pytest.raises(UsageError, match="0 networks under the prefix"):
+            values(model, file, tmp_path, prefix)
+    # One of the two is another network.
+    del file["encoder_k.module.layer4.0.conv3.weight"]
+    assert_whole(values(model, file, tmp_path), model)
+    del file["encoder_q.bn1.weight"]
+    with pytest.raises(
+        UsageError,
+        match="none is the model's. 'encoder_k.*conv3.*; 'encoder_q.*bn1.we",
+    ):
+        values(model, file, tmp_path)
+
+
+def test_a_network_without_a_prefix_beside_its_copy_can_be_chosen(
+    model, tensors, tmp_path
+):
+    other = {name: np.asarray(array + 1) for name, array in tensors.items()}
+    file = tensors | moved(other, "teacher.")
+    with pytest.raises(UsageError, match="under '', 'teacher.'"):
+        values(model, file, tmp_path)
+    assert_whole(values(model, file, tmp_path, ""), model)
+    found = values(model, file, tmp_path, "teacher")
+    assert (found["logits/bias"] == tensors["fc.bias"] + 1).all()
+
+
+def test_a_nested_dictionary_is_a_prefix(model, tensors, tmp_path, caplog):
+    torch = peers.torch_module()
+    state = {n: torch.from_numpy(a.copy()) for n, a in tensors.items()}
+    ema = {f"module.{n}": t + 1 for n, t in state.items()}
+    path = tmp_path / "last.pth"
+    torch.save({"state_dict": state, "epoch": 3}, path)
+    assert_whole(matching.values(model, readers.read(path), False), model)
+    assert "read without 'state_dict.'" in caplog.text
+    torch.save({"model": state, "model_ema": ema, "lr": 0.1}, path)
+    with pytest.raises(UsageError, match="'model.', 'model_ema.module.'"):
+        keras_resnet.load_weights(model, path)
+    for prefix, added in (("model", 0), ("model_ema", 1)):
+        found = matching.values(model, readers.read(path), False, prefix)
+        assert (found["logits/bias"] == tensors["fc.bias"] + added).all()
+    torch.save({"model": state | {"fc.bias": torch.nn.Tanh()}}, path)
+    with pytest.raises(
+        UsageError, match=r"model.fc.bias is an object of torch.nn.*Tanh"
+    ):
+        keras_resnet.load_weights(model, path)
+
+
+# Classifiers of other names.
+
+
+@pytest.mark.parametrize(
+    "prefix, head",
     [
-        ("module.", "torchvision"),
-        ("module._orig_mod.", "torchvision"),
-        ("student/backbone.", "torchvision"),
-        ("network/", "keras_resnet"),
+        ("", "head.fc"),
+        ("", "classifier.1"),
+        ("", "linear"),
+        ("module.", "module.head.fc"),
+        ("backbone.", "cls_head.fc"),
+        ("state_dict.model.backbone.", "state_dict.model.head"),
+        ("state_dict.model.backbone.", "state_dict.fc"),
     ],
 )
-def test_a_prefix_of_all_names_is_taken_off(prefix, layout, tmp_path, caplog):
-    path = tmp_path / "a.safetensors"
-    keras_resnet.save_weights(small_model(), path, layout=layout)
-    keras_resnet.build("resnet50_v1_5", weights=path, **SMALL)
-    assert "read without" not in caplog.text
-    prefixed(path, prefix)
-    model = keras_resnet.build("resnet50_v1_5", weights=path, **SMALL)
-    assert_equal_weights(model, small_model())
-    assert f"names of the file were read without {prefix!r}" in caplog.text
+def test_a_classifier_of_another_name_is_found(
+    prefix, head, model, tensors, tmp_path, caplog
+):
+    file = moved(tensors, prefix, head)
+    if prefix:
+        file |= {"decoder.weight": np.ones((3, 5), "float32")}
+    assert_whole(values(model, file, tmp_path), model)
+    assert f"read from {head.removeprefix(prefix)!r}" in caplog.text.replace(
+        ".'", "'"
+    )
+    assert not re.search("left out.*head", caplog.text)
 
 
-def test_a_prefix_that_some_names_lack_is_refused_with_the_remedy(small_file):
-    prefixed(small_file, "encoder_q.", queue=np.ones(1, "float32"))
-    message = assert_refused(small_file, "begin with encoder_q., others do not")
-    # The remedy, as it stands there.
-    remedy = message[message.index("{k.remove") : message.rindex("}") + 1]
-    names = {"state_dict": safetensors.numpy.load_file(small_file)}
-    safetensors.numpy.save_file(eval(remedy, names), small_file)
-    keras_resnet.load_weights(small_model(), small_file)
+def _two_heads(file):
+    """The second one's shape is right too."""
+    file |= {f"other.{n}": file[f"head.{n}"] + 1 for n in ("weight", "bias")}
 
 
-def test_of_two_networks_in_a_file_none_is_taken(small_file):
-    twin = safetensors.numpy.load_file(small_file)
-    twin = {f"encoder_k.{name}": value for name, value in twin.items()}
-    prefixed(small_file, "encoder_q.", **twin)
-    assert_refused(small_file, "begin with encoder_k. or encoder_q., others")
+def _projector(file):
+    file |= {"head.2.weight": np.ones((3, 5), "float32")}
+
+
+def _no_bias(file):
+    del file["head.bias"]
+
+
+def _other_inputs(file):
+    file["head.weight"] = file["head.weight"][:, 1:].copy()
+
+
+@pytest.mark.parametrize(
+    "change", [_two_heads, _projector, _no_bias, _other_inputs]
+)
+def test_what_may_be_no_classifier_is_not_taken_for_one(
+    change, model, tensors, tmp_path, caplog
+):
+    file = moved(tensors, "", "head")
+    change(file)
+    with pytest.raises(UsageError, match=r"(?s)- fc.weight.*\+ head"):
+        values(model, file, tmp_path)
+    found = values(model, file, tmp_path, new_head=True)
+    assert_whole(found, model, without=["logits/"])
+    assert "the file has none" in caplog.text
+    # A layer that is not dense may be part of the body.
+    file["bn9.weight"] = np.ones(3, "float32")
+    with pytest.raises(UsageError, match=r"\+ bn9.weight"):
+        values(model, file, tmp_path, new_head=True)
+
+
+def test_the_classifier_of_another_network_is_not_taken(
+    model, tensors, tmp_path
+):
+    student = {k: v for k, v in tensors.items() if not k.startswith("fc.")}
+    for teacher in ("teacher.", ""):
+        file = moved(student, "student.") | moved(tensors, teacher)
+        with pytest.raises(UsageError, match="(?s)'student.'.*- fc.weight"):
+            values(model, file, tmp_path, "student")
 
 
 def test_a_prefix_does_not_make_another_network_fit(small_file):

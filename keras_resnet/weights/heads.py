@@ -1,0 +1,135 @@
+"""The classifier of a file: the layout's, one of another name, or none."""
+
+from absl import logging
+
+from keras_resnet.errors import require
+from keras_resnet.weights import layouts
+
+HEAD = ("logits/kernel", "logits/bias")
+
+
+def check_meaning(model, file, new_head):
+    """Refuses a classifier whose numbers mean something else."""
+    if "probabilities" not in [layer.name for layer in model.layers]:
+        return
+    head = model.get_layer("probabilities")
+    theirs, ours = file.metadata.get("head"), head.activation.__name__
+    require(
+        new_head or {theirs, ours} != {"softmax", "sigmoid"},
+        f"its classifier ends in a {theirs}, the model's in a {ours}. Build "
+        "the model with the same classifier_activation, or give classes= to "
+        "build, or new_head=True to load_weights, to take it over as it is.",
+    )
+
+
+def adopt(layout, variables, tensors, around):
+    """Gives a classifier of another name the layout's name.
+
+    It is one dense layer on the network's features with nothing beside it, and
+    the only one: a projector of several layers is none.
+
+    Args:
+        layout: `Layout`.
+        variables: {path: variable} of the model.
+        tensors: {name: `Stored`} of the network; changed.
+        around: from `prefixes.around`, where it is looked for if there is none
+            among `tensors`.
+
+    Returns:
+        List of the names in the file of what was taken from around it.
+    """
+    own = [layouts.their_name(layout, path) for path in HEAD]
+    has_own = any(name in tensors for name in own)
+    if not layout.torch or HEAD[0] not in variables or has_own:
+        return []
+    features = variables[HEAD[0]].shape[0]
+    for level, scope in [("", tensors), *around]:
+        found = _dense_layers(scope, features)
+        if found:
+            break
+    if len(found) != 1:
+        return []
+    theirs = [f"{found[0]}.weight", f"{found[0]}.bias"]
+    for name, their_name in zip(own, theirs, strict=True):
+        tensors[name] = scope.pop(their_name)
+    logging.warning("The classifier was read from %r.", f"{level}{found[0]}.")
+    return [] if scope is tensors else [f"{level}{name}" for name in theirs]
+
+
+def _dense_layers(tensors, features):
+    """Names of the dense layers that are alone in their part of a file."""
+    found = []
+    for names in _parts(tensors).values():
+        layer = names[0].rpartition(".")[0]
+        if set(names) != {f"{layer}.weight", f"{layer}.bias"}:
+            continue
+        shape = tensors[f"{layer}.weight"].shape
+        if _is_dense(shape) and shape[1] == features:
+            found += [layer] * (tensors[f"{layer}.bias"].shape == shape[:1])
+    return found
+
+
+def _is_dense(shape):
+    return len(shape) == 2 or (len(shape) == 4 and shape[2:] == (1, 1))
+
+
+def _parts(names):
+    """{first part of a name: names}."""
+    parts = {}
+    for name in names:
+        parts.setdefault(name.split(".")[0], []).append(name)
+    return parts
+
+
+def choose(layout, variables, tensors, new_head):
+    """Leaves out of both what is not to be loaded of the classifier.
+
+    Args:
+        layout: `Layout`.
+        variables: {path: variable} of the model; changed.
+        tensors: {name: `Stored`} of the network; changed.
+        new_head: whether the model's may stay as it is.
+    """
+    names = {path: layouts.their_name(layout, path) for path in HEAD}
+    heads = {path: tensors[n] for path, n in names.items() if n in tensors}
+    if HEAD[0] not in variables:
+        left_out = _leave_out(layout, variables, tensors)
+        if left_out:
+            logging.info(
+                "The model has no classifier: the file's is left out, %s.",
+                ", ".join(left_out),
+            )
+        return
+    fits = len(heads) == len(HEAD) and all(
+        layouts.our_shape(layout, path, stored.shape)
+        == tuple(variables[path].shape)
+        for path, stored in heads.items()
+    )
+    if fits or not new_head or len(heads) == 1:
+        return
+    logging.warning(
+        "The classifier keeps its present weights, %s: the file has %s.",
+        tuple(variables[HEAD[0]].shape),
+        "another, of " + str(heads[HEAD[0]].shape) if heads else "none",
+    )
+    for path in HEAD:
+        del variables[path]
+    _leave_out(layout, variables, tensors)
+
+
+def _leave_out(layout, variables, tensors):
+    """Takes off what stands behind the body; returns the parts' names.
+
+    In PyTorch's files that is any part with a dense layer: a body has none.
+    """
+    head = {layouts.their_name(layout, path) for path in HEAD}
+    names = [layouts.their_name(layout, path) for path in variables]
+    body = _parts(filter(None, names))
+    left_out = {name: [name] for name in head & tensors.keys()}
+    for part, names in _parts(tensors).items():
+        dense = any(len(tensors[name].shape) == 2 for name in names)
+        if layout.torch and dense and part not in body:
+            left_out[part] = names
+    for name in {name for names in left_out.values() for name in names}:
+        del tensors[name]
+    return sorted(left_out)
