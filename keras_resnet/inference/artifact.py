@@ -2,10 +2,10 @@
 
 import dataclasses
 import hashlib
-import json
 import os
 import pathlib
 
+from keras_resnet import files as files_lib
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import check_types
 from keras_resnet.errors import require
@@ -177,8 +177,14 @@ def read_fields(directory, take):
         "keras-resnet export writes. Pass that directory.",
     )
     try:
-        return take(json.loads(path.read_text()))
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        return take(files_lib.read_json(path))
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+    ) as error:
         why = error if isinstance(error, UsageError) else f"{error!r}."
         raise UsageError(
             f"{str(path)!r} is damaged, or not the manifest of an export: {why}"

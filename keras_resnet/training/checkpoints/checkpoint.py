@@ -66,7 +66,7 @@ def read(directory):
         DamageError: if a file is missing, cut or has changed.
     """
     try:
-        content = json.loads((directory / STATE).read_text())
+        content = files_lib.read_json(directory / STATE)
         written = content.pop("sha256")
         _check(written == _sha256_of_json(content), f"{STATE} has changed")
         files = content.pop("files")
