@@ -68,6 +68,10 @@ class Artifact:
 
     def __post_init__(self):
         check_types(self)
+        require(
+            is_inside(self.path),
+            f"{self.path!r} is not inside of the export's directory.",
+        )
 
     def __repr__(self):
         facts = f"{self.precision}, {self.bytes / 1e6:.2f} MB"
@@ -110,6 +114,15 @@ class Artifacts(list):
             f"\n\nVerified on {self.verified_on}. Wrote them to "
             f"{self.folder}, with labels.txt, manifest.json and samples."
         )
+
+
+def is_inside(name):
+    """Whether a path is one of a file in the directory that it is relative to.
+
+    A text from a file of strangers is asked before anything is opened.
+    """
+    path = pathlib.PurePosixPath(name)
+    return bool(name) and not path.is_absolute() and ".." not in path.parts
 
 
 def agreement(measured):

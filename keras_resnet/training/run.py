@@ -16,6 +16,7 @@ from keras_resnet.recipes import schedules
 from keras_resnet.training import checks
 from keras_resnet.training import final_files
 from keras_resnet.training import workdir as workdir_lib
+from keras_resnet.training.checkpoints import checkpoint
 from keras_resnet.training.checkpoints.saver import Saver
 from keras_resnet.training.engines import engine as engine_lib
 from keras_resnet.training.loop import Loop
@@ -130,7 +131,8 @@ def _restore(engine, state, saver):
     held, statistics = saver.restore()
     engine.restore(held, statistics)
     if held is not None:
-        state.restore(held)
+        with checkpoint.taking(saver.directory):
+            state.restore(held)
 
 
 def _claim(workdir, recipe, engine, state, saver):

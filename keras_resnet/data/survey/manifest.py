@@ -117,6 +117,7 @@ class Writer:
             "digest": self.digest,
         }
         beside = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        files.create(beside)
         with beside.open("wb") as file:
             file.write(json.dumps(header).encode("ascii") + b"\n")
             self._lines.seek(0)
