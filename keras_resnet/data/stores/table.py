@@ -22,6 +22,7 @@ import tensorflow as tf
 from keras_resnet import files as files_lib
 from keras_resnet.data.examples import host
 from keras_resnet.data.examples import splits
+from keras_resnet.data.stores import cells
 from keras_resnet.data.stores import copies
 from keras_resnet.data.stores import files
 from keras_resnet.data.stores import layouts
@@ -108,7 +109,7 @@ def _row(columns, fields, line, file):
         f"{where} has {len(fields)} fields; the first line has "
         f"{len(columns)}. Put a field with a comma into quotes.",
     )
-    row = dict(zip(columns, fields, strict=True))
+    row = dict(zip(columns, map(cells.read, fields), strict=True))
     split = row.get("split", "train").strip()
     require(split, f"{where} has no split, as others have.")
     path = os.path.normpath(os.path.join(os.path.dirname(file), row["path"]))

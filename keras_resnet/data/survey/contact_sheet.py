@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_resnet.data import pipeline
 from keras_resnet.data.examples import class_labels
 from keras_resnet.data.examples import order
-from keras_resnet.data.survey import scanning
+from keras_resnet.errors import printable
 from keras_resnet.labels import fonts
 from keras_resnet.labels.view import View
 
@@ -143,7 +143,7 @@ def _write(pen, corner, text, color, size, width=1000):
     """Two lines at most, in a font that has the letters."""
     from PIL import ImageFont
 
-    text = scanning.printable(text).replace("\n", " ")
+    text = printable(text).replace("\n", " ")
     path, text = fonts.file_for(text)
     lines = textwrap.wrap(text, width, max_lines=2, placeholder="...")
     font = ImageFont.truetype(path, size)

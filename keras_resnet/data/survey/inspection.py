@@ -15,6 +15,7 @@ import numpy as np
 
 from keras_resnet.data.examples import class_labels
 from keras_resnet.data.pixels import headers
+from keras_resnet.data.stores import cells
 from keras_resnet.data.survey import scanning
 
 # What is read, but perhaps not as its owner thinks.
@@ -153,4 +154,4 @@ def write_csv(path, header, rows):
     ) as file:
         writer = csv.writer(file)
         writer.writerow(header)
-        writer.writerows(rows)
+        writer.writerows(map(cells.write, row) for row in rows)
