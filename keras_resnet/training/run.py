@@ -129,10 +129,12 @@ def train_and_evaluate(
 def _restore(engine, state, saver):
     """Takes back what the last checkpoint holds."""
     held, statistics = saver.restore()
-    engine.restore(held, statistics)
-    if held is not None:
-        with checkpoint.taking(saver.directory):
-            state.restore(held)
+    if held is None:
+        engine.restore(None, None)
+        return
+    with checkpoint.taking(saver.directory):
+        engine.restore(held, statistics)
+        state.restore(held)
 
 
 def _claim(workdir, recipe, engine, state, saver):

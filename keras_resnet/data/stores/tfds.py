@@ -166,8 +166,7 @@ def _parser(tfds, builder, name, class_names):
     return parse
 
 
-# NAME, or NAME/CONFIG, with a version: what TFDS has itself or somebody has
-# prepared. Others it looks for in the network, at hosts that the name says.
+# NAME or NAME/CONFIG, with a version. TFDS looks for others in the network.
 _NAME = re.compile(
     r"[A-Za-z]\w*(/[\w.-]*\w[\w.-]*)?(:(\d+|\*)(\.(\d+|\*)){2})?"
 )

@@ -6,6 +6,7 @@ import textwrap
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet import files
 from keras_resnet.data import pipeline
 from keras_resnet.data.examples import class_labels
 from keras_resnet.data.examples import order
@@ -129,7 +130,8 @@ def draw(views, path, *, title, subtitle):
         for below, images in enumerate((views.training, views.evaluation)):
             corner = x, y + _CAPTION + below * (side + 2)
             sheet.paste(_tile(images[place]), corner)
-    sheet.save(path)
+    with files.replacing(path) as beside:
+        sheet.save(beside)
 
 
 def _write_caption(pen, corner, caption, side):

@@ -4,6 +4,7 @@ import collections
 
 import numpy as np
 
+from keras_resnet import files
 from keras_resnet.data.survey import inspection
 from keras_resnet.data.survey import scanning
 from keras_resnet.errors import printable
@@ -150,7 +151,8 @@ def draw_sizes(found, path, *, marks):
     plane.set_yscale("log", base=2)
     for axis in (plane.xaxis, plane.yaxis, sides.xaxis):
         axis.set_major_formatter("{x:g}")
-    figure.savefig(path, dpi=120)
+    with files.replacing(path) as beside:
+        figure.savefig(beside, dpi=120)
 
 
 def _edges(values):

@@ -88,7 +88,13 @@ def read(directory):
     except OSError as error:
         name = pathlib.Path(error.filename or directory).name
         raise DamageError(f"{name}: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        MemoryError,
+    ) as error:
         raise DamageError(f"{STATE} is not what was written") from error
     return content, statistics
 
