@@ -128,9 +128,9 @@ def check_saved_model(path):
         not others,
         f"{str(path)!r} is a program that does more than compute: it has "
         f"{', '.join(others[:5])}{', ...' * (len(others) > 5)}. Such a "
-        "SavedModel can read and write any file. No export of this library "
-        "has these operators: ask who made it, or run it with TensorFlow "
-        "itself if you trust them.",
+        "SavedModel can read and write any file, and no export of this "
+        "library has any. If you trust who made it, run it by TensorFlow "
+        "itself.",
     )
 
 
@@ -147,6 +147,9 @@ def _all_run(graph):
     """The operators that loading and any signature of a graph may run."""
     functions = _functions(graph)
     saver = graph.saver_def
+    for function in graph.graph_def.library.function:
+        if "api_implements" in function.attr:
+            yield "api_implements"  # TensorFlow may run another in its place
     unused = set()
     if graph.HasField("object_graph_def"):  # else the loader runs them
         named = (

@@ -55,6 +55,7 @@ class Door:
 
     def __init__(self, server):
         self._server, self._selector = server, selectors.DefaultSelector()
+        server.setblocking(False)  # a call may have gone when it is taken
         self._selector.register(server, selectors.EVENT_READ)
         self._said = {}  # {connection: (bytes so far, until when)}, in order
         self._known = []

@@ -1,5 +1,6 @@
 """One file of the web into a part that a later call can resume."""
 
+import contextlib
 import http.client
 import ipaddress
 import os
@@ -125,15 +126,17 @@ class _Patience:
     """A connection whose answer must begin in time, however slowly it does."""
 
     def getresponse(self):
-        timer = threading.Timer(
-            HEAD_SECONDS, lambda: self.sock.shutdown(socket.SHUT_RDWR)
-        )
+        timer = threading.Timer(HEAD_SECONDS, self._hang_up)
         timer.daemon = True
         timer.start()
         try:
             return super().getresponse()
         finally:
             timer.cancel()
+
+    def _hang_up(self):
+        with contextlib.suppress(OSError, AttributeError):  # it has ended
+            self.sock.shutdown(socket.SHUT_RDWR)
 
 
 class _Connection(_Patience, http.client.HTTPConnection):

@@ -74,7 +74,7 @@ def _rows(file):
         with io.TextIOWrapper(
             files_lib.open_file(file), newline="", encoding="utf-8-sig"
         ) as lines:
-            # A line that is longer becomes several, of too few fields.
+            # Of one that is longer a part is a field too large.
             parts = iter(functools.partial(lines.readline, _LONGEST), "")
             reader = csv.reader(parts, strict=True)
             columns = [name.strip() for name in next(reader, [])]
