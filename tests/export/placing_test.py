@@ -4,6 +4,7 @@ import contextlib
 import json
 import re
 import resource
+import shutil
 
 import pytest
 from exported_networks import card_of
@@ -105,6 +106,14 @@ def test_an_artifact_lies_nowhere_else(exported, tmp_path, path):
         (tmp_path / "manifest.json").write_text(json.dumps(fields))
         with pytest.raises(UsageError, match="inside"):
             verify.check_files(tmp_path)
+
+
+def test_a_link_to_another_folder_is_not_walked_through(exported, tmp_path):
+    """It would be all of the machine's files."""
+    shutil.copy(exported / "manifest.json", tmp_path)
+    (tmp_path / "saved_model").symlink_to("/")
+    with pytest.raises(UsageError, match="saved_model: it is a link to an"):
+        verify.check_files(tmp_path)
 
 
 def _write(name):

@@ -42,11 +42,16 @@ def _list_files(directory, fields):
     return files
 
 
+def _is_link(path):
+    """Whether a path leads to another folder, which is not walked through."""
+    return path.is_symlink() and path.is_dir()
+
+
 def _list_unlisted(directory, artifacts):
     """The same for a manifest that has a sha256 of each artifact alone."""
     files = {LABELS: None, CARD: None}
     for path, digest in ((row["path"], row["sha256"]) for row in artifacts):
-        if not is_inside(path):
+        if not is_inside(path) or _is_link(directory / path):
             raise ValueError(f"it names {path!r}, which is not inside")
         there = (directory / path).is_dir() or (directory / path).is_file()
         whole = there and sha256(directory / path)
@@ -72,6 +77,9 @@ def find_changes(directory):
                 "its sha256 is not the manifest's: it was changed or damaged."
             )
     for artifact in read_manifest(directory):
+        if _is_link(directory / artifact.path):
+            changed[artifact.path] = "it is a link to another folder."
+            continue
         for path in files_of(directory / artifact.path):
             name = path.relative_to(directory).as_posix()
             if name not in files and path.exists():
