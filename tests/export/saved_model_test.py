@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sysconfig
 
+import attacks
 import exported_networks
 import image_kinds
 import numpy as np
@@ -291,6 +292,19 @@ def test_predict_gives_it_the_whole_photograph(whole, model, card):
     expected = _expected(model, [photograph()], card)
     ((best, probability), *_) = top_classes(expected, NAMES)[0]
     assert f"  {probability:7.2%}  {best}\n" in done.stdout
+
+
+def test_serve_bytes_refuses_what_would_take_all_time_or_memory(views_path):
+    """A client of a server may send anything."""
+    serve = runtime.load_predictor(views_path).predict_bytes
+    good = encoded(Image.fromarray(photograph()), "JPEG")
+    assert serve([good, attacks.progressive(100, 30)]).shape == (2, len(NAMES))
+    for bomb, message in (
+        (attacks.gif((20, 20), [(30_000, 30_000)]), "not its screen"),
+        (attacks.progressive(11_500, 5_000), "too many scans"),
+    ):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+            serve([good, bomb])
 
 
 def _writes_a_file(folder):
