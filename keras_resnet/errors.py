@@ -4,6 +4,7 @@ import dataclasses
 import difflib
 import math
 import os
+import unicodedata
 
 
 class UsageError(ValueError):
@@ -36,6 +37,35 @@ def require(condition, message):
     """Raises `UsageError(message)` unless `condition` holds."""
     if not condition:
         raise UsageError(message)
+
+
+# Control characters, surrogates, ends of lines, and what turns the direction
+# of all that follows. Unicode has more that cannot be seen, and does no harm.
+_UNSAFE = ("Cc", "Cs", "Zl", "Zp")
+_TURNS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+def printable(text):
+    """A name of somebody's file or class, for a terminal: one line.
+
+    What would control the terminal, and bytes that are not UTF-8, become
+    escapes as Python and shells have them.
+    """
+    text = str(text)
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def printable_lines(text):
+    """The same of a text whose lines stay."""
+    return "\n".join(map(printable, str(text).split("\n")))
+
+
+def _escaped(character):
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    if character in _TURNS or unicodedata.category(character) in _UNSAFE:
+        return character.encode("unicode_escape").decode()
+    return character
 
 
 def first_line(error):

@@ -6,9 +6,11 @@ renamed. A rename within a directory replaces the old file in one step (POSIX).
 
 import contextlib
 import errno
+import json
 import os
 import pathlib
 import shutil
+import stat
 
 import filelock
 
@@ -17,6 +19,82 @@ from keras_resnet.errors import require
 
 # Of what was not finished. It is hidden, and the next run replaces it.
 UNFINISHED = ".unfinished-"
+
+# Bytes of a text that is read whole: labels, cards, manifests.
+MAX_TEXT = 2**24
+
+_KINDS = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
+}
+
+
+def no_file(status):
+    """Why what has an `os.stat_result` is no file, in one line, or None."""
+    kind = stat.S_IFMT(status.st_mode)
+    if kind == stat.S_IFREG:
+        return None
+    return f"it is {_KINDS.get(kind, 'something else')}, not a file"
+
+
+def open_file(path, buffering=-1):
+    """Opens a regular file to read its bytes; links to one are followed.
+
+    A pipe is not waited for, a device not read.
+
+    Raises:
+        OSError: if it cannot be opened, or is no file.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    why = no_file(os.fstat(handle))
+    if why:
+        os.close(handle)
+        raise OSError(errno.EINVAL, why, os.fsdecode(path))
+    return open(handle, "rb", buffering=buffering)
+
+
+def read(path, limit=MAX_TEXT):
+    """The bytes of a regular file, if they are no more than a limit.
+
+    Raises:
+        OSError: if it cannot be opened, is no file, or is larger.
+    """
+    with open_file(path) as file:
+        return bounded(file, path, limit)
+
+
+def bounded(file, name, limit=MAX_TEXT):
+    """The bytes of an open file or member of an archive, up to a limit.
+
+    Raises:
+        OSError: if there are more.
+    """
+    data = file.read(limit + 1)
+    if len(data) > limit:
+        why = f"it has more than {limit:,} bytes"
+        raise OSError(errno.EINVAL, why, os.fsdecode(name))
+    return data
+
+
+def read_json(path):
+    """What a file of JSON holds.
+
+    Raises:
+        OSError: as `read`.
+        ValueError: if it is no JSON, or is nested too deep.
+    """
+    return parse_json(read(path))
+
+
+def parse_json(data):
+    """`json.loads` without another error than ValueError."""
+    try:
+        return json.loads(data)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
 
 
 @contextlib.contextmanager
@@ -34,6 +112,7 @@ def replacing(path):
     path = pathlib.Path(path)
     unfinished = path.with_name(UNFINISHED + path.name)
     try:
+        create(unfinished)
         yield unfinished
         flush(unfinished)
         os.replace(unfinished, path)
@@ -42,6 +121,20 @@ def replacing(path):
         with contextlib.suppress(OSError):
             unfinished.unlink(missing_ok=True)
         raise
+
+
+def create(path):
+    """Makes an empty file of our own in place of what lies there.
+
+    A link there would be written through, a pipe waited for.
+
+    Raises:
+        OSError: if it cannot be made.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    os.close(os.open(path, flags, 0o666))
 
 
 def link(source, target):

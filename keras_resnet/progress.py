@@ -9,6 +9,8 @@ import tqdm
 import tqdm.contrib
 from absl import logging
 
+from keras_resnet.errors import printable_lines
+
 TICK = 1  # seconds after which a bar is drawn again
 
 _FORMAT = (
@@ -32,7 +34,7 @@ def is_watched():
 def say(text):
     """Says what begins now, to those who watch."""
     if is_watched():
-        print(text, file=sys.stderr, flush=True)
+        print(printable_lines(text), file=sys.stderr, flush=True)
 
 
 def show_picture(path, place=None):

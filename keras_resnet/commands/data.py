@@ -22,6 +22,7 @@ from keras_resnet.commands import running
 from keras_resnet.data.pixels import headers
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
+from keras_resnet.errors import printable
 from keras_resnet.errors import require
 
 FLAGS = flags.FLAGS
@@ -130,7 +131,6 @@ def validate():
     from keras_resnet.commands import findings
     from keras_resnet.data.survey import duplicates
     from keras_resnet.data.survey import manifest
-    from keras_resnet.data.survey import scanning
 
     # The pixels of the recipe are not looked at.
     dataset = FLAGS.dataset or recipes.load(FLAGS.recipe).dataset
@@ -164,7 +164,7 @@ def validate():
                 unreadable.append(f"{name}: {record['error']}")
     writer.close()
     counts = ", ".join(f"{s.num_examples:,} {key}" for key, s in splits.items())
-    print(f"{scanning.printable(dataset)}: {counts}; digest {writer.digest}")
+    print(f"{printable(dataset)}: {counts}; digest {writer.digest}")
     findings.show("unreadable", unreadable)
     findings.show_copies(copies.groups(), splits)
     differences = findings.show_changes(comparison) if comparison else 0

@@ -21,6 +21,7 @@ from keras_resnet import recipes
 from keras_resnet.commands import model_files
 from keras_resnet.commands import running
 from keras_resnet.errors import lookup
+from keras_resnet.errors import printable
 from keras_resnet.errors import require
 
 FLAGS = flags.FLAGS
@@ -209,12 +210,12 @@ def _print(paths, split, each, together, masked, shown):
     title = split if FLAGS.views == "center" else f"{split}, {FLAGS.views}"
     if len(each) > 1:
         for path, metrics in zip(paths, each, strict=True):
-            print(f"{path}: {shown(metrics)}")
+            print(printable(f"{path}: {shown(metrics)}"))
         title += f", ensemble of {len(each)}"
     of = f"{together.num_examples} images"
     if masked is not None:
         of += f"; {len(masked)} more could not be read"
-    print(f"{title}: {shown(together)} of {of}")
+    print(printable(f"{title}: {shown(together)} of {of}"))
 
 
 def _errors(metrics, num_classes):

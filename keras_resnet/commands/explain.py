@@ -10,6 +10,7 @@ from absl import flags
 from keras_resnet.commands import model_files
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
+from keras_resnet.errors import printable
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
@@ -44,7 +45,7 @@ def main(args):
     for file, target in zip(files, targets, strict=True):
         found = explanations.explain(model, file, FLAGS.class_name)
         found.save(target)
-        print(f"{file}  {found.title}  {target}")
+        print(printable(f"{file}  {found.title}  {target}"))
 
 
 def _targets(files, folder):

@@ -1,6 +1,7 @@
 """What `keras-resnet data validate` found, for the terminal."""
 
 from keras_resnet.data.survey import scanning
+from keras_resnet.errors import printable
 
 _LISTED = 20
 _CHANGES = ("changed", "relabelled", "missing", "new")
@@ -17,7 +18,7 @@ def show(what, lines):
 
 def place(key, name):
     """An example of a split as text."""
-    return f"{key} {scanning.printable(name)}"
+    return f"{key} {printable(name)}"
 
 
 def show_copies(groups, splits):

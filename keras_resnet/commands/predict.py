@@ -15,6 +15,7 @@ from absl import flags
 
 from keras_resnet import recipes
 from keras_resnet.commands import model_files
+from keras_resnet.errors import printable
 from keras_resnet.errors import require
 
 FLAGS = flags.FLAGS
@@ -97,7 +98,7 @@ def _write_table(path):
         print("Stopped. The same command goes on after the last whole part.")
         return 130
     for image, why in summary.named:
-        print(f"Cannot read {image}: {why}.")
+        print(f"Cannot read {printable(image)}: {printable(why)}.")
     print(
         f"{FLAGS.output}: {summary.rows:,} rows in {summary.parts:,} parts, "
         f"{summary.errors:,} of them with an error."
@@ -117,11 +118,12 @@ def _print_each(path, args):
         path, args, top=FLAGS.top if FLAGS["top"].present else None
     )
     for prediction in found:
-        print(f"{prediction.file}  ({prediction.milliseconds:.1f} ms)")
+        file = printable(prediction.file)
+        print(f"{file}  ({prediction.milliseconds:.1f} ms)")
         for name, probability in prediction.top:
             no = prediction.multi_label and not probability > 0.5
             name += "  (not above 50%)" * no
-            print(f"  {probability:7.2%}  {name}")
+            print(f"  {probability:7.2%}  {printable(name)}")
     kind = path if hub.is_handle(path) else kinds.recognise(path).name
     _print_times(kind, [prediction.milliseconds for prediction in found])
 

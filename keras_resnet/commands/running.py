@@ -10,6 +10,7 @@ from keras_resnet import files
 from keras_resnet.commands import doors
 from keras_resnet.commands import flags
 from keras_resnet.errors import UsageError
+from keras_resnet.errors import printable_lines
 from keras_resnet.inference import extensions
 
 
@@ -29,11 +30,14 @@ def run(main, argv=None, door="python pipelines/{}.py", begin=None):
 
     def guarded(words):
         logging.set_verbosity(logging.WARNING)
+        handler = logging.get_absl_handler().python_handler
+        handler.addFilter(_make_printable)
         try:
             extensions.load(flags.FLAGS["import"].value)
             sys.exit(main(words[1:]) or 0)
         except UsageError as error:
-            print(f"ERROR: {doors.spell(str(error), door)}", file=sys.stderr)
+            message = printable_lines(doors.spell(str(error), door))
+            print(f"ERROR: {message}", file=sys.stderr)
             sys.exit(2)
         except Exception as error:
             why = files.no_room(error)
@@ -55,6 +59,12 @@ def run(main, argv=None, door="python pipelines/{}.py", begin=None):
     except BrokenPipeError:  # its reader has gone, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+
+
+def _make_printable(record):
+    """A filter of logged lines, which name files and classes; passes all."""
+    record.msg, record.args = printable_lines(record.getMessage()), ()
+    return True
 
 
 def no_arguments(args):

@@ -6,10 +6,15 @@ Any static server will do. This one sends the headers that isolate the page
 from other sites, without which browsers give it one thread only.
 """
 
+import contextlib
 import functools
 import http
 import http.server
 import pathlib
+import socket
+import sys
+import threading
+import urllib.parse
 
 from absl import flags
 
@@ -27,6 +32,10 @@ flags.DEFINE_integer(
 
 HOST = "127.0.0.1"  # a page with a camera needs https, or this machine
 
+# What a browser of this machine asks for. Another site can have a name that
+# leads here too, and its pages would read what this one holds.
+HOSTS = ("localhost", "127.0.0.1", "::1")
+
 HEADERS = {
     "Cache-Control": "no-cache",  # always the export that is there now
     "Cross-Origin-Embedder-Policy": "require-corp",
@@ -38,8 +47,8 @@ HEADERS = {
 class Handler(http.server.SimpleHTTPRequestHandler):
     """Files with the types and headers that the page needs.
 
-    Of the page's folder alone: no link out of it is followed and no folder is
-    listed.
+    Of the page's folder alone: no link out of it is followed, no folder is
+    listed, and nothing hidden is given.
     """
 
     timeout = 30  # seconds without a byte of a request
@@ -61,17 +70,30 @@ class Handler(http.server.SimpleHTTPRequestHandler):
     }
 
     def send_head(self):
-        if self._is_of_page():
+        if not self._is_for_us():
+            self.send_error(http.HTTPStatus.MISDIRECTED_REQUEST)
+        elif not self._is_of_page():
+            self.send_error(http.HTTPStatus.NOT_FOUND)
+        else:
             return super().send_head()
-        self.send_error(http.HTTPStatus.NOT_FOUND)
         return None
+
+    def _is_for_us(self):
+        """Whether a request is for this machine; an old one does not say."""
+        try:
+            asked = urllib.parse.urlsplit(f"//{self.headers.get('Host', '')}")
+            return asked.hostname in (None, *HOSTS)
+        except ValueError:
+            return False
 
     def _is_of_page(self):
         root = pathlib.Path(self.directory).resolve()
         try:
             path = pathlib.Path(self.translate_path(self.path)).resolve()
             path = root / "index.html" if path == root else path
-            return path.is_file() and path.is_relative_to(root)
+            inside = path.relative_to(root)  # a ValueError if it is not
+            hidden = any(part.startswith(".") for part in inside.parts)
+            return path.is_file() and not hidden
         except (OSError, ValueError):  # too long, or a zero byte
             return False
 
@@ -82,6 +104,39 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
     def log_request(self, code="-", size="-"):
         """Says nothing of what went well; errors have a line of their own."""
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Answers `MOST` requests at a time: the oldest makes room for a new one.
+
+    Half a request, or a reader that does not read, holds up nobody.
+    """
+
+    MOST = 32
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self._open, self._lock = {}, threading.Lock()  # in their order
+
+    def process_request(self, request, client_address):
+        with self._lock:
+            if len(self._open) >= self.MOST:
+                oldest = next(iter(self._open))
+                del self._open[oldest]
+                with contextlib.suppress(OSError):
+                    oldest.shutdown(socket.SHUT_RDWR)
+            self._open[request] = True
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request):
+        with self._lock:
+            self._open.pop(request, None)
+        super().shutdown_request(request)
+
+    def handle_error(self, request, client_address):
+        """Says nothing of a browser that has gone."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 def page_folder(path):
@@ -103,7 +158,7 @@ def server(folder, port):
         OSError: if the port is taken or not allowed.
     """
     handler = functools.partial(Handler, directory=str(folder))
-    return http.server.ThreadingHTTPServer((HOST, port), handler)
+    return Server((HOST, port), handler)
 
 
 def main(args):

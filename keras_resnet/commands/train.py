@@ -27,6 +27,7 @@ from absl import flags
 
 from keras_resnet import recipes
 from keras_resnet.commands import recipe_flags
+from keras_resnet.errors import printable_lines
 from keras_resnet.errors import require
 
 FLAGS = flags.FLAGS
@@ -171,7 +172,7 @@ def _chosen(recipe):
 
 
 def _say(text):
-    print(text, flush=True)
+    print(printable_lines(text), flush=True)
 
 
 def _say_nothing(text):

@@ -22,6 +22,7 @@ from keras_resnet.export.verification.listing import list_files
 from keras_resnet.inference import kinds
 from keras_resnet.inference.artifact import MANIFEST
 from keras_resnet.inference.artifact import SAMPLES
+from keras_resnet.inference.artifact import is_inside
 from keras_resnet.inference.artifact import sha256
 from keras_resnet.inference.tflite_metadata import holds_card
 from keras_resnet.labels.cards import CARD
@@ -125,9 +126,22 @@ def _is_staging(folder):
 def _finish(staging, output_dir):
     """Moves what a journal has decided, or what is left of it; else nothing."""
     if (staging / _JOURNAL).exists():
-        earlier = json.loads((staging / _JOURNAL).read_text())
-        _move(staging, output_dir, earlier)
+        _move(staging, output_dir, _read_journal(staging / _JOURNAL))
     shutil.rmtree(staging)
+
+
+def _read_journal(path):
+    """{name: sha256} of the files that an export may replace."""
+    try:
+        earlier = files.read_json(path)
+        if isinstance(earlier, dict) and all(map(is_inside, earlier)):
+            return earlier
+    except (OSError, ValueError):
+        pass
+    raise UsageError(
+        f"{str(path)!r} is none that an export has left: move it away, or "
+        "pass another directory."
+    )
 
 
 def _move(staging, output_dir, earlier):

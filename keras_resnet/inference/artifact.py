@@ -2,10 +2,10 @@
 
 import dataclasses
 import hashlib
-import json
 import os
 import pathlib
 
+from keras_resnet import files as files_lib
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import check_types
 from keras_resnet.errors import require
@@ -76,6 +76,10 @@ class Artifact:
 
     def __post_init__(self):
         check_types(self)
+        require(
+            is_inside(self.path),
+            f"{self.path!r} is not inside of the export's directory.",
+        )
 
     def __repr__(self):
         facts = f"{self.precision}, {self.bytes / 1e6:.2f} MB"
@@ -119,6 +123,15 @@ class Artifacts(list):
             f"\n\nVerified on {self.verified_on}. Wrote them to "
             f"{self.folder}, with labels.txt, manifest.json and samples."
         )
+
+
+def is_inside(name):
+    """Whether a path is one of a file in the directory that it is relative to.
+
+    A text from a file of strangers is asked before anything is opened.
+    """
+    path = pathlib.PurePosixPath(name)
+    return bool(name) and not path.is_absolute() and ".." not in path.parts
 
 
 def agreement(measured):
@@ -190,8 +203,14 @@ def read_fields(directory, take):
         "keras-resnet export writes. Pass that directory.",
     )
     try:
-        return take(json.loads(path.read_text()))
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        return take(files_lib.read_json(path))
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+    ) as error:
         why = error if isinstance(error, UsageError) else f"{error!r}."
         raise UsageError(
             f"{str(path)!r} is damaged, or not the manifest of an export: {why}"

@@ -4,6 +4,11 @@ Those of a SavedModel are stored for `serving_default`: TensorFlow fuses some
 of them when it runs.
 """
 
+import pathlib
+import re
+
+from keras_resnet.errors import require
+
 # A SavedModel's graph has these beside what it computes.
 _BOOKKEEPING = {
     "Const",
@@ -14,6 +19,27 @@ _BOOKKEEPING = {
     "ReadVariableOp",
     "VarHandleOp",
 }
+
+# Operators of TensorFlow that keep something, other than those that it calls
+# stateless: what an export of ours consists of.
+_STATEFUL = {
+    "Assert",
+    "AssignVariableOp",
+    "Case",
+    "DisableCopyOnRead",
+    "If",
+    "ReadVariableOp",
+    "StatefulPartitionedCall",
+    "VarHandleOp",
+    "While",
+}
+# Stateless ones that read or write files, speak to others or run code that is
+# not in the file; whole families by the words in their names.
+_REACHING = re.compile(
+    r"File|Py|Dataset|Reader|Restore|Save|Debug|Summary|Custom|TPU|Tpu|Xla"
+    r"|Rpc|Proto|ImmutableConst|Checkpoint|VocabRemapping|Print|Record"
+    r"|CopyHost|^Copy$|^Batch$|Send|Recv|Collective|Load|^Abort$"
+)
 
 
 def list_tflite(path):
@@ -44,19 +70,29 @@ def list_onnx(path):
 
 def list_saved_model(path):
     """Names of the operators of a SavedModel."""
+    graph = _meta_graph(path)
+    functions = _functions(graph)
+    outputs = graph.signature_def["serving_default"].outputs
+    (call,) = {info.name.split(":")[0] for info in outputs.values()}
+    (node,) = [n for n in graph.graph_def.node if n.name == call]
+    return _calls([node], functions)
+
+
+def _meta_graph(path):
     from tensorflow.core.protobuf import saved_model_pb2
 
     proto = saved_model_pb2.SavedModel()
     proto.ParseFromString((path / "saved_model.pb").read_bytes())
     (graph,) = proto.meta_graphs
-    functions = {
+    return graph
+
+
+def _functions(graph):
+    """{name: nodes} of the functions that a graph may call."""
+    return {
         function.signature.name: function.node_def
         for function in graph.graph_def.library.function
     }
-    outputs = graph.signature_def["serving_default"].outputs
-    (call,) = {info.name.split(":")[0] for info in outputs.values()}
-    (node,) = [n for n in graph.graph_def.node if n.name == call]
-    return _calls([node], functions)
 
 
 def _calls(nodes, functions):
@@ -66,3 +102,76 @@ def _calls(nodes, functions):
             yield from _calls(functions[node.attr["f"].func.name], functions)
         elif node.op not in _BOOKKEEPING:
             yield node.op
+
+
+def check_saved_model(path):
+    """Refuses a SavedModel that does more than compute; runs nothing.
+
+    A SavedModel is a program: it can write files when it is run or loaded.
+    Operators are allowed that TensorFlow calls stateless, but for those that
+    reach outside of the graph, and those that an export of ours has. What
+    saves and restores variables is not run by TensorFlow's loader.
+
+    Args:
+        path: of the directory.
+
+    Raises:
+        keras_resnet.UsageError: names the operators.
+    """
+    path = pathlib.Path(path)
+    graph = _meta_graph(path)
+    # Another file of the same graph, which the loader might take.
+    split = path / "saved_model.cpb"
+    found = set(_all_run(graph)) if not split.exists() else {split.name}
+    others = sorted(name for name in found if not _only_computes(name))
+    require(
+        not others,
+        f"{str(path)!r} is a program that does more than compute: it has "
+        f"{', '.join(others[:5])}{', ...' * (len(others) > 5)}. Such a "
+        "SavedModel can read and write any file, and no export of this "
+        "library has any. If you trust who made it, run it by TensorFlow "
+        "itself.",
+    )
+
+
+def _only_computes(name):
+    from tensorflow.python.framework import op_def_registry
+
+    known = op_def_registry.get(name)
+    if name in _STATEFUL or known is None:
+        return name in _STATEFUL
+    return not known.is_stateful and not _REACHING.search(name)
+
+
+def _all_run(graph):
+    """The operators that loading and any signature of a graph may run."""
+    functions = _functions(graph)
+    saver = graph.saver_def
+    for function in graph.graph_def.library.function:
+        if "api_implements" in function.attr:
+            yield "api_implements"  # TensorFlow may run another in its place
+    unused = set()
+    if graph.HasField("object_graph_def"):  # else the loader runs them
+        named = (
+            saver.save_tensor_name,
+            saver.restore_op_name,
+            saver.filename_tensor_name,
+        )
+        unused = {name.split(":")[0] for name in named}
+    nodes = [n for n in graph.graph_def.node if n.name not in unused]
+    names = list(graph.object_graph_def.concrete_functions)
+    seen = set()
+    while nodes or names:
+        for node in nodes:
+            if node.op not in functions:
+                yield node.op
+            names += [node.op, *_function_names(node)]
+        new = {name for name in names if name in functions} - seen
+        seen |= new
+        nodes, names = [n for name in new for n in functions[name]], []
+
+
+def _function_names(node):
+    for value in node.attr.values():
+        yield value.func.name
+        yield from (function.name for function in value.list.func)

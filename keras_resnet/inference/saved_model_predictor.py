@@ -1,6 +1,7 @@
 """A SavedModel as a function of images, in TensorFlow."""
 
 from keras_resnet.errors import require
+from keras_resnet.inference import operators
 from keras_resnet.inference import tensors
 from keras_resnet.inference.artifact import PROBABILITIES
 from keras_resnet.inference.predictors import Predictor
@@ -14,6 +15,7 @@ class SavedModelPredictor(Predictor):
     def __init__(self, path):
         import tensorflow as tf
 
+        operators.check_saved_model(path)
         self._loaded = tf.saved_model.load(str(path))
         self._function = self._signature("serving_default")
         _, inputs = self._function.structured_input_signature

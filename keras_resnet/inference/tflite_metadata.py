@@ -11,6 +11,7 @@ import zlib
 
 from absl import logging
 
+from keras_resnet import files
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 from keras_resnet.labels.cards import CARD
@@ -19,7 +20,15 @@ from keras_resnet.labels.cards import card_of
 from keras_resnet.labels.cards import load_card
 
 # What the reader of an archive raises, whatever a byte in it says.
-_DAMAGED = (zipfile.BadZipFile, EOFError, ValueError, RuntimeError, zlib.error)
+_DAMAGED = (
+    zipfile.BadZipFile,
+    EOFError,
+    OSError,
+    ValueError,
+    RuntimeError,
+    zlib.error,
+)
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def read_metadata(path):
@@ -36,13 +45,21 @@ def read_metadata(path):
     )
     try:
         with zipfile.ZipFile(path) as archive:
-            names, fields = map(archive.read, (LABELS, CARD))
+            names, fields = (_unpacked(archive, n) for n in (LABELS, CARD))
     except _DAMAGED as error:
         raise UsageError(
             f"The {LABELS} or {CARD} inside {str(path)!r} is damaged: "
             f"{error}. Copy or export the file again."
         ) from error
     return card_of(names, fields, path)
+
+
+def _unpacked(archive, name):
+    """A member; other methods unpack without heed of the size they state."""
+    if archive.getinfo(name).compress_type not in _METHODS:
+        raise ValueError(f"{name} is neither stored nor deflated")
+    with archive.open(name) as file:
+        return files.bounded(file, name)
 
 
 def find_card(path):
@@ -79,8 +96,10 @@ def holds_card(path):
     path = pathlib.Path(path)
     if path.is_dir():
         return all((path / name).is_file() for name in (LABELS, CARD))
+    if not path.is_file():
+        return False
     try:
         with zipfile.ZipFile(path) as archive:
             return {LABELS, CARD} <= set(archive.namelist())
-    except (OSError, *_DAMAGED):
+    except _DAMAGED:
         return False

@@ -120,7 +120,12 @@ def load_card(directory):
             "every model that keras-resnet train and keras-resnet export "
             "write.",
         )
-    data = ((directory / name).read_bytes() for name in (LABELS, CARD))
+    try:
+        data = [files.read(directory / name) for name in (LABELS, CARD)]
+    except OSError as error:
+        raise UsageError(
+            f"Cannot read {error.filename!r}: {error.strerror}."
+        ) from error
     return card_of(*data, directory)
 
 
@@ -138,8 +143,8 @@ def card_of(names, fields, where):
     if names:
         names_lib.check(names, f"{LABELS} of {str(where)!r}")
     try:
-        return Card(class_names=names, **json.loads(fields))
-    except (ValueError, TypeError, RecursionError) as error:
+        return Card(class_names=names, **files.parse_json(fields))
+    except (ValueError, TypeError) as error:
         path = pathlib.Path(where) / CARD
         raise UsageError(f"{str(path)!r} is damaged: {error}") from error
 

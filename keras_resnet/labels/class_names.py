@@ -9,6 +9,7 @@ import collections
 import unicodedata
 
 from keras_resnet.errors import UsageError
+from keras_resnet.errors import printable
 from keras_resnet.errors import require
 
 LONGEST = 255  # characters; no file system has longer names of folders
@@ -116,15 +117,7 @@ def shown(name):
     """
     text = str(name)
     text = text if len(text) <= 80 else text[:77] + "..."
-    return "'" + "".join(map(_escaped, text)) + "'"
-
-
-def _escaped(character):
-    if "\udc80" <= character <= "\udcff":
-        return f"\\x{ord(character) - 0xDC00:02x}"
-    if character.isprintable():
-        return character
-    return character.encode("unicode_escape").decode()
+    return f"'{printable(text)}'"
 
 
 def told_apart(names):

@@ -52,7 +52,10 @@ class Schedule:
     def restore(self, state: dict):
         """Takes back what `state` gave."""
         for name in self.STATE:
-            setattr(self, name, state[name])
+            value, own = state[name], getattr(self, name)
+            if isinstance(own, float | int) != isinstance(value, float | int):
+                raise TypeError(f"{name}={value!r} is of another type")
+            setattr(self, name, value)
 
 
 class Steps(Schedule):

@@ -19,6 +19,8 @@ from keras_resnet.errors import require
 
 # In this order they are the workers 0, 1, ...
 _JOBS = ("chief", "master", "worker")
+# A variable, the same for all workers: who meets them must know it.
+TOKEN = "KERAS_RESNET_JOB_TOKEN"
 # Ports of Slurm's jobs: below the kernel's own range, which starts at 32768,
 # and so that two jobs on a machine seldom meet.
 _FIRST_PORT, _JOBS_APART, _TASKS_APART = 20_000, 700, 16
@@ -32,6 +34,7 @@ class Cluster:
         addresses: tuple of "host:port", one for each worker; worker 0 is the
             chief.
         index: which of them this process is.
+        token: what all know and no stranger, or "": see `TOKEN`.
 
     Raises:
         keras_resnet.UsageError: if they cannot be a cluster.
@@ -39,6 +42,7 @@ class Cluster:
 
     addresses: tuple[str, ...]
     index: int
+    token: str = dataclasses.field(default="", repr=False)
 
     def __post_init__(self):
         require(self.addresses, "A cluster needs at least one worker.")
@@ -72,10 +76,12 @@ def from_environment(environment=None):
         keras_resnet.UsageError: if there is none, or it cannot work.
     """
     environment = os.environ if environment is None else environment
+    token = environment.get(TOKEN, "")
     if environment.get("TF_CONFIG"):
-        return _from_tf_config(environment["TF_CONFIG"])
+        found = _from_tf_config(environment["TF_CONFIG"])
+        return dataclasses.replace(found, token=token)
     if "SLURM_PROCID" in environment:
-        return _from_slurm(environment)
+        return dataclasses.replace(_from_slurm(environment), token=token)
     raise UsageError(
         "--strategy=multi_worker needs to know the workers, and neither "
         "TF_CONFIG nor SLURM_PROCID is set. Start it with keras-resnet launch "

@@ -46,5 +46,5 @@ def list_masked(workdir, masked):
         for index, why in images.reasons.items()
     ]
     if rows:
-        with files.replacing(workdir / workdir_lib.MASKED) as path:
-            inspection.write_csv(path, ("image", "reason"), rows)
+        path = workdir / workdir_lib.MASKED
+        inspection.write_csv(path, ("image", "reason"), rows)

@@ -3,12 +3,15 @@
 import collections
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+
+from keras_resnet.training.cluster import TOKEN
 
 USER_ERROR = 2
 RUN_AGAIN = 75  # of keras-resnet train after SIGTERM
@@ -165,12 +168,14 @@ def _result(workers, signals):
 def environments(count):
     """What each worker finds in its environment: list of dicts.
 
+    They know each other by a token, which no command line shows.
     The GPUs of CUDA_VISIBLE_DEVICES, if it is set, are dealt out.
     """
     addresses = [f"127.0.0.1:{port}" for port in _free_ports(count)]
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     gpus = [gpu for gpu in visible.split(",") if gpu]
     share = len(gpus) // count
+    token = secrets.token_hex(32)
     found = []
     for index in range(count):
         task = {"type": "worker", "index": index}
@@ -178,6 +183,7 @@ def environments(count):
         environment = {
             **os.environ,
             "TF_CONFIG": json.dumps(config),
+            TOKEN: token,
             "PYTHONUNBUFFERED": "1",
         }
         if share:

@@ -6,14 +6,17 @@ calls the chief first, at the address that TensorFlow's server takes next.
 """
 
 import contextlib
+import hashlib
+import hmac
 import json
 import socket
 import time
 
 from keras_resnet.errors import UsageError
+from keras_resnet.training import doorway
 
 _PAUSE = 0.2  # seconds between two calls
-_LONGEST = 100_000  # bytes of a message: 1,024 addresses are 30,000
+_ANSWERS = ("go", "missing", "refused")
 
 
 class Missing(Exception):
@@ -22,6 +25,9 @@ class Missing(Exception):
 
 def meet(cluster, timeout):
     """Returns once every worker of a cluster is there.
+
+    Whoever says something else than a worker does is not answered. Where the
+    cluster has a token, messages carry a code that nobody makes without it.
 
     Args:
         cluster: `cluster.Cluster`, the same for all but for the index.
@@ -43,20 +49,19 @@ def meet(cluster, timeout):
 
 def _gather(cluster, deadline, timeout):
     """The chief's part: waits for the others, tells them how it went."""
-    port = int(cluster.addresses[0].rpartition(":")[2])
     calls, answer = {}, None
-    with _listen(port) as server, contextlib.ExitStack() as stack:
+    with (
+        doorway.listen(cluster.addresses[0]) as server,
+        contextlib.closing(doorway.Door(server)) as door,
+    ):
         while answer is None and len(calls) < len(cluster.addresses) - 1:
-            server.settimeout(max(deadline - time.monotonic(), 0.001))
-            try:
-                call, _ = server.accept()
-            except TimeoutError:
+            if time.monotonic() >= deadline:
                 answer = ("missing", _absent(cluster, calls, timeout))
-            else:
-                answer = _take(cluster, stack.enter_context(call), calls)
+            for call, line in door.lines(deadline):
+                answer = answer or _take(cluster, call, line, calls)
         answer = answer or ("go", "")
         for call in calls.values():
-            _send(call, answer)
+            _send(cluster, call, answer)
     return answer
 
 
@@ -72,31 +77,26 @@ def _absent(cluster, calls, timeout):
     )
 
 
-def _listen(port):
-    try:
-        return socket.create_server(("", port), backlog=1024)
-    except OSError as error:
-        raise UsageError(
-            f"The chief cannot listen at port {port}: {error.strerror}. Is "
-            "another run there?"
-        ) from error
-
-
-def _take(cluster, call, calls):
+def _take(cluster, call, line, calls):
     """Notes who calls; an answer for all if that cannot be."""
-    call.settimeout(5)
     try:
-        index, addresses = _receive(call)
-    except (OSError, ValueError, TypeError):  # not one of us
+        index, addresses = _opened(cluster, line)
+        if not _is_worker(cluster, index, addresses):
+            raise ValueError
+    except ValueError:  # not one of us
+        call.close()
         return None
-    twice = index in calls
-    calls[(index, "again") if twice else index] = call
     if addresses != list(cluster.addresses):
-        return (
+        answer = (
             "refused",
             f"Worker {index} has the addresses {', '.join(addresses)}; the "
             f"chief has {', '.join(cluster.addresses)}. They must be the same.",
         )
+        _send(cluster, call, answer)
+        # Without a token anybody may have said it: the others go on.
+        return answer if cluster.token else None
+    twice = index in calls
+    calls[(index, "again") if twice else index] = call
     if twice:
         return (
             "refused",
@@ -106,19 +106,32 @@ def _take(cluster, call, calls):
     return None
 
 
+def _is_worker(cluster, index, addresses):
+    return (
+        type(index) is int
+        and 0 < index < len(cluster.addresses)
+        and isinstance(addresses, list)
+        and all(isinstance(address, str) for address in addresses)
+    )
+
+
 def _call(cluster, deadline, timeout):
     """Another worker's part: calls the chief until it answers."""
     host, _, port = cluster.addresses[0].rpartition(":")
+    place = host.strip("[]"), int(port)
     while (left := deadline - time.monotonic()) > 0:
         try:
-            with socket.create_connection((host, int(port)), left) as call:
-                _send(call, (cluster.index, list(cluster.addresses)))
+            with socket.create_connection(place, left) as call:
+                _send(cluster, call, (cluster.index, list(cluster.addresses)))
                 # The chief began to wait maybe later.
-                call.settimeout(timeout + 5)
-                return _receive(call)
-        except (OSError, ValueError, TypeError):
+                line = _receive(call, time.monotonic() + timeout + 5)
+            kind, text = _opened(cluster, line)
+            if kind in _ANSWERS and isinstance(text, str):
+                return kind, text
+        except (OSError, ValueError):
             # Nobody yet, or the servers of a job that is about to end.
-            time.sleep(_PAUSE)
+            pass
+        time.sleep(_PAUSE)
     return (
         "missing",
         f"Worker 0, the chief, never answered at {cluster.addresses[0]} in "
@@ -126,12 +139,41 @@ def _call(cluster, deadline, timeout):
     )
 
 
-def _send(call, message):
+def _code(cluster, message):
+    """What only those who have the cluster's token can make of a message."""
+    text = json.dumps(message).encode()
+    return hmac.new(cluster.token.encode(), text, hashlib.sha256).hexdigest()
+
+
+def _send(cluster, call, message):
+    line = json.dumps([*message, _code(cluster, message)]).encode() + b"\n"
     with contextlib.suppress(OSError):  # it is gone; TensorFlow will notice
-        call.sendall(json.dumps(message).encode() + b"\n")
+        call.sendall(line)
 
 
-def _receive(call):
-    with call.makefile("rb") as file:
-        first, second = json.loads(file.readline(_LONGEST))
-    return first, second
+def _receive(call, until):
+    """A line, if it comes in time."""
+    line = b""
+    while not line.endswith(b"\n") and len(line) <= doorway.LONGEST:
+        call.settimeout(max(until - time.monotonic(), 0.001))
+        part = call.recv(doorway.LONGEST)
+        if not part:
+            raise ValueError("half a line")
+        line += part
+    return line
+
+
+def _opened(cluster, line):
+    """The two values of a message of one who has the cluster's token.
+
+    Raises:
+        ValueError: if it is anything else.
+    """
+    try:
+        *message, code = json.loads(line)
+        good = hmac.compare_digest(code, _code(cluster, message))
+    except (RecursionError, TypeError) as error:
+        raise ValueError("no message") from error
+    if not good or len(message) != 2:
+        raise ValueError("no message of a worker")
+    return message

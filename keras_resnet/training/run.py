@@ -16,6 +16,7 @@ from keras_resnet.recipes import schedules
 from keras_resnet.training import checks
 from keras_resnet.training import final_files
 from keras_resnet.training import workdir as workdir_lib
+from keras_resnet.training.checkpoints import checkpoint
 from keras_resnet.training.checkpoints.saver import Saver
 from keras_resnet.training.engines import engine as engine_lib
 from keras_resnet.training.loop import Loop
@@ -128,8 +129,11 @@ def train_and_evaluate(
 def _restore(engine, state, saver):
     """Takes back what the last checkpoint holds."""
     held, statistics = saver.restore()
-    engine.restore(held, statistics)
-    if held is not None:
+    if held is None:
+        engine.restore(None, None)
+        return
+    with checkpoint.taking(saver.directory):
+        engine.restore(held, statistics)
         state.restore(held)
 
 

@@ -6,6 +6,7 @@ import pathlib
 import keras
 import numpy as np
 
+from keras_resnet import files
 from keras_resnet import optimizers
 from keras_resnet.data import catalog
 from keras_resnet.labels import cards
@@ -119,7 +120,7 @@ def _has_head(weights, class_names, multi_label):
     path = folder / cards.LABELS
     if not path.is_file():
         return False
-    names = names_lib.lines(path.read_bytes(), path)
+    names = names_lib.lines(files.read(path), path)
     has_card = (folder / cards.CARD).is_file()
     theirs = has_card and cards.load_card(folder).multi_label
     return names == list(class_names) and theirs == multi_label

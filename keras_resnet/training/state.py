@@ -137,14 +137,32 @@ class RunState:
 
         Args:
             state: dict of state.json, maybe with the fields of others.
+
+        Raises:
+            ValueError, TypeError, LookupError, AttributeError: if it holds
+                what `to_json` never gives.
         """
         self.schedule.restore(state["schedule"])
-        self.step, self.learning_rate = state["step"], state["learning_rate"]
-        self.totals = {n: np.array(t) for n, t in state["totals"].items()}
-        self.done = dict(state["done"])
+        self.step = _of_kind(int, state["step"])
+        self.learning_rate = _of_kind(float | int, state["learning_rate"])
+        self.totals = {n: _sums(t) for n, t in state["totals"].items()}
+        self.done = {n: _of_kind(int, s) for n, s in state["done"].items()}
         # Version 0.1 called it so.
         if "average" in self.done:
             self.done["sync"] = self.done.pop("average")
         if state["metrics"]:
             self.metrics = self.kind(**state["metrics"])
-        self.records = list(state["records"])
+        self.records = [_of_kind(dict, r) for r in state["records"]]
+
+
+def _of_kind(kind, value):
+    if not isinstance(value, kind):
+        raise TypeError(f"{value!r} is of another type")
+    return value
+
+
+def _sums(values):
+    sums = np.array(values, np.float64)
+    if sums.shape != _no_sums().shape:
+        raise ValueError(f"{values!r} are no sums")
+    return sums

@@ -154,7 +154,10 @@ def held_fields(workdir):
         keras_resnet.UsageError: if its config.json cannot be read.
     """
     try:
-        return json.loads((workdir / CONFIG).read_text())["recipe"]
+        held = files.read_json(workdir / CONFIG)["recipe"]
+        if not isinstance(held, dict):
+            raise TypeError(f"its recipe is {type(held).__name__}")
+        return held
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise UsageError(
             f"{workdir / CONFIG} cannot be read: {error}. Delete it if "

@@ -1,21 +1,37 @@
 """One file of the web into a part that a later call can resume."""
 
+import contextlib
 import http.client
 import ipaddress
 import os
+import socket
+import stat
 import sys
+import threading
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
 
 import tqdm
 
+from keras_resnet import files
 from keras_resnet.errors import require
 
 # The largest known file has 242 MB; more than this is not a weights file.
 MAX_BYTES = 1 << 29
-TIMEOUT_SECONDS = 30
+TIMEOUT_SECONDS = 30  # without a byte
+HEAD_SECONDS = 60  # until an answer has begun
+# Slower ones are not waited for; no download takes more than 30 hours.
+MIN_BYTES_A_SECOND = 5_000
+WINDOW_SECONDS = 60
 _CHUNK_BYTES = 1 << 20
+
+# Where those of the table send on to: GitHub has its releases elsewhere.
+REDIRECTED_TO = (
+    "objects.githubusercontent.com",
+    "release-assets.githubusercontent.com",
+)
 
 
 def check_scheme(url):
@@ -44,20 +60,23 @@ def complete(part, url):
 
     Args:
         part: `pathlib.Path`, which need not exist. Whether its beginning is of
-            the same file, a checksum must tell.
-        url: see `check_scheme`; redirections are followed under its rule.
+            the same file, a checksum must tell. What is no file of its own,
+            such as a link, is replaced.
+        url: see `check_scheme`; redirections are followed to the same server
+            and to `REDIRECTED_TO`.
 
     Raises:
         OSError: of the network (`urllib.error.URLError`) or the disk.
         http.client.HTTPException: if the connection broke off.
-        keras_resnet.UsageError: if the file is larger than MAX_BYTES.
+        keras_resnet.UsageError: if the file is larger than MAX_BYTES, or it
+            is to come from another server.
     """
     check_scheme(url)
-    start = part.stat().st_size if part.exists() else 0
+    start = _held(part)
     headers = {"User-Agent": "keras_resnet"}
     headers |= {"Range": f"bytes={start}-"} if start else {}
     request = urllib.request.Request(url, headers=headers)
-    opener = urllib.request.build_opener(_Redirects)
+    opener = urllib.request.build_opener(_Redirects(url), _Http, _Https)
     try:
         response = opener.open(request, timeout=TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
@@ -69,12 +88,73 @@ def complete(part, url):
         _append(response, part, start if _resumes(response, start) else 0)
 
 
+def _held(part):
+    """Bytes of an earlier download: of a file that is nobody else's."""
+    try:
+        status = os.lstat(part)
+    except FileNotFoundError:
+        return 0
+    if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+        return status.st_size
+    os.unlink(part)
+    return 0
+
+
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirections, as of GitHub's releases, but not out of https."""
+    """Follows redirections to the same server and to those that are known."""
+
+    def __init__(self, url):
+        self._server = _server(url)
 
     def redirect_request(self, req, fp, code, msg, headers, newurl):
         check_scheme(newurl)
+        require(
+            _server(newurl) == self._server
+            or _server(newurl) in [("https", h, None) for h in REDIRECTED_TO],
+            f"The server sends on to another one, which is not asked: "
+            f"{newurl!r}.",
+        )
         return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _server(url):
+    parts = urllib.parse.urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port
+
+
+class _Patience:
+    """A connection whose answer must begin in time, however slowly it does."""
+
+    def getresponse(self):
+        timer = threading.Timer(HEAD_SECONDS, self._hang_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            return super().getresponse()
+        finally:
+            timer.cancel()
+
+    def _hang_up(self):
+        with contextlib.suppress(OSError, AttributeError):  # it has ended
+            self.sock.shutdown(socket.SHUT_RDWR)
+
+
+class _Connection(_Patience, http.client.HTTPConnection):
+    pass
+
+
+class _SecureConnection(_Patience, http.client.HTTPSConnection):
+    pass
+
+
+class _Http(urllib.request.HTTPHandler):
+    def http_open(self, req):
+        return self.do_open(_Connection, req)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def https_open(self, req):
+        return self.do_open(_SecureConnection, req, context=self._context)
 
 
 def _resumes(response, start):
@@ -102,10 +182,15 @@ def _append(response, part, start):
         unit_scale=True,
         disable=not sys.stderr.isatty(),  # nothing in a log file
     )
-    with progress, open(part, "r+b" if start else "wb") as file:
+    if not start:
+        files.create(part)
+    pace = _Pace(start)
+    with progress, open(part, "r+b") as file:
         file.seek(start)
-        while chunk := response.read(_CHUNK_BYTES):
+        # What is there, be it a byte: a whole chunk would be waited for.
+        while chunk := response.read1(_CHUNK_BYTES):
             _check_size(file.tell() + len(chunk), part)
+            pace.check(file.tell())
             file.write(chunk)
             progress.update(len(chunk))
         file.flush()
@@ -113,6 +198,28 @@ def _append(response, part, start):
         missing = (total or 0) - file.tell()
     if missing > 0:
         raise http.client.IncompleteRead(b"", missing)
+
+
+class _Pace:
+    """Ends a download that is too slow for a while."""
+
+    def __init__(self, num_bytes):
+        self._bytes, self._since = num_bytes, time.monotonic()
+
+    def check(self, num_bytes):
+        """Says how many bytes are there.
+
+        Raises:
+            TimeoutError: if there are too few for the time.
+        """
+        seconds = time.monotonic() - self._since
+        if seconds < WINDOW_SECONDS:
+            return
+        if num_bytes - self._bytes < MIN_BYTES_A_SECOND * seconds:
+            raise TimeoutError(
+                f"it brings less than {MIN_BYTES_A_SECOND:,} bytes a second"
+            )
+        self._bytes, self._since = num_bytes, time.monotonic()
 
 
 def _check_size(num_bytes, part):

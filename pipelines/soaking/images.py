@@ -52,11 +52,31 @@ def mutate(corpus, rng):
     """{"files", "what"}: one file, changed."""
     name = rng.choice(list(corpus))
     data, how = mutations.mutated(corpus[name], rng)
+    if rng.random() < 0.05:
+        return _with_more(corpus, rng)
     if rng.random() < 0.1:  # the start of one, the end of another
         other = corpus[rng.choice(list(corpus))]
         at = rng.randrange(1, max(len(data), 1) + 1)
         data, how = data[:at] + other[at:], "splice"
     return {"files": {name: data}, "what": f"{how} of {name}"}
+
+
+def _with_more(corpus, rng):
+    """A whole image with many more of a part than its maker wrote."""
+    name, part, end = rng.choice(
+        (
+            ("progressive.jpg", b"\xff\xda", b"\xff\xd9"),  # scans
+            ("rgb.jpg", b"\xff\xe0", b"\xff\xdb"),  # segments
+            ("animated.gif", b"!\xf9", b"!\xf9"),  # frames
+        )
+    )
+    data = corpus[name]
+    start = data.rindex(part)
+    stop = data.find(end, start + 2)
+    stop = len(data) - 1 if stop < 0 else stop
+    times = rng.choice((10, 900, 5_000))
+    data = data[:stop] + data[start:stop] * times + data[stop:]
+    return {"files": {name: data}, "what": f"{times} times more of {name}"}
 
 
 def judge(corpus, case, folder):

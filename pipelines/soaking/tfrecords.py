@@ -45,10 +45,18 @@ def mutate(corpus, rng):
 
 def _records_changed(data, rng):
     parts = [data[start:end] for start, end, _ in frames(data)]
-    how = rng.choice(("drop", "repeat", "swap"))
+    how = rng.choice(("drop", "repeat", "swap", "claim"))
     at = rng.randrange(len(parts) - 1)
     one, two = parts[at : at + 2]
-    made = {"drop": [two], "repeat": [one, one, two], "swap": [two, one]}[how]
+    length = rng.choice((0, 2**29, 3 << 30, 2**63, 2**64 - 17)).to_bytes(
+        8, "little"
+    )
+    made = {
+        "drop": [two],
+        "repeat": [one, one, two],
+        "swap": [two, one],
+        "claim": [length + _crc(length) + one[12:], two],
+    }[how]
     parts[at : at + 2] = made
     return b"".join(parts), f"{how} of record {at}"
 

@@ -1,8 +1,11 @@
 """The command serve_web: an exported page for a browser, and nothing else."""
 
+import contextlib
 import os
 import re
 import shutil
+import socket
+import threading
 import urllib.error
 import urllib.request
 
@@ -10,6 +13,7 @@ import pages
 import programs
 import pytest
 
+from keras_resnet.commands import serve_web
 from keras_resnet.export.writers import web
 
 
@@ -47,7 +51,9 @@ def test_serve_web_gives_files_of_the_page_alone(page, tmp_path):
     (page / "link").symlink_to(tmp_path / "secret.txt")
     (page / "inside").symlink_to(page / "page.json")
     os.mkfifo(page / "pipe")
+    (page / ".env").write_text("secret")
     outside = ("../secret.txt", "link", "pipe", "%00", "samples/", "x" * 5000)
+    outside += (".env", "..%2fsecret.txt", "%2e%2e/secret.txt", "/etc/passwd")
     with pages.serving(page) as url:
         for name in outside:
             with pytest.raises(urllib.error.HTTPError, match="404"):
@@ -55,6 +61,38 @@ def test_serve_web_gives_files_of_the_page_alone(page, tmp_path):
         for name in ("inside", "page.json?x=1"):
             with urllib.request.urlopen(url + name) as answer:
                 assert answer.read() == (page / "page.json").read_bytes()
+
+
+def test_serve_web_answers_this_machine_alone(page):
+    """A site of another name that leads here reads nothing."""
+    with pages.serving(page) as url:
+        for host, status in (
+            ("localhost:9", 200),
+            ("127.0.0.1", 200),
+            ("[::1]:80", 200),
+            ("evil.example", 421),
+            ("localhost.evil.example", 421),
+            ("[", 421),
+        ):
+            request = urllib.request.Request(url, headers={"Host": host})
+            try:
+                found = urllib.request.urlopen(request, timeout=30).status
+            except urllib.error.HTTPError as error:
+                found = error.code
+            assert found == status, host
+
+
+def test_half_requests_hold_up_nobody(page, capfd):
+    with pages.serving(page) as url, contextlib.ExitStack() as stack:
+        port = int(url.rsplit(":")[-1].strip("/"))
+        for _ in range(serve_web.Server.MOST + 8):
+            half = socket.create_connection(("127.0.0.1", port), 30)
+            stack.enter_context(half).sendall(b"GET /page.json HT")
+        before = threading.active_count()
+        with urllib.request.urlopen(url + "page.json", timeout=30) as answer:
+            assert answer.read() == (page / "page.json").read_bytes()
+    assert before < serve_web.Server.MOST + 12
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_serve_web_refuses_in_one_line(page, tmp_path):

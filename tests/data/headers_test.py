@@ -12,6 +12,7 @@ from PIL import Image
 
 from keras_resnet.data.pixels import decoding
 from keras_resnet.data.pixels import headers
+from keras_resnet.data.pixels import limits
 from keras_resnet.data.pixels.headers import BadImageError
 
 UNREADABLE = odd_images.unreadable()
@@ -122,6 +123,13 @@ def test_a_header_without_end_is_refused():
             headers.read(data)
     few = file[:comment] + b"\1x" * 1_000 + file[comment:]
     assert decoding.problem(few) is None
+
+
+def test_large_images_may_have_few_scans_and_small_ones_many():
+    few = [(1, 2**27), (20, 2**27), (223, 12_000_000), (1_000, 1_000_000)]
+    many = [(21, 2**27), (224, 12_000_000), (1_001, 1)]
+    assert all(limits.are_few_scans(*case) for case in few)
+    assert not any(limits.are_few_scans(*case) for case in many)
 
 
 def test_the_name_of_a_chunk_makes_no_second_line():

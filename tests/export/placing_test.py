@@ -4,6 +4,7 @@ import contextlib
 import json
 import re
 import resource
+import shutil
 
 import pytest
 from exported_networks import card_of
@@ -83,6 +84,36 @@ def test_a_manifest_names_nothing_outside(exported, tmp_path, name):
     (tmp_path / "manifest.json").write_text(json.dumps(fields))
     with pytest.raises(UsageError, match="which is not inside"):
         placing.check(tmp_path, [])
+
+
+@pytest.mark.parametrize("journal", ['{"../mine.txt": null}', "[]", "{", "5"])
+def test_a_journal_of_a_stranger_deletes_nothing(tmp_path, journal):
+    folder = tmp_path / "out" / ".export-a0000000"
+    folder.mkdir(parents=True)
+    (tmp_path / "mine.txt").write_text("mine")
+    (folder / "replaces.json").write_text(journal)
+    with pytest.raises(UsageError, match="none that an export has left"):
+        placing.check(tmp_path / "out", [])
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("path", ["/etc/ssl", "../../etc/ssl", ""])
+def test_an_artifact_lies_nowhere_else(exported, tmp_path, path):
+    fields = json.loads((exported / "manifest.json").read_text())
+    for files in (fields["files"], None):
+        fields["artifacts"][0]["path"] = path
+        fields["files"] = files
+        (tmp_path / "manifest.json").write_text(json.dumps(fields))
+        with pytest.raises(UsageError, match="inside"):
+            verify.check_files(tmp_path)
+
+
+def test_a_link_to_another_folder_is_not_walked_through(exported, tmp_path):
+    """It would be all of the machine's files."""
+    shutil.copy(exported / "manifest.json", tmp_path)
+    (tmp_path / "saved_model").symlink_to("/")
+    with pytest.raises(UsageError, match="saved_model: it is a link to an"):
+        verify.check_files(tmp_path)
 
 
 def _write(name):

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sysconfig
 
+import attacks
 import exported_networks
 import image_kinds
 import numpy as np
@@ -291,3 +292,100 @@ def test_predict_gives_it_the_whole_photograph(whole, model, card):
     expected = _expected(model, [photograph()], card)
     ((best, probability), *_) = top_classes(expected, NAMES)[0]
     assert f"  {probability:7.2%}  {best}\n" in done.stdout
+
+
+def test_serve_bytes_refuses_what_would_take_all_time_or_memory(views_path):
+    """A client of a server may send anything."""
+    serve = runtime.load_predictor(views_path).predict_bytes
+    good = encoded(Image.fromarray(photograph()), "JPEG")
+    assert serve([good, attacks.progressive(100, 30)]).shape == (2, len(NAMES))
+    for bomb, message in (
+        (attacks.gif((20, 20), [(30_000, 30_000)]), "not its screen"),
+        (attacks.progressive(11_500, 5_000), "too many scans"),
+    ):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+            serve([good, bomb])
+
+
+def _writes_a_file(folder):
+    def serve(images):
+        write = tf.io.write_file(str(folder / "written"), "x")
+        with tf.control_dependencies([write]):
+            return tf.nn.softmax(tf.reduce_mean(images, (1, 2)))
+
+    return serve
+
+
+def _in_a_branch(folder):
+    inner = _writes_a_file(folder)
+
+    def serve(images):
+        return tf.cond(
+            tf.size(images) > 0, lambda: inner(images), lambda: images[:, 0, 0]
+        )
+
+    return serve
+
+
+def _calls_python(folder):
+    def serve(images):
+        def answer(images):
+            (folder / "written").touch()
+            return images.mean((1, 2))
+
+        return tf.numpy_function(answer, [images], tf.float32, stateful=False)
+
+    return serve
+
+
+def _reads_a_file(folder):
+    def serve(images):
+        text = tf.strings.length(tf.io.read_file("/etc/hostname"))
+        return tf.reduce_mean(images, (1, 2)) + tf.cast(text, tf.float32)
+
+    return serve
+
+
+def _computes(folder):
+    """Layers that none of our networks has."""
+
+    def serve(images):
+        values = tf.nn.gelu(tf.nn.avg_pool2d(images, 2, 2, "SAME"))
+        return tf.nn.softmax(tf.math.erf(tf.reduce_mean(values, (1, 2))))
+
+    return serve
+
+
+PROGRAMS = {
+    "WriteFile": _writes_a_file,
+    "WriteFile in a branch": _in_a_branch,
+    "PyFuncStateless": _calls_python,
+    "ReadFile": _reads_a_file,
+    "": _computes,
+}
+
+
+@pytest.mark.parametrize("operator", PROGRAMS)
+def test_a_program_that_does_more_than_compute_is_not_run(operator, tmp_path):
+    module, path = tf.Module(), tmp_path / "saved_model"
+    spec = tf.TensorSpec((None, 8, 8, 3), tf.float32, name="images")
+    serve = tf.function(PROGRAMS[operator](tmp_path), input_signature=[spec])
+    module.serve = serve
+    tf.saved_model.save(module, str(path), signatures=serve)
+    if not operator:
+        images = np.zeros((1, 8, 8, 3), np.float32)
+        assert runtime.load_predictor(path).predict(images).shape == (1, 3)
+        return
+    with pytest.raises(UsageError, match=operator.split()[0]) as raised:
+        runtime.load_predictor(path)
+    assert "is a program that does more than compute" in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert not (tmp_path / "written").exists()
+
+
+def test_the_same_graph_in_another_file_is_not_run(views_path, tmp_path):
+    path = shutil.copytree(views_path, tmp_path / "saved_model")
+    assert runtime.load_predictor(path)
+    (path / "saved_model.cpb").touch()
+    with pytest.raises(UsageError, match="saved_model.cpb"):
+        runtime.load_predictor(path)

@@ -267,3 +267,23 @@ def test_images_of_another_shape_are_refused(shape):
     predictor = predictors.KerasPredictor(model())
     with pytest.raises(UsageError, match=r"\(images, 16, 16, 3\). Received"):
         predictor.predict(np.zeros(shape, np.uint8))
+
+
+def test_operators_of_ones_own_in_a_tflite_file_are_one_line(tmp_path):
+    """Nothing is loaded for them; the file is as it was otherwise."""
+    path = tmp_path / "model.tflite"
+    export_tflite(model(), path, card=card_of(model()))
+    content = path.read_bytes()
+    for custom in (False, True):
+        changed = tflite_files.unpacked(content)
+        if custom:
+            code = changed.operatorCodes[0]
+            code.builtinCode = code.deprecatedBuiltinCode = 32  # CUSTOM
+            code.customCode = b"Evil"
+        path.write_bytes(tflite_files.packed(changed))
+        if not custom:
+            assert runtime.load_predictor(path)
+            continue
+        with pytest.raises(UsageError) as raised:
+            runtime.load_predictor(path)
+        assert "\n" not in str(raised.value)

@@ -3,6 +3,7 @@
 import contextlib
 import http.server
 import threading
+import time
 
 DATA = bytes(range(256)) * 20_000  # five chunks
 NAME = "net-0123abcd.pth"
@@ -21,6 +22,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.location = None  # where to redirect to
         self.lie = None  # a Content-Range that it sends instead
         self.says_length = True
+        self.pause = 0  # seconds after each byte; 0 sends all at once
         self.asked = []  # the Range of each request
 
     @property
@@ -42,7 +44,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         server.asked.append(self.headers.get("Range"))
         if server.status:
             self.send_error(server.status)
-        elif server.location:
+        elif server.location and "moved" not in self.path:
             self.send_response(302)
             self.send_header("Location", server.location)
             self.end_headers()
@@ -61,8 +63,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if server.says_length:
             self.send_header("Content-Length", str(len(DATA) - start))
         self.end_headers()
-        with contextlib.suppress(ConnectionError):  # the client may give up
-            self.wfile.write(DATA[start:][: server.cut])
+        with contextlib.suppress(OSError):  # the client may give up
+            rest = DATA[start:][: server.cut]
+            while server.pause:
+                self.wfile.write(rest[:1])
+                time.sleep(server.pause)
+            self.wfile.write(rest)
 
     def log_message(self, *args):
         pass

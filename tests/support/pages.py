@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import http.server
 import shutil
 import threading
 
@@ -67,7 +66,7 @@ def browser(profile, *arguments):
 def serving(folder, handler=serve_web.Handler):
     """The address of a folder, served as `serve_web.py` does."""
     handler = functools.partial(handler, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with serve_web.Server(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:

@@ -44,6 +44,16 @@ def test_each_worker_has_its_place_and_its_label():
         assert config["task"] == {"type": "worker", "index": int(label[-1])}
 
 
+def test_workers_share_a_token_that_no_command_line_shows():
+    script = "echo $KERAS_RESNET_JOB_TOKEN; tr '\\0' ' ' < /proc/$$/cmdline"
+    lines = _launch(script, "--workers=2").stdout.splitlines()
+    tokens = [line.split("] ")[1] for line in lines if "cmdline" not in line]
+    assert len(tokens) == 2 and len(set(tokens)) == 1 and len(tokens[0]) == 64
+    assert sum(tokens[0] in line for line in lines) == 2
+    again = _launch(script, "--workers=2").stdout
+    assert tokens[0] not in again
+
+
 def test_the_first_reason_is_shown_not_what_it_did_to_the_others():
     script = IS_1 % (
         "sleep 0.3; echo disk on fire; exit 3",

@@ -1,6 +1,8 @@
 """Workers that meet over real sockets, and those that do not."""
 
 import concurrent.futures
+import contextlib
+import json
 import re
 import socket
 import time
@@ -8,6 +10,7 @@ import time
 import pytest
 
 from keras_resnet import errors
+from keras_resnet.training import doorway
 from keras_resnet.training import rendezvous
 from keras_resnet.training.cluster import Cluster
 
@@ -28,8 +31,11 @@ def _meet(clusters, timeout):
         return [call.exception() for call in calls]
 
 
-def _clusters(addresses, *indices):
-    return [Cluster(addresses=addresses, index=index) for index in indices]
+def _clusters(addresses, *indices, token="secret"):
+    return [
+        Cluster(addresses=addresses, index=index, token=token)
+        for index in indices
+    ]
 
 
 def test_workers_meet_and_leave_the_port_free(addresses):
@@ -84,14 +90,83 @@ def _connection(host, port):
     raise AssertionError(f"Nobody listens at {port}.")
 
 
-def test_a_stranger_at_the_chiefs_port_does_not_count(addresses):
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        call = pool.submit(rendezvous.meet, *_clusters(addresses[:2], 0), 2)
-        host, port = addresses[0].split(":")
-        for text in (b"GET / HTTP/1.1\r\n\r\n", b'{"a": 1}\n', b"7\n", b""):
-            with _connection(host, int(port)) as stranger:
+STRANGERS = [
+    b"GET / HTTP/1.1\r\n\r\n",
+    b'{"a": 1}\n',
+    b"7\n",
+    b"",
+    b"[[], []]\n",
+    b"[1, 5]\n",
+    b'[{}, "x", null]\n',
+    b'[1, ["x"]]\n',
+    b'[1, ["x"], ""]\n',
+    b'["go", "", "0"]\n',
+    b"[1, ",  # half a message, whose other half never comes
+    b"[" * 90_000 + b"\n",
+    b"x" * 200_000,
+]
+
+
+@pytest.mark.parametrize("token", ["secret", ""])
+def test_strangers_at_the_chiefs_port_are_in_nobodys_way(addresses, token):
+    """They call before the others and hold their calls open."""
+    clusters = _clusters(addresses[:2], 0, 1, token=token)
+    host, port = addresses[0].split(":")
+    with (
+        contextlib.ExitStack() as stack,
+        concurrent.futures.ThreadPoolExecutor(1) as pool,
+    ):
+        chief = pool.submit(rendezvous.meet, clusters[0], 30)
+        for text in STRANGERS:
+            stranger = stack.enter_context(_connection(host, int(port)))
+            with contextlib.suppress(OSError):  # the chief may hang up
                 stranger.sendall(text)
-        assert isinstance(call.exception(), rendezvous.Missing)
+        rendezvous.meet(clusters[1], 30)
+        assert chief.result() is None
+
+
+def test_more_calls_than_are_listened_to_keep_nobody_out(addresses):
+    clusters = _clusters(addresses[:2], 0, 1)
+    host, port = addresses[0].split(":")
+    with (
+        contextlib.ExitStack() as stack,
+        concurrent.futures.ThreadPoolExecutor(1) as pool,
+    ):
+        chief = pool.submit(rendezvous.meet, clusters[0], 30)
+        for _ in range(doorway._STRANGERS + 10):
+            stack.enter_context(_connection(host, int(port)))
+        rendezvous.meet(clusters[1], 30)
+        assert chief.result() is None
+
+
+def test_another_token_is_a_strangers(addresses):
+    found = _meet(
+        _clusters(addresses[:2], 0)
+        + _clusters(addresses[:2], 1, token="guessed"),
+        1,
+    )
+    assert {type(error) for error in found} == {rendezvous.Missing}
+
+
+def test_without_a_token_other_addresses_end_their_owner_alone(addresses):
+    clusters = _clusters(addresses[:2], 0, token="")
+    other = ("elsewhere:1", addresses[1])
+    line = json.dumps([1, other, rendezvous._code(clusters[0], [1, other])])
+    host, port = addresses[0].split(":")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        chief = pool.submit(rendezvous.meet, clusters[0], 30)
+        with _connection(host, int(port)) as call:
+            call.sendall(line.encode() + b"\n")
+            assert "They must be the same" in call.makefile().readline()
+        assert _meet(_clusters(addresses[:2], 1, token=""), 30) == [None]
+        assert chief.result() is None
+
+
+def test_the_chief_listens_at_its_own_address_alone(addresses):
+    with doorway.listen(addresses[0]) as server:
+        assert server.getsockname()[0] == "127.0.0.1"
+    with doorway.listen("203.0.113.7:0") as server:  # behind a gateway
+        assert server.getsockname()[0] == "0.0.0.0"
 
 
 def test_a_port_that_another_program_has_is_named(addresses):

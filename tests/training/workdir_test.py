@@ -49,6 +49,29 @@ def test_another_run_is_refused(made, changes, resume, message):
         workdir.check(made, recipe, resume)
 
 
+ODD = [
+    "[]",
+    "null",
+    '{"recipe": 5}',
+    '{"recipe": []}',
+    '{"recipe": {"batch_size": {}}}',
+    '{"recipe": {"scale_range": [[1]]}}',
+    '{"recipe": {"seed": 1%s}}' % ("0" * 5000),
+    '{"recipe": {"seed": NaN}}',
+    "[" * 100_000,
+    "\0",
+    "",
+]
+
+
+@pytest.mark.parametrize("content", ODD, ids=range(len(ODD)))
+def test_an_odd_config_json_is_one_line(made, content):
+    (made / "config.json").write_text(content)
+    with pytest.raises(errors.UsageError) as raised:
+        workdir.check(made, RECIPE)
+    assert "\n" not in str(raised.value)
+
+
 def test_a_run_of_a_version_without_a_field_goes_on(made):
     config = json.loads((made / "config.json").read_text())
     del config["recipe"]["freeze_until"]

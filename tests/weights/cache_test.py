@@ -3,7 +3,9 @@
 import hashlib
 import os
 import pathlib
+import socket
 import threading
+import urllib.request
 
 import pytest
 from file_server import DATA
@@ -159,15 +161,47 @@ def test_a_damaged_file_of_the_cache_is_replaced_or_refused(server, folder):
     assert not files(folder)
 
 
-def test_redirections_are_followed_on_https_only(server, folder):
-    with Server() as target:
-        server.location = target.url
-        assert get(server, folder).read_bytes() == DATA
+def test_redirections_are_followed_to_known_servers_only(server, folder):
+    server.location = f"{server.url}?moved"
+    assert get(server, folder).read_bytes() == DATA
     (folder / NAME).unlink()
-    server.location = "http://example.org/net.pth"
-    with pytest.raises(UsageError, match="https only"):
-        get(server, folder)
+    with Server() as other:  # another port of the same machine
+        for location, message in (
+            (other.url, "sends on to another one"),
+            ("https://example.org/net.pth", "sends on to another one"),
+            ("http://example.org/net.pth", "https only"),
+        ):
+            server.location = location
+            with pytest.raises(UsageError, match=message):
+                get(server, folder)
+        assert not other.asked
     assert not files(folder)
+
+
+def test_a_release_of_github_is_where_github_sends_on_to():
+    github = download._Redirects("https://github.com/a/b/releases/net.pth")
+    request = urllib.request.Request("https://github.com/a")
+    for host in download.REDIRECTED_TO:
+        url = f"https://{host}/net.pth"
+        sent = github.redirect_request(request, None, 302, "", {}, url)
+        assert sent.full_url == url
+
+
+@pytest.mark.parametrize("what", ["HEAD_SECONDS", "WINDOW_SECONDS"])
+def test_a_byte_now_and_then_is_not_waited_for(
+    what, server, folder, monkeypatch
+):
+    """Neither in the head of an answer nor after it."""
+    monkeypatch.setattr(download, what, 0.2)
+    if what == "WINDOW_SECONDS":
+        server.pause = 0.05
+        with pytest.raises(UsageError, match="less than 5,000 bytes a second"):
+            get(server, folder)
+        return
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/{NAME}"
+        with pytest.raises(UsageError, match="broke off|Cannot reach"):
+            cache.cached_file(url, checksum=MD5, directory=folder)
 
 
 @pytest.mark.parametrize(
@@ -215,10 +249,23 @@ def test_a_link_in_place_of_the_lock_is_not_followed(server, folder, tmp_path):
     assert not server.asked
 
 
-def test_nobody_waits_for_a_pipe_in_place_of_the_lock(server, folder):
+@pytest.mark.parametrize("end", ["lock", "part"])
+def test_nobody_waits_for_a_pipe_in_place_of_a_file(end, server, folder):
     folder.mkdir()
-    os.mkfifo(folder / f"{NAME}.lock")
+    os.mkfifo(folder / f"{NAME}.{end}")
     assert get(server, folder).read_bytes() == DATA
+
+
+@pytest.mark.parametrize("make", [os.symlink, os.link])
+def test_a_link_in_place_of_a_part_is_not_written_through(
+    make, server, folder, tmp_path
+):
+    (tmp_path / "precious").write_text("mine")
+    folder.mkdir()
+    make(tmp_path / "precious", folder / f"{NAME}.part")
+    assert get(server, folder).read_bytes() == DATA
+    assert (tmp_path / "precious").read_text() == "mine"
+    assert not (folder / NAME).is_symlink()
 
 
 def test_a_cache_that_cannot_be_written_is_told(server, tmp_path):

@@ -12,8 +12,9 @@ import re
 import struct
 import zlib
 
-# A decoded image of so many pixels takes 400 MB.
-MAX_PIXELS = 2**27
+from keras_resnet.data.pixels import limits
+from keras_resnet.data.pixels.limits import MAX_BLOCKS
+from keras_resnet.data.pixels.limits import MAX_PIXELS
 
 
 class BadImageError(ValueError):
@@ -60,9 +61,6 @@ _OTHERS = {
 }
 _MODES = {"1": "grey", "L": "grey", "I;16": "grey", "I": "grey"}
 _MODES |= {"LA": "grey+alpha", "P": "palette"}
-
-# Blocks of a GIF up to the end of its first frame: 33 MB in full ones.
-MAX_BLOCKS = 2**17
 
 
 def read(encoded, max_pixels=MAX_PIXELS):
@@ -191,6 +189,9 @@ def _check_jpeg(image, file):
     # in a row.
     if file.getvalue().find(b"\xff\xd9", file.tell()) < 0:
         raise BadImageError("it is truncated: its end marker is missing")
+    scans = file.getvalue().count(limits.SCAN)
+    if not limits.are_few_scans(scans, image.width * image.height):
+        raise BadImageError(f"it has {scans:,} scans, which take too long")
 
 
 def _check_png(image, file):

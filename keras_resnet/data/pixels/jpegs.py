@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from keras_resnet.data.examples import splits
 from keras_resnet.data.pixels import graph_bytes
+from keras_resnet.data.pixels import limits
 
 # Before the pixels of a JPEG; a camera writes some ten.
 _MAX_SEGMENTS = 10_000
@@ -29,9 +30,37 @@ def decode(encoded):
     encoded = splits.checked(
         encoded, is_whole(encoded), "A JPEG that is truncated"
     )
+    encoded = splits.checked(
+        encoded, has_few_scans(encoded), "A JPEG of too many scans"
+    )
     # What Pillow and browsers do; TensorFlow's default differs from it by 1
     # of 255 in the mean and by 12 at most.
     return tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
+
+
+def has_few_scans(encoded):
+    """Whether `limits.are_few_scans` holds for a JPEG."""
+    some = limits.MAX_SCANNED_PIXELS // limits.MAX_PIXELS
+    # Nearly all have so few that their size does not matter.
+    return tf.cond(
+        _count(encoded, limits.SCAN, some + 1) <= some,
+        lambda: True,
+        lambda: _are_few(encoded),
+    )
+
+
+@graph_bytes.call
+def _are_few(encoded):
+    scans = _count(encoded, limits.SCAN, limits.MAX_SCANS + 1)
+    pixels = tf.reduce_prod(tf.cast(size(encoded), tf.int64))
+    return limits.are_few_scans(tf.cast(scans, tf.int64), pixels)
+
+
+def _count(encoded, part, most):
+    """How often some bytes stand in others; counted up to `most`."""
+    # Not tf.strings.split, whose ragged result costs 0.1 ms.
+    parts = tf.raw_ops.StringSplitV2(input=[encoded], sep=part, maxsplit=most)
+    return tf.size(parts.values) - 1
 
 
 def is_whole(encoded):
@@ -69,6 +98,6 @@ def _has_end_marker(encoded):
         (tf.constant(2),),
         maximum_iterations=_MAX_SEGMENTS,
     )
-    rest = tf.io.decode_raw(tf.strings.substr(encoded, scan, -1), tf.uint8)
+    rest = tf.strings.substr(encoded, scan, -1)
     # Coded pixels never hold these two bytes in a row.
-    return tf.reduce_any((rest[:-1] == 0xFF) & (rest[1:] == 0xD9))
+    return _count(rest, b"\xff\xd9", 1) > 0

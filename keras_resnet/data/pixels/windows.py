@@ -166,7 +166,8 @@ def _decode_part(encoded, window, pixels, exif):
             experimental_attributes={"_noinline": True},
         )
     branches = [lambda ratio=ratio: decode_at(ratio) for ratio in RATIOS]
-    simple = jpegs.is_whole(encoded) & decoding.is_allowed(size)
+    simple = jpegs.is_whole(encoded) & jpegs.has_few_scans(encoded)
+    simple &= decoding.is_allowed(size)
     branch = tf.where(simple, index, len(RATIOS))
     part = tf.switch_case(branch, [*branches, decode_whole])
     if orientation is not None:  # what is decoded whole is turned already

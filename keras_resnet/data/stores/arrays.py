@@ -6,11 +6,13 @@ N examples of H x W pixels.
 import dataclasses
 import gzip
 import hashlib
+import io
 import pathlib
 import zlib
 
 import numpy as np
 
+from keras_resnet import files
 from keras_resnet.data.examples import order
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
@@ -20,6 +22,7 @@ DIGITS = pathlib.Path(__file__).parent.with_name("digits.npz")
 _DIGITS_SHA256 = (
     "b2dab7b501728c22e9119ad76740b2e17c77a231e42d1e592380d90886f1a05e"
 )
+_MAX_BYTES = 2**28  # of a file, unpacked; the largest has 47 MB
 _NUMBERS = tuple(str(digit) for digit in range(10))
 # The names that TensorFlow Datasets gives them.
 _FASHION = tuple(
@@ -180,7 +183,8 @@ def _idx(path, rank):
 
 def _unpacked(path):
     try:
-        return gzip.decompress(_bytes(path))
+        with gzip.open(io.BytesIO(_bytes(path))) as file:
+            return files.bounded(file, path, _MAX_BYTES)
     except UsageError:
         raise
     except (OSError, EOFError, ValueError, zlib.error) as error:
@@ -209,7 +213,7 @@ def _rows(path):
 
 def _bytes(path):
     try:
-        return path.read_bytes()
+        return files.read(path, _MAX_BYTES)
     except OSError as error:
         raise UsageError(
             f"Cannot read {path}: {error.strerror}. --data_dir must be the "

@@ -7,6 +7,8 @@ import os
 
 import numpy as np
 
+from keras_resnet import files
+
 _THREADS = 8
 _CHUNK = 500  # files that a thread is given at a time
 _PROBE = 4096  # bytes
@@ -83,7 +85,7 @@ def _stamp(path):
 def _middle(path):
     """A number that tells most files of one size apart; None of none."""
     try:
-        with open(path, "rb", buffering=0) as file:
+        with files.open_file(path, buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
             file.seek(max(0, size - _PROBE) // 2)
             return hash((size, file.read(_PROBE)))
@@ -94,7 +96,7 @@ def _middle(path):
 def _digest(path):
     """sha256 of a file; None of one that cannot be read."""
     try:
-        with open(path, "rb") as file:
+        with files.open_file(path) as file:
             return hashlib.file_digest(file, "sha256").digest()
     except OSError:
         return None

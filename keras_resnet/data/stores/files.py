@@ -5,11 +5,11 @@ end. Both are known by their names, before a byte is read.
 """
 
 import os
-import stat
 
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet import files as files_lib
 from keras_resnet.data.examples import host
 from keras_resnet.data.examples import splits
 from keras_resnet.data.pixels import headers
@@ -20,14 +20,6 @@ MAX_BYTES = 4 * headers.MAX_PIXELS
 
 # From here on the first bytes are looked at before the others are read.
 _LARGE = 2**24
-
-_KINDS = {
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-    stat.S_IFDIR: "a folder",
-}
 
 
 def problem(path):
@@ -43,11 +35,9 @@ def problem(path):
         if is_remote(path):
             return _too_large(tf.io.gfile.stat(path).length)
         found = os.stat(path)
-        kind = stat.S_IFMT(found.st_mode)
-        if kind == stat.S_IFREG and found.st_size < _LARGE:
-            return None
-        if kind != stat.S_IFREG:
-            return f"it is {_KINDS.get(kind, 'something else')}, not a file"
+        why = files_lib.no_file(found)
+        if why or found.st_size < _LARGE:
+            return why
         return _too_large(found.st_size) or _no_image(path)
     except (OSError, tf.errors.OpError):
         return None

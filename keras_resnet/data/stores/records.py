@@ -13,12 +13,18 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet import files as files_lib
+from keras_resnet.data.stores import files
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 
 _HEADER = np.dtype([("length", "<u8"), ("crc", "<u4")])
 _FRAME = _HEADER.itemsize + 4  # bytes of a record beside its data
 _THREADS = 16  # files that are indexed at the same time
+_AT_ONCE = 2**16  # headers whose checksums are compared together
+
+# A record holds an image file and a few words: a greater length is no length.
+MAX_BYTES = files.MAX_BYTES + 2**20
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,13 +100,6 @@ def _sizes(path):
         headers, end, size = _headers(path)
     except (OSError, tf.errors.OpError) as error:
         raise UsageError(f"Cannot read {path}: {error}.") from error
-    wrong = np.flatnonzero(masked_crc(headers["length"]) != headers["crc"])
-    require(
-        not len(wrong),
-        f"The length of record {wrong[0] if len(wrong) else 0} of {path} is "
-        "damaged, or this is not an uncompressed TFRecord file. Copy or "
-        "write it again.",
-    )
     require(
         end == size,
         f"{path} is cut off: it has {size:,} bytes and its last record, "
@@ -112,7 +111,7 @@ def _sizes(path):
 
 def _headers(path):
     """(headers, where the last record ends, bytes of the file)."""
-    headers, end = bytearray(), 0
+    parts, headers, first, end = [], bytearray(), 0, 0
     file, size = _open(path)
     with file:
         while end < size:
@@ -123,7 +122,30 @@ def _headers(path):
                 break
             headers += header
             end += int.from_bytes(header[:8], "little") + _FRAME
-        return np.frombuffer(bytes(headers), _HEADER), end, size
+            if len(headers) == _AT_ONCE * _HEADER.itemsize:
+                parts.append(_checked(headers, first, path))
+                headers, first = bytearray(), first + _AT_ONCE
+    return np.concatenate([*parts, _checked(headers, first, path)]), end, size
+
+
+def _checked(headers, first, path):
+    """The headers of records `first`, ... whose lengths can be right."""
+    found = np.frombuffer(bytes(headers), _HEADER)
+    wrong = np.flatnonzero(masked_crc(found["length"]) != found["crc"])
+    require(
+        not len(wrong),
+        f"The length of record {first + wrong[0] if len(wrong) else 0} of "
+        f"{path} is damaged, or this is not an uncompressed TFRecord file. "
+        "Copy or write it again.",
+    )
+    large = np.flatnonzero(found["length"] > MAX_BYTES)
+    for place in large[:1]:
+        raise UsageError(
+            f"Record {first + place} of {path} claims "
+            f"{found['length'][place]:,} bytes, more than the limit of "
+            f"{MAX_BYTES:,}: it holds no image that is read."
+        )
+    return found
 
 
 def _open(path):
@@ -131,7 +153,7 @@ def _open(path):
     if "://" in path:
         size = tf.io.gfile.stat(path).length
         return tf.io.gfile.GFile(path, "rb"), size
-    file = open(path, "rb", buffering=0)
+    file = files_lib.open_file(path, buffering=0)
     size = os.fstat(file.fileno()).st_size
     if hasattr(os, "posix_fadvise"):
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)

@@ -12,13 +12,17 @@ as of a folder: a fifth, or what "FILE?validation=0.1&seed=3" says.
 """
 
 import csv
+import functools
+import io
 import os
 
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet import files as files_lib
 from keras_resnet.data.examples import host
 from keras_resnet.data.examples import splits
+from keras_resnet.data.stores import cells
 from keras_resnet.data.stores import copies
 from keras_resnet.data.stores import files
 from keras_resnet.data.stores import layouts
@@ -30,6 +34,7 @@ SEPARATOR = "|"
 # What the first line must have; the split may be missing.
 _COLUMNS = ({"path", "label"}, {"path", "labels"})
 _LISTED = 5
+_LONGEST = 2**20  # characters of a line; a class name has 255 at most
 
 
 def load(path, split):
@@ -66,8 +71,12 @@ def _rows(file):
     """([{"line", "path", "classes", "split"}], whether of several classes)."""
     try:
         # The csv module ends lines itself; a strict one knows a lost quote.
-        with open(file, newline="", encoding="utf-8-sig") as lines:
-            reader = csv.reader(lines, strict=True)
+        with io.TextIOWrapper(
+            files_lib.open_file(file), newline="", encoding="utf-8-sig"
+        ) as lines:
+            # Of one that is longer a part is a field too large.
+            parts = iter(functools.partial(lines.readline, _LONGEST), "")
+            reader = csv.reader(parts, strict=True)
             columns = [name.strip() for name in next(reader, [])]
             several = _check_columns(columns, file)
             rows = [
@@ -100,7 +109,7 @@ def _row(columns, fields, line, file):
         f"{where} has {len(fields)} fields; the first line has "
         f"{len(columns)}. Put a field with a comma into quotes.",
     )
-    row = dict(zip(columns, fields, strict=True))
+    row = dict(zip(columns, map(cells.read, fields), strict=True))
     split = row.get("split", "train").strip()
     require(split, f"{where} has no split, as others have.")
     path = os.path.normpath(os.path.join(os.path.dirname(file), row["path"]))

@@ -5,6 +5,8 @@ ones are read example by example, from array_record or from tfrecord files.
 """
 
 import dataclasses
+import os
+import re
 
 import numpy as np
 import tensorflow as tf
@@ -164,23 +166,48 @@ def _parser(tfds, builder, name, class_names):
     return parse
 
 
+# NAME or NAME/CONFIG, with a version. TFDS looks for others in the network.
+_NAME = re.compile(
+    r"[A-Za-z]\w*(/[\w.-]*\w[\w.-]*)?(:(\d+|\*)(\.(\d+|\*)){2})?"
+)
+
+
 def _builder(tfds, name, data_dir, known):
+    if not _NAME.fullmatch(name) or not _is_known(tfds, name, data_dir):
+        raise _unknown(tfds, name, known)
     try:
         builder = tfds.builder(name, data_dir=data_dir)
-    # The other where the name cannot be read: "cvs:table.csv".
     except (tfds.core.DatasetNotFoundError, ValueError) as error:
-        asked = name.partition(":")[0]
-        near = nearest(asked, known) or nearest(name, tfds.list_builders())
-        hint = f" Did you mean {near!r}?" if near else ""
-        raise UsageError(
-            f"Unknown data set {name!r}.{hint} Take a TensorFlow Datasets name "
-            f"or one of: {', '.join(known)}. Received: {name!r}."
-        ) from error
+        raise _unknown(tfds, name, known) from error
     try:
         builder.download_and_prepare()
     except Exception as error:  # whatever network or disk say
         raise UsageError(_cannot_prepare(name, builder, error)) from error
     return builder
+
+
+def _is_known(tfds, name, data_dir):
+    """Whether TFDS has a data set itself, or somebody has prepared it.
+
+    Of any other it would ask the network.
+    """
+    from tensorflow_datasets.core.utils import file_utils
+
+    base = re.split("[/:]", name)[0]
+    folders = map(os.fspath, file_utils.list_data_dirs(data_dir))
+    return base in tfds.list_builders(with_community_datasets=False) or any(
+        tf.io.gfile.isdir(os.path.join(folder, base)) for folder in folders
+    )
+
+
+def _unknown(tfds, name, known):
+    own = tfds.list_builders(with_community_datasets=False)
+    near = nearest(name.partition(":")[0], known) or nearest(name, own)
+    hint = f" Did you mean {near!r}?" if near else ""
+    return UsageError(
+        f"Unknown data set {name!r}.{hint} Take a TensorFlow Datasets name "
+        f"or one of: {', '.join(known)}. Received: {name!r}."
+    )
 
 
 def _cannot_prepare(name, builder, error):

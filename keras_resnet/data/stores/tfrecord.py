@@ -17,6 +17,7 @@ import re
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet import files
 from keras_resnet.data.examples import splits
 from keras_resnet.data.stores import reading
 from keras_resnet.data.stores import records as records_lib
@@ -152,8 +153,7 @@ def _classes(folder, example):
     """(class names, label of the first one)."""
     path = os.path.join(folder, cards.LABELS)
     if tf.io.gfile.exists(path):
-        with tf.io.gfile.GFile(path, "rb") as file:
-            return parse_labels(file.read(), path)
+        return parse_labels(_read_labels(path), path)
     names = tuple(wordnet for wordnet, _ in cards.imagenet_classes())
     label, synset = example
     expected = names[label - 1] if 1 <= label <= len(names) else None
@@ -166,6 +166,16 @@ def _classes(folder, example):
         "0, or LABEL:NAME.",
     )
     return names, 1
+
+
+def _read_labels(path):
+    try:
+        if "://" not in path:
+            return files.read(path)
+        with tf.io.gfile.GFile(path, "rb") as file:
+            return files.bounded(file, path)
+    except (OSError, tf.errors.OpError) as error:
+        raise UsageError(f"Cannot read {path!r}: {error}.") from error
 
 
 def parse_labels(data, path):

@@ -6,10 +6,11 @@ import textwrap
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet import files
 from keras_resnet.data import pipeline
 from keras_resnet.data.examples import class_labels
 from keras_resnet.data.examples import order
-from keras_resnet.data.survey import scanning
+from keras_resnet.errors import printable
 from keras_resnet.labels import fonts
 from keras_resnet.labels.view import View
 
@@ -129,7 +130,8 @@ def draw(views, path, *, title, subtitle):
         for below, images in enumerate((views.training, views.evaluation)):
             corner = x, y + _CAPTION + below * (side + 2)
             sheet.paste(_tile(images[place]), corner)
-    sheet.save(path)
+    with files.replacing(path) as beside:
+        sheet.save(beside)
 
 
 def _write_caption(pen, corner, caption, side):
@@ -143,7 +145,7 @@ def _write(pen, corner, text, color, size, width=1000):
     """Two lines at most, in a font that has the letters."""
     from PIL import ImageFont
 
-    text = scanning.printable(text).replace("\n", " ")
+    text = printable(text).replace("\n", " ")
     path, text = fonts.file_for(text)
     lines = textwrap.wrap(text, width, max_lines=2, placeholder="...")
     font = ImageFont.truetype(path, size)

@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from keras_resnet import files
 from keras_resnet.data.examples import class_labels
 from keras_resnet.data.pixels import headers
+from keras_resnet.data.stores import cells
 from keras_resnet.data.survey import scanning
 
 # What is read, but perhaps not as its owner thinks.
@@ -148,9 +150,12 @@ def write_unreadable(found, path):
 
 def write_csv(path, header, rows):
     """A CSV in UTF-8, but for names that are not: theirs are their bytes."""
-    with open(
-        path, "w", newline="", encoding="utf-8", errors="surrogateescape"
-    ) as file:
+    with (
+        files.replacing(path) as beside,
+        open(
+            beside, "w", newline="", encoding="utf-8", errors="surrogateescape"
+        ) as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(header)
-        writer.writerows(rows)
+        writer.writerows(map(cells.write, row) for row in rows)

@@ -4,8 +4,10 @@ import collections
 
 import numpy as np
 
+from keras_resnet import files
 from keras_resnet.data.survey import inspection
 from keras_resnet.data.survey import scanning
+from keras_resnet.errors import printable
 from keras_resnet.labels import fonts
 
 
@@ -31,7 +33,7 @@ def lines(found, *, exif, listed=20):
         rows.append((note, f"{text} ({_name(split, index)})"))
     rows.append(("unreadable", f"{len(found.unreadable):,}"))
     text = [
-        f"{scanning.printable(split.name)}: {split.num_examples:,} examples, "
+        f"{printable(split.name)}: {split.num_examples:,} examples, "
         f"{len(split.class_names):,} classes"
     ]
     text += [f"{name + ':':<18}{value}" for name, value in rows]
@@ -43,7 +45,7 @@ def lines(found, *, exif, listed=20):
 
 
 def _name(split, index):
-    return scanning.printable(scanning.file_name(split, index))
+    return printable(scanning.file_name(split, index))
 
 
 def _counts(counter):
@@ -52,7 +54,7 @@ def _counts(counter):
 
 def _classes(found):
     counts = found.class_counts
-    names = [scanning.printable(name) for name in found.split.class_names]
+    names = [printable(name) for name in found.split.class_names]
     least, greatest = counts.argmin(), counts.argmax()
     text = (
         f"least {counts[least]:,} ({names[least]}), median "
@@ -124,7 +126,7 @@ def draw_sizes(found, path, *, marks):
     shorter = np.minimum(widths, heights)
     figure = Figure(figsize=(11, 4.8), layout="constrained")
     plane, sides = figure.subplots(1, 2)
-    name = fonts.drawable(scanning.printable(found.split.name))
+    name = fonts.drawable(printable(found.split.name))
     figure.suptitle(
         f"{name}: sizes of {found.num_readable:,} images",
         family=fonts.families(name),
@@ -149,7 +151,8 @@ def draw_sizes(found, path, *, marks):
     plane.set_yscale("log", base=2)
     for axis in (plane.xaxis, plane.yaxis, sides.xaxis):
         axis.set_major_formatter("{x:g}")
-    figure.savefig(path, dpi=120)
+    with files.replacing(path) as beside:
+        figure.savefig(beside, dpi=120)
 
 
 def _edges(values):

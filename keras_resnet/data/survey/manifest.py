@@ -16,6 +16,7 @@ import tempfile
 
 import tensorflow as tf
 
+from keras_resnet import files
 from keras_resnet.data.examples import class_labels
 from keras_resnet.data.pixels import headers
 from keras_resnet.data.pixels.headers import BadImageError
@@ -116,6 +117,7 @@ class Writer:
             "digest": self.digest,
         }
         beside = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        files.create(beside)
         with beside.open("wb") as file:
             file.write(json.dumps(header).encode("ascii") + b"\n")
             self._lines.seek(0)
@@ -137,14 +139,15 @@ def read(path):
     """
     digest = hashlib.sha256()
     try:
-        with open(path, "rb") as file:
-            header = _with(_HEADER, json.loads(file.readline()))
+        with files.open_file(path) as file:
+            lines = iter(lambda: file.readline(files.MAX_TEXT), b"")
+            header = _with(_HEADER, files.parse_json(next(lines, b"")))
             if header["format"] != FORMAT:
                 raise ValueError
             yield header
-            for line in file:
+            for line in lines:
                 digest.update(line)
-                yield _with(_LINE, json.loads(line))
+                yield _with(_LINE, files.parse_json(line))
     except OSError as error:
         raise UsageError(
             f"Cannot read the manifest {str(path)!r}: {error.strerror}."

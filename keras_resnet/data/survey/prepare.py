@@ -13,6 +13,7 @@ from keras_resnet.data import datasets
 from keras_resnet.data.pixels import headers
 from keras_resnet.data.stores import arrays
 from keras_resnet.data.survey import scanning
+from keras_resnet.errors import printable
 from keras_resnet.errors import require
 
 # Where Debian's package dataset-fashion-mnist puts its files.
@@ -119,7 +120,7 @@ def folder(path, name, *, data_dir, file_format=None):
     splits = {"train": datasets.load(f"folder:{path}", "train")}
     if os.path.isdir(os.path.join(path, "validation")):
         splits["validation"] = datasets.load(f"folder:{path}", "validation")
-    classes = map(scanning.printable, splits["train"].class_names)
+    classes = map(printable, splits["train"].class_names)
     features = {
         # Any number of channels is stored; three are read.
         "image": tfds.features.Image(shape=(None, None, 3)),
@@ -160,7 +161,7 @@ def _files(split):
         name = scanning.file_name(split, outcome.index)
         require(
             outcome.problem is None,
-            f"Cannot read {scanning.printable(split.describe(outcome.index))}: "
+            f"Cannot read {printable(split.describe(outcome.index))}: "
             f"{outcome.problem}. Remove or replace it; `keras-resnet data "
             "validate` lists all such files.",
         )

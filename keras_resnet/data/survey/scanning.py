@@ -12,6 +12,7 @@ import tqdm
 from keras_resnet.data.examples import class_labels
 from keras_resnet.data.pixels import decoding
 from keras_resnet.data.pixels.headers import BadImageError
+from keras_resnet.errors import printable
 
 # Examples that a thread reads at a time: memory does not grow with the split.
 _WINDOW = 16
@@ -150,11 +151,6 @@ def file_name(split, index):
     if source not in ("folder", "csv"):
         return name
     return os.path.relpath(name, folder or ".")
-
-
-def printable(text):
-    """Text with what is not UTF-8 shown as escapes."""
-    return os.fsencode(text).decode("utf-8", "backslashreplace")
 
 
 def pixels(image):

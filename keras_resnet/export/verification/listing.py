@@ -4,6 +4,7 @@ import pathlib
 
 from keras_resnet.inference.artifact import SAMPLES
 from keras_resnet.inference.artifact import files as files_of
+from keras_resnet.inference.artifact import is_inside
 from keras_resnet.inference.artifact import read_fields
 from keras_resnet.inference.artifact import read_manifest
 from keras_resnet.inference.artifact import sha256
@@ -30,7 +31,9 @@ def _list_files(directory, fields):
     files = fields.get("files") or _list_unlisted(
         directory, fields["artifacts"]
     )
-    outside = [name for name in files if not _is_inside(name)]
+    if not isinstance(files, dict):
+        raise TypeError("its files are no object")
+    outside = [name for name in files if not is_inside(name)]
     if outside:
         raise ValueError(f"it names {outside[0]!r}, which is not inside")
     if not any(name.startswith(f"{SAMPLES}/") for name in files):
@@ -39,16 +42,19 @@ def _list_files(directory, fields):
     return files
 
 
-def _is_inside(name):
-    path = pathlib.PurePosixPath(name)
-    return bool(name) and not path.is_absolute() and ".." not in path.parts
+def _is_link(path):
+    """Whether a path leads to another folder, which is not walked through."""
+    return path.is_symlink() and path.is_dir()
 
 
 def _list_unlisted(directory, artifacts):
     """The same for a manifest that has a sha256 of each artifact alone."""
     files = {LABELS: None, CARD: None}
     for path, digest in ((row["path"], row["sha256"]) for row in artifacts):
-        whole = (directory / path).exists() and sha256(directory / path)
+        if not is_inside(path) or _is_link(directory / path):
+            raise ValueError(f"it names {path!r}, which is not inside")
+        there = (directory / path).is_dir() or (directory / path).is_file()
+        whole = there and sha256(directory / path)
         for file in files_of(directory / path):
             name = file.relative_to(directory).as_posix()
             files[name] = sha256(file) if whole == digest else digest
@@ -71,6 +77,9 @@ def find_changes(directory):
                 "its sha256 is not the manifest's: it was changed or damaged."
             )
     for artifact in read_manifest(directory):
+        if _is_link(directory / artifact.path):
+            changed[artifact.path] = "it is a link to another folder."
+            continue
         for path in files_of(directory / artifact.path):
             name = path.relative_to(directory).as_posix()
             if name not in files and path.exists():

@@ -7,6 +7,7 @@ the other files and of itself, so damage is noticed before any variable is
 touched.
 """
 
+import contextlib
 import hashlib
 import json
 import pathlib
@@ -15,6 +16,7 @@ import re
 import numpy as np
 
 from keras_resnet import files as files_lib
+from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 
 STATE = "state.json"
@@ -66,7 +68,7 @@ def read(directory):
         DamageError: if a file is missing, cut or has changed.
     """
     try:
-        content = json.loads((directory / STATE).read_text())
+        content = files_lib.read_json(directory / STATE)
         written = content.pop("sha256")
         _check(written == _sha256_of_json(content), f"{STATE} has changed")
         files = content.pop("files")
@@ -86,9 +88,37 @@ def read(directory):
     except OSError as error:
         name = pathlib.Path(error.filename or directory).name
         raise DamageError(f"{name}: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        MemoryError,
+    ) as error:
         raise DamageError(f"{STATE} is not what was written") from error
     return content, statistics
+
+
+@contextlib.contextmanager
+def taking(directory):
+    """Says in one line that what `read` gave is none that a run has written.
+
+    Args:
+        directory: that holds the checkpoint.
+
+    Raises:
+        keras_resnet.UsageError: in place of what an odd value raises.
+    """
+    try:
+        yield
+    except UsageError:
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise UsageError(
+            f"The {STATE} of the newest checkpoint in {directory} holds what "
+            f"no run has written: {error!r}. Delete that checkpoint, or take "
+            "another --workdir."
+        ) from error
 
 
 def check_variables(directory, held, wanted):

@@ -9,6 +9,7 @@ from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 from keras_resnet.training import environment as environment_lib
 from keras_resnet.training import workdir as workdir_lib
+from keras_resnet.training.checkpoints import checkpoint
 from keras_resnet.training.checkpoints import folder
 from keras_resnet.training.checkpoints.checkpoint import BEST
 
@@ -114,9 +115,9 @@ class Saver:
             with files.replacing(self._best) as path:
                 self._model.save(path)
 
-    def _take_best(self, checkpoint):
+    def _take_best(self, path):
         """Takes back the best network as of a checkpoint."""
-        held = checkpoint / BEST
+        held = path / BEST
         if self._is_chief and held.exists():
             files.link(held, self._best)
         elif self._is_chief and self._best.exists():
@@ -140,8 +141,9 @@ class Saver:
             logging.error(message)
         if state is None:
             return None, None
-        before, now = state["environment"], self._environment
-        changes = environment_lib.changes(before, now)
+        with checkpoint.taking(self.directory):
+            before, now = state["environment"], self._environment
+            changes = environment_lib.changes(before, now)
         if changes:
             logging.warning(
                 "The checkpoint was written under other conditions (%s), so "
@@ -151,6 +153,10 @@ class Saver:
         return state, statistics
 
     def _check(self, state):
+        with checkpoint.taking(self.directory):
+            self._check_same(state)
+
+    def _check_same(self, state):
         differences = workdir_lib.differences(state["recipe"], self._recipe)
         if differences:
             raise UsageError(
