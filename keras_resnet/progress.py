@@ -31,9 +31,14 @@ def is_watched():
     return sys.stderr.isatty() or notebook() is not None
 
 
-def say(text):
-    """Says what begins now, to those who watch."""
-    if is_watched():
+def say(text, log=False):
+    """Says what begins now, to those who watch.
+
+    Args:
+        text: one line.
+        log: whether a pipe or a log gets it too.
+    """
+    if log or is_watched():
         print(printable_lines(text), file=sys.stderr, flush=True)
 
 
@@ -55,6 +60,26 @@ def show_picture(path, place=None):
         return display.display(picture, display_id=True)
     place.update(picture)
     return place
+
+
+class _Cell:
+    """A stream for tqdm: a notebook keeps its last line, in one place."""
+
+    _place = None
+
+    def write(self, text):
+        text = text.strip()
+        if not text:
+            return
+        shown = {"text/plain": text}
+        if self._place is None:
+            display = sys.modules["IPython"].display.display
+            self._place = display(shown, raw=True, display_id=True)
+        else:
+            self._place.update(shown, raw=True)
+
+    def flush(self):
+        """Each line is shown when it is written."""
 
 
 def seconds_left(first, last, total, now):
@@ -109,6 +134,7 @@ class Bar:
             total=total,
             initial=done,
             disable=not is_watched(),
+            file=_Cell() if notebook() else None,
             nrows=20,  # not the terminal's, which may not tell it
             bar_format=_FORMAT,
         )

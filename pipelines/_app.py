@@ -8,7 +8,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from keras_resnet.commands import start  # noqa: E402
 
-start.start_tensorflow()
+start.start_tensorflow(f"python pipelines/{pathlib.Path(sys.argv[0]).name}")
 
 from keras_resnet.commands.running import integers as integers  # noqa: E402
 from keras_resnet.commands.running import no_arguments as no_arguments  # noqa: E402

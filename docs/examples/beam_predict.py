@@ -92,6 +92,11 @@ def main(arguments=None):
     flags, others = parser.parse_known_args(arguments)
 
     card = find_card(flags.model)
+    if card.multi_label:
+        parser.error(
+            f"{flags.model!r} gives any number of labels, and this table has "
+            f"the {TOP} most probable classes: use keras-resnet predict."
+        )
     names = card.class_names
     top = min(TOP, len(names))
     handler = KeyedModelHandler(ResNetHandler(flags.model, flags.batch_size))

@@ -28,7 +28,10 @@ from keras_resnet.errors import require
 FLAGS = flags.FLAGS
 
 flags.DEFINE_string(
-    "recipe", "digits", "Name of a recipe: what keras-resnet train takes."
+    "recipe",
+    "digits",
+    "Name of a recipe, for inspect. Default with --dataset: what training on "
+    "it would choose.",
 )
 flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps data.")
 flags.DEFINE_string(
@@ -47,11 +50,15 @@ flags.DEFINE_integer(
 )
 flags.DEFINE_string("manifest", None, "validate: the file to write.")
 flags.DEFINE_string("against", None, "validate: an earlier manifest.")
-flags.DEFINE_string("source", None, "prepare: fashion_mnist or folder:PATH.")
+flags.DEFINE_string(
+    "source", None, "prepare: fashion_mnist, folder:PATH or csv:FILE."
+)
 flags.DEFINE_string(
     "source_dir", None, "prepare: folder of Fashion-MNIST's four .gz files."
 )
-flags.DEFINE_string("name", None, "prepare: what to call a folder's data set.")
+flags.DEFINE_string(
+    "name", None, "prepare: what to call the data set of your files."
+)
 flags.DEFINE_string("file_format", None, "prepare: array_record or tfrecord.")
 
 
@@ -62,7 +69,7 @@ def inspect():
     from keras_resnet.data.survey import inspection
     from keras_resnet.data.survey import inspection_report
 
-    recipe = recipes.load(FLAGS.recipe, recipe_flags.overrides())
+    recipe = _recipe()
     split = _load(recipe.dataset, FLAGS.split or "train")
     folder = _folder(FLAGS.output or "runs/inspect")
     found = inspection.survey(split, max_pixels=FLAGS.max_pixels)
@@ -97,9 +104,25 @@ def inspect():
     return 1 if found.unreadable else 0
 
 
+def _recipe():
+    """That of --recipe; of a data set alone what training would choose."""
+    overrides = recipe_flags.overrides()
+    if FLAGS.dataset is None or FLAGS["recipe"].present:
+        return recipes.load(FLAGS.recipe, overrides)
+    from keras_resnet.training import choices
+
+    return choices.choose(
+        FLAGS.dataset,
+        weights=overrides.pop("weights", ""),
+        steps=overrides.pop("steps", None),
+        fields=overrides,
+        split=_load(FLAGS.dataset, "train"),
+    )
+
+
 def _describe(recipe):
     return (
-        f"recipe {FLAGS.recipe}, seed {recipe.seed}, augmentation "
+        f"{recipe.variant}, seed {recipe.seed}, augmentation "
         f"{recipe.augmentation}, {recipe.image_size} pixels, from step 0; "
         "training above, evaluation below"
     )
@@ -182,12 +205,11 @@ def prepare():
         known = dict.fromkeys(prepare.FILE_FORMATS)
         lookup(known, FLAGS.file_format, "file format")
     options = {"data_dir": FLAGS.data_dir, "file_format": FLAGS.file_format}
-    if source.startswith("folder:"):
-        done = prepare.folder(
-            source.removeprefix("folder:"), FLAGS.name, **options
-        )
+    if source.startswith(("folder:", "csv:")):
+        done = prepare.files(source, FLAGS.name, **options)
     else:
-        lookup({"fashion_mnist": None, "folder:PATH": None}, source, "source")
+        known = ("fashion_mnist", "folder:PATH", "csv:FILE")
+        lookup(dict.fromkeys(known), source, "source")
         done = prepare.fashion_mnist(
             FLAGS.source_dir or prepare.FASHION_MNIST, **options
         )

@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import os
 import re
 import sys
 
@@ -65,7 +66,12 @@ def run(command, argv, door):
     module = importlib.import_module(f"keras_resnet.commands.{command}")
     begin = None
     if command not in _WITHOUT_TENSORFLOW:
-        begin = functools.partial(start.start_tensorflow, door.format(command))
+        begin = functools.partial(
+            start.start_tensorflow,
+            door.format(command),
+            # Of several workers the chief alone prints; it is not known yet.
+            log=command == "train" and "TF_CONFIG" not in os.environ,
+        )
     return running.run(module.main, argv=argv, door=door, begin=begin)
 
 

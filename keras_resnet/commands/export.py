@@ -14,7 +14,7 @@ from absl import flags
 
 from keras_resnet.commands import image_flags
 from keras_resnet.commands import model_files
-from keras_resnet.commands import quiet
+from keras_resnet.export import quiet
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(

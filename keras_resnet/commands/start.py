@@ -7,7 +7,7 @@ import tempfile
 from keras_resnet import progress
 
 
-def start_tensorflow(command=""):
+def start_tensorflow(command="", log=False):
     """Imports TensorFlow without the lines it always prints on the way.
 
     They tell of missing CUDA drivers on every machine without a GPU. Should
@@ -15,9 +15,10 @@ def start_tensorflow(command=""):
 
     Args:
         command: what a user typed, who is told of the wait.
+        log: whether a pipe or a log is told too.
     """
-    if command:
-        progress.say(f"{command}: starting TensorFlow ...")
+    if command and "tensorflow" not in sys.modules:
+        progress.say(f"{command}: starting TensorFlow ...", log=log)
     # TensorFlow's notes would hide our own output; its errors stay.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with tempfile.TemporaryFile() as lines:

@@ -17,9 +17,7 @@ it again; 76 where another worker was lost: run all of them again. Of several
 workers only the chief, number 0, prints.
 """
 
-import json
 import os
-import pathlib
 import sys
 import time
 
@@ -27,6 +25,7 @@ from absl import flags
 
 from keras_resnet import recipes
 from keras_resnet.commands import recipe_flags
+from keras_resnet.commands import train_words
 from keras_resnet.errors import printable_lines
 from keras_resnet.errors import require
 
@@ -89,7 +88,7 @@ def main(args):
 
     execution.require_tensorflow("Training")
     if not args:
-        recipe, workdir = _plan(args)
+        recipe, workdir, splits = _plan(args)
     from keras_resnet.training import distribution
     from keras_resnet.training import rendezvous
     from keras_resnet.training import signals
@@ -99,27 +98,28 @@ def main(args):
         strategy = _make_strategy()
         if args:
             # It reads images, and no device may be in use before.
-            recipe, workdir = _plan(args)
+            recipe, workdir, splits = _plan(args)
         say = _say if distribution.is_chief(strategy) else _say_nothing
-        _announce(recipe, workdir, distribution.describe(strategy), say)
+        devices = f"{FLAGS.strategy}, {distribution.describe(strategy)}"
+        say(train_words.beginning(recipe, workdir, devices))
         if args:
-            say(_chosen(recipe))
-        _train(recipe, workdir, strategy, say)
+            say(train_words.chosen(recipe, splits))
+        _train(recipe, workdir, strategy, splits, say)
     except rendezvous.Missing as missing:
         return _lost(str(missing))
     except workers.WorkerLost as lost:
         return _lost(
             f"{lost} Start all workers again: they go on from "
-            f"{_newest(workdir) or 'the beginning'} in {workdir}."
+            f"{train_words.newest(workdir) or 'the beginning'} in {workdir}."
         )
     except signals.Interrupted as stop:
-        say(_stopped(stop, recipe, workdir))
+        say(train_words.stopped(stop, recipe, workdir))
         return stop.status
     return 0
 
 
 def _plan(words):
-    """The recipe and the workdir that a command line asks for."""
+    """(recipe, workdir, splits or None) that a command line asks for."""
     overrides = recipe_flags.overrides()
     if not words:
         require(
@@ -128,47 +128,35 @@ def _plan(words):
             "train photos --epochs=10. A recipe counts iterations: --steps.",
         )
         recipe = recipes.load(FLAGS.recipe, overrides)
-        return recipe, FLAGS.workdir or f"runs/{FLAGS.recipe}"
-    from keras_resnet.training import train
-
+        return recipe, FLAGS.workdir or f"runs/{FLAGS.recipe}", None
     require(
         len(words) == 1 and not FLAGS["recipe"].present,
         "Name one folder of pictures, or a --recipe. Received: "
         f"{' '.join(words)!r}"
         + (f", --recipe={FLAGS.recipe}." if FLAGS["recipe"].present else "."),
     )
-    dataset = train.name_of(words[0], FLAGS.validation)
-    recipe = train.choose(
+    return _plan_of_folder(words[0], overrides)
+
+
+def _plan_of_folder(word, overrides):
+    from keras_resnet.data import datasets
+    from keras_resnet.training import choices
+
+    dataset = choices.name_of(word, FLAGS.validation)
+    splits = {
+        key: datasets.load(dataset, key, data_dir=FLAGS.data_dir)
+        for key in ("train", "validation")
+    }
+    recipe = choices.choose(
         dataset,
         weights=overrides.pop("weights", ""),
         epochs=FLAGS.epochs,
         steps=overrides.pop("steps", None),
-        data_dir=FLAGS.data_dir,
         fields=overrides,
+        split=splits["train"],
     )
-    return recipe, FLAGS.workdir or train.default_workdir(dataset)
-
-
-def _chosen(recipe):
-    """What was chosen for a folder, and how its images are divided."""
-    from keras_resnet.data import datasets
-    from keras_resnet.data.pixels import augmentations
-
-    train, validation = (
-        datasets.load(recipe.dataset, name, data_dir=FLAGS.data_dir)
-        for name in ("train", "validation")
-    )
-    fields = {k: v for k, v in recipe.changed.items() if k != "dataset"}
-    return (
-        f"{train.num_examples:,} images of {len(train.class_names)} classes "
-        f"to train on, {validation.num_examples:,} for validation. Chosen: "
-        f"{', '.join(f'{k}={v}' for k, v in fields.items())}"
-    ) + (
-        "\nHalf of the images are mirrored. Where that makes them another "
-        "class, as with text: --augmentation=pad_crop"
-        if augmentations.augmentation(recipe.augmentation).flips
-        else ""
-    )
+    workdir = FLAGS.workdir or choices.default_workdir(dataset)
+    return recipe, workdir, splits
 
 
 def _say(text):
@@ -195,26 +183,11 @@ def _make_strategy():
     )
 
 
-def _announce(recipe, workdir, devices, say):
-    say(
-        f"Training {recipe.variant} on {recipe.dataset} at "
-        f"{recipe.image_size}x{recipe.image_size} pixels "
-        f"({FLAGS.strategy}, {devices}) in {workdir}"
-    )
-    if not recipe.weights:
-        return
-    frozen = ""
-    if recipe.freeze_until:
-        frozen += f", frozen up to {recipe.freeze_until}"
-    if recipe.freeze_batch_norm:
-        frozen += ", BN frozen"
-    say(f"Starting from {recipe.weights}{frozen}")
-
-
-def _train(recipe, workdir, strategy, say):
-    from keras_resnet.training import workdir as workdir_lib
+def _train(recipe, workdir, strategy, splits, say):
     from keras_resnet.training.run import train_and_evaluate
 
+    if recipe.train_examples:
+        splits = None  # a run chooses some itself
     start = time.perf_counter()
     metrics = train_and_evaluate(
         recipe,
@@ -222,62 +195,10 @@ def _train(recipe, workdir, strategy, say):
         strategy=strategy,
         data_dir=FLAGS.data_dir,
         resume=FLAGS.resume,
+        splits=splits,
     )
     seconds = time.perf_counter() - start
-    say(
-        f"Validation: {_accuracies(metrics, workdir)} of "
-        f"{metrics.num_examples} images, after {_last_step(workdir)} steps; "
-        f"{seconds:.0f} s in this session.\n"
-        f"Model: {workdir}/model.keras  Curves: {workdir}/curves.png"
-    )
-    if recipe.keep == "best":
-        say(
-            "The validation images have chosen the model: of others expect a "
-            f"little less. The last one: {workdir}/{workdir_lib.LAST}"
-        )
-    masked = pathlib.Path(workdir) / workdir_lib.MASKED
-    if masked.exists():
-        say(f"Images that could not be read: {masked}")
-
-
-def _last_step(workdir):
-    from keras_resnet.training import workdir as workdir_lib
-
-    path = pathlib.Path(workdir, workdir_lib.METRICS)
-    return json.loads(path.read_text().splitlines()[-1])["step"]
-
-
-def _accuracies(metrics, workdir):
-    from keras_resnet.evaluation.metrics import Metrics
-    from keras_resnet.evaluation.metrics import has_top5
-    from keras_resnet.labels import cards
-
-    if not isinstance(metrics, Metrics):
-        return str(metrics)
-    words = f"top-1 accuracy {metrics.top1_accuracy:.2%}"
-    if has_top5(len(cards.load_card(workdir).class_names)):
-        words += f", top-5 {metrics.top5_accuracy:.2%}"
-    return words
-
-
-def _stopped(stop, recipe, workdir):
-    if not stop.step:
-        return (
-            f"{stop.signal}: stopped before an iteration was done. The same "
-            "command goes on."
-        )
-    return (
-        f"{stop.signal}: stopped at step {stop.step} of {recipe.steps}; a "
-        f"checkpoint is in {workdir}. The same command goes on from there."
-    )
-
-
-def _newest(workdir):
-    from keras_resnet.training.checkpoints import folder
-    from keras_resnet.training.workdir import CHECKPOINTS
-
-    found = folder.found(pathlib.Path(workdir, CHECKPOINTS))
-    return found[-1].name if found else None
+    say(train_words.result(recipe, workdir, metrics, seconds))
 
 
 def _lost(message):

@@ -74,15 +74,19 @@ def name_of(data):
     """The name of a data set: that of a folder is "folder:PATH".
 
     Args:
-        data: path of a folder or of a CSV file, or a name that `load` takes.
+        data: path of a folder or of a CSV file, also as gs://bucket/photos, or
+            a name that `load` takes.
 
     Raises:
         keras_resnet.UsageError: if it is neither.
     """
     dataset, known = os.fspath(data), {**SOURCES, **DATASETS}
-    if pathlib.Path(dataset).is_dir():
+    kind, _, rest = dataset.partition(":")
+    is_remote = rest.startswith("//")
+    is_csv = dataset.endswith(".csv")
+    if pathlib.Path(dataset).is_dir() or (is_remote and not is_csv):
         dataset = f"folder:{dataset.rstrip('/')}"
-    elif dataset.endswith(".csv") and dataset.partition(":")[0] not in known:
+    elif is_csv and (is_remote or kind not in known):
         dataset = f"csv:{dataset}"
     require(
         dataset.partition(":")[0] in known,

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_resnet.data import bad_images
 from keras_resnet.data.examples import order
+from keras_resnet.data.examples import splits
 from keras_resnet.data.examples.shares import Share
 from keras_resnet.data.pixels import augmentations
 from keras_resnet.data.pixels import decoding
@@ -39,7 +40,7 @@ def train_dataset(
         `recipe.image_size`. Labels are uint8 (B, K) where the split is
         `multi_label`, here and below.
     """
-    split = order.arranged(split, recipe)
+    split = splits.as_seen(order.arranged(split, recipe), recipe.exif)
     share = Share.of(context, recipe.batch_size)
 
     def steps():
@@ -134,6 +135,7 @@ def eval_dataset(split, view, *, batch_size, masked=None, context=None):
         image = transforms.evaluation(image, view)
         return tf.ensure_shape(image, (view.crop, view.crop, 3))
 
+    split = splits.as_seen(split, view.exif)
     return every_example(
         split, pixels, batch_size=batch_size, masked=masked, context=context
     )
@@ -193,7 +195,7 @@ def read_example(split, index, exif):
 
     `exif` is a key of `labels.view.EXIF`.
     """
-    image, label = split.read(index)
+    image, label = splits.as_seen(split, exif).read(index)
     return decoding.pixels(image, exif), label
 
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras_resnet.data import bad_images
 from keras_resnet.data import pipeline
 from keras_resnet.data.examples import shares
+from keras_resnet.data.examples import splits
 from keras_resnet.data.pixels import decoding
 from keras_resnet.data.pixels.crops import VIEWS
 from keras_resnet.errors import lookup
@@ -190,6 +191,13 @@ def _dataset(strategy, split, row, seen, batch_size, masked):
     """
     replicas = strategy.num_replicas_in_sync
     images = row.images_at_once(batch_size // replicas) * replicas
+    choices = {view.exif for view in seen}
+    require(
+        split.upright is None or len(choices) == 1,
+        f"{split.name} has images of Pillow, which all networks see turned or "
+        f"none does. Received: exif={', '.join(sorted(choices))}.",
+    )
+    split = splits.as_seen(split, seen[0].exif)
 
     def pixels(image):
         decoded = {

@@ -16,9 +16,11 @@ from keras_resnet.errors import require
 from keras_resnet.export import formats as formats_lib
 from keras_resnet.export import pipeline
 from keras_resnet.export import placing
+from keras_resnet.export import quiet
 from keras_resnet.export.verification import verify
 from keras_resnet.inference import opening
 from keras_resnet.inference.artifact import Artifacts
+from keras_resnet.labels import cards
 from keras_resnet.labels.view import View
 from keras_resnet.networks.outputs import named_features
 
@@ -115,16 +117,17 @@ def export(
     images, labels = source.read("validation", num_images)
     if dataset_name is not None:
         card = dataclasses.replace(card, dataset=dataset_name)
-    return pipeline.export_all(
-        model,
-        output_dir,
-        card=card,
-        formats=formats,
-        images=images,
-        labels=labels,
-        options=chosen,
-        verified_on=f"{len(images)} {source.kind}",
-    )
+    with quiet.others_in_notebook():
+        return pipeline.export_all(
+            model,
+            output_dir,
+            card=card,
+            formats=formats,
+            images=images,
+            labels=labels,
+            options=chosen,
+            verified_on=f"{len(images)} {source.words(dataset_name)}",
+        )
 
 
 def _open(model, outputs, *, view, class_names):
@@ -159,7 +162,7 @@ def _options(given):
 
 
 class _Source:
-    """Where the pictures come from; `kind` is what the manifest says of them.
+    """Where the pictures come from.
 
     Args:
         images, labels: as for `export`.
@@ -173,14 +176,31 @@ class _Source:
         if isinstance(images, (str, os.PathLike)):
             images = datasets.name_of(images)
         self._images = images
-        self.kind = "images of a data set"
         if isinstance(images, Split):
             pipeline.check_split(card, images)
-        elif images is None and not card.dataset:
-            self.kind = "random pictures, since no image was given"
         elif images is not None and not isinstance(images, str):
-            self.kind = "images that the caller gave"
             self._images = _arrays(images, labels)
+
+    def words(self, dataset_name=None):
+        """What the manifest says of the pictures that verify.
+
+        Args:
+            dataset_name: of what the model was trained on. Default: that of
+                its card, without a path.
+        """
+        if isinstance(self._images, list):
+            return "images that the caller gave"
+        if isinstance(self._images, Split):
+            name, slash, split = self._images.name.rpartition("/")
+            name = f"{cards.without_path(name)} ({split})" if slash else split
+            return f"images of {name}"
+        if self._images is not None:
+            name = cards.without_path(self._images)
+        elif self._card.dataset:
+            name = dataset_name or self._card.public().dataset
+        else:
+            return "random pictures, since no image was given"
+        return f"images of {name} (validation)"
 
     def read(self, split, number):
         """(images, labels or None), as `pipeline.export_all` takes them."""

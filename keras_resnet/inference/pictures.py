@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet.data.examples import pillow
 from keras_resnet.data.pixels import decoding
 from keras_resnet.data.pixels import headers
 from keras_resnet.data.pixels import transforms
@@ -51,7 +52,7 @@ def named(pictures):
         UsageError: if there are none, or a path does not exist.
     """
     shape = np.shape(pictures) if isinstance(pictures, np.ndarray) else ()
-    if _is_path(pictures) or _is_pil(pictures) or len(shape) == 3:
+    if _is_path(pictures) or pillow.is_pillow(pictures) or len(shape) == 3:
         pictures = [pictures]
     pictures = list(pictures)
     require(pictures, "There are no images. Pass image files or folders.")
@@ -66,10 +67,6 @@ def named(pictures):
 
 def _is_path(picture):
     return isinstance(picture, (str, os.PathLike))
-
-
-def _is_pil(picture):
-    return hasattr(picture, "convert")
 
 
 def read(picture, view):
@@ -99,8 +96,8 @@ def read_whole(picture, exif):
     """
     if _is_path(picture):
         return _read_file(picture, exif)
-    if _is_pil(picture):
-        return _of_pil(picture, exif)
+    if pillow.is_pillow(picture):
+        return _of_pillow(picture, exif)
     pixels = np.asarray(picture)
     require(
         pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3,
@@ -110,13 +107,14 @@ def read_whole(picture, exif):
     return pixels
 
 
-def _of_pil(picture, exif):
-    from PIL import ImageOps
-
-    # As of files, of which no other kind is turned; None after a conversion.
-    if exif == "apply" and picture.format in ("JPEG", "MPO", None):
-        picture = ImageOps.exif_transpose(picture)
-    return np.asarray(picture.convert("RGB"))
+def _of_pillow(picture, exif):
+    try:
+        return pillow.pixels(picture, exif)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{picture!r} cannot be read: {error}. Convert it, as by "
+            'picture.convert("RGB"), or pass the file.'
+        ) from error
 
 
 def _read_file(file, exif):

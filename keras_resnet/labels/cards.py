@@ -85,7 +85,7 @@ class Card:
 
     def public(self):
         """The card for an export: its data set without the path to it."""
-        return dataclasses.replace(self, dataset=_without_path(self.dataset))
+        return dataclasses.replace(self, dataset=without_path(self.dataset))
 
     def save(self, directory):
         """Writes labels.txt (a name a line) and card.json into a directory."""
@@ -154,9 +154,10 @@ def card_of(names, fields, where):
 _BY_PATH = ("folder", "tfrecord", "csv")
 
 
-def _without_path(dataset):
-    """`folder:photographs` for `folder:/home/me/photographs`."""
+def without_path(dataset):
+    """`folder:photographs` for `folder:/home/me/photographs?seed=1`."""
     kind, _, path = dataset.partition(":")
+    path = re.sub(r"\?\w+=[^/\\]*$", "", path)
     if kind not in _BY_PATH and not re.search(r"[/\\]", path):
         return dataset
     parts = [

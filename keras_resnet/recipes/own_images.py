@@ -79,6 +79,7 @@ OF_WEIGHTS = (
     "pixel_mean",
     "image_size",
     "eval_resize",
+    "exif",
     "augmentation",
     "pad_pixels",
     "scale_range",

@@ -8,32 +8,18 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import tensorflow as tf
-
 from keras_resnet import recipes
-from keras_resnet.data import datasets
-from keras_resnet.data import sources
-from keras_resnet.data.examples import order
-from keras_resnet.data.pixels import headers
-from keras_resnet.errors import require
 from keras_resnet.evaluation import figures
 from keras_resnet.evaluation import reports
 from keras_resnet.evaluation.metrics import Metrics
 from keras_resnet.evaluation.multi_label import MultiLabelMetrics
 from keras_resnet.inference import opening
 from keras_resnet.labels import html
-from keras_resnet.labels.cards import CARD
 from keras_resnet.labels.cards import load_card
-from keras_resnet.recipes import own_images
+from keras_resnet.training import choices
 from keras_resnet.training import reporting
 from keras_resnet.training import run as run_lib
 from keras_resnet.training import workdir as workdir_lib
-from keras_resnet.weights import hub
-from keras_resnet.weights import repositories
-
-# Images whose headers say how large the others are.
-_LOOKED_AT = 64
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
@@ -133,127 +119,10 @@ def train(
     >>> run = keras_resnet.train("photos", variant="resnet18", epochs=10)
     >>> run.report().save("report.html")
     """
-    dataset = name_of(data, validation, class_names)
-    recipe = choose(
+    dataset = choices.name_of(data, validation, class_names)
+    recipe = choices.choose(
         dataset, weights=str(weights), epochs=epochs, steps=steps, fields=fields
     )
-    workdir = pathlib.Path(workdir or default_workdir(dataset))
+    workdir = pathlib.Path(workdir or choices.default_workdir(dataset))
     metrics = run_lib.train_and_evaluate(recipe, workdir, strategy=strategy)
     return Run(workdir=workdir, recipe=recipe, metrics=metrics)
-
-
-def name_of(data, validation=None, class_names=None):
-    """The name of a data set, whatever `train` takes.
-
-    Args:
-        data, validation, class_names: as for `train`.
-
-    Raises:
-        keras_resnet.UsageError: if it is none, or a part is to be held out
-            of other data.
-    """
-    if not isinstance(data, (str, os.PathLike)):
-        return sources.hold(
-            data, class_names=class_names, validation=validation
-        )
-    require(
-        class_names is None,
-        "class_names= is for arrays and sources. Received: "
-        f"{os.fspath(data)!r}, which has names of its own.",
-    )
-    dataset = datasets.name_of(data)
-    require(
-        validation is None or dataset.startswith(("folder:", "csv:")),
-        "validation= holds a part out of a folder of pictures or of a CSV "
-        f"file. Received: {dataset!r}, which is neither.",
-    )
-    return (
-        dataset
-        if validation is None
-        else (f"{dataset}?validation={validation}")
-    )
-
-
-def default_workdir(dataset):
-    """runs/photos for "folder:/home/me/photos?seed=1"."""
-    path = dataset.partition(":")[2] or dataset
-    name = pathlib.PurePath(path.partition("?")[0]).name
-    return f"runs/{name.removesuffix('.csv') or 'images'}"
-
-
-def choose(
-    dataset, *, weights="", epochs=None, steps=None, data_dir=None, fields=None
-):
-    """The recipe of a data set, by the number and the size of its images.
-
-    With the weights of another run of ours, it has that run's network and
-    pixels.
-
-    Args:
-        dataset, data_dir: as `datasets.load` takes them.
-        weights, epochs, steps, fields: as for `train`.
-
-    Returns:
-        `recipes.Recipe`.
-    """
-    split = datasets.load(dataset, "train", data_dir=data_dir)
-    fields = {**_of_weights(weights), **(fields or {})}
-    recipe = own_images.make(
-        dataset,
-        num_examples=split.num_examples,
-        shorter_side=typical_side(split),
-        weights=weights,
-        batch_size=fields.pop("batch_size", None),
-        steps=steps,
-        epochs=epochs,
-    )
-    return recipes.load(recipe, fields)
-
-
-def _of_weights(weights):
-    """Fields of the run that has left some weights; {} where none has."""
-    if hub.is_handle(weights):
-        found = repositories.describe(weights)
-        known = {"variant": found.variant} if found.variant else {}
-        return {**known, **found.choices}
-    path = pathlib.Path(weights)
-    # Others have a config.json beside their weights too.
-    beside = (workdir_lib.CONFIG, CARD)
-    ours = all((path.parent / name).is_file() for name in beside)
-    if not (ours and path.is_file()):
-        return {}
-    held = workdir_lib.held_fields(path.parent)
-    return {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in held.items()
-        if name in own_images.OF_WEIGHTS
-    }
-
-
-def typical_side(split):
-    """The median of the shorter sides of some images of a split, pixels.
-
-    Raises:
-        keras_resnet.UsageError: if none of them can be read.
-    """
-    places, sides = order.a_few(split.num_examples, _LOOKED_AT), []
-    for index in places:
-        try:
-            sides.append(_shorter_side(split, index))
-        except (headers.BadImageError, tf.errors.OpError):
-            continue  # training names it, or masks it
-    require(
-        sides,
-        f"None of {len(places)} images of {split.name} that were looked "
-        "at can be read. See what is wrong: keras-resnet data validate "
-        f"--dataset={split.name.rpartition('/')[0]}",
-    )
-    return int(np.median(sides))
-
-
-def _shorter_side(split, index):
-    image, _ = split.read(tf.constant(index, tf.int64))
-    if image.dtype != tf.string:
-        return min(image.shape[:2])
-    header = headers.read(image.numpy())
-    return min(header.width, header.height)

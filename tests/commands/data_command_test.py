@@ -52,6 +52,22 @@ def test_inspect_prints_draws_and_fails_where_something_is_unreadable(
     assert names == odd_images.UNREADABLE_NAMES
 
 
+def test_a_table_of_files_is_looked_at_as_a_folder_is(tmp_path):
+    rows = ["path,label"]
+    for i in range(10):
+        Image.new("RGB", (9, 9), (20 * i, 0, 0)).save(tmp_path / f"{i}.png")
+        rows.append(f"{i}.png,{'ab'[i % 2]}")
+    (tmp_path / "mine.csv").write_text("\n".join(rows))
+    dataset = f"--dataset=csv:{tmp_path / 'mine.csv'}"
+    seen = _run("inspect", dataset, f"--output={tmp_path / 'out'}")
+    assert seen.returncode == 0 and "8 examples" in seen.stdout, seen.stderr
+    checked = _run("validate", dataset, f"--manifest={tmp_path / 'm.jsonl'}")
+    assert "8 train, 2 validation" in checked.stdout, checked.stderr
+    lines = (tmp_path / "m.jsonl").read_text().splitlines()
+    names = {json.loads(line).get("name") for line in lines}
+    assert {f"{i}.png" for i in range(10)} <= names
+
+
 def test_validate_tells_good_from_changed_and_from_unreadable(clean, tmp_path):
     root = tmp_path / "root"
     shutil.copytree(clean, root)

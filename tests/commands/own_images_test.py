@@ -41,6 +41,8 @@ def _run(place, command, *words):
 
 def test_train_says_what_it_chose_and_what_it_left_out(place, trained):
     head = trained.stdout.splitlines()[:2]
+    # Nobody waited for it here.
+    assert "starting TensorFlow" not in trained.stderr
     assert head[0].startswith("Training resnet20 on folder:photos at 32x32")
     assert head[0].endswith("(mirrored, 2 x CPU) in runs/photos")
     assert head[1].startswith(
@@ -66,7 +68,7 @@ def test_evaluate_writes_the_report(place, trained):
 
 def test_export_goes_beside_the_model_and_predict_takes_either(place, trained):
     said = _run(place, "export", "runs/photos", "--formats=tflite_float32")
-    assert "Verified on 6 images" in said
+    assert "Verified on 6 images of folder:photos (validation)" in said
     file = "runs/photos/exported/model_float32.tflite"
     image = "photos/light things/3.png"
     by_file = _run(place, "predict", file, image)

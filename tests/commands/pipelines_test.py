@@ -42,6 +42,9 @@ def test_train_writes_into_runs_and_reports(run):
     assert re.search("[1-9][0-9.]* images/s", result.stdout)
     assert " 0 images/s" not in result.stdout
     assert "of 359 images" in result.stdout
+    # At once, for who reads a log.
+    said = "python pipelines/train.py: starting TensorFlow ...\n"
+    assert result.stderr.startswith(said)
     # TensorFlow's start-up notes are not a user's business.
     assert "oneDNN" not in result.stderr
 

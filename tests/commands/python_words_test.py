@@ -184,4 +184,4 @@ def test_arrays_verify_and_calibrate():
     )
     found, labels = source.read("train", 256)
     np.testing.assert_array_equal(found, _pictures(3, 60))
-    assert labels == [0, 0, 0] and "caller" in source.kind
+    assert labels == [0, 0, 0] and "caller" in source.words()

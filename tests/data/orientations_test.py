@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import io
 
 import exif_files
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.datasets import load_sample_image
 
 from keras_resnet import recipes
 from keras_resnet.data import pipeline
+from keras_resnet.data.examples import splits
 from keras_resnet.data.examples.splits import Split
 from keras_resnet.data.pixels import decoding
 from keras_resnet.data.pixels import orientations
@@ -28,15 +30,26 @@ EIGHT = range(1, 9)
 FILES = [exif_files.turned(orientation) for orientation in EIGHT]
 
 
-def _evaluation(recipe):
-    split = Split.from_arrays(FILES, 8 * [0], class_names=["a"])
+def _files():
+    return Split.from_arrays(FILES, 8 * [0], class_names=["a"])
+
+
+def _source():
+    """Images of Pillow, some of which have lost their format."""
+    images = [Image.open(io.BytesIO(file)) for file in FILES]
+    images[::2] = [image.convert("RGB") for image in images[::2]]
+    source = [(image, 0) for image in images]
+    split = Split.from_source(source, class_names=["a"])
+    return splits.select(split, np.arange(8))
+
+
+def _evaluation(recipe, split):
     view = View.of(recipe)
     (batch,) = pipeline.eval_dataset(split, view, batch_size=8)
     return batch["image"].numpy()
 
 
-def _training(recipe):
-    split = Split.from_arrays(FILES, 8 * [0], class_names=["a"])
+def _training(recipe, split):
     fill = (0.0, 0.0, 0.0)
     (batch,) = pipeline.train_dataset(split, recipe, fill=fill)
     return batch["image"].numpy()
@@ -73,17 +86,20 @@ def test_every_reader_sees_the_same_picture(tmp_path):
     view = View.of(recipe)
     expected = [transforms.evaluation(p, view).numpy() for p in pictures]
     for found in (
-        _evaluation(recipe),
+        _evaluation(recipe, _files()),
+        _evaluation(recipe, _source()),
         _prediction(recipe, tmp_path),
         _bytes(recipe),
     ):
         np.testing.assert_array_equal(found, expected)
     # Training takes them in an order of its own.
-    found = sorted(view.tobytes() for view in _training(recipe))
-    assert found == sorted(view.tobytes() for view in expected)
-    # The negative control: without the choice all but the first differ.
-    ignoring = _evaluation(dataclasses.replace(recipe, exif="ignore"))
-    np.testing.assert_array_equal(ignoring, 8 * [expected[0]])
+    ignoring = dataclasses.replace(recipe, exif="ignore")
+    for split in (_files(), _source()):
+        found = sorted(view.tobytes() for view in _training(recipe, split))
+        assert found == sorted(view.tobytes() for view in expected)
+        # The negative control: without the choice all but the first differ.
+        found = _evaluation(ignoring, split)
+        np.testing.assert_array_equal(found, 8 * [expected[0]])
     assert len({view.tobytes() for view in expected}) == 8
 
 

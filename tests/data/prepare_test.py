@@ -10,6 +10,7 @@ import sys
 
 import odd_images
 import pytest
+from PIL import Image
 
 from keras_resnet.data import datasets
 from keras_resnet.data.stores import arrays
@@ -28,8 +29,8 @@ needs_debian = pytest.mark.skipif(
 def prepared(request, clean, tmp_path_factory):
     data_dir = tmp_path_factory.mktemp(request.param)
     name = f"odd_{request.param}"
-    done = prepare.folder(
-        clean, name, data_dir=data_dir, file_format=request.param
+    done = prepare.files(
+        f"folder:{clean}", name, data_dir=data_dir, file_format=request.param
     )
     return done, data_dir
 
@@ -66,7 +67,7 @@ def test_a_prepared_folder_holds_the_very_files(prepared, clean, key):
 def test_tfds_reads_it_and_its_file_names(clean, tmp_path):
     import tensorflow_datasets as tfds
 
-    prepare.folder(clean, "odd_names", data_dir=tmp_path)
+    prepare.files(f"folder:{clean}", "odd_names", data_dir=tmp_path)
     builder = tfds.builder("odd_names", data_dir=tmp_path)
     source = builder.as_data_source(
         split="train", decoders={"image": tfds.decode.SkipDecoding()}
@@ -80,10 +81,37 @@ def test_tfds_reads_it_and_its_file_names(clean, tmp_path):
     assert "apache_beam" not in sys.modules
 
 
+def _held_out(root):
+    """A folder of classes, and a table of the same files: their names."""
+    rows = ["path,label"]
+    for i in range(10):
+        file = root / "photos" / "ab"[i % 2] / f"{i}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4), (i, 0, 0)).save(file)
+        rows.append(f"{file},{file.parent.name}")
+    (root / "photos.csv").write_text("\n".join(rows))
+    return [f"folder:{root / 'photos'}", f"csv:{root / 'photos.csv'}"]
+
+
+def test_what_training_holds_out_is_a_split(tmp_path):
+    for dataset in _held_out(tmp_path):
+        name = dataset.partition(":")[0]
+        done = prepare.files(dataset, f"own_{name}", data_dir=tmp_path)
+        assert done.num_examples == {"train": 8, "validation": 2}
+        for key in done.num_examples:
+            split = datasets.load(done.name, key, data_dir=tmp_path)
+            assert _contents(split) == _contents(datasets.load(dataset, key))
+    several = tmp_path / "several.csv"
+    table = (tmp_path / "photos.csv").read_text()
+    several.write_text(table.replace("label", "labels"))
+    with pytest.raises(UsageError, match="any number of classes an image"):
+        prepare.files(f"csv:{several}", "several", data_dir=tmp_path)
+
+
 def test_a_second_time_does_nothing(prepared, clean):
     done, data_dir = prepared
     files = {p: p.stat().st_mtime_ns for p in done.folder.iterdir()}
-    again = prepare.folder(clean, done.name, data_dir=data_dir)
+    again = prepare.files(f"folder:{clean}", done.name, data_dir=data_dir)
     assert (done.was_there, again.was_there) == (False, True)
     assert again.num_examples == done.num_examples
     assert files == {p: p.stat().st_mtime_ns for p in done.folder.iterdir()}
@@ -94,7 +122,7 @@ def test_an_unreadable_file_is_named_and_nothing_is_left(dirty, tmp_path):
     with pytest.raises(
         UsageError, match="bomb.png: its header|animated.webp: it is"
     ):
-        prepare.folder(dirty, "dirty", data_dir=data_dir)
+        prepare.files(f"folder:{dirty}", "dirty", data_dir=data_dir)
     left = [path for path in data_dir.rglob("*") if path.is_file()]
     assert not left
 
@@ -111,7 +139,7 @@ def test_an_unreadable_file_is_named_and_nothing_is_left(dirty, tmp_path):
 )
 def test_a_name_that_cannot_be_found_again_is_refused(clean, name, message):
     with pytest.raises(UsageError, match=message):
-        prepare.folder(clean, name, data_dir="/nowhere")
+        prepare.files(f"folder:{clean}", name, data_dir="/nowhere")
 
 
 def test_missing_files_name_the_package(tmp_path):

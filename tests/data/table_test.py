@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from keras_resnet.data import datasets
@@ -131,6 +132,8 @@ def test_without_a_split_a_part_is_held_out_and_copies_stay_together(root):
         ("path,label,splt\na,b,train", "Received: 'path,label,splt'"),
         ("path,path,label\na,a,b", "Received: 'path,path,label'"),
         ("path,label\n", "no rows below its first line"),
+        (" \n", "photos.csv' is empty"),
+        ("path;label\nA;a", "with commas in between.*Received: 'path;label'"),
         ("path,label\n0.png\n", "Line 2 .* has 1 fields; the first line has 2"),
         ("path,label\nimages, 1/0.png,a", "Line 2 .* 3 fields.*into quotes"),
         ("path,label\nA,\n", "Line 2 .* has a class without a name"),
@@ -142,18 +145,18 @@ def test_without_a_split_a_part_is_held_out_and_copies_stay_together(root):
         ("path,label,split\nA,a,train\nB,a,dev", "no rows of .*validation. It"),
         ("path,label,split\nA,a,dev\nB,a,val", "no rows of the split train"),
         ("path,label\nA,a\nA,b", "Line 3 .* has the path of line 2: "),
-        ('path,label\nA,"a', "Cannot read .*photos.csv': unexpected end"),
-        (b"path,label\nA,\xff", "Cannot read .*photos.csv': 'utf-8' codec"),
+        ('path,label\nA,"a', "Line 2 of .*photos.csv' cannot be read: unex"),
+        (b"path,label\nA,\xff", "^Line 2 of .*photos.csv' is not in UTF-8"),
         (
             "path,label,split\nA,a\x07b,train\nB,a\x07b,val",
             "Class 0 of csv:.*U[+]0007",
         ),
         (
             "path,label\nA,a\n" + "".join(f"n{i},a\n" for i in range(7)),
-            "^7 paths of .*: /?[^;]*n0; .*line 7: .*n4 and 2 more[)]",
+            "lists what is no file .line 3: '/?[^;]*n0'; .*line 7: .*n4' and 2",
         ),
-        ("path,label\n.,a", "^1 paths of .* are no files"),
-        ("path,label\nA\0,a", "^1 paths of .* are no files"),
+        ("path,label\n.,a", "lists what is no file .line 2: "),
+        ("path,label\nA\0,a", r"lists what is no file .line 2: .*png\\x00'[)]"),
     ],
 )
 def test_what_cannot_be_is_refused_by_line(root, text, message):
@@ -169,8 +172,12 @@ def test_what_cannot_be_is_refused_by_line(root, text, message):
 
 
 def test_a_table_that_is_not_there_or_has_its_split_is_told(root):
-    with pytest.raises(UsageError, match="Cannot read .*No such file"):
+    with pytest.raises(UsageError, match="There is no CSV file .*none.csv'"):
         datasets.load(f"csv:{root / 'none.csv'}", "train")
+    os.mkfifo(root / "pipe.csv")
+    for no_file in ("pipe.csv", "images, 1"):
+        with pytest.raises(UsageError, match=f"no CSV file .*{no_file}'"):
+            datasets.load(f"csv:{root / no_file}", "train")
     rows = [f'"{_name(0)}",a,train', f'"{_name(1)}",a,val']
     dataset = _write(root, _rows("path,label,split", *rows))
     assert datasets.load(dataset, "val").num_examples == 1
@@ -178,3 +185,32 @@ def test_a_table_that_is_not_there_or_has_its_split_is_told(root):
         datasets.load(f"{dataset}?seed=1", "train")
     with pytest.raises(UsageError, match="no rows of the split third. It has"):
         datasets.load(dataset, "third")
+
+
+def test_a_table_on_a_remote_store_is_as_a_local_one(root):
+    """And a local one may list what is there."""
+    rows = [
+        f"{i}.png,{'ab'[i % 2]},{('train', 'val')[i > 3]}" for i in range(6)
+    ]
+    store = "ram://bucket/"
+    for i in range(6):
+        with tf.io.gfile.GFile(f"{store}{i}.png", "wb") as file:
+            file.write((root / _name(i)).read_bytes())
+    text = _rows("path,label,split", *rows)
+    with tf.io.gfile.GFile(f"{store}photos.csv", "w") as file:
+        file.write(text)
+    beside = _write(root, _rows("path,label,split", *(store + r for r in rows)))
+    assert datasets.name_of(f"{store}photos.csv") == f"csv:{store}photos.csv"
+    assert datasets.name_of(f"{store}photos/") == f"folder:{store}photos"
+    for dataset in (f"csv:{store}photos.csv", beside):
+        split = datasets.load(dataset, "val")
+        assert split.describe(1) == f"{store}5.png"
+        for index, i in enumerate((4, 5)):
+            image, label = split.read(tf.constant(index, tf.int64))
+            assert image.numpy() == (root / _name(i)).read_bytes()
+            assert label == i % 2
+    beside = _write(root, f"path,label\n{store}0.png,a\n{store}1.png,a\n")
+    with pytest.raises(UsageError, match="not on this machine.*column split"):
+        datasets.load(beside, "train")
+    with pytest.raises(UsageError, match="Cannot read 'ram://bucket/no.csv'"):
+        datasets.load(f"csv:{store}no.csv", "train")

@@ -1,5 +1,6 @@
 """The Beam pipeline of the documentation, where Apache Beam is installed."""
 
+import dataclasses
 import importlib.util
 import re
 import sys
@@ -119,3 +120,16 @@ def test_the_pipeline_writes_the_rows_that_the_command_writes(
             np.testing.assert_allclose(theirs, ours, atol=1e-6)
         else:
             assert theirs.to_pylist() == ours.to_pylist(), column
+
+
+def test_labels_that_do_not_exclude_each_other_are_refused(
+    example, tmp_path, capsys
+):
+    card = dataclasses.replace(card_of(network()), multi_label=True)
+    card.save(tmp_path)
+    (tmp_path / "model.onnx").touch()
+    words = [f"--model={tmp_path / 'model.onnx'}", "--input=x", "--output=y"]
+    with pytest.raises(SystemExit) as stop:
+        example.main(words)
+    assert stop.value.code == 2
+    assert "gives any number of labels" in capsys.readouterr().err

@@ -2,6 +2,8 @@
 
 import concurrent.futures
 import functools
+import gc
+import weakref
 
 import exported_networks
 import keras
@@ -287,3 +289,30 @@ def test_operators_of_ones_own_in_a_tflite_file_are_one_line(tmp_path):
         with pytest.raises(UsageError) as raised:
             runtime.load_predictor(path)
         assert "\n" not in str(raised.value)
+
+
+def _answer(model, images):
+    return predictors.KerasPredictor(model).predict(images)
+
+
+def test_a_model_is_traced_once_until_it_changes():
+    own, images = network(), views()[:1]
+    before = len(predictors._COMPILED)
+    first = _answer(own, images)
+    *_, function = predictors._COMPILED[own]
+    np.testing.assert_array_equal(_answer(own, images), first)
+    # What training changes is seen without another trace.
+    own.set_weights([0.5 * value for value in own.get_weights()])
+    assert np.abs(_answer(own, images) - first).max() > 1e-3
+    assert predictors._COMPILED[own][-1] is function
+    assert function.experimental_get_tracing_count() == 1
+    # The negative control: another network takes another one.
+    trained = _answer(own, images)
+    own.layers[-1].activation = keras.activations.linear
+    assert np.abs(_answer(own, images) - trained).max() > 1e-3
+    assert predictors._COMPILED[own][-1] is not function
+    # None outlives its model.
+    gone = weakref.ref(own)
+    del own, function
+    gc.collect()
+    assert gone() is None and len(predictors._COMPILED) == before

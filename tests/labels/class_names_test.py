@@ -191,6 +191,8 @@ def test_a_long_name_in_many_bytes_exports(tmp_path):
         ("folder:../me/photographs/.", "folder:photographs"),
         ("folder:gs://bucket/me/photographs", "folder:photographs"),
         ("folder:C:\\me\\photographs", "folder:photographs"),
+        ("folder:/home/me/photographs?validation=0.3", "folder:photographs"),
+        ("csv:me.csv?seed=1", "csv:me.csv"),
         ("folder:/", "folder"),
         ("tfrecord:/data/me/{split}-*", "tfrecord:me"),
         ("tfrecord:/data/me", "tfrecord:me"),

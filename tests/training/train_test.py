@@ -14,11 +14,12 @@ import keras_resnet
 from keras_resnet.data import sources
 from keras_resnet.errors import UsageError
 from keras_resnet.recipes import own_images
+from keras_resnet.training import choices
 from keras_resnet.training import run as run_lib
 from keras_resnet.training import signals
-from keras_resnet.training import train
 
 TINY = {"depths": (1, 1, 1), "image_size": 16, "eval_resize": 16}
+CHOICES = {**TINY, "epochs": 4, "keep": "best", "exif": "ignore"}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def photos(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(photos, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("run")
-    return keras_resnet.train(photos, workdir, epochs=4, keep="best", **TINY)
+    return keras_resnet.train(photos, workdir, **CHOICES)
 
 
 def test_the_recipe_is_chosen_by_the_pictures(photos, run):
@@ -48,7 +49,7 @@ def test_the_recipe_is_chosen_by_the_pictures(photos, run):
     assert (recipe.variant, recipe.batch_size) == ("resnet20", 4)
     assert recipe.steps == 4 * 24 // 4  # 24 of 30 are trained on
     assert recipe.depths == (1, 1, 1)
-    assert train.choose(f"folder:{photos}").image_size == 32
+    assert choices.choose(f"folder:{photos}").image_size == 32
 
 
 def test_a_run_has_what_it_left(run):
@@ -66,9 +67,7 @@ def test_a_run_has_what_it_left(run):
 
 
 def test_the_same_call_goes_on_and_changes_nothing(photos, run):
-    again = keras_resnet.train(
-        photos, run.workdir, epochs=4, keep="best", **TINY
-    )
+    again = keras_resnet.train(photos, run.workdir, **CHOICES)
     assert again.history == run.history and again.metrics == run.metrics
 
 
@@ -85,23 +84,25 @@ def test_weights_of_a_run_bring_its_network_and_pixels_to_few_grey_images(
         tmp_path / "grey", tmp_path / "run", weights=weights, epochs=4
     )
     same = ("variant", "depths", "image_size", "augmentation", "pad_pixels")
+    same += ("exif",)
     for field in same:
         assert getattr(tuned.recipe, field) == getattr(run.recipe, field)
     assert tuned.recipe.freeze_batch_norm
     assert tuned.class_names == ("day", "night")
     assert tuned.metrics.top1_accuracy == 1.0
-    without = train.choose(f"folder:{tmp_path / 'grey'}")
+    without = choices.choose(f"folder:{tmp_path / 'grey'}")
     assert (without.depths, without.image_size) == ((), 32)
+    assert (run.recipe.exif, without.exif) == ("ignore", "apply")
 
 
 def test_a_part_and_a_place_are_chosen_by_name(photos):
-    assert train.name_of(f"{photos}/", 0.5) == (
+    assert choices.name_of(f"{photos}/", 0.5) == (
         f"folder:{photos}?validation=0.5"
     )
-    assert train.name_of("digits") == "digits"
-    assert train.default_workdir(f"folder:{photos}?seed=1") == "runs/photos"
-    assert train.default_workdir("digits") == "runs/digits"
-    recipe = train.choose(f"folder:{photos}?validation=0.5", epochs=2)
+    assert choices.name_of("digits") == "digits"
+    assert choices.default_workdir(f"folder:{photos}?seed=1") == "runs/photos"
+    assert choices.default_workdir("digits") == "runs/digits"
+    recipe = choices.choose(f"folder:{photos}?validation=0.5", epochs=2)
     assert recipe.steps == -(-2 * 16 // recipe.batch_size)
 
 
@@ -126,21 +127,23 @@ def _source(photos, tmp_path):
 
 def test_a_csv_file_is_taken_as_a_folder_is(photos, tmp_path):
     path = _table(photos, tmp_path)
-    assert train.name_of(path, 0.3) == f"csv:{path}?validation=0.3"
+    assert choices.name_of(path, 0.3) == f"csv:{path}?validation=0.3"
     # A source that is named stays it.
     for name in (f"csv:{path}", "tfrecord:a.csv"):
-        assert train.name_of(name) == name
-    assert train.default_workdir(f"csv:{path}?seed=1") == "runs/mine"
-    assert train.choose(f"csv:{path}").image_size == 32
-    with pytest.raises(UsageError, match="Cannot read .*none.csv': .*No such"):
+        assert choices.name_of(name) == name
+    assert choices.default_workdir(f"csv:{path}?seed=1") == "runs/mine"
+    assert choices.choose(f"csv:{path}").image_size == 32
+    with pytest.raises(UsageError, match="There is no CSV file .*none.csv'"):
         keras_resnet.train(tmp_path / "none.csv")
     with pytest.raises(UsageError, match="names of its own"):
-        train.name_of(path, class_names=("a", "b"))
+        choices.name_of(path, class_names=("a", "b"))
 
 
 def test_other_data_do_not_go_on_with_a_run(photos, run, tmp_path):
-    name = train.name_of(_arrays(photos, tmp_path))
-    assert train.default_workdir(name) == f"runs/{name.removeprefix('memory:')}"
+    name = choices.name_of(_arrays(photos, tmp_path))
+    assert (
+        choices.default_workdir(name) == f"runs/{name.removeprefix('memory:')}"
+    )
     with pytest.raises(UsageError, match=f"another recipe .*'{name}' now"):
         keras_resnet.train(_arrays(photos, tmp_path), run.workdir, **TINY)
 
@@ -149,8 +152,8 @@ def test_other_data_do_not_go_on_with_a_run(photos, run, tmp_path):
 @pytest.mark.parametrize("make", [_table, _arrays, _source])
 def test_a_run_on_data_of_any_kind_resumes_bit_for_bit(make, photos, tmp_path):
     data = make(photos, tmp_path)
-    recipe = train.choose(
-        train.name_of(data), steps=4, fields={**TINY, "batch_size": 8}
+    recipe = choices.choose(
+        choices.name_of(data), steps=4, fields={**TINY, "batch_size": 8}
     )
     recipe = dataclasses.replace(recipe, checkpoint_every_steps=2)
     run_lib.train_and_evaluate(recipe, tmp_path / "whole")
@@ -158,7 +161,7 @@ def test_a_run_on_data_of_any_kind_resumes_bit_for_bit(make, photos, tmp_path):
         run_lib.train_and_evaluate(recipe, tmp_path / "two", hooks=[StopAt(3)])
     # As in another process, which brings the data again.
     sources.HELD.clear()
-    assert train.name_of(make(photos, tmp_path)) == recipe.dataset
+    assert choices.name_of(make(photos, tmp_path)) == recipe.dataset
     run_lib.train_and_evaluate(recipe, tmp_path / "two", resume="must")
     models = [
         keras.saving.load_model(tmp_path / name / "model.keras")

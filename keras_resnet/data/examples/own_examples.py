@@ -69,9 +69,10 @@ def from_source(cls, source, *, class_names=None, name="images"):
         source: has `__len__` and `__getitem__`; an example is (image, label)
             or {"image": image, "label": label}. An image is of Pillow, uint8
             (H, W, 3), (H, W, 1) or (H, W), or the bytes of an encoded file,
-            also as {"bytes": bytes}; all are files or none is. Pixels are
-            taken as they are: rotate them by EXIF before. A label is an int,
-            or 0/1 (K,).
+            also as {"bytes": bytes}; all are files or none is. Arrays are
+            taken as they are; an image of Pillow is turned as its EXIF note
+            says where the recipe or the view has exif="apply", as a file is.
+            A label is an int, or 0/1 (K,).
         class_names: K names. Default: those of `source.features["label"]`, or
             "0", "1", ...
         name: of the split, for messages.
@@ -91,15 +92,19 @@ def from_source(cls, source, *, class_names=None, name="images"):
     kind = items.check_repeatable()
     shape = (None, None, 3) if kind == tf.uint8 else ()
 
-    def read(index):
-        image = tf.numpy_function(items.image, [index], kind, stateful=False)
-        return tf.ensure_shape(image, shape), tf.gather(held, index)
+    def reader(image_at):
+        def read(index):
+            image = tf.numpy_function(image_at, [index], kind, stateful=False)
+            return tf.ensure_shape(image, shape), tf.gather(held, index)
+
+        return read
 
     return cls(
         name=name,
         class_names=class_names,
         num_examples=len(labels),
-        read=read,
+        read=reader(items.image),
+        upright=reader(items.upright),
         describe=lambda index: f"example {index} of {name}",
         labels=labels,
         multi_label=labels.ndim == 2,

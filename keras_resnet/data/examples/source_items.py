@@ -6,12 +6,10 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet.data.examples import pillow
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import first_line
 from keras_resnet.errors import require
-
-# Modes of Pillow that lose nothing when they become RGB but transparency.
-_MODES = ("RGB", "L", "P", "1", "RGBA", "LA", "PA", "CMYK", "YCbCr")
 
 # Why a source is none, by the name of its class or of one above it.
 _OTHERS = {
@@ -74,15 +72,19 @@ class Items:
         self._kind = type(first)
         return tf.string if self._kind is bytes else tf.uint8
 
-    def image(self, index):
+    def image(self, index, exif="ignore"):
         """uint8 (H, W, 3), or the bytes of a file.
+
+        Args:
+            index: of the example.
+            exif: key of `labels.view.EXIF`, for images of Pillow.
 
         Raises:
             tf.errors.InvalidArgumentError: if it cannot be read, or is of
                 another kind than that of the first.
         """
         try:
-            image = _pixels(self._item(int(index))[0])
+            image = _pixels(self._item(int(index))[0], exif)
             require(
                 type(image) is self._kind,
                 "files and pixels are mixed; all must be as the first is",
@@ -93,6 +95,10 @@ class Items:
                 None, None, str(error)
             ) from None
         return image
+
+    def upright(self, index):
+        """`image`, turned as an image of Pillow notes it."""
+        return self.image(index, "apply")
 
     def _item(self, index):
         """(image, label) as the source has them."""
@@ -143,7 +149,7 @@ def _of_column(feature, column):
     return labels, tuple(names)
 
 
-def _pixels(image):
+def _pixels(image, exif="ignore"):
     """An image of any kind as uint8 (H, W, 3), or the bytes of a file.
 
     Raises:
@@ -154,10 +160,8 @@ def _pixels(image):
         image = image["bytes"]
     if isinstance(image, bytes):
         return image
-    if hasattr(image, "convert"):
-        if image.mode not in _MODES:
-            raise ValueError(f"pixels of the mode {image.mode}, not of 8 bits")
-        image = image.convert("RGB")
+    if pillow.is_pillow(image):
+        return pillow.pixels(image, exif)
     pixels = np.asarray(image)
     if pixels.ndim == 2:
         pixels = pixels[..., np.newaxis]

@@ -48,6 +48,8 @@ class Split:
         blocks: `Blocks`, or None where random reads are all there is.
         pixels: uint8 (num_examples, H, W, 3) on the host, or None where they
             are not all in memory, decoded and of one size.
+        upright: as `read`, with each image turned as it notes itself; None
+            where no decoded image has a note (encoded files keep theirs).
         multi_label: whether an example may have any number of classes. Its
             label is then 1 for each class that it has, 0 for others.
 
@@ -64,6 +66,7 @@ class Split:
     blocks: Blocks | None = None
     pixels: tf.Tensor | None = None
     multi_label: bool = False
+    upright: Callable | None = None
 
     from_arrays = classmethod(own_examples.from_arrays)
     from_source = classmethod(own_examples.from_source)
@@ -123,6 +126,13 @@ class Split:
         return tuple(select(self, indices) for indices in parts)
 
 
+def as_seen(split, exif):
+    """A `Split` that reads images as a choice of `labels.view.EXIF` says."""
+    if exif == "ignore" or split.upright is None:
+        return split
+    return dataclasses.replace(split, read=split.upright)
+
+
 def evenly_spaced(split, number):
     """Some of the examples: of each class its share, wherever a class lies.
 
@@ -153,10 +163,15 @@ def select(split, indices):
         `Split` without blocks: its examples are read one by one.
     """
     places = host.on_host(indices, tf.int64)
+
+    def among(read):
+        return lambda index: read(tf.gather(places, index))
+
     return dataclasses.replace(
         split,
         num_examples=len(indices),
-        read=lambda index: split.read(tf.gather(places, index)),
+        read=among(split.read),
+        upright=split.upright and among(split.upright),
         describe=lambda index: split.describe(int(indices[index])),
         labels=None if split.labels is None else split.labels[indices],
         blocks=None,

@@ -8,33 +8,24 @@ The first line names the columns, in any order. A path is absolute, or relative
 to the folder of the CSV file, and stands there once. The column `label` has one
 class; `labels` any number of them with | in between, none where it is empty.
 Without `split`, or where all rows are "train", a part of each class is held out
-as of a folder: a fifth, or what "FILE?validation=0.1&seed=3" says.
+as of a folder: a fifth, or what "FILE?validation=0.1&seed=3" says. The file and
+the pictures may be on a remote store, gs://bucket/a.jpg, if it has `split`.
 """
 
-import csv
-import functools
-import io
 import os
 
 import numpy as np
 import tensorflow as tf
 
-from keras_resnet import files as files_lib
 from keras_resnet.data.examples import host
 from keras_resnet.data.examples import splits
-from keras_resnet.data.stores import cells
 from keras_resnet.data.stores import copies
 from keras_resnet.data.stores import files
 from keras_resnet.data.stores import layouts
-from keras_resnet.errors import UsageError
+from keras_resnet.data.stores import table_rows
 from keras_resnet.errors import require
 
-SEPARATOR = "|"
-
-# What the first line must have; the split may be missing.
-_COLUMNS = ({"path", "label"}, {"path", "labels"})
-_LISTED = 5
-_LONGEST = 2**20  # characters of a line; a class name has 255 at most
+_LISTED = 5  # in one message
 
 
 def load(path, split):
@@ -43,18 +34,26 @@ def load(path, split):
     Classes are those of the rows that are trained on, sorted.
 
     Args:
-        path: of a local file, with or without a query.
+        path: of a file, with or without a query.
         split: "train", "validation" (of which the rows may also say val, valid
             or test), or what else the column `split` says.
 
     Raises:
         keras_resnet.UsageError: if the file cannot be read or is no such
             table, a file that it lists is missing, or there is no such split.
+            Of remote files what is missing is found when it is read.
     """
     file, query = layouts.parse(path)
-    rows, several = _rows(file)
+    rows, several = table_rows.read(file)
     _check_paths(rows, file)
     wanted, held_out = _wanted(rows, split, file, query)
+    remote = [row for row in rows if table_rows.is_remote(row["path"])]
+    require(
+        not (held_out and remote),
+        f"{file!r} lists files that are not on this machine, so nothing is "
+        "held out of them: they would have to be read to know which are "
+        "copies. Add a column split, train or validation.",
+    )
     train = wanted if held_out else [r for r in rows if r["split"] == "train"]
     classes = sorted({name for row in train for name in row["classes"]})
     require(classes, f"{file!r} has no class in any row that is trained on.")
@@ -67,82 +66,15 @@ def load(path, split):
     return parts[split == "validation"]
 
 
-def _rows(file):
-    """([{"line", "path", "classes", "split"}], whether of several classes)."""
-    try:
-        # The csv module ends lines itself; a strict one knows a lost quote.
-        with io.TextIOWrapper(
-            files_lib.open_file(file), newline="", encoding="utf-8-sig"
-        ) as lines:
-            # Of one that is longer a part is a field too large.
-            parts = iter(functools.partial(lines.readline, _LONGEST), "")
-            reader = csv.reader(parts, strict=True)
-            columns = [name.strip() for name in next(reader, [])]
-            several = _check_columns(columns, file)
-            rows = [
-                _row(columns, fields, reader.line_num, file)
-                for fields in reader
-                if fields
-            ]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"Cannot read {file!r}: {error}.") from error
-    require(rows, f"{file!r} has no rows below its first line.")
-    return rows, several
-
-
-def _check_columns(columns, file):
-    """Whether the column of the classes is `labels`."""
-    require(
-        set(columns) - {"split"} in _COLUMNS
-        and len(set(columns)) == len(columns),
-        f"The first line of {file!r} must name its columns: path,label or "
-        "path,labels (several, as cat|dog), and maybe split. Received: "
-        f"{','.join(columns)!r}.",
-    )
-    return "labels" in columns
-
-
-def _row(columns, fields, line, file):
-    where = f"Line {line} of {file!r}"
-    require(
-        len(fields) == len(columns),
-        f"{where} has {len(fields)} fields; the first line has "
-        f"{len(columns)}. Put a field with a comma into quotes.",
-    )
-    row = dict(zip(columns, map(cells.read, fields), strict=True))
-    split = row.get("split", "train").strip()
-    require(split, f"{where} has no split, as others have.")
-    path = os.path.normpath(os.path.join(os.path.dirname(file), row["path"]))
-    classes = _classes(row, where)
-    return {"line": line, "path": path, "classes": classes, "split": split}
-
-
-def _classes(row, where):
-    """Names of the classes of a row."""
-    if "label" in row:
-        names = [row["label"].strip()]
-        require(
-            SEPARATOR not in names[0],
-            f"{where} has the label {names[0]!r}. For several classes call "
-            f"the column labels; {SEPARATOR} cannot be in a name.",
-        )
-    elif not row["labels"].strip():
-        return []
-    else:
-        names = [name.strip() for name in row["labels"].split(SEPARATOR)]
-    require(all(names), f"{where} has a class without a name.")
-    return names
-
-
 def _check_paths(rows, file):
     """Refuses files that are missing, and those that stand there twice."""
     lost = [row for row in rows if not _is_file(row["path"])]
     more = f" and {len(lost) - _LISTED:,} more" * (len(lost) > _LISTED)
-    listed = [f"line {r['line']}: {r['path']}" for r in lost[:_LISTED]]
+    listed = [f"line {r['line']}: {r['path']!r}" for r in lost[:_LISTED]]
     require(
         not lost,
-        f"{len(lost):,} paths of {file!r} are no files ({'; '.join(listed)}"
-        f"{more}). They are relative to the folder of the CSV file.",
+        f"{file!r} lists what is no file ({'; '.join(listed)}{more}). Paths "
+        "are relative to the folder of the CSV file.",
     )
     lines = {}
     for row in rows:
@@ -156,10 +88,8 @@ def _check_paths(rows, file):
 
 
 def _is_file(path):
-    try:
-        return os.path.isfile(path)
-    except ValueError:  # no path at all, as one with a zero byte
-        return False
+    """Whether it is one; of a remote one that is found when it is read."""
+    return table_rows.is_remote(path) or os.path.isfile(path)
 
 
 def _wanted(rows, split, file, query):
@@ -204,8 +134,10 @@ def _labels(rows, classes, several, file):
 
 def _split(name, classes, rows, labels):
     paths = [os.fsencode(row["path"]) for row in rows]
-    problems = {i: files.problem(path) for i, path in enumerate(paths)}
-    read_file = files.reader({i: why for i, why in problems.items() if why})
+    is_remote = any(map(files.is_remote, paths))
+    found = {} if is_remote else dict(enumerate(map(files.problem, paths)))
+    problems = {i: why for i, why in found.items() if why}
+    read_file = files.reader(problems, is_remote)
     # Of objects: an array of bytes would be as wide as the longest path.
     held = host.on_host(np.array(paths, dtype=object))
     all_labels = host.on_host(labels)

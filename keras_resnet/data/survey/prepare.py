@@ -93,14 +93,15 @@ def _pixels(split):
         yield index, {"image": image[..., :1], "label": label}
 
 
-def folder(path, name, *, data_dir, file_format=None):
-    """A folder of images as a data set of TFDS; the files' bytes unchanged.
+def files(dataset, name, *, data_dir, file_format=None):
+    """Image files as a data set of TFDS; their bytes unchanged.
 
     Examples have the features "image", "label" and "file_name", as TFDS's
     imagenet2012 has them. Every image is decoded once before it is taken.
 
     Args:
-        path: as in `folder:PATH`; PATH/validation may be missing.
+        dataset: `folder:PATH` or `csv:FILE`, of one class an image. What
+            training would hold out of it is the split "validation".
         name: of the data set: lower-case letters, digits, underscores.
         data_dir: of TFDS; None for its default.
         file_format: one of `FILE_FORMATS`.
@@ -110,16 +111,22 @@ def folder(path, name, *, data_dir, file_format=None):
 
     Raises:
         keras_resnet.UsageError: if the name cannot be taken, there is no such
-            folder or an image cannot be read. Nothing is written then.
+            folder or file, its images have several classes or one of them
+            cannot be read. Nothing is written then.
     """
     import tensorflow_datasets as tfds
 
     _check_name(tfds, name)
     with contextlib.suppress(tfds.core.DatasetNotFoundError):
         return _prepared(tfds.builder(name, data_dir=data_dir), was_there=True)
-    splits = {"train": datasets.load(f"folder:{path}", "train")}
-    if os.path.isdir(os.path.join(path, "validation")):
-        splits["validation"] = datasets.load(f"folder:{path}", "validation")
+    splits = {
+        key: datasets.load(dataset, key) for key in ("train", "validation")
+    }
+    require(
+        not splits["train"].multi_label,
+        f"{dataset} has any number of classes an image; what is written has "
+        "one. Train on it as it is.",
+    )
     classes = map(printable, splits["train"].class_names)
     features = {
         # Any number of channels is stored; three are read.
@@ -132,7 +139,7 @@ def folder(path, name, *, data_dir, file_format=None):
         version="1.0.0",
         features=features,
         examples={key: _files(split) for key, split in splits.items()},
-        description=f"The images of a folder, {name}.",
+        description=f"Image files, {name}.",
         data_dir=data_dir,
         file_format=file_format,
     )

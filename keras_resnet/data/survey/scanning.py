@@ -12,6 +12,7 @@ import tqdm
 from keras_resnet.data.examples import class_labels
 from keras_resnet.data.pixels import decoding
 from keras_resnet.data.pixels.headers import BadImageError
+from keras_resnet.data.stores import layouts
 from keras_resnet.errors import printable
 
 # Examples that a thread reads at a time: memory does not grow with the split.
@@ -145,12 +146,15 @@ def file_name(split, index):
         (PEP 383).
     """
     name = split.describe(index)
-    source, _, folder = split.name.partition(":")
-    if source == "csv":
-        folder = os.path.dirname(os.path.dirname(folder))  # FILE/SPLIT
+    source, _, path = split.name.partition(":")
     if source not in ("folder", "csv"):
         return name
-    return os.path.relpath(name, folder or ".")
+    path, _, key = path.rpartition("/")
+    root, _ = layouts.parse(path)
+    if source == "csv":
+        return os.path.relpath(name, os.path.dirname(root) or ".")
+    below = os.path.join(root, key, "")
+    return os.path.relpath(name, below if name.startswith(below) else root)
 
 
 def pixels(image):

@@ -10,13 +10,12 @@ import warnings
 
 import absl.logging
 
-import keras_resnet
+from keras_resnet import progress
+from keras_resnet.errors import UsageError
 
 # Not the checkout: an environment may lie in it.
-_OURS = {
-    pathlib.Path(file).resolve().parent
-    for file in (__file__, keras_resnet.__file__)
-}
+_OURS = pathlib.Path(__file__).resolve().parents[1]
+_STREAMS = (1, 2)  # numbers of stdout and stderr, where C++ writes
 
 
 @contextlib.contextmanager
@@ -26,8 +25,6 @@ def others():
     Converters print hints for their own developers, from C++ too. Where the
     body raises anything but an error for the user, all they said is printed.
     """
-    from keras_resnet.errors import UsageError
-
     with tempfile.TemporaryFile() as lines, _own_words():
         with _redirected(lines):
             try:
@@ -40,21 +37,24 @@ def others():
                 raise
 
 
+def others_in_notebook():
+    """`others` in a notebook; a program's terminal is its own."""
+    if progress.notebook() is None:
+        return contextlib.nullcontext()
+    return others()
+
+
 @contextlib.contextmanager
 def _redirected(lines):
     """Both streams of the process go to a file, Python's own stay."""
-    kept = {}
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-        kept[stream.fileno()] = os.dup(stream.fileno())
     ours = sys.stdout, sys.stderr
+    for stream in ours:
+        stream.flush()
+    kept = {number: os.dup(number) for number in _STREAMS}
     handler = absl.logging.get_absl_handler().python_handler
     logged_to = handler.stream
     try:
-        sys.stdout, sys.stderr = (
-            open(kept[s.fileno()], "w", buffering=1, closefd=False)
-            for s in ours
-        )
+        sys.stdout, sys.stderr = (_past(stream, kept) for stream in ours)
         handler.setStream(sys.stderr)
         for number in kept:
             os.dup2(lines.fileno(), number)
@@ -67,13 +67,23 @@ def _redirected(lines):
         handler.setStream(logged_to)
 
 
+def _past(stream, kept):
+    """A stream past the copies of what is redirected; a notebook's stays."""
+    try:
+        copy = kept.get(stream.fileno())
+    except OSError:  # it has no number
+        copy = None
+    if copy is None:
+        return stream
+    return open(copy, "w", buffering=1, closefd=False)
+
+
 @contextlib.contextmanager
 def _own_words():
     """Python's loggers and warnings speak only where the project calls."""
 
     def is_ours(record):
-        parents = pathlib.Path(record.pathname).resolve().parents
-        return not _OURS.isdisjoint(parents)
+        return _OURS in pathlib.Path(record.pathname).resolve().parents
 
     handlers = logging.getLogger().handlers
     for handler in handlers:
