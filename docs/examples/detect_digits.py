@@ -9,8 +9,6 @@ says for each cell of 4 x 4 pixels how likely it is the middle of a digit of
 each class, and how far the four edges of that digit are.
 """
 
-import argparse
-
 import digit_scenes
 import digit_scores
 import keras
@@ -94,6 +92,13 @@ def find(model, images):
     return [_decode(*one) for one in zip(logits, said["edges"], strict=True)]
 
 
+def score(scenes, found):
+    """COCO's mAP of what `find` found, 0 to 1, by name."""
+    truth = list(zip(scenes.boxes, scenes.labels, strict=True))
+    each = digit_scores.mean_average_precision(truth, found)
+    return {"mAP at IoU 0.5": each[0], "mAP at 0.5 to 0.95": each.mean()}
+
+
 def _decode(logits, edges):
     flat = logits.ravel()
     surest = np.argsort(-flat)[:MOST]
@@ -120,23 +125,5 @@ def picture(images, found, path):
     digit_scenes.save(tiles, path)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--variant", default="resnet34")
-    parser.add_argument("--steps", type=int, default=600)
-    parser.add_argument("--picture", default="found.png")
-    flags = parser.parse_args()
-    keras.utils.set_random_seed(0)
-    backbone = digit_scenes.backbone(flags.variant)
-    scenes = digit_scenes.make(*digit_scenes.digits("train"), 3200, seed=0)
-    model = train(backbone, scenes, steps=flags.steps)
-    test = digit_scenes.make(*digit_scenes.digits("validation"), 500, seed=1)
-    found = find(model, test.images)
-    truth = list(zip(test.boxes, test.labels, strict=True))
-    scores = digit_scores.mean_average_precision(truth, found)
-    print(f"mAP at IoU 0.5 {scores[0]:.3f}, at 0.5 to 0.95 {scores.mean():.3f}")
-    picture(test.images[:8], found[:8], flags.picture)
-
-
 if __name__ == "__main__":
-    main()
+    digit_scenes.main(__doc__, train, find, score, picture)

@@ -5,6 +5,7 @@ digits are those that the package holds: its training images for training, its
 test images for tests.
 """
 
+import argparse
 import typing
 
 import keras
@@ -93,7 +94,12 @@ def _scene(digits, rng):
         boxes.append((x.min(), y.min(), x.max() + 1, y.max() + 1))
         boxes[-1] = np.add(boxes[-1], (left, top) * 2)
         labels.append(label)
-    return np.clip(scene, 0, 255), mask, np.array(boxes, float), np.array(labels)
+    return (
+        np.clip(scene, 0, 255),
+        mask,
+        np.array(boxes, float),
+        np.array(labels),
+    )
 
 
 def _room(mask, size, rng):
@@ -152,3 +158,20 @@ def save(tiles, path):
     """Writes uint8 (S, S, 3) tiles as a PNG, four in a row."""
     rows = [np.hstack(tiles[i : i + 4]) for i in range(0, len(tiles), 4)]
     Image.fromarray(np.vstack(rows)).save(path)
+
+
+def main(about, train, find, score, picture):
+    """Trains, scores and draws, as the functions of an example do."""
+    parser = argparse.ArgumentParser(description=about.partition("\n")[0])
+    parser.add_argument("--variant", default="resnet34")
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--picture", default="found.png")
+    flags = parser.parse_args()
+    keras.utils.set_random_seed(0)
+    scenes = make(*digits("train"), number=3200, seed=0)
+    model = train(backbone(flags.variant), scenes, steps=flags.steps)
+    test = make(*digits("validation"), number=500, seed=1)
+    found = find(model, test.images)
+    for name, value in score(test, found).items():
+        print(f"{name}: {value:.3f}")
+    picture(test.images[:8], found[:8], flags.picture)

@@ -7,7 +7,6 @@ has not seen and writes a picture: scenes above, what is found below. Needs
 `digit_scenes.py` and `digit_scores.py` beside it.
 """
 
-import argparse
 import colorsys
 
 import digit_scenes
@@ -40,6 +39,11 @@ def find(model, images):
     return model.predict(images, batch_size=100, verbose=0).argmax(-1)
 
 
+def score(scenes, found):
+    """The mean IoU of what `find` found, 0 to 1, by name."""
+    return {"mean IoU": digit_scores.mean_iou(scenes.masks, found, CLASSES)}
+
+
 def picture(images, masks, path):
     """Images, and each class in a colour of its own below them."""
     hues = [colorsys.hsv_to_rgb(i / 10, 1, 1) for i in range(10)]
@@ -52,22 +56,5 @@ def picture(images, masks, path):
     digit_scenes.save(tiles, path)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--variant", default="resnet34")
-    parser.add_argument("--steps", type=int, default=600)
-    parser.add_argument("--picture", default="segmented.png")
-    flags = parser.parse_args()
-    keras.utils.set_random_seed(0)
-    backbone = digit_scenes.backbone(flags.variant)
-    scenes = digit_scenes.make(*digit_scenes.digits("train"), 3200, seed=0)
-    model = train(backbone, scenes, steps=flags.steps)
-    test = digit_scenes.make(*digit_scenes.digits("validation"), 500, seed=1)
-    found = find(model, test.images)
-    score = digit_scores.mean_iou(test.masks, found, CLASSES)
-    print(f"mean IoU {score:.3f}")
-    picture(test.images[:4], found[:4], flags.picture)
-
-
 if __name__ == "__main__":
-    main()
+    digit_scenes.main(__doc__, train, find, score, picture)
