@@ -1,19 +1,15 @@
-"""Scenes of digits with boxes and masks, and a network that reads them.
+"""Scenes of digits with boxes and masks, and pictures of them.
 
-What `detect_digits.py` and `segment_digits.py`, beside this file, share. The
-digits are those that the package holds: its training images for training, its
-test images for tests.
+For `detect_digits.py` and `segment_digits.py`, beside this file. The digits are
+those that the package holds: its training images for training, its test images
+for tests.
 """
 
-import argparse
 import typing
 
-import keras
 import numpy as np
-from keras import layers
 from PIL import Image
 
-import keras_resnet
 from keras_resnet.data.stores import arrays
 
 SIDE = 64  # pixels of a scene
@@ -51,7 +47,8 @@ def make(images, labels, number, seed):
     """Scenes of 1 to 4 digits, which do not overlap.
 
     Args:
-        images, labels: of `digits`. All are used equally often.
+        images, labels: of `digits`. Each is drawn as often as any other, give
+            or take once.
         number: of scenes.
         seed: of everything that is random.
 
@@ -61,15 +58,18 @@ def make(images, labels, number, seed):
     rng = np.random.default_rng(seed)
     uses = -(-MOST * number // len(images))
     queue = [i for _ in range(uses) for i in rng.permutation(len(images))]
-    scenes = Scenes(np.empty((number, SIDE, SIDE, 3), np.uint8), [], [], [])
+    shape = (number, SIDE, SIDE)
+    pixels, masks = np.empty((*shape, 3), np.uint8), np.empty(shape, np.int32)
+    scenes = Scenes(pixels, [], [], masks)
     for i in range(number):
         chosen = [queue.pop() for _ in range(rng.integers(1, MOST + 1))]
         digits = [(images[which], labels[which]) for which in chosen]
         scene, mask, boxes, drawn = _scene(digits, rng)
         scenes.images[i] = scene
-        for values, value in zip(scenes[1:], (boxes, drawn, mask), strict=True):
-            values.append(value)
-    return scenes._replace(masks=np.stack(scenes.masks))
+        scenes.masks[i] = mask
+        scenes.boxes.append(boxes)
+        scenes.labels.append(drawn)
+    return scenes
 
 
 def _scene(digits, rng):
@@ -91,15 +91,10 @@ def _scene(digits, rng):
         scene[square] = scene[square] * (1 - ink) + color * ink
         mask[square] = np.where(big > 100, label + 1, 0)
         y, x = np.nonzero(mask[square])
-        boxes.append((x.min(), y.min(), x.max() + 1, y.max() + 1))
-        boxes[-1] = np.add(boxes[-1], (left, top) * 2)
+        box = (x.min(), y.min(), x.max() + 1, y.max() + 1)
+        boxes.append(np.add(box, (left, top) * 2, dtype=float))
         labels.append(label)
-    return (
-        np.clip(scene, 0, 255),
-        mask,
-        np.array(boxes, float),
-        np.array(labels),
-    )
+    return scene.clip(0, 255), mask, np.stack(boxes), np.array(labels)
 
 
 def _room(mask, size, rng):
@@ -111,67 +106,13 @@ def _room(mask, size, rng):
     return None, None
 
 
-def pyramid(backbone, filters=32):
-    """C2 to C5 of a network in one map, for what is small and what is large.
-
-    From the coarsest on, each is doubled and added to the next (Lin et al.
-    2017, arXiv 1612.03144).
-
-    Args:
-        backbone: from `keras_resnet.build`.
-        filters: of the map.
-
-    Returns:
-        The network's input, and the map, at the stride of C2.
-    """
-    model, x = keras_resnet.features(backbone), None
-    for _, level in sorted(model.output.items(), reverse=True):
-        level = layers.Conv2D(filters, 1)(level)
-        x = level if x is None else level + layers.UpSampling2D()(x)
-    x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
-    return model.input, layers.ReLU()(layers.BatchNormalization()(x))
-
-
-def backbone(variant, **choices):
-    """A network of a quarter of the published filters, without a classifier."""
-    choices = {"filters": (16, 32, 64, 128), **choices}
-    shape = (SIDE, SIDE, 3)
-    return keras_resnet.build(
-        variant, include_top=False, input_shape=shape, **choices
-    )
-
-
-def train(
-    model, loss, images, targets, *, steps, batch_size=32, learning_rate=0.05
-):
-    """Trains so many steps, at a rate that falls to 0 as a cosine."""
-    rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
-    optimizer = keras.optimizers.SGD(rate, momentum=0.9, global_clipnorm=5.0)
-    model.compile(optimizer, loss=loss)
-    epochs = -(-steps * batch_size // len(images))
-    return model.fit(
-        images, targets, batch_size=batch_size, epochs=epochs, verbose=2
-    )
+def enlarged(image):
+    """uint8 (SIDE, SIDE, 3) as an `Image` with four pixels for each."""
+    return Image.fromarray(image).resize((4 * SIDE,) * 2, Image.NEAREST)
 
 
 def save(tiles, path):
-    """Writes uint8 (S, S, 3) tiles as a PNG, four in a row."""
+    """Writes equal `Image`s as one PNG, four in a row."""
+    tiles = list(map(np.asarray, tiles))
     rows = [np.hstack(tiles[i : i + 4]) for i in range(0, len(tiles), 4)]
     Image.fromarray(np.vstack(rows)).save(path)
-
-
-def main(about, train, find, score, picture):
-    """Trains, scores and draws, as the functions of an example do."""
-    parser = argparse.ArgumentParser(description=about.partition("\n")[0])
-    parser.add_argument("--variant", default="resnet34")
-    parser.add_argument("--steps", type=int, default=600)
-    parser.add_argument("--picture", default="found.png")
-    flags = parser.parse_args()
-    keras.utils.set_random_seed(0)
-    scenes = make(*digits("train"), number=3200, seed=0)
-    model = train(backbone(flags.variant), scenes, steps=flags.steps)
-    test = make(*digits("validation"), number=500, seed=1)
-    found = find(model, test.images)
-    for name, value in score(test, found).items():
-        print(f"{name}: {value:.3f}")
-    picture(test.images[:8], found[:8], flags.picture)

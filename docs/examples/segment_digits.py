@@ -4,33 +4,34 @@ python docs/examples/segment_digits.py --picture=segmented.png
 
 Trains in minutes on two cores, says its mean IoU on scenes of digits that it
 has not seen and writes a picture: scenes above, what is found below. Needs
-`digit_scenes.py` and `digit_scores.py` beside it.
+keras_resnet, and the three files `digit_*.py` beside it.
 """
 
 import colorsys
 
 import digit_scenes
 import digit_scores
+import digit_training
 import keras
 import numpy as np
 from keras import layers
-from PIL import Image
+from PIL import ImageDraw
 
 CLASSES = 1 + digit_scenes.CLASSES  # the background is class 0
 
 
 def segmenter(backbone):
     """A model from pixels to a logit of each class for each: (B, H, W, 11)."""
-    pixels, x = digit_scenes.pyramid(backbone)
+    pixels, x = digit_training.pyramid(backbone)
     # From each cell of 4 x 4 pixels what each of them is.
     return keras.Model(pixels, layers.Conv2DTranspose(CLASSES, 4, 4)(x))
 
 
 def train(backbone, scenes, **how):
-    """A segmenter on a backbone; `how` as `digit_scenes.train` takes it."""
+    """A segmenter on a backbone; `how` as `digit_training.train` takes it."""
     model = segmenter(backbone)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    digit_scenes.train(model, loss, scenes.images, scenes.masks, **how)
+    digit_training.train(model, loss, scenes.images, scenes.masks, **how)
     return model
 
 
@@ -45,16 +46,21 @@ def score(scenes, found):
 
 
 def picture(images, masks, path):
-    """Images, and each class in a colour of its own below them."""
+    """Images, and below them each class in its colour, with its name."""
     hues = [colorsys.hsv_to_rgb(i / 10, 1, 1) for i in range(10)]
     colors = np.uint8(np.multiply([(0, 0, 0), *hues], 255))
     tiles = []
-    for one in (*images, *colors[masks]):
-        size = (4 * digit_scenes.SIDE,) * 2
-        tile = Image.fromarray(one).resize(size, Image.NEAREST)
-        tiles.append(np.asarray(tile))
+    for first in range(0, len(images), 4):
+        four = slice(first, first + 4)
+        tiles += map(digit_scenes.enlarged, images[four])
+        for mask in masks[four]:
+            tiles.append(digit_scenes.enlarged(colors[mask]))
+            draw = ImageDraw.Draw(tiles[-1])
+            for found in np.unique(mask[mask > 0]):
+                y, x = 4 * np.argwhere(mask == found).min(0)
+                draw.text((x, y), str(found - 1), "white", font_size=26)
     digit_scenes.save(tiles, path)
 
 
 if __name__ == "__main__":
-    digit_scenes.main(__doc__, train, find, score, picture)
+    digit_training.main(__doc__, train, find, score, picture)

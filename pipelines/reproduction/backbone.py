@@ -83,13 +83,13 @@ def run(job):
     """
     import keras
 
-    scenes = example("digit_scenes")
+    scenes, training = map(example, ("digit_scenes", "digit_training"))
     task = example(TASKS[job.row_name.partition(" ")[0]])
     keras.utils.set_random_seed(job.seed)
     recipe = job.recipe
     train, test = split(scenes, choosing=job.experiment == "backbone_rates")
     model = task.train(
-        scenes.backbone(recipe.variant, **recipe.architecture),
+        training.backbone(recipe.variant, **recipe.architecture),
         scenes.make(*train, recipe.train_examples, job.seed),
         steps=recipe.steps,
         batch_size=recipe.batch_size,
@@ -140,7 +140,9 @@ def in_tenths(scenes, digits, number=TESTED):
     """
     images, labels = digits
     parts = [
-        scenes.make(images[i::TENTHS], labels[i::TENTHS], number // TENTHS, i)
+        scenes.make(
+            images[i::TENTHS], labels[i::TENTHS], number // TENTHS, 10_000 + i
+        )
         for i in range(TENTHS)
     ]
     whole = scenes.Scenes(*(sum(map(list, of), []) for of in zip(*parts)))
@@ -191,6 +193,13 @@ def table(experiment, records):
     )
 
 
+_OURS = "row | score | ours, % | sampling error, points | seeds | s"
+_GAINED = (
+    "ResNet less plain, same seed | score | points | sampling error, points | "
+    "residual features are"
+)
+
+
 def _cells(records, name):
     errors = [sampling_error(r["result"]["tenths"][name]) for r in records]
     return [
@@ -209,16 +218,12 @@ def _gains(rows, task):
     )
     pairs = [(plain[s], residual[s]) for s in sorted({*plain} & {*residual})]
     for name in pairs[0][0]["scores"] if pairs else ():
-        points = [
-            100 * (ours["scores"][name] - theirs["scores"][name])
-            for theirs, ours in pairs
-        ]
-        error = 100 * max(
-            sampling_error(
-                np.subtract(ours["tenths"][name], theirs["tenths"][name])
-            )
-            for theirs, ours in pairs
-        )
+        points, errors = [], []
+        for theirs, ours in pairs:
+            points.append(100 * (ours["scores"][name] - theirs["scores"][name]))
+            tenths = np.subtract(ours["tenths"][name], theirs["tenths"][name])
+            errors.append(100 * sampling_error(tenths))
+        error = max(errors)
         middle = statistics.median(points)
         spread = f"{middle:+.1f} ({min(points):+.1f}..{max(points):+.1f})"
         yield [task, name, spread, f"{error:.1f}", verdict(points, error)]
