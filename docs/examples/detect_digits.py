@@ -89,21 +89,17 @@ def train(backbone, scenes, **how):
 
 def find(model, images):
     """A list of (boxes, labels, scores), the surest first, for each image."""
-    said = model.predict(images, batch_size=100, verbose=0)
-    logits = said["middle"]
-    peaks = ops.max_pool(logits, 3, strides=1, padding="same")
-    logits = np.where(logits == ops.convert_to_numpy(peaks), logits, -np.inf)
-    return [_decode(*one) for one in zip(logits, said["edges"], strict=True)]
+    return decode(**model.predict(images, batch_size=100, verbose=0))
 
 
-def score(scenes, found):
-    """COCO's mAP of what `find` found, 0 to 1, by name."""
-    truth = list(zip(scenes.boxes, scenes.labels, strict=True))
-    each = digit_scores.mean_average_precision(truth, found)
-    return {"mAP at IoU 0.5": each[0], "mAP at 0.5 to 0.95": each.mean()}
+def decode(middle, edges):
+    """What the logits and the distances of a detector say, as `find`."""
+    peaks = ops.max_pool(middle, 3, strides=1, padding="same")
+    middle = np.where(middle == ops.convert_to_numpy(peaks), middle, -np.inf)
+    return [_surest(*one) for one in zip(middle, edges, strict=True)]
 
 
-def _decode(logits, edges):
+def _surest(logits, edges):
     flat = logits.ravel()
     surest = np.argsort(-flat)[:MOST]
     y, x, labels = np.unravel_index(surest, logits.shape)
@@ -111,6 +107,13 @@ def _decode(logits, edges):
     far = np.maximum(edges[y, x], 0) * STRIDE
     boxes = np.concatenate([cell - far[:, :2], cell + far[:, 2:]], -1)
     return boxes, labels, 1 / (1 + np.exp(-flat[surest]))
+
+
+def score(scenes, found):
+    """COCO's mAP of what `find` found, 0 to 1, by name."""
+    truth = list(zip(scenes.boxes, scenes.labels, strict=True))
+    each = digit_scores.mean_average_precision(truth, found)
+    return {"mAP at IoU 0.5": each[0], "mAP at 0.5 to 0.95": each.mean()}
 
 
 def picture(images, found, path):

@@ -5,8 +5,8 @@
 
 from reproduction import signal_rows
 from reproduction import training_rows
-from reproduction.backbone import BACKBONE
-from reproduction.backbone import BACKBONE_RATES
+from reproduction.backbone_rows import BACKBONE
+from reproduction.backbone_rows import BACKBONE_RATES
 from reproduction.cost_rows import COSTS
 from reproduction.cost_rows import REMAT
 from reproduction.fine_tuning import FINE_TUNING
