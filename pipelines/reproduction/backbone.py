@@ -3,6 +3,7 @@
 The programs of docs/examples that find digits, run with several seeds.
 """
 
+import dataclasses
 import importlib
 import math
 import pathlib
@@ -13,12 +14,23 @@ import numpy as np
 from benchmarks import tables
 from reproduction import curves
 from reproduction import results
+from reproduction.backbone_rows import BACKBONE
 from reproduction.backbone_rows import NETWORKS
+from reproduction.backbone_rows import SETTING
 from reproduction.backbone_rows import TASKS
 
+from keras_resnet import recipes
 from keras_resnet.errors import DivergedError
+from keras_resnet.errors import require
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "docs" / "examples"
+# Fields of a recipe that are flags of these experiments, too.
+USED = (
+    *("variant", "depths", "filters", "block", "placement", "shortcut"),
+    *("train_examples", "seed", "batch_size", "steps", "learning_rate"),
+    # And three that a recipe of few steps cannot be without.
+    *("boundaries", "eval_every_steps", "checkpoint_every_steps"),
+)
 TESTED, TENTHS = 500, 10  # test scenes, and their parts
 
 
@@ -29,9 +41,14 @@ def run(job):
         dict of JSON values: "loss", the last epoch's; "test_scenes", how many;
         "scores", {name: of all of them}, 0 to 1; and "tenths", {name: of each
         tenth of them}.
+
+    Raises:
+        keras_resnet.UsageError: if the recipe has a field that does nothing
+            here: the record would say what was not done.
     """
     import keras
 
+    _check(job)
     scenes, training = map(example, ("digit_scenes", "digit_training"))
     task = example(TASKS[job.row_name.partition(" ")[0]])
     keras.utils.set_random_seed(job.seed)
@@ -53,6 +70,18 @@ def run(job):
         "test_scenes": len(tested.images),
         **scored(task, tested, task.find(model, tested.images)),
     }
+
+
+def _check(job):
+    fields = {**SETTING.recipe, "dataset": "digits"}
+    planned = dataclasses.asdict(recipes.load(BACKBONE.base, fields))
+    given = dataclasses.asdict(job.recipe)
+    idle = [f for f in planned if f not in USED and given[f] != planned[f]]
+    require(
+        not idle,
+        f"{job.experiment} has scenes and a training of its own. It takes "
+        f"{', '.join(USED)}. Received: {', '.join(idle)}.",
+    )
 
 
 def example(name):
@@ -152,11 +181,15 @@ _GAINED = (
 def _cells(records, name):
     errors = [sampling_error(r["result"]["tenths"][name]) for r in records]
     return [
-        curves.percent(records, lambda result: result["scores"][name]),
+        _percent(records, name),
         f"{100 * max(errors):.1f}",
         str(len(records)),
         ", ".join(f"{record['seconds']:,.0f}" for record in records),
     ]
+
+
+def _percent(records, name):
+    return curves.percent(records, lambda result: result["scores"][name])
 
 
 def _gains(rows, task):
@@ -197,3 +230,10 @@ def verdict(points, error):
     if min(points) > 2 * error:
         return "better"
     return "worse" if max(points) < -2 * error else "not told apart"
+
+
+def summary(records):
+    """The scores of one row, in words."""
+    done = results.finished(records)
+    names = done[0]["result"]["scores"] if done else ()
+    return "; ".join(f"{name} {_percent(records, name)} %" for name in names)

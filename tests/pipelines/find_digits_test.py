@@ -1,12 +1,14 @@
 """Scenes of digits, how well they are read, and the experiment on both."""
 
 import dataclasses
+import json
 
 import keras
 import numpy as np
 import programs
 import pytest
 
+from keras_resnet.errors import UsageError
 from keras_resnet.networks import specs
 
 backbone = programs.module("reproduction.backbone")
@@ -177,30 +179,41 @@ def test_what_the_detector_is_to_say_decodes_to_the_boxes(examples, scenes):
     assert set(detect.score(scenes, found).values()) == {1.0}
 
 
-@pytest.mark.parametrize("name", ["detect plain-34", "segment ResNet-34"])
-def test_an_experiment_s_row_trains_and_is_scored(name, tmp_path, monkeypatch):
-    monkeypatch.setattr(backbone, "TESTED", 20)
+def make_job(name, folder, **overrides):
     [job] = jobs.make(
         "backbone",
         rows.BACKBONE,
         "quick",
         rows=[name],
         seeds=[0],
-        workdir=tmp_path,
-        overrides={
-            "depths": (1, 1),
-            "filters": (4, 4),
-            "train_examples": 8,
-            "batch_size": 4,
-            "steps": 2,
-            "boundaries": (),
-        },
+        workdir=folder,
+        overrides=overrides,
+        dataset=overrides.pop("dataset", None),
     )
-    result = backbone.run(job)
+    return job
+
+
+@pytest.mark.parametrize("name", ["detect plain-34", "segment ResNet-34"])
+def test_an_experiment_s_row_trains_and_is_scored(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(backbone, "TESTED", 20)
+    tiny = {"depths": (1, 1), "filters": (4, 4), "batch_size": 4}
+    short = {"train_examples": 8, "steps": 2, "boundaries": ()}
+    result = backbone.run(make_job(name, tmp_path, **tiny, **short))
     assert result["loss"] > 0 and result["test_scenes"] == 20
     assert result["scores"].keys() == result["tenths"].keys()
     for tenths in result["tenths"].values():
         assert len(tenths) == 10 and 0 <= min(tenths) <= max(tenths) <= 1
+
+
+@pytest.mark.parametrize(
+    "field, value",
+    [("image_size", 96), ("dtype", "mixed_bfloat16"), ("dataset", "mnist")],
+)
+def test_a_record_says_nothing_that_was_not_done(field, value, tmp_path):
+    fields = {"image_size": 64, field: value}
+    job = make_job("detect plain-34", tmp_path, **fields)
+    with pytest.raises(UsageError, match=f"Received: {field}"):
+        backbone.run(job)
 
 
 def test_networks_of_a_task_differ_in_shortcuts_alone(tmp_path):
@@ -226,3 +239,14 @@ def test_networks_of_a_task_differ_in_shortcuts_alone(tmp_path):
 )
 def test_better_is_more_than_chance_with_each_seed(points, error, word):
     assert backbone.verdict(points, error) == word
+
+
+def test_each_row_trains_at_its_best_rate_and_no_test_digit_chose_it():
+    path = backbone.EXAMPLES.parent / "results" / "backbone_rates.json"
+    scores = {
+        record["row"]: list(record["result"]["scores"].values())[-1]
+        for record in json.loads(path.read_text())
+    }
+    assert len(scores) == len(rows.BEST) * len(rows.RATES)
+    for name, rate in rows.BEST.items():
+        assert rate == max(rows.RATES, key=lambda r: scores[f"{name} at {r}"])
