@@ -73,10 +73,11 @@ def run(job):
 
 
 def _check(job):
-    fields = {**SETTING.recipe, "dataset": "digits"}
-    planned = dataclasses.asdict(recipes.load(BACKBONE.base, fields))
     given = dataclasses.asdict(job.recipe)
-    idle = [f for f in planned if f not in USED and given[f] != planned[f]]
+    used = {name: given[name] for name in USED}
+    fields = {**SETTING.recipe, "dataset": "digits", **used}
+    planned = dataclasses.asdict(recipes.load(BACKBONE.base, fields))
+    idle = [name for name in given if given[name] != planned[name]]
     require(
         not idle,
         f"{job.experiment} has scenes and a training of its own. It takes "

@@ -207,7 +207,7 @@ def test_an_experiment_s_row_trains_and_is_scored(name, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "field, value",
-    [("image_size", 96), ("dtype", "mixed_bfloat16"), ("dataset", "mnist")],
+    [("image_size", 48), ("dtype", "mixed_bfloat16"), ("dataset", "mnist")],
 )
 def test_a_record_says_nothing_that_was_not_done(field, value, tmp_path):
     fields = {"image_size": 64, field: value}
