@@ -5,6 +5,8 @@
 
 from reproduction import signal_rows
 from reproduction import training_rows
+from reproduction.backbone_rows import BACKBONE
+from reproduction.backbone_rows import BACKBONE_RATES
 from reproduction.cost_rows import COSTS
 from reproduction.cost_rows import REMAT
 from reproduction.fine_tuning import FINE_TUNING
@@ -38,6 +40,8 @@ register("placements", training_rows.PLACEMENTS)
 register("preactivation", training_rows.PREACTIVATION)
 register("warmup", training_rows.WARMUP)
 register("fine_tuning", FINE_TUNING)
+register("backbone", BACKBONE)
+register("backbone_rates", BACKBONE_RATES)
 register("responses", signal_rows.RESPONSES)
 register("propagation", signal_rows.PROPAGATION)
 register("imagenet", IMAGENET)

@@ -1,0 +1,240 @@
+"""Detection and segmentation on features of plain and of residual networks.
+
+The programs of docs/examples that find digits, run with several seeds.
+"""
+
+import dataclasses
+import importlib
+import math
+import pathlib
+import statistics
+import sys
+
+import numpy as np
+from benchmarks import tables
+from reproduction import curves
+from reproduction import results
+from reproduction.backbone_rows import BACKBONE
+from reproduction.backbone_rows import NETWORKS
+from reproduction.backbone_rows import SETTING
+from reproduction.backbone_rows import TASKS
+
+from keras_resnet import recipes
+from keras_resnet.errors import DivergedError
+from keras_resnet.errors import require
+
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "docs" / "examples"
+# Fields of a recipe that are flags of these experiments, too.
+USED = (
+    *("variant", "depths", "filters", "block", "placement", "shortcut"),
+    *("train_examples", "seed", "batch_size", "steps", "learning_rate"),
+    # And three that a recipe of few steps cannot be without.
+    *("boundaries", "eval_every_steps", "checkpoint_every_steps"),
+)
+TESTED, TENTHS = 500, 10  # test scenes, and their parts
+
+
+def run(job):
+    """Trains the network of an example, and scores it.
+
+    Returns:
+        dict of JSON values: "loss", the last epoch's; "test_scenes", how many;
+        "scores", {name: of all of them}, 0 to 1; and "tenths", {name: of each
+        tenth of them}.
+
+    Raises:
+        keras_resnet.UsageError: if the recipe has a field that does nothing
+            here: the record would say what was not done.
+    """
+    import keras
+
+    _check(job)
+    scenes, training = map(example, ("digit_scenes", "digit_training"))
+    task = example(TASKS[job.row_name.partition(" ")[0]])
+    keras.utils.set_random_seed(job.seed)
+    recipe = job.recipe
+    train, test = split(scenes, choosing=job.experiment == "backbone_rates")
+    model = task.train(
+        training.backbone(recipe.variant, **recipe.architecture),
+        scenes.make(*train, recipe.train_examples, job.seed),
+        steps=recipe.steps,
+        batch_size=recipe.batch_size,
+        learning_rate=recipe.learning_rate,
+    )
+    loss = model.history.history["loss"][-1]
+    if not math.isfinite(loss):
+        raise DivergedError(f"The loss is {loss}", recipe.steps, str)
+    tested = in_tenths(scenes, test, TESTED)
+    return {
+        "loss": loss,
+        "test_scenes": len(tested.images),
+        **scored(task, tested, task.find(model, tested.images)),
+    }
+
+
+def _check(job):
+    given = dataclasses.asdict(job.recipe)
+    used = {name: given[name] for name in USED}
+    fields = {**SETTING.recipe, "dataset": "digits", **used}
+    planned = dataclasses.asdict(recipes.load(BACKBONE.base, fields))
+    idle = [name for name in given if given[name] != planned[name]]
+    require(
+        not idle,
+        f"{job.experiment} has scenes and a training of its own. It takes "
+        f"{', '.join(USED)}. Received: {', '.join(idle)}.",
+    )
+
+
+def example(name):
+    """A module of docs/examples by its name, which finds those beside it."""
+    sys.path.insert(0, str(EXAMPLES))
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(str(EXAMPLES))
+
+
+def split(scenes, choosing):
+    """Digits to train on, and others: (images, labels) of each.
+
+    Args:
+        scenes: the module `digit_scenes`.
+        choosing: whether both are training digits, every fifth among the
+            others, so that what is chosen knows no test digit.
+    """
+    train = scenes.digits("train")
+    if not choosing:
+        return train, scenes.digits("validation")
+    is_held = np.arange(len(train[1])) % 5 == 4
+    return [[of[chosen] for of in train] for chosen in (~is_held, is_held)]
+
+
+def in_tenths(scenes, digits, number):
+    """Scenes, in tenths that have no digit in common.
+
+    Args:
+        scenes: the module `digit_scenes`.
+        digits: (images, labels).
+        number: of scenes.
+    """
+    images, labels = digits
+    parts = [
+        scenes.make(
+            images[i::TENTHS], labels[i::TENTHS], number // TENTHS, 10_000 + i
+        )
+        for i in range(TENTHS)
+    ]
+    whole = scenes.Scenes(*(sum(map(list, of), []) for of in zip(*parts)))
+    return whole._replace(
+        images=np.stack(whole.images), masks=np.stack(whole.masks)
+    )
+
+
+def scored(task, scenes, found):
+    """ "scores" and "tenths" of `run`, by the score of an example."""
+    each = len(scenes.images) // TENTHS
+    parts = [slice(i, i + each) for i in range(0, TENTHS * each, each)]
+    of_parts = [
+        task.score(scenes._make(field[part] for field in scenes), found[part])
+        for part in parts
+    ]
+    scores = task.score(scenes, found)
+    return {
+        "scores": {name: round(value, 6) for name, value in scores.items()},
+        "tenths": {
+            name: [round(of[name], 6) for of in of_parts] for name in scores
+        },
+    }
+
+
+def table(experiment, records):
+    """Scores of each network, and what residual ones gain over plain ones."""
+    rows = results.by_row(experiment, results.finished(records))
+    ours = [
+        [row, name, *_cells(mine, name)]
+        for row, mine in rows.items()
+        for name in mine[0]["result"]["scores"]
+    ]
+    gained = [line for task in TASKS for line in _gains(rows, task)]
+    return "\n\n".join(
+        tables.table(titles, lines)
+        for titles, lines in (
+            (
+                "row | score | ours, % | sampling error, points | seeds | s",
+                ours,
+            ),
+            (
+                "ResNet less plain, same seed | score | points | sampling "
+                "error, points | residual features are",
+                gained,
+            ),
+        )
+    )
+
+
+_OURS = "row | score | ours, % | sampling error, points | seeds | s"
+_GAINED = (
+    "ResNet less plain, same seed | score | points | sampling error, points | "
+    "residual features are"
+)
+
+
+def _cells(records, name):
+    errors = [sampling_error(r["result"]["tenths"][name]) for r in records]
+    return [
+        _percent(records, name),
+        f"{100 * max(errors):.1f}",
+        str(len(records)),
+        ", ".join(f"{record['seconds']:,.0f}" for record in records),
+    ]
+
+
+def _percent(records, name):
+    return curves.percent(records, lambda result: result["scores"][name])
+
+
+def _gains(rows, task):
+    """A line for each score of a task, once both networks ran."""
+    plain, residual = (
+        {r["seed"]: r["result"] for r in rows.get(f"{task} {name}", [])}
+        for name in NETWORKS
+    )
+    pairs = [(plain[s], residual[s]) for s in sorted({*plain} & {*residual})]
+    for name in pairs[0][0]["scores"] if pairs else ():
+        points, errors = [], []
+        for theirs, ours in pairs:
+            points.append(100 * (ours["scores"][name] - theirs["scores"][name]))
+            tenths = np.subtract(ours["tenths"][name], theirs["tenths"][name])
+            errors.append(100 * sampling_error(tenths))
+        error = max(errors)
+        middle = statistics.median(points)
+        spread = f"{middle:+.1f} ({min(points):+.1f}..{max(points):+.1f})"
+        yield [task, name, spread, f"{error:.1f}", verdict(points, error)]
+
+
+def sampling_error(tenths):
+    """The standard error of a score, from that of each tenth of the test."""
+    return statistics.stdev(map(float, tenths)) / len(tenths) ** 0.5
+
+
+def verdict(points, error):
+    """What gains of several seeds show.
+
+    Args:
+        points: the gain with each seed.
+        error: the sampling error of one.
+
+    Returns:
+        "better" or "worse" where each seed says so by more than twice the
+        sampling error, else "not told apart".
+    """
+    if min(points) > 2 * error:
+        return "better"
+    return "worse" if max(points) < -2 * error else "not told apart"
+
+
+def summary(records):
+    """The scores of one row, in words."""
+    done = results.finished(records)
+    names = done[0]["result"]["scores"] if done else ()
+    return "; ".join(f"{name} {_percent(records, name)} %" for name in names)
