@@ -96,6 +96,12 @@ def open_features(model, names=None, *, view=None):
     if names is not None and names != list(named):
         model = outputs.features(model, None if names == [PYRAMID] else names)
         named = outputs.named_features(model)
+    require(
+        named,
+        f"{model.name!r} gives one output of (B, C), which cannot be told from "
+        "a classifier's: ask for it beside others, or for 'embedding'. "
+        f"Received: {names}.",
+    )
     if card is None:
         card = cardless.card_for(model, view)
     card = _seen_by(card, view)

@@ -192,8 +192,8 @@ def _compile(model, features):
     def values(output):
         if isinstance(output, dict) and len(features) > 1:
             return output
-        (only,) = keras.tree.flatten(output)
-        return {features[0]: only} if features else only
+        found = keras.tree.flatten(output)
+        return dict(zip(features, found, strict=True)) if features else found[0]
 
     if keras.config.backend() != "tensorflow":
         return lambda images: values(model_of().predict_on_batch(images))

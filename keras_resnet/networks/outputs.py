@@ -132,7 +132,10 @@ def features(
     for name in names:
         _check_feature(known, name)
         found[name] = _feature(model, stages, name)
-    return keras.Model(model.input, found, name=f"{model.name}_features")
+    result = keras.Model(model.input, found, name=f"{model.name}_features")
+    if hasattr(model, "card"):  # what it sees; see `keras_resnet.load`
+        result.card = model.card
+    return result
 
 
 def feature_names(model: keras.Model) -> list[str]:

@@ -243,3 +243,27 @@ def test_the_words_of_the_flag_are_those_of_train(command, root, tmp_path):
     arguments += ["--model=run/model.keras", "--on_bad_image=skip"]
     message = "on_bad_image must be fail or mask:N"
     refuses(message, command, *arguments, cwd=root)
+
+
+def test_features_are_exported_and_verified_and_do_not_predict(root):
+    model = "--model=run/model.keras"
+    result = programs.start(
+        "export",
+        *(model, "--outputs=embedding", "--formats=onnx", MASK),
+        "--output_dir=features",
+        cwd=root,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "least cosine" in result.stdout
+    result = programs.start("verify", model, "features", MASK, cwd=root)
+    assert result.returncode == 0, result.stderr
+    row = result.stdout.splitlines()[1].split()
+    assert row[:3] == ["model.onnx", "serving_default", "embedding"]
+    message = "model.onnx' is no classifier: it gives embedding"
+    refuses(
+        message,
+        "predict",
+        "--model=features/model.onnx",
+        "photographs/train/a",
+        cwd=root,
+    )

@@ -42,6 +42,11 @@ def _check_features(model, card):
         f"Its card says that the model gives {', '.join(card.outputs)}. "
         f"Received: a model that gives {', '.join(named) or PROBABILITIES}.",
     )
+    require(
+        len(named) == 1 or isinstance(model.output, dict),
+        "Several outputs need names: give the model a dict of them. Received: "
+        f"{len(named)} outputs in a {type(model.output).__name__}.",
+    )
     wrong = [name for name, x in named.items() if len(x.shape) not in (2, 4)]
     require(
         not wrong,

@@ -90,20 +90,13 @@ class Network:
         )
 
 
-def _bare(output):
-    """What a model gives, without the list that holds it alone."""
-    if isinstance(output, (list, tuple)):
-        (output,) = output
-    return output
-
-
 def _named(output, names):
-    """{name: value} of what a model gives: a dict, or one value."""
+    """{name: value} of what a model gives: a dict, or one value in anything."""
     if isinstance(output, dict) and len(names) > 1:
         return {name: output[name] for name in names}
     if isinstance(output, dict):
         (output,) = output.values()
-    return {names[0]: output}
+    return {names[0]: output[0] if isinstance(output, list) else output}
 
 
 # Of the pixels that an artifact takes.
@@ -128,7 +121,7 @@ def image_function(
 
     @tf.function(input_signature=[spec], autograph=False)
     def serve(images):
-        return _named(_bare(model(images, training=False)), names)
+        return _named(model(images, training=False), names)
 
     return serve
 
