@@ -63,6 +63,7 @@ setup(
         # Whose weights we read, and who reads what we export.
         # With a PyTorch for the CPU, install torchvision and timm --no-deps.
         "peers": [
+            "kagglehub>=1",
             "keras-hub>=0.32",
             "mediapipe>=1.2",
             "openvino>=2026.4",
@@ -70,6 +71,7 @@ setup(
             "timm>=1",
             "torch>=2.10",
             "torchvision>=0.25",
+            "transformers>=5",
         ],
         "test": [
             "deptry>=0.23",

@@ -14,7 +14,6 @@ from keras_resnet.networks import specs
 from keras_resnet.weights import preprocessing
 
 OWN = "keras_resnet"  # the key of config.json that tells this library's
-
 # timm's names of networks. Its resnetv2 has a `d` too, which is not here.
 _TIMM = re.compile(r"resnet(?P<v2>v2_)?(?P<depth>\d+)(?P<d>d?)")
 # What timm's `model_args` may hold: the others would change the network.

@@ -27,6 +27,8 @@ EXPECTED = (
 )
 # The hub names a large file by its sha256, and a small one as git does.
 _SHA256, _GIT = 64, 40
+# What Kaggle says of a file that is not there.
+_MISSING = ("is not present in the model files", "404 Client")
 
 
 def is_handle(name):
@@ -68,8 +70,7 @@ class HubFiles:
 
     def __init__(self, handle, repository, revision):
         self.handle = handle
-        self._repository = repository
-        self._revision = revision
+        self._repository, self._revision = repository, revision
 
     def file(self, name):
         """The path of a file in the library's cache, its digest checked.
@@ -128,7 +129,7 @@ class HubFiles:
             f"The server gives no digest of {name} of {self.handle}, so it is "
             f"not known to be whole. Received: {expected!r}.",
         )
-        found = _digest(path, git=len(expected) == _GIT)
+        found = _computed(path, git=len(expected) == _GIT)
         if found == expected:
             return
         for part in list(_chain(path)):
@@ -159,7 +160,7 @@ def _chain(path):
         yield path
 
 
-def _digest(path, git):
+def _computed(path, git):
     content = path.read_bytes()
     if git:
         blob = b"blob %d\0" % len(content) + content
@@ -240,13 +241,8 @@ class KaggleFiles:
         try:
             return pathlib.Path(kagglehub.model_download(self._name, name))
         except Exception as error:  # it has one for each of its resolvers
-            if _is_missing(str(error)):
+            if any(said in str(error) for said in _MISSING):
                 return None
             raise UsageError(
                 f"{self.handle} cannot be had from Kaggle: {first_line(error)}"
             ) from error
-
-
-def _is_missing(said):
-    """Whether Kaggle says that there is no such file."""
-    return "is not present in the model files" in said or "404 Client" in said

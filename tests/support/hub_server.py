@@ -63,6 +63,11 @@ def point_to(server, cache, patch):
         patch.setenv(name, value)
         patch.setattr(constants, name, value)
     patch.setenv("HF_ENDPOINT", server.url)
+    # The library has read it when it was imported.
+    theirs = constants.HUGGINGFACE_CO_URL_TEMPLATE.removeprefix(
+        constants.ENDPOINT
+    )
+    patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + theirs)
     patch.setattr(constants, "ENDPOINT", server.url)
     huggingface_hub.close_session()  # which has read the proxies
 
