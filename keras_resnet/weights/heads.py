@@ -107,14 +107,15 @@ def choose(layout, variables, tensors, new_head):
     )
     if fits or not new_head or len(heads) == 1:
         return
+    shape = tuple(variables.pop(HEAD[0]).shape)
+    del variables[HEAD[1]]
+    left_out = _leave_out(layout, variables, tensors)
     logging.warning(
-        "The classifier keeps its present weights, %s: the file has %s.",
-        tuple(variables[HEAD[0]].shape),
-        "another, of " + str(heads[HEAD[0]].shape) if heads else "none",
+        "The classifier keeps its present weights, %s: the file has %s%s.",
+        shape,
+        f"another, of {heads[HEAD[0]].shape}" if heads else "none",
+        f"; left out: {', '.join(left_out)}" if left_out else "",
     )
-    for path in HEAD:
-        del variables[path]
-    _leave_out(layout, variables, tensors)
 
 
 def _leave_out(layout, variables, tensors):
