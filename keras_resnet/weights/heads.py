@@ -44,7 +44,7 @@ def adopt(layout, variables, tensors, around):
         return []
     features = variables[HEAD[0]].shape[0]
     for level, scope in [("", tensors), *around]:
-        found = _dense_layers(scope, features)
+        found = _dense_layers(layout, scope, features)
         if found:
             break
     if len(found) != 1:
@@ -56,7 +56,7 @@ def adopt(layout, variables, tensors, around):
     return [] if scope is tensors else [f"{level}{name}" for name in theirs]
 
 
-def _dense_layers(tensors, features):
+def _dense_layers(layout, tensors, features):
     """Names of the dense layers that are alone in their part of a file."""
     found = []
     for names in _parts(tensors).values():
@@ -64,13 +64,14 @@ def _dense_layers(tensors, features):
         if set(names) != {f"{layer}.weight", f"{layer}.bias"}:
             continue
         shape = tensors[f"{layer}.weight"].shape
-        if _is_dense(shape) and shape[1] == features:
+        if _is_dense(layout, shape) and shape[1] == features:
             found += [layer] * (tensors[f"{layer}.bias"].shape == shape[:1])
     return found
 
 
-def _is_dense(shape):
-    return len(shape) == 2 or (len(shape) == 4 and shape[2:] == (1, 1))
+def _is_dense(layout, shape):
+    """Whether it is of a dense layer; a convolution may be a segmenter's."""
+    return len(shape) == 2 or (layout.head_is_conv and shape[2:] == (1, 1))
 
 
 def _parts(names):
@@ -107,14 +108,15 @@ def choose(layout, variables, tensors, new_head):
     )
     if fits or not new_head or len(heads) == 1:
         return
+    shape = tuple(variables.pop(HEAD[0]).shape)
+    del variables[HEAD[1]]
+    left_out = _leave_out(layout, variables, tensors)
     logging.warning(
-        "The classifier keeps its present weights, %s: the file has %s.",
-        tuple(variables[HEAD[0]].shape),
-        "another, of " + str(heads[HEAD[0]].shape) if heads else "none",
+        "The classifier keeps its present weights, %s: the file has %s%s.",
+        shape,
+        f"another, of {heads[HEAD[0]].shape}" if heads else "none",
+        f"; left out: {', '.join(left_out)}" if left_out else "",
     )
-    for path in HEAD:
-        del variables[path]
-    _leave_out(layout, variables, tensors)
 
 
 def _leave_out(layout, variables, tensors):
@@ -123,13 +125,14 @@ def _leave_out(layout, variables, tensors):
     In PyTorch's files that is any part with a dense layer: a body has none.
     """
     head = {layouts.their_name(layout, path) for path in HEAD}
-    names = [layouts.their_name(layout, path) for path in variables]
-    body = _parts(filter(None, names))
-    left_out = {name: [name] for name in head & tensors.keys()}
-    for part, names in _parts(tensors).items():
-        dense = any(len(tensors[name].shape) == 2 for name in names)
-        if layout.torch and dense and part not in body:
-            left_out[part] = names
-    for name in {name for names in left_out.values() for name in names}:
+    theirs = (layouts.their_name(layout, path) for path in variables)
+    body = _parts(filter(None, theirs))
+    dense = {
+        part
+        for part, names in _parts(tensors).items()
+        if layout.torch and any(len(tensors[n].shape) == 2 for n in names)
+    } - body.keys()
+    left_out = [n for n in tensors if n in head or n.split(".")[0] in dense]
+    for name in left_out:
         del tensors[name]
-    return sorted(left_out)
+    return sorted(_parts(left_out))
