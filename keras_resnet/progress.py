@@ -6,7 +6,6 @@ import threading
 import time
 
 import tqdm
-import tqdm.contrib
 from absl import logging
 
 from keras_resnet.errors import printable_lines
@@ -143,8 +142,12 @@ class Bar:
         if not self._line.disable:
             self._handler = logging.get_absl_handler().python_handler
             self._stream = self._handler.stream
-            # Warnings are lines above the bar.
-            self._handler.setStream(tqdm.contrib.DummyTqdmFile(self._stream))
+            if notebook() is None:
+                # Warnings are lines above the bar. In a notebook the module
+                # would ask for widgets.
+                from tqdm import contrib
+
+                self._handler.setStream(contrib.DummyTqdmFile(self._stream))
             self._thread = threading.Thread(target=self._draw, daemon=True)
             self._thread.start()
 

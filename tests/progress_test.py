@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import re
+import select
 import threading
 import time
 
@@ -27,6 +28,14 @@ def test_the_time_left_follows_the_pace_since_the_first_step(last, now, left):
     assert progress.seconds_left((1, 10.0), last, 10, now) == left
 
 
+def _all_of(reader):
+    """What waits in a terminal, which gives 4 KB at a time."""
+    found = b""
+    while select.select([reader], [], [], 0)[0]:
+        found += os.read(reader, 1 << 16)
+    return found.decode()
+
+
 @contextlib.contextmanager
 def _terminal(monkeypatch):
     """A pseudo-terminal; gives a function of what it has been sent."""
@@ -37,7 +46,7 @@ def _terminal(monkeypatch):
     handler = absl.logging.get_absl_handler().python_handler
     before = handler.stream
     handler.setStream(stream)
-    yield lambda: os.read(reader, 1 << 16).decode()
+    yield lambda: _all_of(reader)
     handler.setStream(before)
     stream.close()
     os.close(reader)
@@ -93,3 +102,38 @@ def test_a_pipe_gets_the_lines_alone(capsys, monkeypatch):
     progress.say("Writing x")
     assert progress.show_picture("nowhere.png") is None
     assert capsys.readouterr() == ("a line\n", "")
+
+
+_CELL = """
+from keras_resnet import progress
+progress.TICK = 0.05
+{control}
+bar = progress.Bar(10, 4)
+bar.advance(5)
+bar.advance(7)
+bar.tell("", ["loss 0.5"])
+bar.write("a line")
+bar.close()
+"""
+
+
+def _outputs(control=""):
+    """What a notebook keeps of a bar, by a real kernel."""
+    nbclient = pytest.importorskip("nbclient", reason="needs Jupyter")
+    nbformat = pytest.importorskip("nbformat")
+    cell = nbformat.v4.new_code_cell(_CELL.format(control=control))
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    nbclient.NotebookClient(notebook, timeout=60).execute()
+    return [
+        output.get("text") or output["data"]["text/plain"]
+        for output in notebook.cells[0].outputs
+    ]
+
+
+def test_a_notebook_keeps_the_last_line_of_a_bar_in_one_place():
+    bar, line = _outputs()
+    assert "7/10 steps" in bar and "loss 0.5" in bar and "\r" not in bar
+    assert line == "a line\n"
+    # The negative control: as on a terminal each drawing is kept.
+    drawn = "".join(_outputs("progress._Cell = lambda: None"))
+    assert drawn.count("/10 steps") > 2

@@ -1,7 +1,6 @@
 """Looks at a data set, checks every pixel of it, or prepares one for TFDS.
 
-    keras-resnet data inspect --dataset=folder:photographs \\
-        --recipe=finetune
+    keras-resnet data inspect --dataset=folder:photographs
     keras-resnet data validate --dataset=folder:photographs \\
         --manifest=photographs.jsonl
     keras-resnet data prepare --source=fashion_mnist --data_dir=data

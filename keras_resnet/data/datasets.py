@@ -82,7 +82,7 @@ def name_of(data):
     """
     dataset, known = os.fspath(data), {**SOURCES, **DATASETS}
     kind, _, rest = dataset.partition(":")
-    is_remote = rest.startswith("//")
+    is_remote = rest.startswith("//") and kind not in known
     is_csv = dataset.endswith(".csv")
     if pathlib.Path(dataset).is_dir() or (is_remote and not is_csv):
         dataset = f"folder:{dataset.rstrip('/')}"

@@ -85,7 +85,12 @@ def _own_words():
     def is_ours(record):
         return _OURS in pathlib.Path(record.pathname).resolve().parents
 
-    handlers = logging.getLogger().handlers
+    # TensorFlow's own logger has a handler of its own in a notebook.
+    known = logging.root.manager.loggerDict.values()
+    loggers = [log for log in known if isinstance(log, logging.Logger)]
+    handlers = {
+        handler for log in [logging.root, *loggers] for handler in log.handlers
+    }
     for handler in handlers:
         handler.addFilter(is_ours)
     try:

@@ -315,4 +315,4 @@ def test_a_model_is_traced_once_until_it_changes():
     gone = weakref.ref(own)
     del own, function
     gc.collect()
-    assert gone() is None and len(predictors._COMPILED) == before
+    assert gone() is None and len(predictors._COMPILED) <= before

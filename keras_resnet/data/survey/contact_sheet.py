@@ -4,12 +4,12 @@ import dataclasses
 import textwrap
 
 import numpy as np
-import tensorflow as tf
 
 from keras_resnet import files
 from keras_resnet.data import pipeline
 from keras_resnet.data.examples import class_labels
 from keras_resnet.data.examples import order
+from keras_resnet.data.examples import splits
 from keras_resnet.errors import printable
 from keras_resnet.labels import fonts
 from keras_resnet.labels.view import View
@@ -63,11 +63,7 @@ def first_views(split, recipe, *, fill, count):
         pipeline.train_dataset(split, recipe, fill=fill, masked=_Silent()),
         count,
     )
-    chosen = dataclasses.replace(
-        split,
-        num_examples=count,
-        read=lambda place: split.read(tf.gather(indices, place)),
-    )
+    chosen = splits.select(split, indices)
     evaluation = _rows(
         pipeline.eval_dataset(
             chosen, View.of(recipe), batch_size=count, masked=_Silent()
