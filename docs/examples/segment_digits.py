@@ -60,7 +60,7 @@ def score(scenes, found):
 
 
 def picture(images, masks, path):
-    """Images, and below them each class in its colour, with its name."""
+    """Images, and below them classes in their colours, with their names."""
     hues = [colorsys.hsv_to_rgb(i / 10, 1, 1) for i in range(10)]
     colors = np.uint8(np.multiply([(0, 0, 0), *hues], 255))
     tiles = []
@@ -70,9 +70,18 @@ def picture(images, masks, path):
         for mask in masks[four]:
             tiles.append(digit_scenes.enlarged(colors[mask]))
             draw = ImageDraw.Draw(tiles[-1])
-            for found in np.unique(mask[mask > 0]):
-                y, x = 4 * np.argwhere(mask == found).min(0)
-                draw.text((x, y), str(found - 1), "white", font_size=26)
+            for found in np.flatnonzero(np.bincount(mask[mask > 0]) > 20):
+                pixels = np.argwhere(mask == found)
+                y, x = 4 * pixels[len(pixels) // 2]
+                draw.text(
+                    (x, y),
+                    str(found - 1),
+                    "white",
+                    font_size=26,
+                    anchor="mm",
+                    stroke_width=2,
+                    stroke_fill="black",
+                )
     digit_scenes.save(tiles, path)
 
 
