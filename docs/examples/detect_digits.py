@@ -9,8 +9,8 @@ not seen and writes a picture. Needs keras_resnet, and the three files
 The detector is CenterNet (Zhou et al. 2019, arXiv 1904.07850): it says for
 each cell of 4 x 4 pixels how likely it is the middle of a digit of each class,
 and how far the four edges of that digit are. KerasHub's RetinaNet takes the
-same networks, but its pyramid and heads of 256 filters at every level cost many
-times these networks.
+same networks; its pyramid and heads of 256 filters cost more than ten times
+as much as these networks.
 """
 
 import digit_scenes

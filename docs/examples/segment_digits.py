@@ -15,6 +15,7 @@ import digit_training
 import keras
 import numpy as np
 from keras import layers
+from keras import ops
 from PIL import ImageDraw
 
 CLASSES = 1 + digit_scenes.CLASSES  # the background is class 0
@@ -23,14 +24,27 @@ CLASSES = 1 + digit_scenes.CLASSES  # the background is class 0
 def segmenter(backbone):
     """A model from pixels to a logit of each class for each: (B, H, W, 11)."""
     pixels, x = digit_training.pyramid(backbone)
-    # From each cell of 4 x 4 pixels what each of them is.
-    return keras.Model(pixels, layers.Conv2DTranspose(CLASSES, 4, 4)(x))
+    # Which digit is told of cells of 4 x 4 pixels, where its ink is of pixels.
+    which = layers.Conv2D(digit_scenes.CLASSES, 1)(x)
+    which = layers.UpSampling2D(4, interpolation="bilinear")(which)
+    ink = layers.Conv2DTranspose(1, 4, 4)(x)
+    # The background's logit, the first one, is 0.
+    logits = ops.pad(which + ink, [(0, 0), (0, 0), (0, 0), (1, 0)])
+    return keras.Model(pixels, logits)
+
+
+def loss(masks, logits):
+    """Cross-entropy per pixel of a digit, each of which counts four times."""
+    each = keras.losses.sparse_categorical_crossentropy(
+        masks, logits, from_logits=True
+    )
+    is_digit = ops.cast(masks > 0, each.dtype)
+    return ops.sum(each * (1 + 3 * is_digit)) / ops.sum(is_digit)
 
 
 def train(backbone, scenes, **how):
     """A segmenter on a backbone; `how` as `digit_training.train` takes it."""
     model = segmenter(backbone)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     digit_training.train(model, loss, scenes.images, scenes.masks, **how)
     return model
 
@@ -46,7 +60,7 @@ def score(scenes, found):
 
 
 def picture(images, masks, path):
-    """Images, and below them each class in its colour, with its name."""
+    """Images, and below them classes in their colours, with their names."""
     hues = [colorsys.hsv_to_rgb(i / 10, 1, 1) for i in range(10)]
     colors = np.uint8(np.multiply([(0, 0, 0), *hues], 255))
     tiles = []
@@ -56,9 +70,18 @@ def picture(images, masks, path):
         for mask in masks[four]:
             tiles.append(digit_scenes.enlarged(colors[mask]))
             draw = ImageDraw.Draw(tiles[-1])
-            for found in np.unique(mask[mask > 0]):
-                y, x = 4 * np.argwhere(mask == found).min(0)
-                draw.text((x, y), str(found - 1), "white", font_size=26)
+            for found in np.flatnonzero(np.bincount(mask[mask > 0]) > 20):
+                pixels = np.argwhere(mask == found)
+                y, x = 4 * pixels[len(pixels) // 2]
+                draw.text(
+                    (x, y),
+                    str(found - 1),
+                    "white",
+                    font_size=26,
+                    anchor="mm",
+                    stroke_width=2,
+                    stroke_fill="black",
+                )
     digit_scenes.save(tiles, path)
 
 

@@ -47,9 +47,9 @@ BACKBONE = Experiment(
     settings={"quick": {"digits": SETTING}},
     silent=(
         "`docs/examples/detect_digits.py` is a CenterNet and "
-        "`segment_digits.py` beside it says the class of each pixel, both from "
-        "C2 to C5 added up from the coarsest on, of networks with a quarter of "
-        "the published filters and random initial weights",
+        "`segment_digits.py` says the class of each pixel, both from C2 to C5 "
+        "added up from the coarsest on. The networks have a quarter of the "
+        "published filters and random initial weights",
         "a scene has 64 x 64 pixels and 1 to 4 digits of 14 to 28 pixels on a "
         "noisy background. Training digits, 1,438, are in the 3,200 scenes "
         "that are trained on, others with each seed; test digits, 359, in the "
