@@ -70,6 +70,7 @@ class Reporter(Hook):
         self.workdir, self.recipe = pathlib.Path(workdir), recipe
         self._has_top5 = metrics_lib.has_top5(len(class_names))
         self._bar = self._tensorboard = self._shown = None
+        self._drawn = 0  # evaluations in the curves
 
     def begin(self, engine, state):
         if state.records or (self.workdir / METRICS).exists():
@@ -143,8 +144,9 @@ class Reporter(Hook):
     def after_checkpoint(self, state):
         if self._tensorboard is not None:
             self._tensorboard.flush()
-        with forgiving(CURVES):
-            self._draw(state)
+        if len(state.records) > self._drawn:
+            with forgiving(CURVES):
+                self._draw(state)
         self.pace.restart(state.step)
 
     def finish(self, state):
@@ -157,6 +159,7 @@ class Reporter(Hook):
         if state.records:
             with files.replacing(self.workdir / CURVES) as path:
                 draw_curves(state.records, path, title, state.kind)
+            self._drawn = len(state.records)
             self._shown = progress.show_picture(
                 self.workdir / CURVES, self._shown
             )
@@ -195,7 +198,7 @@ def draw_curves(records, path, title, kind=metrics_lib.Metrics):
     import matplotlib.figure  # no pyplot: no display, no global state
 
     steps = [record["step"] for record in records]
-    figure = matplotlib.figure.Figure(figsize=(7, 4.5), layout="constrained")
+    figure = matplotlib.figure.Figure(figsize=(7, 4.5))
     axes = figure.subplots()
     for key, name, width in (
         (f"train_{kind.TRAINED}", "training", 1.0),
