@@ -22,7 +22,7 @@ ENDS = {
     "card: labels of 2 GB": ("UsageError: Cannot read", "16,777,216 bytes"),
     "card: nested": ("UsageError", "nested too deep"),
     "card: a good one": ("('a', 'b')",),
-    "tflite: labels of 600 MB": ("UsageError: The labels.txt", "16,777,216"),
+    "tflite: labels of 100 MB": ("UsageError: The labels.txt", "16,777,216"),
     "tflite: labels by LZMA": ("UsageError", "neither stored nor deflated"),
     "tflite: good labels": ("('a', 'b')",),
     "table: a pipe": ("UsageError: Cannot read", "it is a pipe"),
