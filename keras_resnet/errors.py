@@ -52,7 +52,9 @@ def printable(text):
     escapes as Python and shells have them.
     """
     text = str(text)
-    return text if text.isprintable() else "".join(map(_escaped, text))
+    if text.isprintable():
+        return text
+    return "".join(escape(c) if _is_unsafe(c) else c for c in text)
 
 
 def printable_lines(text):
@@ -60,12 +62,15 @@ def printable_lines(text):
     return "\n".join(map(printable, str(text).split("\n")))
 
 
-def _escaped(character):
+def _is_unsafe(character):
+    return character in _TURNS or unicodedata.category(character) in _UNSAFE
+
+
+def escape(character):
+    """A character as an escape; of a byte that is not UTF-8 the byte."""
     if "\udc80" <= character <= "\udcff":
         return f"\\x{ord(character) - 0xDC00:02x}"
-    if character in _TURNS or unicodedata.category(character) in _UNSAFE:
-        return character.encode("unicode_escape").decode()
-    return character
+    return character.encode("unicode_escape").decode()
 
 
 def first_line(error):

@@ -9,7 +9,7 @@ import collections
 import unicodedata
 
 from keras_resnet.errors import UsageError
-from keras_resnet.errors import printable
+from keras_resnet.errors import escape
 from keras_resnet.errors import require
 
 LONGEST = 255  # characters; no file system has longer names of folders
@@ -117,7 +117,9 @@ def shown(name):
     """
     text = str(name)
     text = text if len(text) <= 80 else text[:77] + "..."
-    return f"'{printable(text)}'"
+    return (
+        "'" + "".join(c if c.isprintable() else escape(c) for c in text) + "'"
+    )
 
 
 def told_apart(names):

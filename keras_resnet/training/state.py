@@ -145,11 +145,17 @@ class RunState:
         self.schedule.restore(state["schedule"])
         self.step = _of_kind(int, state["step"])
         self.learning_rate = _of_kind(float | int, state["learning_rate"])
-        self.totals = {n: _sums(t) for n, t in state["totals"].items()}
-        self.done = {n: _of_kind(int, s) for n, s in state["done"].items()}
+        totals = {n: _sums(t) for n, t in state["totals"].items()}
+        done = {n: _of_kind(int, s) for n, s in state["done"].items()}
         # Version 0.1 called it so.
-        if "average" in self.done:
-            self.done["sync"] = self.done.pop("average")
+        if "average" in done:
+            done["sync"] = done.pop("average")
+        if not (
+            self.totals.keys() <= totals.keys()
+            and self.done.keys() <= done.keys()
+        ):
+            raise KeyError("totals or done")
+        self.totals, self.done = totals, done
         if state["metrics"]:
             self.metrics = self.kind(**state["metrics"])
         self.records = [_of_kind(dict, r) for r in state["records"]]

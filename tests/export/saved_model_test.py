@@ -369,7 +369,9 @@ PROGRAMS = {
 def test_a_program_that_does_more_than_compute_is_not_run(operator, tmp_path):
     module, path = tf.Module(), tmp_path / "saved_model"
     spec = tf.TensorSpec((None, 8, 8, 3), tf.float32, name="images")
-    serve = tf.function(PROGRAMS[operator](tmp_path), input_signature=[spec])
+    serve = tf.function(
+        PROGRAMS[operator](tmp_path), input_signature=[spec], autograph=False
+    )
     module.serve = serve
     tf.saved_model.save(module, str(path), signatures=serve)
     if not operator:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import pytest
+import tensorflow as tf
 from digit_runs import RECIPE
 
 from keras_resnet import errors
@@ -119,6 +120,7 @@ def test_workers_need_one_directory_at_one_step(made, tmp_path_factory):
     ],
 )
 def test_devices_that_are_not_there_are_refused(name, devices, message):
+    tf.config.list_logical_devices()  # starts it: then nothing can be split
     with pytest.raises(errors.UsageError, match=message):
         distribution.make_strategy(name, devices)
 

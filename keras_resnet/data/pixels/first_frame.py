@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_resnet.data.examples import splits
 from keras_resnet.data.pixels import graph_bytes
-from keras_resnet.data.pixels import headers
+from keras_resnet.data.pixels import limits
 
 
 def alone(encoded):
@@ -25,7 +25,7 @@ def alone(encoded):
             large as the screen.
     """
     screen = 13 + _table(graph_bytes.number(encoded, 10, 1))
-    left = tf.constant(headers.MAX_BLOCKS)
+    left = tf.constant(limits.MAX_BLOCKS)
     frame, left = _after_extensions(encoded, screen, left)
     is_frame = graph_bytes.number(encoded, frame, 1) == 0x2C
     frame = splits.checked(frame, is_frame, "A GIF without a first frame")

@@ -13,7 +13,6 @@ import struct
 import zlib
 
 from keras_resnet.data.pixels import limits
-from keras_resnet.data.pixels.limits import MAX_BLOCKS
 from keras_resnet.data.pixels.limits import MAX_PIXELS
 
 
@@ -94,7 +93,7 @@ def read(encoded, max_pixels=MAX_PIXELS):
         _CHECKS[name](image, file)
     except (struct.error, IndexError) as error:
         raise BadImageError("it is truncated") from error
-    file.left = 2**11 * MAX_BLOCKS  # for the frames of a GIF
+    file.left = 2**11 * limits.MAX_BLOCKS  # for the frames of a GIF
     return Header(
         format=name,
         width=image.width,
@@ -217,11 +216,11 @@ def _check_gif(image, file):
             f"its first frame, {frame}, is not its screen of {screen[0]} x "
             f"{screen[1]} pixels, which is not read"
         )
-    for _ in range(MAX_BLOCKS):
+    for _ in range(limits.MAX_BLOCKS):
         if not encoded[at]:
             return
         at += 1 + encoded[at]
-    raise BadImageError(f"it is a GIF of over {MAX_BLOCKS:,} blocks")
+    raise BadImageError(f"it is a GIF of over {limits.MAX_BLOCKS:,} blocks")
 
 
 def _check_bmp(image, file):
