@@ -122,7 +122,8 @@ def _explained(path):
         raise UsageError(f"{str(path)!r}: {error}") from error
     except DAMAGE as error:
         raise UsageError(
-            f"{str(path)!r} is damaged or another kind of file: {error!r}. "
+            f"{str(path)!r} is damaged or another kind of file: "
+            f"{repr(error)[:300]}. "
             "Get or write it again."
         ) from error
 

@@ -49,9 +49,12 @@ class Stored:
         )
         try:
             return self.load()
+        except UsageError as error:
+            raise UsageError(f"{what}: {error}") from error
         except DAMAGE as error:
             raise UsageError(
-                f"{what} is damaged: {error!r}. Get or write the file again."
+                f"{what} is damaged: {repr(error)[:300]}. Get or write the "
+                "file again."
             ) from error
 
 
