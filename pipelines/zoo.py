@@ -5,7 +5,9 @@ python pipelines/zoo.py --check    # fails if they are not up to date
 """
 
 import hashlib
+import itertools
 import pathlib
+import re
 
 import _app
 from absl import flags
@@ -158,12 +160,12 @@ def _transforms():
 
 
 def points(sizes):
-    """{tag: [(multiply-adds in 1e9, top-1 in percent, depth)]}."""
+    """{line: [(multiply-adds in 1e9, top-1 in percent, depth)]}."""
     series = {}
     for row in published.WEIGHTS:
         if row.is_repository:  # too many for a picture
             continue
-        series.setdefault(row.tag, []).append(
+        series.setdefault(_line(row), []).append(
             (
                 sizes[row.variant].multiply_adds / 1e9,
                 round(100 * row.top1_accuracy, 6),
@@ -171,6 +173,13 @@ def points(sizes):
             )
         )
     return series
+
+
+def _line(row):
+    """What a line of the picture joins: a tag's networks of one kind."""
+    kind = re.match("[a-z_]+", row.variant)[0]
+    kind += "_v2" if "_v2" in row.variant else ""
+    return row.tag if kind == "resnet" else f"{row.tag}, {kind}"
 
 
 def mark(series):
@@ -186,7 +195,8 @@ def draw(series, path):
     figure = Figure(figsize=(8, 5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    for marker, (tag, values) in zip("os^D", series.items(), strict=True):
+    markers = itertools.cycle("os^Dv<>pP")
+    for marker, (tag, values) in zip(markers, series.items(), strict=False):
         x, y, depths = zip(*values, strict=True)
         (line,) = axes.plot(x, y, marker=marker, label=tag, linewidth=1.2)
         for place in zip(x, y, depths, strict=True):

@@ -252,7 +252,7 @@ def test_plot_model_draws_the_network(tmp_path):
         ("resnet5O", {}, "Unknown variant 'resnet5O'.*mean 'resnet50'"),
         (50, {}, "Unknown variant 50"),
         ("resnet20", {"shortcuts": "A"}, "'shortcuts'.*mean 'shortcut'"),
-        ("resnet20", {"shortcut": "D"}, "Unknown shortcut 'D'.*Known: none, A"),
+        ("resnet20", {"shortcut": "E"}, "Unknown shortcut 'E'.*Known: none, A"),
         ("resnet20", {"block": "basics"}, "mean 'basic'"),
         ("resnet20", {"depths": (1, 2)}, "depths.*filters"),
         ("resnet20", {"input_shape": (0, 32, 3)}, r"Received.*\(0, 32, 3\)"),

@@ -30,6 +30,8 @@ TINY = {
     "scaled": ("resnet110_constant_scaling", {"depths": (2, 1)}),
     "max-pooling": ("resnet50", {"depths": (1, 1)}),
     "edges": ("resnet50_v2_timm", {"depths": (1, 1)}),
+    "biases": ("resnet50_v2_keras", {"depths": (2, 2)}),
+    "pooled shortcut": ("resnet18_d", {"depths": (1, 1)}),
 }
 
 

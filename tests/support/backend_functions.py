@@ -4,12 +4,15 @@
 on the backend of KERAS_BACKEND, with the files that `prepare` wrote.
 """
 
+import dataclasses
+
 import keras
 import numpy as np
 import update_rules
 
 import keras_resnet
 from keras_resnet import optimizers
+from keras_resnet.networks import specs
 from keras_resnet.weights import transfer
 
 # variant -> choices; both placements.
@@ -24,6 +27,14 @@ NETWORKS = {
         "depths": (1, 1),
         "filters": (16, 24),
         "input_shape": (17, 16, 3),
+    },
+    # Pools of odd sides, and groups.
+    "resnet50_d": {
+        "depths": (1, 1),
+        "filters": (8, 16),
+        "input_shape": (35, 19, 3),
+        "block": dataclasses.replace(specs.BLOCKS["resnext_32x4d"], groups=4),
+        "classes": 10,
     },
 }
 SMALL = {
