@@ -3,6 +3,8 @@
 import json
 import re
 
+import keras
+
 from keras_resnet.networks import specs
 from keras_resnet.networks.layers import ResidualUnit
 from keras_resnet.weights import descriptions
@@ -124,14 +126,18 @@ def _timm_config(model, card, own, name):
             "interpolation": "bilinear",
             "crop_pct": size / card.eval_resize,
             "crop_mode": "center",
-            "mean": [float(x) / 255 for x in pixels.mean],
-            "std": [float(x) / 255 for x in pixels.std],
+            "mean": _fractions(pixels.mean),
+            "std": _fractions(pixels.std),
             "num_classes": classes,
             "pool_size": None,
             "first_conv": "stem.conv" if "resnetv2" in name else "conv1",
             "classifier": "head.fc" if "resnetv2" in name else "fc",
         },
     }
+
+
+def _fractions(variable):
+    return (keras.ops.convert_to_numpy(variable) / 255).tolist()
 
 
 def readme(

@@ -18,6 +18,7 @@ OWN = "keras_resnet"  # the key of config.json that tells this library's
 _TIMM = re.compile(r"resnet(?P<v2>v2_)?(?P<depth>\d+)(?P<d>d?)")
 # What timm's `model_args` may hold: the others would change the network.
 _TIMM_SIZES = {"layers": "depths", "channels": "filters"}
+_TIMM_USUAL = {"global_pool": "avg", "in_chans": 3}
 _TIMM_FREE = {"num_classes", "drop_rate", "drop_path_rate"}
 
 # {block_type of KerasHub: (ours, ends of a variant's name)}.
@@ -76,12 +77,16 @@ def of_timm(config, read):
     del read
     seen = config.get("pretrained_cfg", config)
     arguments = config.get("model_args") or {}
-    others = arguments.keys() - _TIMM_SIZES.keys() - _TIMM_FREE
+    others = {
+        name: value
+        for name, value in {**config, **arguments}.items()
+        if name in (arguments.keys() | _TIMM_USUAL) - _TIMM_FREE
+        and name not in _TIMM_SIZES
+        and value != _TIMM_USUAL.get(name)
+    }
     require(
-        not others and config.get("global_pool", "avg") == "avg",
-        "its network was made with "
-        f"{ {name: arguments[name] for name in sorted(others)} } and pools by "
-        f"{config.get('global_pool', 'avg')!r}: no network of this library.",
+        not others,
+        f"its network was made with {others}: no network of this library.",
     )
     variant = timm_variant(config["architecture"])
     sizes = {

@@ -77,7 +77,7 @@ def _suggestion(weights, variant, rows, others):
         )
     if others:
         return f" They are of {', '.join(map(repr, others))}."
-    near = nearest(weights, rows)
+    near = nearest(weights, [tag for tag in rows if not hub.is_handle(tag)])
     return f" Did you mean {near!r}?" if near else ""
 
 

@@ -123,7 +123,7 @@ def test_timm_reads_what_is_pushed(variant, hub):
 
 
 def test_a_network_that_timm_lacks_is_pushed_in_our_names(hub):
-    model = _model("resnet20", depths=(1, 1, 1), filters=(4, 8, 16))
+    model = _model("resnet20", depths=(1, 1, 1), filters=(16, 16, 16))
     _push("me/cifar", model, dry_run=False)
     assert b"architecture" not in hub.repositories["me/cifar"]["config.json"]
     images = pixels(32)

@@ -27,7 +27,7 @@ hub = hub_fixture
 NAMES = ("daisy", "rose", "tulip", "rose", "iris")
 APART = ("daisy", "rose (1)", "tulip", "rose (3)", "iris")
 MEAN, STD = (120.0, 110.0, 100.0), (60.0, 50.0, 40.0)
-SIZES = {"depths": (1, 1, 1, 1), "filters": (4, 8, 16, 32)}
+SIZES = {"depths": (1, 1, 1, 1), "filters": (64, 8, 16, 32)}
 
 
 def _logits(net, images):
@@ -302,7 +302,7 @@ def test_a_pickle_is_asked_for_where_there_is_nothing_else(
     "change, message",
     [
         ({"model_args": {"aa_layer": "blurpool"}}, "aa_layer.*no network of"),
-        ({"global_pool": "max"}, "pools by 'max'"),
+        ({"global_pool": "max"}, "'global_pool': 'max'"),
         ({"architecture": "resnext50_32x4d"}, "resnext50_32x4d.*none of this"),
         ({"architecture": 7}, "is damaged"),
         ({"num_classes": 10**12}, "1000000000000 classes are not"),
