@@ -153,7 +153,7 @@ def read_keras(path):
 
 
 # {model: (its configuration, its variables, its function)}.
-_COMPILED = weakref.WeakKeyDictionary()
+_COMPILED: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def _compiled(model, features):

@@ -19,7 +19,7 @@ _ALIGNMENT = 64
 _TRAINED = ("kernel", "bias", "gamma", "beta")
 
 
-def _is_tensorflow():
+def is_tensorflow():
     return keras.config.backend() == "tensorflow"
 
 
@@ -30,7 +30,7 @@ def require_tensorflow(what):
         what: str, a noun in the singular, as "An export".
     """
     require(
-        _is_tensorflow(),
+        is_tensorflow(),
         f"{what} needs Keras on TensorFlow: set KERAS_BACKEND=tensorflow. A "
         ".keras file that another backend wrote can be read there. Received: "
         f"the backend {keras.config.backend()!r}.",
@@ -39,7 +39,7 @@ def require_tensorflow(what):
 
 def has_fused_batch_norm(x):
     """Whether one kernel of the backend normalises x, a batch of images."""
-    return _is_tensorflow() and len(x.shape) == 4 and x.dtype != "float64"
+    return is_tensorflow() and len(x.shape) == 4 and x.dtype != "float64"
 
 
 def fused_batch_norm(x, gamma, beta, epsilon):
@@ -78,7 +78,7 @@ def fused_batch_norm(x, gamma, beta, epsilon):
 
 def has_fused_momentum():
     """Whether one kernel of the backend updates a variable and its momentum."""
-    return _is_tensorflow()
+    return is_tensorflow()
 
 
 def fused_momentum(variable, buffer, gradient, rate, momentum, nesterov):
@@ -119,7 +119,7 @@ def tensor(values):
     TensorFlow makes two copies of an array elsewhere, which for the weights of
     a large network takes as long as drawing them.
     """
-    if not _is_tensorflow():
+    if not is_tensorflow():
         return values
     import tensorflow as tf
 
@@ -132,7 +132,7 @@ def common_name():
     TensorFlow compiles the operation that makes a variable once for each name
     and shape; Keras tells variables apart by their own paths.
     """
-    if not _is_tensorflow():
+    if not is_tensorflow():
         return contextlib.nullcontext()
     import tensorflow as tf
 
@@ -167,7 +167,7 @@ def call_unit(unit, x):
 
 
 def _tensor(variable):
-    if not _is_tensorflow():
+    if not is_tensorflow():
         return variable.value
     import tensorflow as tf
 
@@ -176,7 +176,7 @@ def _tensor(variable):
 
 
 def _is_tracing():
-    if not _is_tensorflow():
+    if not is_tensorflow():
         return False
     import tensorflow as tf
 

@@ -28,6 +28,7 @@ import keras
 
 from keras_resnet.errors import lookup
 from keras_resnet.errors import register as register_row
+from keras_resnet.networks.grouped import GroupedConv2D
 from keras_resnet.networks.initializers import HeNormal
 from keras_resnet.networks.primitives import Affine
 from keras_resnet.networks.primitives import BatchNormalization
@@ -72,7 +73,8 @@ def conv2d(filters, kernel_size, strides, groups=1, dilation=1, **kwargs):
     kwargs = {"use_bias": False, "kernel_initializer": HeNormal(), **kwargs}
     if strides == 1:
         kwargs |= {"padding": "same", "dilation_rate": dilation}
-    conv = keras.layers.Conv2D(
+    make = keras.layers.Conv2D if groups == 1 else GroupedConv2D
+    conv = make(
         filters, kernel_size, strides, groups=groups, **LAYOUT, **kwargs
     )
     if strides == 1 or kernel_size == 1:
@@ -111,8 +113,7 @@ def make_ops(names, convolutions=(), *, dtype, seen=None):
         seen[op] += 1
         common = {"name": f"{op}{seen[op]}", "dtype": dtype}
         if op == "pool":
-            # None can exceed what a ReLU gives.
-            common["zeros"] = seen["relu"] > 0
+            common["zeros"] = seen["relu"] > 0  # no more than what it gives
         made = make(*next(convolutions) if op == "conv" else (), **common)
         layers += made if isinstance(made, list) else [made]
     return layers

@@ -40,7 +40,14 @@ WRITERS = {
 
 
 ENDS = ("fixed_batch", "named_ends")
-GRAPHS = ("bottlenecks", "operators", "padded_pools", "read_twice", "own_mean")
+GRAPHS = (
+    "bottlenecks",
+    "groups",
+    "operators",
+    "padded_pools",
+    "read_twice",
+    "own_mean",
+)
 WRITTEN = [
     *((name, "tflite") for name in MADE),
     *((name, "onnx") for name in (*ENDS, *GRAPHS)),  # which is rewritten

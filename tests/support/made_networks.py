@@ -3,6 +3,8 @@
 All weights are random, so that each one matters.
 """
 
+import dataclasses
+
 import keras
 import numpy as np
 from exported_networks import NAMES
@@ -13,6 +15,7 @@ from keras import ops
 
 from keras_resnet.export.folding import graph
 from keras_resnet.labels.cards import Card
+from keras_resnet.networks import specs
 
 SIZE = 16
 CARD = Card(
@@ -68,6 +71,18 @@ def _bottlenecks_as_layer():
     x = layers.GlobalMaxPooling2D()(body(image, training=False))
     x = layers.Dropout(0.5)(x)
     return classified(image, layers.LayerNormalization()(x))
+
+
+def _groups():
+    """Of a kind that ONNX has no form of where XLA compiles it."""
+    row = specs.BLOCKS["resnext_32x4d"]
+    return network(
+        "resnext50_32x4d",
+        depths=(1, 1),
+        filters=(4, 8),
+        input_shape=(SIZE, SIZE, 3),
+        block=dataclasses.replace(row, groups=4),
+    )
 
 
 def _classifier_twice():
@@ -191,6 +206,7 @@ MADE = {
     "nested": around(_nested_head),
     "sequential": _sequential,
     "bottlenecks": _bottlenecks_as_layer,
+    "groups": _groups,
     "twice": _classifier_twice,
     "attention": _attention,
     "layer_twice": _layer_twice,

@@ -1,0 +1,26 @@
+"""Convolutions of groups of channels."""
+
+import keras
+
+from keras_resnet.networks import execution
+from keras_resnet.networks.primitives import serializable
+
+
+@serializable
+class GroupedConv2D(keras.layers.Conv2D):
+    """Keras' own, but at inference one operation of TensorFlow.
+
+    Keras has XLA compile a function for it, since TensorFlow's own kernels for
+    CPUs lack the gradient. ONNX has no form of such a function.
+    """
+
+    def call(self, inputs, training=None):
+        if training or not execution.is_tensorflow():
+            return super().call(inputs)
+        import tensorflow as tf
+
+        kernel = tf.convert_to_tensor(self.kernel)
+        padding = self.padding.upper()
+        return tf.nn.conv2d(
+            inputs, kernel, self.strides, padding, dilations=self.dilation_rate
+        )
