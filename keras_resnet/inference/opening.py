@@ -93,7 +93,7 @@ def open_features(model, names=None, *, view=None):
     card = getattr(model, "card", None)
     named = outputs.named_features(model)
     names = _listed(names)
-    if names is not None and names != list(named):
+    if names is not None and not (named and names == list(named)):
         model = outputs.features(model, None if names == [PYRAMID] else names)
         named = outputs.named_features(model)
     require(
