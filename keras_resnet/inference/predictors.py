@@ -4,16 +4,15 @@ Shapes: B batch, S side of the square images, K classes.
 """
 
 import abc
-import operator
 import pathlib
 import threading
-import weakref
 
 import numpy as np
 
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import first_line
 from keras_resnet.errors import require
+from keras_resnet.inference import compiled
 from keras_resnet.inference import tensors
 from keras_resnet.inference.artifact import PROBABILITIES
 from keras_resnet.inference.artifact import WEB_MODEL
@@ -129,7 +128,7 @@ class KerasPredictor(Predictor):
         self.features = tuple(named)
         self.num_classes = None if named else model.output_shape[-1]
         self._model = model  # which its function does not keep
-        self._function = _compiled(model, self.features)
+        self._function = compiled.of(model, self.features)
 
     @classmethod
     def open(cls, path):
@@ -150,60 +149,6 @@ def read_keras(path):
     import keras
 
     return keras.saving.load_model(path, compile=False)
-
-
-# {model: (its configuration, its variables, its function)}.
-_COMPILED: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
-
-
-def _compiled(model, features):
-    """What `_compile` gives, once for a model that stays as it is.
-
-    What training changes is in variables, which a function reads. Another
-    layer, activation or precision takes another function.
-    """
-    try:
-        config = model.get_config()
-    except NotImplementedError:  # of a layer of somebody's own
-        config = {}
-    if "layers" not in config:  # what it consists of is not known
-        return _compile(model, features)
-    config = repr(config)
-    variables, held = model.variables, _COMPILED.get(model)
-    if held is None or held[0] != config or not _are_same(held[1], variables):
-        function = _compile(model, features)
-        held = _COMPILED[model] = config, variables, function
-    return held[2]
-
-
-def _are_same(some, others):
-    return len(some) == len(others) and all(map(operator.is_, some, others))
-
-
-def _compile(model, features):
-    """What a model gives for images, as a function, on Keras' backend.
-
-    The caller keeps the model; the function does not.
-    """
-    import keras
-
-    model_of = weakref.ref(model)
-
-    def values(output):
-        if isinstance(output, dict) and len(features) > 1:
-            return output
-        found = keras.tree.flatten(output)
-        return dict(zip(features, found, strict=True)) if features else found[0]
-
-    if keras.config.backend() != "tensorflow":
-        return lambda images: values(model_of().predict_on_batch(images))
-    import tensorflow as tf
-
-    return tf.function(
-        lambda images: values(model_of()(images, training=False)),
-        input_signature=[tf.TensorSpec(model.input_shape, tf.float32)],
-        autograph=False,
-    )
 
 
 class TFLitePredictor(Predictor):

@@ -59,7 +59,7 @@ def test_a_table_of_files_is_looked_at_as_a_folder_is(tmp_path):
         rows.append(f"{i}.png,{'ab'[i % 2]}")
     (tmp_path / "mine.csv").write_text("\n".join(rows))
     dataset = f"--dataset=csv:{tmp_path / 'mine.csv'}"
-    seen = _run("inspect", dataset, f"--output={tmp_path / 'out'}")
+    seen = _run("inspect", dataset, "--images=4", f"--output={tmp_path}")
     assert seen.returncode == 0 and "8 examples" in seen.stdout, seen.stderr
     checked = _run("validate", dataset, f"--manifest={tmp_path / 'm.jsonl'}")
     assert "8 train, 2 validation" in checked.stdout, checked.stderr

@@ -24,6 +24,7 @@ from keras_resnet.export.writers import tflite
 from keras_resnet.export.writers import web_model
 from keras_resnet.export.writers.onnx import export_onnx
 from keras_resnet.export.writers.tflite import export_tflite
+from keras_resnet.inference import compiled
 from keras_resnet.inference import predictors
 from keras_resnet.inference import runtime
 
@@ -297,22 +298,22 @@ def _answer(model, images):
 
 def test_a_model_is_traced_once_until_it_changes():
     own, images = network(), views()[:1]
-    before = len(predictors._COMPILED)
+    before = len(compiled.COMPILED)
     first = _answer(own, images)
-    *_, function = predictors._COMPILED[own]
+    *_, function = compiled.COMPILED[own]
     np.testing.assert_array_equal(_answer(own, images), first)
     # What training changes is seen without another trace.
     own.set_weights([0.5 * value for value in own.get_weights()])
     assert np.abs(_answer(own, images) - first).max() > 1e-3
-    assert predictors._COMPILED[own][-1] is function
+    assert compiled.COMPILED[own][-1] is function
     assert function.experimental_get_tracing_count() == 1
     # The negative control: another network takes another one.
     trained = _answer(own, images)
     own.layers[-1].activation = keras.activations.linear
     assert np.abs(_answer(own, images) - trained).max() > 1e-3
-    assert predictors._COMPILED[own][-1] is not function
+    assert compiled.COMPILED[own][-1] is not function
     # None outlives its model.
     gone = weakref.ref(own)
     del own, function
     gc.collect()
-    assert gone() is None and len(predictors._COMPILED) <= before
+    assert gone() is None and len(compiled.COMPILED) <= before

@@ -43,11 +43,8 @@ def read(encoded, exif):
     if exif == "ignore":
         return None
     head = tf.strings.substr(encoded, 0, _MOST_BYTES)
-    # Of most files without a note this is all that is done. Not by
-    # tf.strings.split, whose ragged tensor would cost more than the search.
-    parts = tf.raw_ops.StringSplitV2(
-        input=tf.reshape(head, (1,)), sep=_NAME, maxsplit=1
-    ).values
+    # Of most files without a note this is all that is done.
+    parts = tf.strings.split([head], _NAME, maxsplit=1).flat_values
     return tf.cond(
         (tf.size(parts) > 1) & jpegs.is_jpeg(encoded),
         lambda: _search(head),
