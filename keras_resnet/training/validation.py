@@ -8,27 +8,18 @@ from keras_resnet.data.examples import shares
 from keras_resnet.evaluation import metrics as metrics_lib
 
 
-def validate(
-    eval_step,
-    strategy,
-    split,
-    view,
-    *,
-    batch_size,
-    masked=None,
-    stop=lambda: False,
-):
-    """`Metrics` of a split, on all devices of a strategy.
+def distribute(strategy, split, view, *, batch_size, masked=None):
+    """The batches of a split, which `validate` reads any number of times.
 
     Args:
-        eval_step: from `step.make_eval_step`.
-        strategy: the same.
+        strategy: `tf.distribute.Strategy`.
         split: `datasets.Split`.
         view: `labels.view.View`.
         batch_size: the global batch; a multiple of the devices.
         masked: `bad_images.MaskedImages`, or None to fail.
-        stop: asked before each batch whether to leave; then there are no
-            metrics, but None.
+
+    Returns:
+        Iterable over distributed batches.
     """
 
     def make(context):
@@ -41,9 +32,28 @@ def validate(
         )
 
     steps = -(-split.num_examples // batch_size)
-    batches = bad_images.naming_bad(
-        split, shares.distribute(strategy, make, steps), batch_size
-    )
+    return shares.distribute(strategy, make, steps)
+
+
+def validate(
+    eval_step,
+    batches,
+    split,
+    *,
+    batch_size,
+    masked=None,
+    stop=lambda: False,
+):
+    """`Metrics` of a split, on all devices of a strategy.
+
+    Args:
+        eval_step: from `step.make_eval_step`.
+        batches: from `distribute`, of the same strategy.
+        split, batch_size, masked: as for `distribute`.
+        stop: asked before each batch whether to leave; then there are no
+            metrics, but None.
+    """
+    batches = bad_images.naming_bad(split, batches, batch_size)
     metrics = metrics_lib.evaluate(
         eval_step, itertools.takewhile(lambda _: not stop(), batches)
     )

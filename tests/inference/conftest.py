@@ -12,7 +12,7 @@ from keras_resnet.export.writers.saved_model import export_saved_model
 from keras_resnet.export.writers.tflite import export_tflite
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def models(tmp_path_factory):
     """A directory of one network in all formats."""
     directory = tmp_path_factory.mktemp("models")
@@ -26,7 +26,7 @@ def models(tmp_path_factory):
     return directory
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def folder(tmp_path_factory):
     """`NAMES`, and what is no image of the folder."""
     root = tmp_path_factory.mktemp("input") / "photos"

@@ -7,6 +7,7 @@ those of the folder that mirrors them. `make test FOR="..."` runs these.
 """
 
 import ast
+import functools
 import pathlib
 import sys
 
@@ -83,6 +84,7 @@ def _reaching(path):
             yield test
 
 
+@functools.cache
 def _reached(test):
     """Dotted names that a test imports, or a helper that it imports."""
     names = {name for name, _, _ in imports(ast.parse(test.read_text()))}
@@ -90,7 +92,7 @@ def _reached(test):
         helper = SUPPORT / f"{name.split('.')[0]}.py"
         if helper.exists() and helper != test:
             names |= _reached(helper)
-    return names
+    return frozenset(names)
 
 
 if __name__ == "__main__":

@@ -142,6 +142,7 @@ if __name__ == "__main__":
     import keras  # noqa: F401
     import tensorflow as tf  # noqa: F401
 
+    os.fsync = lambda handle: None  # as in tests/conftest.py
     # A collection in a child would copy the memory that it shares.
     gc.freeze()
     _serve(socket.socket(fileno=int(sys.argv[1])))

@@ -90,11 +90,13 @@ def test_the_saved_model_scores_what_the_run_reported(finished):
     for strategy, batch_size in ((one, 7), (one, 359), (two, 50)):
         with strategy.scope():
             model = keras.saving.load_model(workdir / "model.keras")
+        batches = validation.distribute(
+            strategy, split, View(resize=16, crop=16), batch_size=batch_size
+        )
         again = validation.validate(
             step.make_eval_step(strategy, model),
-            strategy,
+            batches,
             split,
-            View(resize=16, crop=16),
             batch_size=batch_size,
         )
         assert again.num_examples == 359

@@ -71,6 +71,18 @@ def _run(strategy, batches, options=None, sgd=optimizers.SGD, **choices):
     return model, sums
 
 
+@pytest.fixture(scope="module")
+def plain(strategies):
+    """One step of `TINY` on one device."""
+    return _run(strategies[1], [_batch()], **TINY)
+
+
+@pytest.fixture(scope="module")
+def without_bn(strategies):
+    """The same without BN."""
+    return _run(strategies[1], [_batch()], **WITHOUT_BN, **TINY)
+
+
 def _arrays(model):
     return {v.path: keras.ops.convert_to_numpy(v) for v in model.variables}
 
@@ -98,9 +110,9 @@ def test_the_loss_divides_by_the_valid_examples_of_the_global_batch(
     assert _distance(one, two) < 2e-6
 
 
-def test_bn_normalises_each_device_by_its_own_batch(strategies):
+def test_bn_normalises_each_device_by_its_own_batch(strategies, plain):
     """As in the papers: 32 images a GPU on ImageNet, 64 on CIFAR."""
-    one, _ = _run(strategies[1], [_batch()], **TINY)
+    one, _ = plain
     two, _ = _run(strategies[2], [_batch()], **TINY)
     assert _distance(one, two) > 1e-4
     # With the same images on both devices there is nothing to tell apart.
@@ -130,19 +142,26 @@ def test_moving_statistics_are_averaged_over_the_devices(strategies):
             )
 
 
+WEIGHTED = [_batch(i, np.array([1, 0, 1, 1, 1, 1] * 2, "f")) for i in range(3)]
+
+
+@pytest.fixture(scope="module")
+def whole(strategies):
+    return _run(strategies[1], WEIGHTED, **WITHOUT_BN, **TINY)
+
+
 @pytest.mark.parametrize(
     "devices, parts", [(2, 1), (1, 2), (1, 6), (2, 2), (2, 6)]
 )
 def test_without_bn_devices_and_micro_batches_equal_the_whole_to_rounding(
-    strategies, devices, parts
+    strategies, whole, devices, parts
 ):
-    weight = np.array([1, 0, 1, 1, 1, 1] * 2, "f")
-    batches = [_batch(i, weight) for i in range(3)]
-    choices = {**WITHOUT_BN, **TINY}
-    whole, sums = _run(strategies[1], batches, **choices)
+    whole, sums = whole
     assert not any("bn" in path for path in _arrays(whole))
     options = {"gradient_accumulation_steps": parts}
-    parted, part_sums = _run(strategies[devices], batches, options, **choices)
+    parted, part_sums = _run(
+        strategies[devices], WEIGHTED, options, **WITHOUT_BN, **TINY
+    )
     assert _distance(whole, parted) < 2e-6
     np.testing.assert_allclose(sums, part_sums, rtol=1e-5)
 
@@ -206,11 +225,11 @@ def test_labels_are_smoothed_as_published(smoothing):
 
 
 def test_smoothing_changes_the_weights_and_not_the_loss_that_is_reported(
-    strategies,
+    strategies, plain
 ):
-    one, options = strategies[1], {"loss": losses.cross_entropy(0.1)}
-    plain, sums = _run(one, [_batch()], **TINY)
-    smooth, smooth_sums = _run(one, [_batch()], options, **TINY)
+    plain, sums = plain
+    options = {"loss": losses.cross_entropy(0.1)}
+    smooth, smooth_sums = _run(strategies[1], [_batch()], options, **TINY)
     np.testing.assert_array_equal(sums, smooth_sums)
     assert _distance(plain, smooth) > 1e-4
 
@@ -225,6 +244,15 @@ def _noisy(logits, batch):
     return noise * losses.cross_entropy()(logits, batch)
 
 
+NOISY = {"loss": _noisy, "seed": 1}
+
+
+@pytest.fixture(scope="module")
+def noisy(strategies):
+    batches = [_batch(i) for i in range(2)]
+    return _run(strategies[1], batches, NOISY, **WITHOUT_BN, **TINY)[0]
+
+
 @pytest.mark.parametrize(
     "devices, changes, same",
     [
@@ -234,14 +262,11 @@ def _noisy(logits, batch):
     ],
 )
 def test_the_numbers_of_a_loss_are_each_examples_own_on_any_devices(
-    strategies, devices, changes, same
+    strategies, noisy, devices, changes, same
 ):
-    batches = [_batch(i) for i in range(2)]
-    options, choices = {"loss": _noisy, "seed": 1}, {**WITHOUT_BN, **TINY}
-    one, _ = _run(strategies[1], batches, options, **choices)
-    options = {**options, **changes}
-    other, _ = _run(strategies[devices], batches, options, **choices)
-    assert (_distance(one, other) < 2e-6) == same
+    batches, options = [_batch(i) for i in range(2)], {**NOISY, **changes}
+    other, _ = _run(strategies[devices], batches, options, **WITHOUT_BN, **TINY)
+    assert (_distance(noisy, other) < 2e-6) == same
 
 
 @pytest.mark.parametrize(
@@ -253,10 +278,12 @@ def test_the_numbers_of_a_loss_are_each_examples_own_on_any_devices(
         ("mixed_bfloat16", optimizers.SGD, 0.1),
     ],
 )
-def test_half_precision_takes_the_same_step(strategies, dtype, sgd, tolerance):
+def test_half_precision_takes_the_same_step(
+    strategies, without_bn, dtype, sgd, tolerance
+):
     one, choices = strategies[1], {**WITHOUT_BN, **TINY}
     start, _ = _run(one, [], **choices)
-    full, sums = _run(one, [_batch()], **choices)
+    full, sums = without_bn
     half, half_sums = _run(one, [_batch()], sgd=sgd, dtype=dtype, **choices)
     assert all(array.dtype == np.float32 for array in _arrays(half).values())
     np.testing.assert_allclose(half_sums[0][0], sums[0][0], rtol=0.01)

@@ -1,6 +1,7 @@
 """The engine on TensorFlow: one device, those of a machine, or many workers."""
 
 import dataclasses
+import functools
 
 import keras
 import numpy as np
@@ -175,15 +176,22 @@ class TensorFlowEngine(Engine):
         batch = {**self._next(step), "step": tf.constant(step, tf.int64)}
         return self._train_step(batch)
 
+    @functools.cached_property
+    def _validation(self):
+        """What `validate` takes: traced once, read at every evaluation."""
+        split = self.splits["validation"]
+        choices = {
+            "batch_size": self.recipe.batch_size,
+            "masked": self.masked.get("validation"),
+        }
+        batches = validation.distribute(
+            self.strategy, split, View.of(self.recipe), **choices
+        )
+        return {"batches": batches, "split": split, **choices}
+
     def evaluate(self, stop):
         return validation.validate(
-            self._eval_step,
-            self.strategy,
-            self.splits["validation"],
-            View.of(self.recipe),
-            batch_size=self.recipe.batch_size,
-            masked=self.masked.get("validation"),
-            stop=stop,
+            self._eval_step, **self._validation, stop=stop
         )
 
     def recalibrate(self, step):
