@@ -105,9 +105,10 @@ def push(
         and re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", repository),
         f"Expected OWNER/NAME. Received: {repository!r}.",
     )
-    if hasattr(model, "workdir"):  # a `Run`
-        recipe, metrics = recipe or model.recipe, metrics or model.metrics
-        model = model.model
+    run: Any = model
+    if hasattr(run, "workdir"):  # a `Run`
+        recipe, metrics = recipe or run.recipe, metrics or run.metrics
+        model = run.model
     model, card = opening.open_keras(model, view=view, class_names=class_names)
     names = [layer.name for layer in model.layers]
     require(
@@ -117,8 +118,8 @@ def push(
     )
     # A path is of this machine alone.
     own = "" if ":" in card.dataset else card.dataset
-    with tempfile.TemporaryDirectory() as folder:
-        folder = pathlib.Path(folder)
+    with tempfile.TemporaryDirectory() as made:
+        folder = pathlib.Path(made)
         dataclasses.replace(card, dataset=own).save(folder)
         _write(
             folder,

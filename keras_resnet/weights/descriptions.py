@@ -46,6 +46,8 @@ def timm_variant(architecture):
 def timm_architecture(variant):
     """timm's name of one of our networks, or None."""
     depth = re.match(r"resnet(\d+)", variant)
+    if not depth:  # the others have one name in both, or timm has none
+        return variant if variant.startswith(("wide_", "resnext")) else None
     names = (f"resnet{depth[1]}", f"resnetv2_{depth[1]}", f"resnet{depth[1]}d")
     theirs = {timm_variant(name): name for name in names}
     return theirs.get(variant)

@@ -303,7 +303,7 @@ def test_a_pickle_is_asked_for_where_there_is_nothing_else(
     [
         ({"model_args": {"aa_layer": "blurpool"}}, "aa_layer.*no network of"),
         ({"global_pool": "max"}, "'global_pool': 'max'"),
-        ({"architecture": "resnext50_32x4d"}, "resnext50_32x4d.*none of this"),
+        ({"architecture": "seresnet50"}, "seresnet50.*none of this"),
         ({"architecture": 7}, "is damaged"),
         ({"num_classes": 10**12}, "1000000000000 classes are not"),
         ({"model_args": {"layers": [10**9] * 4}}, "units are not"),
@@ -327,10 +327,13 @@ def test_names_of_timm_and_of_this_library_are_one_to_one():
         "resnet18": "resnet18",
         "resnet50": "resnet50_v1_5",
         "resnetv2_101": "resnet101_v2_timm",
+        "resnet50d": "resnet50_d",
+        "wide_resnet50_2": "wide_resnet50_2",
     }.items():
         assert descriptions.timm_variant(theirs) == ours
         assert descriptions.timm_architecture(ours) == theirs
-    assert descriptions.timm_architecture("resnet50") is None
+    for ours in ("resnet50", "plainnet34", "resnet20"):
+        assert descriptions.timm_architecture(ours) is None
     assert class_names.told_apart(NAMES) == APART
 
 
