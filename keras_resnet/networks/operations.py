@@ -73,10 +73,9 @@ def conv2d(filters, kernel_size, strides, groups=1, dilation=1, **kwargs):
     kwargs = {"use_bias": False, "kernel_initializer": HeNormal(), **kwargs}
     if strides == 1:
         kwargs |= {"padding": "same", "dilation_rate": dilation}
-    make = keras.layers.Conv2D if groups == 1 else GroupedConv2D
-    conv = make(
-        filters, kernel_size, strides, groups=groups, **LAYOUT, **kwargs
-    )
+    kind = keras.layers.Conv2D if groups == 1 else GroupedConv2D
+    common = {"groups": groups, **LAYOUT, **kwargs}
+    conv = kind(filters, kernel_size, strides, **common)
     if strides == 1 or kernel_size == 1:
         return [conv]
     pad = keras.layers.ZeroPadding2D(
@@ -114,7 +113,8 @@ def make_ops(names, convolutions=(), *, dtype, seen=None):
         common = {"name": f"{op}{seen[op]}", "dtype": dtype}
         if op == "pool":
             common["zeros"] = seen["relu"] > 0  # no more than what it gives
-        made = make(*next(convolutions) if op == "conv" else (), **common)
+        sizes = next(convolutions) if op == "conv" else ()
+        made = make(*sizes, **common)
         layers += made if isinstance(made, list) else [made]
     return layers
 
