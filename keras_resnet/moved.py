@@ -3,6 +3,7 @@
 import importlib
 import importlib.abc
 import importlib.machinery
+import importlib.util
 import sys
 import warnings
 
@@ -59,6 +60,9 @@ def attributes(package, module):
     def __getattr__(name):
         if name.startswith("__"):
             raise AttributeError(name)
+        if importlib.util.find_spec(f"{package}.{name}"):
+            # `from PACKAGE import MODULE` asks here first.
+            return importlib.import_module(f"{package}.{name}")
         found = getattr(importlib.import_module(module), name)
         _warn(f"{package}.{name}", f"{module}.{name}")
         return found

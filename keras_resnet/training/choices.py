@@ -11,6 +11,8 @@ from keras_resnet.data import datasets
 from keras_resnet.data import sources
 from keras_resnet.data.examples import order
 from keras_resnet.data.pixels import headers
+from keras_resnet.data.survey import scanning
+from keras_resnet.errors import printable
 from keras_resnet.errors import require
 from keras_resnet.labels.cards import CARD
 from keras_resnet.recipes import own_images
@@ -20,6 +22,9 @@ from keras_resnet.weights import repositories
 
 # Images whose headers say how large the others are.
 _LOOKED_AT = 64
+# Of a part of no more images, all headers are read before the first step.
+_ALL_LOOKED_AT = 5_000
+_NAMED = 5  # in one message
 
 
 def name_of(data, validation=None, class_names=None):
@@ -89,7 +94,41 @@ def choose(
         steps=steps,
         epochs=epochs,
     )
-    return recipes.load(recipe, fields)
+    recipe = recipes.load(recipe, fields)
+    if not recipes.max_masked(recipe.on_bad_image):
+        check_images(split, datasets.load(dataset, "validation"))
+    return recipe
+
+
+def check_images(*splits):
+    """Refuses files that are no images before any work is lost.
+
+    Args:
+        *splits: `Split`s; of those of very many images training says it, when
+            it comes to one.
+
+    Raises:
+        keras_resnet.UsageError: if the headers of some cannot be read.
+    """
+    bad = [
+        f"{printable(split.describe(outcome.index))}: {outcome.problem}"
+        for split in splits
+        if split.num_examples <= _ALL_LOOKED_AT
+        for outcome in scanning.scan(split, _look_at)
+        if outcome.problem
+    ]
+    named = "; ".join(bad[:_NAMED]) + ("; ..." if bad[_NAMED:] else "")
+    require(
+        not bad,
+        f"Cannot read {len(bad)} images: {named}. Remove or replace them, or "
+        f"pass on_bad_image=mask:{len(bad)} (in a shell "
+        f"--on_bad_image=mask:{len(bad)}) to go on without them.",
+    )
+
+
+def _look_at(image):
+    if isinstance(image, bytes):
+        headers.read(image)
 
 
 def _of_weights(weights):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -206,6 +207,23 @@ def test_an_evaluation_follows_each_epoch_also_where_batches_do_not_divide():
 def test_other_data_have_no_part_to_hold_out(tmp_path):
     with pytest.raises(UsageError, match="Received: 'digits', which is nei"):
         keras_resnet.train("digits", tmp_path, validation=0.2)
+
+
+def test_files_that_are_no_images_are_named_before_the_first_step(
+    photos, tmp_path
+):
+    mine = tmp_path / "photos"
+    shutil.copytree(photos, mine)
+    (mine / "dark" / "notes.jpg").write_text("milk")
+    whole = (mine / "dark" / "3.png").read_bytes()
+    (mine / "dark" / "half.png").write_bytes(whole[:20])
+    workdir = tmp_path / "run"
+    bad = r"read 2 images: .*(notes.*half|half.*notes).*mask:2"
+    with pytest.raises(UsageError, match=bad):
+        keras_resnet.train(mine, workdir)
+    assert not workdir.exists()
+    fields = {"on_bad_image": "mask:2"}
+    assert choices.choose(f"folder:{mine}", fields=fields).steps
 
 
 def test_a_folder_that_nobody_can_read_says_so(tmp_path):
