@@ -3,6 +3,7 @@
 import importlib
 import importlib.abc
 import importlib.machinery
+import importlib.util
 import sys
 import warnings
 
@@ -57,7 +58,9 @@ def attributes(package, module):
     """
 
     def __getattr__(name):
-        if name.startswith("__"):
+        # A submodule is imported after this, without the old module's needs.
+        is_module = importlib.util.find_spec(f"{package}.{name}")
+        if name.startswith("__") or is_module:
             raise AttributeError(name)
         found = getattr(importlib.import_module(module), name)
         _warn(f"{package}.{name}", f"{module}.{name}")
