@@ -58,7 +58,9 @@ def attributes(package, module):
     """
 
     def __getattr__(name):
-        if name.startswith("__"):
+        # A submodule is imported after this, without the old module's needs.
+        is_module = importlib.util.find_spec(f"{package}.{name}")
+        if name.startswith("__") or is_module:
             raise AttributeError(name)
         if importlib.util.find_spec(f"{package}.{name}"):
             # `from PACKAGE import MODULE` asks here first.

@@ -104,9 +104,15 @@ def config(model, card, own, *, readable):
     name = descriptions.timm_architecture(variant) if variant else None
     pixels = model.get_layer("pixels")
     theirs = {}
-    if readable and name and pixels.mean_size is None:
+    if readable and _timm_has(name, own) and pixels.mean_size is None:
         theirs = _timm_config(model, card, own, name)
     return json.dumps({**theirs, descriptions.OWN: own}, indent=2) + "\n"
+
+
+def _timm_has(name, own):
+    # timm's resnetv2 rounds the width of a bottleneck to a multiple of 8.
+    v2 = name and "v2" in name
+    return name and (not v2 or all(n % 8 == 0 for n in own["filters"]))
 
 
 def _timm_config(model, card, own, name):

@@ -7,6 +7,7 @@ import pathlib
 import re
 import tempfile
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -14,6 +15,7 @@ from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 from keras_resnet.export import model_card
 from keras_resnet.inference import opening
+from keras_resnet.labels.view import View
 from keras_resnet.weights import hub
 from keras_resnet.weights import loading
 from keras_resnet.weights import repositories
@@ -60,8 +62,8 @@ def push(
     recipe: Any = None,
     metrics: Any = None,
     licence: str | None = None,
-    class_names=None,
-    view=None,
+    class_names: Sequence[str] | None = None,
+    view: View | None = None,
     private: bool = False,
     revision: str | None = None,
     message: str = "Add a model of keras_resnet",

@@ -80,11 +80,9 @@ def of_timm(config, read):
     seen = config.get("pretrained_cfg", config)
     arguments = config.get("model_args") or {}
     others = {
-        name: value
-        for name, value in {**config, **arguments}.items()
-        if name in (arguments.keys() | _TIMM_USUAL) - _TIMM_FREE
-        and name not in _TIMM_SIZES
-        and value != _TIMM_USUAL.get(name)
+        name: arguments[name]
+        for name in arguments.keys() - _TIMM_SIZES.keys() - _TIMM_FREE
+        if arguments[name] != _TIMM_USUAL.get(name)
     }
     require(
         not others,

@@ -111,9 +111,7 @@ class HubFiles:
                 f"{name} of {self.handle} is larger than {MAX_BYTES} bytes: "
                 "not a ResNet.",
             )
-            # What follows is of the same commit, whoever pushes meanwhile.
-            asked["revision"] = self._revision = found.commit_hash
-            return pathlib.Path(hub.hf_hub_download(**asked))
+            path = pathlib.Path(hub.hf_hub_download(**asked))
         except hub.errors.LocalEntryNotFoundError as error:
             known = hub.try_to_load_from_cache(
                 self._repository, name, revision=self._revision
@@ -121,6 +119,10 @@ class HubFiles:
             if known is hub._CACHED_NO_EXIST:
                 raise hub.errors.EntryNotFoundError(name) from error
             raise
+        # What follows is of the same commit, whoever pushes meanwhile; the
+        # library keeps files in snapshots/COMMIT.
+        self._revision = path.parent.name
+        return path
 
     def _check(self, hub, path, name):
         expected = self._digest(hub, path, name)

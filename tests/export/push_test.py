@@ -23,12 +23,12 @@ CARD = cards.Card(
     image_size=32,
     eval_resize=40,
     variant="resnet50_v1_5",
-    dataset="folder:/home/somebody/secret",
+    dataset="folder:/home/secret/photos",
 )
 RECIPE = dataclasses.replace(
     recipes.RECIPES["digits"],
     dataset=CARD.dataset,
-    weights="/home/somebody/secret.keras",
+    weights="/home/secret/old.keras",
     learning_rate=0.0625,
 )
 FILES = [
@@ -38,6 +38,7 @@ FILES = [
 
 
 def _model(variant="resnet50_v1_5", **choices):
+    choices = {"filters": (8, 16, 32, 64), **choices}
     model = small_model(variant, classifier_activation="softmax", **choices)
     model.card = dataclasses.replace(CARD, variant=variant)
     return model

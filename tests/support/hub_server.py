@@ -93,7 +93,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         info = re.fullmatch(r"/api/models/([^/]+/[^/]+).*", self.path)
         if info:
-            files = self.server.repositories.get(info[1], {})
+            files = self.server.repositories.get(info[1])
+            if files is None or info[1] in self.server.gated:
+                return self._refuse(403, "GatedRepo")
             siblings = [{"rfilename": name} for name in files]
             return self._json(
                 {"id": info[1], "sha": commit_of(files), "siblings": siblings}

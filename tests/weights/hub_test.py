@@ -302,7 +302,7 @@ def test_a_pickle_is_asked_for_where_there_is_nothing_else(
     "change, message",
     [
         ({"model_args": {"aa_layer": "blurpool"}}, "aa_layer.*no network of"),
-        ({"global_pool": "max"}, "'global_pool': 'max'"),
+        ({"model_args": {"global_pool": "max"}}, "'global_pool': 'max'"),
         ({"architecture": "seresnet50"}, "seresnet50.*none of this"),
         ({"architecture": 7}, "is damaged"),
         ({"num_classes": 10**12}, "1000000000000 classes are not"),
@@ -377,8 +377,8 @@ def test_a_preset_of_kaggle_is_read_from_its_librarys_cache(
     folder.mkdir(parents=True)
     for name, content in hub.repositories["peers/keras_hub"].items():
         (folder / name).write_bytes(content)
-        mark = folder.parent / "3.complete" / f"{name}.complete"
-        mark.parent.mkdir(exist_ok=True)
+        mark = folder.parent / ".complete" / "3" / f"{name}.complete"
+        mark.parent.mkdir(parents=True, exist_ok=True)
         mark.touch()
     monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path))
     files = hub_lib.opened(KAGGLE)
