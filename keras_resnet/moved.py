@@ -58,13 +58,11 @@ def attributes(package, module):
     """
 
     def __getattr__(name):
-        # A submodule is imported after this, without the old module's needs.
-        is_module = importlib.util.find_spec(f"{package}.{name}")
-        if name.startswith("__") or is_module:
+        # `from PACKAGE import MODULE` asks here first; then Python imports it.
+        if name.startswith("__") or importlib.util.find_spec(
+            f"{package}.{name}"
+        ):
             raise AttributeError(name)
-        if importlib.util.find_spec(f"{package}.{name}"):
-            # `from PACKAGE import MODULE` asks here first.
-            return importlib.import_module(f"{package}.{name}")
         found = getattr(importlib.import_module(module), name)
         _warn(f"{package}.{name}", f"{module}.{name}")
         return found
