@@ -214,3 +214,11 @@ def _shared(unit, state):
     )
     found.append((kind, function))
     return function
+
+
+def convolve(x, kernel, strides, padding, dilation):
+    """TensorFlow's convolution, in as many groups as the kernel has."""
+    import tensorflow as tf
+
+    kernel = tf.convert_to_tensor(kernel)
+    return tf.nn.conv2d(x, kernel, strides, padding, dilations=dilation)

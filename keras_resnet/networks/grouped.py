@@ -20,10 +20,10 @@ class GroupedConv2D(keras.layers.Conv2D):
         )
         if training or not plain or not execution.is_tensorflow():
             return super().call(inputs)
-        import tensorflow as tf
-
-        kernel = tf.convert_to_tensor(self.kernel)
-        padding = self.padding.upper()
-        return tf.nn.conv2d(
-            inputs, kernel, self.strides, padding, dilations=self.dilation_rate
+        return execution.convolve(
+            inputs,
+            self.kernel,
+            self.strides,
+            self.padding.upper(),
+            self.dilation_rate,
         )

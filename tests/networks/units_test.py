@@ -83,7 +83,10 @@ def test_a_unit_is_the_papers_equation(placement, shortcut, strides, filters):
     assert tuple(y.shape) == unit.compute_output_shape(x.shape)
 
 
-@pytest.mark.parametrize("wrong", specs.PLACEMENTS)
+# One more needs a layer that the unit does not have.
+@pytest.mark.parametrize(
+    "wrong", sorted(specs.PLACEMENTS.keys() - {"full_preact_bias"})
+)
 def test_the_five_placements_are_five_functions(wrong):
     """The negative control: no equation fits another placement's unit."""
     unit = random_unit("original")

@@ -98,17 +98,39 @@ def fig4(placement, x, at, strides):
     if placement == "relu_preact":
         p = relu(x)
         return p, bn(2, conv2(relu(bn(1, conv1(p))))), lambda total: total
-    assert placement == "full_preact"
     p = relu(bn(1, x))
-    return p, conv2(relu(bn(2, conv1(p)))), lambda total: total
+    branch = conv2(relu(bn(2, conv1(p))))
+    if placement == "full_preact_bias":  # keras.applications, resnet.py
+        return p, numpy_bias(branch, at["bias1"]), lambda total: total
+    assert placement == "full_preact"
+    return p, branch, lambda total: total
+
+
+def numpy_bias(x, layer):
+    return x + np.asarray(layer.bias, "float64")
+
+
+def numpy_mean(x):
+    """Of squares of 2x2 pixels, at the edges of those that there are."""
+    rows = range(0, x.shape[1], 2)
+    columns = range(0, x.shape[2], 2)
+    means = [
+        [x[:, i : i + 2, j : j + 2].mean(axis=(1, 2)) for j in columns]
+        for i in rows
+    ]
+    return np.moveaxis(np.array(means), 2, 0)
 
 
 def numpy_shortcut(shortcut, placement, x, p, at, strides, filters):
     """h without its scale: x, zeros appended to p, or a projection of p."""
     agrees = strides == 1 and x.shape[-1] == filters
     always = shortcut in ("C", "conv1x1")
-    if always or (shortcut == "B" and not agrees):
+    if always or (shortcut in ("B", "D") and not agrees):
+        if shortcut == "D" and strides == 2:  # arXiv 1812.01187, fig. 2c
+            p, strides = numpy_mean(p), 1
         h = numpy_conv(p, at["shortcut_conv"], strides)
+        if placement == "full_preact_bias":
+            return numpy_bias(h, at["shortcut_bias"])
         ends_in_bn = placement in ("original", "relu_before_add", "relu_preact")
         return numpy_bn(h, at["shortcut_bn"]) if ends_in_bn else h
     if agrees:
