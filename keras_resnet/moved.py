@@ -59,8 +59,9 @@ def attributes(package, module):
 
     def __getattr__(name):
         # A submodule is imported after this, without the old module's needs.
-        is_module = importlib.util.find_spec(f"{package}.{name}")
-        if name.startswith("__") or is_module:
+        if name.startswith("__") or importlib.util.find_spec(
+            f"{package}.{name}"
+        ):
             raise AttributeError(name)
         found = getattr(importlib.import_module(module), name)
         _warn(f"{package}.{name}", f"{module}.{name}")
