@@ -133,9 +133,7 @@ def of_transformers(config, read):
     widths = config.get("hidden_sizes", (256, 512, 1024, 2048))
     narrower = 4 if block == "bottleneck" else 1
     suffix = "_v1_5" if block == "bottleneck" else ""
-    classifies = "ResNetForImageClassification" in config.get(
-        "architectures", ()
-    )
+    is_whole = "ResNetForImageClassification" in config.get("architectures", ())
     labels = config.get("id2label", {"0": "LABEL_0", "1": "LABEL_1"})
     names = [str(labels[str(i)]).strip() for i in range(len(labels))]
     return {
@@ -147,7 +145,7 @@ def of_transformers(config, read):
         "seen": preprocessing.of_transformers(
             _needed(read, "preprocessor_config.json")
         ),
-        "num_classes": len(names) if classifies else 0,
+        "num_classes": len(names) if is_whole else 0,
         "class_names": tuple(names),
         "multi_label": config.get("problem_type")
         == "multi_label_classification",
