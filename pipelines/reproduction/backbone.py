@@ -148,28 +148,14 @@ def scored(task, scenes, found):
 
 
 def table(experiment, records):
-    """Scores of each network, and what residual ones gain over plain ones."""
-    rows = results.by_row(experiment, results.finished(records))
-    ours = [
-        [row, name, *_cells(mine, name)]
-        for row, mine in rows.items()
-        for name in mine[0]["result"]["scores"]
-    ]
+    """Scores of each network, what residual ones gain, and the answer."""
+    rows = results.by_row(experiment, records)
+    ours = [line for row, mine in rows.items() for line in _lines(row, mine)]
     gained = [line for task in TASKS for line in _gains(rows, task)]
-    return "\n\n".join(
-        tables.table(titles, lines)
-        for titles, lines in (
-            (
-                "row | score | ours, % | sampling error, points | seeds | s",
-                ours,
-            ),
-            (
-                "ResNet less plain, same seed | score | points | sampling "
-                "error, points | residual features are",
-                gained,
-            ),
-        )
-    )
+    parts = [tables.table(_OURS, ours)]
+    if gained:
+        parts += [tables.table(_GAINED, gained), answer(gained)]
+    return "\n\n".join(parts)
 
 
 _OURS = "row | score | ours, % | sampling error, points | seeds | s"
@@ -179,14 +165,31 @@ _GAINED = (
 )
 
 
-def _cells(records, name):
-    errors = [sampling_error(r["result"]["tenths"][name]) for r in records]
-    return [
-        _percent(records, name),
-        f"{100 * max(errors):.1f}",
-        str(len(records)),
-        ", ".join(f"{record['seconds']:,.0f}" for record in records),
-    ]
+def _lines(row, records):
+    """A line for each score of a row; one if all its runs diverged."""
+    done = results.finished(records)
+    for name in done[0]["result"]["scores"] if done else ("",):
+        errors = [sampling_error(r["result"]["tenths"][name]) for r in done]
+        yield [
+            row,
+            name,
+            _percent(records, name),
+            f"{100 * max(errors):.1f}" if done else "",
+            str(len(records)),
+            ", ".join(f"{record['seconds']:,.0f}" for record in done),
+        ]
+
+
+def answer(gained):
+    """The lines of what residual networks gain, in a sentence."""
+    said = {}
+    for task, score, points, _, word in gained:
+        said.setdefault(word, []).append(f"{task}, {score}: {points} points")
+    return "Residual features are {}.".format(
+        ". Residual features are ".join(
+            f"{word} ({'; '.join(of_one)})" for word, of_one in said.items()
+        )
+    )
 
 
 def _percent(records, name):
@@ -196,7 +199,10 @@ def _percent(records, name):
 def _gains(rows, task):
     """A line for each score of a task, once both networks ran."""
     plain, residual = (
-        {r["seed"]: r["result"] for r in rows.get(f"{task} {name}", [])}
+        {
+            record["seed"]: record["result"]
+            for record in results.finished(rows.get(f"{task} {name}", []))
+        }
         for name in NETWORKS
     )
     pairs = [(plain[s], residual[s]) for s in sorted({*plain} & {*residual})]
