@@ -18,12 +18,8 @@ class GroupedConv2D(keras.layers.Conv2D):
         plain = (
             not self.use_bias and self.activation is keras.activations.linear
         )
-        if training or not plain or not execution.is_tensorflow():
+        if training or not plain or not execution.has_grouped_convolution():
             return super().call(inputs)
-        import tensorflow as tf
-
-        kernel = tf.convert_to_tensor(self.kernel)
-        padding = self.padding.upper()
-        return tf.nn.conv2d(
-            inputs, kernel, self.strides, padding, dilations=self.dilation_rate
+        return execution.grouped_convolution(
+            inputs, self.kernel, self.strides, self.padding, self.dilation_rate
         )
