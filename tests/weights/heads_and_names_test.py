@@ -107,7 +107,7 @@ def test_the_names_of_keras_applications_say_where_a_block_strides():
         for stage, depth in enumerate(depths)
         for unit in range(depth)
     ]
-    found = identity.of_names(layout, names)
+    found = identity.of_tensors(layout, dict.fromkeys(names))
     assert found == identity.of_variant("resnet101")
     assert found != identity.of_variant("resnet101_v1_5")
     model = small_model()
