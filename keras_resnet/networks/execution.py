@@ -19,7 +19,7 @@ _ALIGNMENT = 64
 _TRAINED = ("kernel", "bias", "gamma", "beta")
 
 
-def is_tensorflow():
+def _is_tensorflow():
     return keras.config.backend() == "tensorflow"
 
 
@@ -30,7 +30,7 @@ def require_tensorflow(what):
         what: str, a noun in the singular, as "An export".
     """
     require(
-        is_tensorflow(),
+        _is_tensorflow(),
         f"{what} needs Keras on TensorFlow: set KERAS_BACKEND=tensorflow. A "
         ".keras file that another backend wrote can be read there. Received: "
         f"the backend {keras.config.backend()!r}.",
@@ -39,7 +39,7 @@ def require_tensorflow(what):
 
 def has_fused_batch_norm(x):
     """Whether one kernel of the backend normalises x, a batch of images."""
-    return is_tensorflow() and len(x.shape) == 4 and x.dtype != "float64"
+    return _is_tensorflow() and len(x.shape) == 4 and x.dtype != "float64"
 
 
 def fused_batch_norm(x, gamma, beta, epsilon):
@@ -76,9 +76,29 @@ def fused_batch_norm(x, gamma, beta, epsilon):
     return y, mean, variance * ((count - 1) / count)
 
 
+def has_grouped_convolution():
+    """Whether the backend has an operation that Keras does without."""
+    return _is_tensorflow()
+
+
+def grouped_convolution(x, kernel, strides, padding, dilation):
+    """A convolution of groups in one operation; CPUs may lack its gradient.
+
+    Args:
+        x: (B, H, W, C).
+        kernel: variable (height, width, C / groups, filters).
+        strides, dilation: (int, int).
+        padding: "same" or "valid".
+    """
+    import tensorflow as tf
+
+    kernel, padding = tf.convert_to_tensor(kernel), padding.upper()
+    return tf.nn.conv2d(x, kernel, strides, padding, dilations=dilation)
+
+
 def has_fused_momentum():
     """Whether one kernel of the backend updates a variable and its momentum."""
-    return is_tensorflow()
+    return _is_tensorflow()
 
 
 def fused_momentum(variable, buffer, gradient, rate, momentum, nesterov):
@@ -119,7 +139,7 @@ def tensor(values):
     TensorFlow makes two copies of an array elsewhere, which for the weights of
     a large network takes as long as drawing them.
     """
-    if not is_tensorflow():
+    if not _is_tensorflow():
         return values
     import tensorflow as tf
 
@@ -132,7 +152,7 @@ def common_name():
     TensorFlow compiles the operation that makes a variable once for each name
     and shape; Keras tells variables apart by their own paths.
     """
-    if not is_tensorflow():
+    if not _is_tensorflow():
         return contextlib.nullcontext()
     import tensorflow as tf
 
@@ -167,7 +187,7 @@ def call_unit(unit, x):
 
 
 def _tensor(variable):
-    if not is_tensorflow():
+    if not _is_tensorflow():
         return variable.value
     import tensorflow as tf
 
@@ -176,7 +196,7 @@ def _tensor(variable):
 
 
 def _is_tracing():
-    if not is_tensorflow():
+    if not _is_tensorflow():
         return False
     import tensorflow as tf
 
@@ -214,11 +234,3 @@ def _shared(unit, state):
     )
     found.append((kind, function))
     return function
-
-
-def convolve(x, kernel, strides, padding, dilation):
-    """TensorFlow's convolution, in as many groups as the kernel has."""
-    import tensorflow as tf
-
-    kernel = tf.convert_to_tensor(kernel)
-    return tf.nn.conv2d(x, kernel, strides, padding, dilations=dilation)

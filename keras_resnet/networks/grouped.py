@@ -18,12 +18,8 @@ class GroupedConv2D(keras.layers.Conv2D):
         plain = (
             not self.use_bias and self.activation is keras.activations.linear
         )
-        if training or not plain or not execution.is_tensorflow():
+        if training or not plain or not execution.has_grouped_convolution():
             return super().call(inputs)
-        return execution.convolve(
-            inputs,
-            self.kernel,
-            self.strides,
-            self.padding.upper(),
-            self.dilation_rate,
+        return execution.grouped_convolution(
+            inputs, self.kernel, self.strides, self.padding, self.dilation_rate
         )
