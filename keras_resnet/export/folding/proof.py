@@ -52,7 +52,7 @@ def _images(image_size):
     return (noise * colors).astype(np.float32)
 
 
-def _compare(model, copy, images, bound, probabilities):
+def _compare(model, copy, images, bound, probabilities=True):
     pairs = _comparable(graph.network(model), graph.network(copy))
     theirs, ours = zip(*pairs, strict=True)
     parts = tensors_lib.parts(images, model.inputs[0].shape[0])
