@@ -58,16 +58,19 @@ def attributes(package, module):
     """
 
     def __getattr__(name):
-        # A submodule is imported after this, without the old module's needs.
-        if name.startswith("__") or importlib.util.find_spec(
-            f"{package}.{name}"
-        ):
+        if name.startswith("__") or _is_submodule(package, name):
             raise AttributeError(name)
         found = getattr(importlib.import_module(module), name)
         _warn(f"{package}.{name}", f"{module}.{name}")
         return found
 
     return __getattr__
+
+
+def _is_submodule(package, name):
+    """Whether Python finds it next, without what the old module imports."""
+    is_package = hasattr(sys.modules[package], "__path__")
+    return is_package and importlib.util.find_spec(f"{package}.{name}")
 
 
 def _warn(old, new):
