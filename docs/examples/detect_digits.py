@@ -117,13 +117,16 @@ def score(scenes, found):
 
 
 def picture(images, found, path):
-    """Draws what was found with more than one half: label and box."""
+    """Draws what is at least 0.3 sure, where nothing surer is."""
     tiles = []
     for image, guesses in zip(images, found, strict=True):
         tiles.append(digit_scenes.enlarged(image))
         draw = ImageDraw.Draw(tiles[-1])
+        drawn = np.empty((0, 4))
         for box, label, sure in zip(*guesses, strict=True):
-            if sure > 0.5:
+            again = digit_scores.iou(box[None], drawn).max(initial=0) > 0.5
+            if sure >= 0.3 and not again:
+                drawn = np.vstack([drawn, box])
                 left, top, right, bottom = 4 * box
                 draw.rectangle(
                     (left, top, right, bottom), outline="yellow", width=2

@@ -50,7 +50,8 @@ def timm_architecture(variant):
         return variant if variant.startswith(("wide_", "resnext")) else None
     names = (f"resnet{depth[1]}", f"resnetv2_{depth[1]}", f"resnet{depth[1]}d")
     theirs = {timm_variant(name): name for name in names}
-    return theirs.get(variant)
+    of_imagenet = int(depth[1]) in (18, 34, 50, 101, 152, 200)
+    return theirs.get(variant) if of_imagenet else None
 
 
 def timm_arguments(own):

@@ -185,7 +185,7 @@ def answer(gained):
     said = {}
     for task, score, points, _, word in gained:
         said.setdefault(word, []).append(f"{task}, {score}: {points} points")
-    return "Residual features are {}.".format(
+    return "With this budget, residual features are {}.".format(
         ". Residual features are ".join(
             f"{word} ({'; '.join(of_one)})" for word, of_one in said.items()
         )

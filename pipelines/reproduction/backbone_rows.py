@@ -50,6 +50,9 @@ BACKBONE = Experiment(
         "`segment_digits.py` says the class of each pixel, both from C2 to C5 "
         "added up from the coarsest on. The networks have a quarter of the "
         "published filters and random initial weights",
+        "what both find with a ResNet-34 in eight test scenes: "
+        "![boxes](examples/detect_digits.png) "
+        "![masks](examples/segment_digits.png)",
         "a scene has 64 x 64 pixels and 1 to 4 digits of 14 to 28 pixels on a "
         "noisy background. Training digits, 1,438, are in the 3,200 scenes "
         "that are trained on, others with each seed; test digits, 359, in the "

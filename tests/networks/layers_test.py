@@ -60,7 +60,8 @@ def test_max_pooling_pads_one_pixel_of_minus_infinity(size):
 
 def test_unknown_ops_are_named():
     with pytest.raises(
-        UsageError, match="Unknown operation 'swish'.*conv, relu, pool, bn"
+        UsageError,
+        match="Unknown operation 'swish'.*conv, relu, pool, zero_pool, bn",
     ):
         operations.make_ops(("swish",), dtype="float32")
 

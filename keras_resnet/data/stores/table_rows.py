@@ -14,7 +14,7 @@ from keras_resnet.errors import first_line
 from keras_resnet.errors import require
 
 SEPARATOR = "|"
-_MAX_BYTES = 2**30  # ten million pictures
+_MAX_BYTES = 2**28  # some million pictures
 
 # What the first line must have; the split may be missing.
 _COLUMNS = ({"path", "label"}, {"path", "labels"})
@@ -57,7 +57,6 @@ def _text(file):
                 content = opened.read()
         else:
             # No pipe either: a run reads it several times.
-            require(os.path.isfile(file), f"There is no CSV file {file!r}.")
             content = files_lib.read(file, _MAX_BYTES)
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -66,6 +65,8 @@ def _text(file):
             f"Line {line} of {file!r} is not in UTF-8. Save the file as "
             '"CSV UTF-8".'
         ) from error
+    except FileNotFoundError as error:
+        raise UsageError(f"There is no CSV file {file!r}.") from error
     except (OSError, tf.errors.OpError) as error:
         why = getattr(error, "strerror", None) or first_line(error)
         raise UsageError(f"Cannot read {file!r}: {why}.") from error
