@@ -86,9 +86,11 @@ def named_features(model: keras.Model) -> dict[str, keras.KerasTensor]:
     Such are several outputs, by the names of their dict, the mean that a
     pooling layer gives ("embedding"), and maps alone ("features").
     """
-    named, (first, *more) = model.output, model.outputs
-    is_dict = isinstance(named, dict)
-    if is_dict and (more or len(first.shape) > 2 or EMBEDDING in named):
+    first, *more = model.outputs
+    # Keras' Sequential has one output, and no such property.
+    given = None if isinstance(model, keras.Sequential) else model.output
+    named = given if isinstance(given, dict) else {}
+    if named and (more or len(first.shape) > 2 or EMBEDDING in named):
         return dict(named)
     if more:
         return {f"output_{i}": one for i, one in enumerate(model.outputs)}

@@ -70,12 +70,13 @@ def build(choices):
     keras.utils.set_random_seed(0)
     # Option A needs a stem that is not wider than the stages.
     stem = specs.STEMS[choices["stem"]]
-    _, kernel, strides = stem.convolutions[0]
-    stem = dataclasses.replace(stem, convolutions=((4, kernel, strides),))
+    narrow = tuple((4, *rest) for _, *rest in stem.convolutions)
+    stem = dataclasses.replace(stem, convolutions=narrow)
+    groups = specs.BLOCKS[choices["block"]].groups
     model = keras_resnet.build(
         "resnet20",
         depths=(1, 1),
-        filters=(4, 6),
+        filters=(4, 6) if groups == 1 else (groups // 2, groups),
         input_shape=(16, 12, 3),
         dtype="float32",
         **{"classes": 3, **choices, "stem": stem},
