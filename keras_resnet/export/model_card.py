@@ -1,6 +1,6 @@
 """README.md and config.json of a repository, in the hub's and timm's words."""
 
-import json
+import dataclasses
 import re
 
 import keras
@@ -88,12 +88,11 @@ def described(model, card):
 
 
 def _same_kind(ours, theirs):
-    fields = ("block", "placement", "shortcut", "stem")
-    return all(getattr(ours, f) == getattr(theirs, f) for f in fields)
+    return dataclasses.replace(theirs, depths=ours.depths) == ours
 
 
 def config(model, card, own, *, readable):
-    """The text of config.json.
+    """What config.json holds: a dict.
 
     Args:
         model, card: what is pushed.
@@ -106,7 +105,7 @@ def config(model, card, own, *, readable):
     theirs = {}
     if readable and _timm_has(name, own) and pixels.mean_size is None:
         theirs = _timm_config(model, card, own, name)
-    return json.dumps({**theirs, descriptions.OWN: own}, indent=2) + "\n"
+    return {**theirs, descriptions.OWN: own}
 
 
 def _timm_has(name, own):

@@ -145,13 +145,14 @@ def _write(folder, repository, model, card, recipe, metrics, licence):
     own = model_card.described(model, card)
     readable = layout != "keras_resnet"
     config = model_card.config(model, card, own, readable=readable)
-    (folder / repositories.CONFIG).write_text(config, encoding="utf-8")
+    text = json.dumps(config, indent=2) + "\n"
+    (folder / repositories.CONFIG).write_text(text, encoding="utf-8")
     readme = model_card.readme(
         repository,
         card,
         variant=own["variant"],
         layout=layout,
-        readable="architecture" in json.loads(config),
+        readable="architecture" in config,
         recipe=recipe,
         metrics=metrics,
         licence=licence,

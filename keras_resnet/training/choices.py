@@ -22,7 +22,8 @@ from keras_resnet.weights import repositories
 
 # Images whose headers say how large the others are.
 _LOOKED_AT = 64
-# Of a part of no more images, all headers are read before the first step.
+# Of no more images all headers are read before the first step. Of others
+# training says what is wrong, when it comes to one.
 _ALL_LOOKED_AT = 5_000
 _NAMED = 5  # in one message
 
@@ -95,7 +96,8 @@ def choose(
         epochs=epochs,
     )
     recipe = recipes.load(recipe, fields)
-    if not recipes.max_masked(recipe.on_bad_image):
+    few = split.num_examples <= _ALL_LOOKED_AT
+    if few and not recipes.max_masked(recipe.on_bad_image):
         check_images(split, datasets.load(dataset, "validation"))
     return recipe
 
@@ -104,8 +106,7 @@ def check_images(*splits):
     """Refuses files that are no images before any work is lost.
 
     Args:
-        *splits: `Split`s; of those of very many images training says it, when
-            it comes to one.
+        *splits: `Split`s.
 
     Raises:
         keras_resnet.UsageError: if the headers of some cannot be read.
@@ -113,7 +114,6 @@ def check_images(*splits):
     bad = [
         f"{printable(split.describe(outcome.index))}: {outcome.problem}"
         for split in splits
-        if split.num_examples <= _ALL_LOOKED_AT
         for outcome in scanning.scan(split, _look_at)
         if outcome.problem
     ]

@@ -9,10 +9,22 @@ DATA = bytes(range(256)) * 20_000  # five chunks
 NAME = "net-0123abcd.pth"
 
 
-class Server(http.server.ThreadingHTTPServer):
-    """Serves `DATA`; its attributes say how it misbehaves."""
+class Local(http.server.ThreadingHTTPServer):
+    """A server on this machine, for as long as a `with` lasts."""
 
     daemon_threads = True
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, args=(0.01,)).start()
+        return self
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.server_close()
+
+
+class Server(Local):
+    """Serves `DATA`; its attributes say how it misbehaves."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
@@ -28,14 +40,6 @@ class Server(http.server.ThreadingHTTPServer):
     @property
     def url(self):
         return f"http://127.0.0.1:{self.server_port}/files/{NAME}"
-
-    def __enter__(self):
-        threading.Thread(target=self.serve_forever, args=(0.01,)).start()
-        return self
-
-    def __exit__(self, *_):
-        self.shutdown()
-        self.server_close()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -127,29 +127,26 @@ def long_name(path):
 
 def chunk_bomb(path):
     """One number, in a chunk that unpacks to a gigabyte."""
-    with h5py.File(path, "w") as file:
-        dataset = file.create_dataset(
-            "layers/conv/vars/0",
-            (1,),
-            "f4",
-            maxshape=(None,),
-            chunks=(GIGABYTE // 4,),
-            compression="gzip",
-        )
-        dataset.id.write_direct_chunk((0,), zeros(GIGABYTE))
+    _one_of(path, GIGABYTE // 4, zeros(GIGABYTE), compression="gzip")
 
 
 def wide_chunk(path):
     """One number, in a chunk that says it has 3.6 GB and has four bytes."""
+    _one_of(path, 900_000_000, bytes(4))
+
+
+def _one_of(path, numbers, chunk, **how):
+    """One number, of a chunk that is said to have as many."""
     with h5py.File(path, "w") as file:
         dataset = file.create_dataset(
             "layers/conv/vars/0",
             (1,),
             "f4",
             maxshape=(None,),
-            chunks=(900_000_000,),
+            chunks=(numbers,),
+            **how,
         )
-        dataset.id.write_direct_chunk((0,), bytes(4))
+        dataset.id.write_direct_chunk((0,), chunk)
 
 
 def aliases(path):

@@ -5,8 +5,8 @@ import hashlib
 import http.server
 import json
 import re
-import threading
 
+import file_server
 import huggingface_hub
 import pytest
 from huggingface_hub import constants
@@ -14,10 +14,8 @@ from huggingface_hub import constants
 LARGE = (".safetensors", ".keras", ".h5", ".bin", ".pth")  # named by sha256
 
 
-class Hub(http.server.ThreadingHTTPServer):
+class Hub(file_server.Local):
     """Repositories in memory; its attributes say how it misbehaves."""
-
-    daemon_threads = True
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
@@ -37,14 +35,6 @@ class Hub(http.server.ThreadingHTTPServer):
             for path in sorted(folder.iterdir())
             if path.is_file()
         }
-
-    def __enter__(self):
-        threading.Thread(target=self.serve_forever, args=(0.01,)).start()
-        return self
-
-    def __exit__(self, *_):
-        self.shutdown()
-        self.server_close()
 
 
 def point_to(server, cache, patch):
