@@ -70,8 +70,7 @@ def described(model, card):
     Returns:
         {"variant": key of VARIANTS or None, "depths", "filters"}.
     """
-    units = [layer for layer in model.layers if isinstance(layer, ResidualUnit)]
-    stages = {unit.name.split("_")[0]: unit.filters for unit in units}
+    stages = {u.name.split("_")[0]: u.filters for u in _units(model)}
     ours = identity.of_model(model)
     names = [
         name
@@ -85,6 +84,10 @@ def described(model, card):
         "depths": list(ours.depths),
         "filters": list(stages.values()),
     }
+
+
+def _units(model):
+    return [layer for layer in model.layers if isinstance(layer, ResidualUnit)]
 
 
 def _same_kind(ours, theirs):
@@ -103,7 +106,9 @@ def config(model, card, own, *, readable):
     name = descriptions.timm_architecture(variant) if variant else None
     pixels = model.get_layer("pixels")
     theirs = {}
-    if readable and _timm_has(name, own) and pixels.mean_size is None:
+    strides = all(unit.dilation == (1, 1) for unit in _units(model))
+    plain = strides and pixels.mean_size is None
+    if readable and plain and _timm_has(name, own):
         theirs = _timm_config(model, card, own, name)
     return {**theirs, descriptions.OWN: own}
 

@@ -13,6 +13,7 @@ from small_weights import small_model
 import keras_resnet
 from keras_resnet import UsageError
 from keras_resnet import recipes
+from keras_resnet.export import model_card
 from keras_resnet.labels import cards
 from keras_resnet.weights import repositories
 
@@ -42,6 +43,17 @@ def _model(variant="resnet50_v1_5", **choices):
     model = small_model(variant, classifier_activation="softmax", **choices)
     model.card = dataclasses.replace(CARD, variant=variant)
     return model
+
+
+def test_timm_is_told_of_networks_that_it_computes_alone():
+    """The names of a dilated one fit, and timm would stride."""
+    found = {}
+    for stride in (None, 16):
+        model = _model(output_stride=stride)
+        own = model_card.described(model, model.card)
+        config = model_card.config(model, model.card, own, readable=True)
+        found[stride] = config.get("architecture")
+    assert found == {None: "resnet50", 16: None}
 
 
 @pytest.fixture(scope="module")
