@@ -73,7 +73,7 @@ def load_weights(
             sha256 is None, "sha256 is of a file: a repository has its own."
         )
         repository = repositories.describe(source)
-        load_repository(model, repository, new_head)
+        load_repository(model, repository, new_head, prefix)
         published.set_pixels(model, repository)
         return
     file = readers.read(source, sha256)
@@ -89,7 +89,7 @@ def load_weights(
             variable.assign(np.array(values[variable.path]))
 
 
-def load_repository(model, repository, new_head=False):
+def load_repository(model, repository, new_head=False, prefix=None):
     """Gives a model the weights of a `repositories.Repository`, and its card.
 
     Its pixel constants stay, unless the file of the weights has some.
@@ -107,7 +107,7 @@ def load_repository(model, repository, new_head=False):
             f"classifier_activation={wanted!r}, or give classes= to build, "
             "or new_head=True to load_weights, to take it over as it is.",
         )
-    load_weights(model, repository.path, new_head=new_head)
+    load_weights(model, repository.path, new_head=new_head, prefix=prefix)
     model.card = card
 
 

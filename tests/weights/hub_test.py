@@ -182,6 +182,8 @@ def test_weights_go_wherever_weights_are_taken(flowers):
     # The model's own size, and the repository's crop in proportion.
     assert (model.card.image_size, model.card.eval_resize) == (224, 280)
     other = keras_resnet.build(variant, classes=5, **SIZES)
+    with pytest.raises(UsageError, match="under the prefix 'teacher'"):
+        keras_resnet.load_weights(other, handle, prefix="teacher")
     keras_resnet.load_weights(other, handle)
     for ours, theirs in zip(model.weights, other.weights, strict=True):
         np.testing.assert_array_equal(ours, theirs, ours.path)
