@@ -175,8 +175,9 @@ def test_a_table_that_is_not_there_or_has_its_split_is_told(root):
     with pytest.raises(UsageError, match="There is no CSV file .*none.csv'"):
         datasets.load(f"csv:{root / 'none.csv'}", "train")
     os.mkfifo(root / "pipe.csv")
-    for no_file in ("pipe.csv", "images, 1"):
-        with pytest.raises(UsageError, match=f"no CSV file .*{no_file}'"):
+    for no_file, kind in (("pipe.csv", "pipe"), ("images, 1", "folder")):
+        message = f"Cannot read .*{no_file}': it is a {kind}, not a file"
+        with pytest.raises(UsageError, match=message):
             datasets.load(f"csv:{root / no_file}", "train")
     rows = [f'"{_name(0)}",a,train', f'"{_name(1)}",a,val']
     dataset = _write(root, _rows("path,label,split", *rows))
