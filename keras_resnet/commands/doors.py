@@ -1,6 +1,5 @@
 """Where commands begin, whatever a user types to start them."""
 
-import functools
 import importlib
 import os
 import re
@@ -64,15 +63,22 @@ def run(command, argv, door):
     from keras_resnet.commands import running
 
     module = importlib.import_module(f"keras_resnet.commands.{command}")
-    begin = None
-    if command not in _WITHOUT_TENSORFLOW:
-        begin = functools.partial(
-            start.start_tensorflow,
+    needs = getattr(module, "needs_tensorflow", _always)
+
+    def begin(words):
+        if command in _WITHOUT_TENSORFLOW or not needs(words):
+            return
+        start.start_tensorflow(
             door.format(command),
             # Of several workers the chief alone prints; it is not known yet.
             log=command == "train" and "TF_CONFIG" not in os.environ,
         )
+
     return running.run(module.main, argv=argv, door=door, begin=begin)
+
+
+def _always(words):
+    return True
 
 
 def spell(text, door):

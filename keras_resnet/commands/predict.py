@@ -15,6 +15,7 @@ from absl import flags
 
 from keras_resnet import recipes
 from keras_resnet.commands import model_files
+from keras_resnet.errors import UsageError
 from keras_resnet.errors import printable
 from keras_resnet.errors import require
 
@@ -62,6 +63,30 @@ flags.DEFINE_integer(
     "Interpreters of a TFLite file. Default: one a core.",
     lower_bound=1,
 )
+
+
+# Formats whose runtimes are not TensorFlow's.
+_WITHOUT_TENSORFLOW = ("tflite", "onnx", "web")
+
+
+def needs_tensorflow(args):
+    """Whether the command starts with TensorFlow's import, five seconds.
+
+    Of a model that cannot be told `main` says what is wrong with it.
+    """
+    from keras_resnet.inference import kinds
+    from keras_resnet.weights import hub
+
+    if FLAGS.input is not None:
+        return True
+    try:
+        path, pictures = model_files.first(FLAGS.model, args)
+        gif = any(picture.lower().endswith(".gif") for picture in pictures)
+        if gif or hub.is_handle(path):
+            return True
+        return kinds.recognise(path).name not in _WITHOUT_TENSORFLOW
+    except UsageError:
+        return False
 
 
 def main(args):

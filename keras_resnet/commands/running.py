@@ -25,7 +25,7 @@ def run(main, argv=None, door="python pipelines/{}.py", begin=None):
         main: of a command's module, whose docstring --help shows.
         argv: the command line. Default: that of the process.
         door: what a user types for a command, "keras-resnet {}".
-        begin: () -> None, called once the flags are read.
+        begin: of the same words as `main`, called once the flags are read.
     """
 
     def guarded(words):
@@ -51,7 +51,7 @@ def run(main, argv=None, door="python pipelines/{}.py", begin=None):
     def parse(argv):
         words = flags.parse(argv, text)
         if begin:
-            begin()
+            begin(words[1:])
         return words
 
     try:

@@ -4,16 +4,12 @@ import os
 import pathlib
 
 import numpy as np
-import tensorflow as tf
 
 from keras_resnet.data.examples import pillow
-from keras_resnet.data.pixels import decoding
-from keras_resnet.data.pixels import headers
-from keras_resnet.data.pixels import transforms
+from keras_resnet.data.pixels import on_pillow
 from keras_resnet.data.pixels.headers import BadImageError
 from keras_resnet.data.stores import files as files_lib
 from keras_resnet.data.stores import listing
-from keras_resnet.data.survey import scanning
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 
@@ -79,8 +75,7 @@ def read(picture, view):
     Raises:
         UsageError: if it cannot be read.
     """
-    whole = read_whole(picture, view.exif)
-    return transforms.evaluation(whole, view).numpy()
+    return on_pillow.evaluation(read_whole(picture, view.exif), view)
 
 
 def read_whole(picture, exif):
@@ -119,16 +114,27 @@ def _of_pillow(picture, exif):
 
 def _read_file(file, exif):
     try:
-        encoded = files_lib.read(file)
-        headers.read(encoded)
-        return decoding.decode(encoded, exif).numpy()
+        return _decode(files_lib.read(file), exif)
     except OSError as error:
         raise UsageError(
             f"Cannot read {str(file)!r}: {error.strerror}."
         ) from error
-    except (BadImageError, tf.errors.OpError) as error:
+    except BadImageError as error:
         raise UsageError(
-            f"{str(file)!r} is not an image that can be read: "
-            f"{scanning.reason(error)}. Expected a whole JPEG, PNG, GIF, BMP "
-            "or WebP file."
+            f"{str(file)!r} is not an image that can be read: {error}. "
+            "Expected a whole JPEG, PNG, GIF, BMP or WebP file."
         ) from error
+
+
+def _decode(encoded, exif):
+    pixels = on_pillow.decode(encoded, exif)
+    if pixels is not None:
+        return pixels
+    import tensorflow as tf
+
+    from keras_resnet.data.pixels import decoding
+
+    try:
+        return decoding.decode(encoded, exif).numpy()
+    except tf.errors.OpError as error:
+        raise BadImageError(decoding.reason(error)) from error

@@ -31,4 +31,6 @@ def pixels(picture, exif):
         raise ValueError(f"pixels of the mode {picture.mode}, not of 8 bits")
     if exif == "apply" and picture.format in _TURNED:
         picture = ImageOps.exif_transpose(picture)
+    if isinstance(picture.info.get("transparency"), bytes):
+        picture = picture.convert("RGBA")  # else Pillow warns
     return np.asarray(picture.convert("RGB"))

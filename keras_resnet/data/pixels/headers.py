@@ -80,7 +80,7 @@ def read(encoded, max_pixels=MAX_PIXELS):
     try:
         if name == "png":  # Pillow fills a canvas for an animated one.
             _check_size(struct.unpack_from(">II", encoded, 16), max_pixels)
-        image = _plugins()[name](file)
+        image = plugins()[name](file)
     except BadImageError:
         raise
     except Exception as error:  # whatever Pillow's plugins raise
@@ -135,7 +135,7 @@ class _Bounded(io.BytesIO):
 
 
 @functools.cache
-def _plugins():
+def plugins():
     """Pillow's readers, which decode nothing yet.
 
     `PIL.Image.open` would warn of sizes that we allow, and take the JPEG of a

@@ -6,12 +6,7 @@ end. Both are known by their names, before a byte is read.
 
 import os
 
-import numpy as np
-import tensorflow as tf
-
 from keras_resnet import files as files_lib
-from keras_resnet.data.examples import host
-from keras_resnet.data.examples import splits
 from keras_resnet.data.pixels import headers
 from keras_resnet.data.pixels.headers import BadImageError
 
@@ -33,19 +28,28 @@ def problem(path):
     try:
         path = os.fsencode(path)
         if is_remote(path):
-            return _too_large(tf.io.gfile.stat(path).length)
+            return _too_large_there(path)
         found = os.stat(path)
         why = files_lib.no_file(found)
         if why or found.st_size < _LARGE:
             return why
         return _too_large(found.st_size) or _no_image(path)
-    except (OSError, tf.errors.OpError):
+    except OSError:
         return None
 
 
 def is_remote(path):
     """Whether `path` (bytes) has a scheme: `tf.io.gfile` knows it, not `os`."""
     return b"://" in path
+
+
+def _too_large_there(path):
+    import tensorflow as tf
+
+    try:
+        return _too_large(tf.io.gfile.stat(path).length)
+    except tf.errors.OpError:
+        return None
 
 
 def _too_large(size):
@@ -90,6 +94,10 @@ def read_if(path, why):
     Raises:
         tf.errors.InvalidArgumentError: with the problem.
     """
+    import tensorflow as tf
+
+    from keras_resnet.data.examples import splits
+
     return tf.io.read_file(splits.checked(path, why == b"", why))
 
 
@@ -103,6 +111,10 @@ def reader(problems, is_remote=False):
     Returns:
         (string scalar path, int64 scalar index) -> the bytes, string scalar.
     """
+    import tensorflow as tf
+
+    from keras_resnet.data.examples import host
+
     if is_remote:
         return lambda path, _: read_if(path, remote_problem(path))
     if not problems:
@@ -124,6 +136,8 @@ def remote_problem(path):
     a while. For each local file it would cost 0.1 ms, a tenth of decoding it;
     those are looked at when they are listed.
     """
+    import numpy as np
+    import tensorflow as tf
 
     def why(path):
         return problem(np.asarray(path).item()) or ""

@@ -7,8 +7,6 @@ gs://bucket/images, are listed by `tf.io.gfile`.
 import dataclasses
 import os
 
-import tensorflow as tf
-
 from keras_resnet.data.stores import files
 from keras_resnet.data.stores.files import is_remote
 from keras_resnet.errors import UsageError
@@ -19,7 +17,7 @@ EXTENSIONS = (b".jpg", b".jpeg", b".png", b".bmp", b".gif", b".webp")
 def is_folder(path):
     """Whether `path` (bytes) is a folder that can be listed."""
     if is_remote(path):
-        return tf.io.gfile.isdir(path)
+        return _gfile().isdir(path)
     return os.path.isdir(path)
 
 
@@ -32,7 +30,7 @@ def subfolders(folder):
         names = [
             name
             for name in _list_remote(folder)
-            if tf.io.gfile.isdir(os.path.join(folder, name))
+            if _gfile().isdir(os.path.join(folder, name))
         ]
     else:
         names = _list_local(folder, os.DirEntry.is_dir)[0]
@@ -110,7 +108,15 @@ def _walk(folder, around):
         yield from _walk(os.path.join(folder, name), around | {itself})
 
 
+def _gfile():
+    import tensorflow as tf
+
+    return tf.io.gfile
+
+
 def _list_remote(folder):
+    import tensorflow as tf
+
     try:
         # Object stores end the names of folders by a slash.
         names = tf.io.gfile.listdir(folder)
