@@ -1,5 +1,6 @@
 """What somebody who watches long work sees; a pipe or a log sees nothing."""
 
+import contextlib
 import shutil
 import sys
 import threading
@@ -115,6 +116,31 @@ class _Line(tqdm.tqdm):
         # Not tqdm's: it draws nothing where a terminal does not tell it.
         width = shutil.get_terminal_size().columns - 1
         return {**fields, "left": text, "ncols": width}
+
+
+@contextlib.contextmanager
+def counted(batches, total):
+    """Gives batches, and a `Bar` says how many are done.
+
+    Args:
+        batches: iterable; what it gives first is waited for longest.
+        total: how many it gives.
+
+    Yields:
+        Iterator of the batches; the next one is asked for when one is done.
+    """
+    bar = Bar(total, 0)
+    bar.tell("compiling")
+
+    def each():
+        for done, batch in enumerate(batches, 1):
+            yield batch
+            bar.advance(done)
+
+    try:
+        yield each()
+    finally:
+        bar.close()
 
 
 class Bar:

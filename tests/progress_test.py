@@ -90,6 +90,22 @@ def test_a_bar_is_drawn_while_nothing_happens_and_leaves_lines_whole(
     assert "a line" in drawn
 
 
+def test_batches_that_somebody_watches_are_counted(monkeypatch):
+    """The bar has ended when an error of the work on a batch is printed."""
+    before = _threads()
+    with _terminal(monkeypatch) as sent:
+        with progress.counted("abc", 3) as batches:
+            assert list(batches) == list("abc")
+        drawn = sent()
+        with pytest.raises(ZeroDivisionError):
+            with progress.counted("abc", 3) as batches:
+                assert next(batches) == "a"
+                assert _threads() > before
+                1 / 0
+        assert _threads() <= before
+    assert "compiling" in drawn and "3/3 steps" in drawn
+
+
 def test_a_pipe_gets_the_lines_alone(capsys, monkeypatch):
     monkeypatch.setattr(progress, "TICK", 0.01)
     before = _threads()

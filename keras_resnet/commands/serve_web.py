@@ -20,6 +20,7 @@ from absl import flags
 
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
+from keras_resnet.inference import artifact
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer(
@@ -36,6 +37,8 @@ HOST = "127.0.0.1"  # a page with a camera needs https, or this machine
 # leads here too, and its pages would read what this one holds.
 HOSTS = ("localhost", "127.0.0.1", "::1")
 
+PARTS = ("page.json", artifact.SERVICE_WORKER)  # which each page has
+
 HEADERS = {
     "Cache-Control": "no-cache",  # always the export that is there now
     "Cross-Origin-Embedder-Policy": "require-corp",
@@ -47,8 +50,8 @@ HEADERS = {
 class Handler(http.server.SimpleHTTPRequestHandler):
     """Files with the types and headers that the page needs.
 
-    Of the page's folder alone: no link out of it is followed, no folder is
-    listed, and nothing hidden is given.
+    Those that the page lists alone (`artifact.page_files`), and no link out
+    of its folder is followed.
     """
 
     timeout = 30  # seconds without a byte of a request
@@ -87,14 +90,14 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             return False
 
     def _is_of_page(self):
-        root = pathlib.Path(self.directory).resolve()
+        root = pathlib.Path(self.directory)
+        asked = pathlib.Path(self.translate_path(self.path))
+        name = "index.html" if asked == root else asked.relative_to(root)
         try:
-            path = pathlib.Path(self.translate_path(self.path)).resolve()
-            path = root / "index.html" if path == root else path
-            inside = path.relative_to(root)  # a ValueError if it is not
-            hidden = any(part.startswith(".") for part in inside.parts)
-            return path.is_file() and not hidden
-        except (OSError, ValueError):  # too long, or a zero byte
+            listed = str(name) in artifact.page_files(root)
+            path = (root / name).resolve() if listed else root
+            return path.is_relative_to(root.resolve()) and path.is_file()
+        except OSError:
             return False
 
     def end_headers(self):
@@ -146,7 +149,7 @@ def page_folder(path):
         `pathlib.Path`, or None if there is no page.
     """
     for folder in (pathlib.Path(path), pathlib.Path(path) / "web"):
-        if (folder / "page.json").is_file():
+        if all((folder / name).is_file() for name in PARTS):
             return folder
     return None
 
@@ -170,8 +173,8 @@ def main(args):
     folder = page_folder(args[0])
     require(
         folder is not None,
-        f"There is no page in {args[0]!r}: no page.json. Write one with "
-        "keras-resnet export --formats=web.",
+        f"There is no page in {args[0]!r}: it lacks {' or '.join(PARTS)}. "
+        "Write one with keras-resnet export --formats=web.",
     )
     try:
         pages = server(folder, FLAGS.port)

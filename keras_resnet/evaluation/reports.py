@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet import progress
 from keras_resnet.data import bad_images
 from keras_resnet.data import pipeline
 from keras_resnet.data.examples import shares
@@ -137,12 +138,14 @@ def make(model, view, split, *, batch_size=100, strategy=None, masked=None):
     steps = -(-split.num_examples // batch_size)
     batches = shares.distribute(strategy, share, steps)
     tally, sums = _tally(split), 0
-    for batch in bad_images.naming_bad(split, batches, batch_size):
-        # Replicas take equal runs of a batch, in order.
-        parts = zip(*map(strategy.experimental_local_results, step(batch)))
-        for part, *rows in parts:
-            sums = sums + np.asarray(part, np.float64)
-            tally.add(*map(np.asarray, rows))
+    batches = bad_images.naming_bad(split, batches, batch_size)
+    with progress.counted(batches, steps) as counted:
+        for batch in counted:
+            # Replicas take equal runs of a batch, in order.
+            parts = zip(*map(strategy.experimental_local_results, step(batch)))
+            for part, *rows in parts:
+                sums = sums + np.asarray(part, np.float64)
+                tally.add(*map(np.asarray, rows))
     if masked is not None:
         masked.check()
     return tally.report(

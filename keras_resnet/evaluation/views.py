@@ -10,6 +10,7 @@ import dataclasses
 import keras
 import tensorflow as tf
 
+from keras_resnet import progress
 from keras_resnet.data import bad_images
 from keras_resnet.data import pipeline
 from keras_resnet.data.examples import shares
@@ -162,7 +163,9 @@ def evaluate(members, strategy, split, *, views, batch_size, masked=None):
         strategy, replica_step, signature=dataset.element_spec
     )
     batches = bad_images.naming_bad(split, dataset, examples)
-    sums, rows = metrics.total(step, batches)
+    steps = -(-split.num_examples // examples)
+    with progress.counted(batches, steps) as counted:
+        sums, rows = metrics.total(step, counted)
     if masked is not None:
         masked.check()
     if not several:

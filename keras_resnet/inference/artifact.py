@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import os
 import pathlib
+import re
 
 from keras_resnet import files as files_lib
 from keras_resnet.errors import UsageError
@@ -23,6 +24,8 @@ EMBEDDING = "embedding"
 
 # The network of a page, in the page's folder.
 WEB_MODEL = "model.tflite"
+# Of a page; it lists all other files.
+SERVICE_WORKER = "service_worker.js"
 
 # Images to try an export on, in its directory.
 SAMPLES = "samples"
@@ -116,7 +119,9 @@ class Artifacts(list):
         ]
         lines += [
             f"{a.path:<22}{a.precision:<14}{a.bytes / 1e6:>8.2f}"
-            f"{a.max_abs_diff:>14.1e}{agreed:>17.1%}{a.export_seconds:>9.1f}"
+            f"{a.max_abs_diff:>14.1e}"
+            f"{agreed:>17{'.6f' if a.features else '.1%'}}"
+            f"{a.export_seconds:>9.1f}"
             for a, (_, agreed) in zip(self, agreements, strict=True)
         ]
         return "\n".join(lines) + (
@@ -132,6 +137,23 @@ def is_inside(name):
     """
     path = pathlib.PurePosixPath(name)
     return bool(name) and not path.is_absolute() and ".." not in path.parts
+
+
+def page_files(folder):
+    """The names within a page's folder of all the files that it lists.
+
+    Args:
+        folder: of the page.
+
+    Returns:
+        set of str, with "/" between folders; the list's own file is one.
+
+    Raises:
+        OSError: if the list cannot be read.
+    """
+    script = files_lib.read(pathlib.Path(folder, SERVICE_WORKER))
+    listed = re.findall(r'"([^"\n]+)": \{', script.decode(errors="replace"))
+    return {SERVICE_WORKER, *listed}
 
 
 def agreement(measured):

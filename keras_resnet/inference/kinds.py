@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from keras_resnet import files
 from keras_resnet.errors import register as register_row
 from keras_resnet.errors import require
+from keras_resnet.inference import artifact
 from keras_resnet.inference import operators
 from keras_resnet.inference import predictors
 from keras_resnet.inference.artifact import WEB_MODEL
@@ -186,16 +187,11 @@ def _is_page(path):
     return all((path / name).is_file() for name in ("page.json", WEB_MODEL))
 
 
-# Of a page; it lists all other files.
-SERVICE_WORKER = "service_worker.js"
-
-
 def _is_whole_page(path):
-    worker = path / SERVICE_WORKER
-    if not worker.is_file():
+    try:
+        return artifact.page_files(path).issuperset(_names(path))
+    except OSError:
         return False
-    listed = re.findall(r'"([^"\n]+)": \{', worker.read_text(errors="replace"))
-    return {SERVICE_WORKER, *listed}.issuperset(_names(path))
 
 
 def _names(folder):

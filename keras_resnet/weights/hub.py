@@ -1,4 +1,4 @@
-"""Files of model repositories: the Hugging Face hub's, and Kaggle's.
+"""Files of model repositories, by their handles; those of the hub.
 
 `huggingface_hub` keeps them in its own cache, and knows the token, a mirror
 (HF_ENDPOINT) and what to do without a network (HF_HUB_OFFLINE). It does not
@@ -14,6 +14,7 @@ import re
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import first_line
 from keras_resnet.errors import require
+from keras_resnet.weights import kaggle
 from keras_resnet.weights.readers import MAX_BYTES
 
 _HF, _KAGGLE = "hf://", "kaggle://"
@@ -27,8 +28,6 @@ EXPECTED = (
 )
 # The hub names a large file by its sha256, and a small one as git does.
 _SHA256, _GIT = 64, 40
-# What Kaggle says of a file that is not there.
-_MISSING = ("is not present in the model files", "404 Client")
 
 
 def is_handle(name):
@@ -55,7 +54,7 @@ def opened(handle):
         if found and prefix == _HF:
             return HubFiles(handle, found["name"], found["revision"])
         if found:
-            return KaggleFiles(handle, found["name"])
+            return kaggle.KaggleFiles(handle, found["name"])
     raise UsageError(f"Expected {EXPECTED}. Received: {handle!r}.")
 
 
@@ -71,6 +70,7 @@ class HubFiles:
     def __init__(self, handle, repository, revision):
         self.handle = handle
         self._repository, self._revision = repository, revision
+        self._commit = None  # of the first file, once it is here
 
     def file(self, name):
         """The path of a file in the library's cache, its digest checked.
@@ -104,25 +104,40 @@ class HubFiles:
             library_name="keras_resnet",
             library_version=keras_resnet.__version__,
         )
-        try:
-            found = hub.hf_hub_download(**asked, dry_run=True)
-            require(
-                (found.file_size or 0) <= MAX_BYTES,
-                f"{name} of {self.handle} is larger than {MAX_BYTES} bytes: "
-                "not a ResNet.",
-            )
+        known = hub.try_to_load_from_cache(
+            self._repository, name, revision=self._revision
+        )
+        if known is None and self._commit is None:
+            self._require_answer(hub, name)
+        if known is hub._CACHED_NO_EXIST and self._commit:
+            raise hub.errors.EntryNotFoundError(name)
+        found = hub.hf_hub_download(**asked, dry_run=True)
+        require(
+            (found.file_size or 0) <= MAX_BYTES,
+            f"{name} of {self.handle} is larger than {MAX_BYTES} bytes: "
+            "not a ResNet.",
+        )
+        path = pathlib.Path(found.local_path)
+        if not path.exists():
             path = pathlib.Path(hub.hf_hub_download(**asked))
-        except hub.errors.LocalEntryNotFoundError as error:
-            known = hub.try_to_load_from_cache(
-                self._repository, name, revision=self._revision
-            )
-            if known is hub._CACHED_NO_EXIST:
-                raise hub.errors.EntryNotFoundError(name) from error
-            raise
         # What follows is of the same commit, whoever pushes meanwhile; the
         # library keeps files in snapshots/COMMIT.
-        self._revision = path.parent.name
+        self._revision = self._commit = path.parent.name
         return path
+
+    def _require_answer(self, hub, name):
+        """Asks once for a file of which nothing is in the cache.
+
+        The library itself would ask for half a minute where nobody answers,
+        with a line each time.
+        """
+        url = hub.hf_hub_url(self._repository, name, revision=self._revision)
+        try:
+            hub.get_hf_file_metadata(url)
+        except hub.errors.HfHubHTTPError:
+            pass  # which the library explains
+        except Exception as error:  # of whichever client the library has
+            raise hub.errors.LocalEntryNotFoundError(str(error)) from error
 
     def _check(self, hub, path, name):
         expected = self._digest(hub, path, name)
@@ -163,11 +178,13 @@ def _chain(path):
 
 
 def _computed(path, git):
-    content = path.read_bytes()
-    if git:
-        blob = b"blob %d\0" % len(content) + content
-        return hashlib.sha1(blob, usedforsecurity=False).hexdigest()
-    return hashlib.sha256(content).hexdigest()
+    start = b"blob %d\0" % path.stat().st_size if git else b""
+    make = hashlib.sha1 if git else hashlib.sha256
+    with path.open("rb") as file:
+        digest = make(start, usedforsecurity=not git)
+        while part := file.read(2**20):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 @contextlib.contextmanager
@@ -214,37 +231,3 @@ def explained(handle):
             f"{handle} at {endpoint}: {first_line(error)} Nothing was left "
             "half done; call again."
         ) from error
-
-
-class KaggleFiles:
-    """Files of a model of Kaggle, by `kagglehub` and in its cache.
-
-    Kaggle publishes no digest of a file.
-
-    Args:
-        handle: as the user wrote it, for messages.
-        name: "OWNER/MODEL/keras/NAME", maybe with "/VERSION".
-    """
-
-    def __init__(self, handle, name):
-        self.handle = handle
-        self._name = name
-
-    def file(self, name):
-        """As `HubFiles.file`."""
-        try:
-            import kagglehub
-        except ImportError as error:
-            raise UsageError(
-                f"{self.handle} needs kagglehub: pip install kagglehub. "
-                "KerasHub's presets are on the hub too, as "
-                "hf://keras/resnet_50_imagenet."
-            ) from error
-        try:
-            return pathlib.Path(kagglehub.model_download(self._name, name))
-        except Exception as error:  # it has one for each of its resolvers
-            if any(said in str(error) for said in _MISSING):
-                return None
-            raise UsageError(
-                f"{self.handle} cannot be had from Kaggle: {first_line(error)}"
-            ) from error

@@ -71,8 +71,15 @@ def of_model(model):
 
 
 def _strided_unit(units):
-    """As a `Variant` has it: 0, or -1 if others than first units stride."""
-    strided = [unit.name for unit in units if unit.strides > 1]
+    """As a `Variant` has it: 0, or -1 if others than first units stride.
+
+    A unit strides too whose stride a dilation has taken the place of.
+    """
+    strided = [
+        unit.name
+        for unit in units
+        if unit.strides > 1 or len(set(unit.dilation)) > 1
+    ]
     return -1 if any(not name.endswith("_unit1") for name in strided) else 0
 
 

@@ -17,6 +17,7 @@ from keras_resnet.labels import class_names as names_lib
 from keras_resnet.networks import specs
 from keras_resnet.weights import descriptions
 from keras_resnet.weights import hub
+from keras_resnet.weights import kaggle
 from keras_resnet.weights.preprocessing import Seen
 
 CONFIG = "config.json"
@@ -47,7 +48,7 @@ class Repository:
         card: `Card` of a repository of this library, else None.
     """
 
-    files: hub.HubFiles | hub.KaggleFiles
+    files: hub.HubFiles | kaggle.KaggleFiles
     variant: str | None
     choices: dict
     seen: Seen

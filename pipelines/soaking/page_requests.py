@@ -26,7 +26,10 @@ def make(folder):
     shutil.copytree(web.PAGE, page)
     names = ("page.json", "labels.txt", "samples/00.png", "model.tflite")
     whole.write(page, {name: b"{} " + name.encode() for name in names})
-    (folder / "secret.txt").write_bytes(SECRET)
+    web.list_files(page)
+    # What somebody has left there is not of the page.
+    for path in (folder / "secret.txt", page / "notes.txt"):
+        path.write_bytes(SECRET)
     (page / "link.txt").symlink_to(folder / "secret.txt")
     os.mkfifo(page / "pipe")
 

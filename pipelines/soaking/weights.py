@@ -5,6 +5,7 @@ import json
 import zipfile
 
 from soaking import mutations
+from soaking import torch_files
 from soaking import whole
 from soaking.verdict import check
 
@@ -18,6 +19,7 @@ def make(folder):
     net.save(folder / "net.keras")
     path = folder / "net.safetensors"
     keras_resnet.save_weights(net, path, layout="keras_resnet")
+    torch_files.write(folder / "net.pth", _values(net))
 
 
 class Corpus:
@@ -32,7 +34,7 @@ class Corpus:
         self.net = whole.network()
         self.written = _values(self.net)
         self.places = {
-            name: _places(self.written, tensors(data))
+            name: _places(self.written, tensors(data) or self.written)
             for name, data in self.files.items()
         }
         self.before = {p: v * 0 + 0.25 for p, v in self.written.items()}
@@ -62,6 +64,9 @@ def _places(held, there):
 def mutate(corpus, rng):
     """{"files", "what"}: one file, changed anywhere or in its structure."""
     name = rng.choice(list(corpus.files))
+    if name == "net.pth" and rng.random() < 0.5:
+        data, how = torch_files.hostile(corpus.written, rng)
+        return {"files": {"hostile.pth": data}, "what": f"{how} in {name}"}
     inner = {"net.keras": _mutated_member, "net.safetensors": _mutated_header}
     change = rng.choice((mutations.mutated, inner.get(name, mutations.mutated)))
     data, how = change(corpus.files[name], rng)
@@ -96,6 +101,7 @@ def judge(corpus, case, folder):
     ((name, data),) = case["files"].items()
     try:
         loading.load_weights(corpus.net, folder / name)
+        check(name in corpus.places, "a hostile file is taken")
         _compare(corpus, corpus.places[name], data)
     except UsageError:
         after, before = _values(corpus.net), corpus.before
@@ -123,9 +129,14 @@ def tensors(data, names=None):
     Args:
         data: bytes of the file.
         names: which to read of HDF5; None for all.
+
+    Returns:
+        {} of a file of PyTorch, whose checksums let no other values pass.
     """
     if data[:2] == b"PK":
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if "model.weights.h5" not in archive.namelist():
+                return {}
             data = archive.read("model.weights.h5")
     if data[:4] == b"\x89HDF":
         return _hdf5(data, names)

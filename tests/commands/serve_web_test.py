@@ -26,6 +26,7 @@ def page(tmp_path):
     wasm = "litert_js/litert_wasm_compat_internal.wasm"
     for name in ("page.json", "model.tflite", "labels.txt", wasm):
         (page / name).write_bytes(b"{}")
+    web.list_files(page)
     return page
 
 
@@ -48,20 +49,32 @@ def test_serve_web_sends_types_and_headers(page):
 
 def test_serve_web_gives_files_of_the_page_alone(page, tmp_path):
     """The campaign's requests try more ways out (`soaking.page_requests`)."""
-    (tmp_path / "secret.txt").write_text("secret")
-    (page / "link").symlink_to(tmp_path / "secret.txt")
-    (page / "inside").symlink_to(page / "page.json")
+    secret = tmp_path / "secret.txt"
+    secret.write_text("secret")
+    for name in ("link", "samples/notes.txt"):
+        (page / name).parent.mkdir(exist_ok=True)
+        (page / name).write_text("")
+    web.list_files(page)
+    (page / "link").unlink()
+    (page / "link").symlink_to(secret)  # in the place of a file that is listed
     os.mkfifo(page / "pipe")
-    (page / ".env").write_text("secret")
+    for name in (".env", "notes.txt", "samples/other.txt"):
+        (page / name).write_text("secret")
+    (page / "inside").symlink_to(page / "page.json")
     outside = ("../secret.txt", "link", "pipe", "%00", "samples/", "x" * 5000)
     outside += (".env", "..%2fsecret.txt", "%2e%2e/secret.txt", "/etc/passwd")
+    outside += ("notes.txt", "samples/other.txt", "inside", "page.json/")
     with pages.serving(page) as url:
         for name in outside:
             with pytest.raises(urllib.error.HTTPError, match="404"):
                 urllib.request.urlopen(url + name, timeout=30)
-        for name in ("inside", "page.json?x=1"):
+        for name in ("page.json", "page.json?x=1", "samples/../page.json"):
             with urllib.request.urlopen(url + name) as answer:
                 assert answer.read() == (page / "page.json").read_bytes()
+        urllib.request.urlopen(url + "samples/notes.txt").close()
+        secret.rename(page / "service_worker.js")  # a page that lists nothing
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(url + "page.json", timeout=30)
 
 
 def test_serve_web_answers_this_machine_alone(page):

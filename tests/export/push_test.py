@@ -1,12 +1,15 @@
 """A model that is pushed: what leaves the machine, and who reads it."""
 
 import dataclasses
+import re
 
 import huggingface_hub
 import numpy as np
 import peers
+import programs
 import pytest
 from hub_server import hub as hub_fixture
+from PIL import Image
 from small_weights import pixels
 from small_weights import small_model
 
@@ -142,6 +145,75 @@ def test_a_network_that_timm_lacks_is_pushed_in_our_names(hub):
     images = pixels(32)
     found = keras_resnet.load("hf://me/cifar")
     np.testing.assert_array_equal(found(images), model(images))
+
+
+@pytest.fixture(scope="module")
+def shell(hub, tmp_path_factory):
+    """A folder with pictures, whose model the command has pushed."""
+    root = tmp_path_factory.mktemp("shell")
+    levels = {name: 40 * number for number, name in enumerate(NAMES)}
+    for name, level in levels.items():
+        (root / "photos" / name).mkdir(parents=True)
+        for number in range(5):
+            picture = np.full((40, 40, 3), level + number, "uint8")
+            file = root / "photos" / name / f"{number}.png"
+            Image.fromarray(picture).save(file)
+    model = _model()
+    model.save(root / "model.keras")
+    model.card.save(root)
+    said = _said(root, "push", "me/shell", "model.keras", "--nodry_run")
+    assert f"Written: {hub.url}/me/shell/commit/1" in said
+    return root
+
+
+def _said(root, command, *words):
+    done = programs.start(command, *words, cwd=root)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.large
+def test_the_command_is_a_dry_run_if_nobody_says_no(hub, shell):
+    said = _said(shell, "push", "me/other", "model.keras", "--licence=mit")
+    assert "this was a dry run" in said and "me/other" not in hub.repositories
+
+
+HANDLE = "hf://me/shell"
+PHOTOS = "--dataset=folder:photos"
+
+
+@pytest.mark.parametrize(
+    "command, words, said",
+    [
+        ("explain", [HANDLE, "photos/a/0.png"], "photos/a/0.png .*gradcam"),
+        pytest.param(
+            "evaluate",
+            [HANDLE, PHOTOS],
+            r"error \d.*of 5 images",
+            marks=pytest.mark.large,
+        ),
+        pytest.param(
+            "train",
+            [
+                *("photos", f"--weights={HANDLE}", "--variant=resnet50_v1_5"),
+                *("--depths=1,1,1,1", "--filters=8,16,32,64", "--steps=2"),
+                *("--image_size=32", "--eval_resize=40", "--batch_size=4"),
+            ],
+            f"weights={HANDLE}(.|\n)*after 2 steps",
+            marks=pytest.mark.large,
+        ),
+        pytest.param(
+            "verify",
+            [f"--model={HANDLE}", "exported", PHOTOS],
+            f"exported holds {HANDLE}, by 5 images",
+            marks=pytest.mark.large,
+        ),
+    ],
+)
+def test_commands_take_what_the_command_has_pushed(command, words, said, shell):
+    if command == "verify":
+        _said(shell, "export", HANDLE, PHOTOS, "--formats=onnx")
+    assert re.search(said, _said(shell, command, *words))
 
 
 def test_what_cannot_be_pushed_is_one_line(hub, model):

@@ -300,6 +300,18 @@ def test_the_names_of_keras_applications_say_where_a_block_strides():
         identity.require_same(model, identity.of_model(model), found, "x")
 
 
+@pytest.mark.parametrize("variant", ["resnet50_v2_keras", "resnet50_v1_5"])
+def test_a_dilated_network_is_the_same_network(variant):
+    """Whichever of its strides a dilation has taken the place of."""
+    sizes = {"depths": (2, 2, 2, 2), "filters": (4, 4, 4, 4)}
+    strided, *dilated = (
+        identity.of_model(small_model(variant, sizes, output_stride=stride))
+        for stride in (None, 16, 8, 4)
+    )
+    assert dilated == [strided] * 3
+    assert strided.strided_unit == specs.VARIANTS[variant].strided_unit
+
+
 def test_a_classifier_that_means_something_else_is_refused(tmp_path):
     """A softmax's logits are no sigmoids', whatever their shapes."""
     choices = {"depths": (1,), "filters": (16,), "input_shape": (8, 8, 3)}

@@ -254,6 +254,10 @@ def test_offline_the_cache_serves_and_without_it_one_line_says_so(
     hub, name = flowers
     handle = _cached(name, monkeypatch, tmp_path)
     online = repositories.describe(handle).path
+    asked = len(hub.asked)
+    assert repositories.describe(handle).path == online
+    newest = ("HEAD", f"/{name}/resolve/main/config.json")
+    assert hub.asked[asked:] == [newest]
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     asked = len(hub.asked)
     assert repositories.describe(handle).path == online
@@ -265,6 +269,28 @@ def test_offline_the_cache_serves_and_without_it_one_line_says_so(
         repositories.describe(handle).path
     with pytest.raises(UsageError, match="HF_HUB_OFFLINE"):
         repositories.describe(handle).path
+
+
+def test_without_a_network_one_line_says_so(
+    flowers, monkeypatch, tmp_path, capfd
+):
+    """Not five lines and half a minute of `huggingface_hub`'s."""
+    _, name = flowers
+    nowhere = "http://127.0.0.1:9"
+    template = constants.HUGGINGFACE_CO_URL_TEMPLATE
+    theirs = template.removeprefix(constants.ENDPOINT)
+    monkeypatch.setattr(constants, "ENDPOINT", nowhere)
+    monkeypatch.setattr(
+        constants, "HUGGINGFACE_CO_URL_TEMPLATE", nowhere + theirs
+    )
+    repositories.describe(f"hf://{name}")  # of the cache
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    capfd.readouterr()
+    with pytest.raises(UsageError, match=f"Cannot reach {nowhere}") as caught:
+        repositories.describe(f"hf://{name}")
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ from keras_resnet.export.writers import manifest
 from keras_resnet.export.writers import serving
 from keras_resnet.export.writers import targets
 from keras_resnet.export.writers import web_model
+from keras_resnet.inference.artifact import SERVICE_WORKER
 from keras_resnet.inference.artifact import WEB_MODEL
 from keras_resnet.inference.artifact import Artifact
 from keras_resnet.inference.artifact import sha256
-from keras_resnet.inference.kinds import SERVICE_WORKER
 from keras_resnet.labels.cards import Card
 
 PAGE = pathlib.Path(__file__).with_name("web_page")
@@ -74,7 +74,7 @@ def export_web(
         network.card.public().save(beside)
         _write_runtime(beside / RUNTIME, runtime_files)
         _write_page(beside, _copy_samples(beside / SAMPLES, files), content)
-        _write_service_worker(beside)
+        list_files(beside)
     shape = [1, *map_size, len(network.card.class_names)]
     maps = {web_model.CLASS_MAPS: {"dtype": "float32", "shape": shape}}
     return manifest.describe(path, network, format="web", batch=1, outputs=maps)
@@ -106,7 +106,14 @@ def _write_page(folder, samples, content):
     (folder / "page.json").write_text(json.dumps(fields, indent=2) + "\n")
 
 
-def _write_service_worker(folder):
+def list_files(folder):
+    """Writes the names and checksums of a page's files into its script.
+
+    A browser keeps those files, and `serve_web` gives no others.
+
+    Args:
+        folder: a copy of `PAGE` with all that belongs to the page.
+    """
     files = {
         file.relative_to(folder).as_posix(): {
             "sha256": sha256(file),
@@ -115,9 +122,9 @@ def _write_service_worker(folder):
         for file in sorted(folder.rglob("*"))
         if file.is_file() and file.name != SERVICE_WORKER
     }
-    path = folder / SERVICE_WORKER
-    source = path.read_text(encoding="utf-8")
+    source = (PAGE / SERVICE_WORKER).read_text(encoding="utf-8")
     if source.count(_NO_FILES) != 1:
         raise RuntimeError(f"{SERVICE_WORKER} must have {_NO_FILES!r} once.")
     table = f"const FILES = {json.dumps(files, indent=2)};"
-    path.write_text(source.replace(_NO_FILES, table), encoding="utf-8")
+    source = source.replace(_NO_FILES, table)
+    (folder / SERVICE_WORKER).write_text(source, encoding="utf-8")
