@@ -56,6 +56,20 @@ class Results:
                 return record
         return None
 
+    def elsewhere(self, job):
+        """A grid's run of a job's recipe in another experiment, or None.
+
+        P2's tables share networks, which are trained once for all of them.
+        """
+        for path in sorted(self.path.parent.glob("*.json")):
+            other = Results(self.folder, path.stem)
+            for record in other.records() if job.held_out else ():
+                if record.get("scale") == job.scale and is_of(
+                    record, job.recipe
+                ):
+                    return record
+        return None
+
     def add(self, job, record):
         """Puts the record of a job in place of an earlier one.
 
@@ -64,8 +78,8 @@ class Results:
             record: dict of JSON values: status, why, seconds, environment and
                 result.
         """
-        place = dict(zip(_KEY, job.key, strict=True))
-        record = {**place, **record, "recipe": plain(job.recipe)}
+        place = dict(zip(_KEY, job.key, strict=False))
+        record = {**place, **record, **place, "recipe": plain(job.recipe)}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._locked():
             others = [r for r in self.records() if key(r) != job.key]
@@ -81,8 +95,9 @@ class Results:
 
 
 def key(record):
-    """What tells a record from the others: (scale, data set, row, seed)."""
-    return tuple(record[name] for name in _KEY)
+    """What tells a record from the others, as `jobs.Job.key`."""
+    place = (record[name] for name in _KEY)
+    return (*place, record["recipe"]["learning_rate"])
 
 
 def finished(records):

@@ -15,6 +15,7 @@ from reproduction.scales import QUARTER
 from reproduction.scales import SMALL_IMAGES
 from reproduction.scales import WARM
 from reproduction.scales import WARM_QUICK
+from reproduction.scales import at_each_rate
 from reproduction.scales import printed
 from reproduction.scales import schedule_of
 
@@ -66,6 +67,10 @@ DEGRADATION = Experiment(
     ),
 )
 
+_QUICK_OPTIONS = {
+    "digits": Setting(recipe={**DIGITS, **schedule_of(600)}),
+    "fashion_mnist": Setting(recipe={**FASHION_2000, **schedule_of(2000)}),
+}
 OPTIONS = Experiment(
     title="Shortcut options A, B and C",
     question="Does it matter how a shortcut changes its shape?",
@@ -84,12 +89,8 @@ OPTIONS = Experiment(
         )
     },
     settings={
-        "quick": {
-            "digits": Setting(recipe={**DIGITS, **schedule_of(600)}),
-            "fashion_mnist": Setting(
-                recipe={**FASHION_2000, **schedule_of(2000)}
-            ),
-        },
+        "quick": _QUICK_OPTIONS,
+        "rates": at_each_rate(_QUICK_OPTIONS),
         "full": FULL,
     },
     silent=(
@@ -100,13 +101,15 @@ OPTIONS = Experiment(
 )
 
 # Of P2's networks of 110 and 164 layers.
+_QUICK_2016 = {
+    "digits": Setting(recipe={**DIGITS, **schedule_of(600), **WARM_QUICK}),
+    "fashion_mnist": Setting(
+        recipe={**FASHION_2000, **schedule_of(2000), **WARM_QUICK}
+    ),
+}
 _SETTINGS_2016 = {
-    "quick": {
-        "digits": Setting(recipe={**DIGITS, **schedule_of(600), **WARM_QUICK}),
-        "fashion_mnist": Setting(
-            recipe={**FASHION_2000, **schedule_of(2000), **WARM_QUICK}
-        ),
-    },
+    "quick": _QUICK_2016,
+    "rates": at_each_rate(_QUICK_2016),
     "full": FULL_2016,
 }
 
@@ -182,6 +185,15 @@ PLACEMENTS = Experiment(
     ),
 )
 
+_QUICK_PREACTIVATION = {
+    "digits": _QUICK_2016["digits"]._replace(
+        rows=tuple(
+            f"{name}_{depth}"
+            for depth in ("110_one_layer", "110", "164")
+            for name in ("original", "preactivation")
+        )
+    )
+}
 PREACTIVATION = Experiment(
     title="Original against pre-activation",
     question="Does pre-activation help more the deeper the network is?",
@@ -196,21 +208,19 @@ PREACTIVATION = Experiment(
         for name, suffix in (("original", ""), ("preactivation", "_v2"))
     },
     settings={
-        "quick": {
-            "digits": Setting(
-                recipe={**DIGITS, **schedule_of(600), **WARM_QUICK},
-                rows=tuple(
-                    f"{name}_{depth}"
-                    for depth in ("110_one_layer", "110", "164")
-                    for name in ("original", "preactivation")
-                ),
-            ),
-        },
+        "quick": _QUICK_PREACTIVATION,
+        "rates": at_each_rate(_QUICK_PREACTIVATION),
         "full": FULL_2016,
     },
     silent=("the warm-up of 400 iterations is every row's", SMALL_IMAGES),
 )
 
+_QUICK_WARMUP = {
+    "digits": Setting(
+        recipe={**DIGITS, **schedule_of(600)},
+        rows=("ResNet-110_warmup", "ResNet-110_none"),
+    )
+}
 WARMUP = Experiment(
     title="Warm-up",
     question="Do 110 and 1202 layers need a start at 0.01?",
@@ -230,12 +240,8 @@ WARMUP = Experiment(
         )
     },
     settings={
-        "quick": {
-            "digits": Setting(
-                recipe={**DIGITS, **schedule_of(600)},
-                rows=("ResNet-110_warmup", "ResNet-110_none"),
-            ),
-        },
+        "quick": _QUICK_WARMUP,
+        "rates": at_each_rate(_QUICK_WARMUP),
         "full": FULL,
     },
     silent=(
