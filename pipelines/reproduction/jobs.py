@@ -68,6 +68,8 @@ class Experiment:
         unit: of the rows' `paper`.
         silent: what the papers do not say, and what was chosen.
         base: key of `recipes.RECIPES`.
+        reference: name of the row that all others are compared with, drawn
+            in each panel of a picture; "" for the first of each panel.
         module: of this package. Its functions are
             run(job): the result, a dict of JSON values,
             table(experiment, records of one scale and data set): Markdown,
@@ -83,6 +85,7 @@ class Experiment:
     unit: str = "test error on CIFAR-10, %"
     silent: tuple[str, ...] = ()
     base: str = "cifar10_resnet20"
+    reference: str = ""
     module: str = "curves"
 
 

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 from benchmarks import tables
-from reproduction import curves
+from reproduction import pictures
 from reproduction import results
 from reproduction import training
 
@@ -181,7 +181,7 @@ def picture(experiment, records, path):
     panels = figure.subplots(1, len(AFTER), sharey=True)
     for axes, steps in zip(panels, AFTER, strict=True):
         of_rows = _of_rows(experiment, records)
-        for record, color in zip(of_rows, curves.COLORS, strict=False):
+        for record, color in zip(of_rows, pictures.COLORS, strict=False):
             result = record["result"]
             norms = np.array(result["after"][str(steps)]["total"])
             product = np.array(result["product"])

@@ -61,14 +61,15 @@ class Results:
 
         P2's tables share networks, which are trained once for all of them.
         """
-        for path in sorted(self.path.parent.glob("*.json")):
-            other = Results(self.folder, path.stem)
-            for record in other.records() if job.held_out else ():
-                if record.get("scale") == job.scale and is_of(
-                    record, job.recipe
-                ):
-                    return record
-        return None
+        found = (
+            record
+            for path in sorted(self.path.parent.glob("*.json"))
+            for record in Results(self.folder, path.stem).records()
+            # soak.json holds counts.
+            if isinstance(record, dict) and record["scale"] == job.scale
+            if job.held_out and is_of(record, job.recipe)
+        )
+        return next(found, None)
 
     def add(self, job, record):
         """Puts the record of a job in place of an earlier one.

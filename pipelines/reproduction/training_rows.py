@@ -137,6 +137,7 @@ SHORTCUTS = Experiment(
     title="Identity against other shortcuts",
     question="What happens when anything multiplies the shortcut?",
     source="P2 Table 1, ResNet-110",
+    reference="identity",
     rows={
         name: Row(
             variant=variant,
@@ -202,7 +203,7 @@ PREACTIVATION = Experiment(
         f"{name}_{depth}": Row(
             variant=f"resnet{depth}{suffix}",
             paper=printed(f"resnet{depth}{suffix}", "P2 Table 3"),
-            panel=name,
+            panel=depth.replace("_", " "),
         )
         for depth in ("110_one_layer", "110", "164", "1001")
         for name, suffix in (("original", ""), ("preactivation", "_v2"))
