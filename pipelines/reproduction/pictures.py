@@ -42,7 +42,8 @@ def picture(experiment, records, path):
     for axes, (title, names) in zip(all_axes, panels.items(), strict=False):
         _draw_panel(axes, experiment, {name: rows[name] for name in names})
         axes.set(title=title or experiment.title, xlabel="iterations")
-    all_axes[0].set(ylabel="error (%), test bold, training thin", ylim=(0, 100))
+    all_axes[0].set_ylabel("error (%), test bold, training thin")
+    all_axes[0].set_ylim(bottom=0)
     figure.savefig(path, dpi=120)
 
 
@@ -64,7 +65,7 @@ def _draw_panel(axes, experiment, rows):
         line = _draw(axes, name, records, color)
         _draw_spread(axes, line, place if len(rows) > BANDS else None)
     axes.grid(alpha=0.3)
-    axes.margins(x=0)
+    axes.margins(x=0.01)
     axes.set_xlim(left=0)
     axes.legend(
         loc="upper center",

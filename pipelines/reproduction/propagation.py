@@ -106,10 +106,10 @@ def _models(job, classes):
     """The network after each of `AFTER`: (iterations, model)."""
     trained = [(steps, _trained(job, steps)) for steps in AFTER if steps]
     pixels = trained[0][1].get_layer("pixels")
-    return [(0, _initial(job.recipe, pixels, classes)), *trained]
+    return [(0, initial(job.recipe, pixels, classes)), *trained]
 
 
-def _initial(recipe, pixels, classes):
+def initial(recipe, pixels, classes):
     """What a run begins with: the weights of its seed, its mean of pixels."""
     import keras
 
