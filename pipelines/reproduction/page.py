@@ -29,10 +29,8 @@ def runs(folder):
                     "seed": record["seed"],
                     "status": record["status"],
                     "step": curve["step"],
-                    "train": [
-                        _percent(error) for error in curve["train_error"]
-                    ],
-                    "test": [_percent(error) for error in curve["test_error"]],
+                    "train": _percents(curve["train_error"]),
+                    "test": _percents(curve["test_error"]),
                 }
             )
     return found
