@@ -5,11 +5,13 @@
     python pipelines/reproduce.py --experiment=degradation --scale=full \\
         --dataset=cifar10 --seeds=0,1,2,3,4
     python pipelines/reproduce.py --report
+    python pipelines/reproduce.py --page=curves.html
 
 Each row of a table is run with several seeds. What is done is a record in
 docs/results/EXPERIMENT.json and is not run again; a run that was cut off goes
 on where it was. Several processes may share the work, each with its --seeds or
---rows. --report writes docs/RESULTS.md and its pictures from the records.
+--rows. --report writes docs/RESULTS.md and its pictures from the records;
+--page one HTML file with the curves of every run, to choose among.
 
 Exit status as that of train.py: 0 done, 130 and 75 after a signal.
 """
@@ -20,6 +22,7 @@ import _app
 from absl import flags
 from reproduction import asked
 from reproduction import experiments
+from reproduction import page
 from reproduction import report
 from reproduction import runs
 
@@ -30,22 +33,28 @@ FLAGS = flags.FLAGS
 asked.define(None, "runs/reproduce", "Where TensorFlow Datasets keeps data.")
 flags.DEFINE_bool("list", False, "Show all experiments and what was run.")
 flags.DEFINE_bool("report", False, "Write docs/RESULTS.md and its pictures.")
+flags.DEFINE_string("page", None, "Write the page of all curves to this file.")
 
 
 def main(args):
     _app.no_arguments(args)
     docs = pathlib.Path(FLAGS.docs_dir)
-    given = [FLAGS.list, FLAGS.report, FLAGS.experiment is not None]
+    given = [FLAGS.list, FLAGS.report]
+    given += [flag is not None for flag in (FLAGS.experiment, FLAGS.page)]
     require(
         sum(given) == 1,
-        "Pass one of --experiment=NAME, --list and --report. Experiments: "
-        f"{', '.join(experiments.EXPERIMENTS)}.",
+        "Pass one of --experiment=NAME, --list, --report and --page=FILE. "
+        f"Experiments: {', '.join(experiments.EXPERIMENTS)}.",
     )
     if FLAGS.list:
         print(report.listing(docs / report.RESULTS))
         return 0
     if FLAGS.report:
         print(f"Written: {', '.join(map(str, report.write(docs)))}")
+        return 0
+    if FLAGS.page:
+        page.write(docs / report.RESULTS, FLAGS.page)
+        print(f"Written: {FLAGS.page}")
         return 0
     execution.require_tensorflow("An experiment")
     experiment, todo, kept = asked.runs(experiments.EXPERIMENTS)

@@ -34,6 +34,7 @@ from reproduction import jax_training  # noqa: E402
 from reproduction import runs  # noqa: E402
 
 from keras_resnet.commands import running  # noqa: E402
+from keras_resnet.errors import require  # noqa: E402
 from keras_resnet.training import checks  # noqa: E402
 from keras_resnet.training.engines import on_jax  # noqa: E402
 
@@ -58,6 +59,7 @@ def main(args):
         trained, "experiment on JAX", dtype="mixed_bfloat16"
     )
     for job in todo:
+        require(not job.held_out, "JAX has no scale rates yet.")
         checks.check_settings(job.recipe, on_jax.JaxEngine())
     return runs.run(
         experiment,

@@ -12,8 +12,8 @@ import sys
 
 import numpy as np
 from benchmarks import tables
-from reproduction import curves
 from reproduction import results
+from reproduction import spreads
 from reproduction.backbone_rows import BACKBONE
 from reproduction.backbone_rows import NETWORKS
 from reproduction.backbone_rows import SETTING
@@ -193,7 +193,7 @@ def answer(gained):
 
 
 def _percent(records, name):
-    return curves.percent(records, lambda result: result["scores"][name])
+    return spreads.percent(records, lambda result: result["scores"][name])
 
 
 def _gains(rows, task):
@@ -215,28 +215,18 @@ def _gains(rows, task):
         error = max(errors)
         middle = statistics.median(points)
         spread = f"{middle:+.1f} ({min(points):+.1f}..{max(points):+.1f})"
-        yield [task, name, spread, f"{error:.1f}", verdict(points, error)]
+        yield [
+            task,
+            name,
+            spread,
+            f"{error:.1f}",
+            spreads.verdict(points, error),
+        ]
 
 
 def sampling_error(tenths):
     """The standard error of a score, from that of each tenth of the test."""
     return statistics.stdev(map(float, tenths)) / len(tenths) ** 0.5
-
-
-def verdict(points, error):
-    """What gains of several seeds show.
-
-    Args:
-        points: the gain with each seed.
-        error: the sampling error of one.
-
-    Returns:
-        "better" or "worse" where each seed says so by more than twice the
-        sampling error, else "not told apart".
-    """
-    if min(points) > 2 * error:
-        return "better"
-    return "worse" if max(points) < -2 * error else "not told apart"
 
 
 def summary(records):

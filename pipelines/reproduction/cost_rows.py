@@ -3,6 +3,8 @@
 P1 is He et al. 2015, arXiv 1512.03385; P2 He et al. 2016, arXiv 1603.05027.
 """
 
+import dataclasses
+
 from reproduction.jobs import Experiment
 from reproduction.jobs import Row
 from reproduction.jobs import Setting
@@ -34,14 +36,30 @@ def _row(name):
     )
 
 
+# Networks of Keras' own, and what P1 secs. 1 and 3.3 print of their
+# multiply-adds, in 1e9. Here their rows have the recipe of the plain network
+# that P1 sets beside them, of the same images.
+VGG = {"VGG-16": "15.3", "VGG-19": "19.6"}
+
 COSTS = Experiment(
     title="Costs",
     question="What does a network cost in weights, arithmetic and memory?",
     source="P1 Tables 1 and 6, Fig. 3",
     module="costs",
-    rows={name: _row(name) for name in specs.VARIANTS},
+    rows={
+        **{name: _row(name) for name in specs.VARIANTS},
+        **{
+            name: dataclasses.replace(
+                _row("plainnet34"), paper=f"{printed} G multiply-adds"
+            )
+            for name, printed in VGG.items()
+        },
+    },
     settings={"full": {NO_DATA: Setting(recipe=_COLOR, seeds=1)}},
     silent=(
+        "VGG is Simonyan and Zisserman 2014, arXiv 1409.1556, as "
+        "`keras.applications` builds it, without BN and with three dense "
+        "layers",
         "parameters are trainable ones, BN's scales and offsets with them; "
         "multiply-adds are those of convolutions and the classifier",
         "activations are what TensorFlow's gradients read of one image in "

@@ -1,10 +1,13 @@
 """What each network costs: weights, arithmetic, and memory to train it."""
 
 import decimal
+import re
 
 from benchmarks import tables
 from reproduction import activations
+from reproduction import pictures
 from reproduction import sizes
+from reproduction.cost_rows import VGG
 
 from keras_resnet.networks import papers
 from keras_resnet.networks import specs
@@ -16,7 +19,19 @@ BYTES_AN_ACTIVATION = 4
 
 def run(job):
     """Counts, on a network that is built; trains nothing and reads no data."""
+    if job.row_name in VGG:
+        return measure_vgg(job.row_name)
     return measure(job.row.variant)
+
+
+def measure_vgg(name):
+    """The same as `measure` of a network of Keras' own."""
+    import keras
+
+    network = getattr(keras.applications, name.replace("-", ""))
+    model = network(weights=None)
+    kept = activations.count(model.layers, model.input_shape[1:])
+    return _result(sizes.count(model), kept)
 
 
 def measure(variant):
@@ -34,6 +49,10 @@ def measure(variant):
     kept = activations.count(
         sizes.layers_of_short(model, depths), model.input_shape[1:]
     )
+    return _result(size, kept)
+
+
+def _result(size, kept):
     return {
         "parameters": size.parameters,
         "multiply_adds": size.multiply_adds,
@@ -47,11 +66,60 @@ def table(experiment, records):
     """Counts beside what the papers print."""
     found = {record["row"]: record["result"] for record in records}
     lines = [
-        _line(name, experiment.rows[name].variant, found[name])
-        for name in experiment.rows
-        if name in found
+        _line(name, found[name]) for name in experiment.rows if name in found
     ]
-    return tables.table(_TITLES, lines)
+    return "\n\n".join([tables.table(_TITLES, lines), *beside_vgg(found)])
+
+
+def beside_vgg(found):
+    """Lines on what P1 secs. 1 and 3.3 say of VGG-19, by our counts.
+
+    Args:
+        found: {row: result}.
+    """
+    names = ("plainnet34", "resnet152")
+    if not {*names, "VGG-19"} <= found.keys():
+        return
+    shares = [
+        found[name]["multiply_adds"] / found["VGG-19"]["multiply_adds"]
+        for name in names
+    ]
+    yield (
+        "Of VGG-19's multiply-adds plainnet34 takes {:.1%} and resnet152, of "
+        "eight times as many layers, {:.1%}.".format(*shares)
+    )
+
+
+def picture(experiment, records, path):
+    """Multiply-adds over depth, of networks for ImageNet."""
+    import matplotlib.figure  # no pyplot: no display, no global state
+
+    figure = matplotlib.figure.Figure(figsize=(7, 4.4), layout="constrained")
+    axes = figure.subplots()
+    found = {record["row"]: record["result"] for record in records}
+    for (label, names), color, marker in zip(
+        _LINES.items(), pictures.COLORS, "os^D", strict=False
+    ):
+        depths = [int(re.search(r"\d+", name)[0]) for name in names]
+        work = [found[name]["multiply_adds"] / 1e9 for name in names]
+        axes.plot(depths, work, marker=marker, color=color, label=label)
+    axes.set(
+        xlabel="layers with weights",
+        ylabel="multiply-adds of an image of 224x224, 1e9",
+        xlim=(0, None),
+        ylim=(0, None),
+    )
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    figure.savefig(path, dpi=120)
+
+
+_LINES = {
+    "VGG": tuple(VGG),
+    "plain": ("plainnet18", "plainnet34"),
+    "residual, two layers of 3x3 a unit": ("resnet18", "resnet34"),
+    "residual, bottlenecks": ("resnet50", "resnet101", "resnet152"),
+}
 
 
 _TITLES = (
@@ -61,13 +129,15 @@ _TITLES = (
 )
 
 
-def _line(name, variant, result):
+def _line(name, result):
     cells = [name]
     for key, unit, printed in (
         ("parameters", 1e6, papers.PARAMETERS),
         ("multiply_adds", 1e9, papers.MULTIPLY_ADDS),
     ):
-        figure, _ = papers.find(printed, variant)
+        figure, _ = papers.find(printed, name)
+        if key == "multiply_adds":
+            figure = figure or VGG.get(name)
         cells.append(f"{result[key] / unit:.3f}")
         cells.append(beside(result[key] / unit, figure or ""))
     for key in ("weights_bytes", "activations_bytes", "remat_bytes"):

@@ -3,6 +3,7 @@
 `register` adds one of your own.
 """
 
+from reproduction import question_rows
 from reproduction import signal_rows
 from reproduction import training_rows
 from reproduction.backbone_rows import BACKBONE
@@ -44,6 +45,12 @@ register("backbone", BACKBONE)
 register("backbone_rates", BACKBONE_RATES)
 register("responses", signal_rows.RESPONSES)
 register("propagation", signal_rows.PROPAGATION)
+register("sum_or_product", question_rows.SUM_OR_PRODUCT)
+register("lesion", question_rows.LESION)
+register("convergence", question_rows.CONVERGENCE)
+register("highway", question_rows.HIGHWAY)
+register("overfitting", question_rows.OVERFITTING)
+register("thousand", question_rows.THOUSAND)
 register("imagenet", IMAGENET)
 register("costs", COSTS)
 register("remat", REMAT)

@@ -11,6 +11,7 @@ from benchmarks import photographs
 from benchmarks import tables
 from reproduction import curves
 from reproduction import results
+from reproduction import spreads
 from reproduction import training
 from reproduction.jobs import Experiment
 from reproduction.jobs import Row
@@ -178,7 +179,7 @@ def table(experiment, records):
             [
                 name,
                 str(mine[0]["recipe"]["steps"]),
-                curves.percent(mine, lambda result: result["test_error"]),
+                spreads.percent(mine, lambda result: result["test_error"]),
                 _sampling_error(ends),
                 str(len(mine)),
                 ", ".join(f"{record['seconds']:,.0f}" for record in done),

@@ -7,6 +7,7 @@ from benchmarks import tables
 from reproduction import curves
 from reproduction import imagenet_photographs
 from reproduction import imagenet_rows
+from reproduction import spreads
 from reproduction import training
 from reproduction.jobs import NotReadyError
 
@@ -177,7 +178,7 @@ def _errors(records, view, name):
     datasets = {record.get("dataset") for record in records}
     if name == "top5_error" and imagenet_rows.PHOTOGRAPHS in datasets:
         return "-"  # of their two classes it is always 0
-    return curves.percent(records, lambda result: result["views"][view][name])
+    return spreads.percent(records, lambda result: result["views"][view][name])
 
 
 def summary(records):

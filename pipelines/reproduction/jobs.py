@@ -15,7 +15,10 @@ SCALES = {
     "quick": "reduced, on a laptop",
     "quarter": "the papers' but for a quarter of their iterations",
     "full": "the papers' schedules",
+    "rates": "quick's at each rate of a grid, a part held out to choose by",
 }
+# P1 4.2 determines its schedule on a part of the training images, too.
+HELD_OUT = 0.2
 
 
 class NotReadyError(UsageError):
@@ -48,6 +51,9 @@ class Setting(typing.NamedTuple):
     recipe: Mapping = {}  # fields in place of the experiment's base recipe's
     rows: tuple = ()  # the experiment's rows that it has; () for all
     seeds: int = 3  # how many, from 0
+    # Each row is trained at each of them, without `HELD_OUT` of the training
+    # images, by which the best is chosen; () for the recipe's rate alone.
+    rates: tuple = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,6 +68,8 @@ class Experiment:
         unit: of the rows' `paper`.
         silent: what the papers do not say, and what was chosen.
         base: key of `recipes.RECIPES`.
+        reference: name of the row that all others are compared with, drawn
+            in each panel of a picture; "" for the first of each panel.
         module: of this package. Its functions are
             run(job): the result, a dict of JSON values,
             table(experiment, records of one scale and data set): Markdown,
@@ -77,6 +85,7 @@ class Experiment:
     unit: str = "test error on CIFAR-10, %"
     silent: tuple[str, ...] = ()
     base: str = "cifar10_resnet20"
+    reference: str = ""
     module: str = "curves"
 
 
@@ -90,6 +99,7 @@ class Job:
         recipe: `recipes.Recipe`, with the data set and the seed.
         workdir: pathlib.Path of this run alone.
         data_dir: of TensorFlow Datasets, or None.
+        held_out: part of the training images that a rate is chosen by.
     """
 
     experiment: str
@@ -99,6 +109,7 @@ class Job:
     recipe: recipes.Recipe
     workdir: pathlib.Path
     data_dir: str | None = None
+    held_out: float = 0.0
 
     @property
     def seed(self):
@@ -111,7 +122,8 @@ class Job:
     @property
     def key(self):
         """What tells its record from all others of the experiment."""
-        return (self.scale, self.dataset, self.row_name, self.seed)
+        rate = self.recipe.learning_rate
+        return (self.scale, self.dataset, self.row_name, self.seed, rate)
 
 
 def make(
@@ -150,18 +162,37 @@ def make(
     dataset, setting = _setting(name, experiment, scale, dataset, overrides)
     folder = dataset.replace(":", "/").split("/")
     place = pathlib.Path(workdir, name, scale, "-".join(filter(None, folder)))
+    held_out = HELD_OUT if setting.rates else 0.0
     jobs = []
-    for seed, row_name in itertools.product(
+    for seed, rate, row_name in itertools.product(
         range(setting.seeds) if seeds is None else seeds,
+        _rates(setting, overrides),
         rows or setting.rows or experiment.rows,
     ):
         row = lookup(experiment.rows, row_name, f"row of {name}")
         fields = {"variant": row.variant, "dataset": dataset, "seed": seed}
-        fields = {**setting.recipe, **fields, **row.overrides, **overrides}
-        recipe = recipes.load(row.base or experiment.base, fields)
-        its = place / row_name / f"seed_{seed}"
-        jobs.append(Job(name, scale, row_name, row, recipe, its, data_dir))
+        fields = {**setting.recipe, **fields, **row.overrides, **rate}
+        recipe = recipes.load(
+            row.base or experiment.base, {**fields, **overrides}
+        )
+        its = [f"rate_{value}" for value in list(rate.values())[:1]]
+        its = place.joinpath(row_name, *its, f"seed_{seed}")
+        jobs.append(
+            Job(name, scale, row_name, row, recipe, its, data_dir, held_out)
+        )
     return jobs
+
+
+def _rates(setting, overrides):
+    """Fields of a recipe for each rate of a setting; a warm-up is at 1/5."""
+    rates = setting.rates
+    if rates and "learning_rate" in overrides:
+        rates = (overrides["learning_rate"],)
+    fields = [
+        {"learning_rate": rate, "warmup_learning_rate": rate / 5}
+        for rate in rates
+    ]
+    return fields or [{}]
 
 
 def _setting(name, experiment, scale, dataset, overrides):

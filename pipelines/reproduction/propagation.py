@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 from benchmarks import tables
-from reproduction import curves
+from reproduction import pictures
 from reproduction import results
 from reproduction import training
 
@@ -106,10 +106,10 @@ def _models(job, classes):
     """The network after each of `AFTER`: (iterations, model)."""
     trained = [(steps, _trained(job, steps)) for steps in AFTER if steps]
     pixels = trained[0][1].get_layer("pixels")
-    return [(0, _initial(job.recipe, pixels, classes)), *trained]
+    return [(0, initial(job.recipe, pixels, classes)), *trained]
 
 
-def _initial(recipe, pixels, classes):
+def initial(recipe, pixels, classes):
     """What a run begins with: the weights of its seed, its mean of pixels."""
     import keras
 
@@ -137,23 +137,26 @@ def _trained(job, steps):
 
 
 def table(experiment, records):
-    """How much of the gradient reaches the first unit."""
+    """How much of the gradient reaches the output of the first unit, x_1.
+
+    The norm at its input, x_0, lies apart from all others in each network.
+    """
     lines = []
     for record in _of_rows(experiment, records):
         result = record["result"]
         cells = [
-            _power(of_one["total"][0] / of_one["total"][-1])
+            _power(of_one["total"][1] / of_one["total"][-1])
             for of_one in result["after"].values()
         ]
         alone = result["after"]["0"]["shortcuts"]
-        cells += [_power(result["product"][0]), _power(alone[0] / alone[-1])]
+        cells += [_power(result["product"][1]), _power(alone[1] / alone[-1])]
         lines.append([record["row"], *cells])
     if not lines:
         return "Not run."
     after = " | ".join(f"after {steps}" for steps in AFTER)
     titles = (
-        f"first over last norm | {after} | product of lambdas | through "
-        "shortcuts alone, after 0"
+        f"norm at x_1 over that at x_L | {after} | product of lambdas | "
+        "through shortcuts alone, after 0"
     )
     return tables.table(titles, lines)
 
@@ -174,29 +177,40 @@ def how(records):
 
 
 def picture(experiment, records, path):
-    """Norms over the units, at the beginning and after training."""
+    """Norms over the units, at the beginning and after training.
+
+    Dashed is what comes through shortcuts alone; dotted the product of lambdas.
+    """
     import matplotlib.figure  # no pyplot: no display, no global state
 
     figure = matplotlib.figure.Figure(figsize=(9, 4.9), layout="constrained")
     panels = figure.subplots(1, len(AFTER), sharey=True)
+    of_rows = _of_rows(experiment, records)
     for axes, steps in zip(panels, AFTER, strict=True):
-        of_rows = _of_rows(experiment, records)
-        for record, color in zip(of_rows, curves.COLORS, strict=False):
+        for record, color in zip(of_rows, pictures.COLORS, strict=False):
             result = record["result"]
-            norms = np.array(result["after"][str(steps)]["total"])
-            product = np.array(result["product"])
-            units = range(len(norms))
-            axes.semilogy(units, norms, color=color, label=record["row"])
+            norms = result["after"][str(steps)]
+            units = range(1, len(norms["total"]))
+            axes.semilogy(
+                units, norms["total"][1:], color=color, label=record["row"]
+            )
+            if norms["shortcuts"][1]:
+                through = norms["shortcuts"][1:]
+                axes.semilogy(units, through, "--", color=color, linewidth=1)
+            product = np.array(result["product"][1:])
             if 0 < product[0] < 1:
-                axes.semilogy(
-                    units, product * norms[-1], "--", color=color, linewidth=1
-                )
+                product *= norms["total"][-1]
+                axes.semilogy(units, product, ":", color="#000000", linewidth=1)
         axes.set(
             title=f"after {steps} iterations" if steps else "at the beginning",
             xlabel="unit",
         )
         axes.grid(alpha=0.3)
-    panels[0].set_ylabel("norm of the gradient (dashed: product of lambdas)")
+    panels[0].set_ylabel("norm of the gradient")
+    figure.suptitle(
+        "dashed: through the shortcuts alone; dotted: product of lambdas",
+        fontsize=10,
+    )
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(
         handles, labels, loc="outside lower center", ncols=3, frameon=False

@@ -2,15 +2,23 @@
 
 import importlib
 import itertools
+import re
 
 from benchmarks import tables
+from reproduction import rates
 from reproduction import results as results_lib
+from reproduction import spreads
 from reproduction.experiments import EXPERIMENTS
 
 from keras_resnet import files
 from keras_resnet.recipes import protocols
 
 RESULTS, DOCUMENT = "results", "RESULTS.md"
+STORIES = ("WHY_RESIDUAL.md", "WHY_RESIDUAL.ko.md")
+# In a story: experiment, scale and data set; the head of a table; its rows.
+_TABLE = re.compile(
+    r"(<!-- (\w+), (\w+), (\w+) -->\n\|.*\n\|[-|]+\n)((?:\|.*\n)*)"
+)
 
 _HEAD = """\
 # The papers' results, and ours
@@ -59,7 +67,7 @@ def _summary(experiment, records, row_name):
 
 
 def write(docs):
-    """Writes docs/RESULTS.md and a picture for each table that has one.
+    """Writes docs/RESULTS.md, pictures, and the tables within the stories.
 
     Returns:
         list of pathlib.Path of the files in the folder `docs`.
@@ -71,7 +79,39 @@ def write(docs):
     parts.append(_PROTOCOLS.format(table=protocols.table()))
     path = docs / DOCUMENT
     files.write_text(path, "\n".join(parts))
+    for story in map(docs.joinpath, STORIES):
+        if story.exists():
+            text = story.read_text(encoding="utf-8")
+            files.write_text(story, filled(text, docs / RESULTS))
     return [path, *written]
+
+
+def filled(text, folder):
+    """A story, its tables with the rows that the records in a folder give."""
+    return _TABLE.sub(
+        lambda found: found[1] + "".join(_rows(folder, *found.groups()[1:4])),
+        text,
+    )
+
+
+def _rows(folder, name, scale, dataset):
+    """Lines of a story's table: row, paper, errors; of a grid at the best."""
+    records = [
+        record
+        for record in results_lib.Results(folder, name).records()
+        if (record["scale"], record["dataset"]) == (scale, dataset)
+    ]
+    experiment = EXPERIMENTS[name]
+    for row, mine in results_lib.by_row(experiment, records).items():
+        best = rates.at_best(None, mine)
+        cells = [row, experiment.rows[row].paper]
+        if scale == "rates":
+            tried = len(rates.by_rate(mine))
+            cells.append(f"{best[0]['recipe']['learning_rate']} of {tried}")
+        cells.append(spreads.errors(best, "test_error").removeprefix("fail: "))
+        cells += [spreads.sampling_error(best)]
+        cells += [spreads.errors(best, "train_error"), str(len(best))]
+        yield f"| {' | '.join(cells)} |\n"
 
 
 def _contents():

@@ -4,7 +4,7 @@ import statistics
 
 import numpy as np
 from benchmarks import tables
-from reproduction import curves
+from reproduction import pictures
 from reproduction import results
 from reproduction import training
 
@@ -126,7 +126,7 @@ def picture(experiment, records, path):
 
     figure = matplotlib.figure.Figure(figsize=(9, 4.4), layout="constrained")
     ordered, by_size = figure.subplots(1, 2, sharey=True)
-    colors = curves.COLORS
+    colors = pictures.COLORS
     rows = results.by_row(experiment, results.finished(records))
     for (name, of_one), color in zip(rows.items(), colors, strict=False):
         responses = of_one[0]["result"]["responses"]

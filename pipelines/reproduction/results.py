@@ -56,6 +56,21 @@ class Results:
                 return record
         return None
 
+    def elsewhere(self, job):
+        """A grid's run of a job's recipe in another experiment, or None.
+
+        P2's tables share networks, which are trained once for all of them.
+        """
+        found = (
+            record
+            for path in sorted(self.path.parent.glob("*.json"))
+            for record in Results(self.folder, path.stem).records()
+            # soak.json holds counts.
+            if isinstance(record, dict) and record["scale"] == job.scale
+            if job.held_out and is_of(record, job.recipe)
+        )
+        return next(found, None)
+
     def add(self, job, record):
         """Puts the record of a job in place of an earlier one.
 
@@ -64,8 +79,8 @@ class Results:
             record: dict of JSON values: status, why, seconds, environment and
                 result.
         """
-        place = dict(zip(_KEY, job.key, strict=True))
-        record = {**place, **record, "recipe": plain(job.recipe)}
+        place = dict(zip(_KEY, job.key, strict=False))
+        record = {**place, **record, **place, "recipe": plain(job.recipe)}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._locked():
             others = [r for r in self.records() if key(r) != job.key]
@@ -81,8 +96,9 @@ class Results:
 
 
 def key(record):
-    """What tells a record from the others: (scale, data set, row, seed)."""
-    return tuple(record[name] for name in _KEY)
+    """What tells a record from the others, as `jobs.Job.key`."""
+    place = (record[name] for name in _KEY)
+    return (*place, record["recipe"]["learning_rate"])
 
 
 def finished(records):

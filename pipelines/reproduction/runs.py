@@ -39,6 +39,10 @@ def run(experiment, todo, results, say=print, *, run_job=None, describe=None):
         if results.find(job):
             say(f"{what}: has a record")
             continue
+        if same := results.elsewhere(job):
+            results.add(job, same)
+            say(f"{what}: has the record of another table")
+            continue
         say(f"{what}: {job.workdir}")
         try:
             record = _record(job, run_job, describe or _on_tensorflow)

@@ -106,3 +106,34 @@ def examples(job, split, number):
     )
     batch = next(iter(batches))
     return batch["image"].numpy(), batch["label"].numpy(), found.class_names
+
+
+def divided(job):
+    """The data of a job, a part of its training images held out.
+
+    Returns:
+        {"train", "validation"} as `train` takes them, and the `Split` that is
+        held out: the same for all rates, seeds and networks.
+    """
+    from keras_resnet.training.engines import on_tensorflow
+
+    engine = on_tensorflow.TensorFlowEngine()
+    splits = engine.load_splits(job.recipe, job.data_dir)
+    train, held = splits["train"].hold_out(job.held_out, seed=0)
+    return {**splits, "train": train}, held
+
+
+def error(job, split):
+    """The error of a job's trained network on a `Split`, 0 to 1."""
+    import keras
+
+    from keras_resnet.data import pipeline
+    from keras_resnet.labels.view import View
+
+    model = keras.models.load_model(job.workdir / MODEL)
+    batches = pipeline.eval_dataset(
+        split, View.of(job.recipe), batch_size=split.num_examples
+    )
+    batch = next(iter(batches))
+    said = model.predict(batch["image"], verbose=0).argmax(-1)
+    return round(float((said != batch["label"].numpy()).mean()), 6)

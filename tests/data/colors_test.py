@@ -12,7 +12,7 @@ from PIL import ImageEnhance
 from keras_resnet.data.pixels import colors
 from keras_resnet.data.pixels import randomness
 
-DEVIATIONS = 255 * 0.1 * np.array(colors.PCA_DEVIATIONS)
+DEVIATIONS = 255 * 0.1 * np.array(colors.PCA_EIGENVALUES)
 VECTORS = np.array(colors.PCA_VECTORS)
 
 
@@ -37,7 +37,7 @@ def test_pca_is_the_sum_of_components_and_clipped_on_a_photograph():
     image = photograph()[:50, :70].astype(np.float32)
     for draws in _draws(5, colors.PCA_DRAWS):
         alpha = 0.1 * randomness.normal(draws).numpy()
-        shift = 255 * (VECTORS @ (alpha * np.array(colors.PCA_DEVIATIONS)))
+        shift = 255 * (VECTORS @ (alpha * np.array(colors.PCA_EIGENVALUES)))
         expected = np.clip(image + shift, 0, 255)
         np.testing.assert_allclose(
             colors.pca(image, draws), expected, atol=1e-3

@@ -1,5 +1,6 @@
 """Costs are counted right: by hand, and against TensorFlow's own graph."""
 
+import json
 import math
 
 import goldens
@@ -147,7 +148,31 @@ def test_a_count_that_differs_from_the_paper_is_said_to():
 
 
 def test_every_network_has_a_row():
-    assert set(cost_rows.COSTS.rows) == set(specs.VARIANTS)
+    networks = {*specs.VARIANTS, *cost_rows.VGG}
+    assert set(cost_rows.COSTS.rows) == networks
+
+
+def test_152_layers_cost_less_than_vgg_19():
+    """P1 secs. 1 and 3.3; the counts are the landed ones."""
+    kept = programs.PIPELINES.parent / "docs/results/costs.json"
+    found = {r["row"]: r["result"] for r in json.loads(kept.read_text())}
+    # 13 and 16 convolutions and three dense layers, by hand.
+    dense = 7 * 7 * 512 * 4096 + 4096 * 4096 + 4096 * 1000
+    widths = (64, 128, 256, 512, 512)
+    for name, depths in (
+        ("VGG-16", (2, 2, 3, 3, 3)),
+        ("VGG-19", (2, 2, 4, 4, 4)),
+    ):
+        total, channels = dense, 3
+        for stage, (width, depth) in enumerate(zip(widths, depths)):
+            for _ in range(depth):
+                total += 9 * channels * width * (224 >> stage) ** 2
+                channels = width
+        assert found[name]["multiply_adds"] == total
+    [line] = costs.beside_vgg(found)
+    assert "plainnet34 takes 18.6%" in line and "57." in line
+    dear = {**found, "resnet152": found["VGG-19"]}
+    assert "100.0%" in next(costs.beside_vgg(dear))
 
 
 def test_the_table_has_a_line_for_each_network_that_was_counted():

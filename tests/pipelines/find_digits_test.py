@@ -12,6 +12,7 @@ from keras_resnet.errors import UsageError
 from keras_resnet.networks import specs
 
 backbone = programs.module("reproduction.backbone")
+spreads = programs.module("reproduction.spreads")
 jobs = programs.module("reproduction.jobs")
 rows = programs.module("reproduction.backbone_rows")
 
@@ -238,7 +239,7 @@ def test_networks_of_a_task_differ_in_shortcuts_alone(tmp_path):
     ],
 )
 def test_better_is_more_than_chance_with_each_seed(points, error, word):
-    assert backbone.verdict(points, error) == word
+    assert spreads.verdict(points, error) == word
 
 
 def test_each_row_trains_at_its_best_rate_and_no_test_digit_chose_it():

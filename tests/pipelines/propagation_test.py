@@ -150,7 +150,7 @@ def record(row, total, alone, product):
     return {"row": row, "seed": 0, "status": "finished", "result": result}
 
 
-def test_the_table_has_ratios_of_the_first_norm_to_the_last(tmp_path):
+def test_the_table_has_ratios_of_the_norm_at_x_1_to_the_last(tmp_path):
     experiment = experiments.EXPERIMENTS["propagation"]
     records = [
         record("scaled_0.5_1", [1e-3, 1.0, 10.0], [2.5, 5, 10], [0.25, 0.5, 1]),
@@ -160,12 +160,12 @@ def test_the_table_has_ratios_of_the_first_norm_to_the_last(tmp_path):
     assert (
         scaled.split()
         == (
-            "| scaled_0.5_1 | 10^-4.0 | 10^-4.0 | 10^-4.0 | 10^-0.6 | 10^-0.6 |"
+            "| scaled_0.5_1 | 10^-1.0 | 10^-1.0 | 10^-1.0 | 10^-0.3 | 10^-0.3 |"
         ).split()
     )
     assert (
         plain.split()
-        == ("| plain | 10^4.0 | 10^4.0 | 10^4.0 | 0 | 0 |").split()
+        == ("| plain | 10^2.0 | 10^2.0 | 10^2.0 | 0 | 0 |").split()
     )
     path = tmp_path / "picture.png"
     propagation.picture(experiment, records, path)

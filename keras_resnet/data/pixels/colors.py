@@ -10,8 +10,9 @@ import tensorflow as tf
 from keras_resnet.data.pixels import randomness
 
 # AlexNet, sec. 4.1: principal components of ImageNet's RGB values in [0, 1],
-# as fb.resnet.torch lists them: standard deviations and, in columns, vectors.
-PCA_DEVIATIONS = (0.2175, 0.0188, 0.0045)
+# as fb.resnet.torch lists them: eigenvalues of their covariance, by which
+# AlexNet multiplies alpha (not by the roots), and, in columns, vectors.
+PCA_EIGENVALUES = (0.2175, 0.0188, 0.0045)
 PCA_VECTORS = (
     (-0.5675, 0.7192, 0.4009),
     (-0.5808, -0.0045, -0.8140),
@@ -43,7 +44,7 @@ def pca(pixels, draws):
         float32 (H, W, 3), clipped to 0..255.
     """
     alpha = 0.1 * randomness.normal(draws)
-    shift = 255.0 * tf.linalg.matvec(PCA_VECTORS, alpha * PCA_DEVIATIONS)
+    shift = 255.0 * tf.linalg.matvec(PCA_VECTORS, alpha * PCA_EIGENVALUES)
     # A row at once: a sum along an axis of three is four times as slow.
     shape = tf.shape(pixels)
     rows = tf.reshape(pixels, [shape[0], -1]) + tf.tile(shift, [shape[1]])

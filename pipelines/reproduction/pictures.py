@@ -1,0 +1,116 @@
+"""Pictures of errors over iterations, as P1 Fig. 6."""
+
+import itertools
+import statistics
+
+from reproduction import rates
+from reproduction import results
+
+# Okabe and Ito's colours, which the colour-blind tell apart.
+COLORS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#000000",
+)
+# Bands of more rows than this hide each other.
+BANDS = 4
+
+
+def picture(experiment, records, path):
+    """Errors over iterations: training thin, test bold.
+
+    Medians over the seeds. From the least to the greatest test error there is
+    a band, or where there are many rows a bar at the end. Of a grid of rates
+    each row is at its best.
+    """
+    import matplotlib.figure  # no pyplot: no display, no global state
+
+    records = rates.at_best(experiment, records)
+    # An ensemble has none, nor has what diverged at once.
+    records = [r for r in records if r["result"].get("curve", {}).get("step")]
+    rows = results.by_row(experiment, records)
+    panels = _panels(experiment, rows)
+    figure = matplotlib.figure.Figure(
+        figsize=(4.6 * max(len(panels), 1.6), 4.8), layout="constrained"
+    )
+    columns = max(len(panels), 1)
+    all_axes = figure.subplots(1, columns, sharey=True, squeeze=False)[0]
+    for axes, (title, names) in zip(all_axes, panels.items(), strict=False):
+        _draw_panel(axes, experiment, {name: rows[name] for name in names})
+        axes.set(title=title or experiment.title, xlabel="iterations")
+    all_axes[0].set_ylabel("error (%), test bold, training thin")
+    all_axes[0].set_ylim(bottom=0)
+    figure.savefig(path, dpi=120)
+
+
+def _panels(experiment, rows):
+    """{title: names}; the row that others are compared with is in each."""
+    panels = {}
+    for name in rows:
+        panels.setdefault(experiment.rows[name].panel, []).append(name)
+    reference = experiment.reference
+    if reference in rows:
+        for names in panels.values():
+            names[:] = [reference, *(n for n in names if n != reference)]
+    return panels
+
+
+def _draw_panel(axes, experiment, rows):
+    colors = itertools.cycle(_palette(experiment, rows))
+    for place, ((name, records), color) in enumerate(zip(rows.items(), colors)):
+        line = _draw(axes, name, records, color)
+        _draw_spread(axes, line, place if len(rows) > BANDS else None)
+    axes.grid(alpha=0.3)
+    axes.margins(x=0.01)
+    axes.set_xlim(left=0)
+    axes.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.14),
+        ncols=2,
+        fontsize=8,
+        frameon=False,
+    )
+
+
+def _palette(experiment, rows):
+    """Black is the reference's, where a panel has one."""
+    if experiment.reference not in rows:
+        return COLORS
+    return ["#000000", *COLORS[:-1], "#999999"]
+
+
+def _draw(axes, name, records, color):
+    """Both curves of a row; (steps, sorted test errors of each, color)."""
+    curves = [record["result"]["curve"] for record in records]
+    steps = min((curve["step"] for curve in curves), key=len)
+    errors = {
+        which: [
+            sorted(100 * curve[which][i] for curve in curves)
+            for i in range(len(steps))
+        ]
+        for which in ("train_error", "test_error")
+    }
+    for which, style in (
+        ("train_error", {"linewidth": 0.9}),
+        ("test_error", {"linewidth": 2.2, "label": name}),
+    ):
+        middle = [statistics.median(values) for values in errors[which]]
+        axes.plot(steps, middle, color=color, **style)
+    return steps, errors["test_error"], color
+
+
+def _draw_spread(axes, line, place):
+    """A band, or where `place` is an int a bar of the end, that far out."""
+    steps, errors, color = line
+    low, high = ([values[i] for values in errors] for i in (0, -1))
+    if place is None:
+        axes.fill_between(
+            steps, low, high, color=color, alpha=0.15, linewidth=0
+        )
+    else:
+        x = steps[-1] * (1.02 + 0.02 * place)
+        axes.plot([x, x], [low[-1], high[-1]], color=color, linewidth=2)

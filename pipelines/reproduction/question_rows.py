@@ -1,0 +1,173 @@
+"""Experiments that answer what readers of the papers ask, as data.
+
+P1 is He et al. 2015, arXiv 1512.03385; P2 He et al. 2016, arXiv 1603.05027.
+"""
+
+from reproduction.jobs import Experiment
+from reproduction.jobs import Row
+from reproduction.jobs import Setting
+from reproduction.scales import AUGMENTED
+from reproduction.scales import DIGITS
+from reproduction.scales import FASHION_2000
+from reproduction.scales import SMALL_IMAGES
+from reproduction.scales import WARM_QUICK
+from reproduction.scales import schedule_of
+from reproduction.training_rows import DEGRADATION
+from reproduction.training_rows import PREACTIVATION
+
+_NETWORKS = ("plain-20", "plain-56", "ResNet-20", "ResNet-56")
+_COMPARED = {name: DEGRADATION.rows[name] for name in _NETWORKS}
+
+CONVERGENCE = Experiment(
+    title="Speed of learning",
+    question="Do residual networks learn faster?",
+    source="P1 sec. 4.1: 'converges faster at the early stage'",
+    rows=_COMPARED,
+    settings={
+        "quick": {
+            dataset: setting._replace(
+                recipe={**setting.recipe, "eval_every_steps": 25}
+            )
+            for dataset, setting in DEGRADATION.settings["quick"].items()
+        }
+    },
+    silent=(
+        "iterations to a training error of 5 % stand in every table; here "
+        "they are known to 25 iterations, elsewhere to a tenth of the run",
+        AUGMENTED,
+    ),
+)
+
+LESION = Experiment(
+    title="Units taken out of trained networks",
+    question="Is a residual network an ensemble of paths?",
+    source="none in the papers; Veit et al. 2016, arXiv 1605.06431",
+    rows=_COMPARED,
+    settings={
+        "quick": {
+            "digits": Setting(
+                recipe={
+                    **DIGITS,
+                    **schedule_of(600),
+                    "augmentation": "none",
+                    "learning_rate": 0.02,
+                }
+            )
+        }
+    },
+    silent=(
+        "a rate of 0.02; the networks are those of degradation",
+        "a unit of one shape is replaced by its input, with BN's moving "
+        "averages as they are; units that change the shape stay. A plain "
+        "network's unit is the same two layers without the shortcut",
+        "several at random: five draws for each seed, of each seed the median",
+    ),
+    module="lesion",
+)
+
+_SUMS_QUICK = {**DIGITS, **schedule_of(200), "learning_rate": 0.02}
+SUM_OR_PRODUCT = Experiment(
+    title="A sum or a product",
+    question="Why is a sum better than a product in backpropagation, and "
+    "could P2 eq. 5's gradient vanish?",
+    source="P2 eqs. 4 and 5",
+    rows={
+        f"{name}-{depth}": Row(
+            variant=variant.format(depth),
+            overrides={"shortcut": shortcut, "placement": "full_preact"},
+        )
+        for name, variant, shortcut in (
+            ("plain", "plainnet{}", "none"),
+            ("ResNet", "resnet{}", "A"),
+        )
+        for depth in (20, 56, 110)
+    },
+    settings={"quick": {"digits": Setting(recipe=_SUMS_QUICK)}},
+    silent=(
+        "all networks are pre-activated, so that a unit's direct term is the "
+        "gradient behind it and F's is the rest; 128 training images, BN with "
+        "their statistics; trained for 200 iterations at 0.02",
+        "units that change the shape are left out, of the product too",
+        "the sum vanishes only where the F term is the direct one's negative: "
+        "a cosine of -1 and equal norms, for all images at once (P2 sec. 2)",
+        "singular values are of the Jacobian of one image's output of the "
+        "last unit by its own input, with 8 others beside it for BN",
+        "neighbours are of 64 images on a line between two; a cosine near 0 "
+        "is a gradient that is noise (Balduzzi et al. 2017, arXiv 1702.08591)",
+    ),
+    module="sums",
+)
+
+_LATE = {**DIGITS, **schedule_of(600), **WARM_QUICK, "learning_rate": 0.02}
+OVERFITTING = Experiment(
+    title="Depth on little data",
+    question="Do more than 1000 layers learn little data by heart, and err "
+    "on other images?",
+    source="P1 sec. 4.2, 1202 layers",
+    rows={
+        f"ResNet-{depth}_{number}": Row(
+            variant=f"resnet{depth}",
+            panel=f"{number} training images",
+            overrides={"train_examples": number},
+        )
+        for number in (180, 1438)
+        for depth in (20, 56, 110, 1202)
+    },
+    settings={"quick": {"digits": Setting(recipe=_LATE)}},
+    silent=(
+        "a rate of 0.02 with a warm-up of 50 iterations",
+        "1202 layers take hours on two cores: --rows has the others",
+        SMALL_IMAGES,
+    ),
+)
+
+THOUSAND = Experiment(
+    title="A thousand layers",
+    question="Does pre-activation train what the original placement cannot?",
+    source="P2 Fig. 1, Table 3",
+    rows={
+        name: PREACTIVATION.rows[name]
+        for name in ("original_1001", "preactivation_1001")
+    },
+    settings={"quick": {"digits": Setting(recipe=_LATE)}},
+    silent=("a rate of 0.02 with a warm-up of 50 iterations", SMALL_IMAGES),
+)
+
+# Srivastava et al. 2015, arXiv 1505.00387: a gate for each layer, which opens
+# with its bias.
+_HIGHWAY = {
+    "block": "one_layer",
+    "shortcut": "exclusive_gating_bias_minus_5",
+    "placement": "original",
+}
+HIGHWAY = Experiment(
+    title="Highway networks",
+    question="What does a gate on every layer cost beside an identity?",
+    source="P1 sec. 2, P2 sec. 3.1; Srivastava et al. 2015, arXiv 1505.00387",
+    rows={
+        **_COMPARED,
+        **{
+            f"Highway-{depth}": Row(
+                variant=f"resnet{depth}",
+                overrides={**_HIGHWAY, "depths": ((depth - 2) // 3,) * 3},
+            )
+            for depth in (20, 56)
+        },
+    },
+    settings={
+        "quick": {
+            "digits": DEGRADATION.settings["quick"]["digits"],
+            "fashion_mnist": Setting(
+                recipe={**FASHION_2000, **schedule_of(2000)}
+            ),
+        }
+    },
+    silent=(
+        "a gate g = sigmoid(W x + b) takes (1 - g) x + g F(x), over one layer "
+        "each; b starts at -5. Where it closes the shortcut, x is gone: such "
+        "layers are 'non-residual functions' (P1 sec. 2), which an identity "
+        "can never be",
+        "the networks of two layers a gate are the rows `exclusive_gating` "
+        "of shortcuts",
+    ),
+)
