@@ -155,7 +155,11 @@ def _code(text):
 def _numbers(text):
     """Numbers of the prose, as they are written."""
     text = re.sub(r"^```.*?^```|\]\([^)]*\)", "", text, flags=re.M | re.S)
-    return set(re.findall(r"(?<![\w.])\d[\d,.]*\d(?!\w)", text))
+    return set(re.findall(r"(?<![A-Za-z\d.])\d[\d,.]*\d(?![A-Za-z\d])", text))
+
+
+# {Korean page: numbers that the English one writes in words}.
+IN_WORDS = {"WHY_RESIDUAL.ko.md": {"50"}}
 
 
 @pytest.mark.parametrize("name", ["README.ko.md", *KOREAN])
@@ -165,11 +169,12 @@ def test_a_korean_page_has_the_commands_and_numbers_of_the_english(name):
     english = _read(folder + name.replace(".ko", ""))
     assert _code(korean) == _code(english)
     # It may say less, and nothing else.
-    assert _numbers(korean) <= _numbers(english)
+    known = _numbers(english) | IN_WORDS.get(name, set())
+    assert _numbers(korean) <= known
 
 
 def test_another_number_is_seen():
-    assert _numbers("1.39 %, 20 layers of 2,000") == {"1.39", "20", "2,000"}
+    assert _numbers("1.39 %, 20층, 2,000장.") == {"1.39", "20", "2,000"}
     assert _code("```sh\nmake test  # 2\n```") == ["make test"]
 
 
