@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 REQUIREMENTS := $(VENV)/requirements.txt
 WHEEL := $(VENV)/wheel
+SITE := $(VENV)/site
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs
+MKDOCS_FLAGS := --strict --config-file docs/site/mkdocs.yml
 RUN := runs/digits
 DIGITS := --model=$(RUN)/model.keras
 
@@ -14,7 +17,7 @@ KILLS := 1000
 INPUTS := 10000
 SEED := 0
 
-.PHONY: help quickstart train report fresh wheel test test-large soak arm64 peers lint format bazel clean
+.PHONY: help quickstart train report fresh wheel test test-large soak arm64 peers lint format bazel pages docs docs-check clean
 
 help:
 	@echo "make quickstart  train, evaluate, export, verify and predict digits"
@@ -29,6 +32,9 @@ help:
 	@echo "make lint        ruff; what is imported against what setup.py requires"
 	@echo "make format      ruff's formatter"
 	@echo "make bazel       the Bazel build files, checked offline"
+	@echo "make docs        all pages with a search, at http://127.0.0.1:8000"
+	@echo "make docs-check  the same built strictly, into runs/site"
+	@echo "make pages       the pages that are written from the code"
 	@echo "make clean       remove the environment and all runs"
 
 $(VENV)/.made:
@@ -115,6 +121,24 @@ format: $(VENV)/.test-installed
 
 bazel: $(VENV)/.test-installed
 	PYTHON=$(BIN)/python tests/bazel/check.sh
+
+# An environment of its own: a site needs no TensorFlow, and TensorFlow no site.
+$(SITE)/.installed: docs/site/requirements.txt
+	$(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/python -m pip --disable-pip-version-check install --quiet \
+	  -r docs/site/requirements.txt
+	@touch $@
+
+docs: $(SITE)/.installed
+	$(MKDOCS) serve $(MKDOCS_FLAGS)
+
+docs-check: $(SITE)/.installed
+	$(MKDOCS) build --quiet $(MKDOCS_FLAGS)
+
+pages: $(VENV)/.installed
+	$(BIN)/python pipelines/api_page.py
+	$(BIN)/python pipelines/recipes_page.py
+	$(BIN)/python pipelines/zoo.py
 
 clean:
 	rm -rf $(VENV) runs

@@ -60,6 +60,12 @@ setup(
         "wrapt>=1.17",
     ],
     extras_require={
+        # `make docs`; docs/site/requirements.txt has what was tested.
+        "docs": [
+            "mkdocs>=1.6,<2",
+            "mkdocs-material>=9.6,<10",
+            "mkdocstrings[python]>=1,<2",
+        ],
         # Whose weights we read, and who reads what we export.
         # With a PyTorch for the CPU, install torchvision and timm --no-deps.
         "peers": [

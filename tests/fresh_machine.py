@@ -1,4 +1,4 @@
-"""Every command and every Python block of the README, as a new user has them.
+"""Commands and Python of the README and of `PAGES`, as a new user has them.
 
     .venv/bin/python tests/fresh_machine.py [--python]
 
@@ -8,9 +8,9 @@ run once each, in a scratch directory with a copy of what `make quickstart`
 left; those that it ran itself do not run again. A command that would train for
 long gets further flags (`TINY`); one that cannot run here is named with its
 reason (`LEFT_OUT`); all others run as they stand. Commands of different lanes
-(`LANES`) run at once, those of one in the README's order. With --python the
-blocks of Python and `INSTALLED` run alone, as somebody has them who installed a
-wheel.
+(`LANES`) run at once, those of one in the order of the pages. With --python the
+blocks of Python, `INSTALLED` and the commands `keras-resnet` run alone, as
+somebody has them who installed a wheel.
 """
 
 import concurrent.futures
@@ -27,7 +27,24 @@ import time
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+SUPPORT = ROOT / "tests" / "support"
+sys.path.append(str(SUPPORT))
 
+import readme_files  # noqa: E402
+
+# Beside the README. A page stands behind those whose results it shows.
+PAGES = (
+    "GETTING_STARTED",
+    "OWN_IMAGES",
+    "FINE_TUNING",
+    "WEIGHTS",
+    "DATA",
+    "TRAINING",
+    "EVALUATION",
+    "EXPORT",
+    "BACKBONE",
+    "EXPERIMENTS",
+)
 _RATES = "--steps=4 --boundaries=2,3"
 _STEPS = f"{_RATES} --eval_every_steps=4"
 
@@ -47,6 +64,7 @@ TINY = {
         "--warmup_steps=0"
     ),
     "python pipelines/reproduce.py --report": "--docs_dir=docs",
+    "keras-resnet train photos": "--epochs=1",
 }
 LEFT_OUT = {
     "make ": "this script is called by one of them",
@@ -66,17 +84,23 @@ LEFT_OUT = {
 INSTALLED = (
     "keras-resnet --help",
     "keras-resnet train --steps=2 --boundaries=1 --eval_every_steps=2",
-    "keras-resnet evaluate --model=runs/digits/model.keras",
     "python -m keras_resnet --version",
 )
 # Commands that need nothing from those of another lane.
 LANES = ("data.py", "reproduce.py")
-# The README shows this result before the run that it is of.
-LATE = "python pipelines/evaluate.py --model=runs/photographs"
 # What no command of ours prints where all is well.
 FAULT = re.compile(r"Traceback|WARNING")
 # Words that stand for the reader's own.
 WORDS = {"folder:PATH": "folder:photographs", "runs/seed_": "runs/seed"}
+
+
+def documents():
+    """The README and the pages, one text."""
+    paths = (ROOT / "docs" / f"{page}.md" for page in PAGES)
+    return "\n".join(
+        path.read_text(encoding="utf-8")
+        for path in (ROOT / "README.md", *paths)
+    )
 
 
 def commands(text):
@@ -94,8 +118,11 @@ def commands(text):
 
 
 def plan(text):
-    """What is typed for a document: (command as shown, as run or None)."""
-    for command in commands(text):
+    """What is typed for a document: (command as shown, as run or None).
+
+    What it shows more than once is typed once.
+    """
+    for command in dict.fromkeys(commands(text)):
         if _row(LEFT_OUT, command) is not None:
             yield command, None
             continue
@@ -119,10 +146,6 @@ def _lane(command):
     return next((name for name in LANES if name in command), "others")
 
 
-def _is_late(row):
-    return row[0].startswith(LATE)
-
-
 def _row(table, command):
     rows = (row for start, row in table.items() if command.startswith(start))
     return next(rows, None)
@@ -132,22 +155,6 @@ def blocks(text):
     """The blocks of Python that need nothing but this project."""
     found = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
     return [block for block in found if "sklearn" not in block]
-
-
-def make_photographs(folder):
-    """Files with the names of the README's photographs, of two colours."""
-    from PIL import Image
-
-    columns = {"train": range(0, 331, 110), "validation": range(430, 541, 20)}
-    for name, color in {"china": "#3060a0", "flower": "#a05030"}.items():
-        for split, xs in columns.items():
-            place = folder / split / name
-            place.mkdir(parents=True)
-            for x in xs:
-                for y in range(0, 331, 30):
-                    image = Image.new("RGB", (96, 96), color)
-                    image.putpixel((x % 96, y % 96), (x % 256, y % 256, 0))
-                    image.save(place / f"{x}_{y}.png")
 
 
 def run(command, folder):
@@ -164,9 +171,12 @@ def run(command, folder):
     return done.stdout
 
 
+_hub = {}  # how a cache of the Hugging Face hub is found
+
+
 def _environment():
     path = f"{pathlib.Path(sys.executable).parent}{os.pathsep}"
-    return {**os.environ, "PATH": path + os.environ["PATH"]}
+    return {**os.environ, "PATH": path + os.environ["PATH"], **_hub}
 
 
 def serve(command, folder):
@@ -195,21 +205,31 @@ def predict_with_each(folder):
         list(pool.map(lambda p: run(command.format(p), folder), paths))
 
 
-def run_blocks(text, folder):
-    """Runs the blocks of Python, one after the other."""
-    for block in blocks(text):
-        (folder / "block.py").write_text(block, encoding="utf-8")
-        run("python block.py", folder)
+def run_installed(text, folder):
+    """Runs what needs no checkout: Python, as one program, and commands."""
+    run(f"python {SUPPORT / 'readme_files.py'} .", folder)
+    _hub.update(readme_files.settings(folder))
+    (folder / "blocks.py").write_text("\n".join(blocks(text)))
+    run("python blocks.py", folder)
+    for command in INSTALLED:
+        run(command, folder)
+    for command, typed in plan(text):
+        if _is_installed(command) and command not in INSTALLED:
+            run(typed, folder)
+
+
+def _is_installed(command):
+    return command.startswith("keras-resnet")
 
 
 def prepare(folder):
-    """Puts into a folder what the README's commands find."""
+    """Puts into a folder what the commands find."""
     for name in ("runs", "exported"):
         shutil.copytree(ROOT / name, folder / name)
     for seed in (0, 1):
         shutil.copytree(ROOT / "runs/digits", folder / f"runs/seed{seed}")
     (folder / "pipelines").symlink_to(ROOT / "pipelines")
-    make_photographs(folder / "photographs")
+    readme_files.make_photographs(folder / "photographs")
 
 
 def run_lane(commands, folder):
@@ -226,7 +246,9 @@ def run_lane(commands, folder):
 def run_commands(text, folder):
     """Runs the commands of a document, lanes at once."""
     done, lanes = quickstart(), {}
-    for command, typed in sorted(plan(text), key=_is_late):
+    for command, typed in plan(text):
+        if _is_installed(command):
+            continue  # as with --python
         if typed is None:
             print(f"left out  {command}: {_row(LEFT_OUT, command)}")
         elif command in done:
@@ -244,13 +266,11 @@ def run_commands(text, folder):
 def main():
     # A job in the background ignores SIGINT, and its children would too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = documents()
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)
         if "--python" in sys.argv:
-            run_blocks(text, folder)
-            for command in INSTALLED:
-                run(command, folder)
+            run_installed(text, folder)
         else:
             prepare(folder)
             run_commands(text, folder)

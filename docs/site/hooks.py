@@ -1,0 +1,89 @@
+"""What the site shows that lies outside docs/, and what is made of the code."""
+
+import pathlib
+import re
+
+from mkdocs.structure.files import File
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+# {page of the site: the file that it is}.
+OUTSIDE = {
+    "index.md": "README.md",
+    "index.ko.md": "README.ko.md",
+    "security.md": "SECURITY.md",
+    "exported_files.md": "exported/README.md",
+}
+# What has its page, and other files of the checkout, which have none.
+_LINKS = {path: page for page, path in OUTSIDE.items()}
+
+
+def on_files(files, config):
+    """Adds the pages that lie outside docs/."""
+    for page, path in OUTSIDE.items():
+        text = _inside((ROOT / path).read_text(encoding="utf-8"))
+        files.append(File.generated(config, page, content=text))
+    return files
+
+
+def on_page_markdown(markdown, page, **others):
+    """Pages that show more here than on a disk."""
+    del others
+    if page.file.src_uri == "API.md":
+        return f"{markdown}\n## Reference\n\n{_reference(markdown)}"
+    if page.file.src_uri == "MAP.md":
+        return re.sub(
+            r"^```mermaid\n(.*?)^```", _picture, markdown, flags=re.M | re.S
+        )
+    return _inside(markdown)
+
+
+def _inside(text):
+    """A text whose links lead to pages of the site."""
+
+    def link(found):
+        path = found[1].removeprefix("../").removeprefix("docs/")
+        return f"]({_LINKS.get(path, path)}"
+
+    return re.sub(r"\]\(((?!http)[^)#\s]+)", link, text)
+
+
+def _reference(markdown):
+    """Docstrings and hints of each function that the page lists."""
+    names = re.findall(r"^- `(\w+)\(", markdown, re.M)
+    names += ["UsageError", "View", "Split"]
+    return "\n\n".join(f"::: keras_resnet.{name}" for name in names)
+
+
+def _picture(found):
+    """The drawn map as SVG: who is imported stands further left."""
+    arrows = re.findall(r"(\w+) --> (\w+)", found[1])
+    floors = {}
+    for name in dict.fromkeys(name for arrow in arrows for name in arrow):
+        floors.setdefault(_depth(name, arrows), []).append(name)
+    places = {
+        name: (70 + 115 * floor, 40 + 70 * row + 35 * (floor % 2))
+        for floor, names in floors.items()
+        for row, name in enumerate(names)
+    }
+    lines = [
+        f'<line x1="{places[a][0] + 48}" y1="{places[a][1]}" '
+        f'x2="{places[b][0] - 48}" y2="{places[b][1]}"/>'
+        for a, b in arrows
+    ]
+    boxes = [
+        f'<rect x="{x - 48}" y="{y - 15}" width="96" height="30" rx="4"/>'
+        f'<text x="{x}" y="{y + 5}">{name}</text>'
+        for name, (x, y) in places.items()
+    ]
+    width = max(x for x, _ in places.values()) + 70
+    height = max(y for _, y in places.values()) + 40
+    return (
+        f'<svg class="map" viewBox="0 0 {width} {height}" role="img" '
+        f'aria-label="The map of the code">{"".join(lines + boxes)}</svg>'
+    )
+
+
+def _depth(name, arrows):
+    lefts = [left for left, right in arrows if right == name]
+    return 1 + max((_depth(left, arrows) for left in lefts), default=-1)
