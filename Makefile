@@ -134,7 +134,7 @@ docs: $(SITE)/.installed
 
 # No page takes a script, a style or a font from another host.
 docs-check: $(SITE)/.installed
-	$(MKDOCS) build --quiet $(MKDOCS_FLAGS)
+	$(MKDOCS) build $(MKDOCS_FLAGS)
 	@! grep -rE --include="*.html" '(src|href)="https?://[^"]*\.(js|css|woff2?)"' runs/site
 
 pages: $(VENV)/.installed
