@@ -3,6 +3,7 @@
 P1 is He et al. 2015, arXiv 1512.03385; P2 He et al. 2016, arXiv 1603.05027.
 """
 
+from reproduction.identity_rows import PREACTIVATION
 from reproduction.jobs import Experiment
 from reproduction.jobs import Row
 from reproduction.jobs import Setting
@@ -13,7 +14,6 @@ from reproduction.scales import SMALL_IMAGES
 from reproduction.scales import WARM_QUICK
 from reproduction.scales import schedule_of
 from reproduction.training_rows import DEGRADATION
-from reproduction.training_rows import PREACTIVATION
 
 _NETWORKS = ("plain-20", "plain-56", "ResNet-20", "ResNet-56")
 _COMPARED = {name: DEGRADATION.rows[name] for name in _NETWORKS}

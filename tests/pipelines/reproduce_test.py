@@ -8,12 +8,10 @@ import os
 import re
 import signal
 
-import pages
 import programs
 import pytest
 from tiny_runs import FOUR_STEPS
 
-from keras_resnet.data import datasets
 from keras_resnet.errors import UsageError
 from keras_resnet.networks import papers
 from keras_resnet.networks import specs
@@ -22,12 +20,9 @@ from keras_resnet.training.signals import STATUS
 curves = programs.module("reproduction.curves")
 experiments = programs.module("reproduction.experiments")
 jobs = programs.module("reproduction.jobs")
-page = programs.module("reproduction.page")
-rates = programs.module("reproduction.rates")
 report = programs.module("reproduction.report")
 results = programs.module("reproduction.results")
 runs = programs.module("reproduction.runs")
-training = programs.module("reproduction.training")
 
 DOCS = programs.PIPELINES.parent / "docs"
 EXPERIMENTS = experiments.EXPERIMENTS
@@ -290,94 +285,6 @@ def test_how_fast_a_network_learns_is_the_first_error_below_5_per_cent():
     assert curves.learnt(found) == "4 (2..never)"
 
 
-def of_grid(row, rate, held_out, test, seeds=(0, 1, 2)):
-    """Records of one rate, whose test errors are a tenth of a point apart."""
-    for seed in seeds:
-        found = record(row, seed, test + seed / 1000)
-        found["recipe"] = {"learning_rate": rate}
-        found["result"]["held_out_error"] = held_out
-        yield found
-
-
-def test_a_rate_is_chosen_by_what_is_not_reported():
-    """Neither by the test error nor by the records' order."""
-    records = [
-        *of_grid("plain", 0.05, held_out=0.3, test=0.01),
-        *of_grid("plain", 0.01, held_out=0.1, test=0.06),
-        *of_grid("plain", 0.02, held_out=0.2, test=0.02),
-    ]
-    assert rates.best(records) == 0.01
-    assert rates.at_best(TWO, records) == records[3:6]
-    diverged = {"recipe": {"learning_rate": 0.001}, "result": {}}
-    assert rates.best([*records, diverged]) == 0.01
-    # Records without a grid are all shown.
-    quick = [record("plain", 0, 0.1)]
-    assert rates.at_best(TWO, quick) == quick
-
-
-@pytest.mark.parametrize(
-    "test, verdict",
-    [
-        # 3.5 % and 4.5 % of 359 digits are not told apart, 3.5 and 9 are.
-        (0.045, "not told apart from plain"),
-        (0.09, "worse than plain"),
-        (0.001, "better than plain"),
-    ],
-)
-def test_a_grid_s_table_has_every_rate_and_the_best(test, verdict):
-    records = [
-        *of_grid("plain", 0.01, held_out=0.1, test=0.035),
-        *of_grid("plain", 0.02, held_out=0.2, test=0.5),
-        *of_grid("residual", 0.02, held_out=0.1, test=test),
-    ]
-    every, _, best = curves.table(TWO, records).split("\n\n")
-    lines = [re.split(r" *\| *", x)[1:-1] for x in every.splitlines()]
-    assert lines[0][1:3] == ["test error at 0.01, %", "test error at 0.02, %"]
-    assert lines[2][2].startswith("fail: 50.10") and lines[2][3] == "3, 3"
-    assert lines[3][1] == "not run" and lines[3][3] == "0, 3"
-    chosen = [re.split(r" *\| *", x)[1:-1] for x in best.splitlines()]
-    assert [line[2] for line in chosen[2:]] == ["0.01", "0.02"]
-    assert [line[6] for line in chosen[2:]] == ["", verdict]
-
-
-def test_a_grid_holds_out_the_same_training_images_for_all(tmp_path):
-    def made(name, row, **choices):
-        [job] = jobs.make(
-            name,
-            EXPERIMENTS[name],
-            "rates",
-            rows=[row],
-            seeds=[1],
-            workdir=tmp_path,
-            overrides={"learning_rate": 0.02, **choices},
-        )
-        return job
-
-    job = made("shortcuts", "identity")
-    assert job.recipe.warmup_learning_rate == 0.004
-    parts, held = training.divided(job)
-    assert (parts["train"].num_examples, held.num_examples) == (1151, 287)
-    assert parts["validation"].num_examples == 359
-    both = [*parts["train"].pixels.numpy(), *held.pixels.numpy()]
-    whole = datasets.load("digits", "train").pixels.numpy()
-    assert sorted(x.tobytes() for x in both) == sorted(
-        x.tobytes() for x in whole
-    )
-    # P2's tables share the network, which is not trained again ...
-    kept = results.Results(tmp_path / "results", "shortcuts")
-    kept.add(job, {"status": "finished"})
-    other = results.Results(tmp_path / "results", "placements")
-    same = made("placements", "original_110")
-    assert other.elsewhere(same)["row"] == "identity"
-    # ... but where anything differs.
-    assert not other.elsewhere(made("placements", "original_110", steps=700))
-    assert not other.elsewhere(made("placements", "full_preactivation_110"))
-    # Records of other rates stay.
-    slower = made("shortcuts", "identity", learning_rate=0.01)
-    kept.add(slower, {"status": "finished"})
-    assert len(kept.records()) == 2 and slower.workdir != job.workdir
-
-
 @pytest.mark.parametrize(
     "records, row, has, has_not",
     [
@@ -487,54 +394,3 @@ def test_both_languages_tell_the_same_figures():
         for name in STORIES
     ]
     assert figures[0] == figures[1]
-
-
-def test_the_page_has_every_curve_of_the_records(tmp_path):
-    path = tmp_path / "curves.html"
-    page.write(DOCS / report.RESULTS, path)
-    text = path.read_text(encoding="utf-8")
-    [line] = re.findall(r"^const runs = (.*);$", text, re.M)
-    shown = {
-        (r["experiment"], r["group"], r["row"], r["rate"], r["seed"])
-        for r in json.loads(line)
-    }
-    for name in EXPERIMENTS:
-        for found in results.Results(DOCS / report.RESULTS, name).records():
-            rate = found["recipe"]["learning_rate"]
-            group = f"{found['scale']}, {found['dataset']}"
-            key = (name, group, found["row"], rate, found["seed"])
-            has_curve = bool(found["result"].get("curve", {}).get("step"))
-            assert (key in shown) == has_curve
-    # It asks for nothing from elsewhere.
-    assert "src=" not in text and "@import" not in text
-
-
-@pytest.mark.large
-@pytest.mark.parametrize("width", [1280, 375])
-def test_the_page_draws_what_is_chosen_in_a_browser(width, tmp_path):
-    if lacking := pages.missing():
-        pytest.skip(f"{lacking} is not installed")
-    page.write(DOCS / report.RESULTS, tmp_path / "curves.html")
-    with pages.browser(tmp_path / "profile") as driver:
-        driver.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride",
-            {
-                "width": width,
-                "height": 900,
-                "deviceScaleFactor": 1,
-                "mobile": width < 500,
-            },
-        )
-        driver.get((tmp_path / "curves.html").as_uri())
-        assert not driver.get_log("browser")
-
-        def lines():
-            return len(driver.find_elements("css selector", "polyline"))
-
-        wide = "return document.documentElement.scrollWidth"
-        assert driver.execute_script(wide) <= width
-        before = lines()
-        assert before and before % 2 == 0
-        driver.find_element("css selector", "#seed input").click()
-        assert lines() < before
-        driver.save_screenshot(str(tmp_path / f"{width}.png"))
