@@ -166,12 +166,12 @@ def test_every_contender_names_a_function_and_its_arguments():
     gpu = programs.module("benchmarks.gpu_benchmark")
     own = programs.module("benchmarks.own_benchmark")
     of = dict.fromkeys(("folder", "image_size", "batch_size", "epochs"))
-    of_own = [
-        f"benchmarks.own_contenders:{n}" for n, _ in own.CONTENDERS.values()
-    ]
     named = [*train.CONTENDERS.values()]
     named += [("benchmarks.steps:built", {"name": "resnet20"})]
-    named += [(function, of) for function in of_own]
+    named += [
+        (f"benchmarks.own_contenders:{name}", of)
+        for name, _ in own.CONTENDERS.values()
+    ]
     named += [
         (c.function, c.arguments) for c in gpu.contenders(gpu.FULL).values()
     ]
