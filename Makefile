@@ -132,8 +132,10 @@ $(SITE)/.installed: docs/site/requirements.txt
 docs: $(SITE)/.installed
 	$(MKDOCS) serve $(MKDOCS_FLAGS)
 
+# No page takes a script, a style or a font from another host.
 docs-check: $(SITE)/.installed
-	$(MKDOCS) build --quiet $(MKDOCS_FLAGS)
+	$(MKDOCS) build $(MKDOCS_FLAGS)
+	@! grep -rE --include="*.html" '(src|href)="https?://[^"]*\.(js|css|woff2?)"' runs/site
 
 pages: $(VENV)/.installed
 	$(BIN)/python pipelines/api_page.py

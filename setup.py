@@ -81,8 +81,10 @@ setup(
         ],
         "test": [
             "deptry>=0.23",
+            "ipykernel>=6",
             "jax>=0.6",
             "mypy>=1.15",
+            "nbclient>=0.10",
             "pydot>=3",
             "pytest>=8",
             "pytest-xdist>=3.5",

@@ -2,8 +2,9 @@
 
     python pipelines/benchmark.py input --json=runs/input.json
 
-Its benchmarks are input, train, inference, scaling and gpu (training steps on
-a GPU, ours on JAX). To bring the documentation up to date:
+Its benchmarks are input, train, own (a folder of pictures), inference, scaling
+and gpu (training steps on a GPU, ours on JAX). To bring the documentation up to
+date:
 
     python pipelines/benchmark.py input --json=docs/input.json \\
       --plot=docs/input.png --markdown=docs/PERFORMANCE.md
@@ -65,6 +66,7 @@ flags.DEFINE_string(
 BENCHMARKS = {
     "input": ("images", "images_per_round"),
     "train": (),
+    "own": (),
     "inference": ("exports",),
     "scaling": (),
     "gpu": (),

@@ -1,5 +1,6 @@
 """What the site shows that lies outside docs/, and what is made of the code."""
 
+import json
 import pathlib
 import re
 
@@ -23,7 +24,35 @@ def on_files(files, config):
     for page, path in OUTSIDE.items():
         text = _inside((ROOT / path).read_text(encoding="utf-8"))
         files.append(File.generated(config, page, content=text))
+    for path in sorted((ROOT / "docs" / "notebooks").glob("*.ipynb")):
+        page = f"notebooks/{path.stem}.md"
+        text = _notebook(json.loads(path.read_text(encoding="utf-8")))
+        files.append(File.generated(config, page, content=text))
     return files
+
+
+def _notebook(content):
+    """A notebook as Markdown, with what its cells have shown."""
+    parts = []
+    for cell in content["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            parts.append(source)
+            continue
+        parts.append(f"```python\n{source}\n```")
+        parts += [_shown(output) for output in cell["outputs"]]
+    return "\n\n".join(parts) + "\n"
+
+
+def _shown(output):
+    """What a cell has shown: HTML or a picture, else text."""
+    data = output.get("data", {})
+    if "text/html" in data:
+        return f'<div class="shown">{"".join(data["text/html"])}</div>'
+    if "image/png" in data:
+        return f"![](data:image/png;base64,{data['image/png'].strip()})"
+    text = output.get("text") or data.get("text/plain", "")
+    return f"```text\n{''.join(text).rstrip()}\n```"
 
 
 def on_page_markdown(markdown, page, **others):
@@ -31,6 +60,8 @@ def on_page_markdown(markdown, page, **others):
     del others
     if page.file.src_uri == "API.md":
         return f"{markdown}\n## Reference\n\n{_reference(markdown)}"
+    if page.file.src_uri.startswith("notebooks/"):
+        return markdown
     if page.file.src_uri == "MAP.md":
         return re.sub(
             r"^```mermaid\n(.*?)^```", _picture, markdown, flags=re.M | re.S

@@ -129,7 +129,7 @@ def take_turns(contenders, *, rounds, steps, warm_up=1, say=print):
         workers, missing = _start(contenders, stack, say)
         say(f"  {rounds} rounds of {len(workers)} contenders ...")
         taken = {name: [] for name in workers}
-        for name in _order(list(workers), rounds + 1):
+        for name in order(list(workers), rounds + 1):
             seconds = workers[name].take(steps, warm_up)
             images = contenders[name].images
             taken[name].append(measure.rates(seconds, steps, images))
@@ -150,7 +150,8 @@ def _start(contenders, stack, say):
     return workers, missing
 
 
-def _order(names, rounds):
+def order(names, rounds):
+    """Names in turns, each round beginning with the next one."""
     for number in range(rounds):
         first = number % max(len(names), 1)
         yield from names[first:] + names[:first]

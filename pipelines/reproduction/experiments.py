@@ -3,6 +3,7 @@
 `register` adds one of your own.
 """
 
+from reproduction import identity_rows
 from reproduction import question_rows
 from reproduction import signal_rows
 from reproduction import training_rows
@@ -36,9 +37,9 @@ def register(name, experiment):
 
 register("degradation", training_rows.DEGRADATION)
 register("options", training_rows.OPTIONS)
-register("shortcuts", training_rows.SHORTCUTS)
-register("placements", training_rows.PLACEMENTS)
-register("preactivation", training_rows.PREACTIVATION)
+register("shortcuts", identity_rows.SHORTCUTS)
+register("placements", identity_rows.PLACEMENTS)
+register("preactivation", identity_rows.PREACTIVATION)
 register("warmup", training_rows.WARMUP)
 register("fine_tuning", FINE_TUNING)
 register("backbone", BACKBONE)
@@ -47,6 +48,7 @@ register("responses", signal_rows.RESPONSES)
 register("propagation", signal_rows.PROPAGATION)
 register("sum_or_product", question_rows.SUM_OR_PRODUCT)
 register("lesion", question_rows.LESION)
+register("landscape", question_rows.LANDSCAPE)
 register("convergence", question_rows.CONVERGENCE)
 register("highway", question_rows.HIGHWAY)
 register("overfitting", question_rows.OVERFITTING)

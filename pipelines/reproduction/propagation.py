@@ -74,6 +74,19 @@ def input_gradients(model, images, labels, *, held):
     return tape.gradient(loss, inputs, unconnected_gradients="zero")
 
 
+def in_training(layer, x):
+    """A layer's output with the batch's statistics; it keeps its own."""
+    import keras
+
+    from keras_resnet.networks import operations
+    from keras_resnet.networks.layers import ResidualUnit
+
+    with keras.StatelessScope():
+        if isinstance(layer, ResidualUnit):
+            return layer.compute(x, True)
+        return operations.apply([layer], x, True)
+
+
 def _watched(tape, x):
     tape.watch(x)
     return x

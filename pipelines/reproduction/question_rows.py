@@ -3,6 +3,7 @@
 P1 is He et al. 2015, arXiv 1512.03385; P2 He et al. 2016, arXiv 1603.05027.
 """
 
+from reproduction.identity_rows import PREACTIVATION
 from reproduction.jobs import Experiment
 from reproduction.jobs import Row
 from reproduction.jobs import Setting
@@ -13,7 +14,6 @@ from reproduction.scales import SMALL_IMAGES
 from reproduction.scales import WARM_QUICK
 from reproduction.scales import schedule_of
 from reproduction.training_rows import DEGRADATION
-from reproduction.training_rows import PREACTIVATION
 
 _NETWORKS = ("plain-20", "plain-56", "ResNet-20", "ResNet-56")
 _COMPARED = {name: DEGRADATION.rows[name] for name in _NETWORKS}
@@ -38,23 +38,24 @@ CONVERGENCE = Experiment(
     ),
 )
 
+_TRAINED = {
+    "quick": {
+        "digits": Setting(
+            recipe={
+                **DIGITS,
+                **schedule_of(600),
+                "augmentation": "none",
+                "learning_rate": 0.02,
+            }
+        )
+    }
+}
 LESION = Experiment(
     title="Units taken out of trained networks",
     question="Is a residual network an ensemble of paths?",
     source="none in the papers; Veit et al. 2016, arXiv 1605.06431",
     rows=_COMPARED,
-    settings={
-        "quick": {
-            "digits": Setting(
-                recipe={
-                    **DIGITS,
-                    **schedule_of(600),
-                    "augmentation": "none",
-                    "learning_rate": 0.02,
-                }
-            )
-        }
-    },
+    settings=_TRAINED,
     silent=(
         "a rate of 0.02; the networks are those of degradation",
         "a unit of one shape is replaced by its input, with BN's moving "
@@ -63,6 +64,26 @@ LESION = Experiment(
         "several at random: five draws for each seed, of each seed the median",
     ),
     module="lesion",
+)
+
+LANDSCAPE = Experiment(
+    title="The shape of the loss",
+    question="Does the shortcut make the loss more convex?",
+    source="none in the papers; Li et al. 2017, arXiv 1712.09913",
+    rows={
+        name: DEGRADATION.rows[name]
+        for name in ("plain-20", "plain-56", "ResNet-56")
+    },
+    settings=_TRAINED,
+    silent=(
+        "the networks are those of lesion. The loss is that of 256 training "
+        "images, BN with their statistics, on 25 x 25 places of a plane of two "
+        "random directions, each filter of which has the norm of its own; and "
+        "the ends of the Hessian's spectrum after 40 steps of Lanczos' method",
+        "a negative eigenvalue is a direction in which the loss is not convex; "
+        "a plane of two directions among a million shows little of it",
+    ),
+    module="landscape",
 )
 
 _SUMS_QUICK = {**DIGITS, **schedule_of(200), "learning_rate": 0.02}

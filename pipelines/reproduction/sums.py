@@ -96,11 +96,11 @@ def singular_values(model, images):
     x = tf.convert_to_tensor(images[: WITH_IMAGES + 1])
     *_, last = (u for u in model.layers if isinstance(u, ResidualUnit))
     for layer in model.layers[1 : model.layers.index(last)]:
-        x = _in_training(layer, x)
+        x = propagation.in_training(layer, x)
     one, others = x[:1], x[1:]
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(one)
-        y = _in_training(last, tf.concat([one, others], 0))[0]
+        y = propagation.in_training(last, tf.concat([one, others], 0))[0]
         y = tf.reshape(y, [-1])
     jacobian = tape.jacobian(y, one, experimental_use_pfor=False)
     size = int(y.shape[0])
@@ -110,19 +110,6 @@ def singular_values(model, images):
         "median": float(np.median(values)),
         "greatest": float(values[0]),
     }
-
-
-def _in_training(layer, x):
-    """A layer's output with the batch's statistics; it keeps its own."""
-    import keras
-
-    from keras_resnet.networks import operations
-    from keras_resnet.networks.layers import ResidualUnit
-
-    with keras.StatelessScope():
-        if isinstance(layer, ResidualUnit):
-            return layer.compute(x, True)
-        return operations.apply([layer], x, True)
 
 
 def likeness(model, images, labels):

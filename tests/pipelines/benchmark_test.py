@@ -164,8 +164,14 @@ def test_a_process_that_is_killed_in_its_turn_is_named(contender):
 def test_every_contender_names_a_function_and_its_arguments():
     train = programs.module("benchmarks.train_benchmark")
     gpu = programs.module("benchmarks.gpu_benchmark")
+    own = programs.module("benchmarks.own_benchmark")
+    of = dict.fromkeys(("folder", "image_size", "batch_size", "epochs"))
     named = [*train.CONTENDERS.values()]
     named += [("benchmarks.steps:built", {"name": "resnet20"})]
+    named += [
+        (f"benchmarks.own_contenders:{name}", of)
+        for name, _ in own.CONTENDERS.values()
+    ]
     named += [
         (c.function, c.arguments) for c in gpu.contenders(gpu.FULL).values()
     ]
@@ -208,6 +214,29 @@ def test_the_ratio_is_of_the_medians_and_its_spread_of_the_rounds():
         "max": pytest.approx(30 / 6),
     }
     assert set(summary["ours"]["over"].values()) == {1.0}
+
+
+def test_the_time_is_taken_until_all_have_reached_an_accuracy():
+    own = programs.module("benchmarks.own_benchmark")
+    peer = next(name for name in own.CONTENDERS if name != own.OURS)
+    accuracies = {own.OURS: ([0.3, 0.8, 0.5], [0.7]), peer: ([0.1, 0.2, 0.75],)}
+    runs = {
+        name: [
+            [
+                {"seconds": 10 * n, "cpu_seconds": n, "accuracy": accuracy}
+                for n, accuracy in enumerate(of_one, 1)
+            ]
+            for of_one in several
+        ]
+        for name, several in accuracies.items()
+    }
+    assert own.target(runs) == 0.7
+    runs[peer] *= 2
+    rows = own.summarise(runs, 0.7)
+    assert rows[own.OURS]["seconds"] == {"median": 15, "min": 10, "max": 20}
+    assert rows[peer]["epochs"]["median"] == 3
+    assert rows[peer]["ours_over_this"]["median"] == 0.5
+    assert rows[peer]["best"]["max"] == 0.75
 
 
 def test_tables_go_between_the_marks_again_and_again(tmp_path):

@@ -246,6 +246,7 @@ def record(row, seed, test_error, *, status="finished", train_error=0.1):
     return {
         "row": row,
         "seed": seed,
+        "dataset": "digits",
         "status": status,
         "seconds": 3.0,
         "result": {
@@ -262,14 +263,26 @@ def test_the_table_has_medians_and_spreads_beside_the_paper():
         TWO, [record("plain", seed, e) for seed, e in enumerate(errors)]
     )
     cells = [cell.strip() for cell in table.splitlines()[2].split("|")]
-    assert cells[1:6] == [
+    assert cells[1:8] == [
         "plain",
         "9.99",
         "10.00 (10.00..10.00)",
         "12.00 (10.00..16.00)",
+        # Of 359 digits: sqrt(.12 * .88 / 359).
+        "1.72",
+        "never",
         "3",
     ]
     assert len(table.splitlines()) == 3  # nothing for a row without either
+
+
+def test_how_fast_a_network_learns_is_the_first_error_below_5_per_cent():
+    found = [record("plain", s, 0.1, train_error=0.04) for s in range(3)]
+    assert curves.learnt(found) == "4"
+    found[0]["result"]["curve"]["train_error"] = [0.049, 0.2]
+    assert curves.learnt(found) == "4 (2..4)"
+    found[1]["result"]["curve"]["train_error"] = [0.05, 0.05]
+    assert curves.learnt(found) == "4 (2..never)"
 
 
 @pytest.mark.parametrize(
@@ -331,8 +344,12 @@ def test_the_landed_records_are_of_recipes_that_still_are():
                 dataset=found["dataset"],
                 rows=[found["row"]],
                 seeds=[found["seed"]],
-                # A GPU's are in bfloat16.
-                overrides={"dtype": found["recipe"]["dtype"]},
+                # A GPU's are in bfloat16; a grid has several rates.
+                overrides={
+                    name: found["recipe"][name]
+                    for name in ("dtype", "learning_rate")
+                    if name == "dtype" or found["scale"] == "rates"
+                },
                 workdir="runs",
             )
             assert results.is_of(found, made[0].recipe), path
