@@ -118,7 +118,7 @@ class HubFiles:
             "not a ResNet.",
         )
         path = pathlib.Path(found.local_path)
-        if not path.exists():
+        if known != found.local_path:  # or the branch's name leads elsewhere
             path = pathlib.Path(hub.hf_hub_download(**asked))
         # What follows is of the same commit, whoever pushes meanwhile; the
         # library keeps files in snapshots/COMMIT.

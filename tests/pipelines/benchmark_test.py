@@ -20,6 +20,7 @@ DOCS = programs.ROOT / "docs"
 DOCUMENTS = {
     "input": ("PERFORMANCE.md", True),
     "train": ("PERFORMANCE.md", True),
+    "own": ("PERFORMANCE.md", False),
     "inference": ("PERFORMANCE.md", True),
     "scaling": ("SCALING.md", False),
 }
