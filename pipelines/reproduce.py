@@ -5,7 +5,7 @@
     python pipelines/reproduce.py --experiment=degradation --scale=full \\
         --dataset=cifar10 --seeds=0,1,2,3,4
     python pipelines/reproduce.py --report
-    python pipelines/reproduce.py --page=curves.html
+    python pipelines/reproduce.py --page=runs/curves.html
 
 Each row of a table is run with several seeds. What is done is a record in
 docs/results/EXPERIMENT.json and is not run again; a run that was cut off goes

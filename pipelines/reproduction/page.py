@@ -45,4 +45,6 @@ def write(folder, path):
     # Nothing in a record may end the script.
     data = json.dumps(runs(folder)).replace("</", "<\\/")
     text = TEMPLATE.read_text(encoding="utf-8")
-    files.write_text(pathlib.Path(path), text.replace(DATA, data))
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.write_text(path, text.replace(DATA, data))
