@@ -1,7 +1,6 @@
 """The notebooks of docs/ run from their first cell to their last."""
 
 import json
-import pathlib
 
 import programs
 import pytest

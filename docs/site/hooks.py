@@ -86,6 +86,13 @@ def _reference(markdown):
     return "\n\n".join(f"::: keras_resnet.{name}" for name in names)
 
 
+_ARROW = (
+    '<defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" '
+    'markerWidth="8" markerHeight="8" orient="auto">'
+    '<path d="M0 0 8 4 0 8z" fill="currentColor"/></marker></defs>'
+)
+
+
 def _picture(found):
     """The drawn map as SVG: who is imported stands further left."""
     arrows = re.findall(r"(\w+) --> (\w+)", found[1])
@@ -111,7 +118,8 @@ def _picture(found):
     height = max(y for _, y in places.values()) + 40
     return (
         f'<svg class="map" viewBox="0 0 {width} {height}" role="img" '
-        f'aria-label="The map of the code">{"".join(lines + boxes)}</svg>'
+        f'aria-label="The map of the code">{_ARROW}'
+        f"{''.join(lines + boxes)}</svg>"
     )
 
 
