@@ -63,7 +63,7 @@ def register(name: str, **fields) -> None:
 
     Raises:
         keras_resnet.UsageError: if there is one of this name, or `draws` has
-            a name of ours (`draws.COUNTS`, `finish.TAKEN`) with another number.
+            a name of ours (`draws.COUNTS`, `finish.TAKEN`).
 
     Example:
 
@@ -224,9 +224,7 @@ def _changed(pixels, row, draws):
 
 
 def apply_to_batch(images, draws, recipe, fill):
-    """Pads, crops and flips images of the network's size.
-
-    That is all of `apply` where `is_batchwise`.
+    """Pads, crops and flips images: all of `apply` where `is_batchwise`.
 
     Args:
         images: uint8 (B, S, S, 3).

@@ -7,6 +7,7 @@ that at most. What moves pixels is torchvision's: both place centres of pixels
 at halves, and differ where a centre falls on the edge between two.
 """
 
+import functools
 import typing
 
 import tensorflow as tf
@@ -27,6 +28,12 @@ class Canvas(typing.NamedTuple):
     interpolation: str
 
 
+@functools.partial(
+    tf.function,
+    autograph=False,
+    # A call, not a part of the graph: what does not run costs no time.
+    experimental_attributes={"_noinline": True},
+)
 def apply(pixels, index, parameter, canvas):
     """One operation of an image.
 

@@ -69,10 +69,12 @@ def apply(pixels, draws, recipe, fill):
 
 
 # TrivialAugmentWide (Mueller, Hutter 2021, arXiv 2103.10158, Table 7), as
-# torchvision has it: {operation: its parameters from weak to strong}.
+# torchvision has it: {operation: its parameters from weak to strong, of both
+# signs}.
 BINS = 31
 _FULL = np.linspace(0, 0.99, BINS)
 _PIXELS = np.trunc(np.linspace(0, 32, BINS))
+_PIXELS[BINS // 2] = 15  # torchvision's float32 falls short of 16
 _NONE = np.zeros(BINS)
 _WIDE = {
     "identity": (_NONE, _NONE),
