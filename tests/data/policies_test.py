@@ -92,7 +92,7 @@ def test_trivial_augment_is_torchvisions_at_every_strength():
                 RECIPE,
                 SIDE,
             )
-            assert int(place[0]) == operations.PLACES[_our_name(name)]
+            assert int(place[0]) == operations.OPERATIONS[_our_name(name)]
             expected = _PARAMETERS.get(name, float)(magnitude)
             assert float(parameter[0]) == pytest.approx(expected, abs=2e-5)
             if strength in (1, 15, 30):
@@ -102,16 +102,13 @@ def test_trivial_augment_is_torchvisions_at_every_strength():
                 assert np.abs(apart).max() <= 1
 
 
-def _enhanced(magnitude):
-    return 1 + magnitude
-
-
 # {name: our parameter of a magnitude of torchvision's}, where they differ.
 _PARAMETERS = {
-    **dict.fromkeys(("Brightness", "Color", "Contrast"), _enhanced),
+    **dict.fromkeys(
+        ("Brightness", "Color", "Contrast", "Sharpness"), lambda m: 1 + m
+    ),
     **dict.fromkeys(("TranslateX", "TranslateY", "Posterize"), int),
-    "Sharpness": _enhanced,
-    "Solarize": lambda magnitude: 255 * magnitude,
+    "Solarize": lambda m: 255 * m,
 }
 
 
@@ -164,7 +161,7 @@ def test_rand_augment_asks_what_timm_asks(monkeypatch, increasing):
         policy_increasing=increasing,
         policy_layers=1,
     )
-    names = {place: name for name, place in operations.PLACES.items()}
+    names = {place: name for name, place in operations.OPERATIONS.items()}
     for strength, chance, sign in itertools.product(
         (0.03, 0.7, 1 - 1e-7), (0.4, 0.6), (0.2, 0.8)
     ):

@@ -157,8 +157,7 @@ def draw(seeds, recipe):
         recipe: `recipes.Recipe`, which names the augmentation.
 
     Returns:
-        dict from what they are for to float32 (..., n), uniform between 0 and
-        1.
+        {what they are for: float32 (..., n), uniform between 0 and 1}.
     """
     row = augmentation(recipe.augmentation)
     # Each stays in its place, whatever is added after it.
@@ -178,7 +177,7 @@ def augment(image, seed, recipe, fill):
         image: string scalar, encoded, or uint8 (H, W, 3).
         seed: int64 scalar.
         recipe: `recipes.Recipe`: augmentation, image_size, eval_resize,
-            exif, pad_pixels, scale_range, policy and its numbers, erasing.
+            exif, pad_pixels, scale_range, those of `finish`.
         fill: 3 floats, the mean colour, for padding.
 
     Returns:
