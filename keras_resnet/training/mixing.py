@@ -30,7 +30,7 @@ def draw(recipe, step):
     generator = np.random.default_rng([recipe.seed, step])
     choice, down, across = generator.random(3)
     alphas = recipe.mixup_alpha, recipe.cutmix_alpha
-    cuts = choice < 0.5 if all(alphas) else bool(alphas[1])
+    cuts = int(choice < 0.5 if all(alphas) else alphas[1] > 0)
     stays = generator.beta(alphas[cuts], alphas[cuts])
     return np.array([cuts, stays, down, across], np.float32)
 

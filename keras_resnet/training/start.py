@@ -145,7 +145,7 @@ def make_optimizer(model, recipe):
         kind = loss_scale.scaled(kind)
     optimizer = kind(
         learning_rate=float(recipe.learning_rate),
-        momentum=recipe.momentum,
+        momentum=float(recipe.momentum),
         **own,
         decay=recipe.decay,
         clip_norm=recipe.clip_norm,

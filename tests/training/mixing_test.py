@@ -38,6 +38,7 @@ def _targets(mixed):
 @pytest.mark.parametrize("middle", [(0.5, 0.5), (0.05, 0.9)])
 def test_two_images_are_mixed_as_torchvision_mixes_them(cuts, stays, middle):
     torch = peers.torch_module()
+    peers.torchvision_models()
     v2 = pytest.importorskip("torchvision.transforms.v2")
     batch, (down, across) = _batch(2), middle
     theirs = (v2.CutMix if cuts else v2.MixUp)(num_classes=CLASSES)
