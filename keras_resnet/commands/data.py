@@ -23,6 +23,7 @@ from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.errors import printable
 from keras_resnet.errors import require
+from keras_resnet.labels.view import View
 
 FLAGS = flags.FLAGS
 
@@ -81,7 +82,7 @@ def inspect():
             folder / "sizes.png",
             marks={
                 "evaluation's shorter side": recipe.eval_resize,
-                "crop": recipe.image_size,
+                "crop": View.of(recipe).crop,
             },
         )
     views = contact_sheet.first_views(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 
 import keras
 import numpy as np
@@ -18,6 +19,7 @@ from keras_resnet.data.pixels import augmentations
 from keras_resnet.errors import require
 from keras_resnet.labels.view import View
 from keras_resnet.networks import execution
+from keras_resnet.recipes import sizes
 from keras_resnet.training import batch_norm
 from keras_resnet.training import distribution
 from keras_resnet.training import ema
@@ -140,21 +142,28 @@ class TensorFlowEngine(Engine):
         """Reads batches of all iterations, and of `recalibrate` after them."""
         steps = self.recipe.steps + self.recipe.precise_bn_batches
         recipe = dataclasses.replace(self.recipe, steps=steps)
-        # The model's own: it may come with --weights.
-        fill = self.model.get_layer("pixels").mean_color
+        # Of a size each; the next is begun where the one before it ends.
+        self._batches = itertools.chain.from_iterable(
+            self._read(stage, max(step, first), end)
+            for first, end, stage in sizes.stages(recipe)
+            if end > step
+        )
+
+    def _read(self, recipe, first, end):
+        """Distributed batches of iterations `first` to `end` - 1."""
 
         def make(context):
             return pipeline.train_dataset(
                 self.splits["train"],
-                recipe,
-                fill=fill,
-                first_step=step,
+                dataclasses.replace(recipe, steps=end),
+                # The model's own: it may come with --weights.
+                fill=self.model.get_layer("pixels").mean_color,
+                first_step=first,
                 masked=self.masked.get("train"),
                 context=context,
             )
 
-        distributed = shares.distribute(self.strategy, make, steps - step)
-        self._batches = iter(distributed)
+        return shares.distribute(self.strategy, make, end - first)
 
     def _next(self, step):
         """The batch of a step, which must be the next."""
