@@ -24,6 +24,7 @@ from keras_resnet.errors import lookup
 from keras_resnet.errors import printable
 from keras_resnet.errors import require
 from keras_resnet.labels.view import View
+from keras_resnet.recipes import sizes
 
 FLAGS = flags.FLAGS
 
@@ -69,7 +70,7 @@ def inspect():
     from keras_resnet.data.survey import inspection
     from keras_resnet.data.survey import inspection_report
 
-    recipe = _recipe()
+    recipe = sizes.stages(_recipe())[0].recipe
     split = _load(recipe.dataset, FLAGS.split or "train")
     folder = _folder(FLAGS.output or "runs/inspect")
     found = inspection.survey(split, max_pixels=FLAGS.max_pixels)

@@ -6,8 +6,20 @@ costs less.
 """
 
 import dataclasses
+import typing
 
 from keras_resnet.errors import require
+
+
+class Stage(typing.NamedTuple):
+    """A part of a run: the first iteration, the one after its last, a recipe.
+
+    The recipe is that of the run `at` the size of the stage.
+    """
+
+    first: int
+    end: int
+    recipe: typing.Any
 
 
 def evaluation(recipe):
@@ -22,17 +34,12 @@ def fixed(recipe):
 
 
 def stages(recipe):
-    """The parts of a run, each of one size.
-
-    Returns:
-        list of (first iteration, the one after the last, `Recipe`), as many as
-        the run has iterations for. A recipe is `at` its size.
-    """
+    """[`Stage`]: the parts of a run, as many as it has iterations for."""
     inner = recipe.progressive_boundaries
     sides = (*recipe.progressive_sizes, recipe.image_size)
     ends = (*inner, recipe.steps)
     return [
-        (first, min(end, recipe.steps), at(recipe, side))
+        Stage(first, min(end, recipe.steps), at(recipe, side))
         for first, end, side in zip((0, *inner), ends, sides, strict=True)
         if first < recipe.steps
     ]

@@ -13,7 +13,6 @@ from keras_resnet.data.examples import splits
 from keras_resnet.errors import printable
 from keras_resnet.labels import fonts
 from keras_resnet.labels.view import View
-from keras_resnet.recipes import sizes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,7 +57,6 @@ def first_views(split, recipe, *, fill, count):
         the steps after it.
     """
     recipe = dataclasses.replace(recipe, steps=-(-count // recipe.batch_size))
-    _, _, recipe = sizes.stages(recipe)[0]
     positions = [order.positions(split, recipe, s) for s in range(recipe.steps)]
     indices = np.concatenate([of_step for of_step, _ in positions])[:count]
     training = _rows(
