@@ -22,8 +22,10 @@ ALIASES = {
     "augmentation": "aa aug augment auto_augment",
     "batch_size": "b batch batchsize bs global_batch_size train_batch_size "
     "per_device_train_batch_size",
+    "clip_norm": "clip_grad clip_grad_norm gradient_clip max_grad_norm",
     "boundaries": "decay_epochs lr_steps milestones",
     "checkpoint_every_steps": "save_every save_freq save_steps",
+    "cutmix_alpha": "cutmix",
     "dataset": "data data_path dataset_name train_dir",
     "devices": "gpu gpus n_gpus ngpus num_devices num_gpus",
     "dtype": "amp bf16 fp16 half mixed_precision precision",
@@ -31,6 +33,7 @@ ALIASES = {
     "eval_every_steps": "eval_freq eval_steps val_interval",
     "eval_resize": "resize val_resize_size",
     "exif": "autorotate exif_transpose ignore_orientation rotate",
+    "final_learning_rate": "eta_min lr_min min_lr",
     "formats": "fmt format include",
     "freeze_until": "freeze",
     "gradient_accumulation_steps": "accumulate grad_accum_steps",
@@ -44,13 +47,16 @@ ALIASES = {
     "log_every_steps": "log_interval log_steps logging_steps print_freq",
     "model": "ckpt checkpoint weights",
     "output": "out outdir output_dir",
+    "mixup_alpha": "mixup",
+    "optimizer": "opt optim",
     "schedule": "lr_schedule lr_scheduler sched scheduler",
     "seed": "manual_seed random_state",
     "steps": "epochs iterations iters max_epochs max_iter max_steps n_epochs "
     "nepochs num_epochs num_steps train_steps",
+    "target_threshold": "bce_target_thresh",
     "top": "k topk",
     "variant": "arch architecture backbone model model_name net network",
-    "warmup_steps": "lr_warmup_epochs warmup warmup_epochs",
+    "warmup_steps": "lr_warmup_epochs",
     "weight_decay": "l2 wd",
     "weights": "checkpoint ckpt init_checkpoint initial_checkpoint pretrained",
     "workdir": "checkpoint_dir log_dir logdir out outdir output output_dir "
@@ -127,7 +133,9 @@ def _recipe_groups(argv, known):
         if field.name in recipes.GROUPS:
             rows = groups.setdefault(recipes.GROUPS[field.name] + of, [])
         rows.append((known[field.name], getattr(recipe, field.name, None)))
-    return groups
+    # A recipe inherits some fields, which come first.
+    titles = [title + of for title in recipes.GROUPS.values()]
+    return {title: groups[title] for title in titles}
 
 
 def _row(flag, value):

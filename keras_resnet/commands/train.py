@@ -45,6 +45,9 @@ flags.DEFINE_float(
     "epochs", None, "With a folder: how often each image is seen."
 )
 flags.DEFINE_float(
+    "warmup_epochs", None, "With a folder: --warmup_steps in epochs."
+)
+flags.DEFINE_float(
     "validation",
     None,
     "With a folder: part of each class that is held out, between 0 and 1. "
@@ -123,9 +126,13 @@ def _plan(words):
     overrides = recipe_flags.overrides()
     if not words:
         require(
-            FLAGS.epochs is None and FLAGS.validation is None,
-            "--epochs and --validation go with a folder, as in: keras-resnet "
-            "train photos --epochs=10. A recipe counts iterations: --steps.",
+            all(
+                FLAGS[name].value is None
+                for name in ("epochs", "warmup_epochs", "validation")
+            ),
+            "--epochs, --warmup_epochs and --validation go with a folder, as "
+            "in: keras-resnet train photos --epochs=10. A recipe counts "
+            "iterations: --steps, --warmup_steps.",
         )
         recipe = recipes.load(FLAGS.recipe, overrides)
         return recipe, FLAGS.workdir or f"runs/{FLAGS.recipe}", None
@@ -151,6 +158,7 @@ def _plan_of_folder(word, overrides):
         dataset,
         weights=overrides.pop("weights", ""),
         epochs=FLAGS.epochs,
+        warmup_epochs=FLAGS.warmup_epochs,
         steps=overrides.pop("steps", None),
         fields=overrides,
         split=splits["train"],

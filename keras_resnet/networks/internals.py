@@ -6,6 +6,8 @@ one of them has changed. TensorFlow is imported where Keras runs on it.
 
 import contextlib
 
+import keras
+
 
 def variable_index(optimizer, variable):
     """Where a variable stands among those that an optimizer was built for.
@@ -27,8 +29,8 @@ def weights_and_averages(optimizer):
 class SeesSums:
     """Mixin of an optimizer that looks at gradients before it applies them.
 
-    They are the sums over all replicas, on TensorFlow; Keras' public `apply`
-    sees each replica's own.
+    They are the sums over all replicas; Keras' public `apply` sees each
+    replica's own.
     """
 
     def apply_sums(self, gradients, update):
@@ -39,6 +41,16 @@ class SeesSums:
             update: () -> None, changes the weights.
         """
         raise NotImplementedError
+
+    def _backend_update_step(self, grads, trainable_variables, learning_rate):
+        def update():
+            parent(grads, trainable_variables, learning_rate)
+
+        parent = super()._backend_update_step
+        if keras.config.backend() == "tensorflow":
+            update()  # and there, once they are summed
+        else:
+            self.apply_sums(grads, update)
 
     def _distributed_tf_update_step(
         self, distribution, grads_and_vars, learning_rate

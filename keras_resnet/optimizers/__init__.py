@@ -4,5 +4,9 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submod_attrs={"rules": ["DECAY_SCOPES", "MOMENTUM_RULES"], "sgd": ["SGD"]},
+    submod_attrs={
+        "adaptive": ["AdamW", "Lamb", "Muon"],
+        "rules": ["DECAY_SCOPES", "MOMENTUM_RULES", "OPTIMIZERS"],
+        "sgd": ["SGD"],
+    },
 )

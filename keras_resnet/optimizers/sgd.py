@@ -1,20 +1,17 @@
 """SGD as the papers ran it, on any Keras backend."""
 
-import re
-
 import keras
 from keras import ops
 
 from keras_resnet.errors import lookup
-from keras_resnet.errors import require
 from keras_resnet.networks import execution
 from keras_resnet.networks import internals
-from keras_resnet.optimizers.rules import DECAY_SCOPES
+from keras_resnet.optimizers.parts import Parts
 from keras_resnet.optimizers.rules import MOMENTUM_RULES
 
 
 @keras.saving.register_keras_serializable(package="keras_resnet")
-class SGD(keras.optimizers.SGD):
+class SGD(Parts, keras.optimizers.SGD):
     """Momentum SGD with L2 coupled into the momentum buffer.
 
         g <- dL/dw + l2 * w
@@ -39,17 +36,10 @@ class SGD(keras.optimizers.SGD):
         learning_rate, momentum, nesterov: as `keras.optimizers.SGD`.
         rule: key of `MOMENTUM_RULES`.
         l2: float >= 0, the papers' weight decay.
-        decay: key of `DECAY_SCOPES`.
-        rate_multipliers: dict from prefixes of variable paths to floats > 0,
-            by which the learning rate of these variables is multiplied:
-            `{"logits/": 10.0, "stage1_": 0.1}`. The first prefix that matches
-            counts; without one it is 1. It stands wherever the rate does, and
-            scales the L2 term with it, as Caffe's `lr_mult` does.
-        **kwargs: others of `keras.optimizers.SGD`.
+        **kwargs: of `Parts` and others of `keras.optimizers.SGD`.
 
     Raises:
-        keras_resnet.UsageError: if the rule or the decay scope is unknown or a
-            multiplier is not above 0.
+        keras_resnet.UsageError: if the rule is unknown; as `Parts`.
     """
 
     def __init__(
@@ -59,8 +49,6 @@ class SGD(keras.optimizers.SGD):
         nesterov=False,
         rule="caffe",
         l2=1e-4,
-        decay="all",
-        rate_multipliers=None,
         name="sgd",
         **kwargs,
     ):
@@ -72,35 +60,13 @@ class SGD(keras.optimizers.SGD):
             **kwargs,
         )
         lookup(MOMENTUM_RULES, rule, "momentum rule")
-        self.rule, self.l2, self.decay = rule, l2, decay
-        self._scope = re.compile(lookup(DECAY_SCOPES, decay, "decay scope"))
-        self.rate_multipliers = dict(rate_multipliers or {})
-        for prefix, value in self.rate_multipliers.items():
-            require(
-                value > 0,
-                "A learning rate multiplier must be > 0; freeze what shall "
-                f"not train. Received: {prefix!r}: {value}.",
-            )
-
-    def build(self, variables):
-        super().build(variables)
-        # By index: update_step gets the backend's variables, without a path.
-        self._decays = [bool(self._scope.match(v.path)) for v in variables]
-        self._multipliers = [self._multiplier(v.path) for v in variables]
-
-    def _multiplier(self, path):
-        for prefix, value in self.rate_multipliers.items():
-            if path.startswith(prefix):
-                return value
-        return 1.0
+        self.rule, self.l2 = rule, l2
 
     def update_step(self, gradient, variable, learning_rate):
-        index = internals.variable_index(self, variable)
-        if self._multipliers[index] != 1:
-            learning_rate = learning_rate * ops.cast(
-                self._multipliers[index], learning_rate.dtype
-            )
-        if self.l2 and self._decays[index]:
+        index, gradient, learning_rate = self.parts_of(
+            gradient, variable, learning_rate
+        )
+        if self.l2 and self.decays(index):
             gradient = ops.cast(gradient, variable.dtype) + ops.cast(
                 self.l2, variable.dtype
             ) * ops.convert_to_tensor(variable)
@@ -130,10 +96,4 @@ class SGD(keras.optimizers.SGD):
         self.assign_sub(variable, learning_rate * step)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "rule": self.rule,
-            "l2": self.l2,
-            "decay": self.decay,
-            "rate_multipliers": self.rate_multipliers,
-        }
+        return {**super().get_config(), "rule": self.rule, "l2": self.l2}

@@ -9,6 +9,7 @@ from keras_resnet.errors import require
 from keras_resnet.labels.view import EXIF
 from keras_resnet.networks import specs
 from keras_resnet.optimizers import rules
+from keras_resnet.recipes import later
 from keras_resnet.recipes import schedules
 from keras_resnet.recipes import sizes
 
@@ -90,6 +91,7 @@ def check(recipe):
     _check_names(recipe)
     _check_numbers(recipe)
     _check_sizes(recipe)
+    later.check(recipe)
     max_masked(recipe.on_bad_image)
 
 
@@ -190,11 +192,19 @@ def past_the_end(recipe):
     if recipe.warmup_steps >= steps:
         lines.append(
             f"warmup_steps={recipe.warmup_steps} is no shorter than the run, "
-            f"steps={steps}: unless the training error falls below "
-            f"{recipe.warmup_error:.0%}, all of it has the rate of the "
-            f"warm-up, {recipe.warmup_learning_rate:g}."
+            f"steps={steps}: {_without_an_end(recipe)}."
         )
     return lines
+
+
+def _without_an_end(recipe):
+    if recipe.warmup == "linear":
+        return f"its rate never comes to {recipe.learning_rate:g}"
+    return (
+        "unless the training error falls below "
+        f"{recipe.warmup_error:.0%}, all of it has the rate of the "
+        f"warm-up, {recipe.warmup_learning_rate:g}"
+    )
 
 
 def max_masked(on_bad_image):

@@ -2,12 +2,12 @@
 
 import dataclasses
 
-from keras_resnet.labels import html
 from keras_resnet.labels.view import EXIF
 from keras_resnet.networks import specs
 from keras_resnet.optimizers import rules
 from keras_resnet.recipes import checks
 from keras_resnet.recipes import schedules
+from keras_resnet.recipes.later import Later
 
 
 def _field(default, help_text):
@@ -25,12 +25,13 @@ GROUPS = {
     "image_size": "Pixels",
     "batch_size": "Optimisation",
     "schedule": "Learning rate",
+    "optimizer": "Later practice",
     "log_every_steps": "Iterations between reports, evaluations, checkpoints",
 }
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
-class Recipe:
+class Recipe(Later):
     """One training run. An iteration, or step, is one global batch.
 
     Every field is a flag of `keras-resnet train`, with its help there. The
@@ -157,10 +158,12 @@ class Recipe:
     batch_size: int = _field(128, "Images an iteration, over all devices.")
     steps: int = _field(64_000, "Iterations of the whole run.")
     learning_rate: float = _field(0.1, "Base learning rate.")
-    momentum: float = _field(0.9, "Momentum, 0 to 1.")
+    momentum: float = _field(
+        0.9, "Momentum, 0 to 1; of others than sgd beta 1."
+    )
     momentum_rule: str = _field("caffe", _choices(rules.MOMENTUM_RULES))
     nesterov: bool = _field(False, "Nesterov's momentum; not the papers'.")
-    weight_decay: float = _field(1e-4, "L2, coupled into the momentum.")
+    weight_decay: float = _field(1e-4, "L2, as the optimizer has it.")
     decay: str = _field("all", "Which variables decay: all or kernels.")
     label_smoothing: float = _field(
         0.0,
@@ -238,28 +241,6 @@ class Recipe:
             if field.type == tuple[int, ...]:
                 value = tuple(getattr(self, field.name))
                 object.__setattr__(self, field.name, value)
-
-    def __repr__(self):
-        changed = ", ".join(f"{k}={v!r}" for k, v in self.changed.items())
-        return f"Recipe({changed})"
-
-    def _repr_html_(self):
-        """For notebooks: what differs from the defaults, with its help."""
-        fields = type(self).__dataclass_fields__
-        rows = {
-            name: (repr(value), fields[name].metadata["help"])
-            for name, value in self.changed.items()
-        }
-        return html.table("Recipe, where it differs from the defaults", rows)
-
-    @property
-    def changed(self):
-        """{field: value} of those that have not their defaults."""
-        return {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if getattr(self, field.name) != field.default
-        }
 
     @property
     def architecture(self):

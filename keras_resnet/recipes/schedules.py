@@ -1,7 +1,16 @@
 """Learning rates by iteration. `register` adds a schedule of your own."""
 
+import math
+
 from keras_resnet.errors import lookup
 from keras_resnet.errors import register as register_row
+
+WARMUPS = {
+    "constant": "warmup_learning_rate, until the training error is below "
+    "warmup_error",
+    "linear": "from warmup_learning_rate in a straight line to the base rate, "
+    "whatever the error is",
+}
 
 
 class Schedule:
@@ -29,9 +38,14 @@ class Schedule:
 
     def learning_rate(self, step: int) -> float:
         """The rate of iteration `step`, counted from 0."""
-        if not self.warm and step < self.recipe.warmup_steps:
-            return self.recipe.warmup_learning_rate
-        return self.recipe.learning_rate * self.multiplier(step)
+        recipe = self.recipe
+        if self.warm or step >= recipe.warmup_steps:
+            return recipe.learning_rate * self.multiplier(step)
+        start = recipe.warmup_learning_rate
+        if recipe.warmup == "constant":
+            return start
+        rise = step / recipe.warmup_steps
+        return start + rise * (recipe.learning_rate - start)
 
     def multiplier(self, step: int) -> float:
         """What the base rate is multiplied by at iteration `step`."""
@@ -39,8 +53,10 @@ class Schedule:
         return 1.0
 
     def after_training(self, train_error: float):
-        """Ends the warm-up once the training error, 0..1, is low enough."""
-        self.warm = self.warm or train_error < self.recipe.warmup_error
+        """Ends a constant warm-up once the training error, 0..1, is low."""
+        constant = self.recipe.warmup == "constant"
+        low = train_error < self.recipe.warmup_error
+        self.warm = self.warm or constant and low
 
     def after_evaluation(self, validation_error: float):
         """Is told the validation error, 0..1."""
@@ -97,6 +113,44 @@ class Plateau(Schedule):
             self.evaluations_since_best = 0
 
 
+class Cosine(Schedule):
+    """Half a cosine from the warm-up's end to final_learning_rate.
+
+    References: Loshchilov and Hutter 2017, arXiv 1608.03983, without restarts.
+    """
+
+    def multiplier(self, step):
+        recipe = self.recipe
+        last = recipe.final_learning_rate / recipe.learning_rate
+        done = max(0, step - recipe.warmup_steps)
+        part = done / max(1, recipe.steps - recipe.warmup_steps)
+        return last + (1 - last) * _fall(part)
+
+
+class OneCycle(Schedule):
+    """Up from a 25th in 3 tenths of the run, down to final_learning_rate.
+
+    Both by half a cosine, the peak where PyTorch's OneCycleLR has it; the
+    momentum stays.
+
+    References: Smith and Topin 2018, arXiv 1708.07120.
+    """
+
+    def multiplier(self, step):
+        recipe, first = self.recipe, 1 / 25
+        last = recipe.final_learning_rate / recipe.learning_rate
+        peak = max(0, 0.3 * recipe.steps - 1)
+        if step < peak:
+            return 1 - (1 - first) * _fall(step / peak)
+        rest = max(1, recipe.steps - 1 - peak)
+        return last + (1 - last) * _fall((step - peak) / rest)
+
+
+def _fall(part):
+    """From 1 to 0 while `part` goes from 0 to 1."""
+    return (1 + math.cos(math.pi * min(part, 1))) / 2
+
+
 SCHEDULES: dict[str, type[Schedule]] = {}
 
 
@@ -115,12 +169,12 @@ def register(name: str, schedule: type[Schedule]):
 
     Example:
 
-    >>> class Cosine(schedules.Schedule):
-    ...     '''Half a cosine, from the base rate to zero.'''
+    >>> class Line(schedules.Schedule):
+    ...     '''A straight line from the base rate to zero.'''
     ...
     ...     def multiplier(self, step):
-    ...         return (1 + math.cos(math.pi * step / self.recipe.steps)) / 2
-    >>> schedules.register("cosine", Cosine)
+    ...         return 1 - step / self.recipe.steps
+    >>> schedules.register("line", Line)
     """
     register_row(SCHEDULES, name, schedule, "schedule")
 
@@ -141,3 +195,5 @@ def describe() -> str:
 register("constant", Schedule)
 register("steps", Steps)
 register("plateau", Plateau)
+register("cosine", Cosine)
+register("one_cycle", OneCycle)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from keras_resnet.errors import lookup
 from keras_resnet.errors import register as register_row
 from keras_resnet.errors import require
+from keras_resnet.recipes import later
 from keras_resnet.recipes import protocols
 from keras_resnet.recipes.recipe import Recipe
 
@@ -171,7 +172,8 @@ def load(recipe: str | Recipe, overrides: Mapping | None = None) -> Recipe:
 
     Raises:
         keras_resnet.UsageError: if the name or a field is unknown, a value
-            cannot work, or the pixels would be the digits' for other images.
+            cannot work, the pixels would be the digits' for other images, or
+            the learning rate another optimizer's.
     """
     if isinstance(recipe, Recipe):
         base, name = recipe, ""
@@ -187,6 +189,7 @@ def load(recipe: str | Recipe, overrides: Mapping | None = None) -> Recipe:
     for field in overrides:
         lookup(fields, field, "recipe field")
     changed = dataclasses.replace(base, **overrides)
+    later.check_own_rate(base, changed, overrides)
     require(
         base.dataset != "digits"
         or changed.dataset == base.dataset

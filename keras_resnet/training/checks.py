@@ -15,13 +15,26 @@ from keras_resnet.training import losses
 _PACKAGES = {"matplotlib": "curves.png", "h5py": "model.keras"}
 
 
-def check_settings(recipe, engine, *, loss=None, splits=None):
+# Fields of the recipe's own loss, and of its own optimizer.
+_OF_LOSS = (
+    "label_smoothing",
+    "class_weights",
+    "loss",
+    "target_threshold",
+    "mixup_alpha",
+    "cutmix_alpha",
+    "teacher",
+)
+_OF_OPTIMIZER = ("optimizer", "clip_norm")
+
+
+def check_settings(recipe, engine, *, loss=None, optimizer=None, splits=None):
     """Refuses a recipe that cannot work on an engine, without its data.
 
     Args:
         recipe: `recipes.Recipe`.
         engine: `engines.engine.Engine`.
-        loss, splits: as for `run.train_and_evaluate`.
+        loss, optimizer, splits: as for `run.train_and_evaluate`.
 
     Raises:
         keras_resnet.UsageError: says what.
@@ -30,16 +43,10 @@ def check_settings(recipe, engine, *, loss=None, splits=None):
     _check_frozen(recipe)
     _check_scales(recipe)
     engine.check(recipe)
-    require(
-        loss is None or not recipe.label_smoothing,
-        "label_smoothing is of the recipe's own loss, which loss= replaces. "
-        f"Received both: label_smoothing={recipe.label_smoothing}.",
-    )
-    require(
-        loss is None or not recipe.class_weights,
-        "class_weights are of the recipe's own loss, which loss= replaces. "
-        f"Received both: class_weights={recipe.class_weights!r}.",
-    )
+    if loss is not None:
+        _refuse(recipe, _OF_LOSS, "loss")
+    if optimizer is not None:
+        _refuse(recipe, _OF_OPTIMIZER, "optimizer")
     require(
         splits is None or not recipe.train_examples,
         "train_examples is of the recipe's own data, which splits= replaces. "
@@ -50,6 +57,16 @@ def check_settings(recipe, engine, *, loss=None, splits=None):
             importlib.util.find_spec(package) is not None,
             f"{package} is not installed; {file} needs it at the end of the "
             f"run. Install it: pip install {package}.",
+        )
+
+
+def _refuse(recipe, names, what):
+    """Refuses fields of what an argument replaces."""
+    for name in set(names) & set(recipe.changed):
+        require(
+            False,
+            f"{name} is of the recipe's own {what}, which {what}= replaces. "
+            f"Received both: {name}={getattr(recipe, name)!r}.",
         )
 
 
@@ -85,6 +102,12 @@ def check_data(splits, recipe):
     """
     train, validation = splits["train"], splits["validation"]
     check_classes(train)
+    require(
+        not (train.multi_label and recipe.teacher),
+        "teacher is for images of one class each, whose probabilities sum to "
+        f"one. Received: {recipe.teacher!r}, and {train.name}, whose images "
+        "have any number of labels.",
+    )
     require(
         train.class_names == validation.class_names,
         f"{train.name} and {validation.name} must have the same classes. Only "

@@ -15,6 +15,7 @@ from keras_resnet.data.survey import scanning
 from keras_resnet.errors import printable
 from keras_resnet.errors import require
 from keras_resnet.labels.cards import CARD
+from keras_resnet.recipes import durations
 from keras_resnet.recipes import own_images
 from keras_resnet.training import workdir as workdir_lib
 from keras_resnet.weights import hub
@@ -68,7 +69,14 @@ def default_workdir(dataset):
 
 
 def choose(
-    dataset, *, weights="", epochs=None, steps=None, fields=None, split=None
+    dataset,
+    *,
+    weights="",
+    epochs=None,
+    steps=None,
+    warmup_epochs=None,
+    fields=None,
+    split=None,
 ):
     """The recipe of a data set, by the number and the size of its images.
 
@@ -77,7 +85,8 @@ def choose(
 
     Args:
         dataset: as `datasets.load` takes it.
-        weights, epochs, steps, fields: as for `keras_resnet.train`.
+        weights, epochs, steps, warmup_epochs, fields: as for
+            `keras_resnet.train`.
         split: the `Split` to train on, where it is open. Default: that of the
             data set.
 
@@ -95,6 +104,17 @@ def choose(
         steps=steps,
         epochs=epochs,
     )
+    if warmup_epochs is not None:
+        require(
+            "warmup_steps" not in fields,
+            "A warm-up takes one of warmup_epochs and warmup_steps. Received: "
+            f"{warmup_epochs} and {fields.get('warmup_steps')}.",
+        )
+        fields["warmup_steps"] = durations.to_steps(
+            batch_size=recipe.batch_size,
+            num_examples=split.num_examples,
+            epochs=warmup_epochs,
+        )
     recipe = recipes.load(recipe, fields)
     few = split.num_examples <= _ALL_LOOKED_AT
     if few and not recipes.max_masked(recipe.on_bad_image):

@@ -1,4 +1,6 @@
-"""SGD for networks that compute in float16."""
+"""Optimizers for networks that compute in float16."""
+
+import functools
 
 import keras
 import tensorflow as tf
@@ -7,15 +9,15 @@ from keras_resnet import optimizers
 from keras_resnet.networks import internals
 
 
-@keras.saving.register_keras_serializable(package="keras_resnet")
-class LossScaledSGD(internals.SeesSums, optimizers.SGD):
-    """SGD on gradients of a scaled loss, so that float16 can hold them.
+class LossScaled(internals.SeesSums):
+    """Mixin: the gradients are of a scaled loss, so that float16 holds them.
 
     The scale is dynamic: an iteration whose gradients are not finite halves it
-    and changes neither weights nor momentum (averages of the weights count it
-    as one that changed nothing); `growth_steps` good ones in a row double it.
-    The scale does not fall below 1: gradients that are not finite then are a
-    divergence, and go into the weights for all to see.
+    and changes neither weights nor momentum (averages of the weights and
+    Adam's count of iterations have it as one that changed nothing);
+    `growth_steps` good ones in a row double it. The scale does not fall below
+    1: gradients that are not finite then are a divergence, and go into the
+    weights for all to see.
 
     The gradients are checked after they were summed over the replicas, so that
     all replicas, in whatever process, decide alike.
@@ -27,7 +29,7 @@ class LossScaledSGD(internals.SeesSums, optimizers.SGD):
     Args:
         initial_scale: float, a power of two, so that scaling is exact.
         growth_steps: int >= 1.
-        **kwargs: of `keras_resnet.optimizers.SGD`.
+        **kwargs: of the optimizer.
     """
 
     def __init__(self, *, initial_scale=2.0**15, growth_steps=2000, **kwargs):
@@ -60,7 +62,8 @@ class LossScaledSGD(internals.SeesSums, optimizers.SGD):
             [tf.reduce_all(tf.math.is_finite(g)) for g in gradients]
         )
         scale = tf.convert_to_tensor(self.loss_scale.value)
-        tf.cond(tf.logical_or(finite, scale <= 1), update, lambda: None)
+        apply = functools.partial(super().apply_sums, gradients, update)
+        tf.cond(tf.logical_or(finite, scale <= 1), apply, lambda: None)
         self._adapt(finite, scale)
 
     def _adapt(self, finite, scale):
@@ -80,3 +83,15 @@ class LossScaledSGD(internals.SeesSums, optimizers.SGD):
             "initial_scale": self.initial_scale,
             "growth_steps": self.growth_steps,
         }
+
+
+@keras.saving.register_keras_serializable(package="keras_resnet")
+class LossScaledSGD(LossScaled, optimizers.SGD):
+    """`optimizers.SGD` of a scaled loss."""
+
+
+def scaled(kind):
+    """The class of an optimizer of ours, of a scaled loss."""
+    if kind is optimizers.SGD:
+        return LossScaledSGD
+    return type(f"LossScaled{kind.__name__}", (LossScaled, kind), {})

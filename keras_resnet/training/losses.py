@@ -6,36 +6,69 @@ import numpy as np
 from keras_resnet.data.examples import class_labels
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
+from keras_resnet.training import distillation
 
 
 def of_recipe(recipe, split):
     """The loss that a recipe asks for.
 
     Args:
-        recipe: `recipes.Recipe`: label_smoothing and class_weights.
+        recipe: `recipes.Recipe`: loss, target_threshold, label_smoothing,
+            class_weights and what it says of distillation.
         split: what is trained on, with `labels` and `class_names`.
 
     Returns:
         As `cross_entropy`; for a multi-label split as `binary_cross_entropy`.
     """
+    weights = None
+    if recipe.class_weights:
+        weights = class_weights(recipe.class_weights, split)
+    smoothing, threshold = recipe.label_smoothing, recipe.target_threshold
     if split.multi_label:
-        return binary_cross_entropy(
-            recipe.label_smoothing,
-            class_weights(recipe.class_weights, split)
-            if recipe.class_weights
-            else None,
-        )
-    loss = cross_entropy(recipe.label_smoothing)
-    if not recipe.class_weights:
-        return loss
-    weights = class_weights(recipe.class_weights, split)
+        return binary_cross_entropy(smoothing, weights, threshold)
+    if recipe.loss == "binary":
+        loss = one_against_all(smoothing, threshold)
+    else:
+        loss = cross_entropy(smoothing)
+    if weights is not None:
+        loss = _weighted(loss, weights)
+    return distillation.distilled(loss, recipe) if recipe.teacher else loss
+
+
+def _weighted(loss, weights):
+    """A loss times the weight of the label, of mixed labels the mean one."""
 
     def weighted(logits, batch):
         losses = loss(logits, batch)
         table = keras.ops.convert_to_tensor(weights, losses.dtype)
-        return keras.ops.take(table, batch["label"]) * losses
+        weight = keras.ops.take(table, batch["label"])
+        if "share" in batch:
+            other = keras.ops.take(table, batch["other"])
+            weight = other + batch["share"] * (weight - other)
+        return weight * losses
 
     return weighted
+
+
+def targets(logits, batch):
+    """The part of each class in the labels of a batch, like the logits.
+
+    Args:
+        logits: float (B, K).
+        batch: with "label", int32 (B,) or (B, K) of 0 and 1; of mixed images
+            with "other" and "share" too, see `mixing.mix`.
+    """
+
+    def parts(label):
+        if len(label.shape) == 2:
+            return keras.ops.cast(label, logits.dtype)
+        return keras.ops.one_hot(label, logits.shape[-1], dtype=logits.dtype)
+
+    label = parts(batch["label"])
+    if "share" not in batch:
+        return label
+    share = keras.ops.cast(batch["share"], logits.dtype)[:, None]
+    return share * label + (1 - share) * parts(batch["other"])
 
 
 def class_weights(choice, split):
@@ -104,19 +137,20 @@ def cross_entropy(label_smoothing=0.0):
         label_smoothing: float, 0 to 1.
 
     Returns:
-        Function from logits, float (B, K), and a batch with "label", int32
-        (B,), to float (B,), nats.
+        Function from logits, float (B, K), and a batch as for `targets`, to
+        float (B,), nats.
     """
 
     def sharp(logits, batch):
+        if "share" in batch:
+            return smooth(logits, batch)
         return keras.losses.sparse_categorical_crossentropy(
             batch["label"], logits, from_logits=True
         )
 
     def smooth(logits, batch):
-        classes = logits.shape[-1]
         return keras.losses.categorical_crossentropy(
-            keras.ops.one_hot(batch["label"], classes, dtype=logits.dtype),
+            targets(logits, batch),
             logits,
             from_logits=True,
             label_smoothing=label_smoothing,
@@ -125,7 +159,9 @@ def cross_entropy(label_smoothing=0.0):
     return smooth if label_smoothing else sharp
 
 
-def binary_cross_entropy(label_smoothing=0.0, positive_weights=None):
+def binary_cross_entropy(
+    label_smoothing=0.0, positive_weights=None, target_threshold=0.0
+):
     """Cross-entropy of each label's yes or no, and the mean over labels.
 
     As PyTorch's BCEWithLogitsLoss and Keras' BinaryCrossentropy have it; a
@@ -135,6 +171,8 @@ def binary_cross_entropy(label_smoothing=0.0, positive_weights=None):
         label_smoothing: float, 0 to 1; the target is 1 - label_smoothing / 2
             for a label that is there, label_smoothing / 2 for another.
         positive_weights: K floats that multiply the loss of a yes. Default: 1.
+        target_threshold: float; targets above it become 1, others 0. 0 leaves
+            them.
 
     Returns:
         Function from logits, float (B, K), and a batch with "label", (B, K) of
@@ -142,12 +180,48 @@ def binary_cross_entropy(label_smoothing=0.0, positive_weights=None):
     """
 
     def loss(logits, batch):
-        there = keras.ops.cast(batch["label"], logits.dtype)
+        there = targets(logits, batch)
         there = there * (1 - label_smoothing) + label_smoothing / 2
-        missed = there * keras.ops.softplus(-logits)
-        if positive_weights is not None:
-            missed = missed * keras.ops.cast(positive_weights, logits.dtype)
-        invented = (1 - there) * keras.ops.softplus(logits)
-        return keras.ops.mean(missed + invented, axis=-1)
+        there = _whole(there, target_threshold)
+        return _binary(logits, there, positive_weights)
 
     return loss
+
+
+def one_against_all(label_smoothing=0.0, target_threshold=0.0):
+    """Binary cross-entropy of each class, where an image has one label.
+
+    As `binary_cross_entropy`, but for the smoothing, which is that of
+    `cross_entropy`: a target of label_smoothing / K for all other classes.
+
+    References: Wightman et al. 2021, arXiv 2110.00476, sec. 2; timm's
+    `BinaryCrossEntropy`, its mean over classes.
+
+    Args:
+        label_smoothing: float, 0 to 1.
+        target_threshold: as for `binary_cross_entropy`.
+
+    Returns:
+        As `cross_entropy`.
+    """
+
+    def loss(logits, batch):
+        target = targets(logits, batch) * (1 - label_smoothing)
+        target = target + label_smoothing / logits.shape[-1]
+        return _binary(logits, _whole(target, target_threshold))
+
+    return loss
+
+
+def _whole(target, threshold):
+    if not threshold:
+        return target
+    return keras.ops.cast(target > threshold, target.dtype)
+
+
+def _binary(logits, there, positive_weights=None):
+    missed = there * keras.ops.softplus(-logits)
+    if positive_weights is not None:
+        missed = missed * keras.ops.cast(positive_weights, logits.dtype)
+    invented = (1 - there) * keras.ops.softplus(logits)
+    return keras.ops.mean(missed + invented, axis=-1)

@@ -93,7 +93,9 @@ def train_and_evaluate(
     workers = engine.workers
 
     def prepare():
-        checks.check_settings(recipe, engine, loss=loss, splits=splits)
+        checks.check_settings(
+            recipe, engine, loss=loss, optimizer=optimizer, splits=splits
+        )
         for line in recipes.past_the_end(recipe) if workers.is_chief else ():
             logging.warning(line)
         path = workdir_lib.check(workdir, recipe, resume)

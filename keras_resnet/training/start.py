@@ -137,21 +137,22 @@ def _answers(card, class_names, multi_label):
 
 
 def make_optimizer(model, recipe):
-    """The recipe's SGD, built for what trains: the rest has no momentum.
+    """The recipe's optimizer, for what trains: the rest has no momentum.
 
     Returns:
-        `optimizers.SGD`; for mixed_float16 `loss_scale.LossScaledSGD`.
+        Of `optimizers`; for mixed_float16 one of `loss_scale`.
     """
-    sgd = optimizers.SGD
+    kind, own = _rule(recipe)
     if recipe.dtype == "mixed_float16":
-        from keras_resnet.training.loss_scale import LossScaledSGD as sgd
-    optimizer = sgd(
-        learning_rate=recipe.learning_rate,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov,
-        rule=recipe.momentum_rule,
-        l2=recipe.weight_decay,
+        from keras_resnet.training import loss_scale
+
+        kind = loss_scale.scaled(kind)
+    optimizer = kind(
+        learning_rate=float(recipe.learning_rate),
+        momentum=float(recipe.momentum),
+        **own,
         decay=recipe.decay,
+        clip_norm=recipe.clip_norm,
         rate_multipliers=transfer.rate_multipliers(
             model,
             head=recipe.head_learning_rate_multiplier,
@@ -162,3 +163,20 @@ def make_optimizer(model, recipe):
     )
     optimizer.build(model.trainable_variables)
     return optimizer
+
+
+def _rule(recipe):
+    """The class of the recipe's optimizer, and what it alone takes."""
+    if recipe.optimizer == "sgd":
+        return optimizers.SGD, {
+            "nesterov": recipe.nesterov,
+            "rule": recipe.momentum_rule,
+            "l2": recipe.weight_decay,
+        }
+    kinds = {
+        "adamw": optimizers.AdamW,
+        "lamb": optimizers.Lamb,
+        "muon": optimizers.Muon,
+    }
+    kind = kinds[recipe.optimizer]
+    return kind, {"weight_decay_rate": recipe.weight_decay}

@@ -6,6 +6,7 @@ from keras_resnet.evaluation import metrics
 from keras_resnet.networks import outputs
 from keras_resnet.training import gradients as gradients_lib
 from keras_resnet.training import losses
+from keras_resnet.training import mixing
 
 
 def make_train_step(
@@ -17,8 +18,10 @@ def make_train_step(
     seed=0,
     gradient_accumulation_steps=1,
     jit_compile=False,
+    mixes=0,
+    teacher=None,
 ):
-    """One iteration of SGD on a global batch.
+    """One iteration of training on a global batch.
 
     The loss is the sum over examples divided by the number of examples in the
     global batch, so that replicas and micro-batches add up to one device;
@@ -30,7 +33,7 @@ def make_train_step(
         strategy: `tf.distribute.Strategy`; model and optimizer were made and
             built in its scope.
         model: from `keras_resnet.build`.
-        optimizer: `keras_resnet.optimizers.SGD`.
+        optimizer: of `keras_resnet.optimizers`.
         loss: (logits, batch) -> (B,). Default: `losses.cross_entropy()`. The
             batch has "seed", int64 (B, 2), where it came with a "step": two
             numbers that are each example's own at each step, whatever the
@@ -41,17 +44,30 @@ def make_train_step(
             replica divides its part of a batch. Each updates BN's moving
             statistics.
         jit_compile: whether XLA compiles the step, for one device.
+        mixes: how many images in a row are mixed with each other, where a
+            batch came with "mix", the numbers of `mixing.draw`.
+        teacher: `keras.Model` to logits, which the loss finds as "teacher",
+            float32 (B, K), in a batch.
 
     Returns:
         Function from a distributed batch, maybe with its "step", int64 (), to
         float32 (4,), the global sums of `metrics.SUMS`; their loss is the
-        cross-entropy without smoothing.
+        cross-entropy without smoothing, of mixed images against the label
+        that has the larger part.
     """
     network = outputs.logits(model)
     variables = network.trainable_variables
     part_gradients = gradients_lib.make_gradients(
         network, optimizer, loss or losses.cross_entropy()
     )
+
+    def gradients_of(part, count, numbers):
+        if numbers is not None:
+            part = mixing.mix(part, numbers, mixes)
+        if teacher is not None:
+            seen = teacher(part["image"], training=False)
+            part = {**part, "teacher": seen}
+        return part_gradients(part, count)
 
     def zeros():
         gradients = [tf.zeros(v.shape, v.dtype) for v in variables]
@@ -65,8 +81,9 @@ def make_train_step(
         batch = dict(batch)
         if "step" in batch:
             batch["seed"] = _seeds(seed, batch.pop("step"), batch["label"])
+        numbers = batch.pop("mix", None)
         gradients, sums = gradients_lib.accumulate(
-            lambda part: part_gradients(part, count),
+            lambda part: gradients_of(part, count, numbers),
             batch,
             gradient_accumulation_steps,
             zeros,

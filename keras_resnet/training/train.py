@@ -82,6 +82,7 @@ def train(
     weights: str | os.PathLike = "",
     epochs: float | None = None,
     steps: int | None = None,
+    warmup_epochs: float | None = None,
     validation: float | None = None,
     class_names: Sequence[str] | None = None,
     strategy=None,
@@ -101,6 +102,7 @@ def train(
         weights: of published weights, a repository ("hf://OWNER/NAME") or a
             file to start from, as for `build`.
         epochs, steps: how long, one of them. Default: of the recipe.
+        warmup_epochs: `warmup_steps` in epochs.
         validation: part of each class that is held out where nothing is
             for validation, between 0 and 1. Default: 0.2.
         class_names: of labels that are numbers, for arrays and sources.
@@ -121,7 +123,12 @@ def train(
     """
     dataset = choices.name_of(data, validation, class_names)
     recipe = choices.choose(
-        dataset, weights=str(weights), epochs=epochs, steps=steps, fields=fields
+        dataset,
+        weights=str(weights),
+        epochs=epochs,
+        steps=steps,
+        warmup_epochs=warmup_epochs,
+        fields=fields,
     )
     workdir = pathlib.Path(workdir or choices.default_workdir(dataset))
     metrics = run_lib.train_and_evaluate(recipe, workdir, strategy=strategy)

@@ -12,11 +12,13 @@ from keras_resnet.errors import require
 from keras_resnet.inference import extensions
 from keras_resnet.inference.opening import MODEL
 from keras_resnet.labels import cards
+from keras_resnet.training import distillation
 from keras_resnet.training.checkpoints import folder
 
 LAST = "last.keras"  # where model.keras is the best
 CONFIG = "config.json"
 CHECKPOINTS = "checkpoints"
+_TEACHER = "teacher_sha256"
 MASKED = "masked_images.csv"
 METRICS = "metrics.jsonl"
 
@@ -76,8 +78,11 @@ def check(workdir, recipe, resume="auto"):
 
 
 def _refuse_another(workdir, recipe):
-    held = held_fields(workdir)
-    changes = differences(held, fields(recipe))
+    held = {_TEACHER: _config(workdir).get(_TEACHER, "")}
+    changes = differences(
+        {**held, **held_fields(workdir)},
+        {_TEACHER: distillation.digest(recipe), **fields(recipe)},
+    )
     require(
         not changes,
         f"{workdir} holds a run of another recipe ({changes}). "
@@ -101,6 +106,7 @@ def claim(workdir, recipe, description):
     check(workdir, recipe)
     config = {
         "recipe": fields(recipe),
+        _TEACHER: distillation.digest(recipe),
         "imports": extensions.loaded(),
         **description,
     }
@@ -153,11 +159,16 @@ def held_fields(workdir):
     Raises:
         keras_resnet.UsageError: if its config.json cannot be read.
     """
+    return _config(workdir)["recipe"]
+
+
+def _config(workdir):
     try:
-        held = files.read_json(workdir / CONFIG)["recipe"]
+        config = files.read_json(workdir / CONFIG)
+        held = config["recipe"]
         if not isinstance(held, dict):
             raise TypeError(f"its recipe is {type(held).__name__}")
-        return held
+        return config
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise UsageError(
             f"{workdir / CONFIG} cannot be read: {error}. Delete it if "

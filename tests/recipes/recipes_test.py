@@ -11,6 +11,9 @@ import pytest
 from keras_resnet import errors
 from keras_resnet import recipes
 from keras_resnet.recipes import protocols
+from keras_resnet.recipes.later import Later
+
+ADAMW = {"optimizer": "adamw", "learning_rate": 1e-3}
 
 
 def test_cifar_recipe_is_section_4_2_of_the_2015_paper():
@@ -52,6 +55,7 @@ def test_no_paper_recipe_has_later_practice():
         "ema_momentum": 0.0,
         "gradient_accumulation_steps": 1,
         "jit_compile": False,
+        **{f.name: f.default for f in dataclasses.fields(Later)},
     }
     for key, recipe in recipes.RECIPES.items():
         for name, value in later.items():
@@ -218,6 +222,35 @@ def test_every_part_of_a_network_can_be_the_last_frozen_one():
         ("digits", {"stage_learning_rate_decay": 0.0}, "must be > 0"),
         ("digits", {"stage_learning_rate_decay": 1.5}, "must be <= 1"),
         ("digits", {"decay": "biases"}, "decay scope"),
+        ("digits", {"optimizer": "adam"}, "Did you mean 'adamw'"),
+        ("digits", {"optimizer": "lamb"}, "Say learning_rate with .*=lamb"),
+        ("digits", {**ADAMW, "nesterov": True}, "nesterov is of optimizer=sgd"),
+        (
+            "digits",
+            {**ADAMW, "momentum_rule": "torch"},
+            "=adamw, .*_rule=torch",
+        ),
+        ("digits", {**ADAMW, "dtype": "bfloat16"}, "take dtype=mixed_bfloat16"),
+        ("digits", {"clip_norm": -1.0}, "clip_norm must be >= 0"),
+        ("digits", {"warmup": "cosine"}, "Known: constant, linear"),
+        ("digits", {"final_learning_rate": 0.2}, "not be above learning_rate"),
+        (
+            "digits",
+            {"schedule": "one_cycle", "warmup_steps": 5},
+            "one_cycle is a warm-up itself.*Received: 5",
+        ),
+        ("digits", {"mixup_alpha": -0.1}, "mixup_alpha must be >= 0"),
+        ("digits", {"cutmix_alpha": 1.0, "batch_size": 33}, "be even.*: 33"),
+        ("digits", {"loss": "bce"}, "Unknown loss 'bce'"),
+        ("digits", {"target_threshold": 0.2}, "is of loss=binary"),
+        (
+            "digits",
+            {"target_threshold": 1.0, "loss": "binary"},
+            r"target_threshold must be in \[0, 1\)",
+        ),
+        ("digits", {"distillation": "firm"}, "Known: soft, hard"),
+        ("digits", {"distillation_weight": 1.5}, r"must be in \[0, 1\]"),
+        ("digits", {"distillation_temperature": 0.0}, "must be > 0"),
         ("imagenet_resnet50", {"scale_range": (200, 480)}, "scale_range"),
     ],
 )
@@ -360,6 +393,7 @@ def test_other_recipes_take_other_data():
             {"progressive_sizes": (8,), "progressive_boundaries": (600,)},
             "progressive_boundaries: 600 lie.*never grow",
         ),
+        ({"warmup_steps": 600, "warmup": "linear"}, "never comes to 0.1"),
     ],
 )
 def test_what_lies_past_the_end_is_said(overrides, late):

@@ -1,6 +1,8 @@
 """One step on two devices is one step on one device, and what BN does."""
 
 import dataclasses
+import functools
+import types
 
 import keras
 import numpy as np
@@ -9,11 +11,13 @@ import tensorflow as tf
 
 import keras_resnet
 from keras_resnet import optimizers
+from keras_resnet import recipes
 from keras_resnet.networks import specs
 from keras_resnet.training import batch_norm
 from keras_resnet.training import distribution
 from keras_resnet.training import loss_scale
 from keras_resnet.training import losses
+from keras_resnet.training import mixing
 from keras_resnet.training import step
 
 BATCH = 12
@@ -23,6 +27,19 @@ WITHOUT_BN = {
     "stem": dataclasses.replace(specs.STEMS["cifar"], ops=("conv", "relu")),
     "placement": specs.Placement(between=("relu",), after_add=("relu",)),
 }
+
+MIXED = recipes.load(
+    "digits",
+    {
+        "mixup_alpha": 1.0,
+        "cutmix_alpha": 1.0,
+        "loss": "binary",
+        "teacher": "of the step",
+        "label_smoothing": 0.1,
+    },
+)
+
+SPLIT = types.SimpleNamespace(multi_label=False)
 
 # ResNet-4, for what holds for any network.
 TINY = {"depths": (1,), "filters": (16,)}
@@ -52,9 +69,14 @@ def _run(strategy, batches, options=None, sgd=optimizers.SGD, **choices):
         model = keras_resnet.build("resnet20", input_shape=(8, 8, 3), **choices)
         optimizer = sgd(learning_rate=0.1)
         optimizer.build(model.trainable_variables)
-    train_step = step.make_train_step(
-        strategy, model, optimizer, **(options or {})
-    )
+        options = dict(options or {})
+        if options.get("teacher"):
+            keras.utils.set_random_seed(len(str(options["teacher"])))
+            teacher = keras_resnet.build(
+                "resnet20", input_shape=(8, 8, 3), **choices
+            )
+            options["teacher"] = keras_resnet.logits(teacher)
+    train_step = step.make_train_step(strategy, model, optimizer, **options)
     dataset = tf.data.Dataset.from_generator(
         lambda: batches,
         output_signature={
@@ -64,10 +86,12 @@ def _run(strategy, batches, options=None, sgd=optimizers.SGD, **choices):
     )
     dataset = dataset.unbatch().batch(BATCH, drop_remainder=True)
     distributed = strategy.experimental_distribute_dataset(dataset)
-    sums = [
-        np.asarray(train_step({**batch, "step": tf.constant(step, tf.int64)}))
-        for step, batch in enumerate(distributed)
-    ]
+    sums = []
+    for number, batch in enumerate(distributed):
+        batch = {**batch, "step": tf.constant(number, tf.int64)}
+        if options.get("mixes"):
+            batch["mix"] = tf.constant(mixing.draw(MIXED, number))
+        sums.append(np.asarray(train_step(batch)))
     return model, sums
 
 
@@ -164,6 +188,40 @@ def test_without_bn_devices_and_micro_batches_equal_the_whole_to_rounding(
     )
     assert _distance(whole, parted) < 2e-6
     np.testing.assert_allclose(sums, part_sums, rtol=1e-5)
+
+
+# Adam divides by tiny roots, which would show how sums are rounded.
+_ADAMW = functools.partial(
+    optimizers.AdamW, epsilon=1e-2, clip_norm=0.1, weight_decay_rate=0.1
+)
+_LATER = {"mixes": 2, "teacher": True, "loss": losses.of_recipe(MIXED, SPLIT)}
+
+
+@pytest.fixture(scope="module")
+def later(strategies):
+    """Mixing, binary loss, a teacher, AdamW and clipping on one device."""
+    one, choices = strategies[1], {**WITHOUT_BN, **TINY}
+    return _run(one, WEIGHTED, _LATER, _ADAMW, **choices)
+
+
+@pytest.mark.parametrize(
+    "devices, changes, same",
+    [
+        (2, {}, True),
+        (1, {"gradient_accumulation_steps": 3}, True),
+        (1, {"mixes": 6}, False),
+        (1, {"teacher": "another"}, False),
+    ],
+)
+def test_later_practice_on_devices_and_micro_batches_equals_the_whole(
+    strategies, later, devices, changes, same
+):
+    whole, sums = later
+    options, choices = {**_LATER, **changes}, {**WITHOUT_BN, **TINY}
+    other = _run(strategies[devices], WEIGHTED, options, _ADAMW, **choices)
+    assert (_distance(whole, other[0]) < 5e-6) == same
+    if same:
+        np.testing.assert_allclose(sums, other[1], rtol=1e-5)
 
 
 def test_micro_batches_have_the_bn_of_as_many_devices(strategies):

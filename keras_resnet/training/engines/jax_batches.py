@@ -8,6 +8,7 @@ flip.
 B images of a batch, S x S pixels, N examples, T iterations.
 """
 
+import dataclasses
 import typing
 
 import jax
@@ -16,6 +17,7 @@ import numpy as np
 
 from keras_resnet.data.examples import order
 from keras_resnet.data.pixels import draws
+from keras_resnet.data.stores import arrays
 from keras_resnet.errors import lookup
 
 # Whether an augmentation pads and whether it flips; `augmentations` has more.
@@ -25,6 +27,22 @@ AUGMENTATIONS = {
     "cifar": (True, True),
 }
 _RESIZED_AT_ONCE = 1_000
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Split(arrays.Arrays):
+    """Arrays with what a run asks of a split.
+
+    Attributes:
+        name: "digits/train".
+    """
+
+    name: str
+
+    @property
+    def num_examples(self):
+        """N."""
+        return len(self.labels)
 
 
 class Plan(typing.NamedTuple):

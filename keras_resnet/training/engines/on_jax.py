@@ -4,7 +4,6 @@ The environment must say KERAS_BACKEND=jax; there need not be TensorFlow. N
 examples of S x S pixels, T iterations.
 """
 
-import dataclasses
 import os
 import time
 
@@ -19,6 +18,7 @@ from keras_resnet.errors import require
 from keras_resnet.evaluation import metrics
 from keras_resnet.networks import outputs
 from keras_resnet.training import losses
+from keras_resnet.training import mixing
 from keras_resnet.training import start
 from keras_resnet.training.engines import jax_batches
 from keras_resnet.training.engines import jax_step
@@ -26,22 +26,6 @@ from keras_resnet.training.engines.engine import Engine
 from keras_resnet.training.engines.jax_variables import Variables
 
 _DTYPES = ("float32", "mixed_bfloat16")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Split(arrays.Arrays):
-    """Arrays with what a run asks of a split.
-
-    Attributes:
-        name: "digits/train".
-    """
-
-    name: str
-
-    @property
-    def num_examples(self):
-        """N."""
-        return len(self.labels)
 
 
 class JaxEngine(Engine):
@@ -75,7 +59,7 @@ class JaxEngine(Engine):
 
     def load_splits(self, recipe, data_dir):
         splits = {
-            name: Split(
+            name: jax_batches.Split(
                 name=f"{recipe.dataset}/{name}",
                 **vars(arrays.load(recipe.dataset, name, data_dir)),
             )
@@ -169,6 +153,7 @@ class JaxEngine(Engine):
             self._plan,
             np.array(rates, np.float32),
             np.arange(step, step + count, dtype=np.uint32),
+            mixing.draws(self.recipe, step, count),
         )
         state, data = jax_step.state_of(self._groups), self._data["train"]
         run = self._compile(state, data, rows)
@@ -184,8 +169,7 @@ class JaxEngine(Engine):
 
     def _compile(self, state, data, rows):
         """The function of as many iterations as there are, compiled once."""
-        _, rates, _ = rows
-        count = len(rates)
+        count = len(rows[1])
         if count not in self._compiled:
             begin = time.perf_counter()
             lowered = self._train.lower(state, data, rows)
@@ -198,12 +182,14 @@ class JaxEngine(Engine):
         recipe = self.recipe
 
         def iteration(state, row):
-            plan, rate, step = row
+            plan, rate, step, numbers = row
             batch = {
                 "image": jax_batches.batch(images, plan, recipe, self._fill),
                 "label": labels[plan.indices],
                 "seed": jax_step.seeds(recipe, step),
             }
+            if recipe.mixes:
+                batch = mixing.mix(batch, numbers, recipe.mixes)
             state, logits, _ = self._update(state, batch, rate)
             return state, jax_step.batch_sums(logits, batch["label"])
 

@@ -21,12 +21,14 @@ from keras_resnet.labels.view import View
 from keras_resnet.networks import execution
 from keras_resnet.recipes import sizes
 from keras_resnet.training import batch_norm
+from keras_resnet.training import distillation
 from keras_resnet.training import distribution
 from keras_resnet.training import ema
 from keras_resnet.training import environment
 from keras_resnet.training import final_files
 from keras_resnet.training import losses
 from keras_resnet.training import mean_image
+from keras_resnet.training import mixing
 from keras_resnet.training import precise_bn
 from keras_resnet.training import start
 from keras_resnet.training import step as step_lib
@@ -84,6 +86,7 @@ class TensorFlowEngine(Engine):
             self.optimizer = make_optimizer(self.model, recipe)
             if not self.optimizer.built:
                 self.optimizer.build(self.model.trainable_variables)
+            teacher = distillation.load(recipe, train.class_names)
         self._train_step = step_lib.make_train_step(
             strategy,
             self.model,
@@ -92,6 +95,8 @@ class TensorFlowEngine(Engine):
             seed=recipe.seed,
             gradient_accumulation_steps=recipe.gradient_accumulation_steps,
             jit_compile=recipe.jit_compile,
+            mixes=recipe.mixes,
+            teacher=teacher,
         )
         self._eval_step = step_lib.make_eval_step(strategy, self.model)
         self._with_ema = ema.make_with_ema_weights(strategy, self.optimizer)
@@ -183,6 +188,8 @@ class TensorFlowEngine(Engine):
         if held != np.float32(rate):
             self.optimizer.learning_rate = rate
         batch = {**self._next(step), "step": tf.constant(step, tf.int64)}
+        if self.recipe.mixes:
+            batch["mix"] = tf.constant(mixing.draw(self.recipe, step))
         return self._train_step(batch)
 
     @functools.cached_property
@@ -241,6 +248,7 @@ def _check_devices(recipe, strategy):
         f"divide the global batch. Received: batch_size={recipe.batch_size}, "
         f"gradient_accumulation_steps={parts}.",
     )
+    mixing.check(recipe, replicas * parts)
     require(
         not recipe.jit_compile
         or isinstance(strategy, tf.distribute.OneDeviceStrategy),

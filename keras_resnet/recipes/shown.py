@@ -1,0 +1,31 @@
+"""How a recipe is shown: what differs from the defaults."""
+
+import dataclasses
+
+from keras_resnet.labels import html
+
+
+class Shown:
+    """Mixin of a frozen dataclass, whose fields have a help."""
+
+    def __repr__(self):
+        changed = ", ".join(f"{k}={v!r}" for k, v in self.changed.items())
+        return f"Recipe({changed})"
+
+    def _repr_html_(self):
+        """For notebooks: what differs from the defaults, with its help."""
+        fields = type(self).__dataclass_fields__
+        rows = {
+            name: (repr(value), fields[name].metadata["help"])
+            for name, value in self.changed.items()
+        }
+        return html.table("Recipe, where it differs from the defaults", rows)
+
+    @property
+    def changed(self):
+        """{field: value} of those that have not their defaults."""
+        return {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if getattr(self, field.name) != field.default
+        }
