@@ -19,7 +19,7 @@ flags.DEFINE_multi_string(
 
 # {flag of ours: what other libraries call it}.
 ALIASES = {
-    "augmentation": "aa aug augment auto_augment",
+    "augmentation": "aug augment",
     "batch_size": "b batch batchsize bs global_batch_size train_batch_size "
     "per_device_train_batch_size",
     "clip_norm": "clip_grad clip_grad_norm gradient_clip max_grad_norm",
@@ -30,6 +30,7 @@ ALIASES = {
     "devices": "gpu gpus n_gpus ngpus num_devices num_gpus",
     "dtype": "amp bf16 fp16 half mixed_precision precision",
     "ema_momentum": "ema ema_decay model_ema model_ema_decay",
+    "erasing": "cutout random_erase random_erasing reprob",
     "eval_every_steps": "eval_freq eval_steps val_interval",
     "eval_resize": "resize val_resize_size",
     "exif": "autorotate exif_transpose ignore_orientation rotate",
@@ -49,6 +50,7 @@ ALIASES = {
     "output": "out outdir output_dir",
     "mixup_alpha": "mixup",
     "optimizer": "opt optim",
+    "policy": "aa auto_augment autoaugment randaugment trivialaugment",
     "schedule": "lr_schedule lr_scheduler sched scheduler",
     "seed": "manual_seed random_state",
     "steps": "epochs iterations iters max_epochs max_iter max_steps n_epochs "

@@ -30,6 +30,16 @@ SHUFFLES = {
         "long pieces; for TFRecord files"
     ),
 }
+# `data.pixels.policies` has them by these names.
+POLICIES = {
+    "trivial_augment": "one operation of any strength, TrivialAugmentWide",
+    "rand_augment": "some of one strength, as timm's rand-m9-mstd0.5-inc1",
+    "auto_augment": "pairs that were found on ImageNet, AutoAugment",
+}
+INTERPOLATIONS = {
+    "nearest": "a policy's rotations and the like take the nearest pixel",
+    "bilinear": "they mix the four nearest pixels",
+}
 DTYPES = {
     "float32": "all in single precision",
     "bfloat16": "all in bfloat16, weights and momentum too",
@@ -52,6 +62,7 @@ _POSITIVE = (
     "image_size",
     "batch_size",
     "gradient_accumulation_steps",
+    "policy_layers",
     "steps",
     "learning_rate",
     "warmup_learning_rate",
@@ -69,6 +80,8 @@ _BELOW = {
     "momentum": 1,
     "label_smoothing": 1,
     "ema_momentum": 1,
+    "policy_magnitude": 10.001,
+    "erasing": 1.001,
     "warmup_error": 1.001,
     "seed": 2**32,
 }
@@ -80,6 +93,7 @@ _NOT_NEGATIVE = (
     "warmup_steps",
     "precise_bn_batches",
     "pad_pixels",
+    "policy_magnitude_deviation",
     "patience",
     "keep_every_steps",
 )
@@ -108,6 +122,9 @@ def _check_names(recipe):
     lookup(DTYPES, recipe.dtype, "dtype")
     lookup(KEEP, recipe.keep, "choice of keep")
     lookup(EXIF, recipe.exif, "choice of exif")
+    if recipe.policy:
+        lookup(POLICIES, recipe.policy, "policy")
+    lookup(INTERPOLATIONS, recipe.policy_interpolation, "interpolation")
 
 
 def _check_architecture(recipe):

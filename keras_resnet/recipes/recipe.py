@@ -149,6 +149,34 @@ class Recipe(Later):
         (256, 480),
         "Least and greatest shorter side of scale_crop and imagenet, pixels.",
     )
+    policy: str = _field(
+        "",
+        "Random operations on a crop, after the augmentation; empty for none. "
+        + _choices(checks.POLICIES),
+    )
+    policy_magnitude: float = _field(
+        9.0, "How strong rand_augment's operations are, 0 to 10."
+    )
+    policy_magnitude_deviation: float = _field(
+        0.5, "Standard deviation of that magnitude, drawn for each operation."
+    )
+    policy_layers: int = _field(
+        2, "Operations of rand_augment, each done to half of the images."
+    )
+    policy_increasing: bool = _field(
+        True,
+        "Whether each operation of rand_augment grows with the magnitude, as "
+        "timm's inc1; as inc0 posterize and solarize weaken, and the colours "
+        "go from grey to strong.",
+    )
+    policy_interpolation: str = _field(
+        "nearest", _choices(checks.INTERPOLATIONS)
+    )
+    erasing: float = _field(
+        0.0,
+        "Probability that a rectangle of a crop becomes the mean colour, 0 "
+        "to 1.",
+    )
     on_bad_image: str = _field(
         "fail",
         "What an image that cannot be read does: fail, or mask:N to go on "

@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras_resnet.data.pixels import colors
 from keras_resnet.data.pixels import decoding
 from keras_resnet.data.pixels import draws as draws_lib
+from keras_resnet.data.pixels import finish
 from keras_resnet.data.pixels import randomness
 from keras_resnet.data.pixels import transforms
 from keras_resnet.data.pixels import windows
@@ -62,7 +63,7 @@ def register(name: str, **fields) -> None:
 
     Raises:
         keras_resnet.UsageError: if there is one of this name, or `draws` has
-            a name of ours (`draws.COUNTS`) with another number.
+            a name of ours (`draws.COUNTS`, `finish.TAKEN`) with another number.
 
     Example:
 
@@ -75,7 +76,7 @@ def register(name: str, **fields) -> None:
     """
     row = Augmentation(**fields)
     for part, number in row.draws.items():
-        ours = draws_lib.COUNTS.get(part, number)
+        ours = {**draws_lib.COUNTS, **finish.TAKEN}.get(part, number)
         require(
             number == ours,
             f"{part!r} are {ours} numbers. Received: draws={row.draws}.",
@@ -143,9 +144,9 @@ def augmentation(name):
 
 
 def is_batchwise(recipe):
-    """Whether `apply_to_batch` does all that an augmentation does."""
+    """Whether `apply_to_batch` does all that is done to an image."""
     row = augmentation(recipe.augmentation)
-    return row.window is None and not row.changes
+    return not (row.window or row.changes or finish.counts(recipe))
 
 
 def draw(seeds, recipe):
@@ -160,11 +161,12 @@ def draw(seeds, recipe):
         1.
     """
     row = augmentation(recipe.augmentation)
-    # Ours stay in their places, whatever an augmentation adds.
-    counts = {**draws_lib.COUNTS, **row.draws}
+    # Each stays in its place, whatever is added after it.
+    added = {**row.draws, **finish.counts(recipe)}
+    counts = {**draws_lib.COUNTS, **added}
     numbers = randomness.uniform(seeds, sum(counts.values()))
     parts = tf.split(numbers, list(counts.values()), axis=-1)
-    used = {"pad" if row.window is None else "window", "flip", *row.draws}
+    used = {"pad" if row.window is None else "window", "flip", *added}
     found = dict(zip(counts, parts, strict=True))
     return {name: part for name, part in found.items() if name in used}
 
@@ -176,7 +178,7 @@ def augment(image, seed, recipe, fill):
         image: string scalar, encoded, or uint8 (H, W, 3).
         seed: int64 scalar.
         recipe: `recipes.Recipe`: augmentation, image_size, eval_resize,
-            exif, pad_pixels, scale_range.
+            exif, pad_pixels, scale_range, policy and its numbers, erasing.
         fill: 3 floats, the mean colour, for padding.
 
     Returns:
@@ -187,10 +189,15 @@ def augment(image, seed, recipe, fill):
 
 def apply(image, draws, recipe, fill):
     """As `augment`, with the numbers of `draw` in place of a seed."""
-    image = tf.convert_to_tensor(image)
     row = augmentation(recipe.augmentation)
-    if row.window is None:
-        return _apply_to_view(image, draws, recipe, fill)
+    part = _apply_to_view if row.window is None else _apply_to_window
+    pixels = part(tf.convert_to_tensor(image), draws, recipe, fill)
+    return finish.apply(pixels, draws, recipe, fill)
+
+
+def _apply_to_window(image, draws, recipe, fill):
+    del fill
+    row = augmentation(recipe.augmentation)
     window = functools.partial(row.window, draws=draws["window"], recipe=recipe)
     pixels = windows.read(image, window, recipe.image_size, recipe.exif)
     pixels = _changed(pixels, row, draws)
@@ -218,7 +225,9 @@ def _changed(pixels, row, draws):
 
 
 def apply_to_batch(images, draws, recipe, fill):
-    """As `apply`, for images of the network's size: pads, crops and flips.
+    """Pads, crops and flips images of the network's size.
+
+    That is all of `apply` where `is_batchwise`.
 
     Args:
         images: uint8 (B, S, S, 3).

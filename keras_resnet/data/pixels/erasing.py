@@ -1,0 +1,64 @@
+"""Random erasing (Zhong et al. 2020, arXiv 1708.04896), as torchvision's."""
+
+import tensorflow as tf
+
+from keras_resnet.data.pixels import colors
+from keras_resnet.data.pixels import windows
+
+AREA = (0.02, 0.33)
+ASPECT = (0.3, 3.3)  # height over width
+DRAWS = 1 + 2 * windows.ATTEMPTS + 2
+
+
+def apply(pixels, draws, probability, fill):
+    """Gives a rectangle of an image the mean colour, by a probability.
+
+    Published training erases after the mean is subtracted, to zero; that is
+    the mean colour, up to its rounding to uint8.
+
+    Args:
+        pixels: uint8 (S, S, 3).
+        draws: float32 (DRAWS,), uniform.
+        probability: float, 0 to 1.
+        fill: 3 floats, the mean colour.
+
+    Returns:
+        uint8 (S, S, 3).
+    """
+
+    def erased():
+        top, left, height, width = tf.unstack(box(pixels.shape[0], draws[1:]))
+        places = tf.range(pixels.shape[0])
+        rows = (places >= top) & (places < top + height)
+        columns = (places >= left) & (places < left + width)
+        inside = rows[:, tf.newaxis, tf.newaxis] & columns[:, tf.newaxis]
+        color = colors.to_uint8(tf.constant(fill, tf.float32))
+        return tf.where(inside, color, pixels)
+
+    return tf.cond(draws[0] < probability, erased, lambda: pixels)
+
+
+def box(side, draws):
+    """The rectangle, of random area and aspect.
+
+    Args:
+        side: int, of the image, S.
+        draws: float32 (DRAWS - 1,), uniform.
+
+    Returns:
+        int32 (4,): top, left, height, width; without height and width if no
+        one of `windows.ATTEMPTS` is smaller than the image each way.
+    """
+    tries = windows.ATTEMPTS
+    areas, aspects, place = tf.split(draws, [tries, tries, 2])
+    areas = side * side * (AREA[0] + (AREA[1] - AREA[0]) * areas)
+    low, high = tf.math.log(ASPECT[0]), tf.math.log(ASPECT[1])
+    aspects = tf.exp(low + (high - low) * aspects)
+    heights = tf.round(tf.sqrt(areas * aspects))
+    widths = tf.round(tf.sqrt(areas / aspects))
+    fits = (heights < side) & (widths < side)
+    first = tf.argmax(fits)
+    extent = tf.stack([heights[first], widths[first]])
+    extent *= tf.cast(tf.reduce_any(fits), tf.float32)
+    corner = tf.floor(place * (side - extent + 1))
+    return tf.cast(tf.concat([corner, extent], 0), tf.int32)

@@ -1,0 +1,249 @@
+"""The operations of augmentation policies, as a table: one of them runs.
+
+Each is a function of (uint8 pixels (H, W, 3), float32 parameter, `Canvas`) to
+uint8 pixels. Colours are Pillow's to the bit, with which the published
+policies were trained; torchvision's functions of tensors are 2 levels from
+that at most. What moves pixels is torchvision's: both place centres of pixels
+at halves, and differ where a centre falls on the edge between two.
+"""
+
+import typing
+
+import tensorflow as tf
+
+# Pillow's L: ITU-R 601 in parts of 65,536. Their sums are exact in float32.
+_GREY = ((19595.0,), (38470.0,), (7471.0,))
+
+
+class Canvas(typing.NamedTuple):
+    """How pixels move.
+
+    Attributes:
+        fill: uint8 (3,), the colour where nothing moves to.
+        interpolation: "nearest" or "bilinear".
+    """
+
+    fill: tf.Tensor
+    interpolation: str
+
+
+def apply(pixels, index, parameter, canvas):
+    """One operation of an image.
+
+    Args:
+        pixels: uint8 (H, W, 3).
+        index: int32 scalar, the place of the operation in `OPERATIONS`.
+        parameter: float32 scalar, as the operation says.
+        canvas: `Canvas`.
+
+    Returns:
+        uint8 (H, W, 3).
+    """
+    branches = [
+        lambda f=f: f(pixels, parameter, canvas) for f in OPERATIONS.values()
+    ]
+    return tf.ensure_shape(tf.switch_case(index, branches), pixels.shape)
+
+
+def _identity(pixels, parameter, canvas):
+    del parameter, canvas
+    return pixels
+
+
+def _shear_x(pixels, slope, canvas):
+    """A row moves left by `slope` times its distance from the top edge."""
+    return _affine(pixels, (1.0, slope, 0.0), (0.0, 1.0, 0.0), canvas)
+
+
+def _shear_y(pixels, slope, canvas):
+    """A column moves up by `slope` times its distance from the left edge."""
+    return _affine(pixels, (1.0, 0.0, 0.0), (slope, 1.0, 0.0), canvas)
+
+
+def _translate_x(pixels, distance, canvas):
+    """To the right, by a distance in pixels."""
+    return _affine(pixels, (1.0, 0.0, -distance), (0.0, 1.0, 0.0), canvas)
+
+
+def _translate_y(pixels, distance, canvas):
+    """Downwards, by a distance in pixels."""
+    return _affine(pixels, (1.0, 0.0, 0.0), (0.0, 1.0, -distance), canvas)
+
+
+def _rotate(pixels, degrees, canvas):
+    """Counter-clockwise around the centre."""
+    angle = degrees * (3.141592653589793 / 180)
+    cos, sin = tf.cos(angle), tf.sin(angle)
+    size = tf.cast(tf.shape(pixels)[:2], tf.float32)
+    y, x = size[0] / 2, size[1] / 2
+    return _affine(
+        pixels,
+        (cos, -sin, x - cos * x + sin * y),
+        (sin, cos, y - sin * x - cos * y),
+        canvas,
+    )
+
+
+def _affine(pixels, to_x, to_y, canvas):
+    """Each pixel from the place (x, y) that it had.
+
+    Args:
+        pixels: uint8 (H, W, 3).
+        to_x, to_y: 3 numbers: what the new x, the new y and 1 are multiplied
+            by. The first pixel reaches from 0 to 1 each way.
+        canvas: `Canvas`.
+
+    Returns:
+        uint8 (H, W, 3). Bilinear pixels mix with the fill at the edges.
+    """
+    # The kernel counts from the centre of the first pixel.
+    rows = [(x, y, shift + (x + y - 1) / 2) for x, y, shift in (to_x, to_y)]
+    matrix = tf.stack([*rows[0], *rows[1], 0.0, 0.0])
+    fill = tf.cast(canvas.fill, tf.float32)
+    # It fills with one number: zero is made the colour.
+    moved = tf.raw_ops.ImageProjectiveTransformV3(
+        images=(tf.cast(pixels, tf.float32) - fill)[tf.newaxis],
+        transforms=matrix[tf.newaxis],
+        output_shape=tf.shape(pixels)[:2],
+        fill_value=0.0,
+        interpolation=canvas.interpolation.upper(),
+        fill_mode="CONSTANT",
+    )
+    return tf.cast(tf.round(moved[0] + fill), tf.uint8)
+
+
+def _blend(other, pixels, weight):
+    """Pillow's `Image.blend` of float32 pixels, beyond both where it leads."""
+    mixed = other + weight * (pixels - other)
+    return tf.cast(tf.clip_by_value(mixed, 0.0, 255.0), tf.uint8)
+
+
+def _brightness(pixels, weight, canvas):
+    """Mixed with black: 0 is black, 1 the image."""
+    del canvas
+    return _blend(0.0, tf.cast(pixels, tf.float32), weight)
+
+
+def _color(pixels, weight, canvas):
+    """Mixed with its grey version."""
+    del canvas
+    return _blend(_grey(pixels), tf.cast(pixels, tf.float32), weight)
+
+
+def _contrast(pixels, weight, canvas):
+    """Mixed with its mean grey."""
+    del canvas
+    grey = tf.cast(_grey(pixels), tf.int64)
+    total, count = tf.reduce_sum(grey), tf.size(grey, tf.int64)
+    mean = tf.cast((2 * total + count) // (2 * count), tf.float32)
+    return _blend(mean, tf.cast(pixels, tf.float32), weight)
+
+
+def _grey(pixels):
+    """Whole float32 numbers (H, W, 1)."""
+    rows = tf.reshape(tf.cast(pixels, tf.float32), (-1, 3))
+    grey = tf.floor((tf.matmul(rows, _GREY) + 32768.0) / 65536.0)
+    return tf.reshape(grey, [*tf.unstack(tf.shape(pixels)[:2]), 1])
+
+
+def _sharpness(pixels, weight, canvas):
+    """Mixed with a blurred image, whose edges stay as they are."""
+    del canvas
+    pixels = tf.cast(pixels, tf.float32)
+    sums = pixels[:-2] + pixels[1:-1] + pixels[2:]
+    sums = sums[:, :-2] + sums[:, 1:-1] + sums[:, 2:]
+    inner = pixels[1:-1, 1:-1]
+    blurred = tf.floor((sums + 4 * inner + 6.5) / 13)
+    blurred = tf.concat([pixels[1:-1, :1], blurred, pixels[1:-1, -1:]], 1)
+    blurred = tf.concat([pixels[:1], blurred, pixels[-1:]], 0)
+    return _blend(blurred, pixels, weight)
+
+
+def _posterize(pixels, bits, canvas):
+    """Keeps the upper bits of each number, 0 to 8."""
+    del canvas
+    shift = tf.cast(8 - bits, tf.int32)
+    mask = tf.cast(256 - tf.bitwise.left_shift(1, shift), tf.uint8)
+    return tf.bitwise.bitwise_and(pixels, mask)
+
+
+def _solarize(pixels, threshold, canvas):
+    """Inverts the numbers from a threshold on."""
+    del canvas
+    kept = tf.cast(pixels, tf.float32) < threshold
+    return tf.where(kept, pixels, 255 - pixels)
+
+
+def _solarize_add(pixels, added, canvas):
+    """Adds to the numbers below 128, to 255 at most."""
+    del canvas
+    numbers = tf.cast(pixels, tf.int32)
+    sums = tf.minimum(numbers + tf.cast(added, tf.int32), 255)
+    return tf.where(numbers < 128, tf.cast(sums, tf.uint8), pixels)
+
+
+def _autocontrast(pixels, parameter, canvas):
+    """Stretches each channel to 0..255."""
+    del parameter, canvas
+    rows = tf.reshape(pixels, (-1, 3))
+    low, high = (
+        tf.cast(f(rows, axis=0), tf.float64)[:, tf.newaxis]
+        for f in (tf.reduce_min, tf.reduce_max)
+    )
+    scale = 255 / tf.maximum(high - low, 1)
+    levels = tf.range(256, dtype=tf.float64)
+    table = tf.clip_by_value(levels * scale + -low * scale, 0, 255)
+    return _look_up(pixels, tf.where(high > low, table, levels))
+
+
+def _equalize(pixels, parameter, canvas):
+    """Spreads the numbers of each channel evenly over 0..255."""
+    del parameter, canvas
+    counts = tf.math.bincount(
+        tf.reshape(_places(pixels), [-1]), minlength=768, maxlength=768
+    )
+    counts = tf.reshape(counts, (3, 256))
+    levels = tf.range(256)
+    highest = tf.reduce_max(tf.where(counts > 0, levels, 0), 1, keepdims=True)
+    rest = tf.reduce_sum(tf.where(levels == highest, 0, counts), 1)
+    step = rest[:, tf.newaxis] // 255
+    below = tf.cumsum(counts, axis=1, exclusive=True)
+    table = (below + step // 2) // tf.maximum(step, 1)
+    return _look_up(pixels, tf.where(step > 0, tf.minimum(table, 255), levels))
+
+
+def _places(pixels):
+    """Of the numbers in a table of 256 for each channel, one after another."""
+    return tf.cast(pixels, tf.int32) + (0, 256, 512)
+
+
+def _look_up(pixels, table):
+    """What (3, 256) numbers say of each channel."""
+    table = tf.reshape(tf.cast(table, tf.uint8), [-1])
+    return tf.gather(table, _places(pixels))
+
+
+def _invert(pixels, parameter, canvas):
+    del parameter, canvas
+    return 255 - pixels
+
+
+OPERATIONS = {
+    "identity": _identity,
+    "shear_x": _shear_x,
+    "shear_y": _shear_y,
+    "translate_x": _translate_x,
+    "translate_y": _translate_y,
+    "rotate": _rotate,
+    "brightness": _brightness,
+    "color": _color,
+    "contrast": _contrast,
+    "sharpness": _sharpness,
+    "posterize": _posterize,
+    "solarize": _solarize,
+    "solarize_add": _solarize_add,
+    "autocontrast": _autocontrast,
+    "equalize": _equalize,
+    "invert": _invert,
+}
+PLACES = {name: place for place, name in enumerate(OPERATIONS)}
