@@ -8,10 +8,7 @@ from keras_resnet.optimizers import rules
 from keras_resnet.recipes import checks
 from keras_resnet.recipes import schedules
 from keras_resnet.recipes.later import Later
-
-
-def _field(default, help_text):
-    return dataclasses.field(default=default, metadata={"help": help_text})
+from keras_resnet.recipes.shown import field as _field
 
 
 def _choices(table):
@@ -56,16 +53,6 @@ class Recipe(Later):
     shortcut: str = _field(
         "", "Key of specs.SHORTCUTS in place of the variant's."
     )
-    zero_gamma: bool = _field(
-        False,
-        "Begin with a scale of 0 in the BN that ends each branch; of random "
-        "weights.",
-    )
-    stochastic_depth: float = _field(
-        0.0,
-        "Probability that an example passes the last branch by in training, "
-        "less for earlier ones, linear in the depth; below 1.",
-    )
     dataset: str = _field(
         "cifar10",
         "digits, a TFDS name, folder:PATH, csv:FILE or tfrecord:PATTERN.",
@@ -82,11 +69,6 @@ class Recipe(Later):
         16,
         "How many blocks of 8 MB shuffle=blocks mixes; memory holds twice as "
         "many.",
-    )
-    repeated_augmentation: int = _field(
-        1,
-        "How often an image comes in a batch, each time augmented anew. An "
-        "epoch has as many images as ever, of so many times fewer files.",
     )
 
     weights: str = _field(
@@ -113,17 +95,6 @@ class Recipe(Later):
     )
 
     image_size: int = _field(32, "Side of the crop, pixels.")
-    progressive_sizes: tuple[int, ...] = _field(
-        (), "Sides of the crop in training before image_size; empty for none."
-    )
-    progressive_boundaries: tuple[int, ...] = _field(
-        (), "Iterations after which each of these gives way to the next size."
-    )
-    eval_size: int = _field(
-        0,
-        "Side of the crop wherever the model is used, evaluation too, pixels; "
-        "0 for image_size.",
-    )
     eval_resize: int = _field(
         32, "Shorter side before the central crop of evaluation, pixels."
     )

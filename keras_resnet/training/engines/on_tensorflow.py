@@ -57,7 +57,7 @@ class TensorFlowEngine(Engine):
 
     def check(self, recipe):
         augmentations.augmentation(recipe.augmentation)
-        _check_devices(recipe, self.strategy)
+        distribution.check(recipe, self.strategy)
         require(
             self.workers.count == 1
             or not recipes.max_masked(recipe.on_bad_image),
@@ -231,28 +231,3 @@ class TensorFlowEngine(Engine):
 
     def list_masked(self, workdir):
         final_files.list_masked(workdir, self.masked.values())
-
-
-def _check_devices(recipe, strategy):
-    """Refuses what the devices of a strategy cannot compute.
-
-    Raises:
-        keras_resnet.UsageError: if they do not divide the batch, or XLA cannot
-            compile their step.
-    """
-    replicas = strategy.num_replicas_in_sync
-    parts = recipe.gradient_accumulation_steps
-    require(
-        recipe.batch_size % (replicas * parts) == 0,
-        f"The {replicas} devices, times gradient_accumulation_steps, must "
-        f"divide the global batch. Received: batch_size={recipe.batch_size}, "
-        f"gradient_accumulation_steps={parts}.",
-    )
-    mixing.check(recipe, replicas * parts)
-    require(
-        not recipe.jit_compile
-        or isinstance(strategy, tf.distribute.OneDeviceStrategy),
-        "jit_compile needs --strategy=one_device: TensorFlow sums gradients "
-        "over devices by operations that XLA cannot compile or that hang in "
-        f"it. Received: {type(strategy).__name__} of {replicas} devices.",
-    )
