@@ -122,10 +122,12 @@ def _recipe():
 
 
 def _describe(recipe):
+    policy = f", {recipe.policy}" if recipe.policy else ""
+    erasing = f", erasing {recipe.erasing:g}" if recipe.erasing else ""
     return (
         f"{recipe.variant}, seed {recipe.seed}, augmentation "
-        f"{recipe.augmentation}, {recipe.image_size} pixels, from step 0; "
-        "training above, evaluation below"
+        f"{recipe.augmentation}{policy}{erasing}, {recipe.image_size} pixels, "
+        "from step 0; training above, evaluation below"
     )
 
 

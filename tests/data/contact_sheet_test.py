@@ -34,13 +34,21 @@ def _views(split, count, recipe=RECIPE):
 
 
 @pytest.mark.parametrize(
-    "augmentation, count", [("pad_crop", 5), ("imagenet", 20)]
+    "augmentation, count, policy",
+    [
+        ("pad_crop", 5, {}),
+        ("imagenet", 20, {"policy": "trivial_augment", "erasing": 0.5}),
+    ],
 )
 def test_views_are_those_of_the_first_steps_of_training(
-    clean, augmentation, count
+    clean, augmentation, count, policy
 ):
     recipe = dataclasses.replace(
-        RECIPE, augmentation=augmentation, scale_range=(24, 40), seed=1
+        RECIPE,
+        augmentation=augmentation,
+        scale_range=(24, 40),
+        seed=1,
+        **policy,
     )
     split = _train(clean)
     views = _views(split, count, recipe)

@@ -24,7 +24,7 @@ def _apply(name, parameter, pixels, interpolation="nearest", fill=FILL):
     )
     return operations.apply(
         tf.constant(pixels),
-        tf.constant(operations.PLACES[name]),
+        tf.constant(operations.OPERATIONS[name]),
         tf.constant(parameter, tf.float32),
         canvas,
     ).numpy()

@@ -123,9 +123,10 @@ CROPS = recipes.Recipe(
     batch_size=4,
     steps=9,
 )
+POLICY = {"policy": "rand_augment", "policy_magnitude": 7.0, "erasing": 0.5}
 
 
-@pytest.mark.parametrize("store", ["files", "memory"])
+@pytest.mark.parametrize("store", ["files", "memory", "memory, policy"])
 def test_batches_are_the_same_from_a_later_step_on_and_on_one_thread(
     tmp_path, store
 ):
@@ -133,6 +134,8 @@ def test_batches_are_the_same_from_a_later_step_on_and_on_one_thread(
         split, recipe = _photographs(tmp_path), CROPS
     else:
         split, recipe = datasets.load("digits", "train"), _recipe(steps=9)
+    if store == "memory, policy":
+        recipe = dataclasses.replace(recipe, batch_size=4, **POLICY)
     dataset = pipeline.train_dataset(split, recipe, fill=FILL)
     options = tf.data.Options()
     options.threading.private_threadpool_size = 1

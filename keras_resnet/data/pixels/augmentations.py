@@ -63,7 +63,7 @@ def register(name: str, **fields) -> None:
 
     Raises:
         keras_resnet.UsageError: if there is one of this name, or `draws` has
-            a name of ours (`draws.COUNTS`, `finish.TAKEN`) with another number.
+            a name of ours (`draws.COUNTS`, `finish.TAKEN`).
 
     Example:
 
@@ -157,8 +157,7 @@ def draw(seeds, recipe):
         recipe: `recipes.Recipe`, which names the augmentation.
 
     Returns:
-        dict from what they are for to float32 (..., n), uniform between 0 and
-        1.
+        {what they are for: float32 (..., n), uniform between 0 and 1}.
     """
     row = augmentation(recipe.augmentation)
     # Each stays in its place, whatever is added after it.
@@ -178,7 +177,7 @@ def augment(image, seed, recipe, fill):
         image: string scalar, encoded, or uint8 (H, W, 3).
         seed: int64 scalar.
         recipe: `recipes.Recipe`: augmentation, image_size, eval_resize,
-            exif, pad_pixels, scale_range, policy and its numbers, erasing.
+            exif, pad_pixels, scale_range, those of `finish`.
         fill: 3 floats, the mean colour, for padding.
 
     Returns:
@@ -225,9 +224,7 @@ def _changed(pixels, row, draws):
 
 
 def apply_to_batch(images, draws, recipe, fill):
-    """Pads, crops and flips images of the network's size.
-
-    That is all of `apply` where `is_batchwise`.
+    """Pads, crops and flips images: all of `apply` where `is_batchwise`.
 
     Args:
         images: uint8 (B, S, S, 3).

@@ -1,12 +1,13 @@
 """The operations of augmentation policies, as a table: one of them runs.
 
-Each is a function of (uint8 pixels (H, W, 3), float32 parameter, `Canvas`) to
-uint8 pixels. Colours are Pillow's to the bit, with which the published
-policies were trained; torchvision's functions of tensors are 2 levels from
-that at most. What moves pixels is torchvision's: both place centres of pixels
-at halves, and differ where a centre falls on the edge between two.
+Each is a function of uint8 pixels (H, W, 3) and a float32 parameter. Colours
+are Pillow's to the bit, as the published recipes were trained; torchvision's
+functions of tensors are one level from that at most. Moved pixels are the same
+in all three, but where a source lies on the edge between two pixels; bilinear
+ones are torchvision's to one level, and inside the image Pillow's.
 """
 
+import functools
 import typing
 
 import tensorflow as tf
@@ -27,12 +28,18 @@ class Canvas(typing.NamedTuple):
     interpolation: str
 
 
+@functools.partial(
+    tf.function,
+    autograph=False,
+    # A call, not a part of the graph: what does not run costs no time.
+    experimental_attributes={"_noinline": True},
+)
 def apply(pixels, index, parameter, canvas):
     """One operation of an image.
 
     Args:
         pixels: uint8 (H, W, 3).
-        index: int32 scalar, the place of the operation in `OPERATIONS`.
+        index: int32 scalar, of the operation in `OPERATIONS`.
         parameter: float32 scalar, as the operation says.
         canvas: `Canvas`.
 
@@ -40,14 +47,10 @@ def apply(pixels, index, parameter, canvas):
         uint8 (H, W, 3).
     """
     branches = [
-        lambda f=f: f(pixels, parameter, canvas) for f in OPERATIONS.values()
+        *(lambda f=f: f(pixels, parameter) for f in _TONES.values()),
+        *(lambda f=f: f(pixels, parameter, canvas) for f in _MOVES.values()),
     ]
     return tf.ensure_shape(tf.switch_case(index, branches), pixels.shape)
-
-
-def _identity(pixels, parameter, canvas):
-    del parameter, canvas
-    return pixels
 
 
 def _shear_x(pixels, slope, canvas):
@@ -118,21 +121,18 @@ def _blend(other, pixels, weight):
     return tf.cast(tf.clip_by_value(mixed, 0.0, 255.0), tf.uint8)
 
 
-def _brightness(pixels, weight, canvas):
+def _brightness(pixels, weight):
     """Mixed with black: 0 is black, 1 the image."""
-    del canvas
     return _blend(0.0, tf.cast(pixels, tf.float32), weight)
 
 
-def _color(pixels, weight, canvas):
+def _color(pixels, weight):
     """Mixed with its grey version."""
-    del canvas
     return _blend(_grey(pixels), tf.cast(pixels, tf.float32), weight)
 
 
-def _contrast(pixels, weight, canvas):
+def _contrast(pixels, weight):
     """Mixed with its mean grey."""
-    del canvas
     grey = tf.cast(_grey(pixels), tf.int64)
     total, count = tf.reduce_sum(grey), tf.size(grey, tf.int64)
     mean = tf.cast((2 * total + count) // (2 * count), tf.float32)
@@ -146,9 +146,8 @@ def _grey(pixels):
     return tf.reshape(grey, [*tf.unstack(tf.shape(pixels)[:2]), 1])
 
 
-def _sharpness(pixels, weight, canvas):
+def _sharpness(pixels, weight):
     """Mixed with a blurred image, whose edges stay as they are."""
-    del canvas
     pixels = tf.cast(pixels, tf.float32)
     sums = pixels[:-2] + pixels[1:-1] + pixels[2:]
     sums = sums[:, :-2] + sums[:, 1:-1] + sums[:, 2:]
@@ -159,32 +158,29 @@ def _sharpness(pixels, weight, canvas):
     return _blend(blurred, pixels, weight)
 
 
-def _posterize(pixels, bits, canvas):
+def _posterize(pixels, bits):
     """Keeps the upper bits of each number, 0 to 8."""
-    del canvas
     shift = tf.cast(8 - bits, tf.int32)
     mask = tf.cast(256 - tf.bitwise.left_shift(1, shift), tf.uint8)
     return tf.bitwise.bitwise_and(pixels, mask)
 
 
-def _solarize(pixels, threshold, canvas):
+def _solarize(pixels, threshold):
     """Inverts the numbers from a threshold on."""
-    del canvas
     kept = tf.cast(pixels, tf.float32) < threshold
     return tf.where(kept, pixels, 255 - pixels)
 
 
-def _solarize_add(pixels, added, canvas):
+def _solarize_add(pixels, added):
     """Adds to the numbers below 128, to 255 at most."""
-    del canvas
     numbers = tf.cast(pixels, tf.int32)
     sums = tf.minimum(numbers + tf.cast(added, tf.int32), 255)
     return tf.where(numbers < 128, tf.cast(sums, tf.uint8), pixels)
 
 
-def _autocontrast(pixels, parameter, canvas):
+def _autocontrast(pixels, parameter):
     """Stretches each channel to 0..255."""
-    del parameter, canvas
+    del parameter
     rows = tf.reshape(pixels, (-1, 3))
     low, high = (
         tf.cast(f(rows, axis=0), tf.float64)[:, tf.newaxis]
@@ -196,9 +192,9 @@ def _autocontrast(pixels, parameter, canvas):
     return _look_up(pixels, tf.where(high > low, table, levels))
 
 
-def _equalize(pixels, parameter, canvas):
+def _equalize(pixels, parameter):
     """Spreads the numbers of each channel evenly over 0..255."""
-    del parameter, canvas
+    del parameter
     counts = tf.math.bincount(
         tf.reshape(_places(pixels), [-1]), minlength=768, maxlength=768
     )
@@ -223,18 +219,17 @@ def _look_up(pixels, table):
     return tf.gather(table, _places(pixels))
 
 
-def _invert(pixels, parameter, canvas):
-    del parameter, canvas
-    return 255 - pixels
-
-
-OPERATIONS = {
-    "identity": _identity,
+# Functions of pixels, parameter and `Canvas`.
+_MOVES = {
     "shear_x": _shear_x,
     "shear_y": _shear_y,
     "translate_x": _translate_x,
     "translate_y": _translate_y,
     "rotate": _rotate,
+}
+# Functions of pixels and parameter.
+_TONES = {
+    "identity": lambda pixels, _: pixels,
     "brightness": _brightness,
     "color": _color,
     "contrast": _contrast,
@@ -244,6 +239,7 @@ OPERATIONS = {
     "solarize_add": _solarize_add,
     "autocontrast": _autocontrast,
     "equalize": _equalize,
-    "invert": _invert,
+    "invert": lambda pixels, _: 255 - pixels,
 }
-PLACES = {name: place for place, name in enumerate(OPERATIONS)}
+# {name: index}.
+OPERATIONS = {name: i for i, name in enumerate((*_TONES, *_MOVES))}

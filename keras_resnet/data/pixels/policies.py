@@ -69,10 +69,12 @@ def apply(pixels, draws, recipe, fill):
 
 
 # TrivialAugmentWide (Mueller, Hutter 2021, arXiv 2103.10158, Table 7), as
-# torchvision has it: {operation: its parameters from weak to strong}.
+# torchvision has it: {operation: its parameters from weak to strong, of both
+# signs}.
 BINS = 31
 _FULL = np.linspace(0, 0.99, BINS)
 _PIXELS = np.trunc(np.linspace(0, 32, BINS))
+_PIXELS[BINS // 2] = 15  # torchvision's float32 falls short of 16
 _NONE = np.zeros(BINS)
 _WIDE = {
     "identity": (_NONE, _NONE),
@@ -99,7 +101,7 @@ def _trivial_augment(draws, recipe, side):
     sign = randomness.integer(draws[2], 2)
     parameters = tf.constant(np.array(list(_WIDE.values())), tf.float32)
     parameter = parameters[kind, sign, randomness.integer(draws[1], BINS)]
-    place = tf.gather([operations.PLACES[name] for name in _WIDE], kind)
+    place = tf.gather([operations.OPERATIONS[name] for name in _WIDE], kind)
     return place[tf.newaxis], parameter[tf.newaxis]
 
 
@@ -138,7 +140,7 @@ def _rows_of(text):
         words = [operation.split() for operation in pair.split(",")]
         yield [
             (
-                operations.PLACES[name],
+                operations.OPERATIONS[name],
                 float(probability),
                 *(_AT.get(name, _zero)(int(m), sign) for sign in (1, -1)),
             )
@@ -178,7 +180,7 @@ def _rand_augment(draws, recipe, side):
     levels = tf.clip_by_value(levels, 0.0, 1.0)
     parameters = _random_parameters(levels, tf.sign(0.5 - signs), recipe, side)
     kinds = randomness.integer(kinds, len(_RANDOM))
-    places = tf.gather([operations.PLACES[name] for name in _RANDOM], kinds)
+    places = tf.gather([operations.OPERATIONS[name] for name in _RANDOM], kinds)
     parameters = tf.gather(parameters, kinds, axis=1, batch_dims=1)
     return tf.where(done <= 0.5, places, 0), parameters
 
