@@ -36,6 +36,8 @@ def build(
     pixel_std: Sequence[float] | None = None,
     remat: bool = False,
     output_stride: int | None = None,
+    zero_gamma: bool = False,
+    stochastic_depth: float = 0.0,
     **choices,
 ) -> outputs.ResNet:
     """Builds any published network, or a change of one.
@@ -82,6 +84,13 @@ def build(
             the next, as segmenters want 8 or 16: later strides become
             dilations, with the same weights under the same names. Default:
             the network's own, 32 for ImageNet and 4 for CIFAR.
+        zero_gamma: whether the scale of the BN that ends a branch is 0 at
+            first, so that a unit begins as its shortcut (Goyal et al. 2017,
+            arXiv 1706.02677, sec. 5.1). Of random weights, and for placements
+            whose branches end in BN: not pre-activation.
+        stochastic_depth: the probability, 0 to 1, that an example passes the
+            last branch by in training; earlier branches have less, linear in
+            the depth (Huang et al. 2016, arXiv 1603.09382, eq. 4).
         **choices: other fields of the row: `shortcut="A"`,
             `placement="full_preact"`, `block=...`, `depths=...`,
             `filters=...`. For `block`, `placement` and `shortcut` also a row
@@ -104,6 +113,11 @@ def build(
     """
     row = _row(variant, choices)
     _check_name(name or variant)
+    require(
+        not zero_gamma or weights is None,
+        "zero_gamma is of random weights: those of a file have scales of "
+        f"their own. Received both: weights={weights!r}.",
+    )
     stem = network.resolve("stem", row.stem)
     input_shape = network.check_input_shape(input_shape, stem)
     path, published = None, None
@@ -131,6 +145,8 @@ def build(
             policy=dtype,
             remat=remat,
             output_stride=output_stride,
+            zero_gamma=zero_gamma,
+            stochastic_depth=stochastic_depth,
         )
 
     model = assemble(input_shape, pixel_mean, pixel_std)

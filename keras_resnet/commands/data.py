@@ -23,6 +23,8 @@ from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.errors import printable
 from keras_resnet.errors import require
+from keras_resnet.labels.view import View
+from keras_resnet.recipes import sizes
 
 FLAGS = flags.FLAGS
 
@@ -68,7 +70,7 @@ def inspect():
     from keras_resnet.data.survey import inspection
     from keras_resnet.data.survey import inspection_report
 
-    recipe = _recipe()
+    recipe = sizes.stages(_recipe())[0].recipe
     split = _load(recipe.dataset, FLAGS.split or "train")
     folder = _folder(FLAGS.output or "runs/inspect")
     found = inspection.survey(split, max_pixels=FLAGS.max_pixels)
@@ -81,7 +83,7 @@ def inspect():
             folder / "sizes.png",
             marks={
                 "evaluation's shorter side": recipe.eval_resize,
-                "crop": recipe.image_size,
+                "crop": View.of(recipe).crop,
             },
         )
     views = contact_sheet.first_views(

@@ -15,6 +15,7 @@ from keras_resnet.data.examples.shares import Share
 from keras_resnet.data.pixels import augmentations
 from keras_resnet.data.pixels import decoding
 from keras_resnet.data.pixels import transforms
+from keras_resnet.labels.view import View
 
 
 def train_dataset(
@@ -67,7 +68,7 @@ def _is_batchwise(split, recipe):
     return (
         split.pixels is not None
         and split.pixels.shape[1:3] == (size, size)
-        and recipe.eval_resize == size
+        and View.of(recipe).at(size).resize == size
         and augmentations.is_batchwise(recipe)
     )
 

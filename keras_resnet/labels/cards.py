@@ -75,7 +75,7 @@ class Card:
         """The card of what a `recipes.Recipe` trains, of these classes."""
         return cls(
             class_names=class_names,
-            image_size=recipe.image_size,
+            image_size=View.of(recipe).crop,
             eval_resize=recipe.eval_resize,
             variant=recipe.variant,
             dataset=recipe.dataset,

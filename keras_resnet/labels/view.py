@@ -51,15 +51,21 @@ class View:
         """The view of what has `eval_resize`, `image_size` and `exif`.
 
         Args:
-            fields: `labels.cards.Card` or `recipes.Recipe`.
+            fields: `labels.cards.Card`, or `recipes.Recipe`, whose `eval_size`
+                counts if it has one.
             scales: as the attribute.
         """
         return cls(
             resize=fields.eval_resize,
-            crop=fields.image_size,
+            crop=getattr(fields, "eval_size", 0) or fields.image_size,
             scales=scales,
             exif=fields.exif,
         )
+
+    def at(self, crop):
+        """The same part of an image, in a crop of other pixels."""
+        resize = max(crop, round(self.resize * crop / self.crop))
+        return dataclasses.replace(self, resize=resize, crop=crop)
 
     def part(self, height, width):
         """Where the crop lies in an image of so many pixels.

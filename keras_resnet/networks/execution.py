@@ -180,7 +180,10 @@ def call_unit(unit, x):
     function = _shared(unit, state) if shares else _pure(unit, state)
     if unit.remat:
         function = keras.remat(function)
-    y, values = function(x, [_tensor(v) for v in unit.variables])
+    # Drawn here: not again for the gradient, and each unit's own.
+    kept = unit.draw(x)
+    kept = () if kept is None else (kept,)
+    y, values = function(x, [_tensor(v) for v in unit.variables], *kept)
     for variable, value in zip(state, values, strict=True):
         variable.assign(value)
     return y
@@ -204,12 +207,12 @@ def _is_tracing():
 
 
 def _pure(unit, state):
-    """(x, values of all variables) -> (y, new values of the state)."""
+    """(x, values of all variables, draws) -> (y, new values of the state)."""
 
-    def pure(x, values):
+    def pure(x, values, kept=None):
         mapping = zip(unit.variables, values, strict=True)
         with keras.StatelessScope(mapping) as scope:
-            y = unit.compute(x, training=True)
+            y = unit.compute(x, training=True, kept=kept)
         return y, [scope.get_current_value(v) for v in state]
 
     return pure
@@ -222,6 +225,7 @@ def _shared(unit, state):
     # A collection lives as long as its graph.
     found = tf.compat.v1.get_collection_ref("keras_resnet_units")
     kind = {**unit.get_config(), "name": None}
+    kind["stochastic_depth"] = unit.stochastic_depth > 0
     kind["variables"] = [(v.shape, v.trainable) for v in unit.variables]
     for known, function in found:
         if known == kind:

@@ -16,8 +16,9 @@ from keras_resnet.networks import execution
 from keras_resnet.networks import inside
 from keras_resnet.networks import operations
 from keras_resnet.networks import primitives
+from keras_resnet.networks import rows
 from keras_resnet.networks import shortcuts
-from keras_resnet.networks import specs
+from keras_resnet.networks import stochastic_depth as depth_lib
 from keras_resnet.networks.chain import Chain
 
 __all__ = ("Chain", "ResidualUnit")
@@ -40,6 +41,8 @@ class ResidualUnit(inside.Readable, keras.layers.Layer):
             whether `shortcut.same` or `shortcut.change` is h. An identity of a
             unit that strides takes every `strides`-th pixel.
         block, placement, shortcut: rows of `specs`, or dicts of their fields.
+        stochastic_depth: float, the probability that an example passes the
+            branch by in training.
         remat, shared: bools, how it is trained (`execution.call_unit`).
 
     Input shape:
@@ -59,6 +62,7 @@ class ResidualUnit(inside.Readable, keras.layers.Layer):
         placement,
         shortcut,
         dilation=(1, 1),
+        stochastic_depth=0.0,
         remat=False,
         shared=False,
         **kwargs,
@@ -67,9 +71,9 @@ class ResidualUnit(inside.Readable, keras.layers.Layer):
         self.remat, self.shared = remat, shared
         self.filters, self.strides, self.agrees = filters, strides, agrees
         self.dilation = tuple(dilation)
-        self.block = _row(specs.Block, block)
-        self.placement = _row(specs.Placement, placement)
-        self.shortcut = _row(specs.Shortcut, shortcut)
+        self.block = rows.from_fields(rows.Block, block)
+        self.placement = rows.from_fields(rows.Placement, placement)
+        self.shortcut = rows.from_fields(rows.Shortcut, shortcut)
         seen = collections.Counter()
         self.before = self._ops(self.placement.before, seen=seen)
         self.branch = self._branch(seen)
@@ -77,6 +81,8 @@ class ResidualUnit(inside.Readable, keras.layers.Layer):
         self.kind = self.shortcut.same if agrees else self.shortcut.change
         self.shortcut_layers = self._shortcut_layers()
         self.gate = shortcuts.gate(self)
+        self.stochastic_depth = stochastic_depth
+        self.seed_generator = depth_lib.generator(stochastic_depth, self.name)
         if self.dilation != (1, 1):
             dilated.check(self)
 
@@ -173,12 +179,13 @@ class ResidualUnit(inside.Readable, keras.layers.Layer):
         training,
         hold=lambda tensor: tensor,
         apply=operations.apply,
+        kept=None,
     ):
         """The unit itself: what `call` gives, however it is executed.
 
         `hold` is applied to the branch and to what the gate reads, such as
         `tf.stop_gradient` for the gradient that shortcuts alone pass on;
-        `apply` runs each path.
+        `apply` runs each path; `kept` is what `draw` gave, if it was called.
         """
         shared = apply(self.before, x, training)
         branch = hold(apply(self.branch, shared, training))
@@ -186,8 +193,17 @@ class ResidualUnit(inside.Readable, keras.layers.Layer):
             return apply(self.after_add, branch, training)
         shortcut = x if self.kind == "identity" else shared
         shortcut = apply(self.shortcut_layers, shortcut, training)
+        kept = self.draw(x) if training and kept is None else kept
+        if kept is not None:
+            branch = branch * keras.ops.cast(kept, branch.dtype)
         y = self.join(shortcut, branch, hold(shared), apply)
         return apply(self.after_add, y, training)
+
+    def draw(self, x):
+        """As `stochastic_depth.draw`, for this unit."""
+        return depth_lib.draw(
+            x, self.stochastic_depth, self.name, self.seed_generator
+        )
 
     def join(self, shortcut, branch, shared, apply=operations.apply):
         """The sum, scaled or gated: what the ops after the addition get."""
@@ -228,15 +244,7 @@ class ResidualUnit(inside.Readable, keras.layers.Layer):
             "block": dataclasses.asdict(self.block),
             "placement": dataclasses.asdict(self.placement),
             "shortcut": dataclasses.asdict(self.shortcut),
+            "stochastic_depth": self.stochastic_depth,
             "remat": self.remat,
             "shared": self.shared,
         }
-
-
-def _row(row_type, value):
-    """A row of a table from itself or from the dict that a file holds."""
-    if isinstance(value, row_type):
-        return value
-    return row_type(
-        **{k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
-    )

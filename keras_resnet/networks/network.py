@@ -13,6 +13,7 @@ from keras_resnet.errors import require
 from keras_resnet.networks import dilated
 from keras_resnet.networks import initializers
 from keras_resnet.networks import specs
+from keras_resnet.networks import stochastic_depth as stochastic_depth_lib
 from keras_resnet.networks.heads import is_positive_int
 from keras_resnet.networks.layers import Chain
 from keras_resnet.networks.layers import ResidualUnit
@@ -45,6 +46,8 @@ def assemble(
     policy,
     remat,
     output_stride=None,
+    zero_gamma=False,
+    stochastic_depth=0.0,
 ):
     """Makes the network of a row, with random weights.
 
@@ -58,18 +61,31 @@ def assemble(
         policy: dtype policy; None is Keras' own.
         remat: whether units are computed again for the gradient.
         output_stride: int, of the last map, or None for the row's own.
+        zero_gamma, stochastic_depth: as for `keras_resnet.build`.
 
     Returns:
         `ResNet`.
     """
     stem, policy = resolve("stem", row.stem), _policy(policy)
+    specs.check_branches(
+        resolve("placement", row.placement),
+        resolve("shortcut", row.shortcut),
+        zero_gamma=zero_gamma,
+        stochastic_depth=stochastic_depth,
+    )
+    depth = stochastic_depth_lib.rates(sum(row.depths), stochastic_depth)
     # Not below float32: a softmax in half precision loses small probabilities.
     full = "float64" if policy.compute_dtype == "float64" else "float32"
     image = keras.Input(input_shape, name="image", dtype=full)
     x = _normalization(input_shape, mean, std, stem, full)(image)
     with initializers.drawing_ahead():
-        x = _body(x, row, stem, policy, remat, output_stride)
-    return ResNet(image, head(x, policy, full), name=name)
+        x = _body(x, row, stem, policy, remat, output_stride, depth)
+    model = ResNet(image, head(x, policy, full), name=name)
+    for layer in model.layers if zero_gamma else ():
+        if isinstance(layer, ResidualUnit):
+            gamma = layer.branch[-1].gamma
+            gamma.assign(keras.ops.zeros_like(gamma))
+    return model
 
 
 def _policy(dtype):
@@ -97,7 +113,7 @@ def resolve(kind, value):
     return lookup(table, value, kind)
 
 
-def _body(x, row, stem, policy, remat, output_stride):
+def _body(x, row, stem, policy, remat, output_stride, depth):
     """Stem, stages and what the next unit would have applied first."""
     block, placement, shortcut = (
         resolve(kind, getattr(row, kind))
@@ -108,6 +124,7 @@ def _body(x, row, stem, policy, remat, output_stride):
     reached = dilated.strides_of(first)
     known = [reached * 2**stage for stage in range(len(row.depths))]
     plan = dilated.Strides(reached, output_stride, known)
+    depth = iter(depth)
     unit_placement = placement
     if "relu" in stem.ops:
         # P2 appendix: the stem has activated the first unit's input already.
@@ -124,6 +141,7 @@ def _body(x, row, stem, policy, remat, output_stride):
                 block=block,
                 placement=unit_placement,
                 shortcut=shortcut,
+                stochastic_depth=next(depth),
                 remat=remat,
                 shared=len(units) >= _SHARED_UNITS,
                 name=f"stage{stage}_unit{unit}",

@@ -13,6 +13,15 @@ from keras_resnet.errors import require
 Ops = tuple[str, ...]
 
 
+def from_fields(row_type, value):
+    """A row of a table from itself or from the dict that a file holds."""
+    if isinstance(value, row_type):
+        return value
+    return row_type(
+        **{k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
+    )
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Placement:
     """Where BN and ReLU sit around the weights and the addition (P2 Fig. 4)."""

@@ -33,6 +33,38 @@ TABLES = {
 }
 
 
+def check_branches(placement, shortcut, *, zero_gamma, stochastic_depth):
+    """Refuses what a network's branches cannot begin with or be trained by.
+
+    Args:
+        placement, shortcut: rows of the network.
+        zero_gamma, stochastic_depth: as for `keras_resnet.build`.
+
+    Raises:
+        keras_resnet.UsageError: says which.
+    """
+    require(
+        isinstance(stochastic_depth, (int, float))
+        and 0 <= stochastic_depth < 1,
+        "stochastic_depth must be a number in [0, 1). Received: "
+        f"{stochastic_depth!r}.",
+    )
+    require(
+        "none" not in (shortcut.same, shortcut.change)
+        or not (zero_gamma or stochastic_depth),
+        "zero_gamma and stochastic_depth need a shortcut around each branch: "
+        "a plain network would pass nothing on. Received: "
+        f"zero_gamma={zero_gamma}, stochastic_depth={stochastic_depth}.",
+    )
+    require(
+        not zero_gamma or placement.after[-1:] == ("bn",),
+        "zero_gamma is of a branch that ends in BN, as the placements "
+        "'original' and 'relu_preact' have it: elsewhere there is no such BN, "
+        "or a ReLU behind it would never pass a gradient on. Received: "
+        f"{placement}.",
+    )
+
+
 def register(name: str, row: Placement | Block | Shortcut | Stem | Variant):
     """Adds a row to the table of its kind, for `build` and for recipes.
 

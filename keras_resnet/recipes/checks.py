@@ -11,6 +11,7 @@ from keras_resnet.networks import specs
 from keras_resnet.optimizers import rules
 from keras_resnet.recipes import later
 from keras_resnet.recipes import schedules
+from keras_resnet.recipes import sizes
 
 PIXEL_MEANS = {
     "channel": (
@@ -57,6 +58,7 @@ KEEP = {
 
 _POSITIVE = (
     "shuffle_blocks",
+    "repeated_augmentation",
     "image_size",
     "batch_size",
     "gradient_accumulation_steps",
@@ -86,6 +88,7 @@ _BELOW = {
 
 _NOT_NEGATIVE = (
     "train_examples",
+    "eval_size",
     "weight_decay",
     "warmup_steps",
     "precise_bn_batches",
@@ -130,6 +133,12 @@ def _check_architecture(recipe):
     row = dataclasses.replace(row, **recipe.architecture)
     for field, table in specs.TABLES.items():
         lookup(table, getattr(row, field), field)
+    specs.check_branches(
+        specs.PLACEMENTS[row.placement],
+        specs.SHORTCUTS[row.shortcut],
+        zero_gamma=recipe.zero_gamma,
+        stochastic_depth=recipe.stochastic_depth,
+    )
     return row
 
 
@@ -160,11 +169,7 @@ def _check_numbers(recipe):
 
 
 def _check_sizes(recipe):
-    require(
-        recipe.eval_resize >= recipe.image_size,
-        "eval_resize must not be below image_size. Received: "
-        f"eval_resize={recipe.eval_resize}, image_size={recipe.image_size}.",
-    )
+    sizes.check(recipe)
     require(
         list(recipe.boundaries) == sorted(recipe.boundaries)
         and min(recipe.boundaries, default=0) >= 0,
@@ -194,6 +199,12 @@ def past_the_end(recipe):
             f"run, steps={steps}: the learning rate does not fall there. P1's "
             "are at 1/2 and 3/4, which would be "
             f"--boundaries={steps // 2},{steps * 3 // 4}."
+        )
+    late = [str(b) for b in recipe.progressive_boundaries if b >= steps]
+    if late:
+        lines.append(
+            f"progressive_boundaries: {', '.join(late)} lie at or past the end "
+            f"of the run, steps={steps}: images never grow to image_size."
         )
     if recipe.warmup_steps >= steps:
         lines.append(

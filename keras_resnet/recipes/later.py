@@ -8,6 +8,7 @@ from keras_resnet.errors import require
 from keras_resnet.optimizers import rules
 from keras_resnet.recipes import schedules
 from keras_resnet.recipes.shown import Shown
+from keras_resnet.recipes.shown import field as _field
 
 LOSSES = {
     "softmax": "cross-entropy of one class an image",
@@ -26,10 +27,6 @@ _NOT_NEGATIVE = (
     "mixup_alpha",
     "cutmix_alpha",
 )
-
-
-def _field(default, help_text):
-    return dataclasses.field(default=default, metadata={"help": help_text})
 
 
 def _choices(table):
@@ -79,6 +76,33 @@ class Later(Shown):
     )
     distillation_temperature: float = _field(
         1.0, "Of both networks' logits in distillation=soft."
+    )
+
+    zero_gamma: bool = _field(
+        False,
+        "Begin with a scale of 0 in the BN that ends each branch; of random "
+        "weights.",
+    )
+    stochastic_depth: float = _field(
+        0.0,
+        "Probability that an example passes the last branch by in training, "
+        "less for earlier ones, linear in the depth; below 1.",
+    )
+    repeated_augmentation: int = _field(
+        1,
+        "How often an image comes in a batch, each time augmented anew. An "
+        "epoch has as many images as ever, of so many times fewer files.",
+    )
+    progressive_sizes: tuple[int, ...] = _field(
+        (), "Sides of the crop in training before image_size; empty for none."
+    )
+    progressive_boundaries: tuple[int, ...] = _field(
+        (), "Iterations after which each of these gives way to the next size."
+    )
+    eval_size: int = _field(
+        0,
+        "Side of the crop wherever the model is used, evaluation too, pixels; "
+        "0 for image_size.",
     )
 
     @property

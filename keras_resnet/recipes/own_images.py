@@ -78,6 +78,7 @@ OF_WEIGHTS = (
     *engines.NETWORK,
     "pixel_mean",
     "image_size",
+    "eval_size",
     "eval_resize",
     "exif",
     "augmentation",

@@ -8,10 +8,7 @@ from keras_resnet.optimizers import rules
 from keras_resnet.recipes import checks
 from keras_resnet.recipes import schedules
 from keras_resnet.recipes.later import Later
-
-
-def _field(default, help_text):
-    return dataclasses.field(default=default, metadata={"help": help_text})
+from keras_resnet.recipes.shown import field as _field
 
 
 def _choices(table):

@@ -5,6 +5,11 @@ import dataclasses
 from keras_resnet.labels import html
 
 
+def field(default, help_text):
+    """A field of a dataclass with a default and a help."""
+    return dataclasses.field(default=default, metadata={"help": help_text})
+
+
 class Shown:
     """Mixin of a frozen dataclass, whose fields have a help."""
 

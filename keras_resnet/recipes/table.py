@@ -7,6 +7,7 @@ from keras_resnet.errors import lookup
 from keras_resnet.errors import register as register_row
 from keras_resnet.errors import require
 from keras_resnet.recipes import later
+from keras_resnet.recipes import modern
 from keras_resnet.recipes import protocols
 from keras_resnet.recipes.recipe import Recipe
 
@@ -114,6 +115,8 @@ RECIPES: dict[str, Recipe] = {
         variant="resnet200_v2",
         augmentation="area_crop_color",
     ),
+    # Not the papers', nor what follows: `modern` has the sources.
+    **{name: Recipe(**modern.fields(name)) for name in modern.PROCEDURES},
     # Not the papers': their networks on few images of other classes.
     # Takes --weights, --dataset=folder:PATH and, for other weights than
     # ImageNet's, --variant and the sizes of the images.

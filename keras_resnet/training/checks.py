@@ -41,6 +41,7 @@ def check_settings(recipe, engine, *, loss=None, optimizer=None, splits=None):
     """
     engines.check(recipe, engine.name)
     _check_frozen(recipe)
+    _check_scales(recipe)
     engine.check(recipe)
     if loss is not None:
         _refuse(recipe, _OF_LOSS, "loss")
@@ -78,6 +79,15 @@ def _check_frozen(recipe):
             "Pass --weights: a file or a tag of published weights of "
             f"{recipe.variant}.",
         )
+
+
+def _check_scales(recipe):
+    """Refuses zeros that the scales of a file would replace."""
+    require(
+        not (recipe.zero_gamma and recipe.weights),
+        "zero_gamma is of random weights: those of a file have scales of "
+        f"their own. Received both: weights={recipe.weights!r}.",
+    )
 
 
 def check_data(splits, recipe):

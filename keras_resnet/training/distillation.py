@@ -38,12 +38,13 @@ def load(recipe, class_names):
         "classes of the data set, in their order. Received a network of "
         f"{number} outputs.",
     )
-    side = recipe.image_size
-    require(
-        model.input_shape[1:3] in ((side, side), (None, None)),
-        f"The teacher {recipe.teacher} must see what the network sees, "
-        f"{side}x{side} pixels. It takes {model.input_shape[1:3]}.",
-    )
+    sides = {*recipe.progressive_sizes, recipe.image_size}
+    for side in sides:
+        require(
+            model.input_shape[1:3] in ((side, side), (None, None)),
+            f"The teacher {recipe.teacher} must see what the network sees, "
+            f"{side}x{side} pixels. It takes {model.input_shape[1:3]}.",
+        )
     model.trainable = False
     return outputs.logits(model)
 

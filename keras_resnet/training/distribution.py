@@ -10,6 +10,7 @@ from keras_resnet.errors import require
 from keras_resnet.networks import execution
 from keras_resnet.networks import internals
 from keras_resnet.training import cluster as cluster_lib
+from keras_resnet.training import mixing
 from keras_resnet.training import rendezvous
 
 STRATEGIES = {
@@ -148,3 +149,28 @@ def describe(strategy):
     workers = strategy.num_replicas_in_sync // len(devices)
     each = f"{len(devices)} x {kind}"
     return f"{workers} x {each}" if workers > 1 else each
+
+
+def check(recipe, strategy):
+    """Refuses what the devices of a strategy cannot compute.
+
+    Raises:
+        keras_resnet.UsageError: if they do not divide the batch, or XLA cannot
+            compile their step.
+    """
+    replicas = strategy.num_replicas_in_sync
+    parts = recipe.gradient_accumulation_steps
+    require(
+        recipe.batch_size % (replicas * parts) == 0,
+        f"The {replicas} devices, times gradient_accumulation_steps, must "
+        f"divide the global batch. Received: batch_size={recipe.batch_size}, "
+        f"gradient_accumulation_steps={parts}.",
+    )
+    mixing.check(recipe, replicas * parts)
+    require(
+        not recipe.jit_compile
+        or isinstance(strategy, tf.distribute.OneDeviceStrategy),
+        "jit_compile needs --strategy=one_device: TensorFlow sums gradients "
+        "over devices by operations that XLA cannot compile or that hang in "
+        f"it. Received: {type(strategy).__name__} of {replicas} devices.",
+    )

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from keras_resnet.evaluation import metrics
+from keras_resnet.networks import stochastic_depth
 from keras_resnet.training import losses
 
 
@@ -24,7 +25,7 @@ def make_gradients(network, optimizer, loss=None):
 
     def gradients(batch, count):
         label, weight = batch["label"], batch["weight"]
-        with tf.GradientTape() as tape:
+        with tf.GradientTape() as tape, stochastic_depth.seeded(batch):
             logits = network(batch["image"], training=True)
             total = tf.reduce_sum(loss(logits, batch) * weight)
             # Not a mean of replicas: one whose examples are all masked

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet.errors import require
+from keras_resnet.networks import stochastic_depth
 from keras_resnet.training import gradients
 from keras_resnet.weights import transfer
 
@@ -88,7 +89,8 @@ def _make_batch_moments(strategy, model, layers, parts):
         for layer in layers:
             for variable in (layer.moving_mean, layer.moving_variance):
                 variable.assign(tf.zeros(variable.shape, variable.dtype))
-        model(batch["image"], training=True)
+        with stochastic_depth.off():  # as the network will be used
+            model(batch["image"], training=True)
         return [_moments(layer) for layer in layers]
 
     def replica_moments(images):

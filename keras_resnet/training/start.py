@@ -14,6 +14,7 @@ from keras_resnet.labels import class_names as names_lib
 from keras_resnet.models import build
 from keras_resnet.networks import specs
 from keras_resnet.networks.outputs import is_multi_label
+from keras_resnet.recipes import sizes
 from keras_resnet.weights import loading
 from keras_resnet.weights import published as published_lib
 from keras_resnet.weights import transfer
@@ -35,12 +36,15 @@ def build_model(recipe, class_names, multi_label=False):
         keras_resnet.UsageError: if a file does not hold this network.
     """
     keras.utils.set_random_seed(recipe.seed)
+    side = sizes.fixed(recipe)
     model = build(
         recipe.variant,
         classes=len(class_names),
-        input_shape=(recipe.image_size, recipe.image_size, 3),
+        input_shape=(side, side, 3),
         dtype=recipe.dtype,
         remat=recipe.remat,
+        zero_gamma=recipe.zero_gamma,
+        stochastic_depth=recipe.stochastic_depth,
         classifier_activation="sigmoid" if multi_label else "softmax",
         **_pixel_constants(recipe),
         **recipe.architecture,

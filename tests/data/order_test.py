@@ -182,6 +182,36 @@ def test_every_example_of_every_epoch_has_its_own_seed():
     assert np.abs(ones - 0.5).max() < 5 * 0.5 / np.sqrt(len(seeds))
 
 
+@pytest.mark.parametrize("times, batch_size", [(2, 12), (3, 12), (3, 11)])
+def test_an_image_comes_several_times_in_a_batch_each_time_by_another_seed(
+    times, batch_size
+):
+    """The epochs of DeiT's and torchvision's RASampler, and timm's.
+
+    Of each permutation all repetitions in a row, up to N of them.
+    """
+    recipe = _recipe(batch_size=batch_size, repeated_augmentation=times)
+    steps = range(-(-2 * 100 // batch_size))
+    batches = [order.positions(100, recipe, step) for step in steps]
+    whole = _recipe(batch_size=100)
+    orders = [order.positions(100, whole, epoch)[0] for epoch in (0, 1)]
+    row = np.concatenate([np.repeat(o, times)[:100] for o in orders])
+    for step, (indices, _) in enumerate(batches):
+        want = row[step * batch_size : (step + 1) * batch_size]
+        assert sorted(indices)[: len(want)] == sorted(want) or step == steps[-1]
+        # Equal parts of a batch have different images, as far as they can.
+        if batch_size % times == 0 and step < 100 // batch_size:
+            parts = np.split(indices, times)
+            assert all(len(set(part)) == len(part) for part in parts)
+            assert {*parts[0]} == {*parts[-1]}
+    seeds = np.concatenate([seeds for _, seeds in batches])
+    assert len(set(seeds)) == len(seeds)
+    # The first repetition has the seed that it would have alone.
+    alone = dict(zip(*order.positions(100, whole, 0)))
+    indices, seeds = batches[0]
+    assert seeds[0] == alone[indices[0]] and seeds[-1] != alone[indices[-1]]
+
+
 def test_the_seed_of_an_example_does_not_depend_on_the_shuffle():
     recipe = _recipe(batch_size=N)
     blocks = dataclasses.replace(recipe, shuffle="blocks")

@@ -12,7 +12,9 @@ from keras_resnet import recipes
 from keras_resnet.data import datasets
 from keras_resnet.data import pipeline
 from keras_resnet.data.examples import order
+from keras_resnet.data.examples import splits
 from keras_resnet.labels.view import View
+from keras_resnet.recipes import sizes
 
 FILL = (78.0,) * 3
 
@@ -48,6 +50,39 @@ def test_training_pixels_are_augmented_uint8():
     np.testing.assert_array_equal(batch["label"], plain["label"])
     assert not np.array_equal(batch["image"], plain["image"])
     np.testing.assert_array_equal(batch["weight"], np.ones(64))
+
+
+@pytest.mark.parametrize("step, side", [(0, 6), (1, 6), (2, 8), (4, 12)])
+def test_smaller_crops_show_the_same_part_of_the_same_images(step, side):
+    recipe = _recipe(
+        image_size=12,
+        eval_size=16,
+        eval_resize=20,
+        pad_pixels=2,
+        progressive_sizes=(6, 8),
+        progressive_boundaries=(2, 4),
+        batch_size=4,
+        steps=5,
+    )
+    split = datasets.load("digits", "train")
+    (found,) = (
+        stage
+        for first, end, stage in sizes.stages(recipe)
+        if first <= step < end
+    )
+    assert (found.image_size, found.pad_pixels) == (side, side // 6)
+    plain = dataclasses.replace(found, augmentation="none")
+    dataset = pipeline.train_dataset(split, plain, fill=FILL, first_step=step)
+    batch = next(dataset.as_numpy_iterator())
+    indices, _ = order.positions(split, recipe, step)
+    # Of 16 of 20 pixels of evaluation.
+    seen = pipeline.eval_dataset(
+        splits.select(split, indices),
+        View(resize=round(side * 20 / 16), crop=side),
+        batch_size=4,
+    )
+    assert _same(batch, next(seen.as_numpy_iterator()))
+    assert View.of(recipe) == View(resize=20, crop=16)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 100, 359, 500])

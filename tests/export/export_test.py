@@ -143,7 +143,11 @@ def test_mixed_precision_exports_as_float32(model, views, tmp_path):
     "choices",
     [
         {"dtype": "bfloat16"},
-        {"shortcut": "dropout", "dtype": "mixed_float16"},
+        {
+            "shortcut": "dropout",
+            "dtype": "mixed_float16",
+            "stochastic_depth": 0.5,
+        },
         {"shortcut": "exclusive_gating", "placement": "full_preact"},
     ],
 )

@@ -110,7 +110,10 @@ NETWORKS = {
     "post-activation": ("resnet20", {"depths": (2, 1, 1)}),
     "pre-activation": ("resnet164_v2", {"depths": (2, 1, 1)}),
     "gated": ("resnet110_exclusive_gating", {"depths": (2, 1, 1)}),
-    "dropout": ("resnet110_dropout", {"depths": (2, 1, 1)}),
+    "dropout": (
+        "resnet110_dropout",
+        {"depths": (2, 1, 1), "stochastic_depth": 0.5},
+    ),
 }
 
 
@@ -203,11 +206,12 @@ def _functions(model):
 
 def test_equal_units_of_deep_networks_are_traced_once():
     deep = {"depths": (12, 1, 1), "input_shape": (8, 8, 3)}
-    model = keras_resnet.build("resnet110", **deep)
+    # Which examples pass a unit by is an argument, too.
+    model = keras_resnet.build("resnet110", stochastic_depth=0.1, **deep)
     nodes, calls, kinds = _functions(model)
     assert (calls, kinds) == (12, 1)
     more, _, _ = _functions(_set(model, shared=False))
-    assert more > 1.5 * nodes
+    assert more > 1.4 * nodes
 
 
 def test_units_that_differ_are_not_mixed_up():

@@ -16,8 +16,11 @@ from equations import numpy_unit
 from equations import random_unit
 from equations import relu
 
+import keras_resnet
+from keras_resnet.errors import UsageError
 from keras_resnet.networks import layers
 from keras_resnet.networks import specs
+from keras_resnet.networks import stochastic_depth
 
 every_placement = pytest.mark.parametrize("placement", specs.PLACEMENTS)
 
@@ -120,6 +123,85 @@ def test_a_dropout_shortcut_drops_half_and_keeps_half_the_expectation():
     dropped = np.asarray(unit(x, training=True))
     assert set(np.unique(dropped)) == {0.0, 1.0}
     assert dropped.mean() == pytest.approx(0.5, abs=0.03)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.25, 0.5])
+def test_stochastic_depth_leaves_out_whole_branches_of_some_examples(rate):
+    """As torchvision's "row" mode: x + F, F by 0 or 1 / (1 - rate)."""
+    unit = random_unit("full_preact")
+    x = images(400, 2, 2, CHANNELS)
+    numbers = np.arange(400)
+    batch = {"seed": np.stack([np.full(400, 3), numbers], 1).astype("int32")}
+    with stochastic_depth.off():
+        branch = np.asarray(unit(x, training=True)) - x
+    unit.stochastic_depth = rate
+    with stochastic_depth.seeded(batch):
+        found, again = (np.asarray(unit(x, training=True)) for _ in range(2))
+    np.testing.assert_array_equal(found, again)
+    kept = ((found - x) * branch).sum((1, 2, 3)) / (branch**2).sum((1, 2, 3))
+    kept = np.round(kept.astype("float64"), 3)
+    assert set(kept) - {0.0} == {round(1 / (1 - rate), 3)}
+    want = kept[:, None, None, None] * branch
+    np.testing.assert_allclose(found - x, want, rtol=0.01, atol=1e-4)
+    deviation = math.sqrt(rate * (1 - rate) / 400)
+    assert abs(np.mean(kept == 0) - rate) <= 4 * deviation
+    # At inference all have all of it.
+    plain = np.asarray(unit(x, training=False))
+    unit.stochastic_depth = 0.0
+    np.testing.assert_array_equal(unit(x, training=False), plain)
+
+
+def test_the_units_of_a_network_are_passed_by_more_and_more():
+    """Huang et al. 2016, eq. 4; and each by draws of its own."""
+    model = keras_resnet.build(
+        "resnet20",
+        depths=(2, 1, 1),
+        stochastic_depth=0.4,
+        input_shape=(8, 8, 3),
+    )
+    rates = [
+        layer.stochastic_depth
+        for layer in model.layers
+        if isinstance(layer, layers.ResidualUnit)
+    ]
+    np.testing.assert_allclose(rates, [0.1, 0.2, 0.3, 0.4])
+    seeds = np.stack([np.zeros(500), np.arange(500)], 1).astype("int32")
+    ours, others, of_other_seed = (
+        np.asarray(stochastic_depth.uniform(*arguments))
+        for arguments in ((seeds, 1), (seeds, 2), (seeds + [[1, 0]], 1))
+    )
+    for other in (others, of_other_seed, np.roll(ours, 1)):
+        assert abs(np.corrcoef(ours, other)[0, 1]) < 4 / math.sqrt(500)
+
+
+ONE_UNIT = {"depths": (1,), "filters": (16,)}
+
+
+@pytest.mark.parametrize("zero_gamma", [False, True])
+def test_with_zero_gamma_a_unit_begins_as_its_shortcut(zero_gamma):
+    """Goyal et al. 2017, sec. 5.1."""
+    model = keras_resnet.build(
+        "resnet20", zero_gamma=zero_gamma, shortcut="B", **ONE_UNIT
+    )
+    unit = model.get_layer("stage1_unit1")
+    x = relu(images(2, 6, 5, 16)).astype("float32")
+    assert np.array_equal(unit(x, training=True), x) == zero_gamma
+    first, last = (set(np.asarray(n.gamma)) for n in unit.branch[1::3])
+    assert (first, last) == ({1.0}, {0.0 if zero_gamma else 1.0})
+
+
+@pytest.mark.parametrize("placement", [*specs.PLACEMENTS][1:])
+def test_zero_gamma_needs_a_bn_that_ends_the_branch(placement):
+    def make():
+        return keras_resnet.build(
+            "resnet20", placement=placement, zero_gamma=True, **ONE_UNIT
+        )
+
+    if placement == "relu_preact":
+        make()
+        return
+    with pytest.raises(UsageError, match="a branch that ends in BN"):
+        make()
 
 
 @every_placement

@@ -35,6 +35,8 @@ RECIPE = dataclasses.replace(
     label_smoothing=0.1,
     mixup_alpha=1.0,
     cutmix_alpha=1.0,
+    stochastic_depth=0.3,
+    repeated_augmentation=2,
     log_every_steps=3,
     eval_every_steps=24,
     checkpoint_every_steps=24,
@@ -201,6 +203,9 @@ _UNKNOWN = {
     "head_learning_rate_multiplier": 2.0,
     "stage_learning_rate_decay": 0.5,
     "scale_range": (40, 50),
+    "progressive_sizes": (4,),
+    "progressive_boundaries": (9,),
+    "eval_size": 8,
     "on_bad_image": "mask:1",
     "gradient_accumulation_steps": 2,
     "ema_momentum": 0.9,
@@ -356,7 +361,7 @@ def test_a_run_that_was_cut_off_ends_with_the_same_bits(said, folder):
         np.testing.assert_array_equal(ends[1][name], value)
     for name in ("metrics.jsonl", "labels.txt", "card.json"):
         assert (whole / name).read_text() == (cut / name).read_text()
-    states = [v for name, v in ends[0].items() if "seed_generator" in name]
+    states = [v for name, v in ends[0].items() if "dropout/seed_gen" in name]
     # Keras' generators count the masks that they have drawn.
     assert len(states) == 3 and all(state[1] >= 48 for state in states)
 

@@ -35,6 +35,13 @@ FLAGS = (
     "--plateau_evaluations=1",
     "--warmup_steps=6",
     "--warmup_error=0.1",
+    # In step 9 the kills of the first test find images of 12 pixels.
+    "--progressive_sizes=12",
+    "--progressive_boundaries=8",
+    "--eval_resize=20",
+    "--eval_size=18",
+    "--stochastic_depth=0.3",
+    "--repeated_augmentation=2",
     "--log_every_steps=2",
     "--eval_every_steps=4",
     "--checkpoint_every_steps=3",

@@ -11,7 +11,12 @@ import pytest
 import tensorflow as tf
 from stops import StopAt
 
+import keras_resnet
 from keras_resnet import errors
+from keras_resnet.data import datasets
+from keras_resnet.evaluation import reports
+from keras_resnet.labels import cards
+from keras_resnet.labels.view import View
 from keras_resnet.recipes import schedules
 from keras_resnet.training import losses
 from keras_resnet.training import run
@@ -121,6 +126,39 @@ def test_the_recipes_own_things_from_a_caller_in_a_thread_change_no_bit(
         ("finish", 4),
         "close",
     ]
+
+
+class Keeps(Hook):
+    """The engine of a run."""
+
+    def begin(self, engine, state):
+        self.engine = engine
+
+
+def test_a_run_of_two_sizes_is_traced_twice_and_seen_as_it_is_evaluated(
+    tmp_path,
+):
+    """Training on 8 and 12 of 15 pixels, evaluation on 16 of 20."""
+    recipe = dataclasses.replace(
+        RECIPE,
+        image_size=12,
+        progressive_sizes=(8,),
+        progressive_boundaries=(2,),
+        eval_size=16,
+        eval_resize=20,
+    )
+    keeps = Keeps()
+    found = run.train_and_evaluate(recipe, tmp_path, hooks=[keeps])
+    assert keeps.engine._train_step.experimental_get_tracing_count() == 2
+    card, model = cards.load_card(tmp_path), keras_resnet.load(tmp_path)
+    assert (card.image_size, card.eval_resize) == (16, 20)
+    split = datasets.load("digits", "validation")
+    losses = [
+        reports.make(model, view, split).metrics.loss
+        for view in (View.of(card), View(resize=15, crop=12))
+    ]
+    assert losses[0] == pytest.approx(found.loss, rel=1e-5)
+    assert losses[1] != pytest.approx(found.loss, rel=1e-3)
 
 
 class Still(schedules.Schedule):

@@ -27,22 +27,29 @@ import numpy as np
 
 from keras_resnet.errors import require
 
+_REPETITION = 48  # bits; no store has as many examples
+
 
 def positions(split, recipe, step):
     """What the batch of a step holds.
 
-    An epoch holds every example once; a batch may span two epochs.
+    An epoch holds every example once; a batch may span two epochs. With
+    `repeated_augmentation` (R) it holds as many images, which are the first
+    N / R examples of its permutation, R times each: which are left out changes
+    from epoch to epoch. So do the samplers of DeiT, torchvision and timm. The
+    first of each example's repetitions come first in a batch, then the second,
+    so that devices that share a batch have different images.
 
     Args:
         split: `splits.Split`; its number of examples is enough for
             `shuffle="examples"`.
         recipe: `recipes.Recipe`: batch_size (B), seed, shuffle,
-            shuffle_blocks.
+            shuffle_blocks, repeated_augmentation.
         step: int >= 0.
 
     Returns:
-        (indices, seeds): int64 (B,) both. Every example has a seed of its own
-        in each epoch.
+        (indices, seeds): int64 (B,) both. Every repetition of an example has a
+        seed of its own in each epoch.
 
     Raises:
         keras_resnet.UsageError: if blocks shall be shuffled and there are
@@ -52,12 +59,18 @@ def positions(split, recipe, step):
     first = step * recipe.batch_size
     position = np.arange(first, first + recipe.batch_size)
     epochs, places = np.divmod(position, num_examples)
+    places, repetitions = np.divmod(places, recipe.repeated_augmentation)
+    together = np.argsort(repetitions, kind="stable")
+    epochs, places, repetitions = (
+        part[together] for part in (epochs, places, repetitions)
+    )
     indices = np.empty(len(position), np.int64)
     for epoch in np.unique(epochs):
         order = _epoch(split, num_examples, recipe, int(epoch))
         indices[epochs == epoch] = order[places[epochs == epoch]]
     of_epoch = splitmix64(epochs.astype(np.uint64) ^ _key(recipe.seed, 1))
-    bits = splitmix64(of_epoch + indices.astype(np.uint64))
+    numbers = indices + (repetitions << _REPETITION)
+    bits = splitmix64(of_epoch + numbers.astype(np.uint64))
     return indices, bits.view(np.int64)
 
 

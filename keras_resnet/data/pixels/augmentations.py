@@ -206,7 +206,8 @@ def _apply_to_window(image, draws, recipe, fill):
 
 def _apply_to_view(image, draws, recipe, fill):
     image = decoding.pixels(image, recipe.exif)
-    image = transforms.evaluation(image, View.of(recipe))
+    view = View.of(recipe).at(recipe.image_size)
+    image = transforms.evaluation(image, view)
     row = augmentation(recipe.augmentation)
     batch = {name: part[tf.newaxis] for name, part in draws.items()}
     pixels = apply_to_batch(image[tf.newaxis], batch, recipe, fill)[0]

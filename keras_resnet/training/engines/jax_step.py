@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import keras
 
 from keras_resnet.evaluation import multi_label
+from keras_resnet.networks import stochastic_depth
 from keras_resnet.training import losses as losses_lib
 
 
@@ -57,9 +58,10 @@ def make_update(network, optimizer, loss=None):
     place = names.index(f"{optimizer.name}/learning_rate")
 
     def loss_of(trainable, others, batch):
-        logits, others = network.stateless_call(
-            trainable, others, batch["image"], training=True
-        )
+        with stochastic_depth.seeded(batch):
+            logits, others = network.stateless_call(
+                trainable, others, batch["image"], training=True
+            )
         losses = loss(logits, batch)
         return losses.mean(), (others, logits, losses)
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 
 import keras
 import numpy as np
@@ -18,6 +19,7 @@ from keras_resnet.data.pixels import augmentations
 from keras_resnet.errors import require
 from keras_resnet.labels.view import View
 from keras_resnet.networks import execution
+from keras_resnet.recipes import sizes
 from keras_resnet.training import batch_norm
 from keras_resnet.training import distillation
 from keras_resnet.training import distribution
@@ -55,7 +57,7 @@ class TensorFlowEngine(Engine):
 
     def check(self, recipe):
         augmentations.augmentation(recipe.augmentation)
-        _check_devices(recipe, self.strategy)
+        distribution.check(recipe, self.strategy)
         require(
             self.workers.count == 1
             or not recipes.max_masked(recipe.on_bad_image),
@@ -145,21 +147,28 @@ class TensorFlowEngine(Engine):
         """Reads batches of all iterations, and of `recalibrate` after them."""
         steps = self.recipe.steps + self.recipe.precise_bn_batches
         recipe = dataclasses.replace(self.recipe, steps=steps)
-        # The model's own: it may come with --weights.
-        fill = self.model.get_layer("pixels").mean_color
+        # Of a size each; the next is begun where the one before it ends.
+        self._batches = itertools.chain.from_iterable(
+            self._read(stage, max(step, first), end)
+            for first, end, stage in sizes.stages(recipe)
+            if end > step
+        )
+
+    def _read(self, recipe, first, end):
+        """Distributed batches of iterations `first` to `end` - 1."""
 
         def make(context):
             return pipeline.train_dataset(
                 self.splits["train"],
-                recipe,
-                fill=fill,
-                first_step=step,
+                dataclasses.replace(recipe, steps=end),
+                # The model's own: it may come with --weights.
+                fill=self.model.get_layer("pixels").mean_color,
+                first_step=first,
                 masked=self.masked.get("train"),
                 context=context,
             )
 
-        distributed = shares.distribute(self.strategy, make, steps - step)
-        self._batches = iter(distributed)
+        return shares.distribute(self.strategy, make, end - first)
 
     def _next(self, step):
         """The batch of a step, which must be the next."""
@@ -222,28 +231,3 @@ class TensorFlowEngine(Engine):
 
     def list_masked(self, workdir):
         final_files.list_masked(workdir, self.masked.values())
-
-
-def _check_devices(recipe, strategy):
-    """Refuses what the devices of a strategy cannot compute.
-
-    Raises:
-        keras_resnet.UsageError: if they do not divide the batch, or XLA cannot
-            compile their step.
-    """
-    replicas = strategy.num_replicas_in_sync
-    parts = recipe.gradient_accumulation_steps
-    require(
-        recipe.batch_size % (replicas * parts) == 0,
-        f"The {replicas} devices, times gradient_accumulation_steps, must "
-        f"divide the global batch. Received: batch_size={recipe.batch_size}, "
-        f"gradient_accumulation_steps={parts}.",
-    )
-    mixing.check(recipe, replicas * parts)
-    require(
-        not recipe.jit_compile
-        or isinstance(strategy, tf.distribute.OneDeviceStrategy),
-        "jit_compile needs --strategy=one_device: TensorFlow sums gradients "
-        "over devices by operations that XLA cannot compile or that hang in "
-        f"it. Received: {type(strategy).__name__} of {replicas} devices.",
-    )
