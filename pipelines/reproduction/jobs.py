@@ -67,6 +67,7 @@ class Experiment:
             scale is its default.
         unit: of the rows' `paper`.
         silent: what the papers do not say, and what was chosen.
+        answer: to the question, by the landed records, in words.
         base: key of `recipes.RECIPES`.
         reference: name of the row that all others are compared with, drawn
             in each panel of a picture; "" for the first of each panel.
@@ -84,6 +85,7 @@ class Experiment:
     settings: Mapping
     unit: str = "test error on CIFAR-10, %"
     silent: tuple[str, ...] = ()
+    answer: str = ""
     base: str = "cifar10_resnet20"
     reference: str = ""
     module: str = "curves"

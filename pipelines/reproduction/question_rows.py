@@ -22,6 +22,9 @@ CONVERGENCE = Experiment(
     title="Speed of learning",
     question="Do residual networks learn faster?",
     source="P1 sec. 4.1: 'converges faster at the early stage'",
+    answer="Yes, by the records of [degradation](#degradation), whose tables "
+    "say after how many iterations the training error is below 5 %; the finer "
+    "steps of this experiment have not been run.",
     rows=_COMPARED,
     settings={
         "quick": {
@@ -54,6 +57,9 @@ LESION = Experiment(
     title="Units taken out of trained networks",
     question="Is a residual network an ensemble of paths?",
     source="none in the papers; Veit et al. 2016, arXiv 1605.06431",
+    answer="It behaves like one: ResNet-56 does without any unit but the first "
+    "and gets worse step by step as more go; a plain network without one of "
+    "its units guesses.",
     rows=_COMPARED,
     settings=_TRAINED,
     silent=(
@@ -92,6 +98,11 @@ SUM_OR_PRODUCT = Experiment(
     question="Why is a sum better than a product in backpropagation, and "
     "could P2 eq. 5's gradient vanish?",
     source="P2 eqs. 4 and 5",
+    answer="A sum has a direct term that no depth takes away, and F's term "
+    "does not cancel it: cosines are near 0, and above it after training. A "
+    "product over 110 plain units grows before training and vanishes after "
+    "it; over 56 it does not vanish, and that network learns badly all the "
+    "same.",
     rows={
         f"{name}-{depth}": Row(
             variant=variant.format(depth),

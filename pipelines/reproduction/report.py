@@ -127,6 +127,7 @@ def _chapter(name, experiment, records, docs, written):
     lines = [
         f"## {name}\n",
         f"{experiment.title}: {experiment.source}. {experiment.question}\n",
+        *([f"{experiment.answer}\n"] if experiment.answer else []),
     ]
     groups = _groups(records)
     for (scale, dataset), found in groups.items():

@@ -25,6 +25,11 @@ DEGRADATION = Experiment(
     title="Degradation",
     question="Do deeper networks get worse on the images they are trained on?",
     source="P1 Fig. 6, Table 6",
+    answer="Plain ones do: plain-56 errs on more training images than plain-20 "
+    "with each seed, on both data sets. ResNet-56 does not on the quick scale; "
+    "on all of Fashion-MNIST it errs on 0.7 points more than ResNet-20, "
+    "plain-56 on 5.1 more than plain-20. Residual networks also reach 5 % "
+    "sooner than plain ones of their depth.",
     rows={
         **{
             f"plain-{depth}": Row(
