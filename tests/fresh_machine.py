@@ -75,6 +75,7 @@ LEFT_OUT = {
     "python pipelines/reproduce.py --experiment=degradation --scale=full": (
         "it takes CIFAR-10 and days"
     ),
+    "python pipelines/architecture.py --variant=NAME": "a test draws all",
     "python pipelines/reproduce_on_jax.py": "JAX is not a requirement",
     "python pipelines/data.py prepare --source=fashion_mnist": (
         "Debian's package with the images may not be there"
