@@ -75,6 +75,8 @@ LEFT_OUT = {
     "python pipelines/reproduce.py --experiment=degradation --scale=full": (
         "it takes CIFAR-10 and days"
     ),
+    "python pipelines/architecture.py --variant=NAME": "a test draws all",
+    "keras-resnet train photos --weights": "--recipe=finetune does the same",
     "python pipelines/reproduce_on_jax.py": "JAX is not a requirement",
     "python pipelines/data.py prepare --source=fashion_mnist": (
         "Debian's package with the images may not be there"
@@ -214,7 +216,7 @@ def run_installed(text, folder):
     for command in INSTALLED:
         run(command, folder)
     for command, typed in plan(text):
-        if _is_installed(command) and command not in INSTALLED:
+        if typed and _is_installed(command):
             run(typed, folder)
 
 
