@@ -9,6 +9,7 @@ from keras_resnet.data.examples import class_labels
 from keras_resnet.data.examples import order
 from keras_resnet.errors import require
 from keras_resnet.recipes import engines
+from keras_resnet.training import distillation
 from keras_resnet.training import losses
 
 # What a run imports late, and what it would lack then.
@@ -41,6 +42,7 @@ def check_settings(recipe, engine, *, loss=None, optimizer=None, splits=None):
     """
     engines.check(recipe, engine.name)
     _check_frozen(recipe)
+    distillation.digest(recipe)
     engine.check(recipe)
     if loss is not None:
         _refuse(recipe, _OF_LOSS, "loss")
