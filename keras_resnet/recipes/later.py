@@ -8,6 +8,8 @@ from keras_resnet.errors import require
 from keras_resnet.optimizers import rules
 from keras_resnet.recipes import schedules
 from keras_resnet.recipes.shown import Shown
+from keras_resnet.recipes.shown import choices as _choices
+from keras_resnet.recipes.shown import field as _field
 
 LOSSES = {
     "softmax": "cross-entropy of one class an image",
@@ -26,14 +28,6 @@ _NOT_NEGATIVE = (
     "mixup_alpha",
     "cutmix_alpha",
 )
-
-
-def _field(default, help_text):
-    return dataclasses.field(default=default, metadata={"help": help_text})
-
-
-def _choices(table):
-    return "; ".join(f"{key}: {text}" for key, text in table.items()) + "."
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)

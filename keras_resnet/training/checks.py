@@ -63,9 +63,9 @@ def check_settings(recipe, engine, *, loss=None, optimizer=None, splits=None):
 
 def _refuse(recipe, names, what):
     """Refuses fields of what an argument replaces."""
-    for name in set(names) & set(recipe.changed):
+    for name in names:
         require(
-            False,
+            name not in recipe.changed,
             f"{name} is of the recipe's own {what}, which {what}= replaces. "
             f"Received both: {name}={getattr(recipe, name)!r}.",
         )
