@@ -10,7 +10,8 @@ _GOOD = (
     1, 2, 8, 16, 32, 64, 100, 0.1, 0.5, 0.9, 1e-4, "resnet20", "resnet56",
     "digits", "folder:x", "A", "B", "C", "none", "cifar", "imagenet", "steps",
     "plateau", "constant", "mask:3", "fail", "all", "kernels", "caffe",
-    "torch", "adamw", "lamb", "cosine", "linear", "binary", "float32", "mixed_float16", "stem", "stage1", "head", (1, 1, 1),
+    "torch", "float32", "mixed_float16", "stem", "stage1", "head", (1, 1, 1),
+    "adamw", "lamb", "cosine", "one_cycle", "linear", "binary", "hard",
     (4, 6), (256, 480), [2, 3], True, b"digits", {1, 2}, (1.5,), ("1",), 1j,
 )  # fmt: skip
 
