@@ -11,11 +11,12 @@ from keras_resnet.inference import opening
 from keras_resnet.networks import outputs
 
 
-def load(recipe, class_names):
+def load(recipe, pupil, class_names):
     """The teacher of a recipe, up to its logits.
 
     Args:
         recipe: `recipes.Recipe`.
+        pupil: `keras.Model`, the network that learns.
         class_names: of the data set.
 
     Returns:
@@ -38,12 +39,12 @@ def load(recipe, class_names):
         "classes of the data set, in their order. Received a network of "
         f"{number} outputs.",
     )
-    sides = {*recipe.progressive_sizes, recipe.image_size}
-    for side in sides:
+    takes, channels = model.input_shape[1:], pupil.input_shape[-1]
+    for side in {*recipe.progressive_sizes, recipe.image_size}:
         require(
-            model.input_shape[1:3] in ((side, side), (None, None)),
-            f"The teacher {recipe.teacher} must see what the network sees, "
-            f"{side}x{side} pixels. It takes {model.input_shape[1:3]}.",
+            takes in ((side, side, channels), (None, None, channels)),
+            f"The teacher {recipe.teacher} must take what the network sees, "
+            f"images of {(side, side, channels)}. It takes {takes}.",
         )
     model.trainable = False
     return outputs.logits(model)
