@@ -8,6 +8,7 @@ from keras_resnet.errors import require
 from keras_resnet.optimizers import rules
 from keras_resnet.recipes import schedules
 from keras_resnet.recipes.shown import Shown
+from keras_resnet.recipes.shown import choices as _choices
 from keras_resnet.recipes.shown import field as _field
 
 LOSSES = {
@@ -27,10 +28,6 @@ _NOT_NEGATIVE = (
     "mixup_alpha",
     "cutmix_alpha",
 )
-
-
-def _choices(table):
-    return "; ".join(f"{key}: {text}" for key, text in table.items()) + "."
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)

@@ -8,12 +8,8 @@ from keras_resnet.optimizers import rules
 from keras_resnet.recipes import checks
 from keras_resnet.recipes import schedules
 from keras_resnet.recipes.later import Later
+from keras_resnet.recipes.shown import choices as _choices
 from keras_resnet.recipes.shown import field as _field
-
-
-def _choices(table):
-    return "; ".join(f"{key}: {text}" for key, text in table.items())
-
 
 # {first field of a group: what the group is about}.
 GROUPS = {

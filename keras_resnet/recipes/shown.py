@@ -1,4 +1,4 @@
-"""How a recipe is shown: what differs from the defaults."""
+"""How a recipe is shown: help of its fields, what differs from defaults."""
 
 import dataclasses
 
@@ -6,8 +6,13 @@ from keras_resnet.labels import html
 
 
 def field(default, help_text):
-    """A field of a dataclass with a default and a help."""
+    """A field of a dataclass that has a help."""
     return dataclasses.field(default=default, metadata={"help": help_text})
+
+
+def choices(table):
+    """The help of a field that takes the keys of a table."""
+    return "; ".join(f"{key}: {text}" for key, text in table.items())
 
 
 class Shown:

@@ -9,6 +9,7 @@ from keras_resnet.data.examples import class_labels
 from keras_resnet.data.examples import order
 from keras_resnet.errors import require
 from keras_resnet.recipes import engines
+from keras_resnet.training import distillation
 from keras_resnet.training import losses
 
 # What a run imports late, and what it would lack then.
@@ -42,6 +43,7 @@ def check_settings(recipe, engine, *, loss=None, optimizer=None, splits=None):
     engines.check(recipe, engine.name)
     _check_frozen(recipe)
     _check_scales(recipe)
+    distillation.digest(recipe)
     engine.check(recipe)
     if loss is not None:
         _refuse(recipe, _OF_LOSS, "loss")
@@ -62,9 +64,9 @@ def check_settings(recipe, engine, *, loss=None, optimizer=None, splits=None):
 
 def _refuse(recipe, names, what):
     """Refuses fields of what an argument replaces."""
-    for name in set(names) & set(recipe.changed):
+    for name in names:
         require(
-            False,
+            name not in recipe.changed,
             f"{name} is of the recipe's own {what}, which {what}= replaces. "
             f"Received both: {name}={getattr(recipe, name)!r}.",
         )

@@ -11,11 +11,12 @@ from keras_resnet.inference import opening
 from keras_resnet.networks import outputs
 
 
-def load(recipe, class_names):
+def load(recipe, pupil, class_names):
     """The teacher of a recipe, up to its logits.
 
     Args:
         recipe: `recipes.Recipe`.
+        pupil: `keras.Model`, the network that learns.
         class_names: of the data set.
 
     Returns:
@@ -38,13 +39,12 @@ def load(recipe, class_names):
         "classes of the data set, in their order. Received a network of "
         f"{number} outputs.",
     )
-    sides = {*recipe.progressive_sizes, recipe.image_size}
-    for side in sides:
-        require(
-            model.input_shape[1:3] in ((side, side), (None, None)),
-            f"The teacher {recipe.teacher} must see what the network sees, "
-            f"{side}x{side} pixels. It takes {model.input_shape[1:3]}.",
-        )
+    sees, takes = pupil.input_shape[1:], model.input_shape[1:]
+    require(
+        takes in (sees, (None, None, sees[-1])),
+        f"The teacher {recipe.teacher} must take what the network sees, "
+        f"images of {sees}. It takes {takes}.",
+    )
     model.trainable = False
     return outputs.logits(model)
 

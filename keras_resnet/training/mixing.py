@@ -4,6 +4,7 @@ The numbers are drawn on the host, from the seed and the step alone, and the
 same for the whole batch; the pixels are mixed where the network is. Partners
 stand in one group of a few images in a row, so that every division of a batch
 into devices and micro-batches that keeps such groups gives the same pictures.
+Precise BN (`precise_bn`) counts images that are not mixed.
 
 References: Zhang et al. 2018, arXiv 1710.09412 (mixup); Yun et al. 2019, arXiv
 1905.04899 (CutMix). Shapes: B images, H height, W width, K classes.

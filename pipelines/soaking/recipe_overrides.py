@@ -11,6 +11,7 @@ _GOOD = (
     "digits", "folder:x", "A", "B", "C", "none", "cifar", "imagenet", "steps",
     "plateau", "constant", "mask:3", "fail", "all", "kernels", "caffe",
     "torch", "float32", "mixed_float16", "stem", "stage1", "head", (1, 1, 1),
+    "adamw", "lamb", "cosine", "one_cycle", "linear", "binary", "hard",
     (4, 6), (256, 480), [2, 3], True, b"digits", {1, 2}, (1.5,), ("1",), 1j,
 )  # fmt: skip
 

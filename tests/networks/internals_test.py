@@ -30,6 +30,11 @@ def _arguments(owner, name):
         (keras.optimizers.Optimizer, "_get_variable_index", "self variable"),
         (
             keras.optimizers.Optimizer,
+            "_backend_update_step",
+            "self grads trainable_variables learning_rate",
+        ),
+        (
+            keras.optimizers.Optimizer,
             "_distributed_tf_update_step",
             "self distribution grads_and_vars learning_rate",
         ),
@@ -61,7 +66,7 @@ def test_weights_are_paired_with_their_averages():
         np.testing.assert_array_equal(average, weight)
 
 
-class Sees(internals.SeesSums, optimizers.SGD):
+class Sees(optimizers.SGD):
     """Notes the gradients, and updates for every other one."""
 
     def apply_sums(self, gradients, update):

@@ -33,6 +33,8 @@ RECIPE = dataclasses.replace(
     steps=48,
     boundaries=(30, 44),
     label_smoothing=0.1,
+    mixup_alpha=1.0,
+    cutmix_alpha=1.0,
     stochastic_depth=0.3,
     repeated_augmentation=2,
     log_every_steps=3,
@@ -116,9 +118,11 @@ several = {
     for name, split in splits.items()
 }
 other = on_jax.JaxEngine()
-other.build(dataclasses.replace(recipe, depths=(1,), filters=(16,)), several)
+muon = dataclasses.replace(recipe, depths=(1,), filters=(16,),
+                           optimizer="muon", clip_norm=1.0)
+other.build(muon, several)
 other.begin(0)
-rows = other.train(0, rates)
+rows = other.train(0, [rate / 100 for rate in rates])
 network = keras_resnet.logits(other.model)
 np.savez(
     folder / "several.npz",
@@ -149,7 +153,8 @@ for name, experiment in experiments.EXPERIMENTS.items():
 
 # Mirrored digits mean something else.
 recipe = dataclasses.replace(recipe, augmentation="pad_crop",
-                             label_smoothing=0.0, log_every_steps=24)
+                             label_smoothing=0.0, log_every_steps=24,
+                             mixup_alpha=0.0, cutmix_alpha=0.0)
 
 def noisy(logits, batch):
     keys = jax.vmap(jax.random.wrap_key_data)(batch["seed"])
@@ -206,6 +211,10 @@ _UNKNOWN = {
     "ema_momentum": 0.9,
     "precise_bn_batches": 1,
     "jit_compile": True,
+    "teacher": "runs/other",
+    "distillation": "hard",
+    "distillation_weight": 0.1,
+    "distillation_temperature": 2.0,
 }
 _OTHERS = {
     **_UNKNOWN,

@@ -13,6 +13,7 @@ from tiny_runs import TINY
 
 from keras_resnet import recipes
 from keras_resnet.errors import UsageError
+from keras_resnet.inference import opening
 from keras_resnet.training import distillation
 from keras_resnet.training import losses
 from keras_resnet.training import run
@@ -182,7 +183,10 @@ def test_a_run_has_one_teacher(teacher, tmp_path):
     "changes, message",
     [
         ({"teacher": "nowhere"}, "must be a model file.*'nowhere': No such"),
-        ({"image_size": 16, "eval_resize": 16}, "16x16 pixels. It takes"),
+        (
+            {"image_size": 16, "eval_resize": 16},
+            r"images of \(16, 16, 3\). It takes \(8, 8",
+        ),
     ],
 )
 def test_a_teacher_of_others_is_refused_before_a_step(
@@ -197,9 +201,9 @@ def test_a_teacher_of_others_is_refused_before_a_step(
 
 def test_a_teacher_of_other_classes_is_refused(teacher):
     recipe = dataclasses.replace(RECIPE, teacher=str(teacher))
-    names = squares.NAMES[::-1]
+    names, pupil = squares.NAMES[::-1], opening.load(teacher)
     with pytest.raises(UsageError, match="does not tell the 3 classes"):
-        distillation.load(recipe, names)
+        distillation.load(recipe, pupil, names)
 
 
 def test_what_an_argument_replaces_is_refused_with_it(tmp_path):

@@ -21,6 +21,16 @@ FLAGS = (
     "--variant=resnet6",
     "--batch_size=96",  # 1,438 examples: an epoch ends in step 15
     "--steps=17",
+    "--optimizer=adamw",
+    "--learning_rate=0.003",
+    "--warmup_learning_rate=0.001",
+    "--clip_norm=1",
+    "--ema_momentum=0.9",
+    "--mixup_alpha=0.2",
+    "--cutmix_alpha=1",
+    "--loss=binary",
+    "--target_threshold=0.2",
+    "--label_smoothing=0.1",
     "--schedule=plateau",
     "--plateau_evaluations=1",
     "--warmup_steps=6",
@@ -38,7 +48,14 @@ FLAGS = (
 )
 STRATEGIES = {
     "one_device": ("--strategy=one_device",),
-    "mirrored": ("--strategy=mirrored", "--devices=2"),
+    # And the papers' optimizer.
+    "mirrored": (
+        "--strategy=mirrored",
+        "--devices=2",
+        "--optimizer=sgd",
+        "--learning_rate=0.1",
+        "--warmup_learning_rate=0.01",
+    ),
 }
 KILLED, TERMINATED, DONE = -9, 75, 0
 SIGTERM = 15
@@ -111,7 +128,8 @@ def test_a_killed_run_ends_as_one_that_was_not(tmp_path, strategy):
     assert [record["step"] for record in records] == [4, 8, 12, 16, 17]
     # The inventory: weights, statistics, momentum, rate, iterations, seeds.
     names = " ".join(ends[0])
-    for part in ("kernel", "moving_mean", "momentum", "learning_rate"):
+    parts = ("kernel", "moving_mean", "momentum", "average", "learning_rate")
+    for part in parts:
         assert part in names
     assert "iteration" in names and "seed_generator" in names
 

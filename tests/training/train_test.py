@@ -178,6 +178,9 @@ def test_a_run_on_data_of_any_kind_resumes_bit_for_bit(make, photos, tmp_path):
     [
         ({"epochs": 1, "steps": 1}, "one of steps, epochs and examples"),
         ({"epochs": 0}, "epochs must be a number > 0"),
+        ({"warmup_epochs": 0}, "epochs must be a number > 0"),
+        ({"warmup_epochs": 1, "warmup_steps": 3}, "one of warmup_epochs and"),
+        ({"optimizer": "adamw"}, "Say learning_rate with optimizer=adamw"),
         ({"learning_rat": 1}, "Did you mean 'learning_rate'"),
         ({"validation": 1.5}, "validation must be between 0 and 1"),
     ],

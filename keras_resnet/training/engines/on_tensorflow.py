@@ -86,7 +86,7 @@ class TensorFlowEngine(Engine):
             self.optimizer = make_optimizer(self.model, recipe)
             if not self.optimizer.built:
                 self.optimizer.build(self.model.trainable_variables)
-            teacher = distillation.load(recipe, train.class_names)
+            teacher = distillation.load(recipe, self.model, train.class_names)
         self._train_step = step_lib.make_train_step(
             strategy,
             self.model,
