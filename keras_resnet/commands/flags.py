@@ -33,6 +33,7 @@ ALIASES = {
     "erasing": "cutout random_erase random_erasing reprob",
     "eval_every_steps": "eval_freq eval_steps val_interval",
     "eval_resize": "resize val_resize_size",
+    "eval_size": "test_size val_crop_size",
     "exif": "autorotate exif_transpose ignore_orientation rotate",
     "final_learning_rate": "eta_min lr_min min_lr",
     "formats": "fmt format include",
@@ -51,8 +52,10 @@ ALIASES = {
     "optimizer": "opt optim",
     "output": "out outdir output_dir",
     "policy": "aa auto_augment autoaugment randaugment trivialaugment",
+    "repeated_augmentation": "aug_repeats ra_reps",
     "schedule": "lr_schedule lr_scheduler sched scheduler",
     "seed": "manual_seed random_state",
+    "stochastic_depth": "drop_path drop_path_rate",
     "steps": "epochs iterations iters max_epochs max_iter max_steps n_epochs "
     "nepochs num_epochs num_steps train_steps",
     "target_threshold": "bce_target_thresh",
@@ -63,6 +66,7 @@ ALIASES = {
     "weights": "checkpoint ckpt init_checkpoint initial_checkpoint pretrained",
     "workdir": "checkpoint_dir log_dir logdir out outdir output output_dir "
     "project run_dir save_dir",
+    "zero_gamma": "zero_init_last zero_init_residual",
 }
 
 _RECIPE = "keras_resnet.commands.recipe_flags"
