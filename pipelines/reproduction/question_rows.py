@@ -86,6 +86,7 @@ LANDSCAPE = Experiment(
         "images, BN with their statistics, on 25 x 25 places of a plane of two "
         "random directions, each filter of which has the norm of its own; and "
         "the ends of the Hessian's spectrum after 40 steps of Lanczos' method",
+        "the Hessian leaves out the kinks of ReLUs",
         "a negative eigenvalue is a direction in which the loss is not convex; "
         "a plane of two directions among a million shows little of it",
     ),

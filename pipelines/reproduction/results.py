@@ -61,15 +61,16 @@ class Results:
 
         P2's tables share networks, which are trained once for all of them.
         """
-        found = (
-            record
-            for path in sorted(self.path.parent.glob("*.json"))
-            for record in Results(self.folder, path.stem).records()
-            # soak.json holds counts.
-            if isinstance(record, dict) and record["scale"] == job.scale
-            if job.held_out and is_of(record, job.recipe)
-        )
-        return next(found, None)
+        if not job.held_out:
+            return None
+        for path in sorted(self.path.parent.glob("*.json")):
+            for record in Results(self.folder, path.stem).records():
+                # soak.json holds counts.
+                if not isinstance(record, dict):
+                    continue
+                if record["scale"] == job.scale and is_of(record, job.recipe):
+                    return record
+        return None
 
     def add(self, job, record):
         """Puts the record of a job in place of an earlier one.

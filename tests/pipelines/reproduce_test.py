@@ -27,7 +27,11 @@ runs = programs.module("reproduction.runs")
 DOCS = programs.PIPELINES.parent / "docs"
 EXPERIMENTS = experiments.EXPERIMENTS
 # Those that train one network a row, by the papers' schedule for CIFAR.
-TRAINED = [n for n, e in EXPERIMENTS.items() if e.module == "curves"]
+TRAINED = [
+    name
+    for name, experiment in EXPERIMENTS.items()
+    if experiment.module == "curves" and "full" in experiment.settings
+]
 
 TWO = jobs.Experiment(
     title="Two",
