@@ -228,6 +228,6 @@ def explained(handle):
         raise
     except Exception as error:  # of the network, of the disk, of the server
         raise UsageError(
-            f"{handle} at {endpoint}: {first_line(error)} Nothing was left "
-            "half done; call again."
+            f"{handle} at {endpoint}: {first_line(error).rstrip('.')}. Nothing "
+            "was left half done; call again."
         ) from error
