@@ -42,13 +42,17 @@ def check_settings(recipe, engine, *, loss=None, optimizer=None, splits=None):
     """
     engines.check(recipe, engine.name)
     _check_frozen(recipe)
+<<<<<<< HEAD
     _check_scales(recipe)
     distillation.digest(recipe)
+=======
+>>>>>>> optim
     engine.check(recipe)
     if loss is not None:
         _refuse(recipe, _OF_LOSS, "loss")
     if optimizer is not None:
         _refuse(recipe, _OF_OPTIMIZER, "optimizer")
+    distillation.digest(recipe)
     require(
         splits is None or not recipe.train_examples,
         "train_examples is of the recipe's own data, which splits= replaces. "
