@@ -42,11 +42,7 @@ def check_settings(recipe, engine, *, loss=None, optimizer=None, splits=None):
     """
     engines.check(recipe, engine.name)
     _check_frozen(recipe)
-<<<<<<< HEAD
     _check_scales(recipe)
-    distillation.digest(recipe)
-=======
->>>>>>> optim
     engine.check(recipe)
     if loss is not None:
         _refuse(recipe, _OF_LOSS, "loss")
