@@ -26,6 +26,7 @@ _BOTH = (
     "zero_gamma",
     "stochastic_depth",
     "repeated_augmentation",
+    "progressive_boundaries",  # of no effect without progressive_sizes
     "dtype",
     "seed",
     "image_size",
@@ -77,7 +78,6 @@ _ONLY_TENSORFLOW = (
     "stage_learning_rate_decay",
     "scale_range",
     "progressive_sizes",
-    "progressive_boundaries",
     "eval_size",
     "policy",
     "policy_magnitude",

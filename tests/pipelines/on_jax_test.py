@@ -145,7 +145,8 @@ def said(recipe):
         return str(error)
 
 for name, value in others.items():
-    print(said(dataclasses.replace(recipe, **{name: value})))
+    changes = value if isinstance(value, dict) else {name: value}
+    print(said(dataclasses.replace(recipe, **changes)))
 for name, experiment in experiments.EXPERIMENTS.items():
     for scale in experiment.settings if experiment.module == "curves" else ():
         for made in jobs.make(name, experiment, scale, workdir=folder):
@@ -203,9 +204,18 @@ _UNKNOWN = {
     "head_learning_rate_multiplier": 2.0,
     "stage_learning_rate_decay": 0.5,
     "scale_range": (40, 50),
-    "progressive_sizes": (4,),
-    "progressive_boundaries": (9,),
+    "progressive_sizes": {
+        "progressive_sizes": (4,),
+        "progressive_boundaries": (9,),
+    },
     "eval_size": 8,
+    "policy": "trivial_augment",
+    "policy_magnitude": 5.0,
+    "policy_magnitude_deviation": 0.0,
+    "policy_layers": 3,
+    "policy_increasing": False,
+    "policy_interpolation": "bilinear",
+    "erasing": 0.1,
     "on_bad_image": "mask:1",
     "gradient_accumulation_steps": 2,
     "ema_momentum": 0.9,
