@@ -100,6 +100,9 @@ def test_a_direction_has_the_norm_of_each_filter_and_leaves_bn():
 
 def test_a_hessian_product_is_the_change_of_the_gradient():
     model = network("A", units=1, dtype="float64")
+    # Where F is 0, what option A adds is at the kink of the last ReLU.
+    kernel = model.get_layer("stage3_unit1").branch[-1].kernel
+    kernel.assign(np.random.default_rng(1).normal(size=kernel.shape))
     size = sum(np.prod(v.shape) for v in model.trainable_variables)
     random = np.random.default_rng(0)
     one, other = random.normal(size=(2, int(size)))
