@@ -154,7 +154,8 @@ for name, experiment in experiments.EXPERIMENTS.items():
 
 # Mirrored digits mean something else.
 recipe = dataclasses.replace(recipe, augmentation="pad_crop",
-                             label_smoothing=0.0, log_every_steps=24,
+                             label_smoothing=0.0, stochastic_depth=0.0,
+                             repeated_augmentation=1, log_every_steps=24,
                              mixup_alpha=0.0, cutmix_alpha=0.0)
 
 def noisy(logits, batch):
@@ -168,6 +169,7 @@ def train(name, hooks=()):
     keras.backend.clear_session()
     changed = dataclasses.replace(
         recipe, variant="resnet110_dropout", schedule="plateau",
+        stochastic_depth=0.3, repeated_augmentation=2,
         plateau_evaluations=1, warmup_steps=100, warmup_error=0.95,
         learning_rate=3.0, eval_every_steps=12, log_every_steps=12)
     train_and_evaluate(changed, folder / name, loss=noisy, hooks=hooks)
