@@ -29,6 +29,12 @@ _NOT_NEGATIVE = (
     "cutmix_alpha",
 )
 
+_OF_TEACHER = (
+    "distillation",
+    "distillation_weight",
+    "distillation_temperature",
+)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Later(Shown):
@@ -148,6 +154,13 @@ def _check_optimizer(recipe):
 
 def _check_rates(recipe):
     require(
+        not recipe.final_learning_rate
+        or recipe.schedule not in ("steps", "plateau"),
+        "final_learning_rate is of the schedules cosine and one_cycle. "
+        f"Received: final_learning_rate={recipe.final_learning_rate}, "
+        f"schedule={recipe.schedule}.",
+    )
+    require(
         recipe.final_learning_rate <= recipe.learning_rate,
         "final_learning_rate must not be above learning_rate. Received: "
         f"final_learning_rate={recipe.final_learning_rate}, "
@@ -186,6 +199,12 @@ def _check_loss(recipe):
         "distillation_temperature must be > 0. Received: "
         f"{recipe.distillation_temperature}.",
     )
+    for name in _OF_TEACHER:
+        require(
+            recipe.teacher or name not in recipe.changed,
+            f"{name} is of a teacher. Received: "
+            f"{name}={getattr(recipe, name)!r} without one.",
+        )
 
 
 def check_own_rate(base, changed, overrides):

@@ -14,6 +14,7 @@ from reproduction.cost_rows import REMAT
 from reproduction.fine_tuning import FINE_TUNING
 from reproduction.imagenet_rows import IMAGENET
 from reproduction.jobs import Experiment
+from reproduction.later_rows import LATER
 
 from keras_resnet import errors
 
@@ -53,6 +54,7 @@ register("convergence", question_rows.CONVERGENCE)
 register("highway", question_rows.HIGHWAY)
 register("overfitting", question_rows.OVERFITTING)
 register("thousand", question_rows.THOUSAND)
+register("later", LATER)
 register("imagenet", IMAGENET)
 register("costs", COSTS)
 register("remat", REMAT)

@@ -138,19 +138,20 @@ batch = steps.pixels(8, 8, classes=10)
 losses = [float(step(*batch)) for _ in range(4)]
 assert losses[-1] < losses[0], losses
 
-def said(recipe):
+def said(make):
     try:
-        checks.check_settings(recipe, on_jax.JaxEngine())
+        checks.check_settings(make(), on_jax.JaxEngine())
     except UsageError as error:
         return str(error)
 
 for name, value in others.items():
     changes = value if isinstance(value, dict) else {name: value}
-    print(said(dataclasses.replace(recipe, **changes)))
+    print(said(lambda: dataclasses.replace(recipe, **changes)))
 for name, experiment in experiments.EXPERIMENTS.items():
-    for scale in experiment.settings if experiment.module == "curves" else ():
+    runs = experiment.module == "curves" and name != "later"
+    for scale in experiment.settings if runs else ():
         for made in jobs.make(name, experiment, scale, workdir=folder):
-            assert said(made.recipe) is None, made
+            assert said(lambda: made.recipe) is None, made
 
 # Mirrored digits mean something else.
 recipe = dataclasses.replace(recipe, augmentation="pad_crop",
@@ -470,7 +471,7 @@ def test_a_field_that_says_nothing_is_refused():
 
 
 def test_what_jax_does_not_know_is_refused_by_name(said):
-    """And no experiment that it runs asks for it."""
+    """And of the experiments that it runs only "later" asks for it."""
     for name, line in zip(_OTHERS, said.splitlines(), strict=False):
         assert name in line and "Received" in line
 

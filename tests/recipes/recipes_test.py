@@ -234,7 +234,21 @@ def test_every_part_of_a_network_can_be_the_last_frozen_one():
         ("digits", {**ADAMW, "dtype": "bfloat16"}, "take dtype=mixed_bfloat16"),
         ("digits", {"clip_norm": -1.0}, "clip_norm must be >= 0"),
         ("digits", {"warmup": "cosine"}, "Known: constant, linear"),
-        ("digits", {"final_learning_rate": 0.2}, "not be above learning_rate"),
+        (
+            "digits",
+            {"final_learning_rate": 0.2, "schedule": "cosine"},
+            "not be above learning_rate",
+        ),
+        (
+            "digits",
+            {"final_learning_rate": 0.01},
+            "of the schedules cosine and one_cycle.*schedule=steps",
+        ),
+        (
+            "digits",
+            {"distillation": "hard"},
+            "distillation is of a teacher. Received: distillation='hard'",
+        ),
         (
             "digits",
             {"schedule": "one_cycle", "warmup_steps": 5},
