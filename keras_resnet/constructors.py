@@ -22,8 +22,8 @@ _DOC = """{title}, {depth} weighted layers.
         classifier_activation: "softmax"; "sigmoid" for labels that do not
             exclude each other; or None for logits.
         name: of the model. Default: {variant!r}.
-        dtype, pixel_mean, pixel_std, remat, output_stride, **choices: as
-            `keras_resnet.build` takes them.
+        dtype, pixel_mean, pixel_std, remat, output_stride, zero_gamma,
+            stochastic_depth, **choices: as `keras_resnet.build` takes them.
 
     Returns:
         `keras.Model` from RGB pixels 0..255, uint8 or float
@@ -56,6 +56,8 @@ class Constructor(Protocol):
         pixel_std=None,
         remat: bool = False,
         output_stride: int | None = None,
+        zero_gamma: bool = False,
+        stochastic_depth: float = 0.0,
         **choices,
     ) -> keras.Model:
         """Builds the network: arguments as `keras_resnet.build`."""
@@ -81,6 +83,8 @@ def _constructor(name: str, variant: str) -> Constructor:
         pixel_std=None,
         remat=False,
         output_stride=None,
+        zero_gamma=False,
+        stochastic_depth=0.0,
         **choices,
     ):
         return build(
@@ -98,6 +102,8 @@ def _constructor(name: str, variant: str) -> Constructor:
             pixel_std=pixel_std,
             remat=remat,
             output_stride=output_stride,
+            zero_gamma=zero_gamma,
+            stochastic_depth=stochastic_depth,
             **choices,
         )
 

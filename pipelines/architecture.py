@@ -13,7 +13,7 @@ from keras_resnet.networks import specs
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("variant", "resnet50", "Key of keras_resnet.VARIANTS.")
-flags.DEFINE_string("output", None, "The file, NAME.svg.", required=True)
+flags.DEFINE_string("output", None, "The file, NAME.svg.")
 
 _BOX, _GAP, _LINE, _STEP = 118, 22, 17, 66  # pixels
 _STYLE = """\
@@ -147,6 +147,9 @@ def _text(x, y, words, kind=""):
 
 def main(args):
     _app.no_arguments(args)
+    errors.require(
+        FLAGS.output, "Say --output=NAME.svg, the file. Received none."
+    )
     path = pathlib.Path(FLAGS.output)
     path.write_text(svg(FLAGS.variant), encoding="utf-8")
     print(f"{path}: {FLAGS.variant}")
