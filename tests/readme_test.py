@@ -46,10 +46,11 @@ def place(tmp_path_factory):
         yield folder
 
 
-# Those of the other pages are run by fresh_machine.py.
+# Without test extras fresh_machine.py runs these and those of other pages.
 PYTHON = _blocks("python", README + _read("docs/FINE_TUNING.md"))
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("block", PYTHON)
 def test_python_runs(block, place):
     names = {}

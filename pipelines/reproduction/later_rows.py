@@ -37,18 +37,34 @@ _ALL = {
     for field, value in fields.items()
 }
 
+_PANELS = {
+    "images and labels": (
+        *("label_smoothing", "mixup", "cutmix"),
+        *("trivial_augment", "erasing", "repeated"),
+    ),
+    "optimiser and all": ("adamw", "binary", "all", "all_adamw"),
+}
+
+
+def _panel(name):
+    for panel, names in _PANELS.items():
+        if name in names:
+            return panel
+    return "network and rate"
+
+
 LATER = Experiment(
     title="Later practice",
     question="What do the pieces of modern recipes give on little data in a "
     "short run?",
     source="none in the papers; torchvision's second recipe (2021) and "
     "'ResNet strikes back' (Wightman et al. 2021, arXiv 2110.00476)",
-    unit="",
+    unit="none",
     reference="papers",
     rows={
-        "papers": Row(variant="resnet20"),
+        "papers": Row(variant="resnet20", panel="network and rate"),
         **{
-            name: Row(variant="resnet20", overrides=fields)
+            name: Row(variant="resnet20", overrides=fields, panel=_panel(name))
             for name, fields in {
                 **_PIECES,
                 "adamw": _ADAMW,
