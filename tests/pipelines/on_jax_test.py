@@ -407,7 +407,7 @@ def test_a_job_learns_the_digits_and_tensorflow_finds_the_same_error(
     assert result["curve"]["learning_rate"] == pytest.approx([0.1, 0.001])
     errors = result["curve"]["train_error"]
     # Guesses are wrong in 90 %.
-    assert errors[1] < 0.6 and errors[1] < errors[0]
+    assert errors[1] < 0.7 and errors[1] < errors[0]
     assert result["train_error"] == errors[1]
     model = keras.saving.load_model(folder / "job" / "model.keras")
     wrong, split = 0, datasets.load("digits", "validation")
