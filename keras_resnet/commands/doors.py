@@ -63,22 +63,21 @@ def run(command, argv, door):
     from keras_resnet.commands import running
 
     module = importlib.import_module(f"keras_resnet.commands.{command}")
-    needs = getattr(module, "needs_tensorflow", _always)
+    needs = getattr(
+        module,
+        "needs_tensorflow",
+        lambda words: command not in _WITHOUT_TENSORFLOW,
+    )
 
     def begin(words):
-        if command in _WITHOUT_TENSORFLOW or not needs(words):
-            return
-        start.start_tensorflow(
-            door.format(command),
-            # Of several workers the chief alone prints; it is not known yet.
-            log=command == "train" and "TF_CONFIG" not in os.environ,
-        )
+        if needs(words):
+            start.start_tensorflow(
+                door.format(command),
+                # Of several workers the chief alone prints; not known yet.
+                log=command == "train" and "TF_CONFIG" not in os.environ,
+            )
 
     return running.run(module.main, argv=argv, door=door, begin=begin)
-
-
-def _always(words):
-    return True
 
 
 def spell(text, door):

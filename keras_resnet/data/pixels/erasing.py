@@ -49,13 +49,9 @@ def box(side, draws):
         int32 (4,): top, left, height, width; without height and width if no
         one of `windows.ATTEMPTS` is smaller than the image each way.
     """
-    tries = windows.ATTEMPTS
-    areas, aspects, place = tf.split(draws, [tries, tries, 2])
-    areas = side * side * (AREA[0] + (AREA[1] - AREA[0]) * areas)
-    low, high = tf.math.log(ASPECT[0]), tf.math.log(ASPECT[1])
-    aspects = tf.exp(low + (high - low) * aspects)
-    heights = tf.round(tf.sqrt(areas * aspects))
-    widths = tf.round(tf.sqrt(areas / aspects))
+    heights, widths, place = windows.rectangles(
+        draws, side * side, AREA, ASPECT
+    )
     fits = (heights < side) & (widths < side)
     first = tf.argmax(fits)
     extent = tf.stack([heights[first], widths[first]])

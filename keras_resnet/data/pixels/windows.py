@@ -58,6 +58,27 @@ ATTEMPTS = 10
 DRAWS = 2 * ATTEMPTS + 2  # that any window takes at most
 
 
+def rectangles(draws, whole, area, aspect):
+    """The rectangles that are tried until one fits.
+
+    Args:
+        draws: float32 (2 * ATTEMPTS + 2,), uniform.
+        whole: number, the area of the image, pixels.
+        area: least and greatest part of it.
+        aspect: least and greatest aspect, the one side by the other.
+
+    Returns:
+        The one side and the other, float32 (ATTEMPTS,) both, whole numbers;
+        and the last two draws.
+    """
+    areas, aspects, place = tf.split(draws, [ATTEMPTS, ATTEMPTS, 2])
+    areas = whole * (area[0] + (area[1] - area[0]) * areas)
+    low, high = tf.math.log(aspect[0]), tf.math.log(aspect[1])
+    aspects = tf.exp(low + (high - low) * aspects)
+    one = tf.round(tf.sqrt(areas * aspects))
+    return one, tf.round(tf.sqrt(areas / aspects)), place
+
+
 def area_crop(size, draws):
     """A window of random area and aspect (P2 sec. 5, Szegedy et al. 2015).
 
@@ -74,12 +95,7 @@ def area_crop(size, draws):
         float32 (4,): top, left, height, width; whole numbers.
     """
     height, width = tf.unstack(tf.cast(size, tf.float32))
-    areas, aspects, place = tf.split(draws, [ATTEMPTS, ATTEMPTS, 2])
-    areas = height * width * (AREA[0] + (AREA[1] - AREA[0]) * areas)
-    low, high = tf.math.log(ASPECT[0]), tf.math.log(ASPECT[1])
-    aspects = tf.exp(low + (high - low) * aspects)
-    widths = tf.round(tf.sqrt(areas * aspects))
-    heights = tf.round(tf.sqrt(areas / aspects))
+    widths, heights, place = rectangles(draws, height * width, AREA, ASPECT)
     fits = (widths <= width) & (heights <= height)
     fits &= (widths >= 1) & (heights >= 1)
     first = tf.argmax(fits)
