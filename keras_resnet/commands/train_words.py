@@ -16,6 +16,9 @@ def beginning(recipe, workdir, devices):
     frozen = ""
     if recipe.freeze_until:
         frozen += f", frozen up to {recipe.freeze_until}"
+    if recipe.unfreeze_boundaries:
+        steps = ", ".join(map(str, recipe.unfreeze_boundaries))
+        frozen += f", a part less after steps {steps}"
     if recipe.freeze_batch_norm:
         frozen += ", BN frozen"
     return f"{text}\nStarting from {recipe.weights}{frozen}"

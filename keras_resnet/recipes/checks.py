@@ -9,6 +9,7 @@ from keras_resnet.errors import require
 from keras_resnet.labels.view import EXIF
 from keras_resnet.networks import specs
 from keras_resnet.optimizers import rules
+from keras_resnet.recipes import freezing
 from keras_resnet.recipes import later
 from keras_resnet.recipes import schedules
 from keras_resnet.recipes import sizes
@@ -114,6 +115,7 @@ def _check_names(recipe):
     if recipe.freeze_until:
         parts = dict.fromkeys(row.parts)
         lookup(parts, recipe.freeze_until, f"part of {recipe.variant}")
+    freezing.check(recipe)
     lookup(schedules.SCHEDULES, recipe.schedule, "schedule")
     lookup(SHUFFLES, recipe.shuffle, "shuffle")
     lookup(PIXEL_MEANS, recipe.pixel_mean, "pixel mean")
@@ -192,20 +194,23 @@ def past_the_end(recipe):
         list of str, a line each, for a warning.
     """
     lines, steps = [], recipe.steps
-    late = [str(b) for b in recipe.boundaries if b >= steps]
-    if recipe.schedule == "steps" and late:
-        lines.append(
-            f"boundaries: {', '.join(late)} lie at or past the end of the "
-            f"run, steps={steps}: the learning rate does not fall there. P1's "
-            "are at 1/2 and 3/4, which would be "
-            f"--boundaries={steps // 2},{steps * 3 // 4}."
+    then = {
+        "progressive_boundaries": "images never grow to image_size",
+        "unfreeze_boundaries": "parts up to "
+        f"{freezing.until(recipe, steps - 1)} never train",
+    }
+    if recipe.schedule == "steps":
+        then["boundaries"] = (
+            "the learning rate does not fall there. P1's are at 1/2 and 3/4, "
+            f"which would be --boundaries={steps // 2},{steps * 3 // 4}"
         )
-    late = [str(b) for b in recipe.progressive_boundaries if b >= steps]
-    if late:
-        lines.append(
-            f"progressive_boundaries: {', '.join(late)} lie at or past the end "
-            f"of the run, steps={steps}: images never grow to image_size."
-        )
+    for name, what in then.items():
+        late = [str(b) for b in getattr(recipe, name) if b >= steps]
+        if late:
+            lines.append(
+                f"{name}: {', '.join(late)} lie at or past the end of the run, "
+                f"steps={steps}: {what}."
+            )
     if recipe.warmup_steps >= steps:
         lines.append(
             f"warmup_steps={recipe.warmup_steps} is no shorter than the run, "

@@ -73,6 +73,7 @@ _ONLY_TENSORFLOW = (
     "shuffle_blocks",
     "weights",
     "freeze_until",
+    "unfreeze_boundaries",
     "freeze_batch_norm",
     "head_learning_rate_multiplier",
     "stage_learning_rate_decay",

@@ -78,6 +78,11 @@ class Recipe(Later):
         "Last part that does not train: stem, stage1, ..., or head for all "
         "but the classifier; empty to train all.",
     )
+    unfreeze_boundaries: tuple[int, ...] = _field(
+        (),
+        "Iterations after which one part more trains, from the classifier "
+        "towards the pixels; empty for none.",
+    )
     freeze_batch_norm: bool = _field(
         False, "Keep all BN statistics and scales of --weights."
     )

@@ -79,8 +79,8 @@ def check(recipe):
         f"eval_resize must not be below {name}. Received: "
         f"eval_resize={recipe.eval_resize}, {name}={crop}.",
     )
-    _check_growth("progressive_sizes", recipe.progressive_sizes, side)
-    _check_growth("progressive_boundaries", recipe.progressive_boundaries)
+    ascending("progressive_sizes", recipe.progressive_sizes, side)
+    ascending("progressive_boundaries", recipe.progressive_boundaries)
     require(
         len(recipe.progressive_sizes) == len(recipe.progressive_boundaries),
         "progressive_sizes must be as many as progressive_boundaries, the "
@@ -96,7 +96,8 @@ def check(recipe):
     )
 
 
-def _check_growth(name, numbers, end=None):
+def ascending(name, numbers, end=None):
+    """Refuses numbers that do not ascend, from above 0 to below `end`."""
     numbers = [0, *numbers] if end is None else [0, *numbers, end]
     require(
         all(a < b for a, b in zip(numbers, numbers[1:])),

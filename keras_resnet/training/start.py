@@ -14,6 +14,7 @@ from keras_resnet.labels import class_names as names_lib
 from keras_resnet.models import build
 from keras_resnet.networks import specs
 from keras_resnet.networks.outputs import is_multi_label
+from keras_resnet.recipes import freezing
 from keras_resnet.recipes import sizes
 from keras_resnet.weights import loading
 from keras_resnet.weights import published as published_lib
@@ -30,7 +31,7 @@ def build_model(recipe, class_names, multi_label=False):
             network ends in sigmoids.
 
     Returns:
-        `keras.Model` from `keras_resnet.build`, some of it maybe frozen.
+        `keras.Model` from `keras_resnet.build`; what never trains is frozen.
 
     Raises:
         keras_resnet.UsageError: if a file does not hold this network.
@@ -49,7 +50,8 @@ def build_model(recipe, class_names, multi_label=False):
         **_pixel_constants(recipe),
         **recipe.architecture,
     )
-    load_and_freeze(model, recipe, class_names)
+    load(model, recipe, class_names)
+    freeze(model, recipe, recipe.steps)
     return model
 
 
@@ -78,8 +80,8 @@ def set_mean_image(model, recipe, compute):
         model.get_layer("pixels").mean.assign(compute())
 
 
-def load_and_freeze(model, recipe, class_names):
-    """Loads a recipe's weights and freezes what it says.
+def load(model, recipe, class_names):
+    """Loads a recipe's weights.
 
     Args:
         model: from `keras_resnet.build`; changed.
@@ -110,10 +112,20 @@ def load_and_freeze(model, recipe, class_names):
             loading.load_weights(model, path)
         else:
             transfer.load_body(model, path)
+
+
+def freeze(model, recipe, step):
+    """Freezes what does not train at a step.
+
+    Args:
+        model: from `keras_resnet.build`; changed.
+        recipe: `recipes.Recipe`.
+        step: an iteration; `recipe.steps` for what never trains.
+    """
     if recipe.freeze_until or recipe.freeze_batch_norm:
         transfer.freeze(
             model,
-            recipe.freeze_until or None,
+            freezing.until(recipe, step) or None,
             batch_norm=recipe.freeze_batch_norm,
         )
 

@@ -10,6 +10,7 @@ import pytest
 
 from keras_resnet import errors
 from keras_resnet import recipes
+from keras_resnet.recipes import freezing
 from keras_resnet.recipes import modern
 from keras_resnet.recipes import protocols
 from keras_resnet.recipes.later import Later
@@ -155,6 +156,23 @@ def test_every_part_of_a_network_can_be_the_last_frozen_one():
 
 
 @pytest.mark.parametrize(
+    "until, boundaries, frozen",
+    [
+        ("head", (), ["head"] * 4),
+        ("head", (1, 3), ["head", "stage3", "stage3", "stage2"]),
+        ("stage2", (2, 3), ["stage2", "stage2", "stage1", "stem"]),
+        ("stem", (1,), ["stem", "", "", ""]),
+        ("", (), [""] * 4),
+    ],
+)
+def test_parts_begin_to_train_from_the_classifier_on(until, boundaries, frozen):
+    recipe = recipes.load(
+        "finetune", {"freeze_until": until, "unfreeze_boundaries": boundaries}
+    )
+    assert [freezing.until(recipe, step) for step in range(4)] == frozen
+
+
+@pytest.mark.parametrize(
     "name, overrides, message",
     [
         ("digit", {}, "Unknown recipe 'digit'. Did you mean 'digits'"),
@@ -219,6 +237,17 @@ def test_every_part_of_a_network_can_be_the_last_frozen_one():
             "must divide batch_size. .*_steps=3, batch_size=64",
         ),
         ("digits", {"freeze_until": "stage4"}, "Did you mean 'stage3'"),
+        ("digits", {"unfreeze_boundaries": (5,)}, "what freeze_until began"),
+        (
+            "finetune",
+            {"freeze_until": "stem", "unfreeze_boundaries": (5, 6)},
+            "may be 1 at most",
+        ),
+        (
+            "finetune",
+            {"freeze_until": "head", "unfreeze_boundaries": (5, 5)},
+            "unfreeze_boundaries must ascend",
+        ),
         ("digits", {"head_learning_rate_multiplier": 0.0}, "must be > 0"),
         ("digits", {"stage_learning_rate_decay": 0.0}, "must be > 0"),
         ("digits", {"stage_learning_rate_decay": 1.5}, "must be <= 1"),

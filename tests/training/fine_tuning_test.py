@@ -1,6 +1,7 @@
 """A run from the weights of another one: a new head, frozen stages, resume."""
 
 import dataclasses
+import itertools
 
 import digit_runs
 import keras
@@ -14,6 +15,7 @@ from keras_resnet.training import final_files
 from keras_resnet.training import run
 from keras_resnet.training import signals
 from keras_resnet.training import start
+from keras_resnet.training.hooks import Hook
 
 RECIPE = dataclasses.replace(
     digit_runs.RECIPE, steps=5, boundaries=(3,), eval_every_steps=5
@@ -44,15 +46,45 @@ def tuned(donor, tmp_path_factory, strategy):
         weights=str(donor / "model.keras"),
         dataset=f"folder:{digit_runs.make_folder(path)}",
         batch_size=4,
-        freeze_until="stage1",
+        freeze_until="head",
+        unfreeze_boundaries=(2, 3),
         freeze_batch_norm=True,
         head_learning_rate_multiplier=10.0,
         stage_learning_rate_decay=0.5,
         # The statistics that are frozen are none.
         learning_rate=1e-6,
     )
-    run.train_and_evaluate(recipe, path / "run", strategy=strategy)
-    return recipe, path / "run"
+    kernels = _Kernels()
+    run.train_and_evaluate(
+        recipe, path / "run", strategy=strategy, hooks=[kernels]
+    )
+    return recipe, path / "run", kernels.seen
+
+
+class _Kernels(Hook):
+    """What convolutions are before the first step and after each."""
+
+    def begin(self, engine, state):
+        self._kernels = {
+            v.path: v for v in engine.model.variables if v.name == "kernel"
+        }
+        self.seen = []
+        self.after_step(state)
+
+    def after_step(self, state):
+        del state
+        self.seen.append(
+            {k: np.array(v.numpy()) for k, v in self._kernels.items()}
+        )
+
+
+def test_a_part_more_trains_after_each_boundary(tuned):
+    trained = [
+        {path[:6] for path in a if (a[path] != b[path]).any()}
+        for a, b in itertools.pairwise(tuned[2])
+    ]
+    new, last = {"logits"}, {"logits", "stage3"}
+    assert trained == [new, new, last, *[last | {"stage2"}] * 2]
 
 
 def test_fine_tuning_gives_a_new_head_and_keeps_what_is_frozen(donor, tuned):
@@ -65,13 +97,14 @@ def test_fine_tuning_gives_a_new_head_and_keeps_what_is_frozen(donor, tuned):
             assert (donor[path] != tuned[path]).any()
 
 
+@pytest.mark.parametrize("step", [3, 4])
 def test_an_interrupted_fine_tuning_ends_with_the_very_same_weights(
-    tuned, tmp_path, strategy
+    tuned, tmp_path, strategy, step
 ):
-    recipe, whole = tuned
-    with pytest.raises(signals.Interrupted, match="step 4"):
+    recipe, whole, _ = tuned
+    with pytest.raises(signals.Interrupted, match=f"step {step}"):
         run.train_and_evaluate(
-            recipe, tmp_path, strategy=strategy, hooks=[StopAt(4)]
+            recipe, tmp_path, strategy=strategy, hooks=[StopAt(step)]
         )
     run.train_and_evaluate(recipe, tmp_path, strategy=strategy)
     digit_runs.assert_equal(
@@ -86,6 +119,6 @@ def test_the_head_is_kept_for_the_very_same_classes(donor):
         model = keras_resnet.build(
             "resnet20", depths=RECIPE.depths, input_shape=(16, 16, 3)
         )
-        start.load_and_freeze(model, recipe, tuple(names))
+        start.load(model, recipe, tuple(names))
         kernel = keras.ops.convert_to_numpy(model.get_layer("logits").kernel)
         assert (kernel == expected).all() == kept

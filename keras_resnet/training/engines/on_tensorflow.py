@@ -19,6 +19,7 @@ from keras_resnet.data.pixels import augmentations
 from keras_resnet.errors import require
 from keras_resnet.labels.view import View
 from keras_resnet.networks import execution
+from keras_resnet.recipes import freezing
 from keras_resnet.recipes import sizes
 from keras_resnet.training import batch_norm
 from keras_resnet.training import distillation
@@ -54,6 +55,7 @@ class TensorFlowEngine(Engine):
         self.strategy = strategy or distribution.make_strategy("one_device")
         self.workers = Workers(self.strategy)
         self.masked = {}
+        self._frozen_until = None  # of the training step, once there is one
 
     def check(self, recipe):
         augmentations.augmentation(recipe.augmentation)
@@ -87,7 +89,8 @@ class TensorFlowEngine(Engine):
             if not self.optimizer.built:
                 self.optimizer.build(self.model.trainable_variables)
             teacher = distillation.load(recipe, self.model, train.class_names)
-        self._train_step = step_lib.make_train_step(
+        self._make_train_step = functools.partial(
+            step_lib.make_train_step,
             strategy,
             self.model,
             self.optimizer,
@@ -100,8 +103,17 @@ class TensorFlowEngine(Engine):
         )
         self._eval_step = step_lib.make_eval_step(strategy, self.model)
         self._with_ema = ema.make_with_ema_weights(strategy, self.optimizer)
-        self._sync = batch_norm.make_sync(strategy, self.model)
         self.variables = Variables.of(self.model, self.optimizer)
+
+    def _unfreeze(self, step):
+        """Prepares a step, and those after it up to another part's first."""
+        until = freezing.until(self.recipe, step)
+        if until == self._frozen_until:
+            return
+        self._frozen_until = until
+        start.freeze(self.model, self.recipe, step)
+        self._train_step = self._make_train_step()
+        self._sync = batch_norm.make_sync(self.strategy, self.model)
 
     def describe(self):
         return {
@@ -132,6 +144,8 @@ class TensorFlowEngine(Engine):
         if state is None:
             with self.strategy.scope():
                 start.set_mean_image(self.model, self.recipe, self._mean_image)
+        # As the step before was: its statistics are those of what trained.
+        self._unfreeze(max(0, state["step"] - 1) if state else 0)
         replicas = self.strategy.num_replicas_in_sync
         if statistics is not None and len(statistics) == replicas:
             batch_norm.scatter(self.strategy, self.model, statistics)
@@ -184,6 +198,7 @@ class TensorFlowEngine(Engine):
 
     def train(self, step, rates):
         (rate,) = rates
+        self._unfreeze(step)
         held = keras.ops.convert_to_numpy(self.optimizer.learning_rate)
         if held != np.float32(rate):
             self.optimizer.learning_rate = rate
