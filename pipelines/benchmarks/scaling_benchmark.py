@@ -21,6 +21,7 @@ from benchmarks.runner import Contender
 
 from keras_resnet.training import launcher
 
+PACKAGES = ("tensorflow",)
 WORKERS = (1, 2, 8, 64, 256, 1024)
 # Sums of the loss's weights, of the metrics, of the wish to stop; gradients.
 MESSAGES = 4
@@ -81,11 +82,17 @@ def efficiency(machine, workers, num_bytes, work=1.0):
 
 # Arguments of `scaling_steps.measure`.
 FULL = {"variant": "resnet50", "image_size": 64, "batch": 8, "steps": 10}
+SHORT = {**FULL, "steps": 5}
 QUICK = {"variant": "resnet20", "image_size": 32, "batch": 8, "steps": 3}
 
 
-def run(amounts, say=print):
-    """The record of a run: steps of one and of two processes, and all-reduces.
+def groups(amounts, say=print):
+    """{group: () -> its part of the figures}."""
+    return {"steps": lambda: _steps(amounts, say)}
+
+
+def _steps(amounts, say):
+    """Steps of one and of two processes, and all-reduces.
 
     Each process has a core of its own, so that a second one takes nothing from
     the first but the memory's bandwidth.
@@ -103,8 +110,6 @@ def run(amounts, say=print):
         latency=max(few - small / bandwidth, 0.0) / 2,
     )
     return {
-        "benchmark": "scaling",
-        "machine": measure.machine("tensorflow"),
         "network": amounts["variant"],
         **{key: amounts[key] for key in ("image_size", "batch")},
         "bytes": one["bytes"],
