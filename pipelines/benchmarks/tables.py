@@ -56,12 +56,13 @@ def spread(values, form):
     return f"{median} ({low}..{high})"
 
 
-def machine(figures, protocol):
+def machine(figures, protocol, spreads=True):
     """A paragraph on where and how figures were taken.
 
     Args:
         figures: a record with "machine", see `measure.machine`.
         protocol: words on rounds and sizes.
+        spreads: whether the figures are spreads.
     """
     machine = figures["machine"]
     flags = " ".join(machine.get("flags", ()))
@@ -71,8 +72,8 @@ def machine(figures, protocol):
     if machine.get("commit"):
         said.append(f"commit {machine['commit']}")
     said.append(f"load {machine['load_average']:.1f} before the run")
-    brackets = "least and greatest in brackets."
-    return f"{'; '.join(said)}. {protocol}; {brackets}"
+    brackets = "; least and greatest in brackets" if spreads else ""
+    return f"{'; '.join(said)}. {protocol}{brackets}."
 
 
 def packages(versions):

@@ -461,7 +461,9 @@ def test_a_whole_command_in_small(name, tmp_path):
         assert 0 < spread["min"] <= spread["max"]
     if name == "scaling":
         # resnet20 with 1000 classes: 269,722 + 990 * 65 parameters.
-        assert figures["bytes"] == 4 * (269_722 + 990 * 65)
+        assert set(figures["measured"]) == {"1x1", "2x1", "1x2"}
+        for found in figures["measured"].values():
+            assert found["bytes"] == 4 * (269_722 + 990 * 65)
 
 
 # The input's files and contenders.
