@@ -95,6 +95,7 @@ def _sum(strategy, values):
     """A function that sums arrays over all devices, as an optimizer does."""
 
     def of_device(values):
+        values = [tf.identity(value) for value in values]  # on this device
         context = tf.distribute.get_replica_context()
         return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
 

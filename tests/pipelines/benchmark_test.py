@@ -422,14 +422,6 @@ def test_a_promise_is_met_or_missed(sign, found, said, monkeypatch):
     assert promises.table({"benchmark": "scaling"}) == []
 
 
-def test_every_promise_is_of_a_row_that_is_measured():
-    train = programs.module("benchmarks.train_benchmark")
-    rows = {"train": train.CONTENDERS, "input": input_benchmark.LARGE}
-    for name, of_one in promises.PROMISES.items():
-        for promise in of_one:
-            assert set(promise.path) & set(rows[name]), promise.name
-
-
 def _spreads(figures):
     """Every spread in a record."""
     if isinstance(figures, dict):
