@@ -12,12 +12,15 @@ MKDOCS_FLAGS := --strict --config-file docs/site/mkdocs.yml
 RUN := runs/digits
 DIGITS := --model=$(RUN)/model.keras
 
+# Of make bench: what needs no GPU.
+BENCHMARKS := input train own inference scaling
+
 # Of make soak.
 KILLS := 1000
 INPUTS := 10000
 SEED := 0
 
-.PHONY: help quickstart train report fresh wheel test test-large soak arm64 peers lint format bazel pages docs docs-check clean
+.PHONY: help quickstart train report fresh wheel test test-large bench soak arm64 peers lint format bazel pages docs docs-check clean
 
 help:
 	@echo "make quickstart  train, evaluate, export, verify and predict digits"
@@ -26,6 +29,7 @@ help:
 	@echo "make test        all quick tests, lint and the Bazel check if Bazel is there"
 	@echo "make test FOR=keras_resnet/export   the tests that reach a file or a folder alone"
 	@echo "make test-large  the tests that take minutes"
+	@echo "make bench       our speed beside the peers', in short; goes on where it was stopped"
 	@echo "make soak        kills and damaged inputs for hours; goes on where it was stopped"
 	@echo "make arm64       the phone's files as ARM64 code, emulated (needs qemu-user-static)"
 	@echo "make peers       PyTorch, torchvision, timm, KerasHub, OpenVINO, MediaPipe, for the tests that compare with them"
@@ -101,6 +105,13 @@ peers: $(VENV)/.peers-installed
 
 test-large: $(VENV)/.test-installed
 	$(BIN)/python -m pytest -m large
+
+# A benchmark whose peers are not installed says so and goes on.
+bench: $(VENV)/.test-installed
+	for name in $(BENCHMARKS); do \
+	  $(BIN)/python pipelines/benchmark.py $$name --short \
+	    --json=runs/bench/$$name.json || exit 1; \
+	done
 
 soak: $(VENV)/.test-installed
 	nice -n 19 $(BIN)/python pipelines/soak.py --kills=$(KILLS) --inputs=$(INPUTS) --seed=$(SEED)

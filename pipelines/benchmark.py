@@ -3,8 +3,10 @@
     python pipelines/benchmark.py input --json=runs/input.json
 
 Its benchmarks are input, train, own (a folder of pictures), inference, scaling
-and gpu (training steps on a GPU, ours on JAX). To bring the documentation up to
-date:
+and gpu (training steps on a GPU, ours on JAX). Each measures groups, one after
+the other, and writes after each: the same command goes on where it was cut off.
+--groups=500x375,small measures some. A file holds the runs of several machines.
+To bring the documentation up to date:
 
     python pipelines/benchmark.py input --json=docs/input.json \\
       --plot=docs/input.png --markdown=docs/PERFORMANCE.md
@@ -13,14 +15,19 @@ and so for the others; the tables of scaling go to docs/SCALING.md.
 """
 
 import importlib
-import json
+import os
 import pathlib
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from absl import flags  # noqa: E402
+from benchmarks import machines  # noqa: E402
+from benchmarks import measure  # noqa: E402
 from benchmarks import pictures  # noqa: E402
+from benchmarks import promises  # noqa: E402
+from benchmarks import records  # noqa: E402
 from benchmarks import tables  # noqa: E402
 
 from keras_resnet.commands import running  # noqa: E402
@@ -29,7 +36,12 @@ from keras_resnet.errors import lookup  # noqa: E402
 from keras_resnet.errors import require  # noqa: E402
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("json", None, "Write every figure to this file.")
+flags.DEFINE_string(
+    "json",
+    None,
+    "Write every figure to this file, beside those of other machines and "
+    "versions that it has.",
+)
 flags.DEFINE_string("plot", None, "Draw the figures to this PNG.")
 flags.DEFINE_string(
     "markdown",
@@ -39,6 +51,17 @@ flags.DEFINE_string(
 )
 flags.DEFINE_string(
     "figures", None, "Show the figures of this JSON file; measure nothing."
+)
+flags.DEFINE_list(
+    "groups",
+    None,
+    "Measure these only; of NAME/PART the name alone stands for all its parts.",
+)
+flags.DEFINE_bool(
+    "again", False, "Measure anew what --json has of this machine and commit."
+)
+flags.DEFINE_bool(
+    "short", False, "Fewer rounds, networks and groups: a minute or two."
 )
 flags.DEFINE_bool(
     "quick", False, "Little of all: whether it works; the figures mean nothing."
@@ -58,11 +81,14 @@ flags.DEFINE_string(
     "exports", "runs/inference", "inference: takes exported networks, 3 GB."
 )
 
-# {name: flags that its module's `run` takes}. The module, which is
+# {name: flags that its module's `groups` takes}. The module, which is
 # benchmarks/NAME_benchmark.py, has
-#     FULL, QUICK: how much is measured
-#     run(amounts, **flags): dict of figures that JSON can hold
-#     report(figures): list of paragraphs, list of `pictures.Panel`
+#     PACKAGES: whose versions are noted
+#     FULL, SHORT, QUICK: how much is measured
+#     groups(amounts, **flags): {group: () -> its part of the figures, a dict
+#         that JSON can hold}; nothing is measured before a call
+#     report(figures): list of paragraphs, list of `pictures.Panel`, of
+#         whichever groups there are
 BENCHMARKS = {
     "input": ("images", "images_per_round"),
     "train": (),
@@ -80,28 +106,83 @@ def main(args):
         f"Known: {', '.join(BENCHMARKS)}. Received: {' '.join(args)!r}.",
     )
     (name,) = args
-    taken = lookup(BENCHMARKS, name, "benchmark")
+    lookup(BENCHMARKS, name, "benchmark")
     benchmark = importlib.import_module(f"benchmarks.{name}_benchmark")
     markdown = FLAGS.markdown and tables.Document(FLAGS.markdown, name)
+    record = _record(name)
     for path in filter(None, (FLAGS.json, FLAGS.plot)):
         _check_writable(pathlib.Path(path))
-    if FLAGS.figures:
-        figures = _read(FLAGS.figures, name)
-    else:
-        amounts = benchmark.QUICK if FLAGS.quick else benchmark.FULL
-        chosen = {flag: FLAGS[flag].value for flag in taken}
-        figures = benchmark.run(amounts, **chosen)
+    if not FLAGS.figures:
+        for _ in _measured(name, benchmark, record):
+            _show(benchmark, record, markdown)
+    print(f"\n{_show(benchmark, record, markdown)}\n")
+    for path in filter(None, (FLAGS.json, FLAGS.plot, FLAGS.markdown)):
+        print(f"Written: {path}")
+
+
+def _record(name):
+    """What --figures or --json has, or a record without runs."""
+    path = FLAGS.figures or FLAGS.json
+    if FLAGS.figures or (path and _size(path)):
+        return records.read(path, name)
+    return {"benchmark": name, "machines": {}}
+
+
+def _size(path):
+    return os.path.getsize(path) if os.path.isfile(path) else 0
+
+
+def _measured(name, benchmark, record):
+    """Measures the groups that are missing; yields after each."""
+    amounts = benchmark.FULL
+    if FLAGS.short or FLAGS.quick:
+        amounts = benchmark.QUICK if FLAGS.quick else benchmark.SHORT
+    chosen = {flag: FLAGS[flag].value for flag in BENCHMARKS[name]}
+    groups = _chosen(benchmark.groups(amounts, **chosen))
+    given = {flag: FLAGS[flag].value for flag in chosen if FLAGS[flag].present}
+    machine = measure.machine(*benchmark.PACKAGES)
+    run = records.begin(record, machine, {**amounts, **given})
+    for group, measured in groups.items():
+        if group in run["parts"] and not FLAGS.again:
+            print(f"Group {group}: there already.")
+            continue
+        print(f"Group {group}:")
+        load, start = os.getloadavg()[0], time.monotonic()
+        found = {"load_average": load, "figures": measured()}
+        found["seconds"] = time.monotonic() - start
+        run["parts"][group] = found
+        print(f"Group {group}: {found['seconds']:.0f} s.")
+        yield group
+
+
+def _chosen(groups):
+    """Those of --groups, in their own order."""
+    if not FLAGS.groups:
+        return groups
+    known = {**groups, **{name.partition("/")[0]: None for name in groups}}
+    for name in FLAGS.groups:
+        lookup(known, name, "group")
+    return {
+        name: measured
+        for name, measured in groups.items()
+        if {name, name.partition("/")[0]} & set(FLAGS.groups)
+    }
+
+
+def _show(benchmark, record, markdown):
+    """Writes what the flags ask for; the text of all tables."""
     if FLAGS.json:
-        pathlib.Path(FLAGS.json).write_text(json.dumps(figures, indent=1))
+        records.write(FLAGS.json, record)
+    figures = records.figures(record)
     paragraphs, panels = benchmark.report(figures)
+    paragraphs += promises.table(figures)
+    paragraphs += machines.side_by_side(record, benchmark.report)
     text = "\n\n".join(paragraphs)
-    print(f"\n{text}\n")
-    if FLAGS.plot:
+    if FLAGS.plot and panels:
         pictures.draw(figures, panels, FLAGS.plot)
     if markdown:
         markdown.replace(text)
-    for path in filter(None, (FLAGS.json, FLAGS.plot, FLAGS.markdown)):
-        print(f"Written: {path}")
+    return text
 
 
 def _check_writable(path):
@@ -112,22 +193,6 @@ def _check_writable(path):
         raise UsageError(
             f"Cannot write {str(path)!r}: {error.strerror}."
         ) from error
-
-
-def _read(path, name):
-    try:
-        figures = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"--figures must be a file that --json wrote. Received: {path!r}: "
-            f"{error}"
-        ) from error
-    require(
-        figures["benchmark"] == name,
-        f"The figures in {path!r} are of {figures['benchmark']!r}, not of "
-        f"{name!r}.",
-    )
-    return figures
 
 
 if __name__ == "__main__":

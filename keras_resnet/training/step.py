@@ -91,9 +91,32 @@ def make_train_step(
         optimizer.apply(gradients, variables)
         return sums
 
-    return metrics.sum_over_replicas(
+    step = metrics.sum_over_replicas(
         strategy, replica_step, jit_compile=jit_compile
     )
+    # Between workers these passes join the sums of gradients.
+    deep = any(getattr(layer, "shared", False) for layer in network.layers)
+    return _as_traced(step) if deep and not strategy.cluster_resolver else step
+
+
+def _as_traced(step):
+    """A step whose graph TensorFlow runs as it was traced.
+
+    TensorFlow's passes that rewrite a graph (Grappler) find nothing that makes
+    the step of a deep network faster, and take most of the time between
+    tracing and the first step: of a graph of 50,000 operations minutes.
+    """
+    config, off = tf.config.optimizer, "disable_meta_optimizer"
+
+    def run(batch):
+        before = config.get_experimental_options().get(off, False)
+        config.set_experimental_options({off: True})
+        try:
+            return step(batch)
+        finally:
+            config.set_experimental_options({off: before})
+
+    return run
 
 
 def _seeds(seed, step, label):

@@ -12,6 +12,7 @@ from benchmarks.runner import Contender
 VARIANT, MULTIPLY_ADDS = "resnet50_v1_5", 4_089_184_256  # of 224x224 pixels
 OURS, PRODUCT = "ours, JAX", "matrix product"
 
+PACKAGES = "jax", "keras", "torch", "torchvision"
 FULL = {
     "device": "cuda",
     "image_size": 224,
@@ -21,6 +22,7 @@ FULL = {
     "rounds": 5,
     "steps": 30,  # timed ones of a turn
 }
+SHORT = {**FULL, "rounds": 3, "steps": 10}
 # On any CPU.
 QUICK = {
     "device": "cpu",
@@ -56,8 +58,12 @@ def contenders(amounts):
     }
 
 
-def run(amounts, say=print):
-    """The record of a run."""
+def groups(amounts, say=print):
+    """{group: () -> its part of the figures}."""
+    return {"steps": lambda: _steps(amounts, say)}
+
+
+def _steps(amounts, say):
     rounds, steps = amounts["rounds"], amounts["steps"]
     of = contenders(amounts)
     turns = runner.take_turns(of, rounds=rounds, steps=steps, say=say)
@@ -70,10 +76,7 @@ def run(amounts, say=print):
     for name, begun in turns.begun.items():
         speed[name]["first_step"] = begun["first_step"]["wall_seconds"]
     return {
-        "benchmark": "gpu",
-        "machine": measure.machine("jax", "keras", "torch", "torchvision"),
         "accelerator": accelerator(),
-        "amounts": amounts,
         "missing": turns.missing,
         "speed": speed,
     }

@@ -5,18 +5,15 @@ pictures, in the form that their network takes them, which is in memory before
 the clock starts.
 """
 
-import concurrent.futures
+import functools
 import pathlib
-import shutil
 
-import numpy as np
-from benchmarks import measure
-from benchmarks import photographs
 from benchmarks import runner
-from benchmarks.inference_networks import EXPORTERS
+from benchmarks.inference_exports import PACKAGES as PACKAGES
+from benchmarks.inference_exports import export
+from benchmarks.inference_exports import file_of
 from benchmarks.inference_networks import FORMATS
 from benchmarks.inference_networks import KERAS
-from benchmarks.inference_networks import NETWORKS
 from benchmarks.inference_networks import OURS
 from benchmarks.inference_networks import TORCHVISION
 from benchmarks.inference_networks import Group
@@ -24,8 +21,6 @@ from benchmarks.inference_networks import rows
 from benchmarks.inference_report import report as report
 from benchmarks.runner import Contender
 
-PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "tf2onnx")
-PACKAGES += ("onnxruntime", "openvino", "torch", "torchvision")
 # How far probabilities may be from the network's, over their length, by what a
 # file stores. Those of another network are 1 or more away.
 BOUNDS = {"float16": 2e-2, "dynamic_int8": 0.7, "int8": 0.7}
@@ -51,6 +46,7 @@ FULL = {
     "image_size": 224,
     "choices": {},  # {library: what makes its networks small}
 }
+SHORT = {**FULL, "groups": [Group(("ResNet-18",), 1, 2, 3, 8)], "begins": 1}
 QUICK = {
     "groups": [
         Group(("ResNet-50",), 1, 2, 1, 1),
@@ -68,115 +64,75 @@ QUICK = {
 }
 
 
-def run(amounts, exports, say=print):
-    """The record of a run; networks are exported into a folder of their own.
+def groups(amounts, exports, say=print):
+    """{group: () -> its part of the figures}.
+
+    NETWORK/export writes the files of some networks, each into a folder of its
+    own, and NETWORK/BATCHxTHREADS measures them; where they are not of this
+    version it writes them first.
 
     Args:
-        amounts: `FULL` or `QUICK`.
+        amounts: `FULL`, `SHORT` or `QUICK`.
         exports: folder of those folders.
         say: what takes a line on the progress.
     """
-    machine = measure.machine(*PACKAGES)
-    networks, missing = export(amounts, exports, say)
-    groups, starts = [], {}
+    found = {}
     for group in amounts["groups"]:
-        say(f"{', '.join(group.networks)}, {group.setting} ...")
-        contenders = {
-            row: contender(row, group, networks[row[:2]]["folder"])
-            for row in rows(group)
-            if row[:2] in networks
-        }
-        turns = runner.take_turns(
-            contenders, rounds=group.rounds, steps=group.calls, say=say
+        name = group.networks[0].replace(" ", "_")
+        begins = 1 if f"{name}/export" in found else amounts["begins"]
+        found.setdefault(
+            f"{name}/export",
+            functools.partial(_written, amounts, exports, group.networks, say),
         )
-        missing |= {str(row): why for row, why in turns.missing.items()}
-        groups.append(_summarise(group, turns.rounds))
-        for row, begun in turns.begun.items():
-            starts.setdefault(row, (contenders[row], [begun]))
-    say("Starts ...")
+        found[f"{name}/{group.batch}x{group.threads}"] = functools.partial(
+            _measured, group, amounts, exports, begins, say
+        )
+    return found
+
+
+def _written(amounts, exports, names, say):
+    """Writes the files of networks anew; what could not be."""
+    return {"missing": export(amounts, exports, say, names)[1]}
+
+
+def _measured(group, amounts, exports, begins, say):
+    networks, missing = export(
+        amounts, exports, say, group.networks, anew=False
+    )
+    contenders = {
+        row: contender(row, group, networks[row[:2]]["folder"])
+        for row in rows(group)
+        if row[:2] in networks
+    }
+    turns = runner.take_turns(
+        contenders, rounds=group.rounds, steps=group.calls, say=say
+    )
+    starts = {row: (contenders[row], [b]) for row, b in turns.begun.items()}
     return {
-        "benchmark": "inference",
-        "machine": machine,
-        "networks": {
-            name: {
-                "image_size": amounts["image_size"],
-                "multiply_adds": {
-                    library: made["multiply_adds"]
-                    for (of, library), made in networks.items()
-                    if of == name
-                },
-            }
-            for name in dict.fromkeys(name for name, _ in networks)
-        },
-        "groups": groups,
-        "starts": _starts(starts, amounts["begins"]),
-        "missing": missing,
+        "networks": _facts(networks, amounts),
+        "groups": [_summarise(group, turns.rounds)],
+        "starts": _starts(starts, begins),
+        "missing": missing | {str(r): why for r, why in turns.missing.items()},
     }
 
 
-def jobs(amounts):
-    """{(network, library): arguments of its exporter} for all groups."""
-    needed = {}
-    for group in amounts["groups"]:
-        for row in rows(group):
-            needed.setdefault(row[:2], set()).add(_file(row, group))
+def _facts(networks, amounts):
     return {
-        (name, library): {
-            "name": NETWORKS[name].names[library],
-            "files": sorted(files),
+        name: {
             "image_size": amounts["image_size"],
-            "choices": amounts["choices"].get(library, {}),
-            "calibration": amounts["calibration"],
+            "multiply_adds": {
+                library: made["multiply_adds"]
+                for (of, library), made in networks.items()
+                if of == name
+            },
         }
-        for (name, library), files in needed.items()
+        for name in dict.fromkeys(name for name, _ in networks)
     }
-
-
-def _file(row, group):
-    """Ours for LiteRT have one batch, as phones and browsers want it."""
-    runtime, file, _ = FORMATS[row.format]
-    if row.library == OURS and runtime == "litert":
-        return file.replace(".", f".{group.batch}.")
-    return file
-
-
-def export(amounts, root, say=print):
-    """Exports each network anew, in a process of its own.
-
-    Returns:
-        {(network, library): {"folder", "multiply_adds"}}, and {words: why
-        there is none}.
-    """
-    root = pathlib.Path(root).resolve()
-    root.mkdir(parents=True, exist_ok=True)
-    count = max(group.batch for group in amounts["groups"])
-    pictures, _ = photographs.patches(count, amounts["image_size"])
-    np.save(root / "pictures.npy", pictures)
-    missing = {}
-
-    def one(key, job):
-        folder = root / f"{job['name']} of {key[1]}"
-        say(f"Exporting: {folder.name} ...")
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        places = {"pictures": str(root / "pictures.npy"), "folder": str(folder)}
-        try:
-            begun = Contender(EXPORTERS[key[1]], {**job, **places}).begin()
-        except RuntimeError as error:
-            missing[": ".join(key)] = str(error).partition("\n")[0]
-            say(f"Without {': '.join(key)}: {error}")
-            return None
-        return {"folder": folder, "multiply_adds": begun["result"]}
-
-    todo = jobs(amounts)
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        done = list(pool.map(one, todo, todo.values()))
-    return {k: d for k, d in zip(todo, done, strict=True) if d}, missing
 
 
 def contender(row, group, folder):
     """The `Contender` that calls a row's file, of a folder of its network."""
-    file = _file(row, group)
+    file = file_of(row, group)
     arguments = {
         "runtime": FORMATS[row.format].runtime,
         "path": str(pathlib.Path(folder, file)),

@@ -11,6 +11,8 @@ from benchmarks.inference_networks import FORMATS
 
 def report(figures):
     """The section "Inference" of docs/PERFORMANCE.md, and panels."""
+    if "groups" not in figures:  # exported, not measured yet
+        return tables.missing(figures), []
     sections = ratios.ratios(figures)
     of_setting = {
         group["setting"]: f"{group['rounds']} and {group['calls']}"
@@ -39,7 +41,7 @@ def _summary(sections):
                 perhaps.append(ratios.reached(section, row, cell[best]))
     return (
         f"{sum(right)} of {len(right)} ratios reach their target; those that "
-        f"do not are in bold. {sum(perhaps) - sum(right)} of these have the "
+        f"missed it are in bold. {sum(perhaps) - sum(right)} of these have the "
         "target within their brackets."
     )
 
@@ -68,7 +70,7 @@ def _cell(section, row, name):
     else:
         text = tables.spread(spread, ".2f")
     right = ratios.reached(section, row, spread["median"])
-    return text if right else f"**{text}**"
+    return text if right else f"**{text}** missed"
 
 
 def _of_network(figures, network):
@@ -110,7 +112,7 @@ def _contenders(figures, network):
     """Rows with the spread of each setting, in the order of `FORMATS`."""
     latencies, rows = ratios.latencies(figures), []
     order = list(FORMATS)
-    starts = [row for row in figures["starts"] if row["network"] == network]
+    starts = [r for r in ratios.starts(figures) if r["network"] == network]
     for row in sorted(starts, key=lambda row: order.index(row["format"])):
         of_one = latencies[network, row["library"], row["format"]]
         spreads = {name: measure.spread(ms) for name, ms in of_one.items()}

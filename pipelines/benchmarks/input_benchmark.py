@@ -1,5 +1,6 @@
 """The input pipeline beside its peers, on files and on small images."""
 
+import functools
 import pathlib
 import tempfile
 
@@ -12,6 +13,7 @@ from benchmarks.runner import Contender
 
 from keras_resnet.errors import require
 
+PACKAGES = "tensorflow", "pillow"
 OURS, CEILING = "ours", "ceiling: decode the crop only"
 # {row: (key of `input_contenders.LARGE`, its further arguments)}.
 LARGE = {
@@ -37,6 +39,13 @@ FULL = {
     "patches": 50_000,  # small images in memory, as CIFAR has
     "small_images": 25_600,
 }
+SHORT = {
+    **FULL,
+    "rounds": 3,
+    "sets": {"500x375": {"files": 16, "images": 1024}},
+    "patches": 10_000,
+    "small_images": 12_800,
+}
 QUICK = {
     "rounds": 1,
     "batch_size": 4,
@@ -49,26 +58,25 @@ QUICK = {
 }
 
 
-def run(amounts, images=None, images_per_round=512, say=print):
-    """The record of a run; `images` is a user's folder of JPEG files."""
+def groups(amounts, images=None, images_per_round=512, say=print):
+    """{group: () -> its figures}; `images` is a user's folder of JPEG files."""
     if images:
         amounts = of_user(amounts, images, images_per_round)
-    with tempfile.TemporaryDirectory() as root:
-        # All before the first is measured: a folder may be refused.
-        sets = {
-            name: _write(pathlib.Path(root, name), name, of_set, images)
-            for name, of_set in amounts["sets"].items()
-        }
-        for name, of_set in amounts["sets"].items():
-            folder = str(pathlib.Path(root, name))
-            sets[name] |= _large(name, folder, of_set["images"], amounts, say)
-    return {
-        "benchmark": "input",
-        "machine": measure.machine("tensorflow", "pillow"),
-        "rounds": amounts["rounds"],
-        "sets": sets,
-        "small": _small(amounts, say),
+    of_sets = {
+        name.replace(" ", "_"): functools.partial(
+            _of_set, name, images, amounts, say
+        )
+        for name in amounts["sets"]
     }
+    return of_sets | {"small": functools.partial(_small, amounts, say)}
+
+
+def _of_set(name, images, amounts, say):
+    of_set = amounts["sets"][name]
+    with tempfile.TemporaryDirectory() as folder:
+        found = _write(pathlib.Path(folder), name, of_set, images)
+        found |= _large(name, folder, of_set["images"], amounts, say)
+    return {"rounds": amounts["rounds"], "sets": {name: found}}
 
 
 def of_user(amounts, folder, count):
@@ -112,7 +120,8 @@ def _small(amounts, say):
         for row, batches in SMALL.items()
     }
     images = amounts["small_images"]
-    return _speed("Small", "small", work, images, amounts, say)
+    found = _speed("Small", "small", work, images, amounts, say)
+    return {"rounds": amounts["rounds"], "small": found}
 
 
 def _speed(words, function, work, images, amounts, say):
@@ -139,7 +148,7 @@ def report(figures):
     """The section "Input" of docs/PERFORMANCE.md, and panels."""
     protocol = f"{figures['rounds']} rounds in turns after one to warm up"
     parts, panels = [tables.machine(figures, protocol)], []
-    for name, of_set in figures["sets"].items():
+    for name, of_set in figures.get("sets", {}).items():
         size = f"{of_set['mean_kilobytes']:,.0f} KB"
         parts += [
             f"### {name}",
@@ -151,8 +160,9 @@ def report(figures):
         unit = "CPU ms an image: median; the line is the spread over the rounds"
         title = f"{name}, {size} a file"
         panels.append(pictures.panel(title, unit, bars, CEILING))
-    parts.append("### Small images, 32x32, from memory")
-    parts.append(tables.of_rows(figures["small"]["speed"], SPEED))
+    if "small" in figures:
+        parts.append("### Small images, 32x32, from memory")
+        parts.append(tables.of_rows(figures["small"]["speed"], SPEED))
     return parts, panels
 
 

@@ -11,6 +11,7 @@ import os
 import pathlib
 import platform
 import statistics
+import subprocess
 
 
 def rates(seconds, steps, images):
@@ -76,13 +77,27 @@ def ratio(above, below):
     return {**spread(pairs), "median": of_medians}
 
 
+# What a processor computes with, of those flags that change what is fast.
+FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
+FLAGS += ("amx_int8", "asimddp", "i8mm", "bf16", "sve")
+
+
 def machine(*packages):
     """What figures are taken on, with the versions of installed packages."""
     return {
         "cpu": cpu(),
         "cores": os.cpu_count(),
-        "load_average": os.getloadavg()[0],
+        "flags": cpu_flags(),
         "packages": versions(packages),
+        "commit": commit(),
+    }
+
+
+def packages(machine):
+    """{name: version} of a machine; records of before named two only."""
+    before = ("tensorflow", "pillow")
+    return machine.get("packages") or {
+        name: machine[name] for name in before if name in machine
     }
 
 
@@ -95,10 +110,40 @@ def versions(packages):
     return found
 
 
+def commit():
+    """The last commit of the code, with "+" if files differ; "" without Git."""
+    code = ["--", "keras_resnet", "pipelines"]
+    last = _git("log", "-1", "--format=%h", *code)
+    return f"{last}+" if last and _git("status", "--porcelain", *code) else last
+
+
+def _git(*words):
+    root = pathlib.Path(__file__).resolve().parents[2]
+    try:
+        done = subprocess.run(
+            ["git", "-C", root, *words], capture_output=True, text=True
+        )
+    except OSError:
+        return ""
+    return done.stdout.strip()
+
+
 def cpu():
     """The name of the processor."""
+    return _cpuinfo("model name") or platform.machine()
+
+
+def cpu_flags():
+    """Those of `FLAGS` that it has: list."""
+    found = (_cpuinfo("flags") or _cpuinfo("Features")).split()
+    return [flag for flag in FLAGS if flag in found]
+
+
+def _cpuinfo(field):
+    """What Linux says of the first core; "" elsewhere."""
     with contextlib.suppress(OSError):
         for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.machine()
+            name, _, value = line.partition(":")
+            if name.strip() == field:
+                return value.strip()
+    return ""

@@ -1,4 +1,4 @@
-"""How a training step scales over workers: a model, and two points of it.
+"""How a training step scales over workers: a model, and points of it.
 
     step = max(compute, input)
          + 2 (n - 1) / n * bytes / bandwidth + messages * hops * latency
@@ -11,6 +11,7 @@ bound. Each worker keeps its batch: weak scaling.
 """
 
 import concurrent.futures
+import functools
 import math
 import typing
 
@@ -21,6 +22,7 @@ from benchmarks.runner import Contender
 
 from keras_resnet.training import launcher
 
+PACKAGES = ("tensorflow",)
 WORKERS = (1, 2, 8, 64, 256, 1024)
 # Sums of the loss's weights, of the metrics, of the wish to stop; gradients.
 MESSAGES = 4
@@ -79,76 +81,98 @@ def efficiency(machine, workers, num_bytes, work=1.0):
     return one / step_seconds(machine, workers, num_bytes, work)
 
 
-# Arguments of `scaling_steps.measure`.
+# Arguments of `scaling_steps.measure`, and "setups": processes at a time, and
+# devices of each.
 FULL = {"variant": "resnet50", "image_size": 64, "batch": 8, "steps": 10}
+FULL["setups"] = [(1, 1), (2, 1), (1, 2), (4, 1), (8, 1)]
+SHORT = {**FULL, "steps": 5, "setups": FULL["setups"][:3]}
 QUICK = {"variant": "resnet20", "image_size": 32, "batch": 8, "steps": 3}
+QUICK["setups"] = FULL["setups"][:3]
 
 
-def run(amounts, say=print):
-    """The record of a run: steps of one and of two processes, and all-reduces.
+def groups(amounts, say=print):
+    """{group: () -> its part of the figures}.
 
-    Each process has a core of its own, so that a second one takes nothing from
-    the first but the memory's bandwidth.
+    Each process has a core of its own as long as there are cores; 1x2 is one
+    process of two devices.
     """
-    say("One process, then two ...")
-    one, two = _measure(amounts, 1), _measure(amounts, 2)
-    (small, few), (large, many) = two["all_reduce"]
-    # Of two workers a ring sends every byte once, in two hops.
-    bandwidth = (large - small) / (many - few)
-    here = Machine(
-        batch=amounts["batch"],
-        compute=one["step"],
-        images_per_second=math.inf,
-        bandwidth=bandwidth,
-        latency=max(few - small / bandwidth, 0.0) / 2,
-    )
+    arguments = {k: amounts[k] for k in amounts if k != "setups"}
     return {
-        "benchmark": "scaling",
-        "machine": measure.machine("tensorflow"),
-        "network": amounts["variant"],
-        **{key: amounts[key] for key in ("image_size", "batch")},
-        "bytes": one["bytes"],
-        "bandwidth": here.bandwidth,
-        "latency": here.latency,
-        "steps": [
-            {
-                "workers": n,
-                "predicted": step_seconds(here, n, one["bytes"]),
-                "measured": found["step"],
-            }
-            for n, found in ((1, one), (2, two))
-        ],
+        f"{processes}x{devices}": functools.partial(
+            _measure, arguments, processes, devices
+        )
+        for processes, devices in amounts["setups"]
     }
 
 
-def _measure(amounts, workers):
+def _measure(arguments, processes, devices):
     """What `scaling_steps` measures in each of some processes at a time."""
     function = "benchmarks.scaling_steps:measure"
+    environments = launcher.environments(processes)
     contenders = [
-        Contender(function, amounts, environment=environment)
-        for environment in launcher.environments(workers)
+        Contender(
+            function,
+            {**arguments, "devices": devices},
+            environment=environment if devices == 1 else {},
+        )
+        for environment in environments
     ]
-    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+    with concurrent.futures.ThreadPoolExecutor(processes) as pool:
         # They wait for each other: all find the same.
         begun = list(pool.map(Contender.begin, contenders))
-    return begun[0]["result"]
+    return {"measured": {f"{processes}x{devices}": begun[0]["result"]}}
+
+
+def predictions(measured, cores):
+    """Rows of steps of this machine, as predicted and as measured.
+
+    Those of two devices are predicted from what two processes at a time take
+    without each other and from sums between steps. Those of more processes
+    follow from two: cores are shared, and each core sends for all of its own.
+
+    Args:
+        measured: {"1x1": what `scaling_steps.measure` found, ...}.
+        cores: int.
+    """
+    for name, found in measured.items():
+        processes, devices = map(int, name.split("x"))
+        yield {
+            "processes": processes,
+            "devices": devices,
+            "predicted": _predicted(measured, processes, devices, cores),
+            "measured": found["step"],
+            "local": found.get("local"),
+            "gradients": found["gradients"],
+        }
+
+
+def _predicted(measured, processes, devices, cores):
+    if processes == devices == 1:
+        return measured["1x1"]["local"]
+    if "2x1" not in measured:
+        return None
+    two = measured["2x1"]
+    if devices == 2:
+        return two["local"] + measured["1x2"]["gradients"]
+    # Beside two processes: how much more each core does.
+    more = min(2, cores) / min(processes, cores)
+    local = more * processes / 2 * two["local"]
+    # A ring moves 2 (n - 1) times the bytes in 2 (n - 1) hops.
+    sums = two["gradients"] + (MESSAGES - 1) * two["number"]
+    return local + more * (processes - 1) * sums
 
 
 def report(figures):
     """What was measured, and the prediction to 1,024 workers; panels."""
-    measured = (
-        f"Measured: {figures['network']}, {figures['image_size']} px, "
-        f"{figures['batch']} images a process, a core each; all-reduce of "
-        f"{figures['bytes'] / 1e6:.1f} MB over loopback (gRPC): "
-        f"{figures['bandwidth'] / 1e6:.0f} MB/s, "
-        f"{1e3 * figures['latency']:.2f} ms a hop."
-    )
-    predicted = "Predicted images/s beside n times those of one worker:"
-    steps = tables.of_rows(figures["steps"], STEPS)
+    parts = []
+    if figures.get("measured"):
+        parts += _measured_section(figures)
     columns = {"each worker": ("name", ""), "network": ("network", "")}
     columns |= {f"n = {n:,}": (str(n), ".0%") for n in WORKERS[1:]}
     shares = list(_predictions())
-    return [measured, steps, predicted, tables.of_rows(shares, columns)], [
+    parts.append("Predicted images/s beside n times those of one worker:")
+    parts.append(tables.of_rows(shares, columns))
+    return parts, [
         pictures.Panel(
             f"{row['network']}, {row['name']}",
             "images/s of n workers beside n times those of one",
@@ -158,11 +182,36 @@ def report(figures):
     ]
 
 
+def _measured_section(figures):
+    amounts, measured = figures["amounts"], figures["measured"]
+    megabytes = next(iter(measured.values()))["bytes"] / 1e6
+    protocol = (
+        "{variant}, {image_size} px, {batch} images a device, the median of "
+        "{steps} steps; a process has one core, one of two devices has two"
+    ).format(**amounts)
+    rows = predictions(measured, figures["machine"]["cores"])
+    said = f"Gradients of {megabytes:.1f} MB, over loopback (gRPC)"
+    return [
+        tables.machine(figures, f"{protocol}. {said}", spreads=False),
+        tables.of_rows(list(rows), STEPS),
+    ]
+
+
+def _ms(key):
+    return lambda row: row[key] and 1e3 * row[key], ".0f"
+
+
 STEPS = {
-    "processes": ("workers", "d"),
-    # Of one process the model is the measurement.
-    "predicted, ms a step": (lambda row: 1e3 * row["predicted"], ".0f"),
-    "measured, ms": (lambda row: 1e3 * row["measured"], ".0f"),
+    "processes": ("processes", "d"),
+    "devices of each": ("devices", "d"),
+    "ms that sum nothing": _ms("local"),
+    "ms of a sum, between steps": _ms("gradients"),
+    "predicted, ms a step": _ms("predicted"),
+    "measured": _ms("measured"),
+    "predicted over measured": (
+        lambda row: row["predicted"] and row["predicted"] / row["measured"],
+        ".2f",
+    ),
 }
 
 

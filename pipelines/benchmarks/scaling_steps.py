@@ -1,6 +1,7 @@
-"""One process of the scaling benchmark: times its steps and all-reduces.
+"""One process of the scaling benchmark: times its steps and its sums.
 
-TF_CONFIG says who it is.
+TF_CONFIG says who it is; each such process has a core. Without it, all are
+those of one process.
 """
 
 import json
@@ -8,10 +9,11 @@ import os
 import statistics
 import time
 
-_CORES = sorted(os.sched_getaffinity(0))
-_INDEX = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
-# Before TensorFlow counts them.
-os.sched_setaffinity(0, {_CORES[_INDEX % len(_CORES)]})
+if "TF_CONFIG" in os.environ:
+    _CORES = sorted(os.sched_getaffinity(0))
+    _INDEX = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
+    # Before TensorFlow counts them.
+    os.sched_setaffinity(0, {_CORES[_INDEX % len(_CORES)]})
 
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
@@ -23,64 +25,85 @@ from keras_resnet.training import distribution  # noqa: E402
 from keras_resnet.training import step as step_lib  # noqa: E402
 from keras_resnet.training.workers import Workers  # noqa: E402
 
-_SIZES = (4, 64_000_000)  # bytes of an all-reduce
-_WARM_UP, _ROUNDS = 2, 20
+_WARM_UP = 2
 
 
-def measure(variant, image_size, batch, steps):
-    """A contender that is only built, in step with the other workers.
+def measure(variant, image_size, batch, steps, devices=1):
+    """A contender that is only built, in step with the other processes.
 
     Args:
         variant: key of `keras_resnet.VARIANTS`.
         image_size: pixels.
-        batch: images of this worker.
+        batch: images of each device.
         steps: int, timed ones.
+        devices: int, of this process; more than 1 in a process alone.
 
     Returns:
-        Function () -> {"step": median seconds, "bytes": of the gradients,
-        "all_reduce": (bytes, median seconds) of a small and of a large one}.
+        Function () -> dict of median seconds: "step", of a step of all;
+        "local", of one that sums nothing, while all others take theirs;
+        "gradients" and "number", of sums of the gradients and of one number
+        over all devices, between steps. And the "bytes" of the gradients.
     """
 
     def build():
-        strategy = distribution.make_strategy("multi_worker")
+        if devices > 1:
+            strategy = distribution.make_strategy("mirrored", devices)
+        else:
+            strategy = distribution.make_strategy("multi_worker")
         workers = Workers(strategy)
-        with strategy.scope():
-            shape = (image_size, image_size, 3)
-            classes = steps_lib.CLASSES
-            model = keras_resnet.build(
-                variant, input_shape=shape, classes=classes
-            )
-            optimizer = optimizers.SGD(learning_rate=0.01)
-            optimizer.build(model.trainable_variables)
-        train_step = step_lib.make_train_step(strategy, model, optimizer)
         images, labels = map(tf.constant, steps_lib.pixels(image_size, batch))
         examples = {"image": images, "label": labels, "weight": tf.ones(batch)}
+        step, variables = _step(strategy, variant, image_size)
 
         def train():
-            np.asarray(train_step(examples))
+            np.asarray(step(examples))
             workers.highest(0)  # as the loop does
 
-        count = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
-        figures = {"step": _seconds(train, steps), "bytes": 4 * count}
-        figures["all_reduce"] = [
-            (size, _seconds(_all_reduce(strategy, size), _ROUNDS))
-            for size in _SIZES
-        ]
+        gradients = [tf.ones(v.shape) for v in variables]
+        figures = {
+            "bytes": sum(4 * int(np.prod(v.shape)) for v in variables),
+            "step": _seconds(train, steps),
+            "gradients": _seconds(_sum(strategy, gradients), steps),
+            "number": _seconds(_sum(strategy, [tf.ones(1)]), steps),
+        }
+        if devices == 1:
+            one = distribution.make_strategy("one_device")
+            local, _ = _step(one, variant, image_size)
+            np.asarray(local(examples))  # traced
+            workers.wait()
+            figures["local"] = _seconds(
+                lambda: np.asarray(local(examples)), steps
+            )
         workers.wait()
         return figures
 
     return build
 
 
-def _all_reduce(strategy, num_bytes):
-    numbers = tf.ones((num_bytes // 4,))
+def _step(strategy, variant, image_size):
+    """A training step of a strategy, and the variables that it trains."""
+    with strategy.scope():
+        shape, classes = (image_size, image_size, 3), steps_lib.CLASSES
+        model = keras_resnet.build(variant, input_shape=shape, classes=classes)
+        optimizer = optimizers.SGD(learning_rate=0.01)
+        optimizer.build(model.trainable_variables)
+    step = step_lib.make_train_step(strategy, model, optimizer)
+    return step, model.trainable_variables
 
-    @tf.function
-    def add():
-        rows = strategy.run(tf.identity, args=(numbers,))
-        return strategy.reduce("SUM", rows, axis=None)[0]
 
-    return lambda: add().numpy()
+def _sum(strategy, values):
+    """A function that sums arrays over all devices, as an optimizer does."""
+
+    def of_device(values):
+        values = [tf.identity(value) for value in values]  # on this device
+        context = tf.distribute.get_replica_context()
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
+
+    @tf.function(autograph=False)
+    def add(values):
+        return strategy.run(of_device, args=(values,))
+
+    return lambda: add(values)
 
 
 def _seconds(call, rounds):

@@ -2,6 +2,8 @@
 
 import pathlib
 
+from benchmarks import measure
+
 from keras_resnet.errors import require
 
 
@@ -54,24 +56,29 @@ def spread(values, form):
     return f"{median} ({low}..{high})"
 
 
-def machine(figures, protocol):
+def machine(figures, protocol, spreads=True):
     """A paragraph on where and how figures were taken.
 
     Args:
         figures: a record with "machine", see `measure.machine`.
         protocol: words on rounds and sizes.
+        spreads: whether the figures are spreads.
     """
     machine = figures["machine"]
-    # Records of before named two packages only.
-    names = machine.get("packages") or {
-        key: machine[key] for key in ("tensorflow", "pillow")
-    }
-    packages = ", ".join(f"{name} {number}" for name, number in names.items())
-    return (
-        f"{machine['cpu']}, {machine['cores']} cores; {packages}; load "
-        f"{machine['load_average']:.1f} before the run. {protocol}; least and "
-        "greatest in brackets."
-    )
+    flags = " ".join(machine.get("flags", ()))
+    cpu = f"{machine['cpu']} ({flags})" if flags else machine["cpu"]
+    said = [f"{cpu}, {machine['cores']} cores"]
+    said.append(packages(measure.packages(machine)))
+    if machine.get("commit"):
+        said.append(f"commit {machine['commit']}")
+    said.append(f"load {machine['load_average']:.1f} before the run")
+    brackets = "; least and greatest in brackets" if spreads else ""
+    return f"{'; '.join(said)}. {protocol}{brackets}."
+
+
+def packages(versions):
+    """'name version' of each, in one line."""
+    return ", ".join(f"{name} {number}" for name, number in versions.items())
 
 
 def missing(figures):

@@ -5,13 +5,14 @@ import tempfile
 
 from benchmarks import measure
 from benchmarks import photographs
-from benchmarks import pictures
-from benchmarks import tables
 from benchmarks.runner import Contender
 from benchmarks.runner import Worker
 from benchmarks.runner import take_turns
+from benchmarks.train_report import CEILING
+from benchmarks.train_report import OURS
+from benchmarks.train_report import report as report
 
-OURS, CEILING = "ours", "ceiling: the convolutions alone"
+PACKAGES = "tensorflow", "keras", "torch", "torchvision"
 FROM_FILES = "ours, images from JPEG files"
 OUR_STEP = "benchmarks.steps:ours"
 # {row: (function, its arguments beside the image's and the batch's size)}.
@@ -47,6 +48,9 @@ FULL = {
     "deepest": ("resnet1202", 32, 16),
     "memory": [("resnet50", 160, 16), ("resnet1001_v2", 32, 16)],
 }
+# Of `groups`; the others take networks of hundreds of layers.
+SHORT = {**FULL, "image_size": 96, "rounds": 3, "begins": 2, "input_steps": 50}
+SHORT["groups"] = ("steps", "first_steps", "input")
 QUICK = {
     "image_size": 64,
     "batch_size": 2,
@@ -64,25 +68,22 @@ QUICK = {
 }
 
 
-def run(amounts, say=print):
-    """The record of a run."""
-    packages = "tensorflow", "keras", "torch", "torchvision"
-    machine = measure.machine(*packages)
-    figures = {"benchmark": "train", "machine": machine, "amounts": amounts}
+def groups(amounts, say=print):
+    """{group: () -> its part of the figures}."""
+    found = {
+        "steps": lambda: _with_files(_steps, amounts, say),
+        "first_steps": lambda: _with_files(_first_steps, amounts, say),
+        "input": lambda: _with_files(_input, amounts, say),
+        "builds": lambda: {"builds": _builds(amounts)},
+        "deepest": lambda: {"deepest": _begin(amounts["deepest"], {})},
+        "memory": lambda: {"memory": list(_memory(amounts["memory"]))},
+    }
+    return {name: found[name] for name in amounts.get("groups", found)}
+
+
+def _with_files(measured, amounts, say):
     with tempfile.TemporaryDirectory() as folder:
-        contenders = _contenders(amounts, folder)
-        figures |= _steps(contenders, amounts, say)
-        say("Input alone ...")
-        figures["input"] = _input(contenders[FROM_FILES], amounts)
-    say("Building, memory ...")
-    figures["builds"] = _builds(amounts)
-    figures["deepest"] = _begin(amounts["deepest"], {})
-    figures["memory"] = [
-        {"kept": kept, **_begin(network, choices)}
-        for network in amounts["memory"]
-        for kept, choices in REMATERIALISATION.items()
-    ]
-    return figures
+        return measured(_contenders(amounts, folder), amounts, say)
 
 
 def _contenders(amounts, folder):
@@ -108,27 +109,33 @@ def _steps(contenders, amounts, say):
         ("images_per_second", "step_seconds", "step_cpu_seconds"),
         {"ours_over_this": ("images_per_second", OURS)},
     )
-    say("First steps ...")
-    begun = {
-        name: [turns.begun[name], *_begins(contenders[name], amounts, 1)]
-        for name in FIRST_STEPS
-        if name in turns.begun
-    }
+    return {"speed": speed, "missing": turns.missing}
+
+
+def _first_steps(contenders, amounts, say):
+    begun, missing = {}, {}
+    for name in FIRST_STEPS:
+        say(f"  {name} ...")
+        try:
+            begun[name] = _begins(contenders[name], amounts)
+        except RuntimeError as error:
+            missing[name] = str(error).partition("\n")[0]
     first = {n: summarise_begun(b, begun[OURS]) for n, b in begun.items()}
-    return {"speed": speed, "missing": turns.missing, "first_steps": first}
+    return {"first_steps": first, "missing": missing}
 
 
-def _begins(contender, amounts, but=0):
-    return [contender.begin() for _ in range(amounts["begins"] - but)]
+def _begins(contender, amounts):
+    return [contender.begin() for _ in range(amounts["begins"])]
 
 
-def _input(contender, amounts):
+def _input(contenders, amounts, say):
     """Images a second of the input of a contender by itself."""
     function = "benchmarks.input_contenders:stream"
-    with Worker(Contender(function, contender.arguments)) as worker:
+    arguments = contenders[FROM_FILES].arguments
+    with Worker(Contender(function, arguments)) as worker:
         seconds = worker.take(amounts["input_steps"])
     images = amounts["input_steps"] * amounts["batch_size"]
-    return {"images_per_second": images / seconds["wall_seconds"]}
+    return {"input": {"images_per_second": images / seconds["wall_seconds"]}}
 
 
 def summarise_begun(of_one, of_ours):
@@ -157,93 +164,15 @@ def _builds(amounts):
     return found
 
 
+def _memory(networks):
+    for network in networks:
+        for kept, choices in REMATERIALISATION.items():
+            yield {"kept": kept, **_begin(network, choices)}
+
+
 def _begin(network, choices):
     """What the start of one of our networks takes."""
     names = "variant", "image_size", "batch_size"
     arguments = dict(zip(names, network, strict=True))
     begun = Contender(OUR_STEP, {**arguments, "choices": choices}).begin()
     return {"network": "{}, {} px, {} images".format(*network)} | begun
-
-
-def report(figures):
-    """The section "Training" of docs/PERFORMANCE.md, and panels."""
-    amounts, deepest = figures["amounts"], figures["deepest"]
-    size = f"{amounts['image_size']} px, {amounts['batch_size']} images"
-    protocol = (
-        f"ResNet-50, {size} a step; {amounts['rounds']} rounds in turns after "
-        f"one to warm up, {amounts['steps']} steps a turn"
-    )
-    builds = {f"`{call}`": {"s": s} for call, s in figures["builds"].items()}
-    alone = figures["input"]["images_per_second"]
-    step = figures["speed"][OURS]["images_per_second"]["median"]
-    parts = [
-        tables.machine(figures, protocol),
-        "### Steps",
-        tables.of_rows(figures["speed"], SPEED),
-        *tables.missing(figures),
-        f"The input by itself makes {alone:,.0f} images/s of those files, "
-        f"{alone / step:,.0f} times as many as the step takes.",
-        "### The first step",
-        tables.of_rows(figures["first_steps"], FIRST_STEP),
-        f"The first step of {deepest['network']} is done "
-        f"{deepest['first_step']['wall_seconds']:.0f} s after the imports, "
-        f"{deepest['build']['wall_seconds']:.0f} s of them for building.",
-        "### Building",
-        tables.of_rows(builds, BUILD),
-        "### Memory of a step",
-        tables.of_rows(_memory_rows(figures, f"resnet50, {size}"), MEMORY),
-    ]
-    return parts, [_panel(figures, *row) for row in PANELS]
-
-
-SPEED = {
-    "contender": ("name", ""),
-    "images/s": ("images_per_second", ".3g"),
-    "s a step": ("step_seconds", ".2f"),
-    "CPU s a step": ("step_cpu_seconds", ".2f"),
-    "ours over it, images/s": ("ours_over_this", ".2f"),
-}
-FIRST_STEP = {
-    "contender": ("name", ""),
-    "built, s": ("build", ".1f"),
-    "first step done, s": ("first_step", ".1f"),
-    "ours over it, seconds": ("ours_over_this", ".2f"),
-}
-BUILD = {"call": ("name", ""), "s": ("s", ".1f")}
-MEMORY = {
-    "network": ("network", ""),
-    "contender": ("contender", ""),
-    "activations": ("kept", ""),
-    "MB built": ("built_megabytes", ",.0f"),
-    "most": ("most_megabytes", ",.0f"),
-    "more for the step": (
-        lambda row: row["most_megabytes"] - row["built_megabytes"],
-        ",.0f",
-    ),
-}
-# (words, row of a line across, part of the figures, key of its rows).
-PANELS = (
-    ("images a second", CEILING, "speed", "images_per_second"),
-    ("seconds to the first step", None, "first_steps", "first_step"),
-)
-
-
-def _panel(figures, words, bound, part, key):
-    bars = {name: row[key] for name, row in figures[part].items()}
-    unit = f"{words}: median; the line is the spread"
-    return pictures.panel(words, unit, bars, bound)
-
-
-def _memory_rows(figures, network):
-    """Our networks, then the peers, whose figures are of `first_steps`."""
-    for row in figures["memory"]:
-        yield {**row, "contender": OURS}
-    for name, row in figures["first_steps"].items():
-        if name != OURS:
-            keys = "built_megabytes", "most_megabytes"
-            yield {
-                "network": network,
-                "contender": name,
-                "kept": "all kept",
-                **{key: row[key]["median"] for key in keys},
-            }

@@ -20,10 +20,11 @@ from keras_resnet.evaluation import explain
 from keras_resnet.export import formats
 from keras_resnet.export.folding.copies import float32_copy
 from keras_resnet.export.writers import litert_js
+from keras_resnet.export.writers import onnx
 from keras_resnet.export.writers import serving
+from keras_resnet.export.writers import tflite
 from keras_resnet.export.writers import web
 from keras_resnet.export.writers import web_model
-from keras_resnet.export.writers.onnx import export_onnx
 from keras_resnet.inference import predictors
 from keras_resnet.inference.artifact import WEB_MODEL
 from keras_resnet.inference.artifact import sha256
@@ -228,9 +229,14 @@ def test_a_folder_that_is_no_page_is_not_replaced(model, exported):
 def test_an_export_of_all_formats_folds_and_proves_once(
     model, package, tmp_path, monkeypatch
 ):
-    """The formats share one network; a writer that is called alone has its."""
+    """And converts once what formats share; a writer alone does it anew."""
     done = []
-    for owner, name in ((serving, "fold"), (serving.proof, "check")):
+    for owner, name in (
+        (serving, "fold"),
+        (serving.proof, "check"),
+        (tflite, "_save"),
+        (onnx, "_convert"),
+    ):
         monkeypatch.setattr(owner, name, _counted(getattr(owner, name), done))
     card = web_networks.card_of(model)
     images = web_networks.noise(8).astype(np.uint8)
@@ -244,9 +250,15 @@ def test_an_export_of_all_formats_folds_and_proves_once(
         options=formats.Options(litert_js=package, calibration=images),
     )
     assert len(artifacts) == len(formats.FORMATS) == 8
-    assert done == ["fold", "check"]
-    export_onnx(model, tmp_path / "alone.onnx", card=card)
-    assert done == ["fold", "check"] * 2
+    # A page's network has maps too.
+    assert done == ["fold", "check", "_save", "_convert", "_save"]
+    done.clear()
+    network, files = serving.Network(model, card), []
+    for dtype in serving.INPUT_DTYPES:  # not the same conversion
+        files.append(tmp_path / f"{dtype}.onnx")
+        onnx.export_onnx(network, files[-1], card=card, input_dtype=dtype)
+    assert done == ["fold", "check", "_convert", "_convert"]
+    assert files[0].read_bytes() != files[1].read_bytes()
 
 
 def _counted(function, done):

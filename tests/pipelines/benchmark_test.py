@@ -1,10 +1,12 @@
 """benchmark.py: turns, medians and ratios; peers that do the same work."""
 
 import ast
+import functools
 import json
 import re
 import subprocess
 import sys
+import types
 
 import numpy as np
 import programs
@@ -33,6 +35,8 @@ runner = programs.module("benchmarks.runner")
 worker = programs.module("benchmarks.worker")
 tables = programs.module("benchmarks.tables")
 pictures = programs.module("benchmarks.pictures")
+promises = programs.module("benchmarks.promises")
+records = programs.module("benchmarks.records")
 photographs = programs.module("benchmarks.photographs")
 input_benchmark = programs.module("benchmarks.input_benchmark")
 contenders = programs.module("benchmarks.input_contenders")
@@ -279,8 +283,9 @@ def test_the_documentation_shows_its_record(name, tmp_path):
     flags = [f"--markdown={written}", f"--plot={plot}", f"--json={copied}"]
     _main(name, f"--figures={path}", *flags)
     assert written.read_text(encoding="utf-8") == text
-    figures = json.loads(path.read_text())
-    assert json.loads(copied.read_text()) == figures
+    record = json.loads(path.read_text())
+    assert json.loads(copied.read_text()) == record
+    figures = records.figures(record)
     assert Image.open(plot).size[0] > 500
     for picture in (plot, path.with_suffix(".png"))[: 1 + has_picture]:
         assert pictures.mark(figures).encode() in picture.read_bytes()
@@ -303,6 +308,118 @@ def test_the_documentation_shows_its_record(name, tmp_path):
 def test_a_mistake_is_refused_before_anything_is_measured(words, message):
     with pytest.raises(UsageError, match=re.escape(message)):
         _main(*words)
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """A benchmark of made-up groups; each counts how often it is measured."""
+    counts = {"a/1": 0, "a/2": 0, "b": 0}
+
+    def measured(group):
+        counts[group] += 1
+        if counts[group] == 1 and group == "a/2":
+            raise KeyboardInterrupt  # the run is cut off
+        return {"rows": {group: {"n": counts[group]}}, "list": [group]}
+
+    def groups(amounts):
+        return {g: functools.partial(measured, g) for g in counts}
+
+    def report(figures):
+        bars = {g: measure.spread([r["n"]]) for g, r in figures["rows"].items()}
+        words = " ".join(figures["list"])
+        return [f"measured: {words}"], [pictures.Panel("title", "n", bars)]
+
+    one = types.SimpleNamespace(PACKAGES=("keras",), groups=groups)
+    one.FULL, one.SHORT, one.QUICK = {"n": 1}, {"n": 2}, {"n": (3,)}
+    one.report = report
+    monkeypatch.setitem(sys.modules, "benchmarks.tiny_benchmark", one)
+    monkeypatch.setitem(benchmark.BENCHMARKS, "tiny", ())
+    return counts
+
+
+def test_a_cut_run_keeps_its_groups_and_goes_on_with_what_is_missing(
+    tiny, tmp_path, capsys
+):
+    path, page = tmp_path / "x.json", tmp_path / "x.md"
+    page.write_text("<!-- benchmark tiny --><!-- end of benchmark tiny -->")
+    command = "tiny", f"--json={path}", f"--markdown={page}"
+    with pytest.raises(KeyboardInterrupt):
+        _main(*command)
+    assert "measured: a/1\n" in page.read_text()
+    _main(*command)
+    assert tiny == {"a/1": 1, "a/2": 2, "b": 1}
+    assert "measured: a/1 a/2 b\n" in page.read_text()
+    for flags, counts in (
+        (["--groups=b"], (1, 2, 1)),
+        (["--groups=a", "--again"], (2, 3, 1)),
+        (["--groups=b,a/1", "--again"], (3, 3, 2)),
+    ):
+        _main(*command, *flags)
+        assert tuple(tiny.values()) == counts
+    assert "Group b: there already." in capsys.readouterr().out
+    for flags, message in (
+        (["--groups=a/3"], "Unknown group"),
+        (["--short"], "with other amounts"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            _main(*command, *flags)
+    (run,) = json.loads(path.read_text())["machines"].values()
+    assert all(part["seconds"] >= 0 for part in run["parts"].values())
+
+
+def test_machines_and_versions_stand_side_by_side(
+    tiny, tmp_path, capsys, monkeypatch
+):
+    path = tmp_path / "x.json"
+    command = "tiny", f"--json={path}", "--groups=b"
+    machines = [
+        {"cpu": "A", "cores": 2, "flags": ["amx_bf16"], "commit": "abc"},
+        {"cpu": "A", "cores": 2, "flags": [], "commit": "abc"},
+        {"cpu": "A", "cores": 2, "flags": [], "commit": "def"},
+    ]
+    for of in machines:
+        monkeypatch.setattr(measure, "machine", lambda *_, of=of: of)
+        _main(*command)
+    assert tiny["b"] == 3
+    text = capsys.readouterr().out
+    assert "### Side by side" in text.rpartition("measured: ")[2]
+    assert re.search(r"\| 1 +\| A +\| 2 +\| amx_bf16 .* abc ", text)
+    assert re.search(r"\| title +\| b +\| 1 .*\| 2 .*\| 3 ", text)
+    monkeypatch.setattr(measure, "machine", lambda *_: machines[0])
+    _main(*command, "--again")
+    last = records.figures(json.loads(path.read_text()))
+    assert last["machine"]["flags"] == ["amx_bf16"]
+
+
+def test_figures_without_groups_are_read_as_one_run(tmp_path):
+    path = tmp_path / "x.json"
+    before = {"benchmark": "own", "machine": {"cpu": "A"}, "runs": {"x": [1]}}
+    path.write_text(json.dumps(before))
+    record = records.read(path, "own")
+    assert records.figures(record) == before
+    records.write(path, record)
+    assert records.read(path, "own") == record != before
+
+
+@pytest.mark.parametrize(
+    "sign, found, said",
+    [
+        (">=", {"median": 1.4951}, "met"),
+        (">=", {"median": 1.494}, "**missed**"),
+        ("<=", 1.504, "met"),
+        ("<=", 1.51, "**missed**"),
+        (">=", None, "not measured"),
+    ],
+)
+def test_a_promise_is_met_or_missed(sign, found, said, monkeypatch):
+    of = promises.Promise("ours over theirs", sign, 1.5, ("speed", "x"))
+    monkeypatch.setitem(promises.PROMISES, "tiny", (of,))
+    figures = {"benchmark": "tiny", "speed": {"x": found} if found else {}}
+    if isinstance(found, dict):
+        found |= {"min": 1, "max": 2}
+    _, table = promises.table(figures)
+    assert f" {said} " in table.splitlines()[-1]
+    assert promises.table({"benchmark": "scaling"}) == []
 
 
 def _spreads(figures):
@@ -329,14 +446,16 @@ def test_a_whole_command_in_small(name, tmp_path):
     again = subprocess.run([*command, f"--figures={path}"], **options)
     assert again.stdout and again.stdout in result.stdout
     assert Image.open(picture).size[0] > 500
-    figures = json.loads(path.read_text())
+    figures = records.figures(json.loads(path.read_text()))
     for why in figures.get("missing", {}).values():
         assert "No module named" in why
     for spread in _spreads(figures):
         assert 0 < spread["min"] <= spread["max"]
     if name == "scaling":
         # resnet20 with 1000 classes: 269,722 + 990 * 65 parameters.
-        assert figures["bytes"] == 4 * (269_722 + 990 * 65)
+        assert set(figures["measured"]) == {"1x1", "2x1", "1x2"}
+        for found in figures["measured"].values():
+            assert found["bytes"] == 4 * (269_722 + 990 * 65)
 
 
 # The input's files and contenders.

@@ -112,6 +112,27 @@ def test_a_ring_sends_twice_the_bytes_but_for_a_share():
     assert seconds == pytest.approx(0.5 + 4 * 20 * 0.001)
 
 
+def test_more_processes_are_predicted_from_two():
+    """They share the cores; a ring of n moves 2 (n - 1) times the bytes."""
+    two = {"local": 3.0, "gradients": 1.0, "number": 0.1, "step": 4.4}
+    measured = {
+        "1x1": {"local": 2.0, "gradients": 0.0, "number": 0.0, "step": 2.5},
+        "2x1": two,
+        "4x1": {"gradients": 7.0, "step": 9.0},
+        "1x2": {"gradients": 0.5, "step": 3.6},
+    }
+    found = {
+        cores: [row["predicted"] for row in rows]
+        for cores in (2, 4)
+        for rows in [scaling.predictions(measured, cores)]
+    }
+    assert found[2] == pytest.approx([2, 4.3, 6 + 3 * 1.3, 3.5])
+    assert found[4] == pytest.approx([2, 4.3, 3 + 1.5 * 1.3, 3.5])
+    del measured["2x1"]
+    rows = {r["processes"]: r for r in scaling.predictions(measured, 2)}
+    assert rows[4]["predicted"] is None and rows[4]["measured"] == 9.0
+
+
 def test_the_bytes_are_the_networks():
     """Trainable parameters as torchvision counts them, float32."""
     for name, (num_bytes, work) in scaling.NETWORKS.items():

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.eager import context
 
 import keras_resnet
 from keras_resnet import optimizers
@@ -356,3 +357,32 @@ def test_half_precision_takes_the_same_step(
         ours, expected = half[path] - value, full[path] - value
         error = np.linalg.norm(ours - expected)
         assert error <= tolerance * np.linalg.norm(expected), path
+
+
+def test_the_graph_of_a_deep_network_is_run_as_it_was_traced(
+    strategies, monkeypatch
+):
+    """And trains the same as one that TensorFlow has rewritten."""
+    found, shares = [], []
+    for as_traced in (step._as_traced, lambda rewritten: rewritten):
+        monkeypatch.setattr(step, "_as_traced", as_traced)
+        context.context().enable_graph_collection()
+        try:
+            model, sums = _run(
+                strategies[1],
+                [_batch(), _batch(1)],
+                depths=(12,),
+                filters=(4,),
+            )
+            graphs = context.context().export_run_metadata().function_graphs
+        finally:
+            context.context().disable_graph_collection()
+        found.append([*sums, *_arrays(model).values()])
+        before = max(len(g.pre_optimization_graph.node) for g in graphs)
+        after = max(len(g.post_optimization_graph.node) for g in graphs)
+        shares.append(after / before)
+    assert shares[1] < 0.95 < shares[0]
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    known = tf.config.optimizer.get_experimental_options()
+    assert not known.get("disable_meta_optimizer")

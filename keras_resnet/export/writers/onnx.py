@@ -67,12 +67,18 @@ def export_onnx(
     lookup(serving.INPUT_DTYPES, input_dtype, "input dtype")
     if precision == "int8":
         calibration_lib.check(calibration, network.card)
-    function = network.function(batch=None, dtype=input_dtype)
     with (
         serving.converting("ONNX", network.folded),
         targets.replacing_network(path) as beside,
     ):
-        proto = _convert(function, opset, network.outputs)
+        proto = network.once(
+            ("onnx", opset, input_dtype),
+            lambda: _convert(
+                network.function(batch=None, dtype=input_dtype),
+                opset,
+                network.outputs,
+            ),
+        )
         write(proto, beside, calibration, input_dtype)
     return manifest.describe(
         path,

@@ -46,6 +46,7 @@ class Network:
         shape = model.input_shape[1:3]
         self.image_size = tuple(n or card.image_size for n in shape)
         self.outputs = card.outputs or (PROBABILITIES,)
+        self._made = {}
 
     @classmethod
     def of(cls, model, card):
@@ -72,6 +73,12 @@ class Network:
             probabilities=not self.card.outputs,
         )
         return copy
+
+    def once(self, key, make):
+        """What `make()` gives, made once for all formats that name a key."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
 
     def output_shapes(self, batch):
         """{name: [batch, ...]} for images of `image_size`."""

@@ -100,12 +100,16 @@ def export_tflite(
     lookup(serving.INPUT_DTYPES, input_dtype, "input dtype")
     if precision == "int8":
         calibration_lib.check(calibration, network.card)
-    content = convert(
-        network.function(
-            batch=batch,
-            # The converter itself makes the input of "int8" uint8.
-            dtype="float32" if precision == "int8" else input_dtype,
+    # The converter itself makes the input of "int8" uint8.
+    dtype = "float32" if precision == "int8" else input_dtype
+    saved = network.once(
+        ("tflite", batch, dtype),
+        lambda: _save(
+            network.function(batch=batch, dtype=dtype), network.folded
         ),
+    )
+    content = _converted(
+        saved.name,
         network.folded,
         lambda converter: prepare(converter, calibration),
     )
@@ -126,18 +130,27 @@ def export_tflite(
     )
 
 
-def convert(function, model, prepare=_float32):
-    """The bytes of a TFLite file of a `tf.function` that calls a model.
+def convert(function, model):
+    """The bytes of a float32 TFLite file of a function that calls a model."""
+    with _save(function, model) as folder:
+        return _converted(folder, model, _float32)
 
-    `prepare` sets a `tf.lite.TFLiteConverter` up.
+
+def _save(function, model):
+    """A SavedModel to convert, in a `TemporaryDirectory`.
+
+    Not `from_concrete_functions`: with a Keras model as the trackable it drops
+    the weights, without one it drops the names.
     """
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        serving.converting("TFLite", model),
-    ):
-        # Not from_concrete_functions: with a Keras model as the trackable it
-        # drops the weights, without one it drops the names.
-        serving.save(model, folder, {"serving_default": function})
+    folder = tempfile.TemporaryDirectory()
+    with serving.converting("TFLite", model):
+        serving.save(model, folder.name, {"serving_default": function})
+    return folder
+
+
+def _converted(folder, model, prepare):
+    """The bytes; `prepare` sets a `tf.lite.TFLiteConverter` up."""
+    with serving.converting("TFLite", model):
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         prepare(converter)
         return converter.convert()
