@@ -152,9 +152,11 @@ def _predicted(measured, processes, devices, cores):
     one, two = measured["1x1"], measured["2x1"]
     if processes == devices == 1:
         return one["step"]
-    compute = one["step"] * two["local"] / one["local"]
-    if devices == 2:
+    if devices == 2:  # which share threads: none waits for the slower
+        own = two.get("own", two["local"])  # not noted before
+        compute = one["step"] * own / one["local"]
         return compute + measured["1x2"]["gradients"]
+    compute = one["step"] * two["local"] / one["local"]
     # Beside two processes: how much more each core does.
     more = min(2, cores) / min(processes, cores)
     # A ring moves 2 (n - 1) times the bytes in 2 (n - 1) hops.

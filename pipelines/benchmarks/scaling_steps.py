@@ -41,7 +41,7 @@ def measure(variant, image_size, batch, steps, devices=1):
     Returns:
         Function () -> dict of median seconds: "step", of a step of all;
         "local", of one that sums no gradients, until all others have taken
-        theirs; "gradients" and "number", of sums of the gradients and of one
+        theirs, and "own", of itself alone meanwhile; "gradients" and "number", of sums of the gradients and of one
         number over all devices, between steps. And the gradients' "bytes".
     """
 
@@ -70,6 +70,7 @@ def measure(variant, image_size, batch, steps, devices=1):
             local, _ = _step(one, variant, image_size)
             # Until the slowest is there: a sum of gradients waits for it.
             calls["local"] = lambda: (local(examples), workers.wait())
+            calls["own"] = lambda: np.asarray(local(examples))
         num_bytes = sum(4 * int(np.prod(v.shape)) for v in variables)
         return {"bytes": num_bytes, **_seconds(calls, steps, workers)}
 

@@ -116,7 +116,8 @@ def test_more_processes_are_predicted_from_two():
     """They share the cores; a ring of n moves 2 (n - 1) times the bytes."""
     measured = {
         "1x1": {"local": 2.0, "gradients": 0.0, "number": 0.0, "step": 2.5},
-        "2x1": {"local": 3.0, "gradients": 1.0, "number": 0.1, "step": 4.4},
+        "2x1": {"local": 3.0, "gradients": 1.0, "number": 0.1, "step": 4.4}
+        | {"own": 2.6},
         "4x1": {"gradients": 7.0, "step": 9.0},
         "1x2": {"gradients": 0.5, "step": 3.6},
     }
@@ -126,7 +127,7 @@ def test_more_processes_are_predicted_from_two():
         for rows in [scaling.predictions(measured, cores)]
     }
     compute, sums = 2.5 * 3 / 2, 1.3
-    two, mirrored = compute + sums, compute + 0.5
+    two, mirrored = compute + sums, 2.5 * 2.6 / 2 + 0.5
     shared, own = 2 * compute + 3 * sums, compute + 1.5 * sums
     assert found[2] == pytest.approx([2.5, two, shared, mirrored])
     assert found[4] == pytest.approx([2.5, two, own, mirrored])
