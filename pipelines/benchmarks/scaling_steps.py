@@ -41,8 +41,9 @@ def measure(variant, image_size, batch, steps, devices=1):
     Returns:
         Function () -> dict of median seconds: "step", of a step of all;
         "local", of one that sums no gradients, until all others have taken
-        theirs, and "own", of itself alone meanwhile; "gradients" and "number", of sums of the gradients and of one
-        number over all devices, between steps. And the gradients' "bytes".
+        theirs, and "own", of itself alone meanwhile; "gradients" and "number",
+        of sums of the gradients and of one number over all devices, between
+        steps. And the gradients' "bytes".
     """
 
     def build():
