@@ -126,8 +126,8 @@ def _measure(arguments, processes, devices):
 def predictions(measured, cores):
     """Rows of steps of this machine, as predicted and as measured.
 
-    Those of two devices are predicted from what two processes at a time take
-    without each other and from sums between steps. Those of more processes
+    Two devices at a time are slower than one by what steps without sums of
+    gradients show; what a sum takes between steps comes on top. More processes
     follow from two: cores are shared, and each core sends for all of its own.
 
     Args:
@@ -147,19 +147,21 @@ def predictions(measured, cores):
 
 
 def _predicted(measured, processes, devices, cores):
-    if processes == devices == 1:
-        return measured["1x1"]["local"]
-    if "2x1" not in measured:
+    if not {"1x1", "2x1"} <= set(measured):
         return None
-    two = measured["2x1"]
-    if devices == 2:
-        return two["local"] + measured["1x2"]["gradients"]
+    one, two = measured["1x1"], measured["2x1"]
+    if processes == devices == 1:
+        return one["step"]
+    if devices == 2:  # which share threads: none waits for the slower
+        own = two.get("own", two["local"])  # not noted before
+        compute = one["step"] * own / one["local"]
+        return compute + measured["1x2"]["gradients"]
+    compute = one["step"] * two["local"] / one["local"]
     # Beside two processes: how much more each core does.
     more = min(2, cores) / min(processes, cores)
-    local = more * processes / 2 * two["local"]
     # A ring moves 2 (n - 1) times the bytes in 2 (n - 1) hops.
     sums = two["gradients"] + (MESSAGES - 1) * two["number"]
-    return local + more * (processes - 1) * sums
+    return more * (processes / 2 * compute + (processes - 1) * sums)
 
 
 def report(figures):

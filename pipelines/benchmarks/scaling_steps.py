@@ -40,9 +40,10 @@ def measure(variant, image_size, batch, steps, devices=1):
 
     Returns:
         Function () -> dict of median seconds: "step", of a step of all;
-        "local", of one that sums nothing, while all others take theirs;
-        "gradients" and "number", of sums of the gradients and of one number
-        over all devices, between steps. And the "bytes" of the gradients.
+        "local", of one that sums no gradients, until all others have taken
+        theirs, and "own", of itself alone meanwhile; "gradients" and "number",
+        of sums of the gradients and of one number over all devices, between
+        steps. And the gradients' "bytes".
     """
 
     def build():
@@ -60,22 +61,19 @@ def measure(variant, image_size, batch, steps, devices=1):
             workers.highest(0)  # as the loop does
 
         gradients = [tf.ones(v.shape) for v in variables]
-        figures = {
-            "bytes": sum(4 * int(np.prod(v.shape)) for v in variables),
-            "step": _seconds(train, steps),
-            "gradients": _seconds(_sum(strategy, gradients), steps),
-            "number": _seconds(_sum(strategy, [tf.ones(1)]), steps),
+        calls = {
+            "step": train,
+            "gradients": _sum(strategy, gradients),
+            "number": _sum(strategy, [tf.ones(1)]),
         }
         if devices == 1:
             one = distribution.make_strategy("one_device")
             local, _ = _step(one, variant, image_size)
-            np.asarray(local(examples))  # traced
-            workers.wait()
-            figures["local"] = _seconds(
-                lambda: np.asarray(local(examples)), steps
-            )
-        workers.wait()
-        return figures
+            # Until the slowest is there: a sum of gradients waits for it.
+            calls["local"] = lambda: (local(examples), workers.wait())
+            calls["own"] = lambda: np.asarray(local(examples))
+        num_bytes = sum(4 * int(np.prod(v.shape)) for v in variables)
+        return {"bytes": num_bytes, **_seconds(calls, steps, workers)}
 
     return build
 
@@ -106,11 +104,14 @@ def _sum(strategy, values):
     return lambda: add(values)
 
 
-def _seconds(call, rounds):
-    """Median of some calls after a few."""
-    times = []
+def _seconds(calls, rounds, workers):
+    """{name: median seconds} of functions that take turns, after a few."""
+    times = {name: [] for name in calls}
     for _ in range(_WARM_UP + rounds):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[_WARM_UP:])
+        for name, call in calls.items():
+            workers.wait()
+            start = time.perf_counter()
+            call()
+            times[name].append(time.perf_counter() - start)
+    workers.wait()
+    return {n: statistics.median(t[_WARM_UP:]) for n, t in times.items()}

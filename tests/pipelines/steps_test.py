@@ -114,10 +114,10 @@ def test_a_ring_sends_twice_the_bytes_but_for_a_share():
 
 def test_more_processes_are_predicted_from_two():
     """They share the cores; a ring of n moves 2 (n - 1) times the bytes."""
-    two = {"local": 3.0, "gradients": 1.0, "number": 0.1, "step": 4.4}
     measured = {
         "1x1": {"local": 2.0, "gradients": 0.0, "number": 0.0, "step": 2.5},
-        "2x1": two,
+        "2x1": {"local": 3.0, "gradients": 1.0, "number": 0.1, "step": 4.4}
+        | {"own": 2.6},
         "4x1": {"gradients": 7.0, "step": 9.0},
         "1x2": {"gradients": 0.5, "step": 3.6},
     }
@@ -126,8 +126,11 @@ def test_more_processes_are_predicted_from_two():
         for cores in (2, 4)
         for rows in [scaling.predictions(measured, cores)]
     }
-    assert found[2] == pytest.approx([2, 4.3, 6 + 3 * 1.3, 3.5])
-    assert found[4] == pytest.approx([2, 4.3, 3 + 1.5 * 1.3, 3.5])
+    compute, sums = 2.5 * 3 / 2, 1.3
+    two, mirrored = compute + sums, 2.5 * 2.6 / 2 + 0.5
+    shared, own = 2 * compute + 3 * sums, compute + 1.5 * sums
+    assert found[2] == pytest.approx([2.5, two, shared, mirrored])
+    assert found[4] == pytest.approx([2.5, two, own, mirrored])
     del measured["2x1"]
     rows = {r["processes"]: r for r in scaling.predictions(measured, 2)}
     assert rows[4]["predicted"] is None and rows[4]["measured"] == 9.0

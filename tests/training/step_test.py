@@ -372,7 +372,7 @@ def test_the_graph_of_a_deep_network_is_run_as_it_was_traced(
                 strategies[1],
                 [_batch(), _batch(1)],
                 depths=(12,),
-                filters=(4,),
+                filters=(16,),
             )
             graphs = context.context().export_run_metadata().function_graphs
         finally:
