@@ -3,10 +3,13 @@
 import json
 import pathlib
 import re
+import sys
 
 from mkdocs.structure.files import File
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "pipelines"))
+PLAYER = '<div id="player"></div>'
 
 # {page of the site: the file that it is}.
 OUTSIDE = {
@@ -67,6 +70,23 @@ def on_page_markdown(markdown, page, **others):
             r"^```mermaid\n(.*?)^```", _picture, markdown, flags=re.M | re.S
         )
     return _inside(markdown)
+
+
+def on_post_page(output, page, **others):
+    """Puts the curves where their page has a place for them.
+
+    So late that the search does not take their figures for words.
+    """
+    del others
+    if page.file.src_uri != "CURVES.md":
+        return output
+    from reproduction import page as curves
+
+    paths = sorted((ROOT / "docs" / "results").glob("*.json"))
+    named = {path.stem: json.loads(path.read_text()) for path in paths}
+    # What is no list has no runs.
+    named = {name: of for name, of in named.items() if isinstance(of, list)}
+    return output.replace(PLAYER, curves.player(named))
 
 
 def _inside(text):
