@@ -3,12 +3,11 @@
 import json
 import pathlib
 import re
-import sys
+import runpy
 
 from mkdocs.structure.files import File
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "pipelines"))
 PLAYER = '<div id="player"></div>'
 
 # {page of the site: the file that it is}.
@@ -80,13 +79,13 @@ def on_post_page(output, page, **others):
     del others
     if page.file.src_uri != "CURVES.md":
         return output
-    from reproduction import page as curves
-
+    program = ROOT / "pipelines" / "reproduction" / "page.py"
+    player = runpy.run_path(str(program))["player"]
     paths = sorted((ROOT / "docs" / "results").glob("*.json"))
     named = {path.stem: json.loads(path.read_text()) for path in paths}
     # What is no list has no runs.
     named = {name: of for name, of in named.items() if isinstance(of, list)}
-    return output.replace(PLAYER, curves.player(named))
+    return output.replace(PLAYER, player(named))
 
 
 def _inside(text):
