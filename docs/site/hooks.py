@@ -136,9 +136,9 @@ def _picture(found):
     width = max(x for x, _ in places.values()) + 70
     height = max(y for _, y in places.values()) + 40
     return (
-        f'<svg class="map" viewBox="0 0 {width} {height}" role="img" '
+        f'<div class="wide"><svg class="map" viewBox="0 0 {width} {height}" role="img" '
         f'aria-label="The map of the code">{_ARROW}'
-        f"{''.join(lines + boxes)}</svg>"
+        f"{''.join(lines + boxes)}</svg></div>"
     )
 
 
