@@ -136,7 +136,8 @@ def _picture(found):
     width = max(x for x, _ in places.values()) + 70
     height = max(y for _, y in places.values()) + 40
     return (
-        f'<div class="wide"><svg class="map" viewBox="0 0 {width} {height}" role="img" '
+        '<div class="wide"><svg class="map" role="img" '
+        f'viewBox="0 0 {width} {height}" '
         f'aria-label="The map of the code">{_ARROW}'
         f"{''.join(lines + boxes)}</svg></div>"
     )

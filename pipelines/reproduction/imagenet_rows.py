@@ -232,7 +232,7 @@ IMAGENET = Experiment(
         "evaluations, 25,000 iterations, without a better error, as often as "
         "that happens. P1 does not say which error it watched; here it is that "
         "of 10,000 training images which are held out, so that the reported "
-        "images choose nothing",
+        "images choose nothing; the curves of such rows are theirs",
         "P1's 3.57 % is the error of an ensemble of six networks, not of 152 "
         "layers alone",
         "BN uses its moving averages; the authors' README says that theirs "
