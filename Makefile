@@ -147,6 +147,7 @@ docs: $(SITE)/.installed
 docs-check: $(SITE)/.installed
 	$(MKDOCS) build $(MKDOCS_FLAGS)
 	@! grep -rE --include="*.html" '(src|href)="https?://[^"]*\.(js|css|woff2?)"' runs/site
+	@grep -q '^const runs = \[{' runs/site/CURVES/index.html
 
 pages: $(VENV)/.installed
 	$(BIN)/python pipelines/api_page.py

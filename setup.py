@@ -29,7 +29,7 @@ setup(
         "keras_resnet": ["__init__.pyi", "py.typed"],
         "keras_resnet.data": ["digits.npz"],
         "keras_resnet.export.writers": ["web_page/*"],
-        "keras_resnet.labels.cards": ["imagenet_classes.txt"],
+        "keras_resnet.labels": ["imagenet_classes.txt"],
     },
     entry_points={
         "console_scripts": ["keras-resnet=keras_resnet.commands.doors:main"]

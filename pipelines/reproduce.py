@@ -24,8 +24,10 @@ from reproduction import asked
 from reproduction import experiments
 from reproduction import page
 from reproduction import report
+from reproduction import results
 from reproduction import runs
 
+from keras_resnet import files
 from keras_resnet.errors import require
 from keras_resnet.networks import execution
 
@@ -53,12 +55,22 @@ def main(args):
         print(f"Written: {', '.join(map(str, report.write(docs)))}")
         return 0
     if FLAGS.page:
-        page.write(docs / report.RESULTS, FLAGS.page)
-        print(f"Written: {FLAGS.page}")
-        return 0
+        return _write_page(docs / report.RESULTS, pathlib.Path(FLAGS.page))
     execution.require_tensorflow("An experiment")
     experiment, todo, kept = asked.runs(experiments.EXPERIMENTS)
     return runs.run(experiment, todo, kept)
+
+
+def _write_page(folder, path):
+    """Writes the page of the records in a folder; the exit status."""
+    named = {
+        name: results.Results(folder, name).records()
+        for name in experiments.EXPERIMENTS
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.write_text(path, page.document(named))
+    print(f"Written: {path}")
+    return 0
 
 
 if __name__ == "__main__":

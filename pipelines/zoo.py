@@ -14,6 +14,7 @@ from absl import flags
 from reproduction import sizes as sizes_lib
 
 from keras_resnet.errors import require
+from keras_resnet.labels import drawing
 from keras_resnet.networks import papers
 from keras_resnet.networks import specs
 from keras_resnet.weights import published
@@ -189,12 +190,15 @@ def mark(series):
 
 def draw(series, path):
     """Accuracy against multiply-adds, a line for each source of weights."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    with drawing.figure(
+        path, 5.6, metadata={"Comment": mark(series)}
+    ) as figure:
+        axes = figure.add_subplot()
+        _draw(axes, series)
+        drawing.legend_below(figure, axes, columns=2)
 
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+
+def _draw(axes, series):
     markers = itertools.cycle("os^Dv<>pP")
     for marker, (tag, values) in zip(markers, series.items(), strict=False):
         x, y, depths = zip(*values, strict=True)
@@ -210,12 +214,9 @@ def draw(series, path):
             )
     axes.set_xlabel("multiply-adds of one image of 224x224, 1e9")
     axes.set_ylabel("top-1 accuracy on ImageNet, one crop, %")
-    axes.set_title("Published weights; the number is the depth", fontsize=10)
+    axes.set_title("Published weights; the number is the depth")
     axes.set_xlim(left=0)
     axes.margins(x=0.06, y=0.08)
-    axes.grid(alpha=0.3)
-    axes.legend(loc="lower right", frameon=False)
-    figure.savefig(path, dpi=120, metadata={"Comment": mark(series)})
 
 
 def check(folder, text, series):

@@ -1,5 +1,6 @@
 """The package as it is imported and installed."""
 
+import ast
 import importlib
 import importlib.metadata
 import inspect
@@ -142,6 +143,38 @@ def test_a_requirement_that_is_taken_out_is_missed(requirement, tmp_path):
     name = re.match(r"[\w-]+", requirement)[0]
     expected = name not in NOT_IMPORTED
     assert bool(_deptry(rest, tmp_path)) == expected
+
+
+def _packaged():
+    """{package: patterns} that setup.py puts into a wheel beside modules."""
+    tree = ast.parse((ROOT / "setup.py").read_text(encoding="utf-8"))
+    [found] = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.keyword) and node.arg == "package_data"
+    ]
+    return ast.literal_eval(found)
+
+
+def _left_out(patterns):
+    """Files of the package that are no module and match no pattern."""
+    root = ROOT / "keras_resnet"
+    known = {
+        path
+        for package, names in patterns.items()
+        for name in names
+        for path in (ROOT / package.replace(".", "/")).glob(name)
+    }
+    files = (p for p in root.rglob("*") if p.is_file())
+    return {p.name for p in files if p.suffix not in (".py", ".pyc")} - {
+        p.name for p in known
+    }
+
+
+def test_the_wheel_has_every_file_of_the_package():
+    assert not _left_out(_packaged())
+    fewer = {**_packaged(), "keras_resnet.labels": []}
+    assert _left_out(fewer) == {"imagenet_classes.txt"}
 
 
 def test_names_that_moved_give_way_with_a_warning():

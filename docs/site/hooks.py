@@ -3,10 +3,12 @@
 import json
 import pathlib
 import re
+import runpy
 
 from mkdocs.structure.files import File
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+PLAYER = '<div id="player"></div>'
 
 # {page of the site: the file that it is}.
 OUTSIDE = {
@@ -69,6 +71,23 @@ def on_page_markdown(markdown, page, **others):
     return _inside(markdown)
 
 
+def on_post_page(output, page, **others):
+    """Puts the curves where their page has a place for them.
+
+    So late that the search does not take their figures for words.
+    """
+    del others
+    if page.file.src_uri != "CURVES.md":
+        return output
+    program = ROOT / "pipelines" / "reproduction" / "page.py"
+    player = runpy.run_path(str(program))["player"]
+    paths = sorted((ROOT / "docs" / "results").glob("*.json"))
+    named = {path.stem: json.loads(path.read_text()) for path in paths}
+    # What is no list has no runs.
+    named = {name: of for name, of in named.items() if isinstance(of, list)}
+    return output.replace(PLAYER, player(named))
+
+
 def _inside(text):
     """A text whose links lead to pages of the site."""
 
@@ -117,9 +136,10 @@ def _picture(found):
     width = max(x for x, _ in places.values()) + 70
     height = max(y for _, y in places.values()) + 40
     return (
-        f'<svg class="map" viewBox="0 0 {width} {height}" role="img" '
+        '<div class="wide"><svg class="map" role="img" '
+        f'viewBox="0 0 {width} {height}" '
         f'aria-label="The map of the code">{_ARROW}'
-        f"{''.join(lines + boxes)}</svg>"
+        f"{''.join(lines + boxes)}</svg></div>"
     )
 
 

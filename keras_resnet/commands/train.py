@@ -194,7 +194,7 @@ def _make_strategy():
 def _train(recipe, workdir, strategy, splits, say):
     from keras_resnet.training.run import train_and_evaluate
 
-    if recipe.train_examples:
+    if recipe.train_examples or recipe.holdout_examples:
         splits = None  # a run chooses some itself
     start = time.perf_counter()
     metrics = train_and_evaluate(

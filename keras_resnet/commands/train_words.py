@@ -11,6 +11,11 @@ def beginning(recipe, workdir, devices):
         f"{recipe.image_size}x{recipe.image_size} pixels ({devices}) in "
         f"{workdir}"
     )
+    if recipe.holdout_examples:
+        text += (
+            f"\n{recipe.holdout_examples:,} training images are held out and "
+            "judge the run; evaluate reports the validation images."
+        )
     if not recipe.weights:
         return text
     frozen = ""
@@ -52,16 +57,17 @@ def result(recipe, workdir, metrics, seconds):
     """What a run reached in so many seconds, and what it left."""
     from keras_resnet.training import workdir as workdir_lib
 
+    judges = "Held-out" if recipe.holdout_examples else "Validation"
     text = (
-        f"Validation: {_accuracies(metrics, workdir)} of "
+        f"{judges}: {_accuracies(metrics, workdir)} of "
         f"{metrics.num_examples} images, after {_last_step(workdir)} steps; "
         f"{seconds:.0f} s in this session.\n"
         f"Model: {workdir}/model.keras  Curves: {workdir}/curves.png"
     )
     if recipe.keep == "best":
         text += (
-            "\nThe validation images have chosen the model: of others expect "
-            f"a little less. The last one: {workdir}/{workdir_lib.LAST}"
+            f"\n{judges} images have chosen the model: of others expect a "
+            f"little less. The last one: {workdir}/{workdir_lib.LAST}"
         )
     masked = pathlib.Path(workdir) / workdir_lib.MASKED
     if masked.exists():

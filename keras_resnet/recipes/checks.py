@@ -89,6 +89,7 @@ _BELOW = {
 
 _NOT_NEGATIVE = (
     "train_examples",
+    "holdout_examples",
     "eval_size",
     "weight_decay",
     "warmup_steps",

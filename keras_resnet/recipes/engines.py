@@ -69,6 +69,7 @@ _BOTH = (
     "keep_every_steps",
 )
 _ONLY_TENSORFLOW = (
+    "holdout_examples",
     "shuffle",
     "shuffle_blocks",
     "weights",

@@ -58,6 +58,12 @@ class Recipe(Later):
         "How many training examples are used, evenly spaced over the data "
         "set; 0 for all.",
     )
+    holdout_examples: int = _field(
+        0,
+        "How many of these are held out, evenly spaced, and judge the run in "
+        "place of the validation split: then plateau, keep=best and patience "
+        "do not choose by the images that evaluate reports; 0 for none.",
+    )
     dtype: str = _field("float32", _choices(checks.DTYPES))
     seed: int = _field(0, "Of the initial weights and of the data's order.")
     shuffle: str = _field("examples", _choices(checks.SHUFFLES))

@@ -27,6 +27,7 @@ _OF_LOSS = (
     "teacher",
 )
 _OF_OPTIMIZER = ("optimizer", "clip_norm")
+_OF_DATA = ("train_examples", "holdout_examples")
 
 
 def check_settings(recipe, engine, *, loss=None, optimizer=None, splits=None):
@@ -45,15 +46,12 @@ def check_settings(recipe, engine, *, loss=None, optimizer=None, splits=None):
     _check_scales(recipe)
     engine.check(recipe)
     if loss is not None:
-        _refuse(recipe, _OF_LOSS, "loss")
+        _refuse(recipe, _OF_LOSS, "loss", "loss")
     if optimizer is not None:
-        _refuse(recipe, _OF_OPTIMIZER, "optimizer")
+        _refuse(recipe, _OF_OPTIMIZER, "optimizer", "optimizer")
     distillation.digest(recipe)
-    require(
-        splits is None or not recipe.train_examples,
-        "train_examples is of the recipe's own data, which splits= replaces. "
-        f"Received both: train_examples={recipe.train_examples}.",
-    )
+    if splits is not None:
+        _refuse(recipe, _OF_DATA, "data", "splits")
     for package, file in _PACKAGES.items():
         require(
             importlib.util.find_spec(package) is not None,
@@ -62,12 +60,13 @@ def check_settings(recipe, engine, *, loss=None, optimizer=None, splits=None):
         )
 
 
-def _refuse(recipe, names, what):
+def _refuse(recipe, names, what, argument):
     """Refuses fields of what an argument replaces."""
     for name in names:
         require(
             name not in recipe.changed,
-            f"{name} is of the recipe's own {what}, which {what}= replaces. "
+            f"{name} is of the recipe's own {what}, which {argument}= "
+            "replaces. "
             f"Received both: {name}={getattr(recipe, name)!r}.",
         )
 

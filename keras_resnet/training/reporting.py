@@ -11,6 +11,7 @@ from absl import logging
 from keras_resnet import files
 from keras_resnet import progress
 from keras_resnet.evaluation import metrics as metrics_lib
+from keras_resnet.labels import drawing
 from keras_resnet.training.hooks import Hook
 from keras_resnet.training.workdir import METRICS
 
@@ -195,11 +196,12 @@ def draw_curves(records, path, title, kind=metrics_lib.Metrics):
         title: of the picture.
         kind: value of `metrics.KINDS`, of the records.
     """
-    import matplotlib.figure  # no pyplot: no display, no global state
+    with drawing.figure(path, 4.2) as figure:
+        _draw_errors(figure.subplots(), records, title, kind)
 
+
+def _draw_errors(axes, records, title, kind):
     steps = [record["step"] for record in records]
-    figure = matplotlib.figure.Figure(figsize=(7, 4.5))
-    axes = figure.subplots()
     for key, name, width in (
         (f"train_{kind.TRAINED}", "training", 1.0),
         (kind.TRAINED, "validation", 2.5),
@@ -208,7 +210,7 @@ def draw_curves(records, path, title, kind=metrics_lib.Metrics):
         axes.plot(
             steps,
             errors,
-            color="C0",
+            color=drawing.COLORS[0],
             linewidth=width,
             label=f"{name}, {errors[-1]:.2f} % at the end",
         )
@@ -222,9 +224,7 @@ def draw_curves(records, path, title, kind=metrics_lib.Metrics):
         xlim=(0, max(steps)),
     )
     _mark_rate_changes(axes, records)
-    axes.grid(alpha=0.3)
     axes.legend(loc="upper right")
-    figure.savefig(path, dpi=120)
 
 
 def _mark_rate_changes(axes, records):

@@ -29,7 +29,8 @@ class Run:
     Attributes:
         workdir: its folder: model.keras, metrics.jsonl, curves.png, ...
         recipe: `recipes.Recipe` that it followed.
-        metrics: `Metrics` of the model on the validation split, or
+        metrics: `Metrics` of the model on the validation split, or on the
+            training images that `holdout_examples` sets aside;
             `MultiLabelMetrics` of images with any number of labels.
     """
 

@@ -123,21 +123,23 @@ def _contenders(figures, network):
 
 
 def _panels(rows):
-    """A panel for each setting of ours over its peers."""
-    settings = dict.fromkeys(name for row in rows for name in row["cells"])
+    """A panel for each size of a batch, a bar for each format and peer.
+
+    A bar is the median over networks and numbers of threads.
+    """
+    bars = {}
+    for row in rows:
+        name = "{ours}\nover {peer}".format(**row)
+        for setting, cell in row["cells"].items():
+            of_batch = bars.setdefault(setting.partition(",")[0], {})
+            of_batch.setdefault(name, []).append(cell["median"])
     return [
         pictures.Panel(
-            name,
-            "how many times as fast ours is",
-            {
-                "{network}: {ours} over {peer}".format(**row): row["cells"][
-                    name
-                ]
-                for row in rows
-                if name in row["cells"]
-            },
+            f"{batch}: all networks, 1 and 2 threads",
+            "how many times as fast ours is: median, least to greatest",
+            {name: measure.spread(found) for name, found in of.items()},
             ("as fast", 1.0),
             ratios=True,
         )
-        for name in settings
+        for batch, of in bars.items()
     ]

@@ -4,8 +4,9 @@ import dataclasses
 import hashlib
 import json
 
-# Okabe and Ito's colours, which the colour-blind tell apart.
-OURS, PEER, BOUND = "#0072B2", "#E69F00", "#000000"
+from keras_resnet.labels import drawing
+
+OURS, _, _, _, PEER, _, BOUND = drawing.COLORS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +18,8 @@ class Panel:
         unit: words below them.
         bars: {name: spread}; names that begin with "ours" are ours.
         bound: (name, number) of a line across all bars, or None.
-        ratios: whether every bar is of ours over a peer's.
+        ratios: whether every bar is of ours over a peer's; bars then begin at
+            the bound.
     """
 
     title: str
@@ -41,54 +43,47 @@ def mark(figures):
 
 
 def draw(figures, panels, path):
-    """Writes a PNG, its panels in two columns if there are many.
+    """Writes a PNG, its panels below each other.
 
     Args:
         figures: the record that the panels show.
         panels: list of `Panel`.
         path: of the PNG.
     """
-    import matplotlib.figure  # no pyplot: no display, no global state
-
-    columns = 1 if len(panels) < 3 else 2
-    rows = [panels[n : n + columns] for n in range(0, len(panels), columns)]
-    heights = [0.3 * max(len(p.bars) for p in row) + 0.9 for row in rows]
-    figure = matplotlib.figure.Figure(
-        figsize=(1 + 7 * columns, sum(heights)), layout="constrained"
-    )
-    grid = figure.add_gridspec(len(rows), columns, height_ratios=heights)
-    for number, panel in enumerate(panels):
-        _draw(figure.add_subplot(grid[divmod(number, columns)]), panel)
-    figure.savefig(path, dpi=110, metadata={"Comment": mark(figures)})
+    heights = [0.34 * len(panel.bars) + 1.2 for panel in panels] or [1]
+    metadata = {"Comment": mark(figures)}
+    with drawing.figure(path, sum(heights), metadata=metadata) as figure:
+        grid = figure.add_gridspec(len(heights), height_ratios=heights)
+        for place, panel in zip(grid, panels, strict=False):
+            _draw(figure.add_subplot(place), panel)
 
 
 def _draw(axes, panel):
     for place, (name, spread) in enumerate(panel.bars.items()):
         is_ours = panel.ratios or name.startswith("ours")
-        _bar(axes, place, spread, OURS if is_ours else PEER)
-    axes.set_yticks(range(len(panel.bars)), panel.bars, fontsize=8)
+        start = panel.bound[1] if panel.ratios else 0
+        _bar(axes, place, spread, OURS if is_ours else PEER, start)
+    axes.set_yticks(range(len(panel.bars)), panel.bars)
     axes.set_ylim(len(panel.bars), -0.6)
     axes.margins(x=0.15)
-    axes.grid(axis="x", alpha=0.3)
-    axes.set_axisbelow(True)
-    axes.set_title(panel.title, fontsize=10)
-    axes.set_xlabel(panel.unit, fontsize=8)
+    axes.grid(visible=False, axis="y")
+    axes.set(title=panel.title, xlabel=panel.unit)
     if panel.bound:
         _bound(axes, *panel.bound, place=len(panel.bars) - 0.3)
 
 
-def _bar(axes, place, spread, color):
+def _bar(axes, place, spread, color, start):
     median, low, high = (spread[key] for key in ("median", "min", "max"))
     line = {"linewidth": 1, "capsize": 2, "ecolor": "0.3"}
     error = [[median - low], [high - median]]
-    axes.barh(place, median, color=color, xerr=error, error_kw=line)
+    width = median - start
+    axes.barh(place, width, left=start, color=color, xerr=error, error_kw=line)
     axes.annotate(
         f"{median:.3g}",
         (high, place),
         xytext=(6, 0),
         textcoords="offset points",
         va="center",
-        fontsize=8,
     )
 
 
@@ -97,4 +92,4 @@ def _bound(axes, name, value, place):
     # On the side that has more room.
     side = "left" if value < sum(axes.get_xlim()) / 2 else "right"
     words = f" {name}, {value:.3g} "
-    axes.annotate(words, (value, place), ha=side, va="center", fontsize=8)
+    axes.annotate(words, (value, place), ha=side, va="center")

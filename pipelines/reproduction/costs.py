@@ -5,10 +5,10 @@ import re
 
 from benchmarks import tables
 from reproduction import activations
-from reproduction import pictures
 from reproduction import sizes
 from reproduction.cost_rows import VGG
 
+from keras_resnet.labels import drawing
 from keras_resnet.networks import papers
 from keras_resnet.networks import specs
 
@@ -92,26 +92,22 @@ def beside_vgg(found):
 
 def picture(experiment, records, path):
     """Multiply-adds over depth, of networks for ImageNet."""
-    import matplotlib.figure  # no pyplot: no display, no global state
-
-    figure = matplotlib.figure.Figure(figsize=(7, 4.4), layout="constrained")
-    axes = figure.subplots()
-    found = {record["row"]: record["result"] for record in records}
-    for (label, names), color, marker in zip(
-        _LINES.items(), pictures.COLORS, "os^D", strict=False
-    ):
-        depths = [int(re.search(r"\d+", name)[0]) for name in names]
-        work = [found[name]["multiply_adds"] / 1e9 for name in names]
-        axes.plot(depths, work, marker=marker, color=color, label=label)
-    axes.set(
-        xlabel="layers with weights",
-        ylabel="multiply-adds of an image of 224x224, 1e9",
-        xlim=(0, None),
-        ylim=(0, None),
-    )
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
-    figure.savefig(path, dpi=120)
+    with drawing.figure(path, 4) as figure:
+        axes = figure.subplots()
+        found = {record["row"]: record["result"] for record in records}
+        for (label, names), color, marker in zip(
+            _LINES.items(), drawing.COLORS, "os^D", strict=False
+        ):
+            depths = [int(re.search(r"\d+", name)[0]) for name in names]
+            work = [found[name]["multiply_adds"] / 1e9 for name in names]
+            axes.plot(depths, work, marker=marker, color=color, label=label)
+        axes.set(
+            xlabel="layers with weights",
+            ylabel="multiply-adds of an image of 224x224, 1e9",
+            xlim=(0, None),
+            ylim=(0, None),
+        )
+        axes.legend()
 
 
 _LINES = {

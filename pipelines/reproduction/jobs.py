@@ -161,6 +161,12 @@ def make(
         keras_resnet.UsageError: if a name is unknown or a value cannot work.
     """
     overrides = overrides or {}
+    require(
+        not overrides.get("holdout_examples"),
+        "An experiment's test error is that of the validation images: "
+        "--holdout_examples cannot stand in for them. --scale=rates holds out "
+        "a part to choose rates by.",
+    )
     dataset, setting = _setting(name, experiment, scale, dataset, overrides)
     folder = dataset.replace(":", "/").split("/")
     place = pathlib.Path(workdir, name, scale, "-".join(filter(None, folder)))

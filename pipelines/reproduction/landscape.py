@@ -14,6 +14,8 @@ from reproduction import results
 from reproduction import spreads
 from reproduction import training
 
+from keras_resnet.labels import drawing
+
 IMAGES, SIDE, LANCZOS = 256, 25, 40
 
 
@@ -182,21 +184,19 @@ def _edge(grid):
 
 def picture(experiment, records, path):
     """Contours of the loss on the plane, of the first seed."""
-    import matplotlib.figure  # no pyplot: no display, no global state
-
     rows = results.by_row(experiment, results.finished(records))
-    figure = matplotlib.figure.Figure(
-        figsize=(3.6 * max(len(rows), 1), 3.8), layout="constrained"
-    )
-    panels = figure.subplots(1, max(len(rows), 1), squeeze=False)[0]
-    levels = np.geomspace(0.01, 100, 17)
-    for axes, (name, (first, *_)) in zip(panels, rows.items(), strict=False):
-        places = np.linspace(-1, 1, SIDE)
-        grid = np.maximum(first["result"]["grid"], levels[0])
-        lines = axes.contour(places, places, grid, levels, cmap="viridis")
-        axes.clabel(lines, fontsize=7)
-        axes.set(title=name, aspect="equal")
-    figure.savefig(path, dpi=120)
+    columns = max(len(rows), 1)
+    with drawing.figure(path, drawing.WIDTH / columns + 0.3) as figure:
+        panels = figure.subplots(1, columns, squeeze=False)[0]
+        levels = np.geomspace(0.01, 100, 17)
+        for axes, (name, (first, *_)) in zip(
+            panels, rows.items(), strict=False
+        ):
+            places = np.linspace(-1, 1, SIDE)
+            grid = np.maximum(first["result"]["grid"], levels[0])
+            lines = axes.contour(places, places, grid, levels, cmap="viridis")
+            axes.clabel(lines, fontsize=7)
+            axes.set(title=name, aspect="equal")
 
 
 def summary(records):

@@ -7,10 +7,11 @@ import random
 import statistics
 
 from benchmarks import tables
-from reproduction import pictures
 from reproduction import results
 from reproduction import spreads
 from reproduction import training
+
+from keras_resnet.labels import drawing
 
 IMAGES = 1000  # at most
 # How many units are taken out together, at random, and how often.
@@ -115,39 +116,38 @@ def _cells(records):
 
 def picture(experiment, records, path):
     """Errors without each unit, and without several."""
-    import matplotlib.figure  # no pyplot: no display, no global state
-
-    figure = matplotlib.figure.Figure(figsize=(9, 4.4), layout="constrained")
-    alone, together = figure.subplots(1, 2, sharey=True)
-    rows = results.by_row(experiment, results.finished(records))
-    for (name, of_one), color in zip(
-        rows.items(), pictures.COLORS, strict=False
-    ):
-        found = [record["result"] for record in of_one]
-        middle = [
-            statistics.median(100 * error for error in errors)
-            for errors in zip(*(r["alone"] for r in found), strict=True)
-        ]
-        places = [(i + 0.5) / len(middle) for i in range(len(middle))]
-        alone.plot(places, middle, "o-", color=color, markersize=3, label=name)
-        numbers = [0, *map(int, found[0]["together"])]
-        errors = [[r["test_error"] for r in found]] + [
-            [error for r in found for error in r["together"][str(number)]]
-            for number in numbers[1:]
-        ]
-        middle = [100 * statistics.median(of_one) for of_one in errors]
-        together.plot(numbers, middle, "o-", color=color, label=name)
-    alone.set(
-        title="one unit taken out",
-        xlabel="where it was: 0 the first, 1 the last",
-        ylabel="test error, %",
-        ylim=(0, 100),
-    )
-    together.set(title="several at random", xlabel="units that were taken out")
-    together.legend(loc="lower right", frameon=False)
-    for axes in (alone, together):
-        axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=120)
+    with drawing.figure(path, 3.8) as figure:
+        alone, together = figure.subplots(1, 2, sharey=True)
+        rows = results.by_row(experiment, results.finished(records))
+        for (name, of_one), color in zip(
+            rows.items(), drawing.COLORS, strict=False
+        ):
+            found = [record["result"] for record in of_one]
+            middle = [
+                statistics.median(100 * error for error in errors)
+                for errors in zip(*(r["alone"] for r in found), strict=True)
+            ]
+            places = [(i + 0.5) / len(middle) for i in range(len(middle))]
+            alone.plot(
+                places, middle, "o-", color=color, markersize=3, label=name
+            )
+            numbers = [0, *map(int, found[0]["together"])]
+            errors = [[r["test_error"] for r in found]] + [
+                [error for r in found for error in r["together"][str(number)]]
+                for number in numbers[1:]
+            ]
+            middle = [100 * statistics.median(of_one) for of_one in errors]
+            together.plot(numbers, middle, "o-", color=color, label=name)
+        alone.set(
+            title="one unit taken out",
+            xlabel="where it was: 0 the first, 1 the last",
+            ylabel="test error, %",
+            ylim=(0, 100),
+        )
+        together.set(
+            title="several at random", xlabel="units that were taken out"
+        )
+        alone.legend(loc="center right")
 
 
 def summary(records):

@@ -6,16 +6,8 @@ import statistics
 from reproduction import rates
 from reproduction import results
 
-# Okabe and Ito's colours, which the colour-blind tell apart.
-COLORS = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#000000",
-)
+from keras_resnet.labels import drawing
+
 # Bands of more rows than this hide each other.
 BANDS = 4
 
@@ -27,24 +19,22 @@ def picture(experiment, records, path):
     a band, or where there are many rows a bar at the end. Of a grid of rates
     each row is at its best.
     """
-    import matplotlib.figure  # no pyplot: no display, no global state
-
     records = rates.at_best(experiment, records)
     # An ensemble has none, nor has what diverged at once.
     records = [r for r in records if r["result"].get("curve", {}).get("step")]
     rows = results.by_row(experiment, records)
     panels = _panels(experiment, rows)
-    figure = matplotlib.figure.Figure(
-        figsize=(4.6 * max(len(panels), 1.6), 4.8), layout="constrained"
-    )
-    columns = max(len(panels), 1)
-    all_axes = figure.subplots(1, columns, sharey=True, squeeze=False)[0]
-    for axes, (title, names) in zip(all_axes, panels.items(), strict=False):
-        _draw_panel(axes, experiment, {name: rows[name] for name in names})
-        axes.set(title=title or experiment.title, xlabel="iterations")
-    all_axes[0].set_ylabel("error (%), test bold, training thin")
-    all_axes[0].set_ylim(bottom=0)
-    figure.savefig(path, dpi=120)
+    count = max(len(panels), 1)
+    with drawing.figure(path, 3.4 * count) as figure:
+        all_axes = figure.subplots(count, sharey=True, squeeze=False)[:, 0]
+        for axes, (title, names) in zip(all_axes, panels.items(), strict=False):
+            _draw_panel(axes, experiment, {name: rows[name] for name in names})
+            axes.set(
+                title=title or experiment.title,
+                xlabel="iterations",
+                ylabel="error (%), test bold, training thin",
+            )
+        all_axes[0].set_ylim(bottom=0)
 
 
 def _panels(experiment, rows):
@@ -64,23 +54,16 @@ def _draw_panel(axes, experiment, rows):
     for place, ((name, records), color) in enumerate(zip(rows.items(), colors)):
         line = _draw(axes, name, records, color)
         _draw_spread(axes, line, place if len(rows) > BANDS else None)
-    axes.grid(alpha=0.3)
     axes.margins(x=0.01)
     axes.set_xlim(left=0)
-    axes.legend(
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.14),
-        ncols=2,
-        fontsize=8,
-        frameon=False,
-    )
+    drawing.legend_beside(axes)
 
 
 def _palette(experiment, rows):
     """Black is the reference's, where a panel has one."""
     if experiment.reference not in rows:
-        return COLORS
-    return ["#000000", *COLORS[:-1], "#999999"]
+        return drawing.COLORS
+    return ["#000000", *drawing.COLORS[:-1], "#999999"]
 
 
 def _draw(axes, name, records, color):

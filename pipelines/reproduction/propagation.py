@@ -5,9 +5,10 @@ import math
 
 import numpy as np
 from benchmarks import tables
-from reproduction import pictures
 from reproduction import results
 from reproduction import training
+
+from keras_resnet.labels import drawing
 
 # Iterations of training after which gradients are measured.
 AFTER = (0, 50, 200)
@@ -194,38 +195,36 @@ def picture(experiment, records, path):
 
     Dashed is what comes through shortcuts alone; dotted the product of lambdas.
     """
-    import matplotlib.figure  # no pyplot: no display, no global state
-
-    figure = matplotlib.figure.Figure(figsize=(9, 4.9), layout="constrained")
-    panels = figure.subplots(1, len(AFTER), sharey=True)
-    of_rows = _of_rows(experiment, records)
-    for axes, steps in zip(panels, AFTER, strict=True):
-        for record, color in zip(of_rows, pictures.COLORS, strict=False):
-            result = record["result"]
-            norms = result["after"][str(steps)]
-            units = range(1, len(norms["total"]))
-            axes.semilogy(
-                units, norms["total"][1:], color=color, label=record["row"]
+    with drawing.figure(path, 4.4) as figure:
+        panels = figure.subplots(1, len(AFTER), sharey=True)
+        of_rows = _of_rows(experiment, records)
+        for axes, steps in zip(panels, AFTER, strict=True):
+            for record, color in zip(of_rows, drawing.COLORS, strict=False):
+                result = record["result"]
+                norms = result["after"][str(steps)]
+                units = range(1, len(norms["total"]))
+                axes.semilogy(
+                    units, norms["total"][1:], color=color, label=record["row"]
+                )
+                if norms["shortcuts"][1]:
+                    through = norms["shortcuts"][1:]
+                    axes.semilogy(
+                        units, through, "--", color=color, linewidth=1
+                    )
+                product = np.array(result["product"][1:])
+                if 0 < product[0] < 1:
+                    product *= norms["total"][-1]
+                    axes.semilogy(
+                        units, product, ":", color="#000000", linewidth=1
+                    )
+            axes.set(
+                title=f"after {steps} iterations"
+                if steps
+                else "at the beginning",
+                xlabel="unit",
             )
-            if norms["shortcuts"][1]:
-                through = norms["shortcuts"][1:]
-                axes.semilogy(units, through, "--", color=color, linewidth=1)
-            product = np.array(result["product"][1:])
-            if 0 < product[0] < 1:
-                product *= norms["total"][-1]
-                axes.semilogy(units, product, ":", color="#000000", linewidth=1)
-        axes.set(
-            title=f"after {steps} iterations" if steps else "at the beginning",
-            xlabel="unit",
+        panels[0].set_ylabel("norm of the gradient")
+        figure.suptitle(
+            "dashed: through the shortcuts alone; dotted: product of lambdas",
         )
-        axes.grid(alpha=0.3)
-    panels[0].set_ylabel("norm of the gradient")
-    figure.suptitle(
-        "dashed: through the shortcuts alone; dotted: product of lambdas",
-        fontsize=10,
-    )
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside lower center", ncols=3, frameon=False
-    )
-    figure.savefig(path, dpi=120)
+        drawing.legend_below(figure, panels[0])

@@ -29,6 +29,7 @@ Written by `python pipelines/reproduce.py --report` from the records in
 ([arXiv 1603.05027](https://arxiv.org/abs/1603.05027)). Ours are medians over
 seeds, with the least and the greatest; P1 prints the best of several runs, P2
 the median of 5. "fail" is a test error above 20 %, as in P2 Table 1.
+[The curves of every run](CURVES.md) are a page that plays.
 """
 
 _PROTOCOLS = """\

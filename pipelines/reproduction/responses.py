@@ -4,9 +4,10 @@ import statistics
 
 import numpy as np
 from benchmarks import tables
-from reproduction import pictures
 from reproduction import results
 from reproduction import training
+
+from keras_resnet.labels import drawing
 
 IMAGES, BATCH = 1000, 100
 
@@ -121,38 +122,34 @@ def table(experiment, records):
 
 def picture(experiment, records, path):
     """P1 Fig. 7: in the order of the layers, and from the greatest on."""
-    import matplotlib.figure  # no pyplot: no display, no global state
     import matplotlib.ticker
 
-    figure = matplotlib.figure.Figure(figsize=(9, 4.4), layout="constrained")
-    ordered, by_size = figure.subplots(1, 2, sharey=True)
-    colors = pictures.COLORS
-    rows = results.by_row(experiment, results.finished(records))
-    for (name, of_one), color in zip(rows.items(), colors, strict=False):
-        responses = of_one[0]["result"]["responses"]
-        deviations = [layer["std"] for layer in responses]
-        style = "--" if name.startswith("plain") else "-"
-        style = {"color": color, "linestyle": style, "linewidth": 1.6}
-        ordered.plot(range(1, len(deviations) + 1), deviations, **style)
-        by_size.plot(
-            range(1, len(deviations) + 1),
-            sorted(deviations, reverse=True),
-            label=name,
-            **style,
+    with drawing.figure(path, 3.8) as figure:
+        ordered, by_size = figure.subplots(1, 2, sharey=True)
+        colors = drawing.COLORS
+        rows = results.by_row(experiment, results.finished(records))
+        for (name, of_one), color in zip(rows.items(), colors, strict=False):
+            responses = of_one[0]["result"]["responses"]
+            deviations = [layer["std"] for layer in responses]
+            style = "--" if name.startswith("plain") else "-"
+            style = {"color": color, "linestyle": style, "linewidth": 1.6}
+            ordered.plot(range(1, len(deviations) + 1), deviations, **style)
+            by_size.plot(
+                range(1, len(deviations) + 1),
+                sorted(deviations, reverse=True),
+                label=name,
+                **style,
+            )
+        ordered.set(
+            title="in the order of the layers",
+            xlabel="3x3 layer",
+            ylabel="standard deviation of the response",
         )
-    ordered.set(
-        title="in the order of the layers",
-        xlabel="3x3 layer",
-        ylabel="standard deviation of the response",
-    )
-    # P1's axis is linear; here one network would hide the others.
-    ordered.set_yscale("log")
-    axis = ordered.yaxis
-    axis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
-    axis.set_major_formatter("{x:g}")
-    axis.set_minor_locator(matplotlib.ticker.NullLocator())
-    by_size.set(title="by size", xlabel="3x3 layer, greatest first")
-    by_size.legend(loc="upper right", frameon=False)
-    for axes in (ordered, by_size):
-        axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=120)
+        # P1's axis is linear; here one network would hide the others.
+        ordered.set_yscale("log")
+        axis = ordered.yaxis
+        axis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_locator(matplotlib.ticker.NullLocator())
+        by_size.set(title="by size", xlabel="3x3 layer, greatest first")
+        by_size.legend(loc="upper right")

@@ -10,10 +10,11 @@ import statistics
 
 import numpy as np
 from benchmarks import tables
-from reproduction import pictures
 from reproduction import propagation
 from reproduction import results
 from reproduction import training
+
+from keras_resnet.labels import drawing
 
 # The images between which gradients are compared lie on a line in so many
 # steps (Balduzzi et al. 2017, arXiv 1702.08591: "shattered gradients").
@@ -171,31 +172,27 @@ def _cells(records, when):
 
 def picture(experiment, records, path):
     """Cosines of both terms, and what passes, unit by unit."""
-    import matplotlib.figure  # no pyplot: no display, no global state
-
-    figure = matplotlib.figure.Figure(figsize=(9, 6.4), layout="constrained")
-    panels = figure.subplots(2, 2, sharex=True, sharey="row")
-    rows = results.by_row(experiment, results.finished(records))
-    for column, when in enumerate(("before", "after")):
-        of_cosine, through = panels[:, column]
-        for (name, (first, *_)), color in zip(
-            rows.items(), pictures.COLORS, strict=False
-        ):
-            found = first["result"][when]
-            count = len(found["through"])
-            places = [(i + 0.5) / count for i in range(count)]
-            through.semilogy(places, found["through"], color=color, label=name)
-            if not name.startswith("plain"):
-                of_cosine.plot(places, found["cosine"], color=color)
-        of_cosine.axhline(-1, color="#000000", linestyle="--", linewidth=1)
-        of_cosine.set(title=f"{when} training", ylim=(-1.05, 1.05))
-        through.set_xlabel("unit: 0 the first, 1 the last")
-        for axes in (of_cosine, through):
-            axes.grid(alpha=0.3)
-    panels[0, 0].set_ylabel("cosine of direct and F term\n(-1: they cancel)")
-    panels[1, 0].set_ylabel("gradient before a unit\nover that behind it")
-    handles, labels = panels[1, 0].get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside lower center", ncols=3, frameon=False
-    )
-    figure.savefig(path, dpi=120)
+    with drawing.figure(path, 6) as figure:
+        panels = figure.subplots(2, 2, sharex=True, sharey="row")
+        rows = results.by_row(experiment, results.finished(records))
+        for column, when in enumerate(("before", "after")):
+            of_cosine, through = panels[:, column]
+            for (name, (first, *_)), color in zip(
+                rows.items(), drawing.COLORS, strict=False
+            ):
+                found = first["result"][when]
+                count = len(found["through"])
+                places = [(i + 0.5) / count for i in range(count)]
+                through.semilogy(
+                    places, found["through"], color=color, label=name
+                )
+                if not name.startswith("plain"):
+                    of_cosine.plot(places, found["cosine"], color=color)
+            of_cosine.axhline(-1, color="#000000", linestyle="--", linewidth=1)
+            of_cosine.set(title=f"{when} training", ylim=(-1.05, 1.05))
+            through.set_xlabel("unit: 0 the first, 1 the last")
+        panels[0, 0].set_ylabel(
+            "cosine of direct and F term\n(-1: they cancel)"
+        )
+        panels[1, 0].set_ylabel("gradient before a unit\nover that behind it")
+        drawing.legend_below(figure, panels[1, 0])

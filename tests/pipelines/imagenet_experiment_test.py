@@ -99,10 +99,12 @@ def test_the_full_recipe_is_that_of_the_rows_paper(row):
     assert recipe.augmentation == ("area_crop_color" if area else "imagenet")
     if "preactivation" in row or depth == 200:
         epoch = -(-1_281_167 // 256)
-        assert recipe.schedule == "steps"
+        assert (recipe.schedule, recipe.holdout_examples) == ("steps", 0)
         assert recipe.boundaries == (30 * epoch, 60 * epoch)
     else:
         assert (recipe.schedule, recipe.steps) == ("plateau", 600_000)
+        # What divides the rate is not what is reported.
+        assert recipe.holdout_examples == 10_000
 
 
 def test_the_views_of_224_pixels_are_the_papers():

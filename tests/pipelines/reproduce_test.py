@@ -131,6 +131,7 @@ def test_a_data_set_without_a_setting_takes_the_first_ones(tmp_path):
         ({"scale": "huge"}, "scale.*'huge'"),
         ({"scale": "full"}, "two has no scale 'full'"),
         ({"overrides": {"step": 4}}, "recipe field.*'step'"),
+        ({"overrides": {"holdout_examples": 4}}, "cannot stand in"),
         ({"dataset": "cifar10"}, "digits how many pixels.*'cifar10'"),
         ({"dataset": "folder:x"}, "--image_size=32.*'folder:x'"),
     ],

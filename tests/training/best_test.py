@@ -74,6 +74,16 @@ def _accuracy(workdir, name):
     return reports.make(model, View.of(RECIPE), split).metrics.top1_accuracy
 
 
+def test_held_out_training_images_choose_in_place_of_the_reported_ones():
+    recipe = dataclasses.replace(RECIPE, holdout_examples=50)
+    found = engine_lib.make().load_splits(recipe, None)
+    assert found["validation"].name == found["train"].name == "digits/train"
+    sizes = {name: split.num_examples for name, split in found.items()}
+    assert sizes == {"train": 150, "validation": 50}
+    found = engine_lib.make().load_splits(RECIPE, None)
+    assert found["validation"].name == "digits/validation"
+
+
 def test_the_model_is_that_of_the_best_evaluation(whole):
     workdir, metrics = whole
     accuracies = [record["top1_accuracy"] for record in _records(workdir)]

@@ -207,6 +207,7 @@ def test_a_callers_own_things_decide_the_run(plain, tmp_path, choices):
     [
         ({"label_smoothing": 0.1}, {"loss": len}, "label_smoothing=0.1"),
         ({"train_examples": 9}, {"splits": {"train": 1}}, "train_examples=9"),
+        ({"holdout_examples": 9}, {"splits": {}}, "holdout_examples=9"),
     ],
 )
 def test_what_a_caller_replaces_is_not_in_the_recipe(

@@ -8,6 +8,7 @@ from keras_resnet import files
 from keras_resnet.data.survey import inspection
 from keras_resnet.data.survey import scanning
 from keras_resnet.errors import printable
+from keras_resnet.labels import drawing
 from keras_resnet.labels import fonts
 
 
@@ -120,11 +121,13 @@ def draw_sizes(found, path, *, marks):
         path: of the PNG.
         marks: {name: pixels}, lines among the shorter sides.
     """
-    from matplotlib.figure import Figure
+    with files.replacing(path) as beside, drawing.figure(beside, 4) as figure:
+        _draw_sizes(figure, found, marks)
 
+
+def _draw_sizes(figure, found, marks):
     widths, heights = np.asarray(found.widths), np.asarray(found.heights)
     shorter = np.minimum(widths, heights)
-    figure = Figure(figsize=(11, 4.8), layout="constrained")
     plane, sides = figure.subplots(1, 2)
     name = fonts.drawable(printable(found.split.name))
     figure.suptitle(
@@ -141,18 +144,16 @@ def draw_sizes(found, path, *, marks):
     sides.hist(shorter, _edges([*shorter, *marks.values()]))
     for (mark, pixels), style in zip(marks.items(), ("--", ":"), strict=True):
         label = f"{mark}: {pixels}"
-        sides.axvline(pixels, color="C1", linestyle=style, label=label)
+        sides.axvline(
+            pixels, color=drawing.COLORS[1], linestyle=style, label=label
+        )
     sides.set(xlabel="shorter side, pixels", ylabel="images")
-    sides.legend(
-        frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1)
-    )
+    sides.legend(loc="lower left", bbox_to_anchor=(0, 1))
     for axes in (plane, sides):
         axes.set_xscale("log", base=2)
     plane.set_yscale("log", base=2)
     for axis in (plane.xaxis, plane.yaxis, sides.xaxis):
         axis.set_major_formatter("{x:g}")
-    with files.replacing(path) as beside:
-        figure.savefig(beside, dpi=120)
 
 
 def _edges(values):

@@ -74,6 +74,10 @@ class TensorFlowEngine(Engine):
             for name in ("train", "validation")
         )
         train = splits_lib.evenly_spaced(train, recipe.train_examples)
+        if recipe.holdout_examples:
+            train, validation = splits_lib.set_aside(
+                train, recipe.holdout_examples
+            )
         return {"train": train, "validation": validation}
 
     def build(self, recipe, splits, *, loss=None, optimizer=None):
