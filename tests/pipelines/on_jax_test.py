@@ -169,7 +169,8 @@ def train(name, hooks=()):
     # As between the jobs of a command: else names of variables count on.
     keras.backend.clear_session()
     changed = dataclasses.replace(
-        recipe, variant="resnet110_dropout", schedule="plateau",
+        recipe, variant="resnet110_dropout", depths=(1, 1), filters=(16, 32),
+        schedule="plateau",
         stochastic_depth=0.3, repeated_augmentation=2,
         plateau_evaluations=1, warmup_steps=100, warmup_error=0.95,
         learning_rate=3.0, eval_every_steps=12, log_every_steps=12)
