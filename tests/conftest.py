@@ -6,6 +6,28 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+# Files of more than 15 s. They come first, or a worker would be left with one
+# at the end while the others have nothing to do.
+LONG = {
+    "any_network_test.py",
+    "artifacts_test.py",
+    "backends_test.py",
+    "batch_predict_test.py",
+    "batch_resume_test.py",
+    "fold_test.py",
+    "imagenet_experiment_test.py",
+    "int8_test.py",
+    "on_jax_test.py",
+    "own_experiment_test.py",
+    "resume_test.py",
+    "soak_test.py",
+    "weights_of_peers_test.py",
+}
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.name not in LONG)
+
 
 def pytest_configure(config):
     """Splits the CPU in two, before any test starts TensorFlow.

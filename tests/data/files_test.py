@@ -95,12 +95,17 @@ def _table(folder):
 
 def _by_every_command(root):
     """{command: {name: why it is not read}} of the images of root/train/a."""
-    split = datasets.load(f"folder:{root}", "train")
-    names = [
-        os.path.basename(split.describe(i)) for i in range(split.num_examples)
+    # Without a folder "validation" a fifth of the images are that split.
+    splits = [
+        datasets.load(f"folder:{root}", name)
+        for name in ("train", "validation")
     ]
     found = {
-        way: {names[i]: why for i, why in reasons(split).items()}
+        way: {
+            os.path.basename(split.describe(i)): why
+            for split in splits
+            for i, why in reasons(split).items()
+        }
         for way, reasons in WAYS.items()
     }
     folder = pathlib.Path(root) / "train" / "a"

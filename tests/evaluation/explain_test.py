@@ -95,6 +95,7 @@ def test_heat_lies_where_the_evidence_is():
     model.compile(
         keras.optimizers.SGD(0.05, momentum=0.9),
         "sparse_categorical_crossentropy",
+        jit_compile=False,
     )
     model.fit(images, np.repeat([0, 1], 256), 32, epochs=4, verbose=0)
     halves = np.concatenate([images[:64, :, :8], images[-64:, :, :8]], axis=2)

@@ -14,6 +14,7 @@ import numpy as np
 import odd_images
 import programs
 import pytest
+import zygote
 from batch_jobs import FORMATS
 from batch_jobs import NAMES
 from batch_jobs import SIZES
@@ -53,7 +54,7 @@ def done(complete, job):
 _SIGKILL = """
 import os, pathlib, runpy, signal, sys
 sys.argv = sys.argv[1:]
-sys.path.insert(0, str(pathlib.Path(sys.argv[0]).parent))
+sys.path[0] = str(pathlib.Path(sys.argv[0]).parent)
 replace = os.replace
 def dying(source, target):
     if str(target).endswith("part-00001.parquet"):
@@ -72,12 +73,11 @@ def _flags(job):
     ]
 
 
-def test_the_command_goes_on_after_sigkill(job, whole):
+def test_the_command_goes_on_after_sigkill(job, whole, tmp_path):
+    (tmp_path / "dying.py").write_text(_SIGKILL)
     program = programs.PIPELINES / "predict.py"
-    result = subprocess.run(
-        [sys.executable, "-c", _SIGKILL, program, *_flags(job)],
-        capture_output=True,
-        timeout=300,
+    result = zygote.run(
+        tmp_path / "dying.py", program, *_flags(job), cwd=tmp_path
     )
     assert result.returncode == -signal.SIGKILL, result.stderr
     assert list(files(job)) == ["part-00000.parquet"]

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import own_network
 import pytest
+from exported_networks import answers
 from exported_networks import card_of
 from exported_networks import randomize
 
@@ -103,7 +104,7 @@ def test_rows_have_names_once_they_are_registered(named, model, images):
     )
     by_name.set_weights(model.get_weights())
     np.testing.assert_array_equal(
-        by_name.predict_on_batch(images), model.predict_on_batch(images)
+        answers(by_name, images), answers(model, images)
     )
     assert recipes.load("digits", {"stem": "own_stem"}).stem == "own_stem"
 
@@ -124,12 +125,12 @@ def test_the_network_is_folded_and_the_operation_stays(model, images):
     names = [x.name for x in copy.get_layer("stage2_unit1").layers]
     assert not [name for name in names if "bn" in name]
     assert {"se1", "shortcut_pool", "shortcut_bias"} <= set(names)
-    expected = model.predict_on_batch(images)
+    expected = answers(model, images)
     assert expected.std() > 0.01
-    assert np.abs(copy.predict_on_batch(images) - expected).max() < 1e-5
+    assert np.abs(answers(copy, images) - expected).max() < 1e-5
     # A weight of the operation matters, so the comparison sees it.
     _operation(copy).excite.bias.assign(_operation(copy).excite.bias + 1.0)
-    assert np.abs(copy.predict_on_batch(images) - expected).max() > 1e-4
+    assert np.abs(answers(copy, images) - expected).max() > 1e-4
 
 
 def _operation(model):
@@ -147,7 +148,7 @@ def test_the_network_is_exported(export, model, images, tmp_path):
     path = tmp_path / f"model{suffix}"
     export(model, path, card=card_of(model), precision="float32")
     actual = runtime.load_predictor(path).predict(images)
-    expected = model.predict_on_batch(images)
+    expected = answers(model, images)
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5)
 
 
@@ -157,7 +158,7 @@ def test_a_file_brings_it_back_also_under_other_classes(
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", compile=False)
     np.testing.assert_array_equal(
-        again.predict_on_batch(images), model.predict_on_batch(images)
+        answers(again, images), answers(model, images)
     )
     other = build(classes=3)
     kernel = _operation(other).excite.kernel
@@ -204,8 +205,8 @@ def test_grey_images_enter_by_the_first_of_three_convolutions():
     keras_resnet.grey_from_rgb(grey, rgb)
     one = np.random.default_rng(0).uniform(0, 255, (2, SIZE, SIZE, 1))
     np.testing.assert_allclose(
-        grey.predict_on_batch(one),
-        rgb.predict_on_batch(one.repeat(3, axis=-1)),
+        answers(grey, one),
+        answers(rgb, one.repeat(3, axis=-1)),
         rtol=0,
         atol=1e-5,
     )

@@ -156,7 +156,7 @@ def test_every_run_leaves_a_record_and_a_curve(done):
         assert record["status"] == "finished"
         assert record["seconds"] > 0
         assert record["environment"]["keras"]
-        assert record["recipe"]["depths"] == [1, 1, 1]
+        assert record["recipe"]["depths"] == [1, 1]
         curve = record["result"]["curve"]
         assert curve["step"] == [2, 4]
         assert curve["learning_rate"] == pytest.approx([0.1, 0.01])

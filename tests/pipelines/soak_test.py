@@ -12,6 +12,7 @@ import time
 
 import programs
 import pytest
+import zygote
 
 SOAKS = programs.SUPPORT / "soaks.py"
 DOCUMENT = programs.ROOT / "docs" / "RELIABILITY.md"
@@ -30,22 +31,20 @@ QUICK = {
 SLOW = {"checkpoints": 20, "manifests": 20, "artifacts": 30}
 
 
-def _start(tmp_path, *plans):
-    """A process that runs the plans."""
+def _arguments(tmp_path, plans):
+    """Of the program that runs the plans."""
     path = tmp_path / "plan.json"
     path.write_text(json.dumps(plans))
-    command = [sys.executable, SOAKS, tmp_path, path]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, text=True, **pipes)
+    return SOAKS, tmp_path, path
 
 
 def _run(tmp_path, *plans):
     """The records of each plan."""
-    life = _start(tmp_path, *plans)
-    out, error = life.communicate(timeout=1500)
-    assert life.returncode == 0, error
+    arguments = _arguments(tmp_path, plans)
+    done = zygote.run(*arguments, cwd=tmp_path, timeout=1500)
+    assert done.returncode == 0, done.stderr
     found = [[] for _ in plans]
-    for record in map(json.loads, out.splitlines()):
+    for record in map(json.loads, done.stdout.splitlines()):
         found[record.pop("plan")].append(record)
     return found
 
@@ -117,12 +116,12 @@ def test_stopped_anywhere_it_goes_on_as_if_it_had_not_been(tmp_path):
     plan = {"seed": 3, "kinds": {"images": [], "recipes": []}, "inputs": 120}
     killed, whole = ({**plan, "workdir": name} for name in ("killed", "whole"))
     book = tmp_path / "killed" / "seed-3" / "records.jsonl"
-    life = _start(tmp_path, killed)
+    life = subprocess.Popen([sys.executable, *_arguments(tmp_path, [killed])])
     while not book.exists() or book.read_bytes().count(b"\n") < 15:
         assert life.poll() is None
         time.sleep(0.001)
     life.kill()
-    life.communicate()
+    life.wait()
     held = book.read_bytes()
     assert 15 <= held.count(b"\n") < 120
     book.write_bytes(held[: held.rfind(b"\n") + 1] + b'{"kind": "ima')

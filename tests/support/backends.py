@@ -19,6 +19,8 @@ def run_on(backend, code, *args):
         **os.environ,
         "KERAS_BACKEND": backend,
         "JAX_PLATFORMS": "cpu",
+        # What runs here is small: to compile it takes most of the time.
+        "XLA_FLAGS": "--xla_backend_optimization_level=1",
     }
     environment["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)
     done = subprocess.run(

@@ -11,7 +11,7 @@ from PIL import Image
 from keras_resnet import recipes
 
 RECIPE = dataclasses.replace(
-    recipes.RECIPES["digits"], depths=(1, 1, 1), batch_size=32
+    recipes.RECIPES["digits"], depths=(1, 1), filters=(16, 32), batch_size=32
 )
 
 

@@ -11,7 +11,8 @@ specs.register(
 _TINY = {
     "image_size": 8,
     "eval_resize": 8,
-    "depths": (1, 1, 1),
+    "depths": (1, 1),
+    "filters": (16, 32),
     "batch_size": 8,
     "augmentation": "none",
     "pixel_mean": "channel",

@@ -1,6 +1,12 @@
 """Recipes of experiments that take seconds."""
 
-SHAPE = {"image_size": 8, "eval_resize": 8, "depths": (1, 1, 1)}
+# Two units: the second halves the maps.
+SHAPE = {
+    "image_size": 8,
+    "eval_resize": 8,
+    "depths": (1, 1),
+    "filters": (16, 32),
+}
 TINY = {**SHAPE, "augmentation": "none", "batch_size": 8}
 FOUR_STEPS = {
     **TINY,

@@ -255,6 +255,8 @@ def test_a_disk_that_is_full_at_the_end_is_one_line(tmp_path, strategy):
     """The checkpoint fits, model.keras does not; with room the run ends."""
     recipe = dataclasses.replace(
         RECIPE,
+        depths=(1, 1, 1),
+        filters=(),
         batch_size=8,
         steps=1,
         boundaries=(),

@@ -4,6 +4,8 @@ A peer's own code makes and runs a network whose every tensor is random; ours
 reads the peer's file and must give its logits on the same pixels.
 """
 
+import functools
+
 import h5py
 import keras
 import numpy as np
@@ -20,6 +22,8 @@ IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 HALF = ((127.5,) * 3, (127.5,) * 3)
 CLASSES = 20
 TOLERANCE = 1e-4  # of the logits' standard deviation
+# Names of the units at both ends of a stage, in half the time.
+TWO_A_STAGE = (2, 2, 2, 2)
 
 
 def assert_agree(ours, theirs):
@@ -31,7 +35,8 @@ def assert_agree(ours, theirs):
     assert np.abs(ours - theirs).max() < TOLERANCE * theirs.std()
 
 
-# Each peer: (depth, path, images) -> (our variant, its logits), and its file.
+# Each peer: (depth, path, images, depths) -> (our variant, its logits), and its
+# file. It has as many units a stage as it is known for, if not `depths`.
 
 
 def _write_torch(path, net):
@@ -46,41 +51,47 @@ def _v1(depth):
     return f"resnet{depth}" if depth < 50 else f"resnet{depth}_v1_5"
 
 
-def torchvision(depth, path, images):
-    make = getattr(peers.torchvision_models(), f"resnet{depth}")
+def torchvision(depth, path, images, depths):
+    models = peers.torchvision_models()
+    make = getattr(models, f"resnet{depth}")
+    if depths:
+        rows = models.resnet
+        make = functools.partial(rows.ResNet, rows.Bottleneck, depths)
     net = peers.fill_torch(make(num_classes=CLASSES))
     _write_torch(path, net)
     return _v1(depth), peers.torch_logits(net, images, *IMAGENET)
 
 
-def _timm(name):
+def _timm(name, depths=None):
     make = peers.timm_module().create_model
-    return peers.fill_torch(make(name, num_classes=CLASSES))
+    choices = {"layers": depths} if depths else {}
+    return peers.fill_torch(make(name, num_classes=CLASSES, **choices))
 
 
-def timm(depth, path, images):
-    net = _timm(f"resnet{depth}")
+def timm(depth, path, images, depths):
+    net = _timm(f"resnet{depth}", depths)
     _write_torch(path, net)
     return _v1(depth), peers.torch_logits(net, images, *IMAGENET)
 
 
-def torchvision_variant(name, path, images):
+def torchvision_variant(name, path, images, depths):
     """Variants of the same name there and here."""
+    del depths
     make = peers.torchvision_models().get_model
     net = peers.fill_torch(make(name, num_classes=CLASSES))
     _write_torch(path, net)
     return name, peers.torch_logits(net, images, *IMAGENET)
 
 
-def timm_d(depth, path, images):
-    net = _timm(f"resnet{depth}d")
+def timm_d(depth, path, images, depths):
+    net = _timm(f"resnet{depth}d", depths)
     _write_torch(path, net)
     return f"resnet{depth}_d", peers.torch_logits(net, images, *IMAGENET)
 
 
-def timm_v2(depth, path, images):
+def timm_v2(depth, path, images, depths):
     """Scales of BN are of both signs: pooling before it or after it differs."""
-    net = _timm(f"resnetv2_{depth}")
+    net = _timm(f"resnetv2_{depth}", depths)
     _write_torch(path, net)
     return f"resnet{depth}_v2_timm", peers.torch_logits(net, images, *HALF)
 
@@ -92,19 +103,28 @@ def save_as_published(net, path):
         legacy.save_weights_to_hdf5_group(file, net)
 
 
-def _keras_applications(name, size):
+def _keras_applications(name, size, depths=TWO_A_STAGE):
+    rows = pytest.importorskip("keras.src.applications.resnet")
     make = getattr(keras.applications, f"ResNet{name}")
-    net = make(
-        weights=None,
-        classes=CLASSES,
-        classifier_activation=None,
-        input_shape=(size, size, 3),
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        for stage in ("stack_residual_blocks_v1", "stack_residual_blocks_v2"):
+            if depths == TWO_A_STAGE:
+                patch.setattr(rows, stage, _of_two(getattr(rows, stage)))
+        net = make(
+            weights=None,
+            classes=CLASSES,
+            classifier_activation=None,
+            input_shape=(size, size, 3),
+        )
     return peers.fill_keras(net)
 
 
-def keras_applications(depth, path, images):
-    net = _keras_applications(depth, images.shape[1])
+def _of_two(stage):
+    return lambda x, filters, blocks, **choices: stage(x, filters, 2, **choices)
+
+
+def keras_applications(depth, path, images, depths):
+    net = _keras_applications(depth, images.shape[1], depths)
     save = {
         "published.h5": save_as_published,
         "net.weights.h5": keras.Model.save_weights,
@@ -115,21 +135,21 @@ def keras_applications(depth, path, images):
     return f"resnet{depth}", np.asarray(net(x))
 
 
-def keras_applications_v2(depth, path, images):
-    net = _keras_applications(f"{depth}V2", images.shape[1])
+def keras_applications_v2(depth, path, images, depths):
+    net = _keras_applications(f"{depth}V2", images.shape[1], depths)
     save_as_published(net, path)
     x = keras.applications.resnet_v2.preprocess_input(images.astype("float32"))
     return f"resnet{depth}_v2_keras", np.asarray(net(x))
 
 
-def keras_hub(depth, path, images, v2=False, d=False):
+def keras_hub(depth, path, images, depths, v2=False, d=False):
     models = peers.keras_hub_models()
     row = specs.VARIANTS[f"resnet{depth}"]
     backbone = models.ResNetBackbone(
         input_conv_filters=[32, 32, 64] if d else [64],
         input_conv_kernel_sizes=[3, 3, 3] if d else [7],
         stackwise_num_filters=list(row.filters),
-        stackwise_num_blocks=list(row.depths),
+        stackwise_num_blocks=list(depths or row.depths),
         stackwise_num_strides=[1, 2, 2, 2],
         block_type=("basic_block" if depth < 50 else "bottleneck_block")
         + ("_vd" if d else ""),
@@ -149,18 +169,18 @@ def keras_hub(depth, path, images, v2=False, d=False):
     return f"resnet{depth}_v2_timm" if v2 else _v1(depth), logits
 
 
-def keras_hub_v2(depth, path, images):
-    return keras_hub(depth, path, images, v2=True)
+def keras_hub_v2(depth, path, images, depths):
+    return keras_hub(depth, path, images, depths, v2=True)
 
 
-def keras_hub_d(depth, path, images):
-    return keras_hub(depth, path, images, d=True)
+def keras_hub_d(depth, path, images, depths):
+    return keras_hub(depth, path, images, depths, d=True)
 
 
 QUICK = [
     (torchvision, 18, "net.pth", 97),
     (torchvision, 50, "net.safetensors", 97),
-    (timm, 18, "net.safetensors", 224),
+    (timm, 18, "net.safetensors", 128),
     (timm_v2, 18, "net.safetensors", 97),
     (timm_v2, 50, "net.safetensors", 64),
     (keras_applications, 50, "published.h5", 97),
@@ -175,6 +195,12 @@ QUICK = [
     (torchvision_variant, "resnext50_32x4d", "net.safetensors", 64),
 ]
 LARGE = [
+    (torchvision, 50, "net.safetensors", 97),
+    (timm_v2, 50, "net.safetensors", 64),
+    (keras_applications, 50, "published.h5", 97),
+    (keras_applications_v2, 50, "published.h5", 75),
+    (keras_hub_v2, 50, "preset", 64),
+    (keras_hub_d, 50, "preset", 75),
     (keras_applications, 101, "whole_model.h5", 64),
     (keras_applications, 152, "published.h5", 224),
     *((torchvision, n, "net.safetensors", 224) for n in (34, 101, 152)),
@@ -198,17 +224,23 @@ LARGE = [
 
 
 @pytest.mark.parametrize(
-    "peer, depth, name, size",
-    [*QUICK, *(pytest.param(*row, marks=pytest.mark.large) for row in LARGE)],
+    "peer, depth, name, size, depths",
+    [
+        *((*row, TWO_A_STAGE if row[1] == 50 else None) for row in QUICK),
+        *(pytest.param(*row, None, marks=pytest.mark.large) for row in LARGE),
+    ],
 )
-def test_a_peers_weights_give_its_logits(peer, depth, name, size, tmp_path):
-    variant, theirs = peer(depth, tmp_path / name, pixels(size))
+def test_a_peers_weights_give_its_logits(
+    peer, depth, name, size, depths, tmp_path
+):
+    variant, theirs = peer(depth, tmp_path / name, pixels(size), depths)
     model = keras_resnet.build(
         variant,
         weights=tmp_path / name,
         classes=CLASSES,
         input_shape=(None, None, 3),
         classifier_activation=None,
+        **({"depths": depths} if depths else {}),
     )
     assert_agree(model(pixels(size)), theirs)
 
@@ -254,4 +286,6 @@ def test_a_bias_of_another_shape_is_refused(tmp_path):
     with pytest.raises(
         keras_resnet.UsageError, match=r"! conv1_conv/bias has the shape"
     ):
-        keras_resnet.build("resnet50", weights=path, classes=CLASSES)
+        keras_resnet.build(
+            "resnet50", weights=path, depths=TWO_A_STAGE, classes=CLASSES
+        )
