@@ -14,8 +14,14 @@ from keras_resnet.data.examples import splits
 from keras_resnet.data.examples.shares import Share
 from keras_resnet.data.pixels import augmentations
 from keras_resnet.data.pixels import decoding
+from keras_resnet.data.pixels import parts
+from keras_resnet.data.pixels import training_views
 from keras_resnet.data.pixels import transforms
 from keras_resnet.labels.view import View
+
+# Files whose parts are chosen together, which are in memory until then. What
+# is chosen does not depend on it.
+_AT_ONCE = 16
 
 
 def train_dataset(
@@ -69,7 +75,7 @@ def _is_batchwise(split, recipe):
         split.pixels is not None
         and split.pixels.shape[1:3] == (size, size)
         and View.of(recipe).at(size).resize == size
-        and augmentations.is_batchwise(recipe)
+        and training_views.is_batchwise(recipe)
     )
 
 
@@ -78,9 +84,9 @@ def _batchwise(steps, split, recipe, fill):
 
     def batch(indices, seeds):
         return {
-            "image": augmentations.apply_to_batch(
+            "image": training_views.apply_to_batch(
                 tf.gather(pixels, indices),
-                augmentations.draw(seeds, recipe),
+                training_views.draw(seeds, recipe),
                 recipe,
                 fill,
             ),
@@ -92,17 +98,18 @@ def _batchwise(steps, split, recipe, fill):
 
 
 def _one_by_one(steps, split, recipe, fill, masked):
-    def example(index, draws):
-        image, label = split.read(index)
-        return {"image": view(image, draws), "label": label, "weight": 1.0}
+    def example(index, draws, *found):
+        image, label, part = found or (*split.read(index), None)
+        image = view(image, draws, part)
+        return {"image": image, "label": label, "weight": 1.0}
 
-    def view(image, draws):
-        image = augmentations.apply(image, draws, recipe, fill)
+    def view(image, draws, part=None):
+        image = training_views.apply(image, draws, recipe, fill, part)
         size = recipe.image_size
         return tf.ensure_shape(image, (size, size, 3))
 
     if masked is not None:
-        grey = augmentations.draw(tf.constant(0, tf.int64), recipe)
+        grey = training_views.draw(tf.constant(0, tf.int64), recipe)
         example = bad_images.mask(
             example,
             lambda: _masked(split, lambda image: view(image, grey)),
@@ -110,9 +117,44 @@ def _one_by_one(steps, split, recipe, fill, masked):
         )
     # Drawn for a batch at once.
     steps = steps.map(
-        lambda indices, seeds: (indices, augmentations.draw(seeds, recipe))
+        lambda indices, seeds: (indices, training_views.draw(seeds, recipe))
     )
-    return steps.unbatch().map(example, tf.data.AUTOTUNE)
+    examples = steps.unbatch()
+    row = augmentations.augmentation(recipe.augmentation)
+    if row.of_many and _is_encoded(split):
+        examples = _chosen(examples, split, recipe, masked)
+    return examples.map(example, tf.data.AUTOTUNE)
+
+
+def _is_encoded(split):
+    spec, _ = tf.data.Dataset.range(1).map(split.read).element_spec
+    return spec.dtype == tf.string
+
+
+def _chosen(examples, split, recipe, masked):
+    """Files that are read, and what is to be decoded of each.
+
+    Args:
+        examples: `tf.data.Dataset` of (index, draws).
+        split, recipe, masked: as for `train_dataset`.
+
+    Returns:
+        `tf.data.Dataset` of (index, draws, file, label, `parts.Part`).
+    """
+
+    def look(index):
+        image, label = split.read(index)
+        return image, label, parts.header(image, recipe.exif)
+
+    def choose(index, draws, image, label, header):
+        part = training_views.choose(header, draws, recipe)
+        return index, draws, image, label, part
+
+    look = look if masked is None else bad_images.or_empty(look)
+    examples = examples.map(
+        lambda index, draws: (index, draws, *look(index)), tf.data.AUTOTUNE
+    )
+    return examples.batch(_AT_ONCE).map(choose).unbatch()
 
 
 def eval_dataset(split, view, *, batch_size, masked=None, context=None):

@@ -12,6 +12,7 @@ from photographs import photograph
 from PIL import Image
 
 from keras_resnet.data.pixels import colors
+from keras_resnet.data.pixels import parts
 from keras_resnet.data.pixels import randomness
 from keras_resnet.data.pixels import windows
 
@@ -127,7 +128,7 @@ def _read(source, draws, pixels=224):
     window = functools.partial(
         windows.scale_crop, draws=draws, low=256, high=480, pixels=pixels
     )
-    found = windows.read(source, window, pixels, "apply")
+    found = parts.read(source, window, pixels, "apply")
     return colors.to_uint8(found).numpy()
 
 
