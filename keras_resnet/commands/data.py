@@ -61,6 +61,13 @@ flags.DEFINE_string(
     "name", None, "prepare: what to call the data set of your files."
 )
 flags.DEFINE_string("file_format", None, "prepare: array_record or tfrecord.")
+flags.DEFINE_integer(
+    "shorter_side",
+    None,
+    "prepare: of your files; larger pictures are stored with a shorter side of "
+    "so many pixels. 512 serves the papers' scales of 256 to 480.",
+    lower_bound=1,
+)
 
 
 def inspect():
@@ -96,7 +103,7 @@ def inspect():
         views,
         folder / "contact_sheet.png",
         title=f"{split.name}: what the network sees",
-        subtitle=_describe(recipe),
+        subtitle=contact_sheet.subtitle(recipe),
     )
     print(
         f"Written to {folder}: classes.csv, unreadable.csv, contact_sheet.png"
@@ -118,16 +125,6 @@ def _recipe():
         steps=overrides.pop("steps", None),
         fields=overrides,
         split=_load(FLAGS.dataset, "train"),
-    )
-
-
-def _describe(recipe):
-    policy = f", {recipe.policy}" if recipe.policy else ""
-    erasing = f", erasing {recipe.erasing:g}" if recipe.erasing else ""
-    return (
-        f"{recipe.variant}, seed {recipe.seed}, augmentation "
-        f"{recipe.augmentation}{policy}{erasing}, {recipe.image_size} pixels, "
-        "from step 0; training above, evaluation below"
     )
 
 
@@ -201,6 +198,7 @@ def validate():
 
 def prepare():
     """Writes a data set that TFDS and training read without a download."""
+    from keras_resnet.commands import findings
     from keras_resnet.data.survey import prepare
 
     source = FLAGS.source or ""
@@ -209,25 +207,30 @@ def prepare():
         lookup(known, FLAGS.file_format, "file format")
     options = {"data_dir": FLAGS.data_dir, "file_format": FLAGS.file_format}
     if source.startswith(("folder:", "csv:")):
-        done = prepare.files(source, FLAGS.name, **options)
+        done = prepare.files(
+            source, FLAGS.name, shorter_side=FLAGS.shorter_side, **options
+        )
     else:
         known = ("fashion_mnist", "folder:PATH", "csv:FILE")
         lookup(dict.fromkeys(known), source, "source")
+        require(
+            FLAGS.shorter_side is None,
+            "--shorter_side is for your files, --source=folder:PATH or "
+            f"csv:FILE. Received: --source={source}.",
+        )
         done = prepare.fashion_mnist(
             FLAGS.source_dir or prepare.FASHION_MNIST, **options
         )
-    counts = ", ".join(f"{n:,} {key}" for key, n in done.num_examples.items())
-    print(
-        f"{done.name}: {counts} in {done.folder}"
-        + (" (was there; nothing done)" if done.was_there else "")
-    )
+    findings.show_prepared(done)
 
+
+_PREPARE = {"source", "source_dir", "name", "file_format", "shorter_side"}
 
 # What it does, and the flags that only some commands take.
 COMMANDS = {
     "inspect": (inspect, {"split", "max_pixels", "output", "images"}),
     "validate": (validate, {"split", "max_pixels", "manifest", "against"}),
-    "prepare": (prepare, {"source", "source_dir", "name", "file_format"}),
+    "prepare": (prepare, _PREPARE),
 }
 
 

@@ -1,4 +1,4 @@
-"""What `keras-resnet data validate` found, for the terminal."""
+"""What `keras-resnet data` found or wrote, for the terminal."""
 
 from keras_resnet.data.survey import scanning
 from keras_resnet.errors import printable
@@ -51,3 +51,14 @@ def show_changes(comparison):
     for kind, keys in kinds.items():
         show(kind, [place(*key) for key in keys])
     return sum(map(len, kinds.values()))
+
+
+def show_prepared(done):
+    """Prints what a `prepare.Prepared` is, and what shrinking cost."""
+    counts = ", ".join(f"{n:,} {key}" for key, n in done.num_examples.items())
+    print(
+        f"{done.name}: {counts} in {done.folder}"
+        + (" (was there; nothing done)" if done.was_there else "")
+    )
+    if done.savings:
+        print(done.savings)

@@ -9,19 +9,16 @@ that starts at a later step gives the very batches from there on.
 import tensorflow as tf
 
 from keras_resnet.data import bad_images
+from keras_resnet.data import first_look
 from keras_resnet.data.examples import order
 from keras_resnet.data.examples import splits
+from keras_resnet.data.examples import stored_sides
 from keras_resnet.data.examples.shares import Share
 from keras_resnet.data.pixels import augmentations
 from keras_resnet.data.pixels import decoding
-from keras_resnet.data.pixels import parts
 from keras_resnet.data.pixels import training_views
 from keras_resnet.data.pixels import transforms
 from keras_resnet.labels.view import View
-
-# Files whose parts are chosen together, which are in memory until then. What
-# is chosen does not depend on it.
-_AT_ONCE = 16
 
 
 def train_dataset(
@@ -47,6 +44,7 @@ def train_dataset(
         `recipe.image_size`. Labels are uint8 (B, K) where the split is
         `multi_label`, here and below.
     """
+    _check_sides(split, recipe)
     split = splits.as_seen(order.arranged(split, recipe), recipe.exif)
     share = Share.of(context, recipe.batch_size)
 
@@ -66,6 +64,18 @@ def train_dataset(
         dataset = _one_by_one(dataset, split, recipe, fill, masked)
         dataset = dataset.batch(share.batch_size, drop_remainder=True)
     return _finish(dataset)
+
+
+def _check_sides(split, recipe):
+    """Refuses a recipe whose crops ask for more pixels than were stored."""
+    row = augmentations.augmentation(recipe.augmentation)
+    scales = {"scale_range": max(recipe.scale_range)} if row.scales else {}
+    stored_sides.check(
+        split,
+        image_size=recipe.image_size,
+        eval_resize=recipe.eval_resize,
+        **scales,
+    )
 
 
 def _is_batchwise(split, recipe):
@@ -120,41 +130,9 @@ def _one_by_one(steps, split, recipe, fill, masked):
         lambda indices, seeds: (indices, training_views.draw(seeds, recipe))
     )
     examples = steps.unbatch()
-    row = augmentations.augmentation(recipe.augmentation)
-    if row.of_many and _is_encoded(split):
-        examples = _chosen(examples, split, recipe, masked)
+    if first_look.is_for(split, recipe):
+        examples = first_look.add(examples, split, recipe, masked)
     return examples.map(example, tf.data.AUTOTUNE)
-
-
-def _is_encoded(split):
-    spec, _ = tf.data.Dataset.range(1).map(split.read).element_spec
-    return spec.dtype == tf.string
-
-
-def _chosen(examples, split, recipe, masked):
-    """Files that are read, and what is to be decoded of each.
-
-    Args:
-        examples: `tf.data.Dataset` of (index, draws).
-        split, recipe, masked: as for `train_dataset`.
-
-    Returns:
-        `tf.data.Dataset` of (index, draws, file, label, `parts.Part`).
-    """
-
-    def look(index):
-        image, label = split.read(index)
-        return image, label, parts.header(image, recipe.exif)
-
-    def choose(index, draws, image, label, header):
-        part = training_views.choose(header, draws, recipe)
-        return index, draws, image, label, part
-
-    look = look if masked is None else bad_images.or_empty(look)
-    examples = examples.map(
-        lambda index, draws: (index, draws, *look(index)), tf.data.AUTOTUNE
-    )
-    return examples.batch(_AT_ONCE).map(choose).unbatch()
 
 
 def eval_dataset(split, view, *, batch_size, masked=None, context=None):
@@ -178,6 +156,7 @@ def eval_dataset(split, view, *, batch_size, masked=None, context=None):
         image = transforms.evaluation(image, view)
         return tf.ensure_shape(image, (view.crop, view.crop, 3))
 
+    stored_sides.check(split, eval_resize=view.resize)
     split = splits.as_seen(split, view.exif)
     return every_example(
         split, pixels, batch_size=batch_size, masked=masked, context=context

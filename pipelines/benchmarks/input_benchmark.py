@@ -13,6 +13,7 @@ from benchmarks.runner import Contender
 from keras_resnet.errors import require
 
 OURS, CEILING = "ours", "ceiling: decode the crop only"
+KNOWN = "known windows: decode, resize, round, flip"
 # {row: (key of `input_contenders.LARGE`, its further arguments)}.
 LARGE = {
     OURS: ("ours", {}),
@@ -20,6 +21,7 @@ LARGE = {
     "tf.data, plain": ("plain", {"antialias": False}),
     "tf.data, antialiased": ("plain", {"antialias": True}),
     "Pillow, as torchvision": ("pillow", {}),
+    KNOWN: ("window", {}),
     CEILING: ("ceiling", {}),
 }
 # {row: key of `input_contenders.SMALL`}.

@@ -26,6 +26,8 @@ class Augmentation:
         of_many: whether `window` also takes many images at once, int32
             (..., 2) and float32 (..., 22), and gives float32 (..., 4) of the
             same bits. That saves a tenth of the time.
+        scales: whether `window` scales an image to sides in
+            `recipe.scale_range`.
         pads: whether it is padded and cropped, by `recipe.pad_pixels`.
         flips: whether it is mirrored with probability 1/2.
         changes: functions of (float32 pixels (S, S, 3) of 0..255, {name:
@@ -36,6 +38,7 @@ class Augmentation:
     about: str
     window: Callable | None = None
     of_many: bool = False
+    scales: bool = False
     pads: bool = False
     flips: bool = False
     changes: tuple[Callable, ...] = ()
@@ -111,6 +114,7 @@ register(
     "scale_crop",
     about="scale, crop, flip",
     window=_scale_crop,
+    scales=True,
     of_many=True,
     flips=True,
 )
@@ -118,6 +122,7 @@ register(
     "imagenet",
     about="scale, crop, flip, PCA colour",
     window=_scale_crop,
+    scales=True,
     of_many=True,
     flips=True,
     changes=(_pca,),

@@ -14,6 +14,7 @@ import tensorflow as tf
 from keras_resnet.data.examples import splits
 from keras_resnet.data.pixels import decoding
 from keras_resnet.data.stores import records as records_lib
+from keras_resnet.data.stores import stored_size
 from keras_resnet.data.stores import tfrecord
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import nearest
@@ -55,6 +56,8 @@ def load(name, split, *, data_dir, validation, known):
     class_names = _class_names(tfds, name, info.features)
     open_it = _opener(tfds, builder, part)
     opened = open_it(tfds, builder, part, f"{name}/{split}", class_names)
+    side = stored_size.of_builder(builder)
+    opened = dataclasses.replace(opened, shorter_side=side)
     height, width, _ = info.features["image"].shape
     if height and opened.num_examples * height * width * 3 <= MAX_BYTES_DECODED:
         return _decoded(opened, (height, width))
@@ -133,8 +136,7 @@ def _decoded(split, shape):
 
     def example(index):
         image, label = split.read(index)
-        if image.dtype == tf.string:
-            image = decoding.decode(image)
+        image = decoding.pixels(image, "ignore")
         return tf.ensure_shape(image, size), label
 
     examples = tf.data.Dataset.range(num).map(example, tf.data.AUTOTUNE)
@@ -148,6 +150,7 @@ def _decoded(split, shape):
             images, labels, class_names=split.class_names, name=split.name
         ),
         describe=split.describe,
+        shorter_side=split.shorter_side,
     )
 
 
