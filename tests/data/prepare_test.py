@@ -1,22 +1,32 @@
 """Folders and Fashion-MNIST become data sets of TFDS, without a download."""
 
+import dataclasses
 import gzip
 import hashlib
 import importlib.resources
 import os
 import pathlib
+import re
 import shutil
 import sys
 
+import exif_files
+import numpy as np
 import odd_images
 import pytest
+from photographs import encoded
+from photographs import photograph
 from PIL import Image
 
+from keras_resnet import recipes
 from keras_resnet.data import datasets
+from keras_resnet.data import pipeline
+from keras_resnet.data.pixels import decoding
 from keras_resnet.data.stores import arrays
 from keras_resnet.data.survey import prepare
 from keras_resnet.data.survey import scanning
 from keras_resnet.errors import UsageError
+from keras_resnet.labels.view import View
 
 DEBIAN = pathlib.Path(prepare.FASHION_MNIST)
 needs_debian = pytest.mark.skipif(
@@ -115,6 +125,84 @@ def test_a_second_time_does_nothing(prepared, clean):
     assert (done.was_there, again.was_there) == (False, True)
     assert again.num_examples == done.num_examples
     assert files == {p: p.stat().st_mtime_ns for p in done.folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def photographs_folder(tmp_path_factory):
+    """Of 120 x 90 and turned, of 40 x 30, of 60 x 90 without a loss."""
+    root = tmp_path_factory.mktemp("photographs") / "train" / "a"
+    root.mkdir(parents=True)
+    (root.parent.parent / "validation").mkdir()
+    large = encoded(photograph("china.jpg", 120, 90), quality=98)
+    (root / "0.jpg").write_bytes(exif_files.turned(6, large))
+    (root / "1.jpg").write_bytes(encoded(photograph("china.jpg", 40, 30)))
+    (root / "2.png").write_bytes(
+        encoded(photograph("china.jpg", 60, 90), "PNG")
+    )
+    return root
+
+
+def test_larger_pictures_are_stored_smaller(photographs_folder, tmp_path):
+    source = f"folder:{photographs_folder.parent.parent}"
+    done = prepare.files(source, "own", data_dir=tmp_path, shorter_side=48)
+    assert re.match(
+        "2 of 3 pictures shrunk to a shorter side of 48", str(done.savings)
+    )
+    split = datasets.load("own", "train", data_dir=tmp_path)
+    originals = datasets.load(source, "train")
+    stored, before = (
+        {
+            decoding.decode(file).shape[0]: file
+            for file in map(scanning.reader(one), range(3))
+            for file in file[:1]
+        }
+        for one in (split, originals)
+    )
+    # Never enlarged, nor written anew.
+    assert stored[30] == before[30]
+    for height, width in ((48, 64), (72, 48)):
+        assert decoding.decode(stored[height]).shape == (height, width, 3)
+    # Turned as before, by a note of its own.
+    assert decoding.decode(stored[48], "apply").shape == (64, 48, 3)
+    found = decoding.decode(stored[48]).numpy().astype(float)
+    plain = photograph("china.jpg", 120, 90)
+    expected = np.asarray(
+        Image.fromarray(plain).resize((64, 48), Image.Resampling.BILINEAR)
+    )
+    assert (
+        np.abs(found - expected).mean()
+        < 4
+        < np.abs(found - expected[::-1]).mean()
+    )
+    again = prepare.files(source, "own", data_dir=tmp_path, shorter_side=48)
+    assert again.was_there and again.savings is None
+    for side in (None, 64):
+        with pytest.raises(UsageError, match="prepared with shorter_side=48"):
+            prepare.files(source, "own", data_dir=tmp_path, shorter_side=side)
+
+
+def test_no_crop_asks_for_more_pixels_than_are_stored(photographs_folder):
+    split = datasets.load(f"folder:{photographs_folder.parent.parent}", "train")
+    recipe = recipes.Recipe(
+        augmentation="scale_crop",
+        image_size=32,
+        eval_resize=40,
+        scale_range=(40, 48),
+    )
+    stored = dataclasses.replace(split, shorter_side=48)
+    pipeline.train_dataset(stored, recipe, fill=(0,) * 3)
+    for field, value in (("scale_range", (40, 49)), ("eval_resize", 49)):
+        wider = dataclasses.replace(recipe, **{field: value})
+        pipeline.train_dataset(split, wider, fill=(0,) * 3)
+        with pytest.raises(UsageError, match=f"{field}=49"):
+            pipeline.train_dataset(stored, wider, fill=(0,) * 3)
+    with pytest.raises(UsageError, match="eval_resize=50"):
+        pipeline.eval_dataset(stored, View(resize=50, crop=32), batch_size=1)
+    # What does not scale is not asked.
+    plain = dataclasses.replace(
+        recipe, augmentation="area_crop", scale_range=(40, 90)
+    )
+    pipeline.train_dataset(stored, plain, fill=(0,) * 3)
 
 
 def test_an_unreadable_file_is_named_and_nothing_is_left(dirty, tmp_path):

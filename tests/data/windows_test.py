@@ -70,6 +70,23 @@ def test_crops_are_uniform_over_all_positions():
     assert ((counts - 1000) ** 2 / 1000).sum() < 20.5
 
 
+def test_windows_of_many_are_those_of_one_bit_for_bit():
+    sizes = np.random.default_rng(0).integers(1, 700, (33, 2), np.int32)
+    scaled = functools.partial(
+        windows.scale_crop, low=256, high=480, pixels=224
+    )
+    for window, width in (
+        (scaled, windows.SCALE_CROP_DRAWS),
+        (windows.area_crop, windows.DRAWS),
+    ):
+        draws = _draws(33, width)
+        alone = np.stack([window(*one) for one in zip(sizes, draws)])
+        for count in (1, 7, 33):
+            many = window(tf.constant(sizes[:count]), draws[:count])
+            np.testing.assert_array_equal(many, alone[:count])
+        assert len(np.unique(alone, axis=0)) == 33
+
+
 def _area_boxes(size, n):
     return _boxes(
         lambda d: windows.area_crop(tf.constant(size), d),
