@@ -3,6 +3,7 @@
 import pathlib
 import tempfile
 
+from benchmarks import input_policies
 from benchmarks import measure
 from benchmarks import photographs
 from benchmarks import pictures
@@ -38,6 +39,7 @@ FULL = {
     },
     "patches": 50_000,  # small images in memory, as CIFAR has
     "small_images": 25_600,
+    "policy_images": 512,
 }
 QUICK = {
     "rounds": 1,
@@ -48,6 +50,7 @@ QUICK = {
     },
     "patches": 256,
     "small_images": 256,
+    "policy_images": 64,
 }
 
 
@@ -70,6 +73,7 @@ def run(amounts, images=None, images_per_round=512, say=print):
         "rounds": amounts["rounds"],
         "sets": sets,
         "small": _small(amounts, say),
+        "policies": _policies(amounts, say),
     }
 
 
@@ -117,10 +121,28 @@ def _small(amounts, say):
     return _speed("Small", "small", work, images, amounts, say)
 
 
-def _speed(words, function, work, images, amounts, say):
+def _policies(amounts, say):
+    images = amounts["policy_images"]
+    return {
+        name: _speed(
+            f"{name}, {input_policies.SIDE} pixels",
+            "steps",
+            input_policies.rows(name),
+            images,
+            amounts,
+            say,
+            module="input_policies",
+        )
+        for name in input_policies.NAMES
+    }
+
+
+def _speed(
+    words, function, work, images, amounts, say, module="input_contenders"
+):
     """Figures of {row: arguments beside the images of a round}."""
     say(f"{words}: {images} images a round ...")
-    function = f"benchmarks.input_contenders:{function}"
+    function = f"benchmarks.{module}:{function}"
     contenders = {
         row: Contender(function, {**arguments, "images": images}, images)
         for row, arguments in work.items()
@@ -155,6 +177,10 @@ def report(figures):
         panels.append(pictures.panel(title, unit, bars, CEILING))
     parts.append("### Small images, 32x32, from memory")
     parts.append(tables.of_rows(figures["small"]["speed"], SPEED))
+    side = input_policies.SIDE
+    for name, of_policy in figures.get("policies", {}).items():
+        parts.append(f"### {name}, {side}x{side}, from memory")
+        parts.append(tables.of_rows(of_policy["speed"], SPEED))
     return parts, panels
 
 
