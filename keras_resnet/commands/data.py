@@ -19,7 +19,6 @@ from keras_resnet import recipes
 from keras_resnet.commands import recipe_flags
 from keras_resnet.commands import running
 from keras_resnet.data.pixels import headers
-from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.errors import printable
 from keras_resnet.errors import require
@@ -72,6 +71,7 @@ flags.DEFINE_integer(
 
 def inspect():
     """Prints what is in a split, draws what the network sees."""
+    from keras_resnet.commands import findings
     from keras_resnet.data import datasets
     from keras_resnet.data.survey import contact_sheet
     from keras_resnet.data.survey import inspection
@@ -79,7 +79,7 @@ def inspect():
 
     recipe = sizes.stages(_recipe())[0].recipe
     split = _load(recipe.dataset, FLAGS.split or "train")
-    folder = _folder(FLAGS.output or "runs/inspect")
+    folder = findings.folder(FLAGS.output or "runs/inspect")
     found = inspection.survey(split, max_pixels=FLAGS.max_pixels)
     print("\n".join(inspection_report.lines(found, exif=recipe.exif)))
     inspection.write_classes(found, folder / "classes.csv")
@@ -138,17 +138,6 @@ def _load(dataset, split):
     return datasets.load(dataset, split, data_dir=FLAGS.data_dir)
 
 
-def _folder(path):
-    path = pathlib.Path(path)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"Cannot write into {str(path)!r}: {error.strerror}."
-        ) from error
-    return path
-
-
 def validate():
     """Decodes everything once; writes a manifest, compares with an old one."""
     from keras_resnet.commands import findings
@@ -171,7 +160,7 @@ def validate():
             FLAGS.against, class_names=class_names, splits=keys
         )
     if FLAGS.manifest:
-        _folder(pathlib.Path(FLAGS.manifest).parent)
+        findings.folder(pathlib.Path(FLAGS.manifest).parent)
     writer = manifest.Writer(
         FLAGS.manifest, dataset=dataset, class_names=class_names
     )
@@ -224,13 +213,14 @@ def prepare():
     findings.show_prepared(done)
 
 
-_PREPARE = {"source", "source_dir", "name", "file_format", "shorter_side"}
-
 # What it does, and the flags that only some commands take.
 COMMANDS = {
     "inspect": (inspect, {"split", "max_pixels", "output", "images"}),
     "validate": (validate, {"split", "max_pixels", "manifest", "against"}),
-    "prepare": (prepare, _PREPARE),
+    "prepare": (
+        prepare,
+        {"source", "source_dir", "name", "file_format", "shorter_side"},
+    ),
 }
 
 

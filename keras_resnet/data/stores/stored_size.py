@@ -14,7 +14,7 @@ def description(name, shorter_side=None):
     return f"Image files, {name}.{note}"
 
 
-def of_builder(builder):
+def of(builder):
     """The shorter side, int, that a builder of TFDS notes; None if none."""
     pattern = re.escape(_NOTE).replace(re.escape("{}"), r"(\d+)")
     found = re.search(pattern, builder.info.description or "")

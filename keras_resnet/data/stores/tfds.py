@@ -22,7 +22,6 @@ from keras_resnet.errors import require
 
 # Larger ones are read example by example. CIFAR-10 has 132 MB.
 MAX_BYTES_IN_MEMORY = 256 << 20
-
 # Images of one size are decoded once up to here. CIFAR-10's have 150 MB.
 MAX_BYTES_DECODED = 512 << 20
 
@@ -54,9 +53,8 @@ def load(name, split, *, data_dir, validation, known):
     part = _split_info(name, info.splits, split)
     require(part.num_examples, f"{name}/{split} is empty.")
     class_names = _class_names(tfds, name, info.features)
-    open_it = _opener(tfds, builder, part)
+    open_it, side = _opener(tfds, builder, part), stored_size.of(builder)
     opened = open_it(tfds, builder, part, f"{name}/{split}", class_names)
-    side = stored_size.of_builder(builder)
     opened = dataclasses.replace(opened, shorter_side=side)
     height, width, _ = info.features["image"].shape
     if height and opened.num_examples * height * width * 3 <= MAX_BYTES_DECODED:
@@ -140,11 +138,10 @@ def _decoded(split, shape):
         return tf.ensure_shape(image, size), label
 
     examples = tf.data.Dataset.range(num).map(example, tf.data.AUTOTUNE)
-    start = 0
+    stop = 0
     for some, their_labels in examples.batch(1000).prefetch(1):
-        stop = start + len(some)
+        start, stop = stop, stop + len(some)
         images[start:stop], labels[start:stop] = some, their_labels
-        start = stop
     return dataclasses.replace(
         splits.Split.from_arrays(
             images, labels, class_names=split.class_names, name=split.name

@@ -129,7 +129,7 @@ def files(dataset, name, *, data_dir, file_format=None, shorter_side=None):
     _check_name(tfds, name)
     with contextlib.suppress(tfds.core.DatasetNotFoundError):
         known = tfds.builder(name, data_dir=data_dir)
-        stored = stored_size.of_builder(known)
+        stored = stored_size.of(known)
         require(
             stored == shorter_side,
             f"{name!r} was prepared with shorter_side={stored}. Take another "
