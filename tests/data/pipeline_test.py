@@ -126,27 +126,25 @@ CROPS = recipes.Recipe(
 )
 
 
-@pytest.mark.parametrize("name", ["imagenet", "area_crop"])
-@pytest.mark.parametrize("exif", ["ignore", "apply"])
-def test_parts_chosen_for_many_files_are_those_of_each_alone(clean, name, exif):
+def test_parts_chosen_for_many_files_are_those_of_each_alone(clean):
     split = datasets.load(f"folder:{clean}", "train")
+    changes = {"augmentation": "area_crop", "exif": "apply", "steps": 1}
     recipe = dataclasses.replace(
-        CROPS, augmentation=name, exif=exif, batch_size=split.num_examples
+        CROPS, **changes, batch_size=split.num_examples
     )
-    recipe = dataclasses.replace(recipe, steps=2)
     alone = tf.function(
         lambda index, seed: training_views.augment(
             split.read(index)[0], seed, recipe, FILL
         )
     )
     dataset = pipeline.train_dataset(split, recipe, fill=FILL)
-    for step, batch in enumerate(dataset.as_numpy_iterator()):
-        examples = zip(*order.positions(split, recipe, step), strict=True)
-        for image, example in zip(batch["image"], examples, strict=True):
-            expected = alone(*map(tf.constant, example)).numpy()
-            np.testing.assert_array_equal(image, expected)
-        other = alone(tf.constant(example[0]), tf.constant(example[1] + 1))
-        assert not np.array_equal(image, other)
+    (batch,) = dataset.as_numpy_iterator()
+    examples = zip(*order.positions(split, recipe, 0), strict=True)
+    for image, example in zip(batch["image"], examples, strict=True):
+        expected = alone(*map(tf.constant, example)).numpy()
+        np.testing.assert_array_equal(image, expected)
+    other = alone(tf.constant(example[0]), tf.constant(example[1] + 1))
+    assert not np.array_equal(image, other)
 
 
 POLICY = {"policy": "rand_augment", "policy_magnitude": 7.0, "erasing": 0.5}

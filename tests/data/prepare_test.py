@@ -1,12 +1,12 @@
 """Folders and Fashion-MNIST become data sets of TFDS, without a download."""
 
 import dataclasses
+import functools
 import gzip
 import hashlib
 import importlib.resources
 import os
 import pathlib
-import re
 import shutil
 import sys
 
@@ -128,81 +128,64 @@ def test_a_second_time_does_nothing(prepared, clean):
 
 
 @pytest.fixture(scope="module")
-def photographs_folder(tmp_path_factory):
-    """Of 120 x 90 and turned, of 40 x 30, of 60 x 90 without a loss."""
-    root = tmp_path_factory.mktemp("photographs") / "train" / "a"
-    root.mkdir(parents=True)
-    (root.parent.parent / "validation").mkdir()
+def photos(tmp_path_factory):
+    """A folder: 120 x 90 and turned, 40 x 30, 60 x 90 and no JPEG, a tiny one."""
+    root = tmp_path_factory.mktemp("photographs")
     large = encoded(photograph("china.jpg", 120, 90), quality=98)
-    (root / "0.jpg").write_bytes(exif_files.turned(6, large))
-    (root / "1.jpg").write_bytes(encoded(photograph("china.jpg", 40, 30)))
-    (root / "2.png").write_bytes(
-        encoded(photograph("china.jpg", 60, 90), "PNG")
-    )
+    for name, data in {
+        "train/a/0.jpg": exif_files.turned(6, large),
+        "train/a/1.jpg": encoded(photograph("china.jpg", 40, 30)),
+        "train/a/2.png": encoded(photograph("china.jpg", 60, 90), "PNG"),
+        "validation/a/3.png": encoded(photograph("china.jpg", 9, 9), "PNG"),
+    }.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
     return root
 
 
-def test_larger_pictures_are_stored_smaller(photographs_folder, tmp_path):
-    source = f"folder:{photographs_folder.parent.parent}"
-    done = prepare.files(source, "own", data_dir=tmp_path, shorter_side=48)
-    assert re.match(
-        "2 of 3 pictures shrunk to a shorter side of 48", str(done.savings)
-    )
-    split = datasets.load("own", "train", data_dir=tmp_path)
-    originals = datasets.load(source, "train")
-    stored, before = (
-        {
-            decoding.decode(file).shape[0]: file
-            for file in map(scanning.reader(one), range(3))
-            for file in file[:1]
-        }
-        for one in (split, originals)
-    )
+def test_larger_pictures_are_stored_smaller(photos, tmp_path):
+    source, options = f"folder:{photos}", {"data_dir": tmp_path}
+    done = prepare.files(source, "own", shorter_side=48, **options)
+    text = str(done.savings)
+    assert text.startswith("2 of 4 pictures shrunk to a shorter side of 48")
+    split = datasets.load("own", "train", **options)
+    files = [scanning.reader(split)(index)[0] for index in range(3)]
+    stored = {decoding.decode(file).shape: file for file in files}
     # Never enlarged, nor written anew.
-    assert stored[30] == before[30]
-    for height, width in ((48, 64), (72, 48)):
-        assert decoding.decode(stored[height]).shape == (height, width, 3)
+    assert stored[(30, 40, 3)] == (photos / "train/a/1.jpg").read_bytes()
+    assert set(stored) == {(30, 40, 3), (48, 64, 3), (72, 48, 3)}
     # Turned as before, by a note of its own.
-    assert decoding.decode(stored[48], "apply").shape == (64, 48, 3)
-    found = decoding.decode(stored[48]).numpy().astype(float)
-    plain = photograph("china.jpg", 120, 90)
-    expected = np.asarray(
-        Image.fromarray(plain).resize((64, 48), Image.Resampling.BILINEAR)
-    )
-    assert (
-        np.abs(found - expected).mean()
-        < 4
-        < np.abs(found - expected[::-1]).mean()
-    )
-    again = prepare.files(source, "own", data_dir=tmp_path, shorter_side=48)
+    large = stored[(48, 64, 3)]
+    assert decoding.decode(large, "apply").shape == (64, 48, 3)
+    picture = Image.fromarray(photograph("china.jpg", 120, 90))
+    expected = np.asarray(picture.resize((64, 48), Image.Resampling.BILINEAR))
+    found = decoding.decode(large).numpy().astype(float)
+    assert np.abs(found - expected).mean() < 4
+    assert np.abs(found - expected[::-1]).mean() > 20
+    again = prepare.files(source, "own", shorter_side=48, **options)
     assert again.was_there and again.savings is None
     for side in (None, 64):
         with pytest.raises(UsageError, match="prepared with shorter_side=48"):
-            prepare.files(source, "own", data_dir=tmp_path, shorter_side=side)
+            prepare.files(source, "own", shorter_side=side, **options)
 
 
-def test_no_crop_asks_for_more_pixels_than_are_stored(photographs_folder):
-    split = datasets.load(f"folder:{photographs_folder.parent.parent}", "train")
-    recipe = recipes.Recipe(
-        augmentation="scale_crop",
-        image_size=32,
-        eval_resize=40,
-        scale_range=(40, 48),
-    )
+def test_no_crop_asks_for_more_pixels_than_are_stored(photos):
+    split = datasets.load(f"folder:{photos}", "train")
     stored = dataclasses.replace(split, shorter_side=48)
-    pipeline.train_dataset(stored, recipe, fill=(0,) * 3)
+    fields = {"image_size": 32, "eval_resize": 40, "scale_range": (40, 48)}
+    recipe = recipes.Recipe(augmentation="scale_crop", **fields)
+    read = functools.partial(pipeline.train_dataset, fill=(0,) * 3)
+    read(stored, recipe)
     for field, value in (("scale_range", (40, 49)), ("eval_resize", 49)):
         wider = dataclasses.replace(recipe, **{field: value})
-        pipeline.train_dataset(split, wider, fill=(0,) * 3)
+        read(split, wider)
         with pytest.raises(UsageError, match=f"{field}=49"):
-            pipeline.train_dataset(stored, wider, fill=(0,) * 3)
+            read(stored, wider)
     with pytest.raises(UsageError, match="eval_resize=50"):
         pipeline.eval_dataset(stored, View(resize=50, crop=32), batch_size=1)
     # What does not scale is not asked.
-    plain = dataclasses.replace(
-        recipe, augmentation="area_crop", scale_range=(40, 90)
-    )
-    pipeline.train_dataset(stored, plain, fill=(0,) * 3)
+    fields |= {"augmentation": "area_crop", "scale_range": (40, 90)}
+    read(stored, recipes.Recipe(**fields))
 
 
 def test_an_unreadable_file_is_named_and_nothing_is_left(dirty, tmp_path):
