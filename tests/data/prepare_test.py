@@ -129,7 +129,7 @@ def test_a_second_time_does_nothing(prepared, clean):
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    """A folder: 120 x 90 and turned, 40 x 30, 60 x 90 and no JPEG, a tiny one."""
+    """Pictures of 120 x 90, turned, of 40 x 30, 60 x 90 (PNG) and 9 x 9."""
     root = tmp_path_factory.mktemp("photographs")
     large = encoded(photograph("china.jpg", 120, 90), quality=98)
     for name, data in {
