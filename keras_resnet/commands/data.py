@@ -19,7 +19,6 @@ from keras_resnet import recipes
 from keras_resnet.commands import recipe_flags
 from keras_resnet.commands import running
 from keras_resnet.data.pixels import headers
-from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.errors import printable
 from keras_resnet.errors import require
@@ -61,10 +60,18 @@ flags.DEFINE_string(
     "name", None, "prepare: what to call the data set of your files."
 )
 flags.DEFINE_string("file_format", None, "prepare: array_record or tfrecord.")
+flags.DEFINE_integer(
+    "shorter_side",
+    None,
+    "prepare: of your files; larger pictures are stored with a shorter side of "
+    "so many pixels. 512 serves the papers' scales of 256 to 480.",
+    lower_bound=1,
+)
 
 
 def inspect():
     """Prints what is in a split, draws what the network sees."""
+    from keras_resnet.commands import findings
     from keras_resnet.data import datasets
     from keras_resnet.data.survey import contact_sheet
     from keras_resnet.data.survey import inspection
@@ -72,7 +79,7 @@ def inspect():
 
     recipe = sizes.stages(_recipe())[0].recipe
     split = _load(recipe.dataset, FLAGS.split or "train")
-    folder = _folder(FLAGS.output or "runs/inspect")
+    folder = findings.folder(FLAGS.output or "runs/inspect")
     found = inspection.survey(split, max_pixels=FLAGS.max_pixels)
     print("\n".join(inspection_report.lines(found, exif=recipe.exif)))
     inspection.write_classes(found, folder / "classes.csv")
@@ -96,7 +103,7 @@ def inspect():
         views,
         folder / "contact_sheet.png",
         title=f"{split.name}: what the network sees",
-        subtitle=_describe(recipe),
+        subtitle=contact_sheet.subtitle(recipe),
     )
     print(
         f"Written to {folder}: classes.csv, unreadable.csv, contact_sheet.png"
@@ -121,16 +128,6 @@ def _recipe():
     )
 
 
-def _describe(recipe):
-    policy = f", {recipe.policy}" if recipe.policy else ""
-    erasing = f", erasing {recipe.erasing:g}" if recipe.erasing else ""
-    return (
-        f"{recipe.variant}, seed {recipe.seed}, augmentation "
-        f"{recipe.augmentation}{policy}{erasing}, {recipe.image_size} pixels, "
-        "from step 0; training above, evaluation below"
-    )
-
-
 def _load(dataset, split):
     from keras_resnet.data import datasets
 
@@ -139,17 +136,6 @@ def _load(dataset, split):
         f"--split must be train or validation. Received: {split!r}.",
     )
     return datasets.load(dataset, split, data_dir=FLAGS.data_dir)
-
-
-def _folder(path):
-    path = pathlib.Path(path)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"Cannot write into {str(path)!r}: {error.strerror}."
-        ) from error
-    return path
 
 
 def validate():
@@ -174,7 +160,7 @@ def validate():
             FLAGS.against, class_names=class_names, splits=keys
         )
     if FLAGS.manifest:
-        _folder(pathlib.Path(FLAGS.manifest).parent)
+        findings.folder(pathlib.Path(FLAGS.manifest).parent)
     writer = manifest.Writer(
         FLAGS.manifest, dataset=dataset, class_names=class_names
     )
@@ -201,6 +187,7 @@ def validate():
 
 def prepare():
     """Writes a data set that TFDS and training read without a download."""
+    from keras_resnet.commands import findings
     from keras_resnet.data.survey import prepare
 
     source = FLAGS.source or ""
@@ -209,25 +196,31 @@ def prepare():
         lookup(known, FLAGS.file_format, "file format")
     options = {"data_dir": FLAGS.data_dir, "file_format": FLAGS.file_format}
     if source.startswith(("folder:", "csv:")):
-        done = prepare.files(source, FLAGS.name, **options)
+        done = prepare.files(
+            source, FLAGS.name, shorter_side=FLAGS.shorter_side, **options
+        )
     else:
         known = ("fashion_mnist", "folder:PATH", "csv:FILE")
         lookup(dict.fromkeys(known), source, "source")
+        require(
+            FLAGS.shorter_side is None,
+            "--shorter_side is for your files, --source=folder:PATH or "
+            f"csv:FILE. Received: --source={source}.",
+        )
         done = prepare.fashion_mnist(
             FLAGS.source_dir or prepare.FASHION_MNIST, **options
         )
-    counts = ", ".join(f"{n:,} {key}" for key, n in done.num_examples.items())
-    print(
-        f"{done.name}: {counts} in {done.folder}"
-        + (" (was there; nothing done)" if done.was_there else "")
-    )
+    findings.show_prepared(done)
 
 
 # What it does, and the flags that only some commands take.
 COMMANDS = {
     "inspect": (inspect, {"split", "max_pixels", "output", "images"}),
     "validate": (validate, {"split", "max_pixels", "manifest", "against"}),
-    "prepare": (prepare, {"source", "source_dir", "name", "file_format"}),
+    "prepare": (
+        prepare,
+        {"source", "source_dir", "name", "file_format", "shorter_side"},
+    ),
 }
 
 

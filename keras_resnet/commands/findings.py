@@ -1,10 +1,25 @@
-"""What `keras-resnet data validate` found, for the terminal."""
+"""What `keras-resnet data` found or wrote, for the terminal."""
+
+import pathlib
 
 from keras_resnet.data.survey import scanning
+from keras_resnet.errors import UsageError
 from keras_resnet.errors import printable
 
 _LISTED = 20
 _CHANGES = ("changed", "relabelled", "missing", "new")
+
+
+def folder(path):
+    """A folder to write into, made where it is missing."""
+    path = pathlib.Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"Cannot write into {str(path)!r}: {error.strerror}."
+        ) from error
+    return path
 
 
 def show(what, lines):
@@ -51,3 +66,14 @@ def show_changes(comparison):
     for kind, keys in kinds.items():
         show(kind, [place(*key) for key in keys])
     return sum(map(len, kinds.values()))
+
+
+def show_prepared(done):
+    """Prints what a `prepare.Prepared` is, and what shrinking cost."""
+    counts = ", ".join(f"{n:,} {key}" for key, n in done.num_examples.items())
+    print(
+        f"{done.name}: {counts} in {done.folder}"
+        + (" (was there; nothing done)" if done.was_there else "")
+    )
+    if done.savings:
+        print(done.savings)

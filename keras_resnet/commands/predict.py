@@ -75,14 +75,17 @@ def needs_tensorflow(args):
     Of a model that cannot be told `main` says what is wrong with it.
     """
     from keras_resnet.inference import kinds
+    from keras_resnet.inference import pictures
     from keras_resnet.weights import hub
 
     if FLAGS.input is not None:
         return True
     try:
-        path, pictures = model_files.first(FLAGS.model, args)
-        gif = any(picture.lower().endswith(".gif") for picture in pictures)
-        if gif or hub.is_handle(path):
+        path, args = model_files.first(FLAGS.model, args)
+        if hub.is_handle(path):
+            return True
+        # TensorFlow finds damage in a GIF that Pillow does not.
+        if any(f.suffix.lower() == ".gif" for f in pictures.files(args)):
             return True
         return kinds.recognise(path).name not in _WITHOUT_TENSORFLOW
     except UsageError:

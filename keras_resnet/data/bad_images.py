@@ -86,10 +86,40 @@ def mask(example, placeholder, masked):
         with tf.control_dependencies([done]):
             return tf.nest.map_structure(tf.identity, placeholder())
 
+    return _or(example, lambda one, _: one.map(substitute))
+
+
+def or_empty(read):
+    """`read`, with an empty file wherever it fails; `mask` fails on that.
+
+    Args:
+        read: function in a tf.data graph; of its results the tensors of
+            strings become empty, others 1.
+    """
+
+    def empty(spec):
+        fill = tf.zeros if spec.dtype == tf.string else tf.ones
+        return fill(spec.shape, spec.dtype)
+
+    def substitute(one, specs):
+        return one.map(lambda *_: tf.nest.map_structure(empty, specs))
+
+    return _or(read, substitute)
+
+
+def _or(example, other):
+    """`example`, and where it fails what `other` makes of its arguments.
+
+    Args:
+        example: function in a tf.data graph.
+        other: (data set of the arguments, specs of a result) -> a data set of
+            one result.
+    """
+
     def guarded(*arguments):
         one = tf.data.Dataset.from_tensors(arguments)
         good = one.map(example).ignore_errors(log_warning=False)
-        return first_or(good, one.map(substitute))
+        return first_or(good, other(one, good.element_spec))
 
     return guarded
 

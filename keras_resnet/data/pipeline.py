@@ -9,11 +9,14 @@ that starts at a later step gives the very batches from there on.
 import tensorflow as tf
 
 from keras_resnet.data import bad_images
+from keras_resnet.data import first_look
 from keras_resnet.data.examples import order
 from keras_resnet.data.examples import splits
+from keras_resnet.data.examples import stored_sides
 from keras_resnet.data.examples.shares import Share
 from keras_resnet.data.pixels import augmentations
 from keras_resnet.data.pixels import decoding
+from keras_resnet.data.pixels import training_views
 from keras_resnet.data.pixels import transforms
 from keras_resnet.labels.view import View
 
@@ -41,6 +44,7 @@ def train_dataset(
         `recipe.image_size`. Labels are uint8 (B, K) where the split is
         `multi_label`, here and below.
     """
+    _check_sides(split, recipe)
     split = splits.as_seen(order.arranged(split, recipe), recipe.exif)
     share = Share.of(context, recipe.batch_size)
 
@@ -62,6 +66,18 @@ def train_dataset(
     return _finish(dataset)
 
 
+def _check_sides(split, recipe):
+    """Refuses a recipe whose crops ask for more pixels than were stored."""
+    row = augmentations.augmentation(recipe.augmentation)
+    scales = {"scale_range": max(recipe.scale_range)} if row.scales else {}
+    stored_sides.check(
+        split,
+        image_size=recipe.image_size,
+        eval_resize=recipe.eval_resize,
+        **scales,
+    )
+
+
 def _is_batchwise(split, recipe):
     """Whether all pixels lie in memory, at the size that the network takes."""
     size = recipe.image_size
@@ -69,7 +85,7 @@ def _is_batchwise(split, recipe):
         split.pixels is not None
         and split.pixels.shape[1:3] == (size, size)
         and View.of(recipe).at(size).resize == size
-        and augmentations.is_batchwise(recipe)
+        and training_views.is_batchwise(recipe)
     )
 
 
@@ -78,9 +94,9 @@ def _batchwise(steps, split, recipe, fill):
 
     def batch(indices, seeds):
         return {
-            "image": augmentations.apply_to_batch(
+            "image": training_views.apply_to_batch(
                 tf.gather(pixels, indices),
-                augmentations.draw(seeds, recipe),
+                training_views.draw(seeds, recipe),
                 recipe,
                 fill,
             ),
@@ -92,17 +108,18 @@ def _batchwise(steps, split, recipe, fill):
 
 
 def _one_by_one(steps, split, recipe, fill, masked):
-    def example(index, draws):
-        image, label = split.read(index)
-        return {"image": view(image, draws), "label": label, "weight": 1.0}
+    def example(index, draws, *found):
+        image, label, part = found or (*split.read(index), None)
+        image = view(image, draws, part)
+        return {"image": image, "label": label, "weight": 1.0}
 
-    def view(image, draws):
-        image = augmentations.apply(image, draws, recipe, fill)
+    def view(image, draws, part=None):
+        image = training_views.apply(image, draws, recipe, fill, part)
         size = recipe.image_size
         return tf.ensure_shape(image, (size, size, 3))
 
     if masked is not None:
-        grey = augmentations.draw(tf.constant(0, tf.int64), recipe)
+        grey = training_views.draw(tf.constant(0, tf.int64), recipe)
         example = bad_images.mask(
             example,
             lambda: _masked(split, lambda image: view(image, grey)),
@@ -110,9 +127,12 @@ def _one_by_one(steps, split, recipe, fill, masked):
         )
     # Drawn for a batch at once.
     steps = steps.map(
-        lambda indices, seeds: (indices, augmentations.draw(seeds, recipe))
+        lambda indices, seeds: (indices, training_views.draw(seeds, recipe))
     )
-    return steps.unbatch().map(example, tf.data.AUTOTUNE)
+    examples = steps.unbatch()
+    if first_look.is_for(split, recipe):
+        examples = first_look.add(examples, split, recipe, masked)
+    return examples.map(example, tf.data.AUTOTUNE)
 
 
 def eval_dataset(split, view, *, batch_size, masked=None, context=None):
@@ -136,6 +156,7 @@ def eval_dataset(split, view, *, batch_size, masked=None, context=None):
         image = transforms.evaluation(image, view)
         return tf.ensure_shape(image, (view.crop, view.crop, 3))
 
+    stored_sides.check(split, eval_resize=view.resize)
     split = splits.as_seen(split, view.exif)
     return every_example(
         split, pixels, batch_size=batch_size, masked=masked, context=context

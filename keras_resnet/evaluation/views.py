@@ -15,6 +15,7 @@ from keras_resnet.data import bad_images
 from keras_resnet.data import pipeline
 from keras_resnet.data.examples import shares
 from keras_resnet.data.examples import splits
+from keras_resnet.data.examples import stored_sides
 from keras_resnet.data.pixels import decoding
 from keras_resnet.data.pixels.crops import VIEWS
 from keras_resnet.errors import lookup
@@ -200,6 +201,9 @@ def _dataset(strategy, split, row, seen, batch_size, masked):
         f"{split.name} has images of Pillow, which all networks see turned or "
         f"none does. Received: exif={', '.join(sorted(choices))}.",
     )
+    for view in seen:
+        side = max(view.scales or (0,)) if row.number is None else view.resize
+        stored_sides.check(split, **{"the side of a view": side})
     split = splits.as_seen(split, seen[0].exif)
 
     def pixels(image):

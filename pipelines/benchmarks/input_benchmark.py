@@ -4,6 +4,7 @@ import functools
 import pathlib
 import tempfile
 
+from benchmarks import input_policies
 from benchmarks import measure
 from benchmarks import photographs
 from benchmarks import pictures
@@ -15,6 +16,7 @@ from keras_resnet.errors import require
 
 PACKAGES = "tensorflow", "pillow"
 OURS, CEILING = "ours", "ceiling: decode the crop only"
+KNOWN = "known windows: decode, resize, round, flip"
 # {row: (key of `input_contenders.LARGE`, its further arguments)}.
 LARGE = {
     OURS: ("ours", {}),
@@ -22,6 +24,7 @@ LARGE = {
     "tf.data, plain": ("plain", {"antialias": False}),
     "tf.data, antialiased": ("plain", {"antialias": True}),
     "Pillow, as torchvision": ("pillow", {}),
+    KNOWN: ("window", {}),
     CEILING: ("ceiling", {}),
 }
 # {row: key of `input_contenders.SMALL`}.
@@ -38,6 +41,7 @@ FULL = {
     },
     "patches": 50_000,  # small images in memory, as CIFAR has
     "small_images": 25_600,
+    "policy_images": 512,
 }
 SHORT = {
     **FULL,
@@ -55,6 +59,7 @@ QUICK = {
     },
     "patches": 256,
     "small_images": 256,
+    "policy_images": 64,
 }
 
 
@@ -68,7 +73,12 @@ def groups(amounts, images=None, images_per_round=512, say=print):
         )
         for name in amounts["sets"]
     }
-    return of_sets | {"small": functools.partial(_small, amounts, say)}
+    policies = {
+        f"policies/{name}": functools.partial(_policy, name, amounts, say)
+        for name in input_policies.NAMES
+    }
+    small = {"small": functools.partial(_small, amounts, say)}
+    return {**of_sets, **small, **policies}
 
 
 def _of_set(name, images, amounts, say):
@@ -124,10 +134,25 @@ def _small(amounts, say):
     return {"rounds": amounts["rounds"], "small": found}
 
 
-def _speed(words, function, work, images, amounts, say):
+def _policy(name, amounts, say):
+    found = _speed(
+        f"{name}, {input_policies.SIDE} pixels",
+        "steps",
+        input_policies.rows(name),
+        amounts["policy_images"],
+        amounts,
+        say,
+        module="input_policies",
+    )
+    return {"rounds": amounts["rounds"], "policies": {name: found}}
+
+
+def _speed(
+    words, function, work, images, amounts, say, module="input_contenders"
+):
     """Figures of {row: arguments beside the images of a round}."""
     say(f"{words}: {images} images a round ...")
-    function = f"benchmarks.input_contenders:{function}"
+    function = f"benchmarks.{module}:{function}"
     contenders = {
         row: Contender(function, {**arguments, "images": images}, images)
         for row, arguments in work.items()
@@ -163,6 +188,10 @@ def report(figures):
     if "small" in figures:
         parts.append("### Small images, 32x32, from memory")
         parts.append(tables.of_rows(figures["small"]["speed"], SPEED))
+    side = input_policies.SIDE
+    for name, of_policy in figures.get("policies", {}).items():
+        parts.append(f"### {name}, {side}x{side}, from memory")
+        parts.append(tables.of_rows(of_policy["speed"], SPEED))
     return parts, panels
 
 

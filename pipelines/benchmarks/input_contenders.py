@@ -9,13 +9,12 @@ often: a shorter side that is uniform in `scale_range`, a random crop of
 
 import concurrent.futures
 import dataclasses
-import functools
 import itertools
 import os
-import pathlib
 
 import numpy as np
 import tensorflow as tf
+from benchmarks import input_windows
 from benchmarks import photographs
 from benchmarks.steps import repeated
 
@@ -39,11 +38,6 @@ def recipe(steps, batch_size, image_size=224, **changes):
         "steps": steps,
     }
     return recipes.load("imagenet_resnet50", {**fields, **changes})
-
-
-def files(folder):
-    """Their paths: sorted list of str."""
-    return sorted(map(str, pathlib.Path(folder).glob("train/*/*")))
 
 
 def stream(folder, batch_size, image_size=224):
@@ -114,16 +108,6 @@ def _ours(folder, recipe, augmentation="scale_crop"):
     return lambda: (batch["image"] for batch in dataset)
 
 
-def _batched(source, example, recipe):
-    """() -> iterator of the recipe's batches of `example(...)` of a source."""
-    examples = tf.data.Dataset.from_tensor_slices(source).repeat()
-    examples = examples.take(recipe.steps * recipe.batch_size)
-    batches = examples.map(example, tf.data.AUTOTUNE)
-    batches = batches.batch(recipe.batch_size, drop_remainder=True)
-    batches = batches.prefetch(tf.data.AUTOTUNE)
-    return lambda: iter(batches)
-
-
 def _plain(folder, recipe, antialias):
     """What a tutorial writes: decode all, resize all, crop."""
     crop = (recipe.image_size, recipe.image_size, 3)
@@ -131,54 +115,15 @@ def _plain(folder, recipe, antialias):
     def example(path):
         image = tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
         size, (low, high) = tf.shape(image)[:2], recipe.scale_range
-        size = size * _uniform(low, high + 1) // tf.reduce_min(size)
+        size = (
+            size * input_windows.uniform(low, high + 1) // tf.reduce_min(size)
+        )
         image = tf.image.resize(image, size, antialias=antialias)
         image = tf.image.random_crop(image, crop)
         image = tf.image.random_flip_left_right(image)
         return tf.cast(image, tf.uint8)
 
-    return _batched(files(folder), example, recipe)
-
-
-def _uniform(low, high):
-    return tf.random.uniform((), low, high, tf.int32)
-
-
-def _ceiling(folder, recipe):
-    """Decodes what survives and nothing else; one pixel of it comes out.
-
-    The window is that of the source which a random scale and crop would show,
-    at the largest DCT ratio that leaves `image_size` pixels.
-    """
-    low, high = recipe.scale_range
-
-    def example(path):
-        encoded = tf.io.read_file(path)
-        size = tf.io.extract_jpeg_shape(encoded)[:2]
-        side = (
-            recipe.image_size * tf.reduce_min(size) // _uniform(low, high + 1)
-        )
-
-        def decode(ratio):
-            # The window counts the pixels after the DCT's scaling.
-            room = (size - side) // ratio + 1
-            top, left = _uniform(0, room[0]), _uniform(0, room[1])
-            window = tf.stack([top, left, side // ratio, side // ratio])
-            image = tf.image.decode_and_crop_jpeg(
-                encoded, window, channels=3, ratio=ratio
-            )
-            return image[0, 0, 0]
-
-        cases = [
-            (
-                side >= ratio * recipe.image_size,
-                functools.partial(decode, ratio),
-            )
-            for ratio in (8, 4, 2)
-        ]
-        return tf.case(cases, default=lambda: decode(1))
-
-    return _batched(files(folder), example, recipe)
+    return input_windows.batched(input_windows.files(folder), example, recipe)
 
 
 def _pillow(folder, recipe):
@@ -187,7 +132,7 @@ def _pillow(folder, recipe):
     A PyTorch loader has processes in their place, whose CPU time could not be
     seen from here; what it spends on passing batches between them is left out.
     """
-    all_files = files(folder)
+    all_files = input_windows.files(folder)
 
     def batches():
         rng = np.random.default_rng(recipe.seed)
@@ -237,7 +182,7 @@ def _plain_small(pixels, labels, recipe):
         image = tf.image.random_crop(image, (SIDE, SIDE, 3))
         return tf.image.random_flip_left_right(image), label
 
-    batches = _batched((pixels, labels), example, recipe)
+    batches = input_windows.batched((pixels, labels), example, recipe)
     return lambda: (images for images, _ in batches())
 
 
@@ -245,6 +190,7 @@ LARGE = {
     "ours": _ours,
     "plain": _plain,
     "pillow": _pillow,
-    "ceiling": _ceiling,
+    "window": input_windows.known,
+    "ceiling": input_windows.ceiling,
 }
 SMALL = {"ours": _ours_small, "plain": _plain_small}

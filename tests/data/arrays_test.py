@@ -13,9 +13,9 @@ from keras_resnet import recipes
 from keras_resnet.data import catalog
 from keras_resnet.data import datasets
 from keras_resnet.data.examples import splits
-from keras_resnet.data.pixels import augmentations
 from keras_resnet.data.pixels import draws
 from keras_resnet.data.pixels import randomness
+from keras_resnet.data.pixels import training_views
 from keras_resnet.data.pixels import windows
 from keras_resnet.data.stores import arrays
 from keras_resnet.errors import UsageError
@@ -102,7 +102,7 @@ def test_some_examples_are_those_of_the_other_loop():
 def test_numbers_in_numpy_are_those_of_the_graph_to_the_bit(augmentation):
     recipe = dataclasses.replace(recipes.Recipe(), augmentation=augmentation)
     seeds = np.random.default_rng(0).integers(-(2**63), 2**63, 500)
-    for name, theirs in augmentations.draw(tf.constant(seeds), recipe).items():
+    for name, theirs in training_views.draw(tf.constant(seeds), recipe).items():
         ours = draws.uniform(seeds, name)
         np.testing.assert_array_equal(ours, theirs)
         for n in (1, 5, 9):

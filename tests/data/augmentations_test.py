@@ -12,6 +12,7 @@ from keras_resnet import errors
 from keras_resnet import recipes
 from keras_resnet.data.pixels import augmentations
 from keras_resnet.data.pixels import colors
+from keras_resnet.data.pixels import training_views
 from keras_resnet.data.pixels import transforms
 from keras_resnet.labels.view import View
 
@@ -33,14 +34,14 @@ def test_augmentations_are_pure_and_equal_eager_and_in_a_graph(name, source):
     image = tf.constant(image if source == "pixels" else encoded(image, source))
     recipe = _recipe(name)
     graph = tf.function(
-        lambda image, seed: augmentations.augment(image, seed, recipe, FILL)
+        lambda image, seed: training_views.augment(image, seed, recipe, FILL)
     )
     results = []
     for seed in SEEDS:
-        eager = augmentations.augment(image, seed, recipe, FILL).numpy()
+        eager = training_views.augment(image, seed, recipe, FILL).numpy()
         assert eager.shape == (32, 32, 3)
         assert eager.dtype == np.uint8
-        again = augmentations.augment(image, seed, recipe, FILL)
+        again = training_views.augment(image, seed, recipe, FILL)
         np.testing.assert_array_equal(eager, again)
         np.testing.assert_array_equal(eager, graph(image, seed))
         results.append(eager)
@@ -57,11 +58,11 @@ def test_a_batch_is_augmented_as_its_images_are(name):
     recipe = _recipe(name, eval_resize=32)
     images = np.stack([photograph()[i : i + 32, :32] for i in range(0, 320, 8)])
     seeds = tf.range(len(images), dtype=tf.int64)
-    batch = augmentations.apply_to_batch(
-        tf.constant(images), augmentations.draw(seeds, recipe), recipe, FILL
+    batch = training_views.apply_to_batch(
+        tf.constant(images), training_views.draw(seeds, recipe), recipe, FILL
     )
     for image, seed, row in zip(images, seeds, batch, strict=True):
-        one = augmentations.augment(image, seed, recipe, FILL)
+        one = training_views.augment(image, seed, recipe, FILL)
         np.testing.assert_array_equal(row, one)
 
 
@@ -70,7 +71,7 @@ def _mirrored(name, n, image):
     recipe = _recipe(name, pad_pixels=0, scale_range=(32, 32), eval_resize=32)
     dark_left = np.repeat(image, 3, axis=-1)
     graph = tf.function(
-        lambda seed: augmentations.augment(dark_left, seed, recipe, FILL)
+        lambda seed: training_views.augment(dark_left, seed, recipe, FILL)
     )
     count = 0
     for seed in range(n):
@@ -92,7 +93,7 @@ def test_half_of_the_images_are_mirrored_where_the_row_says_so(name):
 
 def test_parts_of_an_augmentation_draw_independent_numbers():
     recipe = _recipe("area_crop_color")
-    draws = augmentations.draw(tf.range(5000, dtype=tf.int64), recipe)
+    draws = training_views.draw(tf.range(5000, dtype=tf.int64), recipe)
     table = np.concatenate([part.numpy() for part in draws.values()], axis=1)
     correlation = np.corrcoef(table.T) - np.eye(table.shape[1])
     assert np.abs(correlation).max() < 5 / np.sqrt(5000)
@@ -101,9 +102,9 @@ def test_parts_of_an_augmentation_draw_independent_numbers():
 def test_colours_follow_the_crop_and_are_rounded_once():
     image = photograph("flower.jpg", 64, 48)
     for seed in SEEDS:
-        plain = augmentations.augment(image, seed, _recipe("scale_crop"), FILL)
-        tinted = augmentations.augment(image, seed, _recipe("imagenet"), FILL)
-        draws = augmentations.draw(seed, _recipe("imagenet"))["pca"]
+        plain = training_views.augment(image, seed, _recipe("scale_crop"), FILL)
+        tinted = training_views.augment(image, seed, _recipe("imagenet"), FILL)
+        draws = training_views.draw(seed, _recipe("imagenet"))["pca"]
         expected = colors.pca(tf.cast(plain, tf.float32), draws)
         difference = np.abs(tinted - expected.numpy())
         assert difference.max() <= 1.001  # the plain one was rounded before
@@ -115,7 +116,7 @@ def test_padding_is_the_mean_colour():
     recipe = _recipe("cifar", eval_resize=32)
     found = set()
     for seed in range(30):
-        crop = augmentations.augment(
+        crop = training_views.augment(
             image, tf.constant(seed, tf.int64), recipe, FILL
         )
         found |= {tuple(pixel) for pixel in crop.numpy().reshape(-1, 3)}

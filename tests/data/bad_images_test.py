@@ -76,9 +76,11 @@ def test_more_than_the_limit_are_refused_by_name(split):
         again.check()
 
 
-def test_training_masks_in_place_and_fails_without(split):
+# Whole images, one by one; parts of files, which many are chosen for at once.
+@pytest.mark.parametrize("name", ["none", "area_crop"])
+def test_training_masks_in_place_and_fails_without(split, name):
     recipe = dataclasses.replace(
-        RECIPE, batch_size=split.num_examples, steps=2, augmentation="none"
+        RECIPE, batch_size=split.num_examples, steps=2, augmentation=name
     )
     masked = bad_images.MaskedImages(split, NUM_BAD)
     dataset = pipeline.train_dataset(split, recipe, fill=FILL, masked=masked)

@@ -14,7 +14,7 @@ from photographs import photograph
 from PIL import Image
 
 from keras_resnet.data.pixels import decoding
-from keras_resnet.data.pixels import windows
+from keras_resnet.data.pixels import parts
 
 PIXELS = photograph()[:40, :30]
 READ = image_kinds.READ
@@ -92,7 +92,7 @@ BOMBS = {
 def test_a_bomb_is_refused_from_its_header(name):
     bomb = tf.constant(BOMBS[name])
     window = lambda size: tf.zeros(4) + 8.0  # noqa: E731
-    graph = tf.function(lambda file: windows.read(file, window, 8))
+    graph = tf.function(lambda file: parts.read(file, window, 8))
     # Decoding allocates at least 400 MB, so it would be seen.
     before = _peak_megabytes()
     with pytest.raises(tf.errors.InvalidArgumentError, match="pixels"):

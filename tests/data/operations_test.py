@@ -11,6 +11,7 @@ from PIL import Image
 from PIL import ImageEnhance
 from PIL import ImageOps
 
+from keras_resnet.data.pixels import moves
 from keras_resnet.data.pixels import operations
 
 SIZE = 63, 48  # width and height: centres of both kinds
@@ -19,9 +20,7 @@ WEIGHTS = (*np.linspace(0.01, 1.99, 7), 0.0)
 
 
 def _apply(name, parameter, pixels, interpolation="nearest", fill=FILL):
-    canvas = operations.Canvas(
-        fill=tf.constant(fill, tf.uint8), interpolation=interpolation
-    )
+    canvas = moves.Canvas(fill=tuple(fill), interpolation=interpolation)
     return operations.apply(
         tf.constant(pixels),
         tf.constant(operations.OPERATIONS[name]),

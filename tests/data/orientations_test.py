@@ -18,6 +18,7 @@ from keras_resnet.data.examples import splits
 from keras_resnet.data.examples.splits import Split
 from keras_resnet.data.pixels import decoding
 from keras_resnet.data.pixels import orientations
+from keras_resnet.data.pixels import parts
 from keras_resnet.data.pixels import transforms
 from keras_resnet.data.pixels import windows
 from keras_resnet.errors import UsageError
@@ -133,7 +134,7 @@ def test_a_window_is_that_of_the_upright_picture(size, pixels, apart):
             high=2 * shorter,
             pixels=pixels,
         )
-        return windows.read(source, window, pixels, exif)
+        return parts.read(source, window, pixels, exif)
 
     for orientation in EIGHT:
         file = exif_files.turned(orientation, _photograph(*size))

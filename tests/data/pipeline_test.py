@@ -13,6 +13,7 @@ from keras_resnet.data import datasets
 from keras_resnet.data import pipeline
 from keras_resnet.data.examples import order
 from keras_resnet.data.examples import splits
+from keras_resnet.data.pixels import training_views
 from keras_resnet.labels.view import View
 from keras_resnet.recipes import sizes
 
@@ -123,6 +124,29 @@ CROPS = recipes.Recipe(
     batch_size=4,
     steps=9,
 )
+
+
+def test_parts_chosen_for_many_files_are_those_of_each_alone(clean):
+    split = datasets.load(f"folder:{clean}", "train")
+    changes = {"augmentation": "area_crop", "exif": "apply", "steps": 1}
+    recipe = dataclasses.replace(
+        CROPS, **changes, batch_size=split.num_examples
+    )
+    alone = tf.function(
+        lambda index, seed: training_views.augment(
+            split.read(index)[0], seed, recipe, FILL
+        )
+    )
+    dataset = pipeline.train_dataset(split, recipe, fill=FILL)
+    (batch,) = dataset.as_numpy_iterator()
+    examples = zip(*order.positions(split, recipe, 0), strict=True)
+    for image, example in zip(batch["image"], examples, strict=True):
+        expected = alone(*map(tf.constant, example)).numpy()
+        np.testing.assert_array_equal(image, expected)
+    other = alone(tf.constant(example[0]), tf.constant(example[1] + 1))
+    assert not np.array_equal(image, other)
+
+
 POLICY = {"policy": "rand_augment", "policy_magnitude": 7.0, "erasing": 0.5}
 
 

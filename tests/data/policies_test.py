@@ -16,6 +16,7 @@ from keras_resnet.data.pixels import erasing
 from keras_resnet.data.pixels import operations
 from keras_resnet.data.pixels import policies
 from keras_resnet.data.pixels import randomness
+from keras_resnet.data.pixels import training_views
 from keras_resnet.recipes import checks
 
 FILL = (123.7, 116.3, 103.5)
@@ -296,14 +297,14 @@ def test_a_view_is_pure_and_its_crop_is_that_without_a_policy(policy):
     image = tf.constant(photograph("flower.jpg", 90, 70))
     plain, recipe = _recipe(""), _recipe(policy, erasing=0.5)
     graph = tf.function(
-        lambda seed: augmentations.augment(image, seed, recipe, FILL)
+        lambda seed: training_views.augment(image, seed, recipe, FILL)
     )
     changed = 0
     for seed in tf.range(8, dtype=tf.int64):
-        draws = augmentations.draw(seed, recipe)
+        draws = training_views.draw(seed, recipe)
         found = graph(seed)
         assert found.shape == (SIDE, SIDE, 3)
-        crop = augmentations.augment(image, seed, plain, FILL)
+        crop = training_views.augment(image, seed, plain, FILL)
         treated = policies.apply(crop, draws["policy"], recipe, FILL)
         treated = erasing.apply(treated, draws["erasing"], 0.5, FILL)
         np.testing.assert_array_equal(treated, found)

@@ -1,5 +1,7 @@
 """Folders and Fashion-MNIST become data sets of TFDS, without a download."""
 
+import dataclasses
+import functools
 import gzip
 import hashlib
 import importlib.resources
@@ -8,15 +10,23 @@ import pathlib
 import shutil
 import sys
 
+import exif_files
+import numpy as np
 import odd_images
 import pytest
+from photographs import encoded
+from photographs import photograph
 from PIL import Image
 
+from keras_resnet import recipes
 from keras_resnet.data import datasets
+from keras_resnet.data import pipeline
+from keras_resnet.data.pixels import decoding
 from keras_resnet.data.stores import arrays
 from keras_resnet.data.survey import prepare
 from keras_resnet.data.survey import scanning
 from keras_resnet.errors import UsageError
+from keras_resnet.labels.view import View
 
 DEBIAN = pathlib.Path(prepare.FASHION_MNIST)
 needs_debian = pytest.mark.skipif(
@@ -115,6 +125,67 @@ def test_a_second_time_does_nothing(prepared, clean):
     assert (done.was_there, again.was_there) == (False, True)
     assert again.num_examples == done.num_examples
     assert files == {p: p.stat().st_mtime_ns for p in done.folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Pictures of 120 x 90, turned, of 40 x 30, 60 x 90 (PNG) and 9 x 9."""
+    root = tmp_path_factory.mktemp("photographs")
+    large = encoded(photograph("china.jpg", 120, 90), quality=98)
+    for name, data in {
+        "train/a/0.jpg": exif_files.turned(6, large),
+        "train/a/1.jpg": encoded(photograph("china.jpg", 40, 30)),
+        "train/a/2.png": encoded(photograph("china.jpg", 60, 90), "PNG"),
+        "validation/a/3.png": encoded(photograph("china.jpg", 9, 9), "PNG"),
+    }.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+    return root
+
+
+def test_larger_pictures_are_stored_smaller(photos, tmp_path):
+    source, options = f"folder:{photos}", {"data_dir": tmp_path}
+    done = prepare.files(source, "own", shorter_side=48, **options)
+    text = str(done.savings)
+    assert text.startswith("2 of 4 pictures shrunk to a shorter side of 48")
+    split = datasets.load("own", "train", **options)
+    files = [scanning.reader(split)(index)[0] for index in range(3)]
+    stored = {decoding.decode(file).shape: file for file in files}
+    # Never enlarged, nor written anew.
+    assert stored[(30, 40, 3)] == (photos / "train/a/1.jpg").read_bytes()
+    assert set(stored) == {(30, 40, 3), (48, 64, 3), (72, 48, 3)}
+    # Turned as before, by a note of its own.
+    large = stored[(48, 64, 3)]
+    assert decoding.decode(large, "apply").shape == (64, 48, 3)
+    picture = Image.fromarray(photograph("china.jpg", 120, 90))
+    expected = np.asarray(picture.resize((64, 48), Image.Resampling.BILINEAR))
+    found = decoding.decode(large).numpy().astype(float)
+    assert np.abs(found - expected).mean() < 4
+    assert np.abs(found - expected[::-1]).mean() > 20
+    again = prepare.files(source, "own", shorter_side=48, **options)
+    assert again.was_there and again.savings is None
+    for side in (None, 64):
+        with pytest.raises(UsageError, match="prepared with shorter_side=48"):
+            prepare.files(source, "own", shorter_side=side, **options)
+
+
+def test_no_crop_asks_for_more_pixels_than_are_stored(photos):
+    split = datasets.load(f"folder:{photos}", "train")
+    stored = dataclasses.replace(split, shorter_side=48)
+    fields = {"image_size": 32, "eval_resize": 40, "scale_range": (40, 48)}
+    recipe = recipes.Recipe(augmentation="scale_crop", **fields)
+    read = functools.partial(pipeline.train_dataset, fill=(0,) * 3)
+    read(stored, recipe)
+    for field, value in (("scale_range", (40, 49)), ("eval_resize", 49)):
+        wider = dataclasses.replace(recipe, **{field: value})
+        read(split, wider)
+        with pytest.raises(UsageError, match=f"{field}=49"):
+            read(stored, wider)
+    with pytest.raises(UsageError, match="eval_resize=50"):
+        pipeline.eval_dataset(stored, View(resize=50, crop=32), batch_size=1)
+    # What does not scale is not asked.
+    fields |= {"augmentation": "area_crop", "scale_range": (40, 90)}
+    read(stored, recipes.Recipe(**fields))
 
 
 def test_an_unreadable_file_is_named_and_nothing_is_left(dirty, tmp_path):

@@ -12,6 +12,7 @@ from photographs import photograph
 from PIL import Image
 
 from keras_resnet.data.pixels import colors
+from keras_resnet.data.pixels import parts
 from keras_resnet.data.pixels import randomness
 from keras_resnet.data.pixels import windows
 
@@ -67,6 +68,23 @@ def test_crops_are_uniform_over_all_positions():
     assert counts.sum() == 6000
     # Chi-square with 5 degrees of freedom: above 20.5 once in 1,000.
     assert ((counts - 1000) ** 2 / 1000).sum() < 20.5
+
+
+def test_windows_of_many_are_those_of_one_bit_for_bit():
+    sizes = np.random.default_rng(0).integers(1, 700, (33, 2), np.int32)
+    scaled = functools.partial(
+        windows.scale_crop, low=256, high=480, pixels=224
+    )
+    for window, width in (
+        (scaled, windows.SCALE_CROP_DRAWS),
+        (windows.area_crop, windows.DRAWS),
+    ):
+        draws = _draws(33, width)
+        alone = np.stack([window(*one) for one in zip(sizes, draws)])
+        for count in (1, 7, 33):
+            many = window(tf.constant(sizes[:count]), draws[:count])
+            np.testing.assert_array_equal(many, alone[:count])
+        assert len(np.unique(alone, axis=0)) == 33
 
 
 def _area_boxes(size, n):
@@ -127,7 +145,7 @@ def _read(source, draws, pixels=224):
     window = functools.partial(
         windows.scale_crop, draws=draws, low=256, high=480, pixels=pixels
     )
-    found = windows.read(source, window, pixels, "apply")
+    found = parts.read(source, window, pixels, "apply")
     return colors.to_uint8(found).numpy()
 
 

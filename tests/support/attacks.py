@@ -138,10 +138,10 @@ def _segment(kind, data):
 def _windowed(data):
     import tensorflow as tf
 
-    from keras_resnet.data.pixels import windows
+    from keras_resnet.data.pixels import parts
 
     corner = tf.constant([0.0, 0.0, 8.0, 8.0])
-    return windows.read(tf.constant(data), lambda size: corner, 8).shape
+    return parts.read(tf.constant(data), lambda size: corner, 8).shape
 
 
 def _loaded(folder, write, dataset="tfrecord:{}", labels=b"a\nb\n"):

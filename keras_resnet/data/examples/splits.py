@@ -48,6 +48,8 @@ class Split:
         blocks: `Blocks`, or None where random reads are all there is.
         pixels: uint8 (num_examples, H, W, 3) on the host, or None where they
             are not all in memory, decoded and of one size.
+        shorter_side: int, to which larger pictures were shrunk when they were
+            stored; None where they were not.
         upright: as `read`, with each image turned as it notes itself; None
             where no decoded image has a note (encoded files keep theirs).
         multi_label: whether an example may have any number of classes. Its
@@ -67,6 +69,7 @@ class Split:
     pixels: tf.Tensor | None = None
     multi_label: bool = False
     upright: Callable | None = None
+    shorter_side: int | None = None
 
     from_arrays = classmethod(own_examples.from_arrays)
     from_source = classmethod(own_examples.from_source)

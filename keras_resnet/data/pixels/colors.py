@@ -45,10 +45,15 @@ def pca(pixels, draws):
     """
     alpha = 0.1 * randomness.normal(draws)
     shift = 255.0 * tf.linalg.matvec(PCA_VECTORS, alpha * PCA_EIGENVALUES)
+    return tf.clip_by_value(add(pixels, shift), 0.0, 255.0)
+
+
+def add(pixels, numbers):
+    """Adds numbers (3,) to the channels of pixels (H, W, 3) of their type."""
     # A row at once: a sum along an axis of three is four times as slow.
     shape = tf.shape(pixels)
-    rows = tf.reshape(pixels, [shape[0], -1]) + tf.tile(shift, [shape[1]])
-    return tf.reshape(tf.clip_by_value(rows, 0.0, 255.0), shape)
+    rows = tf.reshape(pixels, [shape[0], -1]) + tf.tile(numbers, [shape[1]])
+    return tf.reshape(rows, shape)
 
 
 def jitter(pixels, draws):

@@ -94,8 +94,8 @@ def refuse_if_too_large(size):
 
 
 def is_allowed(size):
-    """Whether an image of int (2,), height and width, may be decoded."""
-    pixels = tf.reduce_prod(tf.cast(size, tf.int64))
+    """Whether images of int (..., 2), height and width, may be decoded."""
+    pixels = tf.reduce_prod(tf.cast(size, tf.int64), axis=-1)
     return tf.logical_and(pixels > 0, pixels <= MAX_PIXELS)
 
 

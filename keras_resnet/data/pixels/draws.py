@@ -18,7 +18,7 @@ COUNTS = {
 
 
 def uniform(seeds, name):
-    """What `augmentations.draw(seeds)[name]` is, bit for bit.
+    """What `training_views.draw(seeds)[name]` is, bit for bit.
 
     Args:
         seeds: int64 (...,).

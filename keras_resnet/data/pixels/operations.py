@@ -8,24 +8,14 @@ ones are torchvision's to one level, and inside the image Pillow's.
 """
 
 import functools
-import typing
 
 import tensorflow as tf
 
+from keras_resnet.data.pixels import colors
+from keras_resnet.data.pixels import moves
+
 # Pillow's L: ITU-R 601 in parts of 65,536. Their sums are exact in float32.
 _GREY = ((19595.0,), (38470.0,), (7471.0,))
-
-
-class Canvas(typing.NamedTuple):
-    """How pixels move.
-
-    Attributes:
-        fill: uint8 (3,), the colour where nothing moves to.
-        interpolation: "nearest" or "bilinear".
-    """
-
-    fill: tf.Tensor
-    interpolation: str
 
 
 @functools.partial(
@@ -41,78 +31,19 @@ def apply(pixels, index, parameter, canvas):
         pixels: uint8 (H, W, 3).
         index: int32 scalar, of the operation in `OPERATIONS`.
         parameter: float32 scalar, as the operation says.
-        canvas: `Canvas`.
+        canvas: `moves.Canvas`.
 
     Returns:
         uint8 (H, W, 3).
     """
     branches = [
         *(lambda f=f: f(pixels, parameter) for f in _TONES.values()),
-        *(lambda f=f: f(pixels, parameter, canvas) for f in _MOVES.values()),
+        *(
+            lambda f=f: f(pixels, parameter, canvas)
+            for f in moves.MOVES.values()
+        ),
     ]
     return tf.ensure_shape(tf.switch_case(index, branches), pixels.shape)
-
-
-def _shear_x(pixels, slope, canvas):
-    """A row moves left by `slope` times its distance from the top edge."""
-    return _affine(pixels, (1.0, slope, 0.0), (0.0, 1.0, 0.0), canvas)
-
-
-def _shear_y(pixels, slope, canvas):
-    """A column moves up by `slope` times its distance from the left edge."""
-    return _affine(pixels, (1.0, 0.0, 0.0), (slope, 1.0, 0.0), canvas)
-
-
-def _translate_x(pixels, distance, canvas):
-    """To the right, by a distance in pixels."""
-    return _affine(pixels, (1.0, 0.0, -distance), (0.0, 1.0, 0.0), canvas)
-
-
-def _translate_y(pixels, distance, canvas):
-    """Downwards, by a distance in pixels."""
-    return _affine(pixels, (1.0, 0.0, 0.0), (0.0, 1.0, -distance), canvas)
-
-
-def _rotate(pixels, degrees, canvas):
-    """Counter-clockwise around the centre."""
-    angle = degrees * (3.141592653589793 / 180)
-    cos, sin = tf.cos(angle), tf.sin(angle)
-    size = tf.cast(tf.shape(pixels)[:2], tf.float32)
-    y, x = size[0] / 2, size[1] / 2
-    return _affine(
-        pixels,
-        (cos, -sin, x - cos * x + sin * y),
-        (sin, cos, y - sin * x - cos * y),
-        canvas,
-    )
-
-
-def _affine(pixels, to_x, to_y, canvas):
-    """Each pixel from the place (x, y) that it had.
-
-    Args:
-        pixels: uint8 (H, W, 3).
-        to_x, to_y: 3 numbers: what the new x, the new y and 1 are multiplied
-            by. The first pixel reaches from 0 to 1 each way.
-        canvas: `Canvas`.
-
-    Returns:
-        uint8 (H, W, 3). Bilinear pixels mix with the fill at the edges.
-    """
-    # The kernel counts from the centre of the first pixel.
-    rows = [(x, y, shift + (x + y - 1) / 2) for x, y, shift in (to_x, to_y)]
-    matrix = tf.stack([*rows[0], *rows[1], 0.0, 0.0])
-    fill = tf.cast(canvas.fill, tf.float32)
-    # It fills with one number: zero is made the colour.
-    moved = tf.raw_ops.ImageProjectiveTransformV3(
-        images=(tf.cast(pixels, tf.float32) - fill)[tf.newaxis],
-        transforms=matrix[tf.newaxis],
-        output_shape=tf.shape(pixels)[:2],
-        fill_value=0.0,
-        interpolation=canvas.interpolation.upper(),
-        fill_mode="CONSTANT",
-    )
-    return tf.cast(tf.round(moved[0] + fill), tf.uint8)
 
 
 def _blend(other, pixels, weight):
@@ -128,7 +59,8 @@ def _brightness(pixels, weight):
 
 def _color(pixels, weight):
     """Mixed with its grey version."""
-    return _blend(_grey(pixels), tf.cast(pixels, tf.float32), weight)
+    # Three times the same: an axis of one is stretched at four times the cost.
+    return _blend(_grey(pixels, 3), tf.cast(pixels, tf.float32), weight)
 
 
 def _contrast(pixels, weight):
@@ -139,11 +71,12 @@ def _contrast(pixels, weight):
     return _blend(mean, tf.cast(pixels, tf.float32), weight)
 
 
-def _grey(pixels):
-    """Whole float32 numbers (H, W, 1)."""
+def _grey(pixels, channels=1):
+    """Whole float32 numbers (H, W, channels), all the same."""
     rows = tf.reshape(tf.cast(pixels, tf.float32), (-1, 3))
-    grey = tf.floor((tf.matmul(rows, _GREY) + 32768.0) / 65536.0)
-    return tf.reshape(grey, [*tf.unstack(tf.shape(pixels)[:2]), 1])
+    weights = tf.tile(_GREY, (1, channels))
+    grey = tf.floor((tf.matmul(rows, weights) + 32768.0) / 65536.0)
+    return tf.reshape(grey, [*tf.unstack(tf.shape(pixels)[:2]), channels])
 
 
 def _sharpness(pixels, weight):
@@ -210,7 +143,7 @@ def _equalize(pixels, parameter):
 
 def _places(pixels):
     """Of the numbers in a table of 256 for each channel, one after another."""
-    return tf.cast(pixels, tf.int32) + (0, 256, 512)
+    return colors.add(tf.cast(pixels, tf.int32), (0, 256, 512))
 
 
 def _look_up(pixels, table):
@@ -219,14 +152,6 @@ def _look_up(pixels, table):
     return tf.gather(table, _places(pixels))
 
 
-# Functions of pixels, parameter and `Canvas`.
-_MOVES = {
-    "shear_x": _shear_x,
-    "shear_y": _shear_y,
-    "translate_x": _translate_x,
-    "translate_y": _translate_y,
-    "rotate": _rotate,
-}
 # Functions of pixels and parameter.
 _TONES = {
     "identity": lambda pixels, _: pixels,
@@ -242,4 +167,4 @@ _TONES = {
     "invert": lambda pixels, _: 255 - pixels,
 }
 # {name: index}.
-OPERATIONS = {name: i for i, name in enumerate((*_TONES, *_MOVES))}
+OPERATIONS = {name: i for i, name in enumerate((*_TONES, *moves.MOVES))}

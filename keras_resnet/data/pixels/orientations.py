@@ -43,10 +43,11 @@ def read(encoded, exif):
     if exif == "ignore":
         return None
     head = tf.strings.substr(encoded, 0, _MOST_BYTES)
-    # Of most files without a note this is all that is done.
-    parts = tf.strings.split([head], _NAME, maxsplit=1).flat_values
+    # Of most files without a note this is all that is done: an Exif segment
+    # begins with these two bytes.
+    segments = graph_bytes.pairs(head, 0xFF, 0xE1)
     return tf.cond(
-        (tf.size(parts) > 1) & jpegs.is_jpeg(encoded),
+        tf.reduce_any(segments) & jpegs.is_jpeg(encoded),
         lambda: _search(head),
         lambda: tf.constant(UPRIGHT),
     )
@@ -130,15 +131,13 @@ def turn(image, orientation):
 
 
 def turned_size(size, orientation):
-    """Height and width, int32 (2,), of an image once it is turned."""
-    if orientation is None:
-        return size
+    """Height and width, int32 (..., 2), of images once they are turned."""
     swaps, _ = _turn(orientation)
-    return tf.where(swaps, size[::-1], size)
+    return tf.where(swaps[..., tf.newaxis], size[..., ::-1], size)
 
 
 def mirrors(orientation):
-    """bool (2,): whether turning exchanges top and bottom, left and right."""
+    """bool (..., 2): whether turning mirrors top and bottom, left and right."""
     return _turn(orientation)[1]
 
 
@@ -146,22 +145,23 @@ def stored_window(corner, extent, size, orientation):
     """Where a window of a turned image lies in it as it was stored.
 
     Args:
-        corner: int32 (2,), of the window in the turned image.
-        extent: int32 (2,), height and width of the window there.
-        size: int32 (2,), of the turned image.
-        orientation: of the image.
+        corner: int32 (..., 2), of the window in the turned image.
+        extent: int32 (..., 2), height and width of the window there.
+        size: int32 (..., 2), of the turned image.
+        orientation: int32 (...), of the image.
 
     Returns:
-        int32 (4,): top, left, height and width.
+        int32 (..., 4): top, left, height and width.
     """
-    if orientation is None:
-        return tf.concat([corner, extent], 0)
     swaps, mirrored = _turn(orientation)
+    swaps = swaps[..., tf.newaxis]
     corner = tf.where(mirrored, size - corner - extent, corner)
-    window = tf.stack([corner, extent])
-    return tf.reshape(tf.where(swaps, window[:, ::-1], window), (4,))
+    return tf.concat(
+        [tf.where(swaps, pair[..., ::-1], pair) for pair in (corner, extent)],
+        axis=-1,
+    )
 
 
 def _turn(orientation):
     row = tf.gather(tf.constant(_TURNS), orientation)
-    return row[0], row[1:]
+    return row[..., 0], row[..., 1:]

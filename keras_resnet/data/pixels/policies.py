@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from keras_resnet.data.pixels import colors
+from keras_resnet.data.pixels import moves
 from keras_resnet.data.pixels import operations
 from keras_resnet.data.pixels import randomness
 from keras_resnet.errors import lookup
@@ -58,8 +58,8 @@ def apply(pixels, draws, recipe, fill):
     """
     row = policy(recipe.policy)
     fill = fill if row.fills_with_mean else (0.0, 0.0, 0.0)
-    canvas = operations.Canvas(
-        fill=colors.to_uint8(tf.constant(fill, tf.float32)),
+    canvas = moves.Canvas(
+        fill=tuple(int(number + 0.5) for number in fill),
         interpolation=recipe.policy_interpolation,
     )
     chosen = row.choose(draws, recipe, pixels.shape[0])

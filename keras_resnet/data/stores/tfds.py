@@ -14,6 +14,7 @@ import tensorflow as tf
 from keras_resnet.data.examples import splits
 from keras_resnet.data.pixels import decoding
 from keras_resnet.data.stores import records as records_lib
+from keras_resnet.data.stores import stored_size
 from keras_resnet.data.stores import tfrecord
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import nearest
@@ -21,7 +22,6 @@ from keras_resnet.errors import require
 
 # Larger ones are read example by example. CIFAR-10 has 132 MB.
 MAX_BYTES_IN_MEMORY = 256 << 20
-
 # Images of one size are decoded once up to here. CIFAR-10's have 150 MB.
 MAX_BYTES_DECODED = 512 << 20
 
@@ -53,8 +53,9 @@ def load(name, split, *, data_dir, validation, known):
     part = _split_info(name, info.splits, split)
     require(part.num_examples, f"{name}/{split} is empty.")
     class_names = _class_names(tfds, name, info.features)
-    open_it = _opener(tfds, builder, part)
+    open_it, side = _opener(tfds, builder, part), stored_size.of(builder)
     opened = open_it(tfds, builder, part, f"{name}/{split}", class_names)
+    opened = dataclasses.replace(opened, shorter_side=side)
     height, width, _ = info.features["image"].shape
     if height and opened.num_examples * height * width * 3 <= MAX_BYTES_DECODED:
         return _decoded(opened, (height, width))
@@ -133,21 +134,20 @@ def _decoded(split, shape):
 
     def example(index):
         image, label = split.read(index)
-        if image.dtype == tf.string:
-            image = decoding.decode(image)
+        image = decoding.pixels(image, "ignore")
         return tf.ensure_shape(image, size), label
 
     examples = tf.data.Dataset.range(num).map(example, tf.data.AUTOTUNE)
-    start = 0
+    stop = 0
     for some, their_labels in examples.batch(1000).prefetch(1):
-        stop = start + len(some)
+        start, stop = stop, stop + len(some)
         images[start:stop], labels[start:stop] = some, their_labels
-        start = stop
     return dataclasses.replace(
         splits.Split.from_arrays(
             images, labels, class_names=split.class_names, name=split.name
         ),
         describe=split.describe,
+        shorter_side=split.shorter_side,
     )
 
 

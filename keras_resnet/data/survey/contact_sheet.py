@@ -157,3 +157,14 @@ def _tile(pixels):
         return image.reduce(-(-image.width // (2 * _TILE)))
     side = max(1, round(_TILE / image.width)) * image.width
     return image.resize((side, side), Image.Resampling.NEAREST)
+
+
+def subtitle(recipe):
+    """What the views of a recipe are, in a line."""
+    policy = f", {recipe.policy}" if recipe.policy else ""
+    erasing = f", erasing {recipe.erasing:g}" if recipe.erasing else ""
+    return (
+        f"{recipe.variant}, seed {recipe.seed}, augmentation "
+        f"{recipe.augmentation}{policy}{erasing}, {recipe.image_size} pixels, "
+        "from step 0; training above, evaluation below"
+    )

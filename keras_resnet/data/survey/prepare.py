@@ -12,7 +12,9 @@ from absl import logging
 from keras_resnet.data import datasets
 from keras_resnet.data.pixels import headers
 from keras_resnet.data.stores import arrays
+from keras_resnet.data.stores import stored_size
 from keras_resnet.data.survey import scanning
+from keras_resnet.data.survey import shrinking
 from keras_resnet.errors import printable
 from keras_resnet.errors import require
 
@@ -32,12 +34,14 @@ class Prepared:
         folder: where it is.
         num_examples: split -> int.
         was_there: whether nothing had to be done.
+        savings: `shrinking.Savings` where pictures were to be made smaller.
     """
 
     name: str
     folder: pathlib.Path
     num_examples: dict[str, int]
     was_there: bool
+    savings: shrinking.Savings | None = None
 
 
 def fashion_mnist(source=FASHION_MNIST, *, data_dir, file_format=None):
@@ -93,8 +97,11 @@ def _pixels(split):
         yield index, {"image": image[..., :1], "label": label}
 
 
-def files(dataset, name, *, data_dir, file_format=None):
-    """Image files as a data set of TFDS; their bytes unchanged.
+def files(dataset, name, *, data_dir, file_format=None, shorter_side=None):
+    """Image files as a data set of TFDS.
+
+    Their bytes are unchanged, but for those of larger pictures where
+    `shorter_side` is given.
 
     Examples have the features "image", "label" and "file_name", as TFDS's
     imagenet2012 has them. Every image is decoded once before it is taken.
@@ -105,6 +112,8 @@ def files(dataset, name, *, data_dir, file_format=None):
         name: of the data set: lower-case letters, digits, underscores.
         data_dir: of TFDS; None for its default.
         file_format: one of `FILE_FORMATS`.
+        shorter_side: int, to which `shrinking.shrink` brings larger pictures.
+            It is noted there, so that no recipe asks for more pixels.
 
     Returns:
         `Prepared`.
@@ -112,13 +121,21 @@ def files(dataset, name, *, data_dir, file_format=None):
     Raises:
         keras_resnet.UsageError: if the name cannot be taken, there is no such
             folder or file, its images have several classes or one of them
-            cannot be read. Nothing is written then.
+            cannot be read; nothing is written then. Or if it was prepared
+            with another `shorter_side`.
     """
     import tensorflow_datasets as tfds
 
     _check_name(tfds, name)
     with contextlib.suppress(tfds.core.DatasetNotFoundError):
-        return _prepared(tfds.builder(name, data_dir=data_dir), was_there=True)
+        known = tfds.builder(name, data_dir=data_dir)
+        stored = stored_size.of(known)
+        require(
+            stored == shorter_side,
+            f"{name!r} was prepared with shorter_side={stored}. Take another "
+            f"--name. Received: shorter_side={shorter_side}.",
+        )
+        return _prepared(known, was_there=True)
     splits = {
         key: datasets.load(dataset, key) for key in ("train", "validation")
     }
@@ -134,15 +151,17 @@ def files(dataset, name, *, data_dir, file_format=None):
         "label": tfds.features.ClassLabel(names=list(classes)),
         "file_name": tfds.features.Text(),
     }
-    return _store(
+    savings = shorter_side and shrinking.Savings(shorter_side)
+    done = _store(
         name,
         version="1.0.0",
         features=features,
-        examples={key: _files(split) for key, split in splits.items()},
-        description=f"Image files, {name}.",
+        examples={key: _files(split, savings) for key, split in splits.items()},
+        description=stored_size.description(name, shorter_side),
         data_dir=data_dir,
         file_format=file_format,
     )
+    return dataclasses.replace(done, savings=savings)
 
 
 def _check_name(tfds, name):
@@ -158,9 +177,11 @@ def _check_name(tfds, name):
     )
 
 
-def _files(split):
+def _files(split, savings):
     def whole(image):
         headers.read(image)
+        if savings:
+            return savings.shrink(image)
         scanning.pixels(image)
         return image
 

@@ -1,0 +1,28 @@
+"""Which pictures were made smaller when they were stored, and what needs more.
+
+A crop that asks for more pixels than are left would be enlarged without a
+word.
+"""
+
+from keras_resnet.errors import require
+
+
+def check(split, **sides):
+    """Refuses sides of pictures that are longer than what was stored.
+
+    Args:
+        split: `Split`.
+        **sides: name of a field: int, pixels of a shorter side.
+
+    Raises:
+        keras_resnet.UsageError: if one of them is.
+    """
+    stored = split.shorter_side
+    for name, side in sides.items():
+        require(
+            stored is None or side <= stored,
+            f"{split.name} holds pictures that `data prepare "
+            f"--shorter_side={stored}` shrank: more pixels than that are lost. "
+            f"Prepare them with a larger one, or lower {name}. Received: "
+            f"{name}={side}.",
+        )
