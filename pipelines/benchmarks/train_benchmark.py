@@ -7,6 +7,7 @@ from benchmarks import measure
 from benchmarks import photographs
 from benchmarks import pictures
 from benchmarks import tables
+from benchmarks import train_types
 from benchmarks.runner import Contender
 from benchmarks.runner import Worker
 from benchmarks.runner import take_turns
@@ -46,6 +47,7 @@ FULL = {
     # that are measured with each of REMATERIALISATION.
     "deepest": ("resnet1202", 32, 16),
     "memory": [("resnet50", 160, 16), ("resnet1001_v2", 32, 16)],
+    "types": train_types.FULL,
 }
 QUICK = {
     "image_size": 64,
@@ -61,19 +63,20 @@ QUICK = {
     },
     "deepest": ("resnet32", 32, 2),
     "memory": [("resnet20", 32, 2)],
+    "types": train_types.QUICK,
 }
 
 
 def run(amounts, say=print):
     """The record of a run."""
-    packages = "tensorflow", "keras", "torch", "torchvision"
-    machine = measure.machine(*packages)
+    machine = measure.machine("tensorflow", "keras", "torch", "torchvision")
     figures = {"benchmark": "train", "machine": machine, "amounts": amounts}
     with tempfile.TemporaryDirectory() as folder:
         contenders = _contenders(amounts, folder)
         figures |= _steps(contenders, amounts, say)
         say("Input alone ...")
         figures["input"] = _input(contenders[FROM_FILES], amounts)
+    figures["types"] = train_types.run(amounts["types"], say)
     say("Building, memory ...")
     figures["builds"] = _builds(amounts)
     figures["deepest"] = _begin(amounts["deepest"], {})
@@ -183,6 +186,7 @@ def report(figures):
         *tables.missing(figures),
         f"The input by itself makes {alone:,.0f} images/s of those files, "
         f"{alone / step:,.0f} times as many as the step takes.",
+        *train_types.report(figures.get("types", {})),
         "### The first step",
         tables.of_rows(figures["first_steps"], FIRST_STEP),
         f"The first step of {deepest['network']} is done "
