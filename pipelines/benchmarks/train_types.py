@@ -15,6 +15,7 @@ OURS, CEILING = "ours", "the convolutions alone"
 KERAS, TORCHVISION = "keras.applications, fit", "torchvision, PyTorch"
 STOCK = "Keras' own layers, fit"
 
+TYPES = (FLOAT32, BFLOAT16)
 # {row: (function, the argument that names a network, those of each type)}. The
 # convolutions have no weights that a mixed type could keep in float32.
 _MIXED = {FLOAT32: {}, BFLOAT16: {"dtype": "mixed_bfloat16"}}
@@ -122,7 +123,7 @@ def _of_network(network, often, say):
         ("images_per_second", "step_seconds", "step_cpu_seconds"),
         {
             of_type: ("images_per_second", f"{OURS}, {of_type}")
-            for of_type in _MIXED
+            for of_type in TYPES
         },
     )
     return {"size": network.size, "rows": spreads, "missing": turns.missing}
@@ -141,7 +142,7 @@ def contenders(network):
             network.batch_size,
         )
         for row, name in network.names.items()
-        for of_type in _MIXED
+        for of_type in TYPES
     }
 
 
@@ -162,7 +163,7 @@ def _over(network, row, spreads):
     """Words on ours over a row, in bold where less than promised."""
     promised = network.promised.get(tuple(row.rsplit(", ", 1)), {})
     words = {"promised": ", ".join(f"{t} {n}" for t, n in promised.items())}
-    for of_type in _MIXED:
+    for of_type in TYPES:
         text = tables.spread(spreads[of_type], ".2f")
         short = spreads[of_type]["median"] < promised.get(of_type, 0)
         words[of_type] = f"**{text}**" if short else text

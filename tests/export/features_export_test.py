@@ -35,6 +35,7 @@ FLOATS = {
     "onnx": "model.onnx",
 }
 EIGHT_BITS = {
+    "saved_model_bfloat16": "saved_model_bfloat16",
     "tflite": "model.tflite",
     "tflite_float16": "model_float16.tflite",
     "tflite_int8": "model_int8.tflite",

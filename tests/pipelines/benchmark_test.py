@@ -167,7 +167,13 @@ def test_every_contender_names_a_function_and_its_arguments():
     gpu = programs.module("benchmarks.gpu_benchmark")
     own = programs.module("benchmarks.own_benchmark")
     of = dict.fromkeys(("folder", "image_size", "batch_size", "epochs"))
+    types = programs.module("benchmarks.train_types")
     named = [*train.CONTENDERS.values()]
+    named += [
+        (c.function, c.arguments)
+        for network in types.NETWORKS.values()
+        for c in types.contenders(network).values()
+    ]
     named += [("benchmarks.steps:built", {"name": "resnet20"})]
     named += [
         (f"benchmarks.own_contenders:{name}", of)
@@ -215,6 +221,26 @@ def test_the_ratio_is_of_the_medians_and_its_spread_of_the_rounds():
         "max": pytest.approx(30 / 6),
     }
     assert set(summary["ours"]["over"].values()) == {1.0}
+
+
+def test_a_promise_that_is_missed_is_in_bold():
+    types = programs.module("benchmarks.train_types")
+    spread = dict.fromkeys(("median", "min", "max"), 2.0)
+    figures = ("images_per_second", "step_seconds", "step_cpu_seconds")
+    row = {
+        **dict.fromkeys(figures, spread),
+        **dict.fromkeys(types.TYPES, spread),
+    }
+    rows = {
+        f"{types.KERAS}, float32": row,  # 2.1 is promised
+        f"{types.KERAS}, bfloat16": row,  # 1.4
+    }
+    record = {"ResNet-50": {"size": "8 px", "rows": rows, "missing": {}}}
+    *_, table = types.report(record)
+    missed, kept = table.splitlines()[2:]
+    assert "| **2.00 (2.00..2.00)** | bfloat16 2.1 " in missed
+    assert "| 2.00 (2.00..2.00) " in kept and "**" not in kept
+    assert types.report({}) == []
 
 
 def test_the_time_is_taken_until_an_accuracy_is_reached():
