@@ -166,7 +166,7 @@ def test_a_dilated_network_exports_to_every_format(variant, tmp_path):
         16,
         options=formats.Options(calibration=calibration),
     )
-    assert len(artifact.read_manifest(directory)) == 7
+    assert len(artifact.read_manifest(directory)) == 8
 
 
 # Who refuses it.
