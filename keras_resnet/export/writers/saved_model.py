@@ -87,6 +87,8 @@ def export_saved_model(
         isinstance(top, int) and top >= 1,
         f"top must be an int >= 1. Received: top={top!r}.",
     )
+    if frozen:
+        check_frozen(network)
     model = _PRECISIONS[precision](network)
     serve = serving.image_function(
         model,
