@@ -3,9 +3,10 @@
     keras-resnet export --model=runs/digits/model.keras \\
         --output_dir=exported --formats=saved_model,tflite,onnx
 
-Formats: saved_model; tflite (8-bit weights, for phones), tflite_float32,
-tflite_float16, tflite_int8 (all of 8 bits, uint8 pixels); onnx, onnx_int8; web,
-a page that runs the network in a browser.
+Formats: saved_model, saved_model_bfloat16 (half the bytes); tflite (8-bit
+weights, for phones), tflite_float32, tflite_float16, tflite_int8 (all of 8
+bits, uint8 pixels); onnx, onnx_int8; web, a page that runs the network in a
+browser.
 """
 
 import pathlib
@@ -55,6 +56,12 @@ flags.DEFINE_bool(
     False,
     "SavedModel whose serving_default takes whole images, uint8 of any size.",
 )
+flags.DEFINE_bool(
+    "frozen",
+    False,
+    "SavedModels whose weights are constants of the graph: a little faster, "
+    "more memory at the start.",
+)
 flags.DEFINE_string(
     "litert_js",
     None,
@@ -102,6 +109,7 @@ def main(args):
             input_dtype=FLAGS.input_dtype,
             dynamic_batch=FLAGS.dynamic_batch,
             resize=FLAGS.resize,
+            frozen=FLAGS.frozen,
             litert_js=FLAGS.litert_js,
         )
     print(artifacts)

@@ -60,9 +60,9 @@ def export(
         model: a `keras.Model` from `build` or `train`, also one that
             `model.fit` trained; the folder of a run or a .keras file.
         output_dir: path of the folder; made if missing.
-        formats: of saved_model, tflite (8-bit weights), tflite_float32,
-            tflite_float16, tflite_int8, onnx, onnx_int8 and web, or names
-            that `formats.register` was told.
+        formats: of saved_model, saved_model_bfloat16, tflite (8-bit weights),
+            tflite_float32, tflite_float16, tflite_int8, onnx, onnx_int8 and
+            web, or names that `formats.register` was told.
         outputs: "embedding", "pyramid" or names that `keras_resnet.features`
             takes. Default: what the model gives.
         class_names: for a model in memory that has no card, in the order of
@@ -85,7 +85,7 @@ def export(
         dataset_name: what the export says the model was trained on. Default:
             the data set, without the path to it.
         **options: fields of `formats.Options`: `opset`, `input_dtype`,
-            `dynamic_batch`, `resize`, `litert_js`.
+            `dynamic_batch`, `resize`, `frozen`, `litert_js`.
 
     Returns:
         `Artifacts`: a list of `Artifact`, which prints as a table.

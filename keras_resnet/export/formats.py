@@ -14,10 +14,10 @@ from keras_resnet.errors import require
 from keras_resnet.export.writers import calibration
 from keras_resnet.export.writers import litert_js
 from keras_resnet.export.writers import onnx
+from keras_resnet.export.writers import saved_model
 from keras_resnet.export.writers import serving
 from keras_resnet.export.writers import web
 from keras_resnet.export.writers import web_model
-from keras_resnet.export.writers.saved_model import export_saved_model
 from keras_resnet.export.writers.tflite import export_tflite
 from keras_resnet.inference import kinds
 from keras_resnet.inference.artifact import SAMPLES
@@ -34,6 +34,7 @@ class Options:
         input_dtype: "float32" or "uint8", of TFLite's and ONNX's pixels.
         dynamic_batch: whether TFLite takes any number of images.
         resize: whether the SavedModel takes whole images of any size.
+        frozen: whether its weights are constants.
         litert_js: folder of the page's runtime; None lets npm fetch it.
         calibration: uint8 (N, S, S, 3), evaluation views of real images for
             the formats of 8 bits, or None.
@@ -43,6 +44,7 @@ class Options:
     input_dtype: str = "float32"
     dynamic_batch: bool = False
     resize: bool = False
+    frozen: bool = False
     litert_js: str | None = None
     calibration: np.ndarray | None = None
 
@@ -157,10 +159,23 @@ def _register(name, file, kind, write, **fields):
     register(Format(name=name, file=file, kind=kind, write=write, **fields))
 
 
-def _saved_model(network, path, options):
-    return export_saved_model(
-        network, path, card=network.card, resize=options.resize
-    )
+def _saved_model(precision):
+    def write(network, path, options):
+        return saved_model.export_saved_model(
+            network,
+            path,
+            card=network.card,
+            resize=options.resize,
+            precision=precision,
+            frozen=options.frozen,
+        )
+
+    return write
+
+
+def _check_saved_model(network, options):
+    if options.frozen:
+        saved_model.check_frozen(network)
 
 
 def _tflite(precision):
@@ -213,7 +228,17 @@ def _check_web(network, options):
 _TFLITE = {"whole": "tflite_float32", "compare": tflite_layer_errors}
 _ONNX = {"whole": "onnx", "compare": onnx_layer_errors}
 
-_register("saved_model", "saved_model", "saved_model", _saved_model)
+for _name, _precision in (
+    ("saved_model", "float32"),
+    ("saved_model_bfloat16", "bfloat16"),
+):
+    _register(
+        _name,
+        _name,
+        "saved_model",
+        _saved_model(_precision),
+        check=_check_saved_model,
+    )
 _register(
     "tflite", "model.tflite", "tflite", _tflite("dynamic_int8"), **_TFLITE
 )

@@ -39,8 +39,8 @@ class Artifact:
         path: relative to the directory of manifest.json.
         format: name of a `kinds.Kind`: "saved_model", "tflite", ...
         precision: of the weights and of the arithmetic: "float32", "float16"
-            (weights), "dynamic_int8" (weights of 8 bits, activations
-            quantised as they come) or "int8" (all).
+            (weights), "bfloat16", "dynamic_int8" (weights of 8 bits,
+            activations quantised as they come) or "int8" (all).
         signature: {"inputs": {name: {"dtype", "shape"}}, "outputs": ...}; a
             size that is free is None.
         bytes: size of the file, or of all files of a directory.

@@ -47,6 +47,10 @@ def describe(strategy):
     }
 
 
+# Instructions that multiply bfloat16, of Intel, AMD and ARM.
+_BFLOAT16 = {"amx_bf16", "avx512_bf16", "bf16"}
+
+
 def changes(before, now):
     """What differs, in words: "replicas: 1 then, 2 now"; "" if nothing does.
 
@@ -58,6 +62,31 @@ def changes(before, now):
         for name in {**before, **now}
         if before.get(name) != now.get(name)
     )
+
+
+def slow_bfloat16(dtype, device, flags=None):
+    """What bfloat16 costs on a CPU without instructions for it.
+
+    Args:
+        dtype: of a recipe.
+        device: that `describe` names.
+        flags: names of the CPU's instructions. Default: those that Linux
+            tells; elsewhere nothing is said.
+
+    Returns:
+        list of str, a line for a warning; of none where all is well.
+    """
+    if "bfloat16" not in dtype or device not in ("cpu", cpu()):
+        return []
+    if flags is None:
+        flags = _cpuinfo("flags", "Features")
+    if not flags or _BFLOAT16.intersection(flags.split()):
+        return []
+    return [
+        f"dtype={dtype}: this CPU has no instructions for bfloat16 "
+        f"({', '.join(sorted(_BFLOAT16))}). A step takes COST as long as in "
+        "float32: take --dtype=float32."
+    ]
 
 
 def _cpus():
@@ -76,11 +105,19 @@ def _device(name):
         gpu = tf.config.list_physical_devices("GPU")[0]
         details = tf.config.experimental.get_device_details(gpu)
         return details.get("device_name", kind)
+    return cpu()
+
+
+def cpu():
+    """The name of this machine's processor."""
+    return _cpuinfo("model name") or platform.machine()
+
+
+def _cpuinfo(*fields):
+    """What Linux says of a CPU in the first of some fields; "" for nothing."""
     try:
         lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
-        return platform.machine()
-    models = [line for line in lines if line.startswith("model name")]
-    if not models:
-        return platform.machine()
-    return models[0].partition(":")[2].strip()
+        return ""
+    found = [line for line in lines if line.startswith(fields)]
+    return found[0].partition(":")[2].strip() if found else ""

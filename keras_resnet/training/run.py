@@ -14,6 +14,7 @@ from keras_resnet.evaluation import metrics
 from keras_resnet.evaluation.multi_label import MultiLabelMetrics
 from keras_resnet.recipes import schedules
 from keras_resnet.training import checks
+from keras_resnet.training import environment
 from keras_resnet.training import final_files
 from keras_resnet.training import workdir as workdir_lib
 from keras_resnet.training.checkpoints import checkpoint
@@ -96,7 +97,10 @@ def train_and_evaluate(
         checks.check_settings(
             recipe, engine, loss=loss, optimizer=optimizer, splits=splits
         )
-        for line in recipes.past_the_end(recipe) if workers.is_chief else ():
+        device = engine.environment()["device"]
+        lines = recipes.past_the_end(recipe)
+        lines += environment.slow_bfloat16(recipe.dtype, device)
+        for line in lines if workers.is_chief else ():
             logging.warning(line)
         path = workdir_lib.check(workdir, recipe, resume)
         data = splits or engine.load_splits(recipe, data_dir)

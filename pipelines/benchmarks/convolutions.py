@@ -1,4 +1,4 @@
-"""The convolutions of ResNet-50 and their gradients, and nothing else."""
+"""The convolutions of a network and their gradients, and nothing else."""
 
 import typing
 
@@ -33,28 +33,35 @@ def of_model(model, batch_size):
     ]
 
 
-def convolutions(image_size, batch_size):
-    """A contender: each convolution of our ResNet-50 and both its gradients.
+def convolutions(
+    image_size, batch_size, *, variant="resnet50", dtype="float32"
+):
+    """A contender: each convolution of our network and both its gradients.
 
     Each reads random values of the shapes that it has in the network, which
     convolutions of the same shapes share. One follows the other, forward and
     then backward, as in the network; a convolution's two gradients do not wait
     for each other.
+
+    Args:
+        image_size, batch_size: ints.
+        variant: key of `keras_resnet.VARIANTS`.
+        dtype: of what is read and computed, "float32" or "bfloat16".
     """
 
     def build():
         shape = (image_size, image_size, 3)
-        model = keras_resnet.build("resnet50", input_shape=shape)
-        return steps.repeated(one_pass(of_model(model, batch_size)))
+        model = keras_resnet.build(variant, input_shape=shape)
+        return steps.repeated(one_pass(of_model(model, batch_size), dtype))
 
     return build
 
 
-def one_pass(found):
+def one_pass(found, dtype="float32"):
     """A `tf.function` that computes all of a list of `Convolution` once."""
     shapes = {shape for c in found for shape in (c.image, c.kernel, c.output)}
     values = {
-        shape: tf.Variable(tf.random.normal(shape, stddev=0.1))
+        shape: tf.Variable(tf.random.normal(shape, stddev=0.1, dtype=dtype))
         for shape in sorted(shapes)
     }
 

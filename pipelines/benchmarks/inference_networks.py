@@ -5,12 +5,17 @@ import typing
 OURS, KERAS, TORCHVISION = "ours", "keras.applications", "torchvision"
 
 SAVED_MODEL = "SavedModel"
+SAVED_MODEL_FROZEN = "SavedModel, frozen"
+SAVED_MODEL_BFLOAT16 = "SavedModel bfloat16"
+SAVED_MODEL_BFLOAT16_FROZEN = "SavedModel bfloat16, frozen"
 TFLITE = "TFLite float32"
 TFLITE_FLOAT16 = "TFLite float16"
 TFLITE_DYNAMIC = "TFLite dynamic int8"
 TFLITE_INT8 = "TFLite int8"
 ONNX, ONNX_INT8 = "ONNX, onnxruntime", "ONNX int8, onnxruntime"
 OPENVINO, OPENVINO_INT8 = "ONNX, OpenVINO", "ONNX int8, OpenVINO"
+# OpenVINO computes in bfloat16 where a CPU can, if it is not told otherwise.
+OPENVINO_DEFAULT = "ONNX, OpenVINO by default"
 EAGER, TORCHSCRIPT = "PyTorch eager", "PyTorch, TorchScript"
 
 PYTORCH = (EAGER, TORCHSCRIPT)
@@ -21,6 +26,15 @@ INT8 = {
     TFLITE_INT8: TFLITE,
     ONNX_INT8: ONNX,
     OPENVINO_INT8: OPENVINO,
+}
+# {format: the same network and runtime in float32, or not frozen}.
+BFLOAT16 = {
+    SAVED_MODEL_BFLOAT16: SAVED_MODEL,
+    OPENVINO_DEFAULT: OPENVINO,
+}
+FROZEN = {
+    SAVED_MODEL_FROZEN: SAVED_MODEL,
+    SAVED_MODEL_BFLOAT16_FROZEN: SAVED_MODEL_BFLOAT16,
 }
 # The latency of the second may not be much more than that of the first.
 SUCCESSOR = ("ResNet-50", "ResNet-50 v2")
@@ -37,6 +51,11 @@ class Format(typing.NamedTuple):
 _ALL, _KERAS = (OURS, KERAS, TORCHVISION), (OURS, KERAS)
 FORMATS = {
     SAVED_MODEL: Format("tensorflow", "saved_model", _KERAS),
+    SAVED_MODEL_FROZEN: Format("tensorflow", "frozen.saved_model", (OURS,)),
+    SAVED_MODEL_BFLOAT16: Format("tensorflow", "bfloat16.saved_model", (OURS,)),
+    SAVED_MODEL_BFLOAT16_FROZEN: Format(
+        "tensorflow", "bfloat16.frozen.saved_model", (OURS,)
+    ),
     TFLITE: Format("litert", "float32.tflite", _KERAS),
     TFLITE_FLOAT16: Format("litert", "float16.tflite", (OURS,)),
     TFLITE_DYNAMIC: Format("litert", "dynamic_int8.tflite", _KERAS),
@@ -44,6 +63,7 @@ FORMATS = {
     ONNX: Format("onnxruntime", "float32.onnx", _ALL),
     ONNX_INT8: Format("onnxruntime", "int8.onnx", (OURS,)),
     OPENVINO: Format("openvino", "float32.onnx", _ALL),
+    OPENVINO_DEFAULT: Format("openvino_default", "float32.onnx", _ALL),
     OPENVINO_INT8: Format("openvino", "int8.onnx", (OURS,)),
     EAGER: Format("pytorch", "weights.pt", (TORCHVISION,)),
     TORCHSCRIPT: Format("torchscript", "torchscript.pt", (TORCHVISION,)),
@@ -57,7 +77,8 @@ class Network(typing.NamedTuple):
     formats: tuple = tuple(FORMATS)
 
 
-_OF_TORCHVISION = (SAVED_MODEL, ONNX, OPENVINO, EAGER, TORCHSCRIPT)
+_OF_TORCHVISION = (SAVED_MODEL, ONNX, OPENVINO, OPENVINO_DEFAULT)
+_OF_TORCHVISION += PYTORCH
 # torchvision's strides are in the 3x3 convolutions: those of our v1_5.
 NETWORKS = {
     "ResNet-50": Network({OURS: "resnet50", KERAS: "ResNet50"}),

@@ -7,12 +7,15 @@ peer's over ours: above 1 ours is the faster one.
 import statistics
 
 from benchmarks import measure
+from benchmarks.inference_networks import BFLOAT16
 from benchmarks.inference_networks import FLOAT32
+from benchmarks.inference_networks import FROZEN
 from benchmarks.inference_networks import INT8
 from benchmarks.inference_networks import KERAS
 from benchmarks.inference_networks import OURS
 from benchmarks.inference_networks import PYTORCH
 from benchmarks.inference_networks import SAVED_MODEL
+from benchmarks.inference_networks import SAVED_MODEL_BFLOAT16
 from benchmarks.inference_networks import SUCCESSOR
 from benchmarks.inference_networks import TFLITE_DYNAMIC
 from benchmarks.inference_networks import TORCHVISION
@@ -22,10 +25,13 @@ from benchmarks.inference_networks import TORCHVISION
 PEER_TARGET, KERAS_SAVED_MODEL_TARGET = 1.0, 1.15
 # int8 over float32: speed, and bytes at most.
 INT8_SPEED_TARGET, INT8_SIZE_TARGET = 2.5, 0.25
+# bfloat16 over float32, of one image and of batches.
+BFLOAT16_TARGETS = {"batch 1,": 1.15, "batch ": 1.4}
 # Latency of the pre-activation network over the original one's, at most.
 SUCCESSOR_TARGET = 1.15
 PEERS, SPEEDS = "Ours over its peers", "int8 over float32"
 SIZES, NEW = "int8 over float32, bytes", "v2 over v1, latency"
+HALVES, CONSTANTS = "bfloat16 over float32", "Frozen over not frozen"
 # Sections whose targets are the most that is right, not the least.
 AT_MOST = (SIZES, NEW)
 
@@ -40,7 +46,9 @@ def ratios(figures):
     found = latencies(figures)
     sections = {
         PEERS: _of_peers(figures, found),
-        SPEEDS: _of_int8(figures, found),
+        HALVES: _of_bfloat16(figures, found),
+        CONSTANTS: _of_pairs(figures, found, FROZEN, None),
+        SPEEDS: _of_pairs(figures, found, INT8, INT8_SPEED_TARGET),
         SIZES: _of_sizes(figures),
         NEW: _of_successor(found, *SUCCESSOR),
     }
@@ -121,12 +129,23 @@ def _fastest(found, network, library, formats):
     return best
 
 
-def _of_int8(figures, found):
+def _of_pairs(figures, found, pairs, target):
+    """Our files of one format over those of another, network by network."""
     for network in figures["networks"]:
-        for ours, whole in INT8.items():
+        for ours, whole in pairs.items():
             below = found.get((network, OURS, ours), {})
             cells = _over(found.get((network, OURS, whole), {}), below)
-            yield _row(network, ours, whole, cells, INT8_SPEED_TARGET)
+            yield _row(network, ours, whole, cells, target)
+
+
+def _of_bfloat16(figures, found):
+    """Rows of one image, which have one target, and of batches."""
+    for row in _of_pairs(figures, found, BFLOAT16, None):
+        cells = row["cells"]
+        for start, target in BFLOAT16_TARGETS.items():
+            mine = {s: cells.pop(s) for s in [*cells] if s.startswith(start)}
+            promised = target if row["ours"] == SAVED_MODEL_BFLOAT16 else None
+            yield {**row, "cells": mine, "target": promised}
 
 
 def _of_successor(found, old, new):

@@ -75,7 +75,10 @@ def _write(model, path, calibration):
     elif path.suffix == ".onnx":
         export_onnx(model, path, **choices)
     else:
-        export_saved_model(model, path, card=card)
+        words = path.name.split(".")[:-1]  # of bfloat16.frozen.saved_model
+        choices = {"precision": "bfloat16"} if "bfloat16" in words else {}
+        frozen = "frozen" in words
+        export_saved_model(model, path, card=card, frozen=frozen, **choices)
 
 
 def keras_applications(

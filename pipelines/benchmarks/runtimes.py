@@ -3,6 +3,7 @@
 Shapes: B images a call, K classes.
 """
 
+import functools
 import importlib
 import pathlib
 
@@ -132,7 +133,7 @@ def _onnxruntime(path, images, threads):
     return lambda: session.run(None, {given.name: images})[0]
 
 
-def _openvino(path, images, threads):
+def _openvino(path, images, threads, precision="f32"):
     import openvino
 
     core = openvino.Core()
@@ -141,9 +142,9 @@ def _openvino(path, images, threads):
     settings = {
         "INFERENCE_NUM_THREADS": threads,
         "NUM_STREAMS": 1,
-        # It would compute in bfloat16 where a CPU can.
-        "INFERENCE_PRECISION_HINT": "f32",
     }
+    if precision:
+        settings["INFERENCE_PRECISION_HINT"] = precision
     request = core.compile_model(
         network, "CPU", settings
     ).create_infer_request()
@@ -199,6 +200,11 @@ RUNTIMES = {
     "litert": ("ai_edge_litert.interpreter", _litert),
     "onnxruntime": ("onnxruntime", _onnxruntime),
     "openvino": ("openvino", _openvino),
+    # It computes in bfloat16 where a CPU can.
+    "openvino_default": (
+        "openvino",
+        functools.partial(_openvino, precision=None),
+    ),
     "pytorch": ("torch", _pytorch),
     "torchscript": ("torch", _torchscript),
 }

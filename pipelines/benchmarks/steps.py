@@ -86,23 +86,45 @@ def ours(
     return build
 
 
-def keras_applications(image_size, batch_size):
-    """keras.applications' ResNet-50 as its users train it.
+def keras_applications(
+    image_size, batch_size, *, name="ResNet50", dtype="float32"
+):
+    """A network of keras.applications as its users train it.
 
     Its pixels are floats already, normalised, in memory.
+
+    Args:
+        image_size, batch_size: ints.
+        name: of `keras.applications`.
+        dtype: Keras' dtype policy of the whole process.
+    """
+    import keras
+
+    keras.config.set_dtype_policy(dtype)
+    network = getattr(keras.applications, name)
+    shape = image_size, image_size, 3
+    return fitted(
+        lambda: network(weights=None, input_shape=shape),
+        *pixels(image_size, batch_size),
+    )
+
+
+def fitted(make, images, labels):
+    """A contender that compiles a model and trains it by `fit`.
+
+    Args:
+        make: () -> `keras.Model` to probabilities.
+        images, labels: uint8 (B, S, S, 3) and int32 (B,), of every batch.
     """
     import keras
     import tensorflow as tf
 
-    images, labels = pixels(image_size, batch_size)
     images = images.astype(np.float32) / 127.5 - 1
     batch = tf.data.Dataset.from_tensors((images, labels))
     dataset = batch.repeat().prefetch(tf.data.AUTOTUNE)
 
     def build():
-        model = keras.applications.ResNet50(
-            weights=None, input_shape=images.shape[1:]
-        )
+        model = make()
         sgd = keras.optimizers.SGD(0.1, momentum=0.9)
         model.compile(sgd, loss="sparse_categorical_crossentropy")
 
@@ -119,7 +141,13 @@ def keras_applications(image_size, batch_size):
 
 
 def torchvision(
-    image_size, batch_size, *, device="cpu", mixed=False, compiled=False
+    image_size,
+    batch_size,
+    *,
+    name="resnet50",
+    device="cpu",
+    mixed=False,
+    compiled=False,
 ):
     """As PyTorch advises: channels last and, on a GPU, AMP and compiled.
 
@@ -128,6 +156,7 @@ def torchvision(
 
     Args:
         image_size, batch_size: ints.
+        name: of `torchvision.models`.
         device: PyTorch's name of it.
         mixed: bool, whether PyTorch may compute in bfloat16.
         compiled: bool, whether `torch.compile` makes the network.
@@ -144,7 +173,7 @@ def torchvision(
     labels = torch.randint(CLASSES, (batch_size,), device=device)
 
     def build():
-        network = models.resnet50(weights=None).to(device).train()
+        network = getattr(models, name)(weights=None).to(device).train()
         network = network.to(memory_format=torch.channels_last)
         optimizer = torch.optim.SGD(
             network.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4

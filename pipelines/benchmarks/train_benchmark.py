@@ -1,10 +1,12 @@
 """The training step beside its peers: speed, first step, build, memory."""
 
+import functools
 import pathlib
 import tempfile
 
 from benchmarks import measure
 from benchmarks import photographs
+from benchmarks import train_types
 from benchmarks.runner import Contender
 from benchmarks.runner import Worker
 from benchmarks.runner import take_turns
@@ -47,6 +49,7 @@ FULL = {
     # that are measured with each of REMATERIALISATION.
     "deepest": ("resnet1202", 32, 16),
     "memory": [("resnet50", 160, 16), ("resnet1001_v2", 32, 16)],
+    "types": train_types.FULL,
 }
 # Of `groups`; the others take networks of hundreds of layers.
 SHORT = {**FULL, "image_size": 96, "rounds": 3, "begins": 2, "input_steps": 50}
@@ -65,15 +68,21 @@ QUICK = {
     },
     "deepest": ("resnet32", 32, 2),
     "memory": [("resnet20", 32, 2)],
+    "types": train_types.QUICK,
 }
 
 
 def groups(amounts, say=print):
     """{group: () -> its part of the figures}."""
+    types = {
+        f"types/{name}": functools.partial(train_types.of, name, often, say)
+        for name, often in amounts["types"].items()
+    }
     found = {
         "steps": lambda: _with_files(_steps, amounts, say),
         "first_steps": lambda: _with_files(_first_steps, amounts, say),
         "input": lambda: _with_files(_input, amounts, say),
+        **types,
         "builds": lambda: {"builds": _builds(amounts)},
         "deepest": lambda: {"deepest": _begin(amounts["deepest"], {})},
         "memory": lambda: {"memory": list(_memory(amounts["memory"]))},

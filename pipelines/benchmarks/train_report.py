@@ -2,6 +2,7 @@
 
 from benchmarks import pictures
 from benchmarks import tables
+from benchmarks import train_types
 
 OURS, CEILING = "ours", "ceiling: the convolutions alone"
 
@@ -65,6 +66,7 @@ def _memory_section(figures):
 SECTIONS = {
     "speed": _speed_section,
     "input": _input_section,
+    "types": lambda figures: train_types.report(figures["types"]),
     "first_steps": _first_steps_section,
     "deepest": _deepest_section,
     "builds": _builds_section,

@@ -15,6 +15,7 @@ from reproduction.fine_tuning import FINE_TUNING
 from reproduction.imagenet_rows import IMAGENET
 from reproduction.jobs import Experiment
 from reproduction.later_rows import LATER
+from reproduction.type_rows import DTYPES
 
 from keras_resnet import errors
 
@@ -55,6 +56,7 @@ register("highway", question_rows.HIGHWAY)
 register("overfitting", question_rows.OVERFITTING)
 register("thousand", question_rows.THOUSAND)
 register("later", LATER)
+register("dtypes", DTYPES)
 register("imagenet", IMAGENET)
 register("costs", COSTS)
 register("remat", REMAT)

@@ -40,6 +40,8 @@ def test_a_process_that_dies_is_one_artifact_s_fault(model, exported):
         ("float32", {"relative_logit_diff": 0.1}, "a logit differs by 0.1"),
         ("float32", {"clear_agreement": 0.995}, "agrees for 99.5%"),
         ("float32", {}, None),
+        ("bfloat16", {"relative_logit_diff": 0.2}, None),
+        ("bfloat16", {"relative_logit_diff": 0.4}, "a logit differs by 0.4"),
         ("int8", {"max_abs_diff": 0.2, "relative_logit_diff": 9.0}, None),
         ("int8", {"clear_agreement": 0.99}, None),
         ("int8", {"clear_agreement": 0.98}, "agrees for 98.0%"),

@@ -35,6 +35,7 @@ FLOATS = {
     "onnx": "model.onnx",
 }
 EIGHT_BITS = {
+    "saved_model_bfloat16": "saved_model_bfloat16",
     "tflite": "model.tflite",
     "tflite_float16": "model_float16.tflite",
     "tflite_int8": "model_int8.tflite",
@@ -165,7 +166,7 @@ def test_a_dilated_network_exports_to_every_format(variant, tmp_path):
         16,
         options=formats.Options(calibration=calibration),
     )
-    assert len(artifact.read_manifest(directory)) == 7
+    assert len(artifact.read_manifest(directory)) == 8
 
 
 # Who refuses it.

@@ -20,7 +20,12 @@ from PIL import Image
 
 from keras_resnet.data.pixels import decoding
 from keras_resnet.errors import UsageError
+from keras_resnet.export import formats
+from keras_resnet.export import pipeline
+from keras_resnet.export.verification import isolated
+from keras_resnet.export.verification import verify
 from keras_resnet.export.verification.verify import evaluation_views
+from keras_resnet.export.writers import saved_model
 from keras_resnet.export.writers import warmup
 from keras_resnet.export.writers.saved_model import answer
 from keras_resnet.export.writers.saved_model import export_saved_model
@@ -106,6 +111,56 @@ def test_the_most_probable_classes_come_first_by_index_and_name(
         np.testing.assert_allclose(
             found["top_probabilities"][row], values, rtol=0, atol=1e-5
         )
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_bfloat16_has_half_the_bytes_and_answers_in_float32(
+    model, card, views_path, tmp_path, frozen
+):
+    options = formats.Options(frozen=frozen)
+    (artifact,) = exported_networks.export(
+        model, tmp_path, ["saved_model_bfloat16"], options=options
+    )
+    path = tmp_path / artifact.path
+    assert artifact.precision == "bfloat16"
+    weights = sum(file.stat().st_size for file in views_path.rglob("*.data*"))
+    stored = sum(file.stat().st_size for file in path.rglob("*.data*"))
+    graph = (path / "saved_model.pb").stat().st_size
+    if frozen:  # constants, once for both signatures
+        before = (views_path / "saved_model.pb").stat().st_size
+        assert stored < 1_000 and graph - before < 0.6 * weights
+    else:
+        assert stored < 0.52 * weights
+    images = exported_networks.digits()[0]
+    views = exported_networks.views(card)
+    expected = exported_networks.answers(model, views)
+    predictor = runtime.load_predictor(path)
+    for found in (
+        predictor.predict(views),
+        predictor.predict_bytes([encoded(image, "PNG") for image in images]),
+    ):
+        found = np.asarray(found)
+        assert found.dtype == np.float32
+        assert 1e-5 < abs(found - expected).max() < 0.05
+    if frozen:
+        return
+    other = exported_networks.network(seed=1)
+    with pytest.raises(verify.VerificationError, match="a logit differs by"):
+        verify.verify(tmp_path, other, images[:4], predict=isolated.predict)
+
+
+def test_what_a_protocol_buffer_cannot_hold_is_not_frozen(
+    model, card, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(saved_model, "_LARGEST", 1_000)
+    for frozen, wrong in ((False, None), (True, "of 2 GB at most. Received")):
+        choices = {"card": card, "formats": ["saved_model_bfloat16"]}
+        choices["options"] = formats.Options(frozen=frozen)
+        if wrong is None:
+            pipeline.check(model, tmp_path / "x", **choices)
+            continue
+        with pytest.raises(UsageError, match=wrong):
+            pipeline.check(model, tmp_path / "x", **choices)
 
 
 def test_top_is_at_most_the_number_of_classes(model, card, tmp_path):

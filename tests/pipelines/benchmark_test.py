@@ -171,7 +171,13 @@ def test_every_contender_names_a_function_and_its_arguments():
     gpu = programs.module("benchmarks.gpu_benchmark")
     own = programs.module("benchmarks.own_benchmark")
     of = dict.fromkeys(("folder", "image_size", "batch_size", "epochs"))
+    types = programs.module("benchmarks.train_types")
     named = [*train.CONTENDERS.values()]
+    named += [
+        (c.function, c.arguments)
+        for network in types.NETWORKS.values()
+        for c in types.contenders(network).values()
+    ]
     named += [("benchmarks.steps:built", {"name": "resnet20"})]
     named += [
         (f"benchmarks.own_contenders:{name}", of)

@@ -204,6 +204,8 @@ _MADE_UP = {
     ("ResNet-50 v2", OURS, formats.SAVED_MODEL): [110, 110, 110],
     ("ResNet-50 v2", OURS, formats.TFLITE): [180, 180, 180],
     ("ResNet-18", OURS, formats.SAVED_MODEL): [40, 40, 40],
+    ("ResNet-18", OURS, formats.SAVED_MODEL_BFLOAT16): [50, 50, 50],
+    ("ResNet-18", OURS, formats.SAVED_MODEL_FROZEN): [32, 32, 32],
     ("ResNet-18", OURS, formats.ONNX): [20, 20, 20],
     ("ResNet-18", TORCHVISION, formats.ONNX): [24, 24, 24],
     ("ResNet-18", TORCHVISION, formats.EAGER): [50, 50, 50],
@@ -271,6 +273,13 @@ def test_ratios_are_held_against_their_targets():
         (first, dynamic, whole): (3.0, True),
         (first, formats.TFLITE_INT8, whole): (1.5, False),
     }
+    halved = formats.SAVED_MODEL_BFLOAT16
+    assert _ratios(ratios.HALVES) == {
+        ("ResNet-18", halved, saved_model): (0.8, False)
+    }
+    assert _ratios(ratios.CONSTANTS) == {
+        ("ResNet-18", formats.SAVED_MODEL_FROZEN, saved_model): (1.25, True)
+    }
     assert _ratios(ratios.SIZES) == {
         (first, dynamic, whole): (0.254, True),
         (first, formats.TFLITE_INT8, whole): (0.26, False),
@@ -294,8 +303,8 @@ def _text(made_up=_MADE_UP):
 
 def test_the_tables_have_every_figure_and_show_what_misses_its_target():
     text = _text()
-    # Peers 3 of 5, int8 1 of 2, sizes 1 of 2, v2 1 of 2.
-    assert "6 of 11 ratios reach their target" in text
+    # Peers 3 of 5, bfloat16 0 of 1, int8 1 of 2, sizes 1 of 2, v2 1 of 2.
+    assert "6 of 12 ratios reach their target" in text
     assert "0 of these have the target within" in text
     assert (
         "**0.90 (0.90..0.90)**" in text

@@ -18,6 +18,7 @@ from keras_resnet.evaluation import reports
 from keras_resnet.labels import cards
 from keras_resnet.labels.view import View
 from keras_resnet.recipes import schedules
+from keras_resnet.training import environment
 from keras_resnet.training import losses
 from keras_resnet.training import run
 from keras_resnet.training import signals
@@ -261,3 +262,23 @@ def test_a_hook_that_fails_ends_the_run_and_all_are_closed(tmp_path):
     with pytest.raises(ZeroDivisionError):
         _train(tmp_path / "run", hooks=[Fails(), listens])
     assert listens.told == [("begin", "resnet20", 0), "close"]
+
+
+@pytest.mark.parametrize(
+    "dtype, device, flags, said",
+    [
+        ("mixed_bfloat16", "a GPU", "sse2 avx2", False),
+        ("float32", "cpu", "sse2 avx2", False),
+        ("mixed_bfloat16", "cpu", "sse2 avx512f avx512_bf16", False),
+        ("mixed_bfloat16", "cpu", "fp asimd bf16", False),  # ARM
+        ("mixed_bfloat16", "cpu", "sse2 avx512f", True),
+        ("bfloat16", environment.cpu(), "fp asimd", True),
+        ("bfloat16", "cpu", "", False),  # not known
+    ],
+)
+def test_what_bfloat16_costs_without_instructions_is_said(
+    dtype, device, flags, said
+):
+    lines = environment.slow_bfloat16(dtype, device, flags)
+    assert len(lines) == said
+    assert all("take --dtype=float32" in line for line in lines)

@@ -1,4 +1,4 @@
-"""Independent float32 copies of models, layer by layer.
+"""Independent copies of models, layer by layer, in float32 if not said.
 
 Every layer is made again from its config, called as the graph says, and takes
 its state as Keras' own files would give it back: by the layer's structure,
@@ -31,9 +31,10 @@ def check(model):
 
 
 def remake(model, changes=None):
-    """A model of the same graph, of new float32 layers, for any batch.
+    """A model of the same graph, of new layers, for any batch.
 
-    `changes` are {layer: {field of its config: value}}.
+    `changes` are {layer: {field of its config: value}}. Layers are in float32
+    where these say no other "dtype".
 
     Returns:
         (`keras.Model`, {layer: new layer}): the layers' state is not copied
@@ -64,8 +65,9 @@ def remake(model, changes=None):
         for source, target in made.items()
         if isinstance(source, keras.layers.Layer)
     }
-    for layer in layers.values():
-        _check_float32(layer)
+    for source, layer in layers.items():
+        if "dtype" not in changes.get(source, {}):
+            _check_float32(layer)
     return copy, layers
 
 
@@ -138,12 +140,12 @@ def _call(source, target, *args, **kwargs):
 
 
 def _again(operation, changes):
-    """A new operation of an equal config, in float32."""
+    """A new operation of an equal config but for changes, in float32."""
     try:
-        config = {**operation.get_config(), **changes}
+        config = operation.get_config()
         if isinstance(operation, keras.layers.Layer) and "dtype" in config:
             config["dtype"] = "float32"
-        return type(operation).from_config(config)
+        return type(operation).from_config({**config, **changes})
     except Exception as error:  # a layer's own code
         raise _refusal(operation, error) from error
 

@@ -34,14 +34,16 @@ def check(model, copy, image_size, probabilities=True):
     """Raises `UsageError` unless a copy computes what a model does.
 
     The model takes RGB images of a size (H, W) and gives probabilities, or
-    features; the copy is of the same graph, in float32 and for any batch.
+    features; the copy is of the same graph and for any batch, in float32 or
+    in bfloat16, which the bound is wider for.
     """
     images = _images(image_size)
     reference = model
     if not is_float32(model):
         reference = float32_copy(model)
         _compare(model, reference, images, HALF_PRECISION_BOUND, probabilities)
-    _compare(reference, copy, images, BOUND, probabilities)
+    bound = BOUND if is_float32(copy) else HALF_PRECISION_BOUND
+    _compare(reference, copy, images, bound, probabilities)
 
 
 def _images(image_size):

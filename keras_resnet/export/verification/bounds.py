@@ -50,6 +50,9 @@ _INT8 = Bound(margin=0.1, agreement=0.99, accuracy_loss=0.005)
 BOUNDS = {
     "float32": Bound(probability=1e-4, logit=1e-3, margin=2e-4),
     "float16": Bound(probability=5e-2, logit=2e-2, margin=1e-1),
+    "bfloat16": Bound(
+        logit=0.3, margin=0.1, agreement=0.99, accuracy_loss=0.005
+    ),
     "dynamic_int8": _INT8,
     "int8": _INT8,
 }

@@ -31,6 +31,7 @@ class Bound:
 BOUNDS = {
     "float32": Bound(difference=1e-3, cosine=1 - 1e-6),
     "float16": Bound(difference=5e-2, cosine=1 - 1e-4),
+    "bfloat16": Bound(cosine=0.999),
     "dynamic_int8": Bound(cosine=0.98),
     "int8": Bound(cosine=0.95),
 }

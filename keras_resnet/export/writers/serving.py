@@ -4,6 +4,7 @@ import contextlib
 import functools
 import re
 
+import keras
 import tensorflow as tf
 
 from keras_resnet import files
@@ -12,6 +13,7 @@ from keras_resnet.errors import first_line
 from keras_resnet.export.folding import graph
 from keras_resnet.export.folding import proof
 from keras_resnet.export.folding.fold import fold
+from keras_resnet.export.folding.half import bfloat16_copy
 from keras_resnet.export.writers import checks
 from keras_resnet.inference.artifact import IMAGES
 from keras_resnet.inference.artifact import PROBABILITIES
@@ -65,13 +67,16 @@ class Network:
                 network would give other answers than
                 `model(images, training=False)`.
         """
-        copy = fold(self.model)
-        proof.check(
-            self.model,
-            copy,
-            self.image_size,
-            probabilities=not self.card.outputs,
-        )
+        return self._proved(self.model, fold(self.model))
+
+    @functools.cached_property
+    def halved(self):
+        """`folded` in bfloat16 (`half.bfloat16_copy`), as near as that is."""
+        return self._proved(self.folded, bfloat16_copy(self.folded))
+
+    def _proved(self, model, copy):
+        of_classes = not self.card.outputs
+        proof.check(model, copy, self.image_size, probabilities=of_classes)
         return copy
 
     def once(self, key, make):
@@ -106,29 +111,43 @@ def _named(output, names):
     return {names[0]: output[0] if isinstance(output, list) else output}
 
 
+_AS_IT_IS = contextlib.nullcontext()
+
 # Of the pixels that an artifact takes.
 INPUT_DTYPES = {"float32": tf.float32, "uint8": tf.uint8}
 
 
 def image_function(
-    model, *, batch, image_size, dtype="float32", names=(PROBABILITIES,)
+    model,
+    *,
+    batch,
+    image_size,
+    dtype="float32",
+    names=(PROBABILITIES,),
+    frozen=False,
 ):
     """The model in inference mode, as a function of named images.
 
     A batch of None is any; a side of None in (H, W) is free; `dtype` is a key
-    of `INPUT_DTYPES`; `names` are those of what the model gives.
+    of `INPUT_DTYPES`; `names` are those of what the model gives; `frozen` is
+    whether its weights are constants of the function, not variables.
 
     Returns:
         `tf.function` from (batch, H, W, 3) `images`, RGB 0..255, to
         {"probabilities": float32 (batch, K)}, or to other names.
     """
+    weights = model.weights if frozen else []
+    values = [keras.ops.convert_to_numpy(weight) for weight in weights]
     spec = tf.TensorSpec(
         (batch, *image_size, 3), INPUT_DTYPES[dtype], name=IMAGES
     )
 
     @tf.function(input_signature=[spec], autograph=False)
     def serve(images):
-        return _named(model(images, training=False), names)
+        state = zip(weights, values, strict=True)
+        with keras.StatelessScope(state) if frozen else _AS_IT_IS:
+            found = _named(model(images, training=False), names)
+        return {name: tf.cast(x, tf.float32) for name, x in found.items()}
 
     return serve
 
@@ -168,14 +187,16 @@ def _layer_in(message, model):
     return "one of its layers"
 
 
-def save(model, path, signatures):
+def save(model, path, signatures, *, frozen=False):
     """Writes a SavedModel that stores each weight of `model` once.
 
-    `signatures` are {name: `tf.function` with an input signature}.
+    `signatures` are {name: `tf.function` with an input signature}; `frozen` is
+    whether they have the weights as constants.
     """
     # A tracked Keras model would store every weight a second time.
     module = tf.Module()
-    module.weights = [weight.value for weight in model.weights]
+    if not frozen:
+        module.weights = [weight.value for weight in model.weights]
     with converting("a SavedModel", model):
         tf.saved_model.save(
             module,

@@ -1,0 +1,41 @@
+"""Training in bfloat16 beside float32, as data."""
+
+from reproduction.jobs import Experiment
+from reproduction.jobs import Row
+from reproduction.jobs import Setting
+from reproduction.scales import AUGMENTED
+from reproduction.scales import DIGITS
+from reproduction.scales import FASHION_2000
+from reproduction.scales import SMALL_IMAGES
+from reproduction.scales import schedule_of
+
+DTYPES = Experiment(
+    title="bfloat16",
+    question="Does training in mixed_bfloat16 cost accuracy?",
+    source="none in the papers, which train in float32",
+    unit="none",
+    rows={
+        f"ResNet-{depth}_{dtype}": Row(
+            variant=f"resnet{depth}",
+            panel=f"ResNet-{depth}",
+            overrides={"dtype": dtype},
+        )
+        for depth in (20, 56)
+        for dtype in ("float32", "mixed_bfloat16")
+    },
+    settings={
+        "quick": {
+            "digits": Setting(recipe={**DIGITS, **schedule_of(600)}),
+            "fashion_mnist": Setting(
+                recipe={**FASHION_2000, **schedule_of(1000)}
+            ),
+        }
+    },
+    silent=(
+        "weights, momentum, batch normalisation's statistics and the loss are "
+        "float32 in both; the types share their seeds, so the same weights "
+        "and batches",
+        AUGMENTED,
+        SMALL_IMAGES,
+    ),
+)
