@@ -53,7 +53,7 @@ FULL = {
 }
 # Of `groups`; the others take networks of hundreds of layers.
 SHORT = {**FULL, "image_size": 96, "rounds": 3, "begins": 2, "input_steps": 50}
-SHORT["groups"] = ("steps", "first_steps", "input")
+SHORT["groups"] = ("steps", "first_steps", "input", "types/ResNet-20")
 QUICK = {
     "image_size": 64,
     "batch_size": 2,
