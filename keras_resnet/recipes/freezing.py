@@ -30,11 +30,11 @@ def _in_turn(recipe):
     """What `until` is before any boundary, after the first, and so on."""
     row = specs.VARIANTS[recipe.variant]
     row = dataclasses.replace(row, **recipe.architecture)
-    *before, last, head = ("", *row.parts)
-    # A head is a BN or nothing: it begins to train with the last stage.
-    if recipe.freeze_until != head:
-        before = [*before, last]
-        before = before[: before.index(recipe.freeze_until)]
+    parts = ("", *row.parts)
+    count = parts.index(recipe.freeze_until)
+    if recipe.freeze_until == parts[-1]:
+        count -= 1  # a head is a BN or nothing: it begins with the last stage
+    before = parts[:count]
     return (recipe.freeze_until, *reversed(before))
 
 
