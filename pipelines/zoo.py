@@ -190,9 +190,8 @@ def mark(series):
 
 def draw(series, path):
     """Accuracy against multiply-adds, a line for each source of weights."""
-    with drawing.figure(
-        path, 5.6, metadata={"Comment": mark(series)}
-    ) as figure:
+    metadata = {"Comment": mark(series)}
+    with drawing.figure(path, 5.6, metadata=metadata) as figure:
         axes = figure.add_subplot()
         _draw(axes, series)
         drawing.legend_below(figure, axes, columns=2)
@@ -212,10 +211,12 @@ def _draw(axes, series):
                 fontsize=8,
                 color=line.get_color(),
             )
-    axes.set_xlabel("multiply-adds of one image of 224x224, 1e9")
-    axes.set_ylabel("top-1 accuracy on ImageNet, one crop, %")
-    axes.set_title("Published weights; the number is the depth")
-    axes.set_xlim(left=0)
+    axes.set(
+        xlabel="multiply-adds of one image of 224x224, 1e9",
+        ylabel="top-1 accuracy on ImageNet, one crop, %",
+        title="Published weights; the number is the depth",
+        xlim=(0, None),
+    )
     axes.margins(x=0.06, y=0.08)
 
 

@@ -60,9 +60,8 @@ class Recipe(Later):
     )
     holdout_examples: int = _field(
         0,
-        "How many of these are held out, evenly spaced, and judge the run in "
-        "place of the validation split: then plateau, keep=best and patience "
-        "do not choose by the images that evaluate reports; 0 for none.",
+        "How many of these are held out and judge the run: plateau, keep=best "
+        "and patience then do not see what evaluate reports; 0 for none.",
     )
     dtype: str = _field("float32", _choices(checks.DTYPES))
     seed: int = _field(0, "Of the initial weights and of the data's order.")

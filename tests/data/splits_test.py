@@ -52,16 +52,11 @@ def test_no_number_is_all_and_too_large_a_one_is_refused(digits):
 
 
 def test_what_is_set_aside_is_not_trained_on(digits):
-    others, aside = splits.set_aside(digits, 200)
-    assert (others.num_examples, aside.num_examples) == (1238, 200)
-    names = [
-        {part.describe(i) for i in range(part.num_examples)}
-        for part in (others, aside)
-    ]
-    assert not names[0] & names[1]
-    assert len(names[0] | names[1]) == digits.num_examples
+    others, aside = order.set_aside(digits.name, 1438, 200)
+    assert (len(others), len(aside)) == (1238, 200)
+    assert sorted([*others, *aside]) == list(range(digits.num_examples))
     with pytest.raises(UsageError, match="=1438 leaves nothing to train on"):
-        splits.set_aside(digits, 1438)
+        order.set_aside(digits.name, 1438, 1438)
 
 
 def test_training_sees_no_other_examples(digits):

@@ -96,6 +96,29 @@ def evenly_spaced(name, num_examples, number):
     return np.arange(number) * num_examples // number
 
 
+def set_aside(name, num_examples, number):
+    """Indices of some examples, evenly spaced, and of all others.
+
+    Args:
+        name: of the split, for the message.
+        num_examples: int, how many there are.
+        number: int, how many are set aside.
+
+    Returns:
+        int64 arrays, ascending: of all others, and of those set aside.
+
+    Raises:
+        keras_resnet.UsageError: if no other is left.
+    """
+    require(
+        number < num_examples,
+        f"holdout_examples={number} leaves nothing to train on: {name} has "
+        f"{num_examples} examples.",
+    )
+    chosen = evenly_spaced(name, num_examples, number)
+    return np.delete(np.arange(num_examples), chosen), chosen
+
+
 def a_few(num_examples, most):
     """Indices from the first example to the last, to judge all by: ints.
 

@@ -155,29 +155,6 @@ def evenly_spaced(split, number):
     return select(split, indices)
 
 
-def set_aside(split, number):
-    """Divides the examples: some, evenly spaced, and all others.
-
-    Args:
-        split: `Split`.
-        number: int >= 1, how many are set aside.
-
-    Returns:
-        (`Split` of all others, `Split` of those set aside).
-
-    Raises:
-        keras_resnet.UsageError: if no other is left.
-    """
-    require(
-        number < split.num_examples,
-        f"holdout_examples={number} leaves nothing to train on: {split.name} "
-        f"has {split.num_examples} examples.",
-    )
-    chosen = order.evenly_spaced(split.name, split.num_examples, number)
-    others = np.delete(np.arange(split.num_examples), chosen)
-    return select(split, others), select(split, chosen)
-
-
 def select(split, indices):
     """Some of the examples, in an order of one's own.
 

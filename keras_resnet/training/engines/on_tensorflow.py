@@ -75,8 +75,11 @@ class TensorFlowEngine(Engine):
         )
         train = splits_lib.evenly_spaced(train, recipe.train_examples)
         if recipe.holdout_examples:
-            train, validation = splits_lib.set_aside(
-                train, recipe.holdout_examples
+            train, validation = (
+                splits_lib.select(train, indices)
+                for indices in order.set_aside(
+                    train.name, train.num_examples, recipe.holdout_examples
+                )
             )
         return {"train": train, "validation": validation}
 
