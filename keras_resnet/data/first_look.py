@@ -1,7 +1,6 @@
 """Files read, and what is decoded of each chosen for many of them at once.
 
-Small operations on one image after another take half as long as decoding it.
-What is chosen is the same for any number at once.
+That is fewer small operations. What is chosen is the same for any number.
 """
 
 import tensorflow as tf

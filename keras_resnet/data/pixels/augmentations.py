@@ -25,7 +25,7 @@ class Augmentation:
             `draws` are the 22 numbers of "window".
         of_many: whether `window` also takes many images at once, int32
             (..., 2) and float32 (..., 22), and gives float32 (..., 4) of the
-            same bits. That saves a tenth of the time.
+            same bits.
         scales: whether `window` scales an image to sides in
             `recipe.scale_range`.
         pads: whether it is padded and cropped, by `recipe.pad_pixels`.

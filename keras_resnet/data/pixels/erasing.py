@@ -30,7 +30,7 @@ def apply(pixels, draws, probability, fill):
         top, left, height, width = tf.unstack(box(pixels.shape[0], draws[1:]))
         color = colors.to_uint8(tf.constant(fill, tf.float32))
         block = tf.tile(color[tf.newaxis, tf.newaxis], [height, width, 1])
-        # Put together: choosing pixel by pixel would take seven times as long.
+        # Put together, as choosing pixel by pixel is slow.
         rows = pixels[top : top + height]
         rows = tf.concat([rows[:, :left], block, rows[:, left + width :]], 1)
         found = tf.concat([pixels[:top], rows, pixels[top + height :]], 0)

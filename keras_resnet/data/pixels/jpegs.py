@@ -50,7 +50,7 @@ def look(encoded):
 
 
 def _most_scans(encoded):
-    """As many scans as there are, or more: half as long as `_count` takes."""
+    """As many scans as there are, or more; `_count` goes byte by byte."""
     begun = graph_bytes.pairs(encoded, *limits.SCAN[:2])
     return tf.reduce_sum(tf.cast(begun, tf.int32))
 

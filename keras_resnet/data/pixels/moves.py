@@ -89,7 +89,7 @@ def _affine(pixels, to_x, to_y, canvas):
 
 
 def _nearest(pixels, to_x, to_y, fill):
-    """`_affine` of whole pixels, in a third of the kernel's time."""
+    """`_affine` of whole pixels, without a kernel that computes in float32."""
     height, width = tf.unstack(tf.shape(pixels)[:2])
     x = tf.range(tf.cast(width, tf.float32)) + 0.5
     y = (tf.range(tf.cast(height, tf.float32)) + 0.5)[:, tf.newaxis]

@@ -7,8 +7,8 @@ decoder's DCT scaling, nearly a mean of squares), and resized once, bilinearly.
 Other formats are decoded whole and shrunk by means of squares instead.
 
 Headers are read image by image, `header`; what is decoded is chosen for any
-number of them at once, `choose`, because small operations on one image after
-another take half as long as decoding it; then each is decoded, `read`.
+number of them at once, `choose`, which is fewer small operations; then each is
+decoded, `read`.
 
 What this gives away: the window's edges are rounded to pixels of what was
 decoded, so that nothing is taken further than half such a pixel from where a
