@@ -84,8 +84,8 @@ def slow_bfloat16(dtype, device, flags=None):
         return []
     return [
         f"dtype={dtype}: this CPU has no instructions for bfloat16 "
-        f"({', '.join(sorted(_BFLOAT16))}). A step takes COST as long as in "
-        "float32: take --dtype=float32."
+        f"({', '.join(sorted(_BFLOAT16))}). It computes in float32 "
+        "and rounds, which is slower than --dtype=float32; take that."
     ]
 
 

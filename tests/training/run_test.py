@@ -281,4 +281,4 @@ def test_what_bfloat16_costs_without_instructions_is_said(
 ):
     lines = environment.slow_bfloat16(dtype, device, flags)
     assert len(lines) == said
-    assert all("take --dtype=float32" in line for line in lines)
+    assert all("slower than --dtype=float32" in line for line in lines)
