@@ -63,6 +63,9 @@ TINY = {
         f"{_RATES} --docs_dir=docs --rows=identity --depths=1,1,1 "
         "--warmup_steps=0"
     ),
+    "python pipelines/reproduce.py --experiment=dtypes": (
+        f"{_RATES} --docs_dir=docs --rows=ResNet-20_mixed_bfloat16 --seeds=0"
+    ),
     "python pipelines/reproduce.py --report": "--docs_dir=docs",
     "keras-resnet train photos": "--epochs=1",
 }
