@@ -27,6 +27,7 @@ _BOTH = (
     "stochastic_depth",
     "repeated_augmentation",
     "progressive_boundaries",  # of no effect without progressive_sizes
+    "unfreeze_boundaries",  # nor this without freeze_until
     "dtype",
     "seed",
     "image_size",
@@ -74,7 +75,6 @@ _ONLY_TENSORFLOW = (
     "shuffle_blocks",
     "weights",
     "freeze_until",
-    "unfreeze_boundaries",
     "freeze_batch_norm",
     "head_learning_rate_multiplier",
     "stage_learning_rate_decay",

@@ -213,6 +213,7 @@ _UNKNOWN = {
         "progressive_boundaries": (9,),
     },
     "eval_size": 8,
+    "holdout_examples": 10,
     "policy": "trivial_augment",
     "policy_magnitude": 5.0,
     "policy_magnitude_deviation": 0.0,
