@@ -80,6 +80,7 @@ LEFT_OUT = {
     ),
     "python pipelines/architecture.py --variant=NAME": "a test draws all",
     "keras-resnet train photos --weights": "--recipe=finetune does the same",
+    "keras-resnet train --recipe=imagenet_resnet50": "it takes days",
     "python pipelines/reproduce_on_jax.py": "JAX is not a requirement",
     "python pipelines/data.py prepare --source=fashion_mnist": (
         "Debian's package with the images may not be there"

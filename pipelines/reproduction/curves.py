@@ -45,7 +45,7 @@ def table(experiment, records):
                 name,
                 row.paper,
                 spreads.errors(mine, "train_error"),
-                spreads.errors(mine, "test_error"),
+                spreads.errors(mine, "test_error", experiment.fails),
                 spreads.sampling_error(mine),
                 learnt(mine),
                 str(len(mine) or ""),

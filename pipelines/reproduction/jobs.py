@@ -90,6 +90,11 @@ class Experiment:
     reference: str = ""
     module: str = "curves"
 
+    @property
+    def fails(self):
+        """Whether its table of the papers calls a great test error "fail"."""
+        return any(row.paper.startswith("fail") for row in self.rows.values())
+
 
 @dataclasses.dataclass(frozen=True)
 class Job:

@@ -57,7 +57,10 @@ def table(experiment, records):
     """Test errors at every rate, and each row at its best rate."""
     rows = results.by_row(experiment, records)
     asked = sorted({record["recipe"]["learning_rate"] for record in records})
-    every = [_at_every(name, of_row, asked) for name, of_row in rows.items()]
+    every = [
+        _at_every(experiment, name, of_row, asked)
+        for name, of_row in rows.items()
+    ]
     chosen = [
         _at_its_best(experiment, name, of_row, rows)
         for name, of_row in rows.items()
@@ -78,10 +81,11 @@ _BEST = (
 )
 
 
-def _at_every(name, records, asked):
+def _at_every(experiment, name, records, asked):
     found = by_rate(records)
     cells = [
-        spreads.errors(found.get(rate, []), "test_error") for rate in asked
+        spreads.errors(found.get(rate, []), "test_error", experiment.fails)
+        for rate in asked
     ]
     seeds = ", ".join(str(len(found.get(rate, []))) for rate in asked)
     return [name, *cells, seeds]
@@ -98,7 +102,7 @@ def _at_its_best(experiment, name, records, rows):
         experiment.rows[name].paper,
         str(best(records)),
         spreads.errors(mine, "train_error"),
-        spreads.errors(mine, "test_error"),
+        spreads.errors(mine, "test_error", experiment.fails),
         spreads.sampling_error(mine),
         verdict,
         str(len(mine)),
