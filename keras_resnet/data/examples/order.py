@@ -113,7 +113,8 @@ def set_aside(name, num_examples, number):
     require(
         number < num_examples,
         f"holdout_examples={number} leaves nothing to train on: {name} has "
-        f"{num_examples} examples.",
+        f"{num_examples} examples. Hold out fewer, or 0: then the validation "
+        "images judge the run.",
     )
     chosen = evenly_spaced(name, num_examples, number)
     return np.delete(np.arange(num_examples), chosen), chosen
