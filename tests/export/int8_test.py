@@ -78,6 +78,7 @@ def test_the_manifest_says_what_each_file_takes(exported):
     }
     assert said == {
         "saved_model": ("float32", "float32"),
+        "saved_model_bfloat16": ("bfloat16", "float32"),
         "tflite": ("dynamic_int8", "float32"),
         "tflite_float32": ("float32", "float32"),
         "tflite_float16": ("float16", "float32"),

@@ -249,9 +249,10 @@ def test_an_export_of_all_formats_folds_and_proves_once(
         labels=[0] * len(images),
         options=formats.Options(litert_js=package, calibration=images),
     )
-    assert len(artifacts) == len(formats.FORMATS) == 8
-    # A page's network has maps too.
-    assert done == ["fold", "check", "_save", "_convert", "_save"]
+    assert len(artifacts) == len(formats.FORMATS) == 9
+    # Its copy in bfloat16 is proved too; a page's network has maps.
+    once = ["fold", "check", "check", "_save", "_convert", "_save"]
+    assert done == once
     done.clear()
     network, files = serving.Network(model, card), []
     for dtype in serving.INPUT_DTYPES:  # not the same conversion
