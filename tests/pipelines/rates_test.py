@@ -80,7 +80,7 @@ def test_a_grid_s_table_has_every_rate_and_the_best(test, verdict):
     every, _, best = curves.table(TWO, records).split("\n\n")
     lines = [re.split(r" *\| *", x)[1:-1] for x in every.splitlines()]
     assert lines[0][1:3] == ["test error at 0.01, %", "test error at 0.02, %"]
-    assert lines[2][2].startswith("fail: 50.10") and lines[2][3] == "3, 3"
+    assert lines[2][2].startswith("50.10") and lines[2][3] == "3, 3"
     assert lines[3][1] == "not run" and lines[3][3] == "0, 3"
     chosen = [re.split(r" *\| *", x)[1:-1] for x in best.splitlines()]
     assert [line[2] for line in chosen[2:]] == ["0.01", "0.02"]

@@ -130,10 +130,13 @@ def export_tflite(
     )
 
 
-def convert(function, model):
-    """The bytes of a float32 TFLite file of a function that calls a model."""
+def convert(function, model, prepare=_float32):
+    """The bytes of a TFLite file of a `tf.function` that calls a model.
+
+    `prepare` sets a `tf.lite.TFLiteConverter` up.
+    """
     with _save(function, model) as folder:
-        return _converted(folder, model, _float32)
+        return _converted(folder, model, prepare)
 
 
 def _save(function, model):
