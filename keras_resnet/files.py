@@ -220,6 +220,20 @@ def no_room(error):
     return next((words for words in said if words in str(error)), None)
 
 
+def folder(path, advice=""):
+    """A folder to write into, made where it is missing, or a `UsageError`.
+
+    `advice` says what to do where it cannot be made.
+    """
+    path = pathlib.Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        said = f"Cannot write into {str(path)!r}: {error.strerror}. {advice}"
+        raise UsageError(said.rstrip()) from error
+    return path
+
+
 def flush(path):
     """Waits until the disk has a file or the entries of a directory."""
     handle = os.open(path, os.O_RDONLY)

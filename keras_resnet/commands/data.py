@@ -15,6 +15,7 @@ import pathlib
 
 from absl import flags
 
+from keras_resnet import files
 from keras_resnet import recipes
 from keras_resnet.commands import recipe_flags
 from keras_resnet.commands import running
@@ -71,7 +72,6 @@ flags.DEFINE_integer(
 
 def inspect():
     """Prints what is in a split, draws what the network sees."""
-    from keras_resnet.commands import findings
     from keras_resnet.data import datasets
     from keras_resnet.data.survey import contact_sheet
     from keras_resnet.data.survey import inspection
@@ -79,7 +79,7 @@ def inspect():
 
     recipe = sizes.stages(_recipe())[0].recipe
     split = _load(recipe.dataset, FLAGS.split or "train")
-    folder = findings.folder(FLAGS.output or "runs/inspect")
+    folder = files.folder(FLAGS.output or "runs/inspect")
     found = inspection.survey(split, max_pixels=FLAGS.max_pixels)
     print("\n".join(inspection_report.lines(found, exif=recipe.exif)))
     inspection.write_classes(found, folder / "classes.csv")
@@ -160,7 +160,7 @@ def validate():
             FLAGS.against, class_names=class_names, splits=keys
         )
     if FLAGS.manifest:
-        findings.folder(pathlib.Path(FLAGS.manifest).parent)
+        files.folder(pathlib.Path(FLAGS.manifest).parent)
     writer = manifest.Writer(
         FLAGS.manifest, dataset=dataset, class_names=class_names
     )

@@ -3,12 +3,10 @@
 keras-resnet explain runs/photos photo.jpg
 """
 
-import pathlib
-
 from absl import flags
 
+from keras_resnet import files as files_lib
 from keras_resnet.commands import model_files
-from keras_resnet.errors import UsageError
 from keras_resnet.errors import lookup
 from keras_resnet.errors import printable
 
@@ -50,14 +48,7 @@ def main(args):
 
 def _targets(files, folder):
     """A path for each file's PNG; files of one name get numbers."""
-    folder = pathlib.Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"Cannot write into {str(folder)!r}: {error.strerror}. Take "
-            "another --output_dir."
-        ) from error
+    folder = files_lib.folder(folder, "Take another --output_dir.")
     targets = []
     for file in files:
         target, number = folder / f"{file.stem}_gradcam.png", 1

@@ -1,25 +1,10 @@
 """What `keras-resnet data` found or wrote, for the terminal."""
 
-import pathlib
-
 from keras_resnet.data.survey import scanning
-from keras_resnet.errors import UsageError
 from keras_resnet.errors import printable
 
 _LISTED = 20
 _CHANGES = ("changed", "relabelled", "missing", "new")
-
-
-def folder(path):
-    """A folder to write into, made where it is missing."""
-    path = pathlib.Path(path)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"Cannot write into {str(path)!r}: {error.strerror}."
-        ) from error
-    return path
 
 
 def show(what, lines):

@@ -15,9 +15,10 @@ _AT_ONCE = 16  # files, which are in memory until then
 
 def is_for(split, recipe):
     """Whether a split holds files, and a recipe chooses for many at once."""
-    row = augmentations.augmentation(recipe.augmentation)
+    if not augmentations.augmentation(recipe.augmentation).of_many:
+        return False
     spec, _ = tf.data.Dataset.range(1).map(split.read).element_spec
-    return row.of_many and spec.dtype == tf.string
+    return spec.dtype == tf.string
 
 
 def add(examples, split, recipe, masked):

@@ -94,17 +94,27 @@ def make_train_step(
     step = metrics.sum_over_replicas(
         strategy, replica_step, jit_compile=jit_compile
     )
-    # Between workers these passes join the sums of gradients.
     deep = any(getattr(layer, "shared", False) for layer in network.layers)
-    return _as_traced(step) if deep and not strategy.cluster_resolver else step
+    return _as_traced(step) if deep and _is_of_cpus(strategy) else step
+
+
+def _is_of_cpus(strategy):
+    """Whether all devices are this process' own CPUs.
+
+    Between workers the passes over a graph join the sums of gradients, and for
+    a GPU they choose the layout of images.
+    """
+    devices = strategy.extended.worker_devices
+    local = not strategy.cluster_resolver
+    return local and all("CPU:" in device.upper() for device in devices)
 
 
 def _as_traced(step):
     """A step whose graph TensorFlow runs as it was traced.
 
     TensorFlow's passes that rewrite a graph (Grappler) find nothing that makes
-    the step of a deep network faster, and take most of the time between
-    tracing and the first step: of a graph of 50,000 operations minutes.
+    the step of a deep network faster on a CPU, and take most of the time
+    between tracing and the first step: of a graph of 50,000 operations minutes.
     """
     config, off = tf.config.optimizer, "disable_meta_optimizer"
 

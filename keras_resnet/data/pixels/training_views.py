@@ -40,9 +40,9 @@ def draw(seeds, recipe):
     added = {**row.draws, **finish.counts(recipe)}
     counts = {**draws_lib.COUNTS, **added}
     numbers = randomness.uniform(seeds, sum(counts.values()))
-    parts = tf.split(numbers, list(counts.values()), axis=-1)
+    split = tf.split(numbers, list(counts.values()), axis=-1)
     used = {"pad" if row.window is None else "window", "flip", *added}
-    found = dict(zip(counts, parts, strict=True))
+    found = dict(zip(counts, split, strict=True))
     return {name: part for name, part in found.items() if name in used}
 
 
