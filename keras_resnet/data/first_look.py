@@ -6,6 +6,7 @@ That is fewer small operations. What is chosen is the same for any number.
 import tensorflow as tf
 
 from keras_resnet.data import bad_images
+from keras_resnet.data.examples import graphs
 from keras_resnet.data.pixels import augmentations
 from keras_resnet.data.pixels import parts
 from keras_resnet.data.pixels import training_views
@@ -17,7 +18,7 @@ def is_for(split, recipe):
     """Whether a split holds files, and a recipe chooses for many at once."""
     if not augmentations.augmentation(recipe.augmentation).of_many:
         return False
-    spec, _ = tf.data.Dataset.range(1).map(split.read).element_spec
+    spec, _ = graphs.element_spec(split)
     return spec.dtype == tf.string
 
 
@@ -42,6 +43,8 @@ def add(examples, split, recipe, masked):
 
     look = look if masked is None else bad_images.or_empty(look)
     examples = examples.map(
-        lambda index, draws: (index, draws, *look(index)), tf.data.AUTOTUNE
+        graphs.as_written(lambda index, draws: (index, draws, *look(index))),
+        tf.data.AUTOTUNE,
     )
-    return examples.batch(_AT_ONCE).map(choose).unbatch()
+    examples = examples.batch(_AT_ONCE).map(graphs.as_written(choose))
+    return examples.unbatch()

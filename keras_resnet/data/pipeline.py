@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_resnet.data import bad_images
 from keras_resnet.data import first_look
+from keras_resnet.data.examples import graphs
 from keras_resnet.data.examples import order
 from keras_resnet.data.examples import splits
 from keras_resnet.data.examples import stored_sides
@@ -104,7 +105,7 @@ def _batchwise(steps, split, recipe, fill):
             "weight": tf.ones(indices.shape),
         }
 
-    return steps.map(batch, tf.data.AUTOTUNE)
+    return steps.map(graphs.as_written(batch), tf.data.AUTOTUNE)
 
 
 def _one_by_one(steps, split, recipe, fill, masked):
@@ -127,12 +128,17 @@ def _one_by_one(steps, split, recipe, fill, masked):
         )
     # Drawn for a batch at once.
     steps = steps.map(
-        lambda indices, seeds: (indices, training_views.draw(seeds, recipe))
+        graphs.as_written(
+            lambda indices, seeds: (
+                indices,
+                training_views.draw(seeds, recipe),
+            )
+        )
     )
     examples = steps.unbatch()
     if first_look.is_for(split, recipe):
         examples = first_look.add(examples, split, recipe, masked)
-    return examples.map(example, tf.data.AUTOTUNE)
+    return examples.map(graphs.as_written(example), tf.data.AUTOTUNE)
 
 
 def eval_dataset(split, view, *, batch_size, masked=None, context=None):
@@ -191,11 +197,15 @@ def every_example(split, pixels, *, batch_size, masked=None, context=None):
         example = bad_images.mask(
             example, lambda: _masked(split, pixels), masked
         )
-    dataset = tf.data.Dataset.range(steps * share.size).map(share.place)
-    dataset = dataset.map(
-        lambda i: (tf.minimum(i, n - 1), tf.cast(i < n, tf.float32))
+    dataset = tf.data.Dataset.range(steps * share.size).map(
+        graphs.as_written(share.place)
     )
-    dataset = dataset.map(example, tf.data.AUTOTUNE)
+    dataset = dataset.map(
+        graphs.as_written(
+            lambda i: (tf.minimum(i, n - 1), tf.cast(i < n, tf.float32))
+        )
+    )
+    dataset = dataset.map(graphs.as_written(example), tf.data.AUTOTUNE)
     return _finish(dataset.batch(share.batch_size, drop_remainder=True))
 
 

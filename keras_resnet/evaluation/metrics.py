@@ -128,6 +128,7 @@ def sum_over_replicas(
     import tensorflow as tf
 
     @tf.function(
+        autograph=False,
         jit_compile=jit_compile,
         input_signature=None if signature is None else [signature],
     )

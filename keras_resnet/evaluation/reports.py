@@ -122,7 +122,7 @@ def make(model, view, split, *, batch_size=100, strategy=None, masked=None):
         scores = logits if several else tf.nn.softmax(logits)
         return sums, scores, label, weight
 
-    @tf.function
+    @tf.function(autograph=False)
     def step(batch):
         return strategy.run(replica_step, args=(batch,))
 

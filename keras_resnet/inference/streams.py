@@ -9,6 +9,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet.data.examples import graphs
 from keras_resnet.data.examples.splits import first_or
 from keras_resnet.data.pixels import decoding
 from keras_resnet.data.pixels import transforms
@@ -68,7 +69,7 @@ def batches(source, cursor, view, *, batch_size, boundary):
     failures = []
     dataset = _rows(source, cursor, batch_size, boundary, failures)
     dataset = dataset.map(
-        _reader(source, pixels, view.crop),
+        graphs.as_written(_reader(source, pixels, view.crop)),
         num_parallel_calls=os.cpu_count() or 1,
         deterministic=True,
     )

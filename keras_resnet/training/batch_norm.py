@@ -53,7 +53,7 @@ def make_sync(strategy, model):
         for variable, value in zip(statistics, values, strict=True):
             variable.assign(value)
 
-    @tf.function
+    @tf.function(autograph=False)
     def sync():
         strategy.run(replica_sync)
 
@@ -86,7 +86,7 @@ def gather(strategy, model):
         context = tf.distribute.get_replica_context()
         return context.all_gather(row[tf.newaxis], axis=0)
 
-    rows = tf.function(lambda: strategy.run(own))()
+    rows = tf.function(lambda: strategy.run(own), autograph=False)()
     return strategy.experimental_local_results(rows)[0].numpy()
 
 
@@ -109,6 +109,6 @@ def scatter(strategy, model, rows):
             part = tf.reshape(part, variable.shape)
             variable.assign(tf.cast(part, variable.dtype))
 
-    tf.function(lambda rows: strategy.run(assign, args=(rows,)))(
-        tf.constant(rows)
-    )
+    tf.function(
+        lambda rows: strategy.run(assign, args=(rows,)), autograph=False
+    )(tf.constant(rows))

@@ -36,7 +36,7 @@ def make_with_ema_weights(strategy, optimizer):
             weight.assign(tf.convert_to_tensor(average))
             average.assign(held)
 
-    @tf.function(jit_compile=False)
+    @tf.function(autograph=False, jit_compile=False)
     def swap():
         strategy.run(replica_swap)
 

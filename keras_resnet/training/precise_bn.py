@@ -101,7 +101,7 @@ def _make_batch_moments(strategy, model, layers, parts):
             zeros,
         )
 
-    @tf.function(jit_compile=False)
+    @tf.function(autograph=False, jit_compile=False)
     def batch_moments(images):
         moments = strategy.run(replica_moments, args=(images,))
         return [

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet.data.examples import class_labels
+from keras_resnet.data.examples import graphs
 from keras_resnet.data.examples import holdout
 from keras_resnet.data.examples import host
 from keras_resnet.data.examples import order
@@ -82,6 +83,7 @@ class Split:
             f"{('(N,)', f'(N, {classes})')[self.multi_label]}, as its "
             f"multi_label={self.multi_label}. Received: the shape {shape}.",
         )
+        object.__setattr__(self, "read", graphs.rewritten(self.read))
 
     def __repr__(self):
         names = ", ".join(self.class_names[:5])

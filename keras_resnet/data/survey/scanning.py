@@ -10,6 +10,7 @@ import tensorflow as tf
 import tqdm
 
 from keras_resnet.data.examples import class_labels
+from keras_resnet.data.examples import graphs
 from keras_resnet.data.pixels import decoding
 from keras_resnet.data.pixels.headers import BadImageError
 from keras_resnet.data.stores import layouts
@@ -90,7 +91,9 @@ def reader(split):
     """An eager function: index -> (bytes or uint8 (H, W, 3), plain label)."""
     # Traced once: a split's constants become tensors once.
     graph = tf.function(
-        split.read, input_signature=[tf.TensorSpec((), tf.int64)]
+        split.read,
+        input_signature=[tf.TensorSpec((), tf.int64)],
+        autograph=False,
     )
 
     def read(index):
@@ -102,13 +105,15 @@ def reader(split):
 
 def _reader_of_many(split):
     """An eager function: indices -> {index: (image, label)}."""
-    spec = tf.data.Dataset.range(1).map(split.read).element_spec
+    spec = graphs.element_spec(split)
 
     def read_all(indices):
         return tf.map_fn(split.read, indices, fn_output_signature=spec)
 
     graph = tf.function(
-        read_all, input_signature=[tf.TensorSpec((None,), tf.int64)]
+        read_all,
+        input_signature=[tf.TensorSpec((None,), tf.int64)],
+        autograph=False,
     )
 
     def read_many(indices):
