@@ -72,6 +72,7 @@ class Reporter(Hook):
         self._has_top5 = metrics_lib.has_top5(len(class_names))
         self._bar = self._tensorboard = self._shown = None
         self._drawn = 0  # evaluations in the curves
+        self._next_drawing = -float("inf")
 
     def begin(self, engine, state):
         if state.records or (self.workdir / METRICS).exists():
@@ -145,7 +146,8 @@ class Reporter(Hook):
     def after_checkpoint(self, state):
         if self._tensorboard is not None:
             self._tensorboard.flush()
-        if len(state.records) > self._drawn:
+        # Short epochs would wait for their curves longer than they train.
+        if time.monotonic() >= self._next_drawing:
             with forgiving(CURVES):
                 self._draw(state)
         self.pace.restart(state.step)
@@ -157,9 +159,12 @@ class Reporter(Hook):
 
     def _draw(self, state):
         title = f"{self.recipe.variant} on {self.recipe.dataset}"
-        if state.records:
+        if len(state.records) > self._drawn:
+            begun = time.monotonic()
             with files.replacing(self.workdir / CURVES) as path:
                 draw_curves(state.records, path, title, state.kind)
+            ended = time.monotonic()
+            self._next_drawing = ended + 10 * (ended - begun)
             self._drawn = len(state.records)
             self._shown = progress.show_picture(
                 self.workdir / CURVES, self._shown

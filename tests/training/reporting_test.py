@@ -84,3 +84,28 @@ def test_a_pace_is_said_once_there_is_one(tmp_path, capsys, monkeypatch):
     assert "  64 images/s" in said(4, 1)
     assert "  3.2 images/s" in said(8, 40)
     reporter.close()
+
+
+def test_drawing_takes_a_tenth_of_the_time_and_ends_with_all(
+    tmp_path, monkeypatch
+):
+    clock, drawn = 0.0, []
+
+    def draw(records, path, *words):
+        nonlocal clock
+        clock += 1
+        drawn.append(len(records))
+        path.write_bytes(b"")
+
+    monkeypatch.setattr(time, "monotonic", lambda: clock)
+    monkeypatch.setattr(reporting, "draw_curves", draw)
+    reporter, state = _reporter(tmp_path)
+    for wait in (0, 9, 2, 3):
+        clock += wait
+        reporter.after_checkpoint(state)
+        state.records.append(RECORD)
+    assert drawn == [1, 3]
+    reporter.finish(state)
+    reporter.finish(state)  # nothing came since
+    assert drawn == [1, 3, 5]
+    reporter.close()
