@@ -23,6 +23,7 @@ from keras_resnet.labels import cards
 from keras_resnet.training import final_files
 
 SECRET = "of-nobodys-business"
+BIRDS = "birds of 2026"
 CLASSES = tuple("abcdefghij")
 MODELS = {
     "keras": "run/model.keras",
@@ -126,17 +127,22 @@ def test_no_byte_of_it_tells_where_the_photographs_are(root, said):
     assert card.dataset == f"folder:{root}/photographs"
 
 
-def test_a_name_for_the_data_is_taken(root, tmp_path):
-    name = "birds of 2026"
+@pytest.fixture(scope="module")
+def features(root):
+    """What export said of features, and of data by another name."""
     said = programs.start(
         "export",
-        "--model=run/model.keras",
-        *(f"--output_dir={tmp_path}", "--formats=tflite_float32", MASK),
-        *(f"--dataset_name={name}", "--num_images=8"),
+        *("--model=run/model.keras", "--formats=onnx", MASK),
+        *("--outputs=embedding", f"--dataset_name={BIRDS}"),
+        "--output_dir=features",
         cwd=root,
     )
     assert said.returncode == 0, said.stderr
-    assert cards.load_card(tmp_path).dataset == name
+    return said
+
+
+def test_a_name_for_the_data_is_taken(root, features):
+    assert cards.load_card(root / "features").dataset == BIRDS
 
 
 def test_export_keeps_an_earlier_one_without_force(root, said):
@@ -245,18 +251,11 @@ def test_the_words_of_the_flag_are_those_of_train(command, root, tmp_path):
     refuses(message, command, *arguments, cwd=root)
 
 
-def test_features_are_exported_and_verified_and_do_not_predict(root):
-    model = "--model=run/model.keras"
-    result = programs.start(
-        "export",
-        *(model, "--outputs=embedding", "--formats=onnx", MASK),
-        "--output_dir=features",
-        cwd=root,
-    )
-    assert result.returncode == 0, result.stderr
-    title, row, *_ = result.stdout.splitlines()
+def test_features_are_exported_and_verified_and_do_not_predict(root, features):
+    title, row, *_ = features.stdout.splitlines()
     assert "least cosine" in title and "%" not in row
     assert re.search(r" (0\.9999|1\.0)\d+ ", row)
+    model = "--model=run/model.keras"
     result = programs.start("verify", model, "features", MASK, cwd=root)
     assert result.returncode == 0, result.stderr
     row = result.stdout.splitlines()[1].split()

@@ -25,7 +25,7 @@ def place(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(place):
-    words = ["--epochs=4", "--depths=1,1,1", "--keep=best"]
+    words = ["--epochs=4", "--depths=1", "--filters=16", "--keep=best"]
     # Looking at the images must not take a device before there are two.
     words += ["--strategy=mirrored", "--devices=2"]
     done = programs.start("train", "photos/", *words, cwd=place)

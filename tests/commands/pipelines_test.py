@@ -9,6 +9,9 @@ import sys
 import programs
 import pytest
 
+# ResNet-4.
+SHALLOW = ("--depths=1", "--filters=16")
+
 
 def _run(command, *arguments):
     return programs.start(command, *arguments, cwd=programs.ROOT)
@@ -22,7 +25,7 @@ def run(tmp_path_factory):
     result = programs.start_cold(
         "train",
         *("--strategy=mirrored", "--devices=2", "--batch_size=8"),
-        *("--steps=4", "--boundaries=2,4", "--depths=1,1,1"),
+        *("--steps=4", "--boundaries=2,4", *SHALLOW),
         cwd=cwd,
     )
     assert result.returncode == 0, result.stderr
@@ -52,7 +55,7 @@ def test_train_writes_into_runs_and_reports(run):
 def test_sigterm_writes_a_checkpoint_and_ends_with_75(tmp_path):
     command = [sys.executable, programs.PIPELINES / "train.py"]
     flags = ["--steps=100000", "--batch_size=8", "--eval_every_steps=3"]
-    flags += ["--depths=1,1,1"]
+    flags += SHALLOW
     train = subprocess.Popen(
         [*command, *flags, f"--workdir={tmp_path}"],
         stdout=subprocess.PIPE,
@@ -77,7 +80,7 @@ def test_evaluate_gives_what_train_reported(run, tmp_path):
     result = _run(
         "evaluate",
         f"--model={workdir / 'model.keras'}",
-        "--batch_size=9",
+        "--batch_size=60",
         "--strategy=mirrored",
         "--devices=3",
         f"--json={figures}",
@@ -146,7 +149,7 @@ def test_data_of_other_classes_are_for_a_run_that_says_no_top5(run, tmp_path):
     trained = _run(
         "train",
         f"--dataset=folder:{tmp_path}",
-        *("--image_size=16", "--depths=1,1,1"),
+        *("--image_size=16", *SHALLOW),
         f"--weights={model}",
         *("--steps=2", "--boundaries=1", "--batch_size=3"),
         "--eval_every_steps=1",

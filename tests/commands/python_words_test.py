@@ -34,8 +34,10 @@ def photos(tmp_path_factory):
 
 def _network(**choices):
     keras.utils.set_random_seed(0)
-    choices = {"depths": (1, 1, 1), "input_shape": (16, 16, 3), **choices}
-    return keras_resnet.build("resnet20", classes=2, **choices)
+    choices = {"input_shape": (16, 16, 3), **choices}
+    return keras_resnet.build(
+        "resnet20", classes=2, depths=(1,), filters=(16,), **choices
+    )
 
 
 @pytest.fixture(scope="module")

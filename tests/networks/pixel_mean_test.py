@@ -29,11 +29,12 @@ from keras_resnet.training import run
 from keras_resnet.weights import transfer
 
 SIZE = 8  # the digits' own, so that a view is the image itself
-SMALL = {"depths": (1, 1, 1), "classes": 10}
+SMALL = {"depths": (1,), "filters": (16,), "classes": 10}
 RECIPE = dataclasses.replace(
     recipes.RECIPES["digits"],
     pixel_mean="image",
-    depths=(1, 1, 1),
+    depths=(1,),
+    filters=(16,),
     image_size=SIZE,
     eval_resize=SIZE,
     pad_pixels=1,

@@ -42,7 +42,7 @@ def whole(own, tmp_path_factory):
 
 
 def test_a_run_has_the_block_and_the_rates(whole):
-    assert _rates(whole) == [0.1, 0.05, 0.025]
+    assert _rates(whole) == [0.1, 0.05]
     model = keras.saving.load_model(whole / "model.keras")
     names = [layer.name for layer in model.get_layer("stage2_unit1").layers]
     assert "conv3" in names and model.get_layer("pool").output.shape[-1] == 8
@@ -58,7 +58,7 @@ def test_what_its_state_names_goes_on_after_a_stop(
         monkeypatch.setattr(own.Cooling, "STATE", ("warm",))
     recipe = recipes.load("own_digits")
     with pytest.raises(signals.Interrupted):
-        run.train_and_evaluate(recipe, tmp_path, hooks=[StopAt(5)])
+        run.train_and_evaluate(recipe, tmp_path, hooks=[StopAt(3)])
     run.train_and_evaluate(recipe, tmp_path, resume="must")
     ends = [
         keras.saving.load_model(path / "model.keras").get_weights()

@@ -15,8 +15,10 @@ from keras_resnet import recipes
 from keras_resnet.errors import UsageError
 from keras_resnet.inference import opening
 from keras_resnet.training import distillation
+from keras_resnet.training import final_files
 from keras_resnet.training import losses
 from keras_resnet.training import run
+from keras_resnet.training import start
 
 CLASSES = 5
 SPLIT = types.SimpleNamespace(
@@ -137,6 +139,7 @@ RECIPE = recipes.load(
         "checkpoint_every_steps": 2,
     },
 )
+NAMES = squares.NAMES
 SPLITS = {
     name: squares.of_one_class(squares.split(name, seed))
     for seed, name in enumerate(("train", "validation"))
@@ -166,7 +169,10 @@ def test_a_run_has_one_teacher(teacher, tmp_path):
     held = json.loads((pupil / "config.json").read_text())
     assert held["teacher_sha256"] == distillation.digest(recipe)
     # The same path with another network in it.
-    other = _train(dataclasses.replace(RECIPE, seed=1), tmp_path / "other")
+    other = tmp_path / "other"
+    other.mkdir()
+    model = start.build_model(dataclasses.replace(RECIPE, seed=1), NAMES)
+    final_files.save_model(other, model, RECIPE, NAMES)
     for name in ("model.keras", "card.json"):
         (tmp_path / name).write_bytes((teacher / name).read_bytes())
         (teacher / name).write_bytes((other / name).read_bytes())
@@ -201,7 +207,7 @@ def test_a_teacher_of_others_is_refused_before_a_step(
 
 def test_a_teacher_of_other_classes_is_refused(teacher):
     recipe = dataclasses.replace(RECIPE, teacher=str(teacher))
-    names, pupil = squares.NAMES[::-1], opening.load(teacher)
+    names, pupil = NAMES[::-1], opening.load(teacher)
     with pytest.raises(UsageError, match="does not tell the 3 classes"):
         distillation.load(recipe, pupil, names)
 

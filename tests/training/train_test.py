@@ -19,7 +19,7 @@ from keras_resnet.training import choices
 from keras_resnet.training import run as run_lib
 from keras_resnet.training import signals
 
-TINY = {"depths": (1, 1, 1), "image_size": 16, "eval_resize": 16}
+TINY = {"depths": (1,), "filters": (16,), "image_size": 16, "eval_resize": 16}
 CHOICES = {**TINY, "epochs": 4, "keep": "best", "exif": "ignore"}
 
 
@@ -49,7 +49,7 @@ def test_the_recipe_is_chosen_by_the_pictures(photos, run):
     assert recipe.dataset == f"folder:{photos}"
     assert (recipe.variant, recipe.batch_size) == ("resnet20", 4)
     assert recipe.steps == 4 * 24 // 4  # 24 of 30 are trained on
-    assert recipe.depths == (1, 1, 1)
+    assert recipe.depths == (1,)
     assert choices.choose(f"folder:{photos}").image_size == 32
 
 
