@@ -21,10 +21,10 @@ sizes = programs.module("reproduction.sizes")
 
 # Rows with more units are built with two units in each stage: a longer stage
 # only has more of the same. One long row is built whole.
-MOST_UNITS = 16
+MOST_UNITS = 8
 
 
-WHOLE = "resnet110"
+WHOLE = "resnet50"
 
 
 LONG = [
@@ -80,12 +80,18 @@ def assert_bias_and_batch_norm_are_the_authors(flat):
 
 
 def _reduced(row):
-    """A row of few units and few filters: others are more of the same."""
+    """A row of few units and few filters: others are more of the same.
+
+    So is a third stage. The first value of a gate's bias is no matter: every
+    weight is another one.
+    """
+    shortcut = specs.SHORTCUTS[row.shortcut]
     return dataclasses.replace(
         row,
         reference="",
-        depths=(2,) * len(row.depths),
-        filters=tuple(count // 4 for count in row.filters),
+        depths=(2, 2),
+        filters=tuple(count // 4 for count in row.filters[:2]),
+        shortcut=dataclasses.replace(shortcut, gate_bias=0.0),
     )
 
 

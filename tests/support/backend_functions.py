@@ -17,16 +17,15 @@ from keras_resnet.weights import transfer
 
 # variant -> choices; both placements.
 NETWORKS = {
+    # Gates, too.
     "resnet50_v2": {
         "depths": (2, 1),
         "filters": (8, 16),
         "input_shape": (32, 24, 3),
+        "shortcut": dataclasses.replace(
+            specs.SHORTCUTS["exclusive_gating"], change="projection"
+        ),
         "classes": 10,
-    },
-    "resnet110_exclusive_gating": {
-        "depths": (1, 1),
-        "filters": (16, 24),
-        "input_shape": (17, 16, 3),
     },
     # Pools of odd sides, and groups.
     "resnet50_d": {
@@ -45,9 +44,9 @@ SMALL = {
 }
 # One whose weights torchvision's names fit.
 TORCHVISION = {
-    "depths": (1, 1, 1, 1),
-    "filters": (8, 16, 16, 16),
-    "input_shape": (32, 32, 3),
+    "depths": (1, 1),
+    "filters": (8, 16),
+    "input_shape": (16, 16, 3),
     "classes": 5,
 }
 STEPS = 2
