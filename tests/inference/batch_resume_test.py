@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 
-import batch_jobs
 import numpy as np
 import odd_images
 import programs
@@ -28,14 +27,6 @@ from keras_resnet.data.stores import listing
 from keras_resnet.errors import UsageError
 from keras_resnet.inference import batch
 from keras_resnet.inference import parts as parts_lib
-
-
-@pytest.fixture(scope="module")
-def complete(models, folder, tmp_path_factory):
-    """`job` after an undisturbed run."""
-    job = batch_jobs.make(models, folder, tmp_path_factory.mktemp("whole"))
-    batch.run(job)
-    return job
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +64,9 @@ def _flags(job):
     ]
 
 
-def test_the_command_goes_on_after_sigkill(job, whole, tmp_path):
+def test_the_command_goes_on_after_sigkill_as_the_same_job_alone(
+    models, job, folder, whole, tmp_path
+):
     (tmp_path / "dying.py").write_text(_SIGKILL)
     program = programs.PIPELINES / "predict.py"
     result = zygote.run(
@@ -81,15 +74,8 @@ def test_the_command_goes_on_after_sigkill(job, whole, tmp_path):
     )
     assert result.returncode == -signal.SIGKILL, result.stderr
     assert list(files(job)) == ["part-00000.parquet"]
-    assert batch.run(job).earlier_rows == 16
-    assert files(job) == whole
-
-
-def test_an_unfinished_table_is_of_one_model_one_input_and_one_setting(
-    models, job, folder, tmp_path
-):
+    # The table is of one model, one input and one setting.
     other = shutil.copytree(folder, tmp_path / "other", symlinks=True)
-    kill(job, 3)
     changes = {
         "model": str(models / FORMATS["onnx"]),
         "input": str(other),
@@ -102,7 +88,8 @@ def test_an_unfinished_table_is_of_one_model_one_input_and_one_setting(
         changed = dataclasses.replace(job, **{name: value})
         refuses(changed, f"made by something else: {name}=.* then, .* now")
     # What decides no row may change.
-    assert batch.run(dataclasses.replace(job, threads=1)).earlier_rows == 32
+    assert batch.run(dataclasses.replace(job, threads=1)).earlier_rows == 16
+    assert files(job) == whole
 
 
 def test_images_that_come_or_go_in_between_are_noticed(job, tmp_path):
@@ -119,13 +106,11 @@ def test_images_that_come_or_go_in_between_are_noticed(job, tmp_path):
     refuses(job, "is complete, but .* has more images than its 40 now")
 
 
-def test_a_complete_table_is_left_alone_and_replaced_by_force(done):
+def test_a_complete_table_is_left_alone(done):
     before = times(done)
     summary = batch.run(done)
     assert summary.rows == summary.earlier_rows == len(NAMES)
     assert times(done) == before
-    other = dataclasses.replace(done, rows_per_part=100)
-    assert batch.run(other, force=True).parts == 1
 
 
 def test_a_folder_that_cannot_be_listed_stops_the_run_by_name(job, whole):
@@ -144,7 +129,7 @@ def test_a_folder_that_cannot_be_listed_stops_the_run_by_name(job, whole):
     assert files(job) == whole
 
 
-def test_damage_and_strangers_in_the_output_are_refused(done):
+def test_damage_and_strangers_are_refused_and_force_replaces_a_table(done):
     job = done
     output = pathlib.Path(job.output)
     part = output / "part-00001.parquet"
@@ -158,9 +143,13 @@ def test_damage_and_strangers_in_the_output_are_refused(done):
     (output / "thesis.txt").write_text("mine")
     refuses(job, "no part of a table: thesis.txt", force=True)
     (output / "thesis.txt").unlink()
+    # Of a table that has three parts.
+    other = dataclasses.replace(job, rows_per_part=100)
+    summary = batch.run(other, force=True)
+    assert (summary.parts, summary.rows) == (1, len(NAMES))
     with parts_lib.hold(output, {}, force=True):
         refuses(job, "Another process writes to")
-    assert batch.run(job).rows == len(NAMES)
+    assert not files(job)
 
 
 def test_what_cannot_work_is_said_before_any_work(job, tmp_path):

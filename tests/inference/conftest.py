@@ -10,6 +10,7 @@ from exported_networks import network
 from keras_resnet.export.writers.onnx import export_onnx
 from keras_resnet.export.writers.saved_model import export_saved_model
 from keras_resnet.export.writers.tflite import export_tflite
+from keras_resnet.inference import batch
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +37,14 @@ def folder(tmp_path_factory):
         batch_jobs.write(root, name, b"no image")
     (root / "z" / "around").symlink_to("..")
     return root
+
+
+@pytest.fixture(scope="session")
+def complete(models, folder, tmp_path_factory):
+    """`job` after an undisturbed run; no test changes its table."""
+    job = batch_jobs.make(models, folder, tmp_path_factory.mktemp("whole"))
+    batch.run(job)
+    return job
 
 
 @pytest.fixture
