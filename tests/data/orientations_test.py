@@ -115,7 +115,7 @@ def _photograph(*size):
     "size, pixels, apart",
     [
         # Not shrunk by the decoder: bit for bit.
-        ((400, 304), 160, 0),
+        pytest.param((400, 304), 160, 0, marks=pytest.mark.large),
         ((301, 203), 110, 0),
         # Shrunk by blocks, by a mean of squares in the other.
         ((640, 480), 48, 2),

@@ -68,6 +68,13 @@ def _applied(recipe):
     ).numpy()
 
 
+def _choosing(policy, recipe):
+    """Its `choose` as a graph, which takes a tenth of the time."""
+    return tf.function(
+        lambda draws: policies.policy(policy).choose(draws, recipe, SIDE)
+    )
+
+
 def _magnitude(space, name, bins, place, negative):
     values = space[name][0](bins, SIDE, SIDE)
     if values is None:
@@ -81,18 +88,16 @@ def test_trivial_augment_is_torchvisions_at_every_strength():
     transform = _transforms().TrivialAugmentWide(interpolation="bilinear")
     space = transform._AUGMENTATION_SPACE
     ours, pixels = _applied(_recipe("trivial_augment")), _picture()
+    choose = _choosing("trivial_augment", RECIPE)
     for kind, name in enumerate(space):
         for strength, negative in itertools.product(range(31), (0, 1)):
             magnitude = _magnitude(space, name, 31, strength, negative)
-            place, parameter = policies.policy("trivial_augment").choose(
-                draws := [
-                    _in_the_middle(kind, len(space)),
-                    _in_the_middle(strength, 31),
-                    _in_the_middle(negative, 2),
-                ],
-                RECIPE,
-                SIDE,
-            )
+            draws = [
+                _in_the_middle(kind, len(space)),
+                _in_the_middle(strength, 31),
+                _in_the_middle(negative, 2),
+            ]
+            place, parameter = choose(tf.constant(draws, tf.float32))
             assert int(place[0]) == operations.OPERATIONS[_our_name(name)]
             expected = _PARAMETERS.get(name, float)(magnitude)
             assert float(parameter[0]) == pytest.approx(expected, abs=2e-5)
@@ -163,15 +168,14 @@ def test_rand_augment_asks_what_timm_asks(monkeypatch, increasing):
         policy_layers=1,
     )
     names = {place: name for name, place in operations.OPERATIONS.items()}
+    choose = _choosing("rand_augment", recipe)
     for strength, chance, sign in itertools.product(
         (0.03, 0.7, 1 - 1e-7), (0.4, 0.6), (0.2, 0.8)
     ):
         deviation = float(randomness.normal(tf.constant(strength)))
         for kind, operation in enumerate(made.ops):
             draws = [_in_the_middle(kind, 15), chance, strength, sign]
-            places, parameters = policies.policy("rand_augment").choose(
-                tf.constant(draws, tf.float32), recipe, SIDE
-            )
+            places, parameters = choose(tf.constant(draws, tf.float32))
             drawn = _Drawn([chance, sign], deviation)
             monkeypatch.setattr(timm, "random", drawn)
             asked = _asked_of(operation, monkeypatch)
@@ -238,6 +242,7 @@ def test_what_leaves_is_black_as_torchvisions_or_the_mean_as_timms(
 def test_the_rectangle_is_torchvisions_on_the_same_numbers(monkeypatch):
     transform, torch = _transforms().RandomErasing(p=1), peers.torch_module()
     image = torch.zeros((3, SIDE, SIDE))
+    box = tf.function(lambda draws: erasing.box(SIDE, draws))
     fallbacks = 0
     for draws in randomness.uniform(tf.range(100, dtype=tf.int64), 22).numpy():
         # Some whose first attempts do not fit.
@@ -253,7 +258,7 @@ def test_the_rectangle_is_torchvisions_on_the_same_numbers(monkeypatch):
                 lambda low, high, size: torch.tensor(int(next(place) * high)),
             )
             theirs = transform.make_params([image])
-        found = erasing.box(SIDE, tf.constant(draws)).numpy()
+        found = box(tf.constant(draws)).numpy()
         assert theirs["v"] is not None
         assert tuple(found) == tuple(theirs[key] for key in "ijhw")
         fallbacks += draws[21] < 0.3
@@ -300,7 +305,7 @@ def test_a_view_is_pure_and_its_crop_is_that_without_a_policy(policy):
         lambda seed: training_views.augment(image, seed, recipe, FILL)
     )
     changed = 0
-    for seed in tf.range(8, dtype=tf.int64):
+    for seed in tf.range(5, dtype=tf.int64):
         draws = training_views.draw(seed, recipe)
         found = graph(seed)
         assert found.shape == (SIDE, SIDE, 3)
@@ -309,7 +314,7 @@ def test_a_view_is_pure_and_its_crop_is_that_without_a_policy(policy):
         treated = erasing.apply(treated, draws["erasing"], 0.5, FILL)
         np.testing.assert_array_equal(treated, found)
         changed += not np.array_equal(crop, found)
-    assert changed > 4
+    assert changed > 2
 
 
 def test_a_recipe_knows_the_policies_there_are():

@@ -28,19 +28,28 @@ def split():
 def _model():
     keras.utils.set_random_seed(0)
     return keras_resnet.build(
-        "resnet20", depths=(1, 1, 1), input_shape=(16, 16, 3), classes=10
+        "resnet20",
+        depths=(1, 1),
+        filters=(16, 32),
+        input_shape=(16, 16, 3),
+        classes=10,
     )
 
 
 @pytest.fixture(scope="module")
-def alone(split):
-    return reports.make(_model(), VIEW, split, batch_size=16)
+def model():
+    return _model()
 
 
-def test_it_counts_every_example_once(alone, split):
+@pytest.fixture(scope="module")
+def alone(model, split):
+    return reports.make(model, VIEW, split, batch_size=16)
+
+
+def test_it_counts_every_example_once(alone, model, split):
     pixels = np.stack([split.read(i)[0] for i in range(50)])
     resized = tf.image.resize(pixels, (16, 16), antialias=True)
-    answers = np.argmax(_model()(np.round(resized)), axis=1)
+    answers = np.argmax(model(np.round(resized)), axis=1)
     expected = np.zeros((10, 10), int)
     np.add.at(expected, (split.labels, answers), 1)
     np.testing.assert_array_equal(alone.confusion, expected)
@@ -59,14 +68,14 @@ def test_two_devices_make_the_same_report(alone, split):
     assert [m.index for m in both.mistakes] == [m.index for m in alone.mistakes]
 
 
-def test_a_mistake_has_the_pixels_that_the_network_saw(alone, split):
+def test_a_mistake_has_the_pixels_that_the_network_saw(alone, model, split):
     first = alone.mistakes[0]
     assert first.name == split.describe(first.index)
     seen = np.asarray(Image.open(io.BytesIO(first.image)))
     assert seen.shape == (16, 16, 3)
     image = tf.image.resize(split.read(first.index)[0], (16, 16))
     assert np.abs(seen - np.asarray(image)).mean() < 20
-    probabilities = _model()(seen[np.newaxis].astype(np.float32))
+    probabilities = model(seen[np.newaxis].astype(np.float32))
     np.testing.assert_allclose(
         np.max(probabilities), first.probability, rtol=1e-4
     )
@@ -77,11 +86,12 @@ def test_masked_images_count_for_nothing(dirty):
     masked = bad_images.MaskedImages(split, 99)
     model = keras_resnet.build(
         "resnet20",
-        depths=(1, 1, 1),
+        depths=(1, 1),
+        filters=(16, 32),
         input_shape=(16, 16, 3),
         classes=len(split.class_names),
     )
-    found = reports.make(model, VIEW, split, batch_size=4, masked=masked)
+    found = reports.make(model, VIEW, split, batch_size=16, masked=masked)
     good = split.num_examples - len(masked)
     assert 0 < good < split.num_examples
     assert found.confusion.sum() == found.metrics.num_examples == good

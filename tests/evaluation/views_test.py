@@ -1,5 +1,8 @@
 """Views and ensembles against NumPy, from the resized pixels on."""
 
+import dataclasses
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -18,8 +21,8 @@ from keras_resnet.labels.view import View
 from keras_resnet.training import distribution
 
 CLASSES = 8
-SIZES = View(resize=20, crop=16, scales=(12, 16, 27))
-OTHER_SIZES = View(resize=31, crop=24, scales=(18, 24))
+SIZES = View(resize=20, crop=16, scales=(12, 27))
+OTHER_SIZES = View(resize=31, crop=24, scales=(18,))
 # Height and width: wide, tall, square, smaller than the crop, one pixel.
 SHAPES = [(60, 90), (96, 40), (50, 50), (5, 9), (1, 7), (8, 1), (1, 1)]
 
@@ -36,7 +39,7 @@ LABELS = [3, 0, 7, 5, 1, 6, 2]
 
 
 @pytest.fixture(scope="module")
-def split(tmp_path_factory):
+def files(tmp_path_factory):
     """The photographs as files, each in the folder of its class."""
     folder = tmp_path_factory.mktemp("photographs")
     for label in range(CLASSES):
@@ -48,12 +51,32 @@ def split(tmp_path_factory):
     return datasets.load(f"folder:{folder}", "validation")
 
 
+@pytest.fixture(scope="module")
+def split(files):
+    """The same, but of pixels: to decode files takes most of the time."""
+    pixels = tf.stack([tf.io.serialize_tensor(p) for p in _in_order()])
+
+    def read(index):
+        image = tf.io.parse_tensor(pixels[index], tf.uint8)
+        label = tf.constant(sorted(LABELS))[index]
+        return tf.ensure_shape(image, (None, None, 3)), label
+
+    return dataclasses.replace(files, read=read)
+
+
+def _in_order():
+    """The photographs as their files are read: class by class."""
+    images = _photographs()
+    return [images[LABELS.index(label)] for label in sorted(LABELS)]
+
+
 def _build(input_shape, **choices):
-    defaults = {"depths": (1, 1, 1), "shortcut": "A", "classes": CLASSES}
-    choices = {**defaults, **choices}
+    small = {"depths": (1, 1), "filters": (16, 32), "shortcut": "A"}
+    choices = {**small, "classes": CLASSES, **choices}
     return keras_resnet.build("resnet20", input_shape=input_shape, **choices)
 
 
+@functools.cache  # no test changes one
 def _network(size=16, seed=0, **choices):
     """Random, but sure enough that means of logits differ from means."""
     keras.utils.set_random_seed(seed)
@@ -68,6 +91,7 @@ def _member(view=SIZES, **choices):
     return views.Member(model=model, view=view)
 
 
+@functools.cache
 def _for_any_size(model):
     """Made anew, not by what is tested."""
     anew = _build((None, None, 3))
@@ -105,6 +129,12 @@ DEFINITIONS = {
 }
 
 
+@functools.cache
+def _of_the_files(member, view):
+    """`_probabilities` of all files, in their order."""
+    return _probabilities(member, view, _in_order())
+
+
 def _probabilities(member, view, images):
     """The mean over the views of each image, float64 (images, K)."""
     model = _for_any_size(member.model)
@@ -134,11 +164,6 @@ def _assert_metrics(measured, probabilities):
     np.testing.assert_allclose(measured.top5_accuracy, top5, rtol=1e-6)
 
 
-def _in_order_of_the_files():
-    images = _photographs()
-    return [images[LABELS.index(label)] for label in sorted(LABELS)]
-
-
 def _evaluate(members, split, view, batch_size=20):
     device = distribution.make_strategy("one_device")
     return views.evaluate(
@@ -158,13 +183,16 @@ def test_scales_are_the_papers_or_in_proportion():
 
 @pytest.mark.parametrize(
     "view, batch_size",
-    [("center", 4), ("ten_crop", 3), ("ten_crop", 30), ("multi_scale", 100)],
+    # Whole images and three at once are below.
+    [("center", 4), ("ten_crop", 3)],
 )
-def test_errors_are_those_of_the_mean_probabilities(split, view, batch_size):
+def test_errors_are_those_of_the_mean_probabilities(
+    split, files, view, batch_size
+):
     member = _member()
+    split = files if view == "center" else split
     each, together = _evaluate([member], split, view, batch_size)
-    images = _in_order_of_the_files()
-    _assert_metrics(each, _probabilities(member, view, images))
+    _assert_metrics(each, _of_the_files(member, view))
     assert together == each
 
 
@@ -174,18 +202,16 @@ def test_a_network_of_a_fixed_batch_is_evaluated_by_any(split):
     model = keras.models.clone_model(free.model, input_tensors=image)
     model.set_weights(free.model.get_weights())
     fixed = views.Member(model=model, view=SIZES)
-    images = _in_order_of_the_files()
     for view, batch_size in (("center", 3), ("ten_crop", 20)):
         ours, _ = _evaluate([fixed], split, view, batch_size)
-        _assert_metrics(ours, _probabilities(free, view, images))
+        _assert_metrics(ours, _of_the_files(free, view))
 
 
 @pytest.mark.parametrize("view", ["ten_crop", "multi_scale"])
 def test_an_ensemble_is_the_mean_of_its_networks(split, view):
     members = [_member(), _member(seed=1), _member(OTHER_SIZES, seed=2)]
-    *each, together = _evaluate(members, split, view)
-    images = _in_order_of_the_files()
-    expected = [_probabilities(member, view, images) for member in members]
+    *each, together = _evaluate(members, split, view, batch_size=30)
+    expected = [_of_the_files(member, view) for member in members]
     for measured, probabilities in zip(each, expected, strict=True):
         _assert_metrics(measured, probabilities)
     _assert_metrics(together, np.mean(expected, axis=0))
@@ -200,9 +226,8 @@ def test_two_devices_give_what_one_gives(split):
     *ours, _ = views.evaluate(
         members, strategy, split, views="multi_scale", batch_size=4
     )
-    images = _in_order_of_the_files()
     for metrics_of, member in zip(ours, members, strict=True):
-        expected = _probabilities(member, "multi_scale", images)
+        expected = _of_the_files(member, "multi_scale")
         _assert_metrics(metrics_of, expected)
 
 
@@ -214,8 +239,11 @@ def test_the_network_is_traced_once_for_all_sizes(split, monkeypatch):
         return original(*args)
 
     monkeypatch.setattr(views, "log_probabilities", counted)
-    _evaluate([_member()], split, "multi_scale")
+    member = _member()
+    each, together = _evaluate([member], split, "multi_scale", 100)
     assert len(calls) == 1
+    _assert_metrics(each, _of_the_files(member, "multi_scale"))
+    assert together == each
 
 
 @pytest.mark.parametrize("view, images", [("center", 40), ("ten_crop", 4)])
@@ -233,9 +261,8 @@ def test_a_crop_may_be_larger_than_the_networks_images(split):
     member = views.Member(model=model, view=view)
     other = views.Member(model=model, view=SIZES)
     *each, _ = _evaluate([member, other], split, "center", 4)
-    images = _in_order_of_the_files()
     for measured, seen in zip(each, (member, other), strict=True):
-        _assert_metrics(measured, _probabilities(seen, "center", images))
+        _assert_metrics(measured, _of_the_files(seen, "center"))
     assert each[0].loss != each[1].loss
 
 
@@ -281,7 +308,7 @@ def test_a_network_for_any_size_is_the_same_network(placement, shortcut):
 
 def test_an_imagenet_network_takes_any_size():
     model = keras_resnet.build(
-        "resnet50_v2", depths=(1, 1, 1, 1), filters=(4, 4, 4, 4), classes=5
+        "resnet50_v2", depths=(1, 1), filters=(4, 4), classes=5
     )
     free = views.any_size(keras_resnet.logits(model))
     assert free(np.zeros((1, 97, 50, 3), np.uint8)).shape == (1, 5)
@@ -294,13 +321,13 @@ def test_pooling_then_classifying_is_the_mean_of_dense_scores():
     anew = _for_any_size(model)
     pool, classifier = anew.get_layer("pool"), anew.get_layer("logits")
     maps = np.asarray(keras.Model(anew.input, pool.input)(image), np.float64)
-    assert maps.shape[1:3] == (15, 23)
+    assert maps.shape[1:3] == (30, 45)
     kernel, bias = (np.asarray(w) for w in classifier.get_weights())
     dense = maps @ kernel + bias
     ours = np.asarray(views.any_size(keras_resnet.logits(model))(image))
     np.testing.assert_allclose(ours, dense.mean(axis=(1, 2)), rtol=1e-4)
     # Windows of the size that was trained on count the border less often.
-    windows = np.lib.stride_tricks.sliding_window_view(dense, (4, 4), (1, 2))
+    windows = np.lib.stride_tricks.sliding_window_view(dense, (8, 8), (1, 2))
     slid = windows.mean(axis=(1, 2, 4, 5))
     assert np.abs(slid - ours).max() > 1e-2
 

@@ -3,6 +3,8 @@
 import concurrent.futures
 import functools
 import gc
+import pathlib
+import tempfile
 import weakref
 
 import exported_networks
@@ -43,6 +45,16 @@ def keras_answers():
     return exported_networks.answers(model(), views())
 
 
+@functools.cache
+def _exported(export, **choices):
+    """Bytes of a file of the model."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "file"
+        export(model(), path, card=card_of(model()), **choices)
+        return path.read_bytes()
+
+
+@functools.cache
 def _quantised(dtype):
     """Bytes of a file of 8 bits that takes and gives a dtype."""
     copy = fold(model())
@@ -114,7 +126,7 @@ def _with_input(path, dtype, shape=("batch", 16, 16, 3)):
 @pytest.fixture
 def onnx_file(tmp_path):
     path = tmp_path / "user.onnx"
-    export_onnx(model(), path, card=card_of(model()))
+    path.write_bytes(_exported(export_onnx))
     return path
 
 
@@ -163,13 +175,13 @@ def _fixed_keras(folder, batch):
 def _fixed_tflite(folder, batch):
     path = folder / "model.tflite"
     choices = {"precision": "float32", "batch": batch}
-    export_tflite(model(), path, card=card_of(model()), **choices)
+    path.write_bytes(_exported(export_tflite, **choices))
     return path
 
 
 def _fixed_onnx(folder, batch):
     path = folder / "model.onnx"
-    export_onnx(model(), path, card=card_of(model()))
+    path.write_bytes(_exported(export_onnx))
     _with_input(path, TensorProto.FLOAT, (batch, 16, 16, 3))
     return path
 
@@ -274,8 +286,7 @@ def test_images_of_another_shape_are_refused(shape):
 
 def test_operators_of_ones_own_in_a_tflite_file_are_one_line(tmp_path):
     """Nothing is loaded for them; the file is as it was otherwise."""
-    path = tmp_path / "model.tflite"
-    export_tflite(model(), path, card=card_of(model()))
+    path = _fixed_tflite(tmp_path, 1)
     content = path.read_bytes()
     for custom in (False, True):
         changed = tflite_files.unpacked(content)

@@ -72,10 +72,10 @@ def _check(tmp_path, kinds, *more):
 def test_each_kind_runs_and_finds_a_planted_fault(tmp_path):
     """And the same seed gives the same cases, another seed others."""
     kinds = {kind: list(range(count)) for kind, count in QUICK.items()}
-    recipes = {"recipes": kinds["recipes"]}
+    recipes = {"recipes": kinds["recipes"][:20]}
     more = [{"seed": seed, "kinds": recipes} for seed in (7, 8)]
     plain, planted, again, others = _check(tmp_path, kinds, *more)
-    assert again == [r for r in plain if r["kind"] == "recipes"]
+    assert again == [r for r in plain if r["kind"] == "recipes"][:20]
     assert [r["what"] for r in others] != [r["what"] for r in again]
     # The files of a fault are kept.
     fault = next(r for r in planted if r["end"] == "fault")
