@@ -11,6 +11,7 @@ import threading
 import tensorflow as tf
 from absl import logging
 
+from keras_resnet.data.examples import graphs
 from keras_resnet.data.examples.splits import first_or
 from keras_resnet.data.pixels import decoding
 from keras_resnet.errors import UsageError
@@ -128,7 +129,7 @@ def reason(split, index):
     """Why an example cannot be read, in one line; None if it can."""
     try:
         image, _ = split.read(tf.constant(index, tf.int64))
-    except tf.errors.OpError as error:
+    except graphs.READ_ERRORS as error:
         return decoding.reason(error)
     if image.dtype == tf.string:
         return decoding.problem(image.numpy())
@@ -151,7 +152,9 @@ def blame(split, indices, error):
                 "replace it, or pass --on_bad_image=mask:N to go on without "
                 "up to N such images."
             )
-    return UsageError(f"Cannot read a batch of {split.name}: {error.message}")
+    return UsageError(
+        f"Cannot read a batch of {split.name}: {decoding.reason(error)}"
+    )
 
 
 def naming_bad(split, dataset, batch_size):
@@ -172,7 +175,7 @@ def naming_bad(split, dataset, batch_size):
             batch = next(iterator)
         except StopIteration:
             return
-        except tf.errors.OpError as error:
+        except graphs.READ_ERRORS as error:
             everything = range(split.num_examples)
             near = everything[first : first + batch_size]
             raise blame(split, [*near, *everything], error) from error

@@ -130,11 +130,11 @@ def _decode(encoded, exif):
     pixels = on_pillow.decode(encoded, exif)
     if pixels is not None:
         return pixels
-    import tensorflow as tf
 
+    from keras_resnet.data.examples import graphs
     from keras_resnet.data.pixels import decoding
 
     try:
         return decoding.decode(encoded, exif).numpy()
-    except tf.errors.OpError as error:
+    except graphs.READ_ERRORS as error:
         raise BadImageError(decoding.reason(error)) from error

@@ -81,7 +81,7 @@ def batches(source, cursor, view, *, batch_size, boundary):
     try:
         for rows, digest, places, images in dataset:
             yield _batch(source, pixels, rows, digest, places, images)
-    except tf.errors.OpError:
+    except graphs.READ_ERRORS:
         if failures:
             raise failures[0] from None
         raise
@@ -171,5 +171,5 @@ def _again(source, pixels, row):
         encoded = source.encoded(row)
         why = decoding.problem(encoded.numpy())
         return (None, why) if why else (pixels(encoded).numpy(), None)
-    except tf.errors.OpError as error:
+    except graphs.READ_ERRORS as error:
         return None, decoding.reason(error)

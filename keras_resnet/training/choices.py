@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras_resnet import recipes
 from keras_resnet.data import datasets
 from keras_resnet.data import sources
+from keras_resnet.data.examples import graphs
 from keras_resnet.data.examples import order
 from keras_resnet.data.pixels import headers
 from keras_resnet.data.survey import scanning
@@ -183,7 +184,7 @@ def typical_side(split):
     for index in places:
         try:
             sides.append(_shorter_side(split, index))
-        except (headers.BadImageError, tf.errors.OpError):
+        except (headers.BadImageError, *graphs.READ_ERRORS):
             continue  # training names it, or masks it
     require(
         sides,

@@ -158,3 +158,25 @@ def test_damaged_files_neither_crash_nor_are_lost(n):
     masked = bad_images.MaskedImages(split, n)
     batches = pipeline.train_dataset(split, recipe, fill=FILL, masked=masked)
     assert sum(b["weight"].numpy().sum() for b in batches) + len(masked) == n
+
+
+@pytest.mark.parametrize("where", ["the file", "the source"])
+def test_a_message_that_is_not_utf8_names_the_image_too(where):
+    def read(index):
+        encoded = tf.constant(b"GI)87a%\xd5\xff\x00\x10")
+        if where == "the source":
+            bad = tf.debugging.Assert(index < 0, ["no record", encoded])
+            with tf.control_dependencies([bad]):
+                encoded = tf.identity(encoded)
+        return encoded, tf.constant(0)
+
+    split = splits.Split(
+        name="made/validation",
+        class_names=("one",),
+        num_examples=1,
+        read=read,
+        describe=lambda index: f"file {index}.gif",
+    )
+    dataset = pipeline.eval_dataset(split, View.of(RECIPE), batch_size=1)
+    with pytest.raises(errors.UsageError, match=r"^Cannot read file 0\.gif: "):
+        list(bad_images.naming_bad(split, dataset, 1))

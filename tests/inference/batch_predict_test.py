@@ -132,7 +132,7 @@ def test_records_are_named_by_file_and_number(job, tmp_path):
     damaged = bytearray((tmp_path / "data-2").read_bytes())
     damaged[60] ^= 1  # in the first record, below its checksum
     (tmp_path / "data-2").write_bytes(damaged)
-    job = dataclasses.replace(job, input=str(pattern), rows_per_part=3)
+    job = dataclasses.replace(job, input=str(pattern), rows_per_part=3, top=2)
     # It goes on within a file.
     kill(job, 2)
     summary = batch.run(job)
@@ -140,6 +140,7 @@ def test_records_are_named_by_file_and_number(job, tmp_path):
     assert summary.named == [(f"record 0 of {path}", "it is damaged")]
     assert summary.errors == 1
     rows = table(job).to_pylist()
+    assert "class_2" in rows[0] and "class_3" not in rows[0]
     assert [(row["file"], row["record"]) for row in rows] == [
         (path, number) for path, number, _ in expected
     ]

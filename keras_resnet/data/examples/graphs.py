@@ -1,4 +1,4 @@
-"""Which functions TensorFlow rewrites before it traces them.
+"""Which functions TensorFlow rewrites before it traces them; what they raise.
 
 AutoGraph makes graph operations of Python's `if` and `for` on tensors. There
 are none in ours, and rewriting takes seconds whenever a program starts. What a
@@ -6,6 +6,10 @@ user brings, a source's `read` or an augmentation's changes, may have them.
 """
 
 import tensorflow as tf
+
+# Of a graph that reads files. TensorFlow's message may quote bytes of a file,
+# or a name, that are not UTF-8: Python raises the other error then.
+READ_ERRORS = (tf.errors.OpError, UnicodeDecodeError)
 
 
 def as_written(function):

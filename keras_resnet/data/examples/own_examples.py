@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from keras_resnet.data.examples import graphs
 from keras_resnet.data.examples import host
 from keras_resnet.data.examples import source_items
 from keras_resnet.errors import UsageError
@@ -132,7 +133,7 @@ def image_digest(split, index):
     """
     try:
         image = split.read(tf.constant(index, tf.int64))[0].numpy()
-    except tf.errors.OpError:
+    except graphs.READ_ERRORS:
         return b"unreadable %d" % index
     shape = str(getattr(image, "shape", "")).encode()
     return hashlib.sha256(shape + bytes(image)).digest()

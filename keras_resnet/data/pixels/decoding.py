@@ -10,6 +10,7 @@ import re
 
 import tensorflow as tf
 
+from keras_resnet.data.examples import graphs
 from keras_resnet.data.examples import splits
 from keras_resnet.data.pixels import bitmaps
 from keras_resnet.data.pixels import first_frame
@@ -165,12 +166,15 @@ def _webp_size(encoded):
 
 
 def _refuse(encoded):
+    # Python raises UnicodeDecodeError of a message that is not UTF-8.
+    begin = tf.strings.unicode_transcode(
+        tf.strings.substr(encoded, 0, 12),
+        "UTF-8",
+        "UTF-8",
+        replacement_char=ord("?"),
+    )
     guard = tf.debugging.Assert(
-        False,
-        [
-            "Not an image of a known format; it begins with",
-            tf.strings.substr(encoded, 0, 12),
-        ],
+        False, ["Not an image of a known format; it begins with", begin]
     )
     with tf.control_dependencies([guard]):
         return tf.zeros((2,), tf.int32)
@@ -193,15 +197,19 @@ def problem(encoded):
         decode(encoded)
     except headers.BadImageError as error:
         return str(error)
-    except tf.errors.OpError as error:
+    except graphs.READ_ERRORS as error:
         return reason(error)
     return None
 
 
 def reason(error):
-    """What one of TensorFlow's errors says, in one line."""
+    """What one of `graphs.READ_ERRORS` says, in one line."""
+    if isinstance(error, UnicodeDecodeError):
+        message = error.object.decode(errors="replace")
+    else:
+        message = error.message
     # The line before those that say which of its operations failed.
-    lines = error.message.split("\n\t [[")[0].splitlines() or [""]
+    lines = message.split("\n\t [[")[0].splitlines() or [""]
     line = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", lines[-1])
     line = re.sub(r"^assertion failed: \[([^]]*)\]$", r"\1", line.strip())
     return line.strip() or type(error).__name__

@@ -7,6 +7,7 @@ import threading
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet.data.examples import graphs
 from keras_resnet.data.examples import host
 from keras_resnet.data.examples import splits
 
@@ -127,7 +128,7 @@ def read_block(records, first, last):
     whole = _open(path, offsets[0], np.sum(sizes)).take(len(sizes))
     try:
         found = list(whole.batch(len(sizes)).get_single_element().numpy())
-    except tf.errors.OpError:
+    except graphs.READ_ERRORS:
         found = []
     if len(found) < len(sizes):
         found = [_read(path, *at).numpy() for at in zip(offsets, sizes)]

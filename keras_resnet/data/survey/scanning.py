@@ -65,14 +65,14 @@ def scan(split, work):
                     f"{len(split.class_names)} classes"
                 )
             value = work(image)
-        except (BadImageError, tf.errors.OpError) as error:
+        except (BadImageError, *graphs.READ_ERRORS) as error:
             return Outcome(index=index, label=label, problem=reason(error))
         return Outcome(index=index, label=label, value=value)
 
     def window(indices):
         try:
             examples = read_many(indices)
-        except tf.errors.OpError:  # one of them; one by one tells which
+        except graphs.READ_ERRORS:  # one of them; one by one tells which
             return [outcome(index, read) for index in indices]
         return [outcome(index, examples.pop) for index in indices]
 

@@ -12,6 +12,7 @@ from keras_resnet import recipes
 from keras_resnet.data import bad_images
 from keras_resnet.data import datasets
 from keras_resnet.data import pipeline
+from keras_resnet.data.examples import graphs
 from keras_resnet.data.examples import order
 from keras_resnet.data.examples import shares
 from keras_resnet.data.examples import splits as splits_lib
@@ -195,7 +196,7 @@ class TensorFlowEngine(Engine):
         """The batch of a step, which must be the next."""
         try:
             batch = next(self._batches)
-        except tf.errors.OpError as error:
+        except graphs.READ_ERRORS as error:
             split = self.splits["train"]
             indices, _ = order.positions(split, self.recipe, step)
             raise bad_images.blame(split, indices, error) from error
