@@ -52,7 +52,11 @@ def models(tmp_path_factory):
 @pytest.mark.parametrize(
     "arguments, scales",
     [
-        (["--views=ten_crop", "--strategy=mirrored", "--devices=2"], None),
+        pytest.param(
+            ["--views=ten_crop", "--strategy=mirrored", "--devices=2"],
+            None,
+            marks=pytest.mark.large,
+        ),
         (["--views=multi_scale", "--scales=16,24"], (16, 24)),
     ],
     ids=["ten_crop", "multi_scale"],

@@ -37,7 +37,12 @@ def _views(split, count, recipe=RECIPE):
     "augmentation, count, policy",
     [
         ("pad_crop", 5, {}),
-        ("imagenet", 20, {"policy": "trivial_augment", "erasing": 0.5}),
+        pytest.param(
+            "imagenet",
+            20,
+            {"policy": "trivial_augment", "erasing": 0.5},
+            marks=pytest.mark.large,
+        ),
     ],
 )
 def test_views_are_those_of_the_first_steps_of_training(

@@ -24,7 +24,15 @@ from keras_resnet.inference import sources
 BAD = odd_images.unreadable()
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize(
+    "format",
+    [
+        "keras",
+        "tflite",
+        "onnx",
+        pytest.param("saved_model", marks=pytest.mark.large),
+    ],
+)
 def test_a_row_is_what_the_artifact_says_of_its_image_alone(
     models, job, format, complete
 ):

@@ -22,7 +22,10 @@ from keras_resnet.networks import primitives
 from keras_resnet.networks import shortcuts
 from keras_resnet.training.engines import engine
 
-every_backend = pytest.mark.parametrize("backend", ["jax", "torch"])
+# `on_jax_test` compares training on JAX with TensorFlow's in the quick tests.
+every_backend = pytest.mark.parametrize(
+    "backend", [pytest.param("jax", marks=pytest.mark.large), "torch"]
+)
 
 
 @pytest.fixture(scope="module")

@@ -155,6 +155,7 @@ def done(folder):
     return {record["row"]: record for record in records}
 
 
+@pytest.mark.large
 def test_every_row_leaves_the_errors_of_its_tables_views(done, folder):
     assert len(done) == 3
     for name, record in done.items():
@@ -174,6 +175,7 @@ def test_every_row_leaves_the_errors_of_its_tables_views(done, folder):
     assert "curve" not in done["ensemble_of_18"]["result"]
 
 
+@pytest.mark.large
 def test_an_ensemble_loses_no_more_than_its_members_on_the_mean(done):
     """-log of a mean is at most the mean of the -logs (Jensen)."""
     ensemble, *members = (
@@ -188,6 +190,7 @@ def test_an_ensemble_loses_no_more_than_its_members_on_the_mean(done):
     assert ensemble < sum(members) / 2
 
 
+@pytest.mark.large
 def test_an_ensemble_without_a_model_says_which_and_leaves_no_record(
     done, folder, monkeypatch
 ):
@@ -212,6 +215,7 @@ def cells(table, row, view):
     return [line[2:] for line in found if line[:2] == [row, view]]
 
 
+@pytest.mark.large
 def test_the_table_has_ours_beside_the_papers(done):
     errors = done["plain-18"]["result"]["views"]["ten_crop"]
     # Of all views, two of which were not looked at.
@@ -251,6 +255,7 @@ def test_seeds_have_a_median_and_a_spread_and_a_divergence_is_said():
     assert imagenet.summary([diverged]).startswith("fail: 1 diverged")
 
 
+@pytest.mark.large
 def test_the_curves_are_drawn_and_an_ensemble_has_none(done, tmp_path):
     ensemble = {"row": "ensemble_of_6", "result": {"views": {}}}
     for records in (list(done.values()), [ensemble]):

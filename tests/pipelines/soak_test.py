@@ -69,6 +69,7 @@ def _check(tmp_path, kinds, *more):
     return plain, planted, *found
 
 
+@pytest.mark.large
 def test_each_kind_runs_and_finds_a_planted_fault(tmp_path):
     """And the same seed gives the same cases, another seed others."""
     kinds = {kind: list(range(count)) for kind, count in QUICK.items()}

@@ -286,6 +286,7 @@ def test_micro_batches_are_a_loop_and_not_copies(strategies):
     assert _graph_size(strategies[1], 2) == _graph_size(strategies[1], 6)
 
 
+@pytest.mark.large
 def test_xla_computes_the_same_to_rounding(strategies):
     batches = [_batch(i) for i in range(2)]
     options = {"jit_compile": True, "gradient_accumulation_steps": 2}
