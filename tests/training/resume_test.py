@@ -149,7 +149,7 @@ POINTS = {
     "after a save's rename": {"at": "after_rename", "n": 2},
     "inside the first save": {"at": "variables", "n": 1},
     "inside the last save": {"at": "before_rename", "n": 6},
-    "in the drawing of curves": {"at": "curves", "n": 2},
+    "in the drawing of curves": {"at": "curves", "n": 1},
     "before labels and card": {"at": "card", "n": 1},
     "model half written": {"at": "model", "n": 1},
     "before the model's rename": {"at": "model_rename", "n": 1},
