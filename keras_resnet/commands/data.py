@@ -190,7 +190,12 @@ def prepare():
     from keras_resnet.commands import findings
     from keras_resnet.data.survey import prepare
 
-    source = FLAGS.source or ""
+    source = FLAGS.source
+    require(
+        source,
+        "prepare takes --source=fashion_mnist, folder:PATH or csv:FILE. "
+        "Received: no --source; --dataset is for inspect and validate.",
+    )
     if FLAGS.file_format is not None:
         known = dict.fromkeys(prepare.FILE_FORMATS)
         lookup(known, FLAGS.file_format, "file format")

@@ -110,6 +110,7 @@ def test_validate_tells_good_from_changed_and_from_unreadable(clean, tmp_path):
         (["inspect", "--images=0"], "--images must be a positive integer"),
         (["validate", f"--manifest={__file__}"], "exists. Compare with it"),
         (["prepare", "--source=fashion_mnits"], "Did you mean 'fashion_mnist'"),
+        (["prepare", "--dataset=fashion_mnist"], "Received: no --source"),
     ],
 )
 def test_a_wrong_command_is_one_line(arguments, message):
