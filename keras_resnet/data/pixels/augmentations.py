@@ -6,6 +6,7 @@
 import dataclasses
 from collections.abc import Callable
 
+from keras_resnet.data.examples import graphs
 from keras_resnet.data.pixels import colors
 from keras_resnet.data.pixels import draws as draws_lib
 from keras_resnet.data.pixels import finish
@@ -43,6 +44,12 @@ class Augmentation:
     flips: bool = False
     changes: tuple[Callable, ...] = ()
     draws: dict[str, int] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        changes = tuple(map(graphs.rewritten, self.changes))
+        object.__setattr__(self, "changes", changes)
+        if self.window is not None:
+            object.__setattr__(self, "window", graphs.rewritten(self.window))
 
 
 AUGMENTATIONS: dict[str, Augmentation] = {}

@@ -8,7 +8,6 @@ import functools
 
 import tensorflow as tf
 
-from keras_resnet.data.examples import graphs
 from keras_resnet.data.pixels import augmentations
 from keras_resnet.data.pixels import colors
 from keras_resnet.data.pixels import decoding
@@ -93,8 +92,7 @@ def apply(image, draws, recipe, fill, part=None):
 
 def _window(draws, recipe):
     row = augmentations.augmentation(recipe.augmentation)
-    window = graphs.rewritten(row.window)
-    return functools.partial(window, draws=draws["window"], recipe=recipe)
+    return functools.partial(row.window, draws=draws["window"], recipe=recipe)
 
 
 def _apply_to_window(image, draws, recipe, part):
@@ -128,7 +126,7 @@ def _apply_to_view(image, draws, recipe, fill):
 def _changed(pixels, row, draws):
     """What the changes of a row make of float32 pixels, rounded once."""
     for change in row.changes:
-        pixels = graphs.rewritten(change)(pixels, draws)
+        pixels = change(pixels, draws)
     return colors.to_uint8(pixels)
 
 
