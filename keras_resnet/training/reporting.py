@@ -219,17 +219,24 @@ def _draw_errors(axes, records, title, kind):
             linewidth=width,
             label=f"{name}, {errors[-1]:.2f} % at the end",
         )
-    # The first evaluations would flatten all that follows.
-    typical = statistics.median(1 - record[kind.TRAINED] for record in records)
     axes.set(
         title=title,
         xlabel="iterations",
         ylabel=kind.ERROR,
-        ylim=(0, min(100.0, max(5.0, 400 * typical))),
+        ylim=(0, _highest(records, kind)),
         xlim=(0, max(steps)),
     )
     _mark_rate_changes(axes, records)
     axes.legend(loc="upper right")
+
+
+def _highest(records, kind):
+    """The axis' end, %: the first evaluations would flatten what follows."""
+    typical = max(
+        statistics.median(1 - record[key] for record in records)
+        for key in (f"train_{kind.TRAINED}", kind.TRAINED)
+    )
+    return min(100.0, max(5.0, 400 * typical))
 
 
 def _mark_rate_changes(axes, records):

@@ -90,3 +90,6 @@ def test_any_number_of_images_has_a_run(number):
     assert recipe.steps == -(-2 * number // recipe.batch_size)
     assert 4 <= recipe.batch_size <= 32
     assert number < 64 or number // recipe.batch_size >= 8
+    # Each checkpoint follows an evaluation; few pictures have short epochs.
+    assert recipe.checkpoint_every_steps % recipe.eval_every_steps == 0
+    assert recipe.checkpoint_every_steps >= 50

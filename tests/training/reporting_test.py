@@ -3,6 +3,7 @@
 import dataclasses
 import time
 
+import matplotlib.figure
 import pytest
 import tensorflow as tf
 
@@ -109,3 +110,23 @@ def test_drawing_takes_a_tenth_of_the_time_and_ends_with_all(
     reporter.finish(state)  # nothing came since
     assert drawn == [1, 3, 5]
     reporter.close()
+
+
+@pytest.mark.parametrize("training, top", [(0.2, 80), (0.0, 5)])
+def test_half_of_either_curve_is_in_the_picture(training, top):
+    """Few pictures are all right in the validation long before the training."""
+    records = [
+        RECORD
+        | {
+            "step": step,
+            "train_top1_accuracy": 1 - training,
+            "top1_accuracy": 0.3 if step < 3 else 1.0,
+        }
+        for step in range(1, 8)
+    ]
+    axes = matplotlib.figure.Figure().subplots()
+    reporting._draw_errors(axes, records, "title", metrics.Metrics)
+    assert axes.get_ylim() == (0, pytest.approx(top))
+    for line in axes.lines[:2]:
+        inside = [value <= top for value in line.get_ydata()]
+        assert sum(inside) > len(inside) / 2
