@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_resnet.data import bad_images
 from keras_resnet.data import first_look
+from keras_resnet.data.examples import execution
 from keras_resnet.data.examples import graphs
 from keras_resnet.data.examples import order
 from keras_resnet.data.examples import splits
@@ -64,7 +65,7 @@ def train_dataset(
     else:
         dataset = _one_by_one(dataset, split, recipe, fill, masked)
         dataset = dataset.batch(share.batch_size, drop_remainder=True)
-    return _finish(dataset)
+    return execution.ahead(dataset)
 
 
 def _check_sides(split, recipe):
@@ -206,7 +207,8 @@ def every_example(split, pixels, *, batch_size, masked=None, context=None):
         )
     )
     dataset = dataset.map(graphs.as_written(example), tf.data.AUTOTUNE)
-    return _finish(dataset.batch(share.batch_size, drop_remainder=True))
+    dataset = dataset.batch(share.batch_size, drop_remainder=True)
+    return execution.ahead(dataset)
 
 
 def _masked(split, view):
@@ -229,15 +231,3 @@ def read_example(split, index, exif):
     """
     image, label = splits.as_seen(split, exif).read(index)
     return decoding.pixels(image, exif), label
-
-
-def _finish(dataset):
-    options = tf.data.Options()
-    options.deterministic = True
-    # Images are made side by side; to split one's work as well only costs.
-    options.threading.max_intra_op_parallelism = 1
-    # Each worker makes its share itself.
-    options.experimental_distribute.auto_shard_policy = (
-        tf.data.experimental.AutoShardPolicy.OFF
-    )
-    return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)

@@ -9,6 +9,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet.data.examples import execution
 from keras_resnet.data.examples import graphs
 from keras_resnet.data.examples.splits import first_or
 from keras_resnet.data.pixels import decoding
@@ -70,16 +71,10 @@ def batches(source, cursor, view, *, batch_size, boundary):
     dataset = _rows(source, cursor, batch_size, boundary, failures)
     dataset = dataset.map(
         graphs.as_written(_reader(source, pixels, view.crop)),
-        num_parallel_calls=os.cpu_count() or 1,
-        deterministic=True,
+        tf.data.AUTOTUNE,
     )
-    options = tf.data.Options()
-    # Batches are made side by side; to split one's work as well only costs.
-    options.threading.max_intra_op_parallelism = 1
-    # What is on its way has a fixed size, and so has the memory for it.
-    dataset = dataset.with_options(options).prefetch(2)
     try:
-        for rows, digest, places, images in dataset:
+        for rows, digest, places, images in execution.ahead(dataset):
             yield _batch(source, pixels, rows, digest, places, images)
     except graphs.READ_ERRORS:
         if failures:

@@ -91,6 +91,11 @@ def distribute(strategy, make, steps):
         theirs.
     """
 
+    # A strategy reads ahead for each device by iterators of its own, with the
+    # tuner that `execution` is without. One CPU has nothing to read ahead to.
+    if _is_one_cpu(strategy):
+        return _Counted(make(tf.distribute.InputContext()), steps)
+
     # Of a data set that may end several workers ask each other at each step
     # whether it has, and lose the shapes. Ours end together: we count.
     def endless(context):
@@ -101,6 +106,13 @@ def distribute(strategy, make, steps):
         )
 
     return _Counted(strategy.distribute_datasets_from_function(endless), steps)
+
+
+def _is_one_cpu(strategy):
+    devices = {
+        device.device_type for device in tf.config.list_logical_devices()
+    }
+    return strategy.num_replicas_in_sync == 1 and devices == {"CPU"}
 
 
 class _Counted:

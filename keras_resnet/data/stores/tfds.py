@@ -11,6 +11,7 @@ import re
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet.data.examples import execution
 from keras_resnet.data.examples import splits
 from keras_resnet.data.pixels import decoding
 from keras_resnet.data.stores import records as records_lib
@@ -106,7 +107,8 @@ def _from_memory(tfds, builder, part, name, class_names):
         decoders={"image": tfds.decode.SkipDecoding()},
         read_config=tfds.ReadConfig(interleave_cycle_length=1),
     )
-    examples = [(e["image"], e["label"]) for e in tfds.as_numpy(dataset)]
+    dataset = tfds.as_numpy(dataset.with_options(execution.OPTIONS))
+    examples = [(e["image"], e["label"]) for e in dataset]
     images = np.array([image for image, _ in examples], dtype=object)
     labels = [label for _, label in examples]
     return splits.Split.from_arrays(
@@ -139,7 +141,7 @@ def _decoded(split, shape):
 
     examples = tf.data.Dataset.range(num).map(example, tf.data.AUTOTUNE)
     stop = 0
-    for some, their_labels in examples.batch(1000).prefetch(1):
+    for some, their_labels in execution.ahead(examples.batch(1000)):
         start, stop = stop, stop + len(some)
         images[start:stop], labels[start:stop] = some, their_labels
     return dataclasses.replace(
