@@ -3,7 +3,8 @@
 The tuner is a thread of each iterator. It rests 10 ms at first and a minute
 later, and where an iterator ends TensorFlow 2.21 waits for it, often without
 waking it: programs stood still for up to 61 s. What it would find is known: as
-many examples at once as there are cores.
+many examples at once as there are cores. Iterators by which a strategy reads
+ahead for several devices, or for a GPU, keep it; they take no options.
 """
 
 import tensorflow as tf
