@@ -10,6 +10,7 @@ import itertools
 import numpy as np
 from benchmarks import input_contenders
 from benchmarks import photographs
+from benchmarks import steps as peer_steps
 
 SIDE, CROPS = 224, 64
 NAMES = ("trivial_augment", "rand_augment", "auto_augment", "erasing")
@@ -69,6 +70,8 @@ def _ours(name, crops, images, library):
 
 def _torchvisions(name, crops, images, library):
     import torch
+
+    peer_steps.torchvision_models()  # beside a PyTorch for CPUs alone too
     from torchvision.transforms import v2
 
     torch.set_num_threads(1)
