@@ -95,6 +95,8 @@ LATER = Experiment(
         "its mean over ten classes has gradients of a tenth",
         "such recipes were made for hundreds of epochs: what they give in a "
         "short run says little of a long one",
+        "the seconds of Fashion-MNIST hold pauses and other work beside the "
+        "runs: they compare nothing",
         AUGMENTED,
         SMALL_IMAGES,
     ),
