@@ -199,8 +199,12 @@ def test_sigterm_anywhere_saves_and_asks_to_be_run_again(tmp_path, strategy):
 
 @pytest.mark.large
 def test_what_is_not_restored_shows(tmp_path):
-    controls = ("momentum", "seeds", "schedule")
-    points = {what: {"at": "after_rename", "n": 3} for what in controls}
+    # The evaluation of step 16 is worse than the best one: a schedule that
+    # has forgotten it, after the save of step 15, does not lower the rate.
+    controls = {"momentum": 3, "seeds": 3, "schedule": 5}
+    points = {
+        what: {"at": "after_rename", "n": n} for what, n in controls.items()
+    }
     after = {what: {"forget": what} for what in controls}
     ends = _ends(tmp_path, points, KILLED, after)
     for what, differences in ends.items():

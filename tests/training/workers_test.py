@@ -234,7 +234,10 @@ def test_a_worker_that_never_starts_is_named(tmp_path):
 @pytest.mark.parametrize(
     "flags, message",
     [
-        (["--batch_size=33"], "must divide the global batch"),
+        (
+            ["--batch_size=33"],
+            "2 devices, times gradient_accumulation_steps, must",
+        ),
         (["--on_bad_image=mask:1"], "counts the images of one process"),
     ],
 )
