@@ -46,12 +46,15 @@ FLAGS = (
     "--eval_every_steps=4",
     "--checkpoint_every_steps=3",
 )
-STRATEGIES = {
+DEVICES = {
     "one_device": ("--strategy=one_device",),
+    "mirrored": ("--strategy=mirrored", "--devices=2"),
+}
+STRATEGIES = {
+    **DEVICES,
     # And the papers' optimizer.
     "mirrored": (
-        "--strategy=mirrored",
-        "--devices=2",
+        *DEVICES["mirrored"],
         "--optimizer=sgd",
         "--learning_rate=0.1",
         "--warmup_learning_rate=0.01",
@@ -233,9 +236,9 @@ def test_the_mean_of_the_replicas_statistics_is_not_enough(tmp_path):
 def test_another_number_of_replicas_goes_on_and_is_told(
     tmp_path, before, after
 ):
-    names = list(STRATEGIES)
+    names = list(DEVICES)
     first, second = (
-        {"flags": list(STRATEGIES[names[n - 1]])} for n in (before, after)
+        {"flags": list(DEVICES[names[n - 1]])} for n in (before, after)
     )
     lives = _in(
         tmp_path / "run", {**first, "at": "after_rename", "n": 2}, second
