@@ -87,10 +87,6 @@ NETWORKS = {
         {OURS: "resnet50_v1_5", TORCHVISION: "resnet50"}, _OF_TORCHVISION
     ),
     "ResNet-18": Network({OURS: "resnet18", TORCHVISION: "resnet18"}),
-    "ResNet-152": Network({OURS: "resnet152", KERAS: "ResNet152"}),
-    "ResNet-152 v1.5": Network(
-        {OURS: "resnet152_v1_5", TORCHVISION: "resnet152"}, _OF_TORCHVISION
-    ),
 }
 EXPORTERS = {
     OURS: "benchmarks.keras_files:ours",

@@ -36,7 +36,7 @@ FULL = {
     # Of each set: files that are made, images of a round. A round's start
     # takes some 80 ms of CPU, whatever reads.
     "sets": {
-        "500x375": {"files": 32, "images": 4096},
+        "500x375": {"files": 32, "images": 2048},
         "12 megapixels": {"files": 8, "images": 256},
     },
     "patches": 50_000,  # small images in memory, as CIFAR has

@@ -78,7 +78,7 @@ NETWORKS = {
 }
 
 
-FULL = dict.fromkeys(NETWORKS, {"rounds": 5, "steps": 3})
+FULL = dict.fromkeys(NETWORKS, {"rounds": 3, "steps": 3})
 QUICK = {
     name: {"rounds": 1, "steps": 1, "image_size": 32, "batch_size": 2}
     for name in ("ResNet-18", "ResNet-20")
