@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-RATES = [0.1] * 20 + [0.01] * 20 + [0.05] * 15 + [0.001] * 15
+RATES = [0.1] * 6 + [0.01] * 6 + [0.05] * 5 + [0.001] * 3
 L2, MOMENTUM = 1e-2, 0.9
 
 

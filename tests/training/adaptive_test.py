@@ -14,7 +14,7 @@ from keras_resnet import optimizers
 from keras_resnet.training import loss_scale
 
 DECAY = 0.05
-# float32 against float64 powers and roots, over 70 steps.
+# float32 against float64 powers and roots, over 20 steps.
 TOLERANCE = {"rtol": 2e-5, "atol": 2e-6}
 ADAPTIVE = {
     "adamw": optimizers.AdamW,

@@ -17,7 +17,9 @@ from keras_resnet.training.engines.tensorflow_variables import Variables
 
 
 def _network(**choices):
-    model = keras_resnet.build("resnet20", depths=(1, 1, 1), **choices)
+    model = keras_resnet.build(
+        "resnet20", depths=(1, 1), filters=(16, 32), **choices
+    )
     optimizer = optimizers.SGD()
     optimizer.build(model.trainable_variables)
     variables = Variables.of(model, optimizer)

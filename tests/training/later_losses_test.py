@@ -4,7 +4,6 @@ import dataclasses
 import json
 import types
 
-import keras
 import numpy as np
 import peers
 import pytest
@@ -19,6 +18,8 @@ from keras_resnet.training import final_files
 from keras_resnet.training import losses
 from keras_resnet.training import run
 from keras_resnet.training import start
+
+pytestmark = pytest.mark.usefixtures("no_curves")
 
 CLASSES = 5
 SPLIT = types.SimpleNamespace(
@@ -146,33 +147,32 @@ SPLITS = {
 }
 
 
-def _weights(workdir):
-    model = keras.saving.load_model(workdir / "model.keras")
-    return model.get_weights()
-
-
 def _train(recipe, workdir):
     run.train_and_evaluate(recipe, workdir, splits=SPLITS)
     return workdir
 
 
+def _save(directory, seed):
+    """A network that may be a teacher."""
+    model = start.build_model(dataclasses.replace(RECIPE, seed=seed), NAMES)
+    final_files.save_model(directory, model, RECIPE, NAMES)
+    return directory
+
+
 @pytest.fixture(scope="module")
 def teacher(tmp_path_factory):
-    return _train(RECIPE, tmp_path_factory.mktemp("teacher"))
+    return _save(tmp_path_factory.mktemp("teacher"), seed=2)
 
 
 def test_a_run_has_one_teacher(teacher, tmp_path):
     recipe = dataclasses.replace(RECIPE, teacher=str(teacher))
     pupil = _train(recipe, tmp_path / "pupil")
-    pairs = zip(_weights(pupil), _weights(teacher), strict=True)
-    assert not all(np.array_equal(*pair) for pair in pairs)
     held = json.loads((pupil / "config.json").read_text())
     assert held["teacher_sha256"] == distillation.digest(recipe)
     # The same path with another network in it.
     other = tmp_path / "other"
     other.mkdir()
-    model = start.build_model(dataclasses.replace(RECIPE, seed=1), NAMES)
-    final_files.save_model(other, model, RECIPE, NAMES)
+    _save(other, seed=1)
     for name in ("model.keras", "card.json"):
         (tmp_path / name).write_bytes((teacher / name).read_bytes())
         (teacher / name).write_bytes((other / name).read_bytes())

@@ -11,6 +11,8 @@ import digit_runs
 import keras
 import numpy as np
 import pytest
+import squares
+import tensorflow as tf
 
 from keras_resnet import errors
 from keras_resnet.data import datasets
@@ -28,6 +30,8 @@ RECIPE = dataclasses.replace(
     digit_runs.RECIPE,
     depths=(1,),
     filters=(16,),
+    image_size=8,
+    eval_resize=8,
     steps=7,
     boundaries=(4, 6),
     log_every_steps=2,
@@ -65,7 +69,7 @@ def test_the_workdir_holds_what_design_promises(finished):
     assert config["imports"] == []
     card = cards.load_card(workdir)
     assert card.class_names == tuple("0123456789")
-    assert (card.image_size, card.eval_resize) == (16, 16)
+    assert (card.image_size, card.eval_resize) == (8, 8)
 
 
 def test_metrics_have_a_line_an_evaluation(finished):
@@ -84,67 +88,77 @@ def test_metrics_have_a_line_an_evaluation(finished):
 
 def test_the_saved_model_scores_what_the_run_reported(finished):
     workdir, metrics = finished
-    one, two = (
-        distribution.make_strategy("one_device"),
-        distribution.make_strategy("mirrored", devices=2),
-    )
+    strategy = distribution.make_strategy("mirrored", devices=2)
     split = datasets.load("digits", "validation")
-    for strategy, batch_size in ((one, 7), (one, 359), (two, 50)):
-        with strategy.scope():
-            model = keras.saving.load_model(workdir / "model.keras")
-        batches = validation.distribute(
-            strategy, split, View(resize=16, crop=16), batch_size=batch_size
-        )
-        again = validation.validate(
-            step.make_eval_step(strategy, model),
-            batches,
-            split,
-            batch_size=batch_size,
-        )
-        assert again.num_examples == 359
-        assert again.top1_accuracy == metrics.top1_accuracy
-        assert again.loss == pytest.approx(metrics.loss, rel=1e-4)
+    with strategy.scope():
+        model = keras.saving.load_model(workdir / "model.keras")
+    batches = validation.distribute(
+        strategy, split, View(resize=8, crop=8), batch_size=50
+    )
+    again = validation.validate(
+        step.make_eval_step(strategy, model), batches, split, batch_size=50
+    )
+    assert again.num_examples == 359
+    assert again.top1_accuracy == metrics.top1_accuracy
+    assert again.loss == pytest.approx(metrics.loss, rel=1e-4)
 
 
-def test_a_finished_run_is_not_trained_again(finished, strategy):
+def test_a_finished_run_is_not_trained_again_and_has_its_metrics_back(
+    finished, strategy
+):
     workdir, metrics = finished
     before = digit_runs.arrays(workdir)
-    again = run.train_and_evaluate(RECIPE, workdir, strategy=strategy)
-    assert again == metrics
-    assert len(digit_runs.records(workdir)) == 3
+    path = workdir / "metrics.jsonl"
+    whole = path.read_bytes()
+    for rest in (whole + whole[:-20], None):
+        path.unlink() if rest is None else path.write_bytes(rest)
+        again = run.train_and_evaluate(RECIPE, workdir, strategy=strategy)
+        assert again == metrics
+        assert path.read_bytes() == whole
     digit_runs.assert_equal(digit_runs.arrays(workdir), before)
 
 
-@pytest.fixture
-def folder(tmp_path):
-    return digit_runs.make_folder(tmp_path)
+SPLITS = {
+    name: squares.of_one_class(squares.split(name, seed))
+    for seed, name in enumerate(("train", "validation"))
+}
+ON_SQUARES = dataclasses.replace(
+    RECIPE,
+    dataset="folder:squares",
+    batch_size=60,
+    steps=3,
+    augmentation="imagenet",
+    scale_range=(8, 12),
+)
 
 
-def _on_folder(folder, **changes):
-    return dataclasses.replace(
-        RECIPE, dataset=f"folder:{folder}", batch_size=4, steps=3, **changes
-    )
+def test_an_image_that_cannot_be_read_is_named(tmp_path, strategy):
+    def read(index):
+        is_image = tf.debugging.Assert(index != 3, ["<html>404</html>"])
+        with tf.control_dependencies([is_image]):
+            return SPLITS["train"].read(index)
 
-
-def test_a_file_that_is_no_image_is_named(folder, tmp_path, strategy):
-    bad = folder / "train" / "light" / "3.png"
-    bad.write_text("<html>404</html>")
-    with pytest.raises(errors.UsageError, match=f"Cannot read {bad}"):
+    split = dataclasses.replace(SPLITS["train"], read=read)
+    with pytest.raises(errors.UsageError, match="Cannot read 3.png"):
         run.train_and_evaluate(
-            _on_folder(folder), tmp_path / "run", strategy=strategy
+            ON_SQUARES,
+            tmp_path / "run",
+            strategy=strategy,
+            splits={**SPLITS, "train": split},
         )
 
 
-def test_a_run_on_a_folder_learns_its_classes(
-    folder, tmp_path, strategy, caplog
-):
-    recipe = _on_folder(folder, augmentation="imagenet", scale_range=(16, 24))
-    run.train_and_evaluate(recipe, tmp_path / "run", strategy=strategy)
+def test_a_run_learns_the_classes_of_its_data(tmp_path, strategy, caplog):
+    """Also where a batch is larger than they are."""
+    metrics = run.train_and_evaluate(
+        ON_SQUARES, tmp_path / "run", strategy=strategy, splits=SPLITS
+    )
+    assert metrics.num_examples == 48
     # It is said once what lies past its third and last step.
     assert caplog.text.count("boundaries: 4, 6 lie at or past the end") == 1
-    assert cards.load_card(tmp_path / "run").class_names == ("dark", "light")
+    assert cards.load_card(tmp_path / "run").class_names == squares.NAMES
     model = keras.saving.load_model(tmp_path / "run" / "model.keras")
-    assert model.output_shape == (None, 2)
+    assert model.output_shape == (None, 3)
     mean = model.get_layer("pixels").mean
     np.testing.assert_allclose(
         keras.ops.convert_to_numpy(mean),
@@ -170,7 +184,10 @@ def test_what_is_not_finite_never_displaces_a_checkpoint(
 ):
     """Both come between the checkpoints of steps 2 and 4; reports are rare."""
     recipe = dataclasses.replace(
-        RECIPE, checkpoint_every_steps=2, log_every_steps=100
+        RECIPE,
+        checkpoint_every_steps=2,
+        eval_every_steps=100,
+        log_every_steps=100,
     )
     train = on_tensorflow.TensorFlowEngine.train
 
@@ -241,24 +258,12 @@ def test_a_signal_before_the_first_batch_stops_at_once(
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
-def test_metrics_that_were_lost_come_back_with_the_checkpoint(
-    finished, strategy
-):
-    path = finished[0] / "metrics.jsonl"
-    whole = path.read_bytes()
-    for rest in (whole[:-20], whole + whole, None):
-        path.unlink() if rest is None else path.write_bytes(rest)
-        run.train_and_evaluate(RECIPE, finished[0], strategy=strategy)
-        assert path.read_bytes() == whole
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
 def test_a_disk_that_is_full_at_the_end_is_one_line(tmp_path, strategy):
     """The checkpoint fits, model.keras does not; with room the run ends."""
     recipe = dataclasses.replace(
         RECIPE,
-        depths=(1, 1, 1),
-        filters=(),
+        filters=(84,),
         batch_size=8,
         steps=1,
         boundaries=(),
@@ -281,12 +286,3 @@ def test_a_disk_that_is_full_at_the_end_is_one_line(tmp_path, strategy):
         assert (tmp_path / "run" / "model.keras").exists()
     finally:
         subprocess.run(["umount", tmp_path], check=True)
-
-
-def test_a_batch_may_be_larger_than_the_data(folder, tmp_path, strategy):
-    recipe = _on_folder(folder, boundaries=(1, 2))
-    recipe = dataclasses.replace(recipe, batch_size=30)
-    metrics = run.train_and_evaluate(
-        recipe, tmp_path / "run", strategy=strategy
-    )
-    assert metrics.num_examples == 12

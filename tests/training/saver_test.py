@@ -156,13 +156,18 @@ def test_other_conditions_are_a_warning(tmp_path, monkeypatch):
     assert "not be the same bit for bit" in found[0]
 
 
+@pytest.mark.usefixtures("no_curves")
 def test_a_run_outlives_a_disk_that_is_full_for_a_while(
     small_disk, errors_logged
 ):
     """Nothing of it is lost: neither steps nor lines of metrics.jsonl."""
     recipe = dataclasses.replace(
         RECIPE,
+        depths=(1,),
+        filters=(84,),  # whose checkpoint does not fit where _fill was
         batch_size=16,
+        image_size=8,
+        eval_resize=8,
         steps=6,
         log_every_steps=1,
         eval_every_steps=1,

@@ -13,6 +13,7 @@ from tensorflow.python.eager import context
 import keras_resnet
 from keras_resnet import optimizers
 from keras_resnet import recipes
+from keras_resnet.networks import network
 from keras_resnet.networks import specs
 from keras_resnet.training import batch_norm
 from keras_resnet.training import distribution
@@ -42,8 +43,12 @@ MIXED = recipes.load(
 
 SPLIT = types.SimpleNamespace(multi_label=False)
 
-# ResNet-4, for what holds for any network.
-TINY = {"depths": (1,), "filters": (16,)}
+# ResNet-4 with one BN, the stem's.
+TINY = {
+    "depths": (1,),
+    "filters": (16,),
+    "placement": WITHOUT_BN["placement"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +80,12 @@ class _Training:
             optimizer = sgd(learning_rate=0.1)
             optimizer.build(model.trainable_variables)
             if options.get("teacher"):
-                keras.utils.set_random_seed(len(str(options["teacher"])))
-                teacher = keras_resnet.build(
+                keras.utils.set_random_seed(1)
+                self.teacher = keras_resnet.build(
                     "resnet20", input_shape=(8, 8, 3), **choices
                 )
-                options = {**options, "teacher": keras_resnet.logits(teacher)}
+                logits = keras_resnet.logits(self.teacher)
+                options = {**options, "teacher": logits}
         self._strategy, self._mixes = strategy, options.get("mixes")
         self._step = step.make_train_step(strategy, model, optimizer, **options)
         self._start = [
@@ -88,17 +94,29 @@ class _Training:
             for copy in strategy.experimental_local_results(variable.value)
         ]
 
-    def run(self, batches):
+    def run(self, batches, first_step=0, first_mix=0):
         """From its start: {path: array} after the batches, and their sums."""
         for variable, value in self._start:
             variable.assign(value)
         sums = []
         for number, batch in enumerate(self._distributed(batches)):
-            batch = {**batch, "step": tf.constant(number, tf.int64)}
+            at = tf.constant(first_step + number, tf.int64)
+            self._batch = batch = {**batch, "step": at}
             if self._mixes:
-                batch["mix"] = tf.constant(mixing.draw(MIXED, number))
+                numbers = mixing.draw(MIXED, first_mix + number)
+                batch["mix"] = tf.constant(numbers)
             sums.append(np.asarray(self._step(batch)))
         return _arrays(self.model), sums
+
+    def convolutions(self):
+        """How many the graph of the last batch has."""
+        graph = self._step.get_concrete_function(self._batch).graph
+        graph = graph.as_graph_def()
+        nodes = [
+            *graph.node,
+            *(n for f in graph.library.function for n in f.node_def),
+        ]
+        return sum(node.op.startswith("Conv2D") for node in nodes)
 
     def _distributed(self, batches):
         if not batches:
@@ -131,18 +149,6 @@ def _arrays(model):
     return {v.path: keras.ops.convert_to_numpy(v) for v in model.variables}
 
 
-@pytest.fixture(scope="module")
-def plain(strategies):
-    """One step of `TINY` on one device."""
-    return _run(strategies[1], [_batch()], **TINY)
-
-
-@pytest.fixture(scope="module")
-def without_bn(strategies):
-    """The same without BN."""
-    return _run(strategies[1], [_batch()], **WITHOUT_BN, **TINY)
-
-
 def _distance(one, other, but=" "):
     ours, theirs = (
         {path: value for path, value in arrays.items() if but not in path}
@@ -152,30 +158,33 @@ def _distance(one, other, but=" "):
     return max(np.abs(ours[path] - theirs[path]).max() for path in ours)
 
 
+def _double():
+    """A batch whose halves are equal."""
+    half = {key: value[: BATCH // 2] for key, value in _batch().items()}
+    return {key: np.concatenate([v, v]) for key, v in half.items()}
+
+
+def test_bn_normalises_each_device_by_its_own_batch(strategies):
+    """As in the papers: 32 images a GPU on ImageNet, 64 on CIFAR."""
+    one, _ = _run(strategies[1], [_batch()], **TINY)
+    two, _ = _run(strategies[2], [_batch()], **TINY)
+    assert _distance(one, two) > 1e-4
+    # With the same images on both devices there is nothing to tell apart.
+    one, _ = _run(strategies[1], [_double()], **TINY)
+    two, _ = _run(strategies[2], [_double()], **TINY)
+    assert _distance(one, two) < 2e-6
+
+
 def test_the_loss_divides_by_the_valid_examples_of_the_global_batch(
     strategies,
 ):
     # All valid examples are on one device, and one masked label is absurd.
-    weight = np.array([1] * 6 + [0] * 6, "f")
-    masked = _batch(weight=weight)
+    masked = {**_double(), "weight": np.array([1] * 6 + [0] * 6, "f")}
     changed = {**masked, "label": np.roll(masked["label"], 1)}
     changed["label"][:6] = masked["label"][:6]
-    one, sums = _run(strategies[1], [masked], **WITHOUT_BN, **TINY)
-    two, _ = _run(strategies[2], [changed], **WITHOUT_BN, **TINY)
+    one, sums = _run(strategies[1], [masked], **TINY)
+    two, _ = _run(strategies[2], [changed], **TINY)
     assert sums[0][3] == 6
-    assert _distance(one, two) < 2e-6
-
-
-def test_bn_normalises_each_device_by_its_own_batch(strategies, plain):
-    """As in the papers: 32 images a GPU on ImageNet, 64 on CIFAR."""
-    one, _ = plain
-    two, _ = _run(strategies[2], [_batch()], **TINY)
-    assert _distance(one, two) > 1e-4
-    # With the same images on both devices there is nothing to tell apart.
-    half = {key: value[: BATCH // 2] for key, value in _batch().items()}
-    double = {key: np.concatenate([v, v]) for key, v in half.items()}
-    one, _ = _run(strategies[1], [double], **TINY)
-    two, _ = _run(strategies[2], [double], **TINY)
     assert _distance(one, two) < 2e-6
 
 
@@ -200,90 +209,72 @@ def test_moving_statistics_are_averaged_over_the_devices(strategies):
             )
 
 
-WEIGHTED = [_batch(i, np.array([1, 0, 1, 1, 1, 1] * 2, "f")) for i in range(3)]
-
-
-@pytest.fixture(scope="module")
-def whole(strategies):
-    return _run(strategies[1], WEIGHTED, **WITHOUT_BN, **TINY)
-
-
-@pytest.mark.parametrize("devices, parts", [(2, 1), (1, 6), (2, 6)])
-def test_without_bn_devices_and_micro_batches_equal_the_whole_to_rounding(
-    strategies, whole, devices, parts
-):
-    whole, sums = whole
-    assert not any("bn" in path for path in whole)
-    options = {"gradient_accumulation_steps": parts}
-    parted, part_sums = _run(
-        strategies[devices], WEIGHTED, options, **WITHOUT_BN, **TINY
-    )
-    assert _distance(whole, parted) < 2e-6
-    np.testing.assert_allclose(sums, part_sums, rtol=1e-5)
+# The last micro-batch of each device is masked.
+WEIGHTED = [_batch(i, np.array([1, 0, 1, 1, 0, 0] * 2, "f")) for i in range(3)]
 
 
 # Adam divides by tiny roots, which would show how sums are rounded.
 _ADAMW = functools.partial(
     optimizers.AdamW, epsilon=1e-2, clip_norm=0.1, weight_decay_rate=0.1
 )
-_LATER = {"mixes": 2, "teacher": True, "loss": losses.of_recipe(MIXED, SPLIT)}
+_BINARY = losses.of_recipe(MIXED, SPLIT)
 
 
-@pytest.fixture(scope="module")
-def later(strategies):
-    """Mixing, binary loss, a teacher, AdamW and clipping on one device."""
-    one, choices = strategies[1], {**WITHOUT_BN, **TINY}
-    return _run(one, WEIGHTED, _LATER, _ADAMW, **choices)
+def _noisy(logits, batch):
+    """Every example counts by a number of its own."""
+    tf.debugging.assert_equal(batch["seed"][:, 0], np.int64(7))
+    noise = tf.map_fn(
+        lambda seed: tf.random.stateless_uniform((), seed),
+        batch["seed"],
+        fn_output_signature=tf.float32,
+    )
+    return noise * _BINARY(logits, batch)
 
 
-@pytest.mark.parametrize(
-    "devices, changes, same",
-    [
-        (2, {}, True),
-        (1, {"gradient_accumulation_steps": 3}, True),
-        (1, {"mixes": 6}, False),
-        (1, {"teacher": "another"}, False),
-    ],
-)
-def test_later_practice_on_devices_and_micro_batches_equals_the_whole(
-    strategies, later, devices, changes, same
+def test_all_of_later_practice_on_devices_and_micro_batches_is_the_whole(
+    strategies,
 ):
-    whole, sums = later
-    options, choices = {**_LATER, **changes}, {**WITHOUT_BN, **TINY}
-    other = _run(strategies[devices], WEIGHTED, options, _ADAMW, **choices)
-    assert (_distance(whole, other[0]) < 5e-6) == same
-    if same:
-        np.testing.assert_allclose(sums, other[1], rtol=1e-5)
+    """Mixing, binary loss, a teacher, AdamW, clipping, and draws.
+
+    Those of a loss and of stochastic depth are each example's own.
+    """
+    options = {"mixes": 2, "teacher": True, "loss": _noisy, "seed": 7}
+    # Examples pass half of the units by.
+    choices = {**TINY, **WITHOUT_BN, "stochastic_depth": 0.5}
+    one = _training(strategies[1], options, _ADAMW, **choices)
+    whole, sums = one.run(WEIGHTED)
+    assert not any("bn" in path for path in whole)
+    options["gradient_accumulation_steps"] = 3
+    parts, part_sums = _run(
+        strategies[2], WEIGHTED, options, _ADAMW, remat=True, **choices
+    )
+    # Generators for calls without seeds begin anywhere.
+    distance = functools.partial(_distance, whole, but="seed_generator")
+    assert distance(parts) < 5e-6
+    np.testing.assert_allclose(sums, part_sums, rtol=1e-5)
+    # Other draws, of which the sums show those of stochastic depth; other
+    # parts of the images; another teacher.
+    drawn, drawn_sums = one.run(WEIGHTED, first_step=1)
+    assert distance(drawn) > 1e-4
+    assert np.abs(sums[0] - drawn_sums[0]).max() > 1e-3
+    assert distance(one.run(WEIGHTED, first_mix=1)[0]) > 1e-4
+    for variable in one.teacher.trainable_variables:
+        variable.assign(2 * variable)
+    assert distance(one.run(WEIGHTED)[0]) > 1e-4
 
 
 def test_micro_batches_have_the_bn_of_as_many_devices(strategies):
     batches = [_batch(i) for i in range(3)]
     options = {"gradient_accumulation_steps": 2}
-    micro, _ = _run(strategies[1], batches, options, **TINY)
+    parted = _training(strategies[1], options, **TINY)
+    micro, _ = parted.run(batches)
     two, _ = _run(strategies[2], batches, **TINY)
     assert _distance(micro, two, but="moving") < 2e-6
-    whole, _ = _run(strategies[1], batches, **TINY)
+    one = _training(strategies[1], **TINY)
+    whole, _ = one.run(batches)
     assert _distance(micro, whole, but="moving") > 1e-4
-
-
-def _graph_size(strategy, parts):
-    with strategy.scope():
-        model = keras_resnet.build("resnet20", input_shape=(8, 8, 3), **TINY)
-        optimizer = optimizers.SGD()
-        optimizer.build(model.trainable_variables)
-    train_step = step.make_train_step(
-        strategy, model, optimizer, gradient_accumulation_steps=parts
-    )
-    graph = train_step.get_concrete_function(_batch()).graph.as_graph_def()
-    nodes = [
-        *graph.node,
-        *(n for f in graph.library.function for n in f.node_def),
-    ]
-    return sum(node.op.startswith("Conv2D") for node in nodes)
-
-
-def test_micro_batches_are_a_loop_and_not_copies(strategies):
-    assert _graph_size(strategies[1], 2) == _graph_size(strategies[1], 6)
+    # They are a loop and not copies.
+    assert parted.convolutions() == one.convolutions() > 0
 
 
 @pytest.mark.large
@@ -316,54 +307,14 @@ def test_labels_are_smoothed_as_published(smoothing):
 
 
 def test_smoothing_changes_the_weights_and_not_the_loss_that_is_reported(
-    strategies, plain
+    strategies,
 ):
-    plain, sums = plain
+    choices = {**TINY, **WITHOUT_BN}
+    plain, sums = _run(strategies[1], [_batch()], **choices)
     options = {"loss": losses.cross_entropy(0.1)}
-    smooth, smooth_sums = _run(strategies[1], [_batch()], options, **TINY)
+    smooth, smooth_sums = _run(strategies[1], [_batch()], options, **choices)
     np.testing.assert_array_equal(sums, smooth_sums)
     assert _distance(plain, smooth) > 1e-4
-
-
-def _noisy(logits, batch):
-    """Every example counts by a number of its own."""
-    noise = tf.map_fn(
-        lambda seed: tf.random.stateless_uniform((), seed),
-        batch["seed"],
-        fn_output_signature=tf.float32,
-    )
-    return noise * losses.cross_entropy()(logits, batch)
-
-
-NOISY = {"loss": _noisy, "seed": 1}
-# Examples pass half of the units by.
-DROPPED = {**WITHOUT_BN, **TINY, "stochastic_depth": 0.5}
-
-
-@pytest.fixture(scope="module")
-def noisy(strategies):
-    batches = [_batch(i) for i in range(2)]
-    return _run(strategies[1], batches, NOISY, **DROPPED)[0]
-
-
-@pytest.mark.parametrize(
-    "devices, changes, choices, same",
-    [
-        (2, {}, {}, True),
-        (1, {"gradient_accumulation_steps": 3}, {"remat": True}, True),
-        (1, {"seed": 2}, {}, False),
-        (1, {}, {"stochastic_depth": 0.4}, False),
-    ],
-)
-def test_the_draws_of_a_step_are_each_examples_own_on_any_devices(
-    strategies, noisy, devices, changes, choices, same
-):
-    """Those of a loss, and those of stochastic depth."""
-    batches, options = [_batch(i) for i in range(2)], {**NOISY, **changes}
-    choices = {**DROPPED, **choices}
-    other, _ = _run(strategies[devices], batches, options, **choices)
-    # Generators for calls without seeds begin anywhere.
-    assert (_distance(noisy, other, but="seed_generator") < 2e-6) == same
 
 
 @pytest.mark.parametrize(
@@ -375,12 +326,10 @@ def test_the_draws_of_a_step_are_each_examples_own_on_any_devices(
         ("mixed_bfloat16", optimizers.SGD, 0.1),
     ],
 )
-def test_half_precision_takes_the_same_step(
-    strategies, without_bn, dtype, sgd, tolerance
-):
-    one, choices = strategies[1], {**WITHOUT_BN, **TINY}
+def test_half_precision_takes_the_same_step(strategies, dtype, sgd, tolerance):
+    one, choices = strategies[1], {**TINY, **WITHOUT_BN}
     start, _ = _run(one, [], **choices)
-    full, sums = without_bn
+    full, sums = _run(one, [_batch()], **choices)
     half, half_sums = _run(one, [_batch()], sgd=sgd, dtype=dtype, **choices)
     assert all(array.dtype == np.float32 for array in half.values())
     np.testing.assert_allclose(half_sums[0][0], sums[0][0], rtol=0.01)
@@ -394,12 +343,14 @@ def test_the_graph_of_a_deep_network_is_run_as_it_was_traced(
     strategies, monkeypatch
 ):
     """And trains the same as one that TensorFlow has rewritten."""
+    # Units are traced as one function from two on, not from nine.
+    monkeypatch.setattr(network, "_SHARED_UNITS", 2)
     found, shares = [], []
     for as_traced in (step._as_traced, lambda rewritten: rewritten):
         monkeypatch.setattr(step, "_as_traced", as_traced)
         context.context().enable_graph_collection()
         try:
-            choices = {"depths": (9,), "filters": (16,)}
+            choices = {"depths": (2,), "filters": (16,)}
             arrays, sums = _Training(
                 strategies[1], {}, optimizers.SGD, choices
             ).run([_batch()])
