@@ -90,7 +90,6 @@ def test_export_goes_beside_the_model_and_predict_takes_either(place, trained):
         ("evaluate", ["a", "b", "--report=x"], "--report is of one model"),
         ("export", ["a", "b"], "Name one model. Received: a b"),
         ("predict", [], "--model is missing"),
-        ("explain", [], "--model is missing"),
     ],
 )
 def test_what_cannot_be_is_one_line(place, command, words, message):
