@@ -26,10 +26,10 @@ def test_inspect_prints_draws_and_fails_where_something_is_unreadable(
     result = _run(
         "inspect",
         f"--dataset=folder:{dirty}",
-        "--recipe=digits",
-        "--image_size=16",
+        # The recipe is what training would choose, which takes no such file.
+        f"--on_bad_image=mask:{len(odd_images.UNREADABLE_NAMES)}",
         f"--output={output}",
-        "--images=12",
+        "--images=8",
     )
     assert result.returncode == 1, result.stderr
     assert (
@@ -52,15 +52,13 @@ def test_inspect_prints_draws_and_fails_where_something_is_unreadable(
     assert names == odd_images.UNREADABLE_NAMES
 
 
-def test_a_table_of_files_is_looked_at_as_a_folder_is(tmp_path):
+def test_a_table_of_files_is_checked_as_a_folder_is(tmp_path):
     rows = ["path,label"]
     for i in range(10):
         Image.new("RGB", (9, 9), (20 * i, 0, 0)).save(tmp_path / f"{i}.png")
         rows.append(f"{i}.png,{'ab'[i % 2]}")
     (tmp_path / "mine.csv").write_text("\n".join(rows))
     dataset = f"--dataset=csv:{tmp_path / 'mine.csv'}"
-    seen = _run("inspect", dataset, "--images=4", f"--output={tmp_path}")
-    assert seen.returncode == 0 and "8 examples" in seen.stdout, seen.stderr
     checked = _run("validate", dataset, f"--manifest={tmp_path / 'm.jsonl'}")
     assert "8 train, 2 validation" in checked.stdout, checked.stderr
     lines = (tmp_path / "m.jsonl").read_text().splitlines()

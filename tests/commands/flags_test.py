@@ -2,12 +2,14 @@
 
 import ast
 import dataclasses
+import functools
 import re
 import subprocess
 import sys
 
 import programs
 import pytest
+import zygote
 
 from keras_resnet import recipes
 from keras_resnet.commands import doors
@@ -30,9 +32,9 @@ running.run(main)
 """
 
 
-def _run(*words, command=("-c", COMMAND)):
+def _python(*words):
     return subprocess.run(
-        [sys.executable, *command, *words],
+        [sys.executable, *words],
         capture_output=True,
         text=True,
         timeout=60,
@@ -40,14 +42,23 @@ def _run(*words, command=("-c", COMMAND)):
     )
 
 
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A function of the words of `COMMAND`: what it did."""
+    program = tmp_path_factory.mktemp("flags") / "program.py"
+    program.write_text(COMMAND)
+    return functools.partial(zygote.run, program, cwd=programs.ROOT)
+
+
 def test_what_can_be_read_is_read():
-    done = _run("--model=x", "a", "--steps=3", "--learning_rate=1e-3", "b")
+    words = ("--model=x", "a", "--steps=3", "--learning_rate=1e-3", "b")
+    done = _python("-c", COMMAND, *words)
     assert (done.returncode, done.stderr) == (7, "")
     assert done.stdout == "['a', 'b'] 3 0.001\n"
 
 
-def test_help_is_no_mistake():
-    done = _run("--help")
+def test_help_is_no_mistake(run):
+    done = run("--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert "Iterations." in done.stdout
 
@@ -92,8 +103,8 @@ def test_a_reader_that_goes_leaves_no_traceback():
         ("--flagfile=/none", "flagfile"),
     ],
 )
-def test_what_cannot_be_read_is_one_line_and_status_2(word, message):
-    done = _run("--model=x", word)
+def test_what_cannot_be_read_is_one_line_and_status_2(run, word, message):
+    done = run("--model=x", word)
     assert done.returncode == 2
     assert done.stdout == ""
     [line] = done.stderr.splitlines()
@@ -101,8 +112,8 @@ def test_what_cannot_be_read_is_one_line_and_status_2(word, message):
     assert re.search(message.replace("?", r"\?"), line), line
 
 
-def test_a_flag_that_is_missing_is_named_with_its_help():
-    done = _run("--steps=3")
+def test_a_flag_that_is_missing_is_named_with_its_help(run):
+    done = run("--steps=3")
     assert done.returncode == 2
     assert done.stderr.startswith("ERROR: --model is missing. Path of a model.")
     assert done.stderr.count("\n") == 1
@@ -110,7 +121,7 @@ def test_a_flag_that_is_missing_is_named_with_its_help():
 
 @pytest.mark.parametrize("program", ["launch.py", "serve_web.py"])
 def test_commands_without_tensorflow_say_it_too(program):
-    done = _run("--worker=3", "x", command=(str(programs.PIPELINES / program),))
+    done = _python(str(programs.PIPELINES / program), "--worker=3", "x")
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     assert "no flag --worker" in line
@@ -177,7 +188,7 @@ def test_a_message_names_the_door_that_it_came_through():
         (("-m", "keras_resnet", "serve_web"), "python -m keras_resnet export"),
         (("pipelines/serve_web.py",), "python pipelines/export.py"),
     ):
-        done = _run("a", "b", command=words)
+        done = _python(*words, "a", "b")
         assert done.returncode == 2
         assert f"as {name} writes it" in done.stderr
 
@@ -191,10 +202,10 @@ def test_a_program_of_the_checkout_opens_each_command(command):
 
 
 def test_without_a_command_all_are_named():
-    done = _run(command=("-m", "keras_resnet"))
+    done = _python("-m", "keras_resnet")
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     assert all(command in line for command in doors.COMMANDS)
-    assert _run("--help", command=("-m", "keras_resnet")).returncode == 0
-    wrong = _run("trian", command=("-m", "keras_resnet"))
+    assert _python("-m", "keras_resnet", "--help").returncode == 0
+    wrong = _python("-m", "keras_resnet", "trian")
     assert wrong.returncode == 2 and "Did you mean 'train'" in wrong.stderr

@@ -25,14 +25,14 @@ def split():
     return splits.evenly_spaced(datasets.load("digits", "validation"), 50)
 
 
-def _model():
+def _model(classes=10):
     keras.utils.set_random_seed(0)
     return keras_resnet.build(
         "resnet20",
         depths=(1, 1),
-        filters=(16, 32),
+        filters=(16, 16),
         input_shape=(16, 16, 3),
-        classes=10,
+        classes=classes,
     )
 
 
@@ -84,13 +84,7 @@ def test_a_mistake_has_the_pixels_that_the_network_saw(alone, model, split):
 def test_masked_images_count_for_nothing(dirty):
     split = datasets.load(f"folder:{dirty}", "train")
     masked = bad_images.MaskedImages(split, 99)
-    model = keras_resnet.build(
-        "resnet20",
-        depths=(1, 1),
-        filters=(16, 32),
-        input_shape=(16, 16, 3),
-        classes=len(split.class_names),
-    )
+    model = _model(len(split.class_names))
     found = reports.make(model, VIEW, split, batch_size=16, masked=masked)
     good = split.num_examples - len(masked)
     assert 0 < good < split.num_examples

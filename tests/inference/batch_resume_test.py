@@ -1,5 +1,6 @@
 """A job that is stopped, changed, damaged or large ends as one that was not."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -14,11 +15,9 @@ import odd_images
 import programs
 import pytest
 import zygote
-from batch_jobs import FORMATS
 from batch_jobs import NAMES
 from batch_jobs import SIZES
 from batch_jobs import files
-from batch_jobs import kill
 from batch_jobs import refuses
 from batch_jobs import times
 from batch_jobs import write
@@ -27,6 +26,8 @@ from keras_resnet.data.stores import listing
 from keras_resnet.errors import UsageError
 from keras_resnet.inference import batch
 from keras_resnet.inference import parts as parts_lib
+
+FIRST = "part-00000.parquet"
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,24 @@ def done(complete, job):
     """`job` with a copy of that table."""
     shutil.copytree(complete.output, job.output)
     return job
+
+
+@pytest.fixture
+def begun(done):
+    """`done` as a process that dies after its first part leaves it."""
+    for name in files(done).keys() - {FIRST}:
+        os.unlink(f"{done.output}/{name}")
+    return done
+
+
+@contextlib.contextmanager
+def more(folder, name):
+    """A folder has one more file for a while."""
+    (folder / name).touch()
+    try:
+        yield
+    finally:
+        (folder / name).unlink()
 
 
 _SIGKILL = """
@@ -65,7 +84,7 @@ def _flags(job):
 
 
 def test_the_command_goes_on_after_sigkill_as_the_same_job_alone(
-    models, job, folder, whole, tmp_path
+    artifact, job, folder, whole, tmp_path
 ):
     (tmp_path / "dying.py").write_text(_SIGKILL)
     program = programs.PIPELINES / "predict.py"
@@ -73,11 +92,11 @@ def test_the_command_goes_on_after_sigkill_as_the_same_job_alone(
         tmp_path / "dying.py", program, *_flags(job), cwd=tmp_path
     )
     assert result.returncode == -signal.SIGKILL, result.stderr
-    assert list(files(job)) == ["part-00000.parquet"]
+    assert files(job) == {FIRST: whole[FIRST]}
     # The table is of one model, one input and one setting.
     other = shutil.copytree(folder, tmp_path / "other", symlinks=True)
     changes = {
-        "model": str(models / FORMATS["onnx"]),
+        "model": artifact("keras"),
         "input": str(other),
         "top": 3,
         "probabilities": False,
@@ -92,18 +111,16 @@ def test_the_command_goes_on_after_sigkill_as_the_same_job_alone(
     assert files(job) == whole
 
 
-def test_images_that_come_or_go_in_between_are_noticed(job, tmp_path):
-    folder = shutil.copytree(job.input, tmp_path / "photos", symlinks=True)
-    job = dataclasses.replace(job, input=str(folder))
-    kill(job, 2)
-    (folder / "11.jpg").write_bytes(b"")
-    refuses(job, "The first 16 images of .* are not those that")
-    (folder / "11.jpg").rename(folder / "z" / "last.jpg")
-    assert batch.run(job).rows == len(NAMES) + 1
-    (folder / "z" / "last of all.jpg").write_bytes(b"")
-    refuses(job, "not those that")
-    (folder / "z" / "last of all.jpg").rename(folder / "z" / "later.jpg")
-    refuses(job, "is complete, but .* has more images than its 40 now")
+def test_images_that_come_or_go_in_between_are_noticed(begun, folder):
+    with more(folder, "11.jpg"):
+        refuses(begun, "The first 16 images of .* are not those that")
+    with more(folder, "z/last.jpg"):
+        assert batch.run(begun).rows == len(NAMES) + 1
+        with more(folder, "z/last of all.jpg"):
+            refuses(begun, "not those that")
+        with more(folder, "z/later.jpg"):
+            refuses(begun, "is complete, but .* has more images than its 40")
+    refuses(begun, "The first 40 images of .* are not those that")
 
 
 def test_a_complete_table_is_left_alone(done):
@@ -113,7 +130,9 @@ def test_a_complete_table_is_left_alone(done):
     assert times(done) == before
 
 
-def test_a_folder_that_cannot_be_listed_stops_the_run_by_name(job, whole):
+def test_a_folder_that_cannot_be_listed_stops_the_run_by_name(
+    job, whole, monkeypatch
+):
     real = listing.subfolders
 
     def failing(folder):
@@ -121,12 +140,9 @@ def test_a_folder_that_cannot_be_listed_stops_the_run_by_name(job, whole):
             raise UsageError("Cannot list 'z': no permission.")
         return real(folder)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(listing, "subfolders", failing)
-        refuses(job, "^Cannot list 'z': no permission.$")
+    monkeypatch.setattr(listing, "subfolders", failing)
+    refuses(job, "^Cannot list 'z': no permission.$")
     assert files(job).items() < whole.items()
-    batch.run(job)
-    assert files(job) == whole
 
 
 def test_damage_and_strangers_are_refused_and_force_replaces_a_table(done):

@@ -1,5 +1,7 @@
 """A network in every format, and a folder of images for jobs."""
 
+import functools
+
 import batch_jobs
 import pytest
 from batch_jobs import FORMATS
@@ -14,17 +16,28 @@ from keras_resnet.inference import batch
 
 
 @pytest.fixture(scope="session")
-def models(tmp_path_factory):
-    """A directory of one network in all formats."""
+def artifact(tmp_path_factory):
+    """A function of a format: the path of one network in it."""
     directory = tmp_path_factory.mktemp("models")
-    model = network()
+    model = network(depths=(1,), filters=(16,))
     card = card_of(model)
     card.save(directory)
-    model.save(directory / FORMATS["keras"])
-    export_saved_model(model, directory / FORMATS["saved_model"], card=card)
-    export_tflite(model, directory / FORMATS["tflite"], card=card)
-    export_onnx(model, directory / FORMATS["onnx"], card=card)
-    return directory
+    exports = {
+        "saved_model": export_saved_model,
+        "tflite": export_tflite,
+        "onnx": export_onnx,
+    }
+
+    @functools.cache  # a converter takes seconds
+    def write(format):
+        path = directory / FORMATS[format]
+        if format == "keras":
+            model.save(path)
+        else:
+            exports[format](model, path, card=card)
+        return str(path)
+
+    return write
 
 
 @pytest.fixture(scope="session")
@@ -40,13 +53,14 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def complete(models, folder, tmp_path_factory):
+def complete(artifact, folder, tmp_path_factory):
     """`job` after an undisturbed run; no test changes its table."""
-    job = batch_jobs.make(models, folder, tmp_path_factory.mktemp("whole"))
+    output = tmp_path_factory.mktemp("whole")
+    job = batch_jobs.make(artifact("tflite"), folder, output)
     batch.run(job)
     return job
 
 
 @pytest.fixture
-def job(models, folder, tmp_path):
-    return batch_jobs.make(models, folder, tmp_path)
+def job(artifact, folder, tmp_path):
+    return batch_jobs.make(artifact("tflite"), folder, tmp_path)
