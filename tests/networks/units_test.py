@@ -25,11 +25,24 @@ from keras_resnet.networks import stochastic_depth
 every_placement = pytest.mark.parametrize("placement", specs.PLACEMENTS)
 
 
-every_shortcut = pytest.mark.parametrize("shortcut", specs.SHORTCUTS)
+# A projection's BN depends on the placement, and so does what it and a gate
+# read. Every other shortcut is with one that reads what is not x.
+PAIRS = [
+    (placement, shortcut)
+    for shortcut in specs.SHORTCUTS
+    for placement in (
+        specs.PLACEMENTS
+        if shortcut in ("B", "exclusive_gating")
+        else ["full_preact"]
+    )
+]
+every_pair = pytest.mark.parametrize("placement, shortcut", PAIRS)
 
 
-@every_placement
-@pytest.mark.parametrize("shortcut", ["B", "exclusive_gating"])
+@pytest.mark.parametrize(
+    "placement, shortcut",
+    [("original", "B"), ("full_preact", "exclusive_gating")],
+)
 def test_every_kernel_of_a_unit_starts_at_he_fan_out(placement, shortcut):
     """He 2015b: std sqrt(2 / (k k filters)); fb.resnet.torch: plain normal."""
     keras.utils.set_random_seed(0)
@@ -74,8 +87,7 @@ def test_gates_start_at_the_bias_of_table_1(shortcut, bias):
     np.testing.assert_array_equal(gate.bias, np.full(CHANNELS, bias))
 
 
-@every_placement
-@every_shortcut
+@every_pair
 @pytest.mark.parametrize("strides, filters", [(1, 4), (2, 4), (2, 6), (1, 6)])
 def test_a_unit_is_the_papers_equation(placement, shortcut, strides, filters):
     unit = random_unit(placement, shortcut, strides=strides, filters=filters)
@@ -218,8 +230,7 @@ def test_training_reaches_every_batch_norm(placement):
         assert np.abs(np.asarray(weight) - old).min() > 0
 
 
-@every_placement
-@every_shortcut
+@every_pair
 def test_a_unit_comes_back_from_its_config(placement, shortcut):
     unit = random_unit(placement, shortcut, strides=2)
     unit.remat = True

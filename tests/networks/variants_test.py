@@ -19,33 +19,40 @@ from keras_resnet.networks import specs
 sizes = programs.module("reproduction.sizes")
 
 
-# Rows with more units are built with two units in each stage: a longer stage
-# only has more of the same. One long row is built whole.
-MOST_UNITS = 8
+def _alike(name):
+    """What is left of a row without its number of units and its factors."""
+    row = specs.VARIANTS[name]
+    shortcut = dataclasses.replace(
+        specs.SHORTCUTS[row.shortcut], scale=1, branch_scale=1, gate_bias=0
+    )
+    depths = (2,) * len(row.depths)
+    return dataclasses.replace(
+        row, reference="", depths=depths, shortcut=shortcut
+    )
 
 
-WHOLE = "resnet50"
+# {a row: its names}. They are counted on one network of two units a stage, as a
+# longer stage only has more of the same. One long row is built whole.
+ALIKE = {
+    row: [name for name in specs.VARIANTS if _alike(name) == row]
+    for row in map(_alike, specs.VARIANTS)
+}
+WHOLE = "resnet20"
 
 
-LONG = [
-    name
-    for name, row in specs.VARIANTS.items()
-    if sum(row.depths) > MOST_UNITS and name != WHOLE
-]
+@pytest.mark.parametrize("names", ALIKE.values(), ids=lambda names: names[0])
+def test_sizes_are_the_golden_ones(names):
+    model = sizes.build_short(names[0])
+    assert model.name == names[0]
+    for name in names:
+        depths = specs.VARIANTS[name].depths
+        size = sizes.of_short(model, depths)
+        assert_golden(name, size, sizes.layers_of_short(model, depths))
 
 
-@pytest.mark.parametrize("name", sorted({*specs.VARIANTS} - {*LONG}))
-def test_sizes_are_the_golden_ones(name):
-    model = keras_resnet.build(name)
-    assert model.name == name
-    assert_golden(name, sizes.count(model), model.layers)
-
-
-@pytest.mark.parametrize("name", LONG)
-def test_sizes_of_a_long_row_are_the_golden_ones(name):
-    model, depths = sizes.build_short(name), specs.VARIANTS[name].depths
-    size = sizes.of_short(model, depths)
-    assert_golden(name, size, sizes.layers_of_short(model, depths))
+def test_a_row_that_is_built_whole_has_the_same_size():
+    model = keras_resnet.build(WHOLE)
+    assert_golden(WHOLE, sizes.count(model), model.layers)
 
 
 def assert_golden(name, size, layers):
@@ -79,40 +86,32 @@ def assert_bias_and_batch_norm_are_the_authors(flat):
             assert (leaf.momentum, leaf.epsilon) == (0.9, 1e-5)
 
 
-def _reduced(row):
-    """A row of few units and few filters: others are more of the same.
-
-    So is a third stage. The first value of a gate's bias is no matter: every
-    weight is another one.
-    """
-    shortcut = specs.SHORTCUTS[row.shortcut]
-    return dataclasses.replace(
-        row,
-        reference="",
-        depths=(2, 2),
-        filters=tuple(count // 4 for count in row.filters[:2]),
-        shortcut=dataclasses.replace(shortcut, gate_bias=0.0),
-    )
-
-
-# {what is left of a row: the last of its names}.
-KINDS = {_reduced(row): name for name, row in specs.VARIANTS.items()}
+# Rows that differ from another one in a number, or (conv1x1 from C) in nothing.
+NUMBERS = re.compile("_bias_(0|minus_.)|_branch_1|conv1x1|resnext_(32x8|64x4)d")
+TABLES = {
+    # Whose stages stride first, and last.
+    "variant": ("resnet20", "resnet50_v2_keras"),
+    "depths": ((2, 1), (2, 2)),
+    **{
+        name: [row for row in table if not NUMBERS.search(row)]
+        for name, table in specs.TABLES.items()
+    },
+}
+# Networks in which every row of every table is once or more.
+KINDS = [
+    {name: rows[i % len(rows)] for name, rows in TABLES.items()}
+    for i in range(max(map(len, TABLES.values())))
+]
 
 
-@pytest.mark.parametrize("name", KINDS.values())
-def test_a_file_brings_every_weight_back(name, tmp_path):
-    row = _reduced(specs.VARIANTS[name])
-    stem = specs.STEMS[row.stem]
+@pytest.mark.parametrize("choices", KINDS, ids=lambda c: c["shortcut"])
+def test_a_file_brings_every_weight_back(choices, tmp_path):
+    stem = specs.STEMS[choices["stem"]]
     stem = dataclasses.replace(
         stem, convolutions=[(f // 4, *rest) for f, *rest in stem.convolutions]
     )
-    model = keras_resnet.build(
-        name,
-        depths=row.depths,
-        filters=row.filters,
-        stem=stem,
-        input_shape=(32, 32, 3),
-    )
+    small = {"filters": (16, 32), "classes": 10, "input_shape": (16, 16, 3)}
+    model = keras_resnet.build(**{**choices, **small, "stem": stem})
     assert_comes_back(model, tmp_path)
 
 

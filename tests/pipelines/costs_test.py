@@ -106,10 +106,9 @@ def test_it_would_be_seen_if_a_tensor_were_missed(monkeypatch):
     assert count(model).kept != read_by_gradients(model)
 
 
-@pytest.mark.parametrize("variant", ["resnet32"])
-def test_two_units_stand_for_all(variant):
-    model = keras_resnet.build(variant)
-    counted = costs.measure(variant)
+def test_two_units_stand_for_all():
+    model = keras_resnet.build("resnet20")  # of three
+    counted = costs.measure("resnet20")
     kept = count(model)
     assert counted["activations_bytes"] == 4 * kept.kept
     assert counted["remat_bytes"] == 4 * kept.remat

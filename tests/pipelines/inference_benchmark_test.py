@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import programs
 import pytest
+from goldens import GOLDENS
 
 import keras_resnet
 
@@ -27,6 +28,21 @@ OURS, KERAS, TORCHVISION = formats.OURS, formats.KERAS, formats.TORCHVISION
 (GROUP,) = (g for g in benchmark.QUICK["groups"] if NETWORK in g.networks)
 
 
+# Each runtime, with ours and a peer's; numbers in bytes, and of files. That the
+# other precisions' files compute the same is in the tests of the exports.
+# TensorFlow's threads are set once a process.
+_IN_PROCESS = [
+    (OURS, formats.TFLITE),
+    (OURS, formats.TFLITE_INT8),
+    (KERAS, formats.TFLITE_DYNAMIC),
+    (OURS, formats.ONNX),
+    (KERAS, formats.ONNX),
+    (OURS, formats.ONNX_INT8),
+    (OURS, formats.OPENVINO),
+    (KERAS, formats.OPENVINO_DEFAULT),
+]
+
+
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     """{library: folder of a tiny network's files}, made in this process."""
@@ -38,10 +54,13 @@ def exported(tmp_path_factory):
         folders[library] = root / library
         folders[library].mkdir()
         job = jobs[NETWORK, library]
-        # Of TensorFlow none: its files are not read in this process.
-        files = [f for f in job["files"] if not f.endswith("saved_model")]
+        files = {
+            exports.file_of(formats.Row(NETWORK, *row), GROUP)
+            for row in _IN_PROCESS
+            if row[0] == library
+        }
         places = {"pictures": root / "pictures.npy", "folder": root / library}
-        exporter(**{**job, **places, "files": files})()
+        exporter(**{**job, **places, "files": sorted(files)})()
     return folders
 
 
@@ -53,14 +72,6 @@ def _contender(library, name, folder, threads=1):
 
 
 # What is measured computes what it should.
-
-_IN_PROCESS = [
-    (library, name)
-    for name, of in formats.FORMATS.items()
-    for library in of.libraries
-    # TensorFlow's threads are set once a process.
-    if library != TORCHVISION and of.runtime != "tensorflow"
-]
 
 
 @pytest.mark.parametrize("library, name", _IN_PROCESS)
@@ -112,11 +123,9 @@ def test_random_networks_have_usual_activations():
 
 
 def test_multiply_adds_of_their_networks_are_counted_as_ours():
-    shape = (64, 64, 3)
-    theirs = keras.applications.ResNet50(weights=None, input_shape=shape)
-    ours = keras_resnet.build("resnet50", input_shape=shape)
-    count = keras_files.multiply_adds(theirs)
-    assert count == keras_resnet.multiply_adds(ours)
+    theirs = keras.applications.ResNet50(weights=None)
+    ours = GOLDENS["resnet50"].multiply_adds
+    assert keras_files.multiply_adds(theirs) == ours
 
 
 _large = pytest.mark.large

@@ -2,6 +2,7 @@
 
 import programs
 import pytest
+from goldens import GOLDENS
 from tensorflow.python.eager import context
 
 import keras_resnet
@@ -15,10 +16,12 @@ steps = programs.module("benchmarks.steps")
 
 
 def test_the_ceiling_has_every_convolution_of_the_network():
-    model = keras_resnet.build("resnet50", input_shape=(64, 64, 3), classes=10)
+    small = {"depths": (2, 1), "filters": (4, 8), "input_shape": (16, 16, 3)}
+    model = keras_resnet.build("resnet50", classes=10, **small)
     found = convolutions.of_model(model, 2)
-    assert len(found) == 53
-    total = 2048 * 10  # the classifier
+    # The stem's, three a unit, and a projection in each stage.
+    assert len(found) == 1 + 3 * 3 + 2
+    total = 4 * 8 * 10  # the classifier
     for c in found:
         _, height, width, _ = c.output
         rows, columns, channels, filters = c.kernel
@@ -54,7 +57,8 @@ def test_the_ceiling_runs_all_of_its_operations():
 
 
 def test_our_contender_is_the_step_that_trains():
-    build = steps.ours(32, 2, variant="resnet20", classes=10)
+    small = {"depths": (1, 1), "filters": (16, 32)}
+    build = steps.ours(8, 2, variant="resnet20", classes=10, choices=small)
     ticks = []
     build()(2, lambda: ticks.append(1))
     assert len(ticks) == 2
@@ -63,7 +67,7 @@ def test_our_contender_is_the_step_that_trains():
 def test_the_networks_that_are_compared_have_the_same_multiply_adds():
     """torchvision's strides are elsewhere; its row has one of ours for it."""
     ours, theirs = (
-        keras_resnet.multiply_adds(keras_resnet.build(name), 224)
+        GOLDENS[name].multiply_adds
         for name in ("resnet50", gpu_benchmark.VARIANT)
     )
     assert theirs / ours == pytest.approx(1.06, abs=0.005)
@@ -139,9 +143,6 @@ def test_more_processes_are_predicted_from_two():
 def test_the_bytes_are_the_networks():
     """Trainable parameters as torchvision counts them, float32."""
     for name, (num_bytes, work) in scaling.NETWORKS.items():
-        variant = name.lower().replace("-", "")
-        model = keras_resnet.build(variant, input_shape=(224, 224, 3))
-        shapes = [v.value.shape for v in model.trainable_variables]
-        assert num_bytes == 4 * sum(s.num_elements() for s in shapes)
-        ratio = keras_resnet.multiply_adds(model) / 3.86e9
-        assert work == pytest.approx(ratio, rel=0.01)
+        golden = GOLDENS[name.lower().replace("-", "")]
+        assert num_bytes == 4 * golden.trainable_parameters
+        assert work == pytest.approx(golden.multiply_adds / 3.86e9, rel=0.01)
