@@ -44,14 +44,13 @@ REWRITTEN = ("padded_pools", "read_twice", "own_mean")  # in ONNX alone
 # Of the others a copy is made as of these, and a file in the same way.
 OTHERS = [n for n in MADE if n not in (*ENDS, *GRAPHS, *REWRITTEN, "attention")]
 WRITTEN = [
-    ("bottlenecks", ("tflite", "onnx")),
-    ("groups", ("tflite", "onnx")),
+    *((name, ("tflite", "onnx")) for name in GRAPHS),
     ("named_ends", ("saved_model",)),
-    *((name, ("onnx",)) for name in ("operators", *REWRITTEN)),
+    *((name, ("onnx",)) for name in REWRITTEN),
     ("attention", ("tflite",)),
     *(
         pytest.param(name, ("tflite",), marks=pytest.mark.large)
-        for name in (*OTHERS, "operators", *REWRITTEN)
+        for name in OTHERS
     ),
 ]
 
