@@ -7,16 +7,15 @@ import subprocess
 import sys
 
 import pytest
-from exported_networks import card_of
 from exported_networks import content
 from exported_networks import export
-from exported_networks import network
 
 from keras_resnet.errors import UsageError
 from keras_resnet.export import placing
 from keras_resnet.export.verification import verify
 from keras_resnet.export.writers import manifest
 from keras_resnet.inference import artifact
+from keras_resnet.labels.cards import load_card
 
 
 def test_every_death_in_a_move_is_mended_by_the_next(copied, tmp_path):
@@ -86,7 +85,7 @@ def _fill(staging, directory):
     (staging / "samples" / "00_label-0.png").unlink(missing_ok=True)
     rows = artifact.read_manifest(directory)
     rows = [row for row in rows if row.path == "model.onnx"]
-    manifest.write_manifest(staging, rows, card_of(network()))
+    manifest.write_manifest(staging, rows, load_card(directory))
 
 
 _KILLED = """

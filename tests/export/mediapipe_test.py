@@ -16,7 +16,9 @@ import tflite_files
 from ai_edge_litert import schema_py_generated as tflite_schema
 from exported_networks import answers
 
+from keras_resnet.export.writers import serving
 from keras_resnet.export.writers.metadata_writer import add_metadata
+from keras_resnet.export.writers.tflite import export_tflite
 
 MEDIAPIPE = importlib.util.find_spec("mediapipe")
 pytestmark = pytest.mark.skipif(
@@ -33,6 +35,27 @@ def card():
     return phone_files.phone().card
 
 
+@pytest.fixture(scope="module")
+def files(card, tmp_path_factory):
+    """{precision, or "of_bytes": a .tflite file}, of a network folded once."""
+    path = tmp_path_factory.mktemp("files") / "model.tflite"
+    network, found = serving.Network(phone_files.phone().model, card), {}
+    choices = {name: {"precision": name} for name in PRECISIONS}
+    choices["int8"]["calibration"] = phone_files.phone().images
+    choices["of_bytes"] = {"precision": "float32", "input_dtype": "uint8"}
+    for name, chosen in choices.items():
+        export_tflite(network, path, card=card, **chosen)
+        found[name] = path.read_bytes()
+    return found
+
+
+def _plain(content):
+    """A file without the metadata that we write."""
+    file = tflite_files.unpacked(content)
+    file.metadata = [m for m in file.metadata if m.name != b"TFLITE_METADATA"]
+    return tflite_files.packed(file)
+
+
 def _swapped(card):
     """A card whose first two names have changed places."""
     first, second, *rest = card.class_names
@@ -40,20 +63,18 @@ def _swapped(card):
 
 
 @pytest.fixture(scope="module")
-def by_mediapipe(card, tmp_path_factory):
+def by_mediapipe(card, files, tmp_path_factory):
     """{(precision, kind): rows of mediapipe_reader.py, or an error}."""
     folder, models = tmp_path_factory.mktemp("mediapipe"), {}
     np.save(folder / "images.npy", phone_files.phone().images)
     for precision in PRECISIONS:
-        plain = phone_files.plain(precision)
-        path = phone_files.export(folder, precision)
-        models[precision, "exported"] = path.read_bytes()
+        plain = _plain(files[precision])
+        models[precision, "exported"] = files[precision]
         models[precision, "swapped"] = add_metadata(
             plain, card=_swapped(card), name="x"
         )
         models[precision, "plain"] = plain
-    path = phone_files.export(folder, "float32", input_dtype="uint8")
-    models["float32", "of_bytes"] = path.read_bytes()
+    models["float32", "of_bytes"] = files["of_bytes"]
     paths = [folder / ("_".join(key) + ".tflite") for key in models]
     for path, content in zip(paths, models.values(), strict=True):
         path.write_bytes(content)
@@ -81,12 +102,12 @@ def _names_and_scores(rows):
     [("float32", 1e-5), ("dynamic_int8", 0.02), ("int8", 0.02)],
 )
 def test_mediapipe_gives_our_names_and_keras_probabilities(
-    card, by_mediapipe, precision, tolerance
+    card, files, by_mediapipe, precision, tolerance
 ):
     images = phone_files.phone().images
     names, scores = _names_and_scores(by_mediapipe[precision, "exported"])
     assert tuple(names) == card.class_names
-    outputs = tflite_files.predict(phone_files.plain(precision), images)
+    outputs = tflite_files.predict(files[precision], images)
     # A byte is worth 1/256.
     expected = outputs / (256 if precision == "int8" else 1)
     np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-6)
@@ -143,8 +164,10 @@ def _metadata(content):
 
 
 @pytest.mark.parametrize("precision, greatest", [("float32", 1), ("int8", 255)])
-def test_the_metadata_say_what_a_classifier_needs(card, precision, greatest):
-    plain, schema = phone_files.plain(precision), _schema()
+def test_the_metadata_say_what_a_classifier_needs(
+    card, files, precision, greatest
+):
+    plain, schema = _plain(files[precision]), _schema()
     model = _metadata(add_metadata(plain, card=card, name="resnet20"))
     assert (model.name, model.minParserVersion) == (b"resnet20", b"1.0.0")
     assert b"RGB pixels 0..255" in model.description

@@ -14,8 +14,22 @@ from exported_networks import export
 from keras_resnet.errors import UsageError
 from keras_resnet.export import placing
 from keras_resnet.export.verification import verify
+from keras_resnet.export.writers import manifest
 from keras_resnet.export.writers.onnx import export_onnx
 from keras_resnet.inference import artifact
+from keras_resnet.labels.cards import load_card
+
+
+def _place(exported, directory):
+    """Puts one network of an export in place, as a new export would."""
+    with placing.staged(directory, ["model.onnx"]) as staging:
+        for name in ("card.json", "labels.txt", "model.onnx"):
+            shutil.copy(exported / name, staging)
+        shutil.copytree(exported / "samples", staging / "samples")
+        rows = artifact.read_manifest(exported)
+        rows = [row for row in rows if row.path == "model.onnx"]
+        manifest.write_manifest(staging, rows, load_card(exported))
+
 
 # What is not an export's.
 
@@ -46,7 +60,7 @@ def test_what_no_manifest_names_is_refused_by_name(model, tmp_path, name):
     assert content(tmp_path) == before
 
 
-def test_what_is_not_in_the_way_stays(model, tmp_path):
+def test_what_is_not_in_the_way_stays(exported, tmp_path):
     mine = {"README.md": b"mine", "web/index.html": b"mine", ".git/x": b"mine"}
     mine |= {".export-of-mine/a": b"mine", ".export-12345678/a": b"mine"}
     for name, data in mine.items():
@@ -54,13 +68,13 @@ def test_what_is_not_in_the_way_stays(model, tmp_path):
         (tmp_path / name).write_bytes(data)
     (tmp_path / "empty").mkdir()
     for _ in range(2):
-        export(model, tmp_path)
+        _place(exported, tmp_path)
         found = content(tmp_path)
         assert {name: found[name] for name in mine} == mine
     assert (tmp_path / "empty").is_dir()
 
 
-def test_an_asset_manifest_of_another_program_is_no_licence(model, tmp_path):
+def test_another_program_s_manifest_is_no_licence(exported, tmp_path):
     """Some list "files" too, and name those of the user."""
     (tmp_path / "labels.txt").write_text("mine")
     files = {"labels.txt": artifact.sha256(tmp_path / "labels.txt")}
@@ -68,12 +82,12 @@ def test_an_asset_manifest_of_another_program_is_no_licence(model, tmp_path):
     (tmp_path / "manifest.json").write_text(json.dumps(fields))
     before = content(tmp_path)
     with pytest.raises(UsageError, match="another program wrote it"):
-        export(model, tmp_path)
+        _place(exported, tmp_path)
     assert content(tmp_path) == before
     # The same of this program is one.
     fields["versions"] = {"keras_resnet": "1"}
     (tmp_path / "manifest.json").write_text(json.dumps(fields))
-    export(model, tmp_path)
+    _place(exported, tmp_path)
     assert (tmp_path / "labels.txt").read_text() != "mine"
 
 
@@ -175,7 +189,7 @@ EARLIER = {"no samples": _without_samples, "no files": lambda f: f.pop("files")}
 
 
 @pytest.mark.parametrize("version", EARLIER)
-def test_an_earlier_version_s_export_is_one(model, copied, version):
+def test_an_earlier_version_s_export_is_one(exported, copied, version):
     path = copied / "manifest.json"
     fields = json.loads(path.read_text())
     EARLIER[version](fields)
@@ -184,16 +198,16 @@ def test_an_earlier_version_s_export_is_one(model, copied, version):
     # What its manifest does not name is still nobody's.
     (copied / "samples" / "mine.png").write_text("mine")
     with pytest.raises(UsageError, match=r"samples/mine.png \(no manifest"):
-        export(model, copied)
+        _place(exported, copied)
     (copied / "samples" / "mine.png").unlink()
     with (copied / "model.onnx").open("ab") as file:
         file.write(b"!")
     with pytest.raises(UsageError, match=r"model.onnx \(changed since"):
-        export(model, copied)
+        _place(exported, copied)
     with pytest.raises(verify.VerificationError, match="model.onnx: its sha"):
         verify.check_files(copied)
     (copied / "model.onnx").unlink()
-    export(model, copied)
+    _place(exported, copied)
     verify.check_files(copied)
     assert not (copied / "saved_model").exists()
 
