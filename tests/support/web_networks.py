@@ -1,10 +1,7 @@
 """Small networks and image files for the tests of the page."""
 
-import functools
-
 import exported_networks
 import numpy as np
-import tensorflow as tf
 
 from keras_resnet.data.pixels import decoding
 from keras_resnet.export.verification.verify import evaluation_views
@@ -24,19 +21,11 @@ def card_of(model, **changes):
     return Card(class_names=NAMES, **{**fields, **changes})
 
 
-@functools.cache
-def decoder(exif):
-    """`decoding.decode` as one graph, which an eager call would make anew."""
-    spec = tf.TensorSpec((), tf.string)
-    return tf.function(
-        lambda file: decoding.decode(file, exif), input_signature=[spec]
-    )
-
-
 def view(file, card):
     """What Python's pipeline makes of an image file: uint8 (S, S, 3)."""
-    image = decoder(card.exif)(file.read_bytes())
-    (view,) = evaluation_views([image.numpy()], card)
+    (view,) = evaluation_views(
+        [decoding.decode(file.read_bytes(), card.exif)], card
+    )
     return view
 
 

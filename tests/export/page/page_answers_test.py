@@ -16,6 +16,7 @@ import web_networks
 from PIL import Image
 from PIL import ImageOps
 
+from keras_resnet.data.pixels import decoding
 from keras_resnet.data.pixels import orientations
 from keras_resnet.export.writers.web import export_web
 
@@ -233,17 +234,17 @@ def test_notes_of_cameras_turn_a_picture_as_in_python(page, exif):
         files[kind] = odd_images.encode(image, kind, lossless=True, **note)
     texts = [base64.b64encode(file).decode() for file in files.values()]
     upright = exif == "apply"
-    decode = web_networks.decoder(exif)
-    spec = tf.TensorSpec((), tf.string)
     read = tf.function(
-        lambda file: orientations.read(file, "apply"), input_signature=[spec]
+        lambda file: orientations.read(file, "apply"),
+        input_signature=[tf.TensorSpec((), tf.string)],
+        autograph=False,
     )
     found = page.run(DECODE, [[text, upright] for text in texts])
     for (name, file), (size, rgba, turned) in zip(
         files.items(), found, strict=True
     ):
         pixels = np.reshape(rgba, (*size, 4))[..., :3]
-        expected = decode(file)
+        expected = decoding.decode(file, exif)
         np.testing.assert_array_equal(pixels, expected, name)
         noted = read(file).numpy() > 1
         assert turned == noted, name
