@@ -11,6 +11,7 @@ import numpy as np
 import programs
 import pytest
 import tensorflow as tf
+import zygote
 from PIL import Image
 
 from keras_resnet import recipes
@@ -34,9 +35,14 @@ MODELS = {
 MASK = "--on_bad_image=mask:1"
 
 
-def refuses(message, command, *arguments, cwd):
+def start(*words, cwd):
+    """What a command did, which verifies in its own process."""
+    return zygote.run(programs.SUPPORT / "one_process.py", *words, cwd=cwd)
+
+
+def refuses(message, *words, cwd):
     """Asserts that a command ends with one clear message and status 2."""
-    result = programs.start(command, *arguments, cwd=cwd)
+    result = start(*words, cwd=cwd)
     assert result.returncode == 2, result.stderr
     assert re.search(rf"^ERROR: .*{message}", result.stderr, re.M | re.S)
     assert "Traceback" not in result.stderr
@@ -45,7 +51,7 @@ def refuses(message, command, *arguments, cwd):
 
 @pytest.fixture(scope="module")
 def network():
-    return exported_networks.network()
+    return exported_networks.network(depths=(1, 1), filters=(16, 32))
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +78,7 @@ def root(network, tmp_path_factory):
 @pytest.fixture(scope="module")
 def said(root):
     """What export said."""
-    said = programs.start(
+    said = start(
         "export",
         "--model=run/model.keras",
         "--formats=saved_model,tflite_float32,onnx,tflite_int8",
@@ -130,7 +136,7 @@ def test_no_byte_of_it_tells_where_the_photographs_are(root, said):
 @pytest.fixture(scope="module")
 def features(root):
     """What export said of features, and of data by another name."""
-    said = programs.start(
+    said = start(
         "export",
         *("--model=run/model.keras", "--formats=onnx", MASK),
         *("--outputs=embedding", f"--dataset_name={BIRDS}"),
@@ -139,10 +145,6 @@ def features(root):
     )
     assert said.returncode == 0, said.stderr
     return said
-
-
-def test_a_name_for_the_data_is_taken(root, features):
-    assert cards.load_card(root / "features").dataset == BIRDS
 
 
 def test_export_keeps_an_earlier_one_without_force(root, said):
@@ -155,7 +157,7 @@ def test_export_keeps_an_earlier_one_without_force(root, said):
 def test_verify_passes_and_then_names_the_damaged_file(root, said, tmp_path):
     exported = shutil.copytree(root / "exported", tmp_path / "exported")
     arguments = (f"--model={root}/run/model.keras", exported, MASK)
-    result = programs.start("verify", *arguments, cwd=tmp_path)
+    result = start("verify", *arguments, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "by 19 images." in result.stdout
     rows = [line.split()[:3] for line in result.stdout.splitlines()[1:6]]
@@ -177,9 +179,7 @@ def test_predict_gives_the_model_s_top_classes(root, said, network, format):
     samples = sorted((root / "exported/samples").iterdir())
     assert len(samples) == 8
     model = f"--model={MODELS[format]}"
-    result = programs.start(
-        "predict", model, "exported/samples", samples[0], cwd=root
-    )
+    result = start("predict", model, "exported/samples", samples[0], cwd=root)
     assert result.returncode == 0, result.stderr
     *blocks, last = re.split(r"^(?=\S)", result.stdout, flags=re.M)[1:]
     card = cards.load_card(root / "run")
@@ -219,7 +219,7 @@ def test_predict_needs_images_a_model_and_its_labels(root, said, tmp_path):
     # A lone .tflite file has them inside.
     shutil.copy(root / tflite, tmp_path / "alone.tflite")
     arguments = ("--model=alone.tflite", images)
-    result = programs.start("predict", *arguments, cwd=tmp_path)
+    result = start("predict", *arguments, cwd=tmp_path)
     assert "8 images with tflite" in result.stdout, result.stderr
 
 
@@ -252,11 +252,12 @@ def test_the_words_of_the_flag_are_those_of_train(command, root, tmp_path):
 
 
 def test_features_are_exported_and_verified_and_do_not_predict(root, features):
+    assert cards.load_card(root / "features").dataset == BIRDS
     title, row, *_ = features.stdout.splitlines()
     assert "least cosine" in title and "%" not in row
     assert re.search(r" (0\.9999|1\.0)\d+ ", row)
     model = "--model=run/model.keras"
-    result = programs.start("verify", model, "features", MASK, cwd=root)
+    result = start("verify", model, "features", MASK, cwd=root)
     assert result.returncode == 0, result.stderr
     row = result.stdout.splitlines()[1].split()
     assert row[:3] == ["model.onnx", "serving_default", "embedding"]

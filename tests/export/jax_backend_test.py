@@ -59,7 +59,8 @@ print(reports[0].max_abs_diff)
 @pytest.fixture(scope="module")
 def on_jax(tmp_path_factory):
     """What JAX printed, its answers, and those of TensorFlow."""
-    folder, model = tmp_path_factory.mktemp("jax"), network()
+    folder = tmp_path_factory.mktemp("jax")
+    model = network(depths=(1,), filters=(16,))
     model.save(folder / "model.keras")
     np.save(folder / "images.npy", images())
     export(model, folder / "exported", card=CARD)

@@ -12,6 +12,8 @@ from ai_edge_litert.compiled_model import CompiledModel
 from ai_edge_litert.interpreter import Interpreter
 
 from keras_resnet.export import formats
+from keras_resnet.export.writers import serving
+from keras_resnet.export.writers.tflite import export_tflite
 
 DOCUMENT = (programs.ROOT / "docs/PHONES.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(
@@ -25,9 +27,12 @@ OTHERS = {"square.png"}
 def exported(tmp_path_factory):
     """A directory with the files for phones."""
     folder = tmp_path_factory.mktemp("exported")
-    phone_files.phone().card.save(folder)
-    for precision in phone_files.FILES:
-        phone_files.export(folder, precision)
+    phone = phone_files.phone()
+    phone.card.save(folder)
+    shared = serving.Network(phone.model, phone.card)
+    for precision, file in phone_files.FILES.items():
+        choices = {"precision": precision, "calibration": phone.images}
+        export_tflite(shared, folder / file, card=phone.card, **choices)
     return folder
 
 

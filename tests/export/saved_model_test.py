@@ -26,6 +26,7 @@ from keras_resnet.export.verification import isolated
 from keras_resnet.export.verification import verify
 from keras_resnet.export.verification.verify import evaluation_views
 from keras_resnet.export.writers import saved_model
+from keras_resnet.export.writers import serving
 from keras_resnet.export.writers import warmup
 from keras_resnet.export.writers.saved_model import answer
 from keras_resnet.export.writers.saved_model import export_saved_model
@@ -44,17 +45,42 @@ def card(model):
 
 
 @pytest.fixture(scope="module")
-def views_path(model, card, tmp_path_factory):
+def shared(model, card):
+    """Folded once for all files."""
+    return serving.Network(model, card)
+
+
+@pytest.fixture(scope="module")
+def views_path(shared, tmp_path_factory):
     path = tmp_path_factory.mktemp("views") / "saved_model"
-    export_saved_model(model, path, card=card)
+    export_saved_model(shared, path, card=shared.card)
     return path
 
 
 @pytest.fixture(scope="module")
-def whole(model, card, tmp_path_factory):
-    """(Artifact, path) of one whose serving_default resizes and crops."""
+def whole(shared, card, tmp_path_factory):
+    """(Artifact, path) of one whose serving_default resizes and crops.
+
+    It would name more classes than there are.
+    """
     path = tmp_path_factory.mktemp("whole") / "saved_model"
-    return export_saved_model(model, path, card=card, resize=True), path
+    choices = {"card": card, "resize": True, "top": 50}
+    return export_saved_model(shared, path, **choices), path
+
+
+@pytest.fixture(scope="module")
+def predictor(whole):
+    return runtime.load_predictor(whole[1])
+
+
+@pytest.fixture(scope="module")
+def serve_views(views_path):
+    return _signatures(views_path)
+
+
+@pytest.fixture(scope="module")
+def serve_whole(whole):
+    return _signatures(whole[1])
 
 
 @pytest.fixture(scope="module")
@@ -68,14 +94,13 @@ def _expected(model, images, card):
     return exported_networks.answers(model, evaluation_views(images, card))
 
 
-def _signature(path, name):
-    # The loaded object owns the variables.
+def _signatures(path):
+    """What calls a signature by its name."""
     loaded = tf.saved_model.load(str(path))
-    function = loaded.signatures[name]
 
-    def call(**inputs):
-        assert loaded
-        return {k: v.numpy() for k, v in function(**inputs).items()}
+    def call(name, **inputs):
+        found = loaded.signatures[name](**inputs)
+        return {k: v.numpy() for k, v in found.items()}
 
     return call
 
@@ -85,7 +110,7 @@ def _signature(path, name):
 
 @pytest.mark.parametrize("name", ["serving_default", "serve_bytes"])
 def test_the_most_probable_classes_come_first_by_index_and_name(
-    views_path, model, card, name
+    serve_views, model, card, name
 ):
     images, _ = exported_networks.digits(4)
     views = exported_networks.views(card, 4)
@@ -95,7 +120,7 @@ def test_the_most_probable_classes_come_first_by_index_and_name(
         "serving_default": {"images": views.astype("float32")},
         "serve_bytes": {"image_bytes": tf.constant(files)},
     }
-    found = _signature(views_path, name)(**inputs[name])
+    found = serve_views(name, **inputs[name])
     assert sorted(found) == OUTPUTS
     np.testing.assert_allclose(
         found["probabilities"], expected, rtol=0, atol=1e-5
@@ -113,63 +138,73 @@ def test_the_most_probable_classes_come_first_by_index_and_name(
         )
 
 
-@pytest.mark.parametrize("frozen", [False, True])
+def _is_half_as_exact(found, expected):
+    assert found.dtype == np.float32
+    return 1e-5 < abs(found - expected).max() < 0.05
+
+
 def test_bfloat16_has_half_the_bytes_and_answers_in_float32(
-    model, card, views_path, tmp_path, frozen
+    shared, model, card, views_path, tmp_path
 ):
-    options = formats.Options(frozen=frozen)
+    path, choices = tmp_path / "half", {"precision": "bfloat16"}
+    export_saved_model(shared, path, card=card, **choices)
+    weights = sum(file.stat().st_size for file in views_path.rglob("*.data*"))
+    stored = sum(file.stat().st_size for file in path.rglob("*.data*"))
+    assert stored < 0.52 * weights
+    views = exported_networks.views(card)
+    found = np.asarray(runtime.load_predictor(path).predict(views))
+    assert _is_half_as_exact(found, exported_networks.answers(model, views))
+
+
+def test_frozen_bfloat16_is_held_once_and_verified(
+    model, card, views_path, tmp_path
+):
+    """Constants of the graph, for both signatures."""
+    answers = {}
+
+    def predict(path, inputs, **options):
+        answers.update(isolated.predict(path, inputs, **options))
+        return answers
+
+    choices = {"options": formats.Options(frozen=True), "predict": predict}
     (artifact,) = exported_networks.export(
-        model, tmp_path, ["saved_model_bfloat16"], options=options
+        model, tmp_path, ["saved_model_bfloat16"], **choices
     )
     path = tmp_path / artifact.path
     assert artifact.precision == "bfloat16"
     weights = sum(file.stat().st_size for file in views_path.rglob("*.data*"))
-    stored = sum(file.stat().st_size for file in path.rglob("*.data*"))
+    before = (views_path / "saved_model.pb").stat().st_size
     graph = (path / "saved_model.pb").stat().st_size
-    if frozen:  # constants, once for both signatures
-        before = (views_path / "saved_model.pb").stat().st_size
-        assert stored < 1_000 and graph - before < 0.6 * weights
-    else:
-        assert stored < 0.52 * weights
-    images = exported_networks.digits()[0]
-    views = exported_networks.views(card)
-    expected = exported_networks.answers(model, views)
-    predictor = runtime.load_predictor(path)
-    for found in (
-        predictor.predict(views),
-        predictor.predict_bytes([encoded(image, "PNG") for image in images]),
-    ):
-        found = np.asarray(found)
-        assert found.dtype == np.float32
-        assert 1e-5 < abs(found - expected).max() < 0.05
-    if frozen:
-        return
+    assert graph - before < 0.6 * weights
+    assert sum(file.stat().st_size for file in path.rglob("*.data*")) < 1_000
+    images, _ = exported_networks.digits(8)
+    expected = exported_networks.answers(
+        model, exported_networks.views(card, 8)
+    )
+    assert sorted(answers) == ["serve_bytes", "serving_default"]
+    for found in answers.values():
+        assert _is_half_as_exact(found["probabilities"], expected)
     other = exported_networks.network(seed=1)
     with pytest.raises(verify.VerificationError, match="a logit differs by"):
-        verify.verify(tmp_path, other, images[:4], predict=isolated.predict)
+        verify.verify(tmp_path, other, images, predict=lambda *_, **__: answers)
 
 
 def test_what_a_protocol_buffer_cannot_hold_is_not_frozen(
     model, card, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(saved_model, "_LARGEST", 1_000)
-    for frozen, wrong in ((False, None), (True, "of 2 GB at most. Received")):
-        choices = {"card": card, "formats": ["saved_model_bfloat16"]}
-        choices["options"] = formats.Options(frozen=frozen)
-        if wrong is None:
-            pipeline.check(model, tmp_path / "x", **choices)
-            continue
-        with pytest.raises(UsageError, match=wrong):
-            pipeline.check(model, tmp_path / "x", **choices)
+    choices = {"card": card, "formats": ["saved_model_bfloat16"]}
+    pipeline.check(model, tmp_path / "x", **choices)
+    choices["options"] = formats.Options(frozen=True)
+    with pytest.raises(UsageError, match="of 2 GB at most. Received"):
+        pipeline.check(model, tmp_path / "x", **choices)
 
 
-def test_top_is_at_most_the_number_of_classes(model, card, tmp_path):
-    artifact = export_saved_model(model, tmp_path / "m", card=card, top=50)
-    found = _signature(tmp_path / "m", "serving_default")(
-        images=np.zeros((2, 16, 16, 3), np.float32)
-    )
+def test_top_is_at_most_the_number_of_classes(whole, serve_whole):
+    images = tf.zeros((2, 18, 18, 3), tf.uint8)
+    found = serve_whole("serving_default", images=images)
     assert found["top_names"].shape == (2, 10)
-    outputs = artifact.signature["outputs"]
+    outputs = whole[0].signature["outputs"]
     assert {name: output["shape"][1:] for name, output in outputs.items()} == {
         name: [*value.shape[1:]] for name, value in found.items()
     }
@@ -194,13 +229,11 @@ def test_another_top_is_refused_before_any_work(model, card, tmp_path):
 
 
 def test_whole_images_of_any_size_are_resized_and_cropped_inside(
-    whole, model, card, photographs
+    whole, predictor, model, card, photographs
 ):
-    artifact, path = whole
-    assert artifact.signature["inputs"] == {
+    assert whole[0].signature["inputs"] == {
         "images": {"dtype": "uint8", "shape": [None, None, None, 3]}
     }
-    predictor = runtime.load_predictor(path)
     assert (predictor.resizes, predictor.image_size) == (True, None)
     expected = _expected(model, photographs, card)
     for image, row in zip(photographs, expected, strict=True):
@@ -216,28 +249,29 @@ def test_whole_images_of_any_size_are_resized_and_cropped_inside(
 
 
 def test_every_kind_of_file_is_answered_right_or_refused(
-    whole, model, card, photographs
+    predictor, model, card, photographs
 ):
-    serve = _signature(whole[1], "serve_bytes")
     read, refused = image_kinds.READ, image_kinds.REFUSED
     images = [image_kinds.pillow(file) for file in read.values()]
     images = [*(image.astype(np.uint8) for image in images), *photographs]
     files = [*read.values(), *(encoded(x, "PNG") for x in photographs)]
-    actual = serve(image_bytes=tf.constant(files))
+    actual = predictor.predict_bytes(files)
     expected = _expected(model, images, card)
-    np.testing.assert_allclose(actual["probabilities"], expected, atol=1e-5)
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
     # The answers tell such images apart.
     assert np.ptp(expected, axis=0).max() > 1e-3
     for name, file in refused.items():
         with pytest.raises(tf.errors.InvalidArgumentError):
-            serve(image_bytes=tf.constant([file]))
+            predictor.predict_bytes([file])
             pytest.fail(name)
 
 
-def test_normalised_pixels_are_refused_where_whole_images_are_taken(whole):
-    call = _signature(whole[1], "serving_default")
+def test_normalised_pixels_are_refused_where_whole_images_are_taken(
+    serve_whole,
+):
+    images = tf.zeros((1, 20, 20, 3), tf.float32)
     with pytest.raises(Exception, match="uint8"):
-        call(images=tf.zeros((1, 20, 20, 3), tf.float32))
+        serve_whole("serving_default", images=images)
 
 
 # What TensorFlow Serving runs first.
@@ -264,7 +298,9 @@ def _requests(path):
 
 
 @pytest.mark.parametrize("kind", ["views", "whole"])
-def test_serving_finds_a_request_for_each_signature(kind, whole, views_path):
+def test_serving_finds_a_request_for_each_signature(
+    kind, whole, views_path, serve_whole, serve_views
+):
     path = views_path if kind == "views" else whole[1]
     requests = _requests(path)
     assert (path / warmup.PATH).stat().st_size < 2000
@@ -276,9 +312,9 @@ def test_serving_finds_a_request_for_each_signature(kind, whole, views_path):
         "whole": ((1, 18, 18, 3), np.uint8),
     }[kind]
     for name, inputs in requests.items():
-        found = _signature(path, name)(
-            **{key: tf.constant(value) for key, value in inputs.items()}
-        )
+        tensors = {key: tf.constant(value) for key, value in inputs.items()}
+        resizes = kind == "whole" and name == "serving_default"
+        found = (serve_whole if resizes else serve_views)(name, **tensors)
         assert found["probabilities"].shape == (1, 10)
 
 
@@ -349,9 +385,9 @@ def test_predict_gives_it_the_whole_photograph(whole, model, card):
     assert f"  {probability:7.2%}  {best}\n" in done.stdout
 
 
-def test_serve_bytes_refuses_what_would_take_all_time_or_memory(views_path):
+def test_serve_bytes_refuses_what_would_take_all_time_or_memory(predictor):
     """A client of a server may send anything."""
-    serve = runtime.load_predictor(views_path).predict_bytes
+    serve = predictor.predict_bytes
     good = encoded(Image.fromarray(photograph()), "JPEG")
     assert serve([good, attacks.progressive(100, 30)]).shape == (2, len(NAMES))
     for bomb, message in (
@@ -442,7 +478,6 @@ def test_a_program_that_does_more_than_compute_is_not_run(operator, tmp_path):
 
 def test_the_same_graph_in_another_file_is_not_run(views_path, tmp_path):
     path = shutil.copytree(views_path, tmp_path / "saved_model")
-    assert runtime.load_predictor(path)
     (path / "saved_model.cpb").touch()
     with pytest.raises(UsageError, match="saved_model.cpb"):
         runtime.load_predictor(path)

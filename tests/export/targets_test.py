@@ -10,6 +10,7 @@ from exported_networks import card_of
 from exported_networks import content
 
 from keras_resnet.errors import UsageError
+from keras_resnet.export.writers import serving
 from keras_resnet.export.writers import targets
 from keras_resnet.export.writers.onnx import export_onnx
 from keras_resnet.export.writers.saved_model import export_saved_model
@@ -58,25 +59,25 @@ def test_a_writer_replaces_its_own_kind_alone(model, tmp_path, write, make):
 
 
 def test_nothing_is_in_nobody_s_way(model, tmp_path):
-    (tmp_path / "m.tflite").touch()
+    (tmp_path / "m.onnx").touch()
     (tmp_path / "saved_model").mkdir()
+    shared = serving.Network(model, card_of(model))
     for _ in range(2):
-        export_tflite(model, tmp_path / "m.tflite", card=card_of(model))
+        export_onnx(shared, tmp_path / "m.onnx", card=shared.card)
         path = tmp_path / "saved_model"
-        export_saved_model(model, path, card=card_of(model))
-    assert targets.recognise(tmp_path / "m.tflite") == "tflite"
+        export_saved_model(shared, path, card=shared.card)
+    assert targets.recognise(tmp_path / "m.onnx") == "onnx"
     assert targets.recognise(tmp_path / "saved_model") == "saved_model"
 
 
 def test_a_killed_writer_is_cleaned_up_a_running_one_is_not(model, tmp_path):
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    names = [f".unfinished-saved_model-{ended.pid}/variables"]
-    names += [f".unfinished-saved_model-{os.getppid()}", ".unfinished-mine"]
-    names += [".saved_model.1", f".unfinished-model.onnx-{ended.pid}"]
+    names = [f".unfinished-model.onnx-{ended.pid}/variables"]
+    names += [f".unfinished-model.onnx-{os.getppid()}", ".unfinished-mine"]
+    names += [".model.onnx.1", f".unfinished-saved_model-{ended.pid}"]
     for name in names:
         (tmp_path / name).mkdir(parents=True)
-    path = tmp_path / "saved_model"
-    export_saved_model(model, path, card=card_of(model))
+    export_onnx(model, tmp_path / "model.onnx", card=card_of(model))
     found = {entry.name for entry in tmp_path.iterdir()}
-    assert found == {"saved_model", *names[1:]}
+    assert found == {"model.onnx", *names[1:]}

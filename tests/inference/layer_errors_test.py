@@ -17,6 +17,7 @@ from exported_networks import card_of
 from exported_networks import network
 
 from keras_resnet.errors import UsageError
+from keras_resnet.export.writers import serving
 from keras_resnet.export.writers.tflite import export_tflite
 from keras_resnet.inference import layer_errors
 from keras_resnet.inference.layer_errors import LayerError
@@ -54,9 +55,7 @@ LAYERS = [
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("good")
-    exported_networks.write_precisions(network(**PREACT), folder)
-    return folder
+    return _written(network(**PREACT), tmp_path_factory.mktemp("good"))
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +72,13 @@ def outliers(tmp_path_factory):
     kernel = layers["conv2"].kernel.numpy()
     kernel[:, :, 5] = 50
     layers["conv2"].kernel.assign(kernel)
-    folder = tmp_path_factory.mktemp("outliers")
-    exported_networks.write_precisions(model, folder)
+    return _written(model, tmp_path_factory.mktemp("outliers"))
+
+
+def _written(model, folder):
+    files = [*FILES, "float32.tflite", "float32.onnx"]
+    shared = serving.Network(model, card_of(model))
+    exported_networks.write_precisions(shared, folder, files)
     return folder
 
 

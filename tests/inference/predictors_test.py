@@ -20,7 +20,6 @@ from onnx import TensorProto
 from onnx import helper
 
 from keras_resnet.errors import UsageError
-from keras_resnet.export.folding.fold import fold
 from keras_resnet.export.writers import serving
 from keras_resnet.export.writers import tflite
 from keras_resnet.export.writers import web_model
@@ -37,6 +36,12 @@ def model():
 
 
 @functools.cache
+def shared():
+    """Folded once for all files."""
+    return serving.Network(model(), card_of(model()))
+
+
+@functools.cache
 def views():
     return exported_networks.views(card_of(model()), 64)
 
@@ -50,22 +55,20 @@ def _exported(export, **choices):
     """Bytes of a file of the model."""
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "file"
-        export(model(), path, card=card_of(model()), **choices)
+        export(shared(), path, card=shared().card, **choices)
         return path.read_bytes()
 
 
 @functools.cache
 def _quantised(dtype):
     """Bytes of a file of 8 bits that takes and gives a dtype."""
-    copy = fold(model())
 
     def prepare(converter):
         tflite.PRECISIONS["int8"](converter, views())
         converter.inference_input_type = dtype
         converter.inference_output_type = dtype
 
-    function = serving.image_function(copy, batch=1, image_size=(16, 16))
-    return tflite.convert(function, copy, prepare)
+    return tflite.convert(shared().function(batch=1), shared().folded, prepare)
 
 
 def _input(file):
@@ -209,8 +212,7 @@ def test_threads_that_share_a_predictor_get_their_own_answers(kind, tmp_path):
     if kind == "tflite":
         predictor = runtime.load_predictor(_fixed_tflite(tmp_path, 1))
     else:
-        network = serving.Network(model(), card_of(model()))
-        content, _ = web_model.convert(network)
+        content, _ = web_model.convert(shared())
         (tmp_path / predictors.WEB_MODEL).write_bytes(content)
         predictor = predictors.WebPredictor(tmp_path)
     alone = predictor.predict(images)

@@ -124,21 +124,18 @@ def sign_again(directory):
     manifest.write_manifest(directory, artifacts, load_card(directory))
 
 
-def write_precisions(model, folder):
-    """Writes PRECISION.tflite and PRECISION.onnx, of each precision."""
-    calibration = views(card_of(model), 32, "train")
-    for export, suffix, precisions in (
-        (export_tflite, "tflite", ("float32", "dynamic_int8", "int8")),
-        (export_onnx, "onnx", ("float32", "int8")),
-    ):
-        for precision in precisions:
-            export(
-                model,
-                folder / f"{precision}.{suffix}",
-                card=card_of(model),
-                precision=precision,
-                calibration=calibration,
-            )
+def write_precisions(shared, folder, files):
+    """Writes files, each PRECISION.tflite or .onnx, of a `serving.Network`."""
+    for file in files:
+        precision, suffix = file.split(".")
+        export = {"tflite": export_tflite, "onnx": export_onnx}[suffix]
+        export(
+            shared,
+            folder / file,
+            card=shared.card,
+            precision=precision,
+            calibration=views(shared.card, 32, "train"),
+        )
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from keras_resnet.export.writers import litert_js
 from keras_resnet.export.writers.web import export_web
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
     for name, content in web_files.FILES.items():
@@ -20,12 +20,12 @@ def files(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def card():
     return web_networks.card_of(web_networks.network())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def exported(card, files, tmp_path_factory):
     try:
         litert_js.files()
@@ -37,13 +37,13 @@ def exported(card, files, tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def driver(tmp_path_factory):
     with pages.browser(tmp_path_factory.mktemp("profile")) as driver:
         yield driver
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def url(exported):
     with pages.serving(exported) as url:
         yield url
