@@ -1,7 +1,6 @@
 """Batches are functions of seed, epoch and position; examples count once."""
 
 import dataclasses
-import functools
 
 import numpy as np
 import pytest
@@ -54,7 +53,7 @@ def test_training_pixels_are_augmented_uint8():
     np.testing.assert_array_equal(batch["weight"], np.ones(64))
 
 
-@pytest.mark.parametrize("step, side", [(1, 6), (2, 8), (4, 12)])
+@pytest.mark.parametrize("step, side", [(1, 6), (4, 12)])
 def test_smaller_crops_show_the_same_part_of_the_same_images(step, side):
     recipe = _recipe(
         image_size=12,
@@ -87,14 +86,7 @@ def test_smaller_crops_show_the_same_part_of_the_same_images(step, side):
     assert View.of(recipe) == View(resize=20, crop=16)
 
 
-@functools.cache
-def _labels():
-    split = datasets.load("digits", "validation")
-    indices = tf.range(split.num_examples, dtype=tf.int64)
-    return [int(split.read(index)[1]) for index in indices]
-
-
-@pytest.mark.parametrize("batch_size", [1, 7, 359, 500])
+@pytest.mark.parametrize("batch_size", [7, 359, 500])
 def test_evaluation_weighs_every_example_once(batch_size):
     split = datasets.load("digits", "validation")
     dataset = pipeline.eval_dataset(
@@ -105,10 +97,9 @@ def test_evaluation_weighs_every_example_once(batch_size):
         assert batch["image"].shape == (batch_size, 16, 16, 3)
         labels += list(batch["label"])
         weights += list(batch["weight"])
-    expected = _labels()
     assert weights[:359] == [1] * 359
     assert not any(weights[359:])
-    assert labels[:359] == expected
+    assert labels[:359] == list(split.labels)
 
 
 def _photographs(tmp_path):
@@ -140,7 +131,8 @@ def test_parts_chosen_for_many_files_are_those_of_each_alone(clean):
     alone = tf.function(
         lambda index, seed: training_views.augment(
             split.read(index)[0], seed, recipe, FILL
-        )
+        ),
+        autograph=False,
     )
     dataset = pipeline.train_dataset(split, recipe, fill=FILL)
     (batch,) = dataset.as_numpy_iterator()
@@ -176,7 +168,7 @@ def test_batches_are_the_same_from_a_later_step_on_and_on_one_thread(
     assert not _same(whole[0], whole[4])
 
 
-@pytest.mark.parametrize("name", ["none", "pad_crop", "cifar"])
+@pytest.mark.parametrize("name", ["none", "cifar"])
 def test_images_in_memory_give_what_one_by_one_they_give(name):
     split = datasets.load("digits", "train")
     recipe = _recipe(augmentation=name, steps=3)
@@ -190,11 +182,12 @@ def test_images_in_memory_give_what_one_by_one_they_give(name):
         assert _same(a, b)
 
 
-def test_fewer_images_than_a_batch_are_taken_more_than_once(tmp_path):
-    split = _photographs(tmp_path)
-    recipe = dataclasses.replace(CROPS, batch_size=25, steps=1)
+def test_fewer_images_than_a_batch_are_taken_more_than_once():
+    digits = datasets.load("digits", "train")
+    split = splits.select(digits, np.arange(10))
+    recipe = _recipe(batch_size=25, steps=1)
     (batch,) = pipeline.train_dataset(split, recipe, fill=FILL)
-    assert batch["image"].shape == (25, 24, 24, 3)
+    assert batch["image"].shape == (25, 16, 16, 3)
     indices, seeds = order.positions(split, recipe, 0)
     assert sorted(np.bincount(indices)) == [2] * 5 + [3] * 5
     # Each time by another seed.
