@@ -46,7 +46,6 @@ def whole(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("whole")
     done = _train("--import=own_rows", f"--workdir={workdir}")
     assert done.returncode == 0, done.stderr
-    assert "after 4 steps" in done.stdout
     return workdir
 
 
