@@ -199,18 +199,14 @@ def test_a_body_of_another_network_is_refused_by_the_name_of_its_file(files):
         np.testing.assert_array_equal(value, before[path], path)
 
 
-def _pair(mean, **choices):
-    choices = {**ONE_UNIT, **choices}
-    rgb = _build(pixel_mean=mean, pixel_std=(63.0, 62.1, 66.7), **choices)
-    choices = {**choices, "input_shape": (12, 12, 1)}
-    grey = _build(pixel_mean=(0.0,), pixel_std=(1.0,), **choices)
-    transfer.grey_from_rgb(grey, rgb)
-    return grey, rgb
-
-
 @pytest.mark.parametrize("variant", ["original", "full_preact"])
 def test_grey_is_exact_where_the_means_are_equal(variant):
-    grey, rgb = _pair((120.0,) * 3, **NETWORKS[variant])
+    choices = {**ONE_UNIT, **NETWORKS[variant]}
+    std = (63.0, 62.1, 66.7)
+    rgb = _build(pixel_mean=(120.0,) * 3, pixel_std=std, **choices)
+    choices["input_shape"] = (12, 12, 1)
+    grey = _build(pixel_mean=(0.0,), pixel_std=(1.0,), **choices)
+    transfer.grey_from_rgb(grey, rgb)
     images = _images(4, 12, 12, 1)
     np.testing.assert_allclose(
         keras_resnet.logits(grey)(images),
