@@ -75,15 +75,3 @@ def strategy(request):
     if request.param == 1:
         return distribution.make_strategy("one_device")
     return distribution.make_strategy("mirrored", devices=2)
-
-
-@pytest.fixture
-def small_file(tmp_path):
-    """A safetensors file of `small_weights.small_model()`."""
-    import small_weights
-
-    import keras_resnet
-
-    path = tmp_path / "small.safetensors"
-    keras_resnet.save_weights(small_weights.small_model(), path)
-    return path

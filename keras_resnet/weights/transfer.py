@@ -48,9 +48,11 @@ def freeze(
     parts = _parts(model)
     if until is not None:
         lookup(parts, until, "part of the network")
-    # A functional model does not pass it on to its layers.
-    for layer in (model, *model.layers):
-        layer.trainable = True
+    # A functional model does not pass it on to its layers, and a layer not to
+    # those in it if it has the value already.
+    for value in (False, True):
+        for layer in (model, *model.layers):
+            layer.trainable = value
     if until is not None:
         for name, layers in parts.items():
             for layer in layers:

@@ -10,12 +10,17 @@ import pytest
 import keras_resnet
 from keras_resnet.networks import specs
 
-# Each row of each table at least once, in two stages.
+# Each row of each table at least once, in two stages; of shortcuts that differ
+# in a number alone one.
 _TABLES = {
     "stem": specs.STEMS,
     "block": specs.BLOCKS,
     "placement": specs.PLACEMENTS,
-    "shortcut": specs.SHORTCUTS,
+    "shortcut": {
+        name: row
+        for name, row in specs.SHORTCUTS.items()
+        if "_bias_" not in name and "_branch_" not in name
+    },
 }
 _HEADS = (
     {},
@@ -123,17 +128,16 @@ def test_a_network_is_channels_last_under_channels_first(
     setting("image_data_format")
     model = build(NETWORKS[number])
     assert_same(facts(model), usual[number])
-    again = type(model).from_config(model.get_config())
-    again.set_weights(model.get_weights())
-    assert_same(facts(again), usual[number])
     model.save(tmp_path / "model.keras")
     keras.config.set_image_data_format("channels_last")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert_same(facts(loaded), usual[number])
 
 
-@pytest.mark.parametrize("name", sorted(set(SETTINGS) - {"image_data_format"}))
-@pytest.mark.parametrize("number", [0, 3])
+@pytest.mark.parametrize(
+    "name, number",
+    [("floatx 16", 0), ("floatx 64", 3), ("epsilon", 0), ("dtype_policy", 3)],
+)
 def test_other_settings_change_nothing_of_a_float32_network(
     name, number, usual, setting
 ):
@@ -158,7 +162,7 @@ def test_the_settings_change_kerass_own_layers(setting):
 def test_without_a_dtype_a_network_has_kerass_policy(setting, dtype):
     setting("dtype_policy")
     keras.config.set_dtype_policy(dtype)
-    model = keras_resnet.build("resnet20", depths=(1, 1, 1))
+    model = keras_resnet.build("resnet20", depths=(1,), filters=(16,))
     assert model.get_layer("stage1_unit1").dtype_policy.name == dtype
     # Pixels and probabilities are in float32 at least.
     assert model.inputs[0].dtype == model.outputs[0].dtype == "float32"

@@ -32,11 +32,11 @@ def build(classes=10, **choices):
         "placement": own_network.PLACEMENT,
         "shortcut": own_network.SHORTCUT,
         "input_shape": (SIZE, SIZE, 3),
+        "depths": (1, 1),
+        "filters": FILTERS,
         **choices,
     }
-    model = keras_resnet.build(
-        "resnet50", depths=(1, 1), filters=FILTERS, classes=classes, **choices
-    )
+    model = keras_resnet.build("resnet50", classes=classes, **choices)
     randomize(model)
     return model
 
@@ -44,6 +44,13 @@ def build(classes=10, **choices):
 @pytest.fixture(scope="module")
 def model():
     return build()
+
+
+@pytest.fixture(scope="module")
+def saved(model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("saved") / "model.keras"
+    model.save(path)
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -152,29 +159,25 @@ def test_the_network_is_exported(export, model, images, tmp_path):
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5)
 
 
-def test_a_file_brings_it_back_also_under_other_classes(
-    model, images, tmp_path
-):
-    model.save(tmp_path / "model.keras")
-    again = keras.saving.load_model(tmp_path / "model.keras", compile=False)
+def test_a_file_brings_it_back_also_under_other_classes(model, saved, images):
+    again = keras.saving.load_model(saved, compile=False)
     np.testing.assert_array_equal(
         answers(again, images), answers(model, images)
     )
     other = build(classes=3)
     kernel = _operation(other).excite.kernel
     kernel.assign(kernel * 0)
-    transfer.load_body(other, tmp_path / "model.keras")
+    transfer.load_body(other, saved)
     np.testing.assert_array_equal(kernel, _operation(model).excite.kernel)
 
 
 def test_a_file_with_an_operation_that_is_not_known_says_how_to_bring_it(
-    model, tmp_path, monkeypatch
+    saved, tmp_path, monkeypatch
 ):
-    model.save(tmp_path / "model.keras")
-    assert runtime.load_keras(tmp_path / "model.keras").count_params() > 0
+    assert runtime.load_keras(saved).count_params() > 0
     monkeypatch.delitem(operations.OPERATIONS, "se")
     with pytest.raises(UsageError, match="operation 'se'.*--import=MODULE"):
-        runtime.load_keras(tmp_path / "model.keras")
+        runtime.load_keras(saved)
     monkeypatch.undo()
     objects = keras.saving.get_custom_objects()
     monkeypatch.delitem(objects, "own>SqueezeExcite")
@@ -197,10 +200,13 @@ def test_a_frozen_stage_freezes_the_operation_too():
 
 
 def test_grey_images_enter_by_the_first_of_three_convolutions():
-    constants = {"pixel_mean": (9.0,) * 3, "pixel_std": (50.0,) * 3}
-    rgb = build(**constants)
+    small = {"depths": (1,), "filters": (8,)}
+    rgb = build(pixel_mean=(9.0,) * 3, pixel_std=(50.0,) * 3, **small)
     grey = build(
-        input_shape=(SIZE, SIZE, 1), pixel_mean=(9.0,), pixel_std=(50.0,)
+        input_shape=(SIZE, SIZE, 1),
+        pixel_mean=(9.0,),
+        pixel_std=(50.0,),
+        **small,
     )
     keras_resnet.grey_from_rgb(grey, rgb)
     one = np.random.default_rng(0).uniform(0, 255, (2, SIZE, SIZE, 1))

@@ -23,7 +23,6 @@ from keras_resnet.export.formats import Options
 from keras_resnet.export.verification import isolated
 from keras_resnet.export.verification.verify import evaluation_views
 from keras_resnet.labels.view import View
-from keras_resnet.training import distribution
 from keras_resnet.training import mean_image
 from keras_resnet.training import run
 from keras_resnet.weights import transfer
@@ -39,15 +38,15 @@ RECIPE = dataclasses.replace(
     eval_resize=SIZE,
     pad_pixels=1,
     batch_size=32,
-    steps=6,
-    boundaries=(4,),
-    eval_every_steps=3,
-    checkpoint_every_steps=3,
+    steps=4,
+    boundaries=(3,),
+    eval_every_steps=4,
+    checkpoint_every_steps=2,
 )
 
 
-def _image(size, seed=0):
-    return np.random.default_rng(seed).uniform(0, 255, (size, size, 3))
+def _image(size):
+    return np.random.default_rng(0).uniform(0, 255, (size, size, 3))
 
 
 def _build(mean, variant="resnet20", size=16, **choices):
@@ -83,14 +82,6 @@ def test_an_image_of_one_colour_is_that_colour():
     np.testing.assert_allclose(ours.get_layer("pixels").mean_color, color)
     # What is compared depends on the mean.
     assert np.abs(_build(_image(16))(x) - theirs(x)).max() > 1e-3
-
-
-def test_a_saved_model_brings_its_mean_image(tmp_path):
-    model = _build(_image(16))
-    model.get_layer("pixels").mean.assign(_image(16, seed=7))
-    model.save(tmp_path / "model.keras")
-    again = keras.saving.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(again(_pixels()), model(_pixels()))
 
 
 @pytest.mark.parametrize(
@@ -143,8 +134,8 @@ def test_bn_after_the_first_convolution_takes_away_a_common_scale(variant):
 
 
 def test_every_example_counts_once():
-    split = datasets.load("digits", "train")
-    images, _ = digits(split.num_examples, "train")
+    split = datasets.load("digits", "validation")
+    images, _ = digits(split.num_examples, "validation")
     expected = np.mean(images, axis=0, dtype="float64")
     mean = mean_image.compute(split, View(resize=SIZE, crop=SIZE))
     assert split.num_examples % 256, "a last batch that is filled"
@@ -176,18 +167,13 @@ def test_masked_images_do_not_count():
 
 
 @pytest.fixture(scope="module")
-def strategy():
-    return distribution.make_strategy("mirrored", devices=2)
-
-
-@pytest.fixture(scope="module")
 def fills():
     """The colours that padding had in the run."""
     return []
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory, strategy, fills):
+def finished(tmp_path_factory, fills):
     workdir = tmp_path_factory.mktemp("run")
     train_dataset = pipeline.train_dataset
 
@@ -197,7 +183,7 @@ def finished(tmp_path_factory, strategy, fills):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "train_dataset", spy)
-        run.train_and_evaluate(RECIPE, workdir, strategy=strategy)
+        run.train_and_evaluate(RECIPE, workdir)
     return workdir
 
 
@@ -220,15 +206,15 @@ def test_a_run_subtracts_the_mean_of_its_training_images(finished, fills):
 
 
 def test_a_resumed_run_has_the_image_of_its_checkpoint(
-    finished, strategy, tmp_path, monkeypatch
+    finished, tmp_path, monkeypatch
 ):
     """Which it does not compute again, and which decides the result."""
     workdir = tmp_path / "run"
     shutil.copytree(finished, workdir)
-    shutil.rmtree(workdir / "checkpoints" / "step-00000006")
+    shutil.rmtree(workdir / "checkpoints" / "step-00000004")
     (workdir / "model.keras").unlink()
     monkeypatch.setattr(mean_image, "compute", None)
-    run.train_and_evaluate(RECIPE, workdir, strategy=strategy)
+    run.train_and_evaluate(RECIPE, workdir)
     for ours, theirs in zip(
         _model(workdir).variables, _model(finished).variables, strict=True
     ):
@@ -241,7 +227,7 @@ def test_a_resumed_run_has_the_image_of_its_checkpoint(
 @pytest.mark.parametrize(
     "formats, input_dtype",
     [
-        (("saved_model", "tflite", "onnx"), "float32"),
+        (("tflite", "onnx"), "float32"),
         pytest.param(
             tuple(name for name in FORMATS if name != "web"),
             "uint8",
@@ -253,7 +239,7 @@ def test_every_format_subtracts_the_image(
     finished, formats, input_dtype, tmp_path
 ):
     model = _model(finished)
-    card, (images, labels) = card_of(model, eval_resize=SIZE), digits(32)
+    card, (images, labels) = card_of(model, eval_resize=SIZE), digits(8)
     export_pipeline.export_all(
         model,
         tmp_path,

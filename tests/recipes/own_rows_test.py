@@ -1,6 +1,7 @@
 """A block, a schedule and a recipe from outside the package are as our own."""
 
 import json
+import shutil
 import sys
 
 import keras
@@ -33,15 +34,28 @@ def _rates(workdir):
     return [json.loads(line)["learning_rate"] for line in lines]
 
 
+def _train(*words):
+    return programs.start(
+        "train", "--recipe=own_digits", *words, cwd=programs.SUPPORT
+    )
+
+
 @pytest.fixture(scope="module")
-def whole(own, tmp_path_factory):
-    """A run that nothing stops."""
+def whole(tmp_path_factory):
+    """A run of the command that nothing stops."""
     workdir = tmp_path_factory.mktemp("whole")
-    run.train_and_evaluate(recipes.load("own_digits"), workdir)
+    done = _train("--import=own_rows", f"--workdir={workdir}")
+    assert done.returncode == 0, done.stderr
     return workdir
 
 
-def test_a_run_has_the_block_and_the_rates(whole):
+def test_without_its_import_a_command_does_not_know_them(tmp_path):
+    unknown = _train(f"--workdir={tmp_path}")
+    assert unknown.returncode == 2
+    assert "Unknown recipe 'own_digits'" in unknown.stderr
+
+
+def test_a_run_has_the_block_and_the_rates(own, whole):
     assert _rates(whole) == [0.1, 0.05]
     model = keras.saving.load_model(whole / "model.keras")
     names = [layer.name for layer in model.get_layer("stage2_unit1").layers]
@@ -50,16 +64,24 @@ def test_a_run_has_the_block_and_the_rates(whole):
     assert config["imports"] == ["own_rows"]
 
 
+@pytest.fixture(scope="module")
+def stopped(own, tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("stopped")
+    with pytest.raises(signals.Interrupted):
+        run.train_and_evaluate(
+            recipes.load("own_digits"), workdir, hooks=[StopAt(3)]
+        )
+    return workdir
+
+
 @pytest.mark.parametrize("kept", [True, False])
 def test_what_its_state_names_goes_on_after_a_stop(
-    kept, own, whole, tmp_path, monkeypatch
+    kept, own, whole, stopped, tmp_path, monkeypatch
 ):
     if not kept:
         monkeypatch.setattr(own.Cooling, "STATE", ("warm",))
-    recipe = recipes.load("own_digits")
-    with pytest.raises(signals.Interrupted):
-        run.train_and_evaluate(recipe, tmp_path, hooks=[StopAt(3)])
-    run.train_and_evaluate(recipe, tmp_path, resume="must")
+    shutil.copytree(stopped, tmp_path, dirs_exist_ok=True)
+    run.train_and_evaluate(recipes.load("own_digits"), tmp_path, resume="must")
     ends = [
         keras.saving.load_model(path / "model.keras").get_weights()
         for path in (whole, tmp_path)
@@ -73,18 +95,6 @@ def test_a_stage_narrower_than_its_stem_needs_a_projection(own, tmp_path):
     with pytest.raises(UsageError, match="^A shortcut.*16 come in, 4 are want"):
         run.train_and_evaluate(recipe, tmp_path / "run")
     assert not (tmp_path / "run").exists()
-
-
-def test_a_command_knows_them_by_import(tmp_path):
-    words = ("--recipe=own_digits", "--steps=1", f"--workdir={tmp_path}")
-    unknown = programs.start("train", *words, cwd=programs.SUPPORT)
-    assert unknown.returncode == 2
-    assert "Unknown recipe 'own_digits'" in unknown.stderr
-    done = programs.start(
-        "train", "--import=own_rows", *words, cwd=programs.SUPPORT
-    )
-    assert done.returncode == 0, done.stderr
-    assert "after 1 steps" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Small networks of random weights, their files, and what is refused."""
 
+import functools
+
 import keras
 import numpy as np
 import peers
@@ -35,6 +37,12 @@ def small_model(variant="resnet50_v1_5", sizes=SMALL, **choices):
     return model
 
 
+@functools.cache
+def refused_model(variant="resnet50_v1_5", **choices):
+    """The same small model each time: to be read, not to be written."""
+    return small_model(variant, **choices)
+
+
 def arrays(model):
     """{path: array} of all weights, each path once."""
     found = {
@@ -54,7 +62,7 @@ def assert_equal_weights(model, twin):
 
 def assert_refused(path, message, model=None, **choices):
     """Refused with that message, and the model is as it was."""
-    model = small_model() if model is None else model
+    model = refused_model() if model is None else model
     before = model.get_weights()
     with pytest.raises(keras_resnet.UsageError, match=message) as caught:
         keras_resnet.load_weights(model, path, **choices)

@@ -206,6 +206,11 @@ def _bit(content):
 FILE = "model.safetensors"
 
 
+@pytest.fixture(scope="module")
+def model():
+    return keras_resnet.build("resnet50_v1_5", classes=5, **SIZES)
+
+
 @pytest.mark.parametrize(
     "change, message",
     [
@@ -221,7 +226,7 @@ FILE = "model.safetensors"
     ],
 )
 def test_what_cannot_be_had_is_one_line_and_leaves_nothing(
-    change, message, flowers, monkeypatch, tmp_path
+    change, message, flowers, model, monkeypatch, tmp_path
 ):
     hub, name = flowers
     files = hub.repositories[name]
@@ -232,8 +237,8 @@ def test_what_cannot_be_had_is_one_line_and_leaves_nothing(
         others = {f: c for f, c in files.items() if f != change["lacks"]}
         monkeypatch.setitem(hub.repositories, name, others)
     handle = _cached(change.get("name", name), monkeypatch, tmp_path)
-    model = keras_resnet.build("resnet50_v1_5", classes=5, **SIZES)
-    before = model.get_weights()
+    before = [weight + 1 for weight in model.get_weights()]
+    model.set_weights(before)
     with pytest.raises(UsageError, match=message) as caught:
         keras_resnet.load_weights(model, handle)
     assert "\n" not in str(caught.value)

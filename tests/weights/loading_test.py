@@ -1,5 +1,6 @@
 """A file's tensors must be the model's, all of them, or nothing is loaded."""
 
+import dataclasses
 import hashlib
 
 import keras
@@ -9,13 +10,16 @@ from small_weights import SMALL
 from small_weights import assert_equal_weights
 from small_weights import assert_refused
 from small_weights import pixels
+from small_weights import refused_model
 from small_weights import rewrite
 from small_weights import small_model
 
 import keras_resnet
 from keras_resnet import UsageError
+from keras_resnet.networks import specs
 
-OWN = {"depths": (1, 1, 1), "shortcut": "C"}  # no other library has it
+# No other library has it.
+OWN = {"depths": (1, 1, 1), "filters": (16, 20, 24), "shortcut": "C"}
 
 
 def _set(name, value):
@@ -86,8 +90,8 @@ def test_weights_of_another_network_are_refused(
     built, layout, wanted, message, tmp_path
 ):
     path = tmp_path / "a.safetensors"
-    keras_resnet.save_weights(small_model(built), path, layout=layout)
-    assert_refused(path, message, small_model(wanted))
+    keras_resnet.save_weights(refused_model(built), path, layout=layout)
+    assert_refused(path, message, refused_model(wanted))
 
 
 @pytest.mark.parametrize(
@@ -105,17 +109,19 @@ def test_weights_of_another_network_are_refused(
 def test_so_are_other_choices_in_our_own_files(saved, wanted, tmp_path):
     """In both directions: neither too little nor too much in the file."""
     path = tmp_path / "saved.weights.h5"
-    small_model("resnet20", OWN, **saved).save_weights(path)
-    model = small_model("resnet20", OWN, **wanted)
+    refused_model("resnet20", **{**OWN, **saved}).save_weights(path)
+    model = refused_model("resnet20", **{**OWN, **wanted})
     assert_refused(path, "saved.weights.h5.*resnet20", model)
 
 
-def test_the_right_variant_is_named(tmp_path):
+def test_the_right_variant_is_named(tmp_path, monkeypatch):
     """Strides leave no trace in the tensors, only in who wrote them."""
-    path, sizes = tmp_path / "a.safetensors", {**SMALL, "depths": (3, 4, 6, 3)}
-    model = keras_resnet.build("resnet50_v1_5", **sizes)
+    path, names = tmp_path / "a.safetensors", ("resnet50_v1_5", "resnet50")
+    for name in names:
+        row = dataclasses.replace(specs.VARIANTS[name], depths=SMALL["depths"])
+        monkeypatch.setitem(specs.VARIANTS, name, row)
+    model, papers = map(refused_model, names)
     keras_resnet.save_weights(model, path)
-    papers = keras_resnet.build("resnet50", **sizes)
     assert_refused(path, r"build\('resnet50_v1_5'\)", papers)
     with pytest.raises(UsageError, match=r"build\('resnet50_v1_5'\)"):
         keras_resnet.save_weights(papers, path)
@@ -162,9 +168,9 @@ def test_pixel_constants_that_cannot_work_are_refused(
 
 def test_our_own_names_serve_every_network(tmp_path):
     path = tmp_path / "a.safetensors"
-    model = small_model("resnet20", OWN)
+    model = refused_model("resnet20", **OWN)
     keras_resnet.save_weights(model, path, layout="keras_resnet")
-    twin = keras_resnet.build("resnet20", **OWN)
+    twin = keras_resnet.build("resnet20", **{**SMALL, **OWN})
     keras_resnet.load_weights(twin, path)
     assert_equal_weights(model, twin)
     with pytest.raises(UsageError, match="stem.*resnet20"):
@@ -181,7 +187,9 @@ def test_our_own_names_serve_every_network(tmp_path):
 )
 def test_what_cannot_be_written_is_refused(path, layout, message, tmp_path):
     with pytest.raises(UsageError, match=message):
-        keras_resnet.save_weights(small_model(), tmp_path / path, layout=layout)
+        keras_resnet.save_weights(
+            refused_model(), tmp_path / path, layout=layout
+        )
     assert not list(tmp_path.iterdir())
 
 

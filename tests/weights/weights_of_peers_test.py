@@ -4,13 +4,12 @@ A peer's own code makes and runs a network whose every tensor is random; ours
 reads the peer's file and must give its logits on the same pixels.
 """
 
-import functools
-
 import h5py
 import keras
 import numpy as np
 import peers
 import pytest
+import small_peers
 from small_weights import assert_equal_weights
 from small_weights import pixels
 from small_weights import small_model
@@ -22,8 +21,10 @@ IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 HALF = ((127.5,) * 3, (127.5,) * 3)
 CLASSES = 20
 TOLERANCE = 1e-4  # of the logits' standard deviation
-# Names of the units at both ends of a stage, in half the time.
-TWO_A_STAGE = (2, 2, 2, 2)
+# The stem of all is of 64 channels; a stage has units at both its ends.
+SMALL = {"depths": (1, 2, 1, 1), "filters": (64, 16, 32, 48)}
+# For networks whose stages stride in their last unit.
+TWO_A_STAGE = {**SMALL, "depths": (2, 2, 2, 2)}
 
 
 def assert_agree(ours, theirs):
@@ -35,8 +36,8 @@ def assert_agree(ours, theirs):
     assert np.abs(ours - theirs).max() < TOLERANCE * theirs.std()
 
 
-# Each peer: (depth, path, images, depths) -> (our variant, its logits), and its
-# file. It has as many units a stage as it is known for, if not `depths`.
+# Each peer: (depth, path, images, sizes) -> (our variant, its logits), and its
+# file. It has the units and channels it is known for, if not `sizes`.
 
 
 def _write_torch(path, net):
@@ -51,47 +52,46 @@ def _v1(depth):
     return f"resnet{depth}" if depth < 50 else f"resnet{depth}_v1_5"
 
 
-def torchvision(depth, path, images, depths):
-    models = peers.torchvision_models()
-    make = getattr(models, f"resnet{depth}")
-    if depths:
-        rows = models.resnet
-        make = functools.partial(rows.ResNet, rows.Bottleneck, depths)
-    net = peers.fill_torch(make(num_classes=CLASSES))
+def torchvision(depth, path, images, sizes):
+    net = small_peers.torchvision(f"resnet{depth}", CLASSES, sizes)
     _write_torch(path, net)
     return _v1(depth), peers.torch_logits(net, images, *IMAGENET)
 
 
-def _timm(name, depths=None):
+def _timm(name, sizes):
     make = peers.timm_module().create_model
-    choices = {"layers": depths} if depths else {}
+    choices = {}
+    if sizes:
+        # A row of v2 has the channels that leave a stage, four times those of
+        # its bottlenecks.
+        times = 4 if name == "resnetv2_50" else 1
+        channels = [times * filters for filters in sizes["filters"]]
+        choices = {"layers": sizes["depths"], "channels": channels}
     return peers.fill_torch(make(name, num_classes=CLASSES, **choices))
 
 
-def timm(depth, path, images, depths):
-    net = _timm(f"resnet{depth}", depths)
+def timm(depth, path, images, sizes):
+    net = _timm(f"resnet{depth}", sizes)
     _write_torch(path, net)
     return _v1(depth), peers.torch_logits(net, images, *IMAGENET)
 
 
-def torchvision_variant(name, path, images, depths):
+def torchvision_variant(name, path, images, sizes):
     """Variants of the same name there and here."""
-    del depths
-    make = peers.torchvision_models().get_model
-    net = peers.fill_torch(make(name, num_classes=CLASSES))
+    net = small_peers.torchvision(name, CLASSES, sizes)
     _write_torch(path, net)
     return name, peers.torch_logits(net, images, *IMAGENET)
 
 
-def timm_d(depth, path, images, depths):
-    net = _timm(f"resnet{depth}d", depths)
+def timm_d(depth, path, images, sizes):
+    net = _timm(f"resnet{depth}d", sizes)
     _write_torch(path, net)
     return f"resnet{depth}_d", peers.torch_logits(net, images, *IMAGENET)
 
 
-def timm_v2(depth, path, images, depths):
+def timm_v2(depth, path, images, sizes):
     """Scales of BN are of both signs: pooling before it or after it differs."""
-    net = _timm(f"resnetv2_{depth}", depths)
+    net = _timm(f"resnetv2_{depth}", sizes)
     _write_torch(path, net)
     return f"resnet{depth}_v2_timm", peers.torch_logits(net, images, *HALF)
 
@@ -103,13 +103,14 @@ def save_as_published(net, path):
         legacy.save_weights_to_hdf5_group(file, net)
 
 
-def _keras_applications(name, size, depths=TWO_A_STAGE):
+def _keras_applications(name, size, sizes=SMALL):
     rows = pytest.importorskip("keras.src.applications.resnet")
     make = getattr(keras.applications, f"ResNet{name}")
     with pytest.MonkeyPatch.context() as patch:
         for stage in ("stack_residual_blocks_v1", "stack_residual_blocks_v2"):
-            if depths == TWO_A_STAGE:
-                patch.setattr(rows, stage, _of_two(getattr(rows, stage)))
+            if sizes:
+                made = small_peers.smaller(getattr(rows, stage), sizes)
+                patch.setattr(rows, stage, made)
         net = make(
             weights=None,
             classes=CLASSES,
@@ -119,12 +120,8 @@ def _keras_applications(name, size, depths=TWO_A_STAGE):
     return peers.fill_keras(net)
 
 
-def _of_two(stage):
-    return lambda x, filters, blocks, **choices: stage(x, filters, 2, **choices)
-
-
-def keras_applications(depth, path, images, depths):
-    net = _keras_applications(depth, images.shape[1], depths)
+def keras_applications(depth, path, images, sizes):
+    net = _keras_applications(depth, images.shape[1], sizes)
     save = {
         "published.h5": save_as_published,
         "net.weights.h5": keras.Model.save_weights,
@@ -135,21 +132,21 @@ def keras_applications(depth, path, images, depths):
     return f"resnet{depth}", np.asarray(net(x))
 
 
-def keras_applications_v2(depth, path, images, depths):
-    net = _keras_applications(f"{depth}V2", images.shape[1], depths)
+def keras_applications_v2(depth, path, images, sizes):
+    net = _keras_applications(f"{depth}V2", images.shape[1], sizes)
     save_as_published(net, path)
     x = keras.applications.resnet_v2.preprocess_input(images.astype("float32"))
     return f"resnet{depth}_v2_keras", np.asarray(net(x))
 
 
-def keras_hub(depth, path, images, depths, v2=False, d=False):
+def keras_hub(depth, path, images, sizes, v2=False, d=False):
     models = peers.keras_hub_models()
     row = specs.VARIANTS[f"resnet{depth}"]
     backbone = models.ResNetBackbone(
         input_conv_filters=[32, 32, 64] if d else [64],
         input_conv_kernel_sizes=[3, 3, 3] if d else [7],
-        stackwise_num_filters=list(row.filters),
-        stackwise_num_blocks=list(depths or row.depths),
+        stackwise_num_filters=list(sizes.get("filters", row.filters)),
+        stackwise_num_blocks=list(sizes.get("depths", row.depths)),
         stackwise_num_strides=[1, 2, 2, 2],
         block_type=("basic_block" if depth < 50 else "bottleneck_block")
         + ("_vd" if d else ""),
@@ -169,12 +166,12 @@ def keras_hub(depth, path, images, depths, v2=False, d=False):
     return f"resnet{depth}_v2_timm" if v2 else _v1(depth), logits
 
 
-def keras_hub_v2(depth, path, images, depths):
-    return keras_hub(depth, path, images, depths, v2=True)
+def keras_hub_v2(depth, path, images, sizes):
+    return keras_hub(depth, path, images, sizes, v2=True)
 
 
-def keras_hub_d(depth, path, images, depths):
-    return keras_hub(depth, path, images, depths, d=True)
+def keras_hub_d(depth, path, images, sizes):
+    return keras_hub(depth, path, images, sizes, d=True)
 
 
 QUICK = [
@@ -224,23 +221,26 @@ LARGE = [
 
 
 @pytest.mark.parametrize(
-    "peer, depth, name, size, depths",
+    "peer, depth, name, size, sizes",
     [
-        *((*row, TWO_A_STAGE if row[1] == 50 else None) for row in QUICK),
-        *(pytest.param(*row, None, marks=pytest.mark.large) for row in LARGE),
+        *(
+            (*row, TWO_A_STAGE if row[0] == keras_applications_v2 else SMALL)
+            for row in QUICK
+        ),
+        *(pytest.param(*row, {}, marks=pytest.mark.large) for row in LARGE),
     ],
 )
 def test_a_peers_weights_give_its_logits(
-    peer, depth, name, size, depths, tmp_path
+    peer, depth, name, size, sizes, tmp_path
 ):
-    variant, theirs = peer(depth, tmp_path / name, pixels(size), depths)
+    variant, theirs = peer(depth, tmp_path / name, pixels(size), sizes)
     model = keras_resnet.build(
         variant,
         weights=tmp_path / name,
         classes=CLASSES,
         input_shape=(None, None, 3),
         classifier_activation=None,
-        **({"depths": depths} if depths else {}),
+        **sizes,
     )
     assert_agree(model(pixels(size)), theirs)
 
@@ -257,20 +257,18 @@ def test_pytorch_loads_what_is_written_and_the_round_trip_is_exact(
     variant, layout, constants, tmp_path
 ):
     files = pytest.importorskip("safetensors.torch")
-    whole = {"classes": CLASSES, "input_shape": (32, 32, 3)}
-    model, path = small_model(variant, whole), tmp_path / "net.safetensors"
+    sizes = {**SMALL, "classes": CLASSES, "input_shape": (32, 32, 3)}
+    model, path = small_model(variant, sizes), tmp_path / "net.safetensors"
     keras_resnet.save_weights(model, path, layout=layout)
     if layout == "torchvision":
-        make = getattr(peers.torchvision_models(), variant.split("_")[0])
-        net = make(num_classes=CLASSES)
+        net = small_peers.torchvision(variant, CLASSES, SMALL)
     else:
-        net = _timm("resnet18d" if variant.endswith("d") else "resnetv2_18")
+        name = "resnet18d" if variant.endswith("d") else "resnetv2_18"
+        net = _timm(name, SMALL)
     net.load_state_dict(files.load_file(path), strict=True)
     theirs = peers.torch_logits(net.eval(), pixels(32), *constants)
     assert_agree(model(pixels(32)), theirs)
-    back = keras_resnet.build(
-        variant, weights=path, classes=CLASSES, input_shape=(32, 32, 3)
-    )
+    back = keras_resnet.build(variant, weights=path, **sizes)
     assert_equal_weights(back, model)
 
 
@@ -286,6 +284,4 @@ def test_a_bias_of_another_shape_is_refused(tmp_path):
     with pytest.raises(
         keras_resnet.UsageError, match=r"! conv1_conv/bias has the shape"
     ):
-        keras_resnet.build(
-            "resnet50", weights=path, depths=TWO_A_STAGE, classes=CLASSES
-        )
+        keras_resnet.build("resnet50", weights=path, classes=CLASSES, **SMALL)
