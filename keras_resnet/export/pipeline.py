@@ -83,20 +83,24 @@ def export_all(
     )
     names = formats_lib.file_names(formats)
     verified_on = verified_on or f"{len(images)} images"
+    views = verify_lib.evaluation_views(images, card)
+    inputs = isolated.Inputs(views, images)
     with (
         files.room(output_dir, _MAKE_ROOM),
         placing.staged(output_dir, names) as staging,
+        isolated.Ahead(predict, inputs) as ahead,
     ):
         card.save(staging)
         samples.write(staging / SAMPLES, images, labels, card)
         progress.say("Folding batch normalisation into the convolutions")
         network.folded  # noqa: B018, made once, by name
-        artifacts = [
-            _write(network, staging, name, options) for name in formats
-        ]
+        artifacts = []
+        for name in formats:
+            artifacts.append(_write(network, staging, name, options))
+            ahead.begin(staging / artifacts[-1].path)
         manifest.write_manifest(staging, artifacts, card)
         reports = verify_lib.verify(
-            staging, model, images, labels=labels, predict=predict
+            staging, model, images, labels=labels, predict=ahead
         )
         artifacts = [_measure(artifact, reports) for artifact in artifacts]
         manifest.write_manifest(staging, artifacts, card, verified_on)

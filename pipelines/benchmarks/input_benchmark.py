@@ -37,7 +37,7 @@ FULL = {
     # takes some 80 ms of CPU, whatever reads.
     "sets": {
         "500x375": {"files": 32, "images": 2048},
-        "12 megapixels": {"files": 8, "images": 256},
+        "12 megapixels": {"files": 8, "images": 64},
     },
     "patches": 50_000,  # small images in memory, as CIFAR has
     "small_images": 25_600,
@@ -182,7 +182,7 @@ def report(figures):
             tables.of_rows(of_set["speed"], SPEED),
         ]
         bars = {row: one["cpu_ms"] for row, one in of_set["speed"].items()}
-        unit = "CPU ms an image: median; the line is the spread over the rounds"
+        unit = "CPU ms an image: median; the line is the spread"
         title = f"{name}, {size} a file"
         panels.append(pictures.panel(title, unit, bars, CEILING))
     if "small" in figures:

@@ -80,6 +80,7 @@ def ratio(above, below):
 # What a processor computes with, of those flags that change what is fast.
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
 FLAGS += ("amx_int8", "asimddp", "i8mm", "bf16", "sve")
+_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
 def machine(*packages):
@@ -91,6 +92,15 @@ def machine(*packages):
         "packages": versions(packages),
         "commit": commit(),
     }
+
+
+def lacks_bfloat16(machine):
+    """Whether a machine's processor has no instructions for bfloat16.
+
+    Not of records of before that note no flags.
+    """
+    flags = machine.get("flags")
+    return bool(flags) and not _BFLOAT16 & set(flags)
 
 
 def packages(machine):

@@ -5,6 +5,7 @@ The inference benchmark's are in `inference_ratios`, whose tables name them.
 
 import typing
 
+from benchmarks import measure
 from benchmarks import tables
 
 _BF16 = "bfloat16"
@@ -86,11 +87,15 @@ def _row(figures, promise):
     found = figures
     for key in promise.path:
         found = found.get(key) if isinstance(found, dict) else None
+    said = verdict(promise, found)
+    lacks = measure.lacks_bfloat16(figures.get("machine", {}))
+    if _BF16 in promise.name and lacks and found is not None:
+        said = "the processor has no bfloat16"
     return {
         "name": promise.name,
         "promised": f"{promise.sign} {promise.promised:g}",
         "measured": found,
-        "verdict": verdict(promise, found),
+        "verdict": said,
     }
 
 

@@ -153,8 +153,7 @@ def _predicted(measured, processes, devices, cores):
     if processes == devices == 1:
         return one["step"]
     if devices == 2:  # which share threads: none waits for the slower
-        own = two.get("own", two["local"])  # not noted before
-        compute = one["step"] * own / one["local"]
+        compute = one["step"] * two["own"] / one["local"]
         return compute + measured["1x2"]["gradients"]
     compute = one["step"] * two["local"] / one["local"]
     # Beside two processes: how much more each core does.

@@ -1,5 +1,6 @@
 """The figures of the training benchmark as tables and panels."""
 
+from benchmarks import measure
 from benchmarks import pictures
 from benchmarks import tables
 from benchmarks import train_types
@@ -37,6 +38,19 @@ def _input_section(figures):
     return [f"{words}."]
 
 
+def _types_section(figures):
+    heading, *parts = train_types.report(figures["types"])
+    if measure.lacks_bfloat16(figures["machine"]):
+        parts.insert(0, _NO_BFLOAT16)
+    return [heading, *parts]
+
+
+_NO_BFLOAT16 = (
+    "This processor has no instructions for bfloat16, which others compute in "
+    "its place: the rows of bfloat16 show what that costs."
+)
+
+
 def _first_steps_section(figures):
     table = tables.of_rows(figures["first_steps"], FIRST_STEP)
     return ["### The first step", table]
@@ -66,7 +80,7 @@ def _memory_section(figures):
 SECTIONS = {
     "speed": _speed_section,
     "input": _input_section,
-    "types": lambda figures: train_types.report(figures["types"]),
+    "types": _types_section,
     "first_steps": _first_steps_section,
     "deepest": _deepest_section,
     "builds": _builds_section,

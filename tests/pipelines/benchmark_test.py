@@ -428,6 +428,21 @@ def test_a_promise_is_met_or_missed(sign, found, said, monkeypatch):
     assert promises.table({"benchmark": "scaling"}) == []
 
 
+def test_a_promise_of_bfloat16_is_for_processors_that_have_it(monkeypatch):
+    of = promises.Promise("ours in bfloat16 over theirs", ">=", 2, ("ratio",))
+    monkeypatch.setitem(promises.PROMISES, "tiny", (of,))
+    verdicts = [
+        promises.table(
+            {"benchmark": "tiny", "ratio": 0.5, "machine": {"flags": flags}}
+        )[1].splitlines()[-1]
+        for flags in (["avx512f"], ["avx512f", "amx_bf16"], ["bf16"], [])
+    ]
+    lacks = ["no bfloat16" in verdict for verdict in verdicts]
+    missed = ["missed" in verdict for verdict in verdicts]
+    assert lacks == [True, False, False, False]
+    assert missed == [False, True, True, True]
+
+
 def _spreads(figures):
     """Every spread in a record."""
     if isinstance(figures, dict):

@@ -117,10 +117,9 @@ def verify(
     directory = pathlib.Path(directory)
     check_files(directory)
     artifacts, card = read_manifest(directory), load_card(directory)
-    require(len(images), "There are no images to verify with. Pass some.")
+    inputs = isolated.Inputs(evaluation_views(images, card), images)
     model = _as_exported(model, card)
     checks.check_model(model, card)
-    inputs = isolated.Inputs(evaluation_views(images, card), images)
     expected = _expect(model, inputs.views)
     reports, breaches = [], []
     for artifact in artifacts:
@@ -210,7 +209,12 @@ def _bound(artifact, tolerance):
 
 
 def evaluation_views(images, card):
-    """What a model of this card sees: uint8 (N, S, S, 3), NumPy."""
+    """What a model of this card sees: uint8 (N, S, S, 3), NumPy.
+
+    Raises:
+        keras_resnet.UsageError: if there are no images.
+    """
+    require(len(images), "There are no images to verify with. Pass some.")
     view = View.of(card)
     return np.stack(
         [transforms.evaluation(image, view).numpy() for image in images]
