@@ -7,11 +7,11 @@ whether `enable_op_determinism` was called; its environment variable is here.
 """
 
 import os
-import pathlib
-import platform
 
 import keras
 import numpy as np
+
+from keras_resnet.training import processor
 
 _VARIABLES = (
     "TF_ENABLE_ONEDNN_OPTS",
@@ -47,10 +47,6 @@ def describe(strategy):
     }
 
 
-# Instructions that multiply bfloat16, of Intel, AMD and ARM.
-_BFLOAT16 = {"amx_bf16", "avx512_bf16", "bf16"}
-
-
 def changes(before, now):
     """What differs, in words: "replicas: 1 then, 2 now"; "" if nothing does.
 
@@ -76,15 +72,14 @@ def slow_bfloat16(dtype, device, flags=None):
     Returns:
         list of str, a line for a warning; of none where all is well.
     """
-    if "bfloat16" not in dtype or device not in ("cpu", cpu()):
+    if "bfloat16" not in dtype or device not in ("cpu", processor.name()):
         return []
-    if flags is None:
-        flags = _cpuinfo("flags", "Features")
-    if not flags or _BFLOAT16.intersection(flags.split()):
+    flags = processor.flags() if flags is None else flags.split()
+    if not processor.lacks_bfloat16(flags):
         return []
     return [
         f"dtype={dtype}: this CPU has no instructions for bfloat16 "
-        f"({', '.join(sorted(_BFLOAT16))}). It computes in float32 "
+        f"({', '.join(sorted(processor.BFLOAT16))}). It computes in float32 "
         "and rounds, which is slower than --dtype=float32; take that."
     ]
 
@@ -105,19 +100,4 @@ def _device(name):
         gpu = tf.config.list_physical_devices("GPU")[0]
         details = tf.config.experimental.get_device_details(gpu)
         return details.get("device_name", kind)
-    return cpu()
-
-
-def cpu():
-    """The name of this machine's processor."""
-    return _cpuinfo("model name") or platform.machine()
-
-
-def _cpuinfo(*fields):
-    """What Linux says of a CPU in the first of some fields; "" for nothing."""
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return ""
-    found = [line for line in lines if line.startswith(fields)]
-    return found[0].partition(":")[2].strip() if found else ""
+    return processor.name()

@@ -9,9 +9,10 @@ import contextlib
 import importlib.metadata
 import os
 import pathlib
-import platform
 import statistics
 import subprocess
+
+from keras_resnet.training import processor
 
 
 def rates(seconds, steps, images):
@@ -80,27 +81,17 @@ def ratio(above, below):
 # What a processor computes with, of those flags that change what is fast.
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
 FLAGS += ("amx_int8", "asimddp", "i8mm", "bf16", "sve")
-_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
 def machine(*packages):
     """What figures are taken on, with the versions of installed packages."""
     return {
-        "cpu": cpu(),
+        "cpu": processor.name(),
         "cores": os.cpu_count(),
-        "flags": cpu_flags(),
+        "flags": [flag for flag in FLAGS if flag in processor.flags()],
         "packages": versions(packages),
         "commit": commit(),
     }
-
-
-def lacks_bfloat16(machine):
-    """Whether a machine's processor has no instructions for bfloat16.
-
-    Not of records of before that note no flags.
-    """
-    flags = machine.get("flags")
-    return bool(flags) and not _BFLOAT16 & set(flags)
 
 
 def packages(machine):
@@ -136,24 +127,3 @@ def _git(*words):
     except OSError:
         return ""
     return done.stdout.strip()
-
-
-def cpu():
-    """The name of the processor."""
-    return _cpuinfo("model name") or platform.machine()
-
-
-def cpu_flags():
-    """Those of `FLAGS` that it has: list."""
-    found = (_cpuinfo("flags") or _cpuinfo("Features")).split()
-    return [flag for flag in FLAGS if flag in found]
-
-
-def _cpuinfo(field):
-    """What Linux says of the first core; "" elsewhere."""
-    with contextlib.suppress(OSError):
-        for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-            name, _, value = line.partition(":")
-            if name.strip() == field:
-                return value.strip()
-    return ""

@@ -5,8 +5,9 @@ The inference benchmark's are in `inference_ratios`, whose tables name them.
 
 import typing
 
-from benchmarks import measure
 from benchmarks import tables
+
+from keras_resnet.training import processor
 
 _BF16 = "bfloat16"
 
@@ -88,8 +89,9 @@ def _row(figures, promise):
     for key in promise.path:
         found = found.get(key) if isinstance(found, dict) else None
     said = verdict(promise, found)
-    lacks = measure.lacks_bfloat16(figures.get("machine", {}))
-    if _BF16 in promise.name and lacks and found is not None:
+    flags = figures.get("machine", {}).get("flags")
+    lacks = _BF16 in promise.name and processor.lacks_bfloat16(flags)
+    if lacks and found is not None:
         said = "the processor has no bfloat16"
     return {
         "name": promise.name,

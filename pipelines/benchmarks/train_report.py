@@ -1,9 +1,10 @@
 """The figures of the training benchmark as tables and panels."""
 
-from benchmarks import measure
 from benchmarks import pictures
 from benchmarks import tables
 from benchmarks import train_types
+
+from keras_resnet.training import processor
 
 OURS, CEILING = "ours", "ceiling: the convolutions alone"
 
@@ -40,7 +41,7 @@ def _input_section(figures):
 
 def _types_section(figures):
     heading, *parts = train_types.report(figures["types"])
-    if measure.lacks_bfloat16(figures["machine"]):
+    if processor.lacks_bfloat16(figures["machine"].get("flags")):
         parts.insert(0, _NO_BFLOAT16)
     return [heading, *parts]
 

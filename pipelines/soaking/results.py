@@ -8,11 +8,11 @@ import pathlib
 import platform
 import subprocess
 
-from benchmarks import measure
 from benchmarks import tables
 from soaking import verdict
 
 from keras_resnet import files
+from keras_resnet.training import processor
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 _FAULTS = 20  # of a row are named
@@ -32,7 +32,7 @@ def session():
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "keras_resnet": keras_resnet.__version__,
         "commit": _commit(),
-        "cpu": measure.cpu(),
+        "cpu": processor.name(),
         "cores": len(os.sched_getaffinity(0)),
         "python": platform.python_version(),
         "tensorflow": tf.__version__,

@@ -20,6 +20,7 @@ from keras_resnet.labels.view import View
 from keras_resnet.recipes import schedules
 from keras_resnet.training import environment
 from keras_resnet.training import losses
+from keras_resnet.training import processor
 from keras_resnet.training import run
 from keras_resnet.training import signals
 from keras_resnet.training import start
@@ -263,7 +264,7 @@ def test_a_hook_that_fails_ends_the_run_and_all_are_closed(tmp_path):
         ("mixed_bfloat16", "cpu", "sse2 avx512f avx512_bf16", False),
         ("mixed_bfloat16", "cpu", "fp asimd bf16", False),  # ARM
         ("mixed_bfloat16", "cpu", "sse2 avx512f", True),
-        ("bfloat16", environment.cpu(), "fp asimd", True),
+        ("bfloat16", processor.name(), "fp asimd", True),
         ("bfloat16", "cpu", "", False),  # not known
     ],
 )
