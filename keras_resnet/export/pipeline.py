@@ -83,8 +83,7 @@ def export_all(
     )
     names = formats_lib.file_names(formats)
     verified_on = verified_on or f"{len(images)} images"
-    views = verify_lib.evaluation_views(images, card)
-    inputs = isolated.Inputs(views, images)
+    inputs = verify_lib.inputs_of(images, card)
     with (
         files.room(output_dir, _MAKE_ROOM),
         placing.staged(output_dir, names) as staging,
@@ -100,7 +99,12 @@ def export_all(
             ahead.begin(staging / artifacts[-1].path)
         manifest.write_manifest(staging, artifacts, card)
         reports = verify_lib.verify(
-            staging, model, images, labels=labels, predict=ahead
+            staging,
+            model,
+            images,
+            labels=labels,
+            predict=ahead,
+            inputs=inputs,
         )
         artifacts = [_measure(artifact, reports) for artifact in artifacts]
         manifest.write_manifest(staging, artifacts, card, verified_on)

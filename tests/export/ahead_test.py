@@ -7,12 +7,12 @@ import pytest
 from keras_resnet.errors import UsageError
 from keras_resnet.export.verification import isolated
 
-INPUTS = object()
+INPUTS, OTHERS = object(), object()
 
 
 def _predict(seen, ready):
     def predict(path, inputs, *, runtime=isolated.OWN):
-        assert inputs is INPUTS and ready.wait(timeout=60)
+        assert inputs in (INPUTS, OTHERS) and ready.wait(timeout=60)
         seen.append((path, runtime))
         if path == "damaged":
             raise UsageError("it cannot be read")
@@ -24,7 +24,7 @@ def _predict(seen, ready):
 def test_what_was_begun_is_not_run_again_and_tells_what_is_wrong(monkeypatch):
     seen, written = [], threading.Event()
     predict = _predict(seen, written)
-    monkeypatch.setattr(isolated, "predict_isolated", predict)
+    monkeypatch.setattr(isolated, "_BESIDE", (predict,))
     with isolated.Ahead(predict, INPUTS) as ahead:
         for path in ("a", "damaged", "b"):
             ahead.begin(path)  # returns although none can end
@@ -34,10 +34,15 @@ def test_what_was_begun_is_not_run_again_and_tells_what_is_wrong(monkeypatch):
             ahead("damaged", INPUTS)
         own = [(path, isolated.OWN) for path in ("a", "b", "damaged")]
         assert sorted(seen) == own
-        # Another runtime reads it when it is asked, and an unknown file too.
+        # Other images, another runtime, an unknown file: when they are asked.
+        assert ahead("a", OTHERS) == "A"
         assert ahead("a", INPUTS, runtime="openvino") == "A"
         assert ahead("c", INPUTS) == "C"
-    assert seen[3:] == [("a", "openvino"), ("c", isolated.OWN)]
+    assert seen[3:] == [
+        ("a", isolated.OWN),
+        ("a", "openvino"),
+        ("c", isolated.OWN),
+    ]
 
 
 def test_what_runs_in_this_process_waits_until_it_is_asked():
@@ -52,7 +57,7 @@ def test_what_runs_in_this_process_waits_until_it_is_asked():
 def test_an_export_that_fails_runs_nothing_more(monkeypatch):
     seen, goes_on = [], threading.Event()
     predict = _predict(seen, goes_on)
-    monkeypatch.setattr(isolated, "predict_isolated", predict)
+    monkeypatch.setattr(isolated, "_BESIDE", (predict,))
     with pytest.raises(OSError, match="full"):  # noqa: SIM117
         with isolated.Ahead(predict, INPUTS) as ahead:
             for path in "abcd":

@@ -133,13 +133,17 @@ def predict_isolated(path, inputs, *, runtime=OWN):
         return results
 
 
+# What leaves this process to others meanwhile.
+_BESIDE = (predict_isolated,)
+
+
 class Ahead:
     """A `predict` that begins before it is asked, beside what goes on here.
 
     A context manager, whose end waits for the processes that it has begun.
 
     Args:
-        predict: `predict_isolated`; another waits until it is asked.
+        predict: what computes here and not in `_BESIDE` waits to be asked.
         inputs: `Inputs`.
     """
 
@@ -150,14 +154,15 @@ class Ahead:
 
     def begin(self, path):
         """Begins with an artifact that is complete."""
-        if self._predict is predict_isolated:
+        if self._predict in _BESIDE:
             self._begun[path] = self._pool.submit(
-                predict_isolated, path, self._inputs
+                self._predict, path, self._inputs
             )
 
     def __call__(self, path, inputs, *, runtime=OWN):
-        """What an artifact gives for those same inputs."""
-        if runtime == OWN and path in self._begun:
+        """What an artifact gives, if for the same inputs then from before."""
+        same = inputs is self._inputs and runtime == OWN
+        if same and path in self._begun:
             return self._begun[path].result()
         return self._predict(path, inputs, runtime=runtime)
 

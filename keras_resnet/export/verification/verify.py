@@ -68,6 +68,7 @@ def verify(
     tolerance: float = TOLERANCE,
     runtimes: Sequence[str] = (isolated.OWN,),
     predict: Callable = isolated.predict_isolated,
+    inputs: isolated.Inputs | None = None,
 ) -> list[bounds.Report]:
     """Runs each artifact of a manifest and compares it with the Keras model.
 
@@ -103,6 +104,7 @@ def verify(
         runtimes: keys of `runtime.RUNTIMES`: "own", "openvino".
         predict: `isolated.predict_isolated`, or `isolated.predict` to stay in
             this process.
+        inputs: `isolated.Inputs` of the images, where they were made before.
 
     Returns:
         list of `bounds.Report`, one for each signature of each artifact in
@@ -117,7 +119,7 @@ def verify(
     directory = pathlib.Path(directory)
     check_files(directory)
     artifacts, card = read_manifest(directory), load_card(directory)
-    inputs = isolated.Inputs(evaluation_views(images, card), images)
+    inputs = inputs or inputs_of(images, card)
     model = _as_exported(model, card)
     checks.check_model(model, card)
     expected = _expect(model, inputs.views)
@@ -206,6 +208,11 @@ def _bound(artifact, tolerance):
     return dataclasses.replace(
         bound, probability=tolerance, margin=2 * tolerance
     )
+
+
+def inputs_of(images, card):
+    """`isolated.Inputs` of images: their views, and they as they are."""
+    return isolated.Inputs(evaluation_views(images, card), images)
 
 
 def evaluation_views(images, card):
