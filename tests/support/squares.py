@@ -47,6 +47,12 @@ def split(name, seed, number=48):
     )
 
 
+def splits_of_one_class():
+    """{"train": a `Split`, "validation": another}."""
+    names = ("train", "validation")
+    return {name: of_one_class(split(name, i)) for i, name in enumerate(names)}
+
+
 def of_one_class(split):
     """The same pictures, each of its first label."""
     labels = split.labels.argmax(axis=1).astype(np.int32)

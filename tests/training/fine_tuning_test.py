@@ -28,10 +28,7 @@ RECIPE = dataclasses.replace(
     eval_every_steps=5,
 )
 NAMES = tuple("0123456789")
-SPLITS = {
-    name: squares.of_one_class(squares.split(name, seed))
-    for seed, name in enumerate(("train", "validation"))
-}
+SPLITS = squares.splits_of_one_class()
 
 
 @pytest.fixture(scope="module")

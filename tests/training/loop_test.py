@@ -118,10 +118,7 @@ def test_a_finished_run_is_not_trained_again_and_has_its_metrics_back(
     digit_runs.assert_equal(digit_runs.arrays(workdir), before)
 
 
-SPLITS = {
-    name: squares.of_one_class(squares.split(name, seed))
-    for seed, name in enumerate(("train", "validation"))
-}
+SPLITS = squares.splits_of_one_class()
 ON_SQUARES = dataclasses.replace(
     RECIPE,
     dataset="folder:squares",
