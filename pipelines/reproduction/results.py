@@ -15,6 +15,7 @@ from keras_resnet import recipes
 from keras_resnet.errors import UsageError
 
 FINISHED, FAILED = "finished", "failed"
+_CURVE = {"train_error", "test_error", "curve", "held_out_error"}
 _KEY = ("scale", "dataset", "row", "seed")
 
 
@@ -57,16 +58,16 @@ class Results:
         return None
 
     def elsewhere(self, job):
-        """A grid's run of a job's recipe in another experiment, or None.
+        """The curve of a job's recipe in another experiment, or None.
 
-        P2's tables share networks, which are trained once for all of them.
+        Tables share networks, which are trained once for all of them.
         """
-        if not job.held_out:
-            return None
         for path in sorted(self.path.parent.glob("*.json")):
             for record in Results(self.folder, path.stem).records():
-                # soak.json holds counts.
+                # soak.json holds counts, others what no curve has.
                 if not isinstance(record, dict):
+                    continue
+                if set(record["result"]) - _CURVE:
                     continue
                 if record["scale"] == job.scale and is_of(record, job.recipe):
                     return record

@@ -31,6 +31,7 @@ def run(experiment, todo, results, say=print, *, run_job=None, describe=None):
             work. A divergence is a record, and a row that needs others which
             have not run is passed over.
     """
+    curves = experiment.module == "curves"
     if run_job is None:
         module = importlib.import_module(f"reproduction.{experiment.module}")
         run_job = module.run
@@ -39,7 +40,7 @@ def run(experiment, todo, results, say=print, *, run_job=None, describe=None):
         if results.find(job):
             say(f"{what}: has a record")
             continue
-        if same := results.elsewhere(job):
+        if curves and (same := results.elsewhere(job)):
             results.add(job, same)
             say(f"{what}: has the record of another table")
             continue

@@ -112,7 +112,7 @@ def test_a_grid_holds_out_the_same_training_images_for_all(tmp_path):
     )
     # P2's tables share the network, which is not trained again ...
     kept = results.Results(tmp_path / "results", "shortcuts")
-    kept.add(job, {"status": "finished"})
+    kept.add(job, {"status": "finished", "result": {"curve": {}}})
     other = results.Results(tmp_path / "results", "placements")
     same = made("placements", "original_110")
     assert other.elsewhere(same)["row"] == "identity"
@@ -121,5 +121,8 @@ def test_a_grid_holds_out_the_same_training_images_for_all(tmp_path):
     assert not other.elsewhere(made("placements", "full_preactivation_110"))
     # Records of other rates stay.
     slower = made("shortcuts", "identity", learning_rate=0.01)
-    kept.add(slower, {"status": "finished"})
+    kept.add(slower, {"status": "finished", "result": {}})
     assert len(kept.records()) == 2 and slower.workdir != job.workdir
+    # What was done to the trained network is no curve.
+    kept.add(job, {"status": "finished", "result": {"curve": {}, "alone": []}})
+    assert not other.elsewhere(same)
