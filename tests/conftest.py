@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import gc
 import os
 
 import pytest
@@ -40,6 +41,10 @@ def pytest_configure(config):
         return  # it runs no test: its workers do
     import tensorflow as tf
 
+    # Graphs and models are hundreds of thousands of objects, which Python looks
+    # through for cycles again and again.
+    gc.freeze()
+    gc.set_threshold(50_000, 10, 10)
     # No test cuts the power, and waiting for a disk takes milliseconds.
     os.fsync = lambda handle: None
     cpu = tf.config.list_physical_devices("CPU")[0]

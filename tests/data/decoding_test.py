@@ -50,6 +50,35 @@ def test_every_kind_that_is_read_has_the_pixels_that_pillow_reads(format):
         assert decoding.problem(file) is None, name
 
 
+def _run_where_it_is(graph):
+    """Names of its operations, those of branches and loops with them.
+
+    What stands in a call of its own is prepared when it is called.
+    """
+    functions = {f.signature.name: f for f in graph.library.function}
+    todo, seen = [graph.node], []
+    while todo:
+        for node in todo.pop():
+            seen.append(node.op)
+            if "Call" in node.op:
+                continue
+            for value in node.attr.values():
+                called = [value.func, *value.list.func]
+                todo += [functions[f.name].node_def for f in called if f.name]
+    return seen
+
+
+def test_a_jpeg_costs_no_operation_of_the_rarer_formats():
+    spec = tf.TensorSpec((), tf.string)
+    decode = tf.function(decoding.decode, autograph=False)
+    graph = decode.get_concrete_function(spec).graph.as_graph_def()
+    own = _run_where_it_is(graph)
+    assert "DecodeJpeg" in own
+    everywhere = [n.op for f in graph.library.function for n in f.node_def]
+    for operation in ("DecodePng", "DecodeGif", "DecodeImage", "DecodeRaw"):
+        assert operation in everywhere and operation not in own
+
+
 def test_palettes_are_no_grey_values():
     # What TensorFlow's decoder takes an 8-bit BMP for.
     file = READ["bmp: 8 bits"]

@@ -55,23 +55,32 @@ def pixels(image, exif):
     return decode(image, exif) if image.dtype == tf.string else image
 
 
+# A call in a call: the rarer formats are hundreds of operations, which
+# TensorFlow prepares when the first such file comes.
 @graph_bytes.call
 def _decode_other(encoded):
     decoders = [
         lambda: tf.io.decode_png(encoded, channels=3),
         lambda: _decode_gif(encoded),
-        lambda: bitmaps.decode(encoded),
+        lambda: _decode_bitmap(encoded),
         lambda: _decode_webp(encoded),
     ]
     image = tf.switch_case(_format_index(encoded) - 1, decoders)
     return tf.ensure_shape(image, (None, None, 3))
 
 
+@graph_bytes.call
+def _decode_bitmap(encoded):
+    return bitmaps.decode(encoded)
+
+
+@graph_bytes.call
 def _decode_gif(encoded):
     frames = tf.io.decode_gif(first_frame.alone(encoded))
     return tf.ensure_shape(frames, (1, None, None, 3))[0]
 
 
+@graph_bytes.call
 def _decode_webp(encoded):
     # It takes the number of channels that the file has, or none.
     chunk = tf.strings.substr(encoded, 12, 4)
@@ -113,15 +122,29 @@ def header_size(encoded):
         tf.errors.InvalidArgumentError: if it is of no format that TensorFlow
             decodes, or the header is not whole.
     """
-    sizes = [
+    size = tf.cond(
+        jpegs.is_jpeg(encoded),
         lambda: jpegs.size(encoded),
+        lambda: _size_of_other(encoded),
+    )
+    return tf.ensure_shape(size, (2,))
+
+
+@graph_bytes.call
+def _size_of_other(encoded):
+    sizes = [
         lambda: graph_bytes.numbers(encoded, (20, 16), 4, "big"),
         lambda: graph_bytes.numbers(encoded, (8, 6), 2),
-        lambda: bitmaps.size(encoded),
+        lambda: _bitmap_size(encoded),
         lambda: _webp_size(encoded),
         lambda: _refuse(encoded),
     ]
-    return tf.switch_case(_format_index(encoded), sizes)
+    return tf.switch_case(_format_index(encoded) - 1, sizes)
+
+
+@graph_bytes.call
+def _bitmap_size(encoded):
+    return bitmaps.size(encoded)
 
 
 def _format_index(encoded):
@@ -141,6 +164,7 @@ def _format_index(encoded):
     return tf.argmax(tf.stack(found), output_type=tf.int32)
 
 
+@graph_bytes.call
 def _webp_size(encoded):
     def lossless():  # 14 bits of width - 1, then 14 of height - 1
         bits = graph_bytes.numbers(encoded, (21,), 4)[0]
