@@ -19,7 +19,7 @@ def run(main, argv=None, door="python pipelines/{}.py", begin=None):
 
     `args` are the words of the command line that are not flags. The exit
     status is what `main` returns, 2 after a `UsageError` or a flag that
-    cannot be read.
+    cannot be read, 130 after Ctrl-C.
 
     Args:
         main: of a command's module, whose docstring --help shows.
@@ -56,6 +56,9 @@ def run(main, argv=None, door="python pipelines/{}.py", begin=None):
 
     try:
         app.run(guarded, argv=argv, flags_parser=parse)
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        sys.exit(130)
     except BrokenPipeError:  # its reader has gone, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -189,7 +189,7 @@ HIGHWAY = Experiment(
     },
     settings={
         "quick": {
-            "digits": DEGRADATION.settings["quick"]["digits"],
+            "digits": DEGRADATION.settings["quick"]["digits"]._replace(rows=()),
             "fashion_mnist": Setting(
                 recipe={**FASHION_2000, **schedule_of(2000)}
             ),

@@ -83,6 +83,19 @@ def test_a_reader_that_goes_leaves_no_traceback():
     assert command.returncode == 1
 
 
+# Ctrl-C in the middle of a command that has no words of its own for it.
+_STOPPED = """
+import os, signal
+from keras_resnet.commands import running
+running.run(lambda args: os.kill(os.getpid(), signal.SIGINT))
+"""
+
+
+def test_ctrl_c_leaves_one_word_and_no_traceback():
+    done = _python("-c", _STOPPED)
+    assert (done.returncode, done.stderr) == (130, "\nInterrupted.\n")
+
+
 @pytest.mark.parametrize(
     "word, message",
     [

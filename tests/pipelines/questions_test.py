@@ -7,6 +7,8 @@ import pytest
 
 import keras_resnet
 
+experiments = programs.module("reproduction.experiments")
+jobs = programs.module("reproduction.jobs")
 landscape = programs.module("reproduction.landscape")
 lesion = programs.module("reproduction.lesion")
 sums = programs.module("reproduction.sums")
@@ -30,6 +32,15 @@ def network(shortcut, units=2, **choices):
     last = model.get_layer(f"stage2_unit{units}").branch[-1]
     last.kernel.assign(np.zeros(last.kernel.shape))
     return model
+
+
+@pytest.mark.parametrize("dataset", ["digits", "fashion_mnist"])
+def test_gates_stand_beside_plain_and_residual_layers(tmp_path, dataset):
+    asked = experiments.EXPERIMENTS["highway"]
+    runs = jobs.make(
+        "highway", asked, "quick", dataset=dataset, workdir=tmp_path
+    )
+    assert {job.row_name for job in runs} == set(asked.rows)
 
 
 def test_what_does_nothing_can_be_taken_out_and_nothing_else():

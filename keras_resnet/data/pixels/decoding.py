@@ -124,7 +124,7 @@ def header_size(encoded):
     """
     size = tf.cond(
         jpegs.is_jpeg(encoded),
-        lambda: jpegs.size(encoded),
+        lambda: tf.io.extract_jpeg_shape(encoded)[:2],
         lambda: _size_of_other(encoded),
     )
     return tf.ensure_shape(size, (2,))
