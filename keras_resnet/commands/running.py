@@ -28,6 +28,11 @@ def run(main, argv=None, door="python pipelines/{}.py", begin=None):
         begin: of the same words as `main`, called once the flags are read.
     """
 
+    def refuse(error):
+        message = printable_lines(doors.spell(str(error), door))
+        print(f"ERROR: {message}", file=sys.stderr)
+        sys.exit(2)
+
     def guarded(words):
         logging.set_verbosity(logging.WARNING)
         handler = logging.get_absl_handler().python_handler
@@ -36,9 +41,7 @@ def run(main, argv=None, door="python pipelines/{}.py", begin=None):
             extensions.load(flags.FLAGS["import"].value)
             sys.exit(main(words[1:]) or 0)
         except UsageError as error:
-            message = printable_lines(doors.spell(str(error), door))
-            print(f"ERROR: {message}", file=sys.stderr)
-            sys.exit(2)
+            refuse(error)
         except Exception as error:
             why = files.no_room(error)
             if why is None:
@@ -56,6 +59,8 @@ def run(main, argv=None, door="python pipelines/{}.py", begin=None):
 
     try:
         app.run(guarded, argv=argv, flags_parser=parse)
+    except UsageError as error:  # of `begin`
+        refuse(error)
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
         sys.exit(130)

@@ -18,6 +18,7 @@ workers only the chief, number 0, prints.
 """
 
 import os
+import pathlib
 import sys
 import time
 
@@ -84,6 +85,19 @@ flags.DEFINE_string(
     "must: fail if there is none; never: fail if there is one.",
 )
 flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps data.")
+
+
+def needs_tensorflow(words):
+    """It does. A misspelt folder is refused before those seconds are lost."""
+    from keras_resnet.data import catalog
+
+    # An --import may know names of its own.
+    if len(words) == 1 and not FLAGS["import"].value:
+        [word] = words
+        known = word in catalog.DATASETS or ":" in word
+        known |= word.endswith(".csv") or pathlib.Path(word).exists()
+        require(known, catalog.unknown(word))
+    return True
 
 
 def main(args):

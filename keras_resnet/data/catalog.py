@@ -79,6 +79,15 @@ DATASETS = {
 }
 
 
+def unknown(dataset):
+    """What to say of a word that is no folder, CSV file or data set."""
+    return (
+        f"There is no folder or CSV file {dataset!r}. Data sets are named as "
+        f"{', '.join(DATASETS)}, or tfds:NAME for any other of TensorFlow "
+        "Datasets."
+    )
+
+
 def info(dataset):
     """The `DatasetInfo` of a name that `load` takes.
 

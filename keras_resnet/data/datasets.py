@@ -88,12 +88,7 @@ def name_of(data):
         dataset = f"folder:{dataset.rstrip('/')}"
     elif is_csv and (is_remote or kind not in known):
         dataset = f"csv:{dataset}"
-    require(
-        dataset.partition(":")[0] in known,
-        f"There is no folder or CSV file {dataset!r}. Data sets are named as "
-        f"{', '.join(DATASETS)}, or tfds:NAME for any other of TensorFlow "
-        "Datasets.",
-    )
+    require(dataset.partition(":")[0] in known, catalog.unknown(dataset))
     return dataset
 
 

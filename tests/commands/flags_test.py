@@ -83,6 +83,26 @@ def test_a_reader_that_goes_leaves_no_traceback():
     assert command.returncode == 1
 
 
+# A line of an error, before the seconds that TensorFlow takes.
+_MISSPELT = """
+import sys
+from keras_resnet.commands import doors
+try:
+    doors.main(["keras-resnet", "train", *sys.argv[1:]])
+finally:
+    print("tensorflow" in sys.modules)
+"""
+
+
+def test_a_misspelt_folder_is_refused_before_tensorflow_starts():
+    done = _python("-c", _MISSPELT, "phtos")
+    assert (done.returncode, done.stdout) == (2, "False\n")
+    assert done.stderr.startswith("ERROR: There is no folder or CSV file")
+    # What cannot be told from its name is.
+    done = _python("-c", _MISSPELT, "folder:phtos")
+    assert (done.returncode, done.stdout) == (2, "True\n")
+
+
 # Ctrl-C in the middle of a command that has no words of its own for it.
 _STOPPED = """
 import os, signal
