@@ -76,6 +76,10 @@ LANDSCAPE = Experiment(
     title="The shape of the loss",
     question="Does the shortcut make the loss more convex?",
     source="none in the papers; Li et al. 2017, arXiv 1712.09913",
+    answer="Less non-convex near the end, no more: ResNet-56 lies in a wide "
+    "bowl, plain-56 in a small hollow of a plateau where a network guesses "
+    "(ln 10 = 2.3), and its most negative curvature is a greater part of its "
+    "greatest one. Plain-20, which learns as well, has a bowl too.",
     rows={
         name: DEGRADATION.rows[name]
         for name in ("plain-20", "plain-56", "ResNet-56")
@@ -177,6 +181,9 @@ HIGHWAY = Experiment(
     title="Highway networks",
     question="What does a gate on every layer cost beside an identity?",
     source="P1 sec. 2, P2 sec. 3.1; Srivastava et al. 2015, arXiv 1505.00387",
+    answer="Gates, too, let 56 layers learn the digits by heart, which plain "
+    "layers do not. They err on a few test digits more than the identity, "
+    "which is little above the sampling error, and have 11 % more parameters.",
     rows={
         **_COMPARED,
         **{

@@ -13,6 +13,9 @@ DTYPES = Experiment(
     title="bfloat16",
     question="Does training in mixed_bfloat16 cost accuracy?",
     source="none in the papers, which train in float32",
+    answer="Not on the digits: the medians of both types lie within a sampling "
+    "error of each other, at 20 and at 56 layers. Of Fashion-MNIST one seed of "
+    "ResNet-20 has been run, with the same outcome.",
     unit="none",
     rows={
         f"ResNet-{depth}_{dtype}": Row(
