@@ -107,6 +107,8 @@ def test_a_misspelt_folder_is_refused_before_tensorflow_starts():
 _STOPPED = """
 import os, signal
 from keras_resnet.commands import running
+# What runs in the background has it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 running.run(lambda args: os.kill(os.getpid(), signal.SIGINT))
 """
 
