@@ -18,7 +18,6 @@ workers only the chief, number 0, prints.
 """
 
 import os
-import pathlib
 import sys
 import time
 
@@ -91,12 +90,9 @@ def needs_tensorflow(words):
     """It does. A misspelt folder is refused before those seconds are lost."""
     from keras_resnet.data import catalog
 
-    # An --import may know names of its own.
-    if len(words) == 1 and not FLAGS["import"].value:
-        [word] = words
-        known = word in catalog.DATASETS or ":" in word
-        known |= word.endswith(".csv") or pathlib.Path(word).exists()
-        require(known, catalog.unknown(word))
+    # Sources of examples, an --import's too, are known later.
+    if len(words) == 1 and ":" not in words[0] and not FLAGS["import"].value:
+        catalog.name_of(words[0])
     return True
 
 

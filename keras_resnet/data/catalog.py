@@ -1,7 +1,10 @@
 """What is known of data sets beyond their examples. No TensorFlow."""
 
 import dataclasses
+import os
+import pathlib
 
+from keras_resnet.errors import require
 from keras_resnet.networks import specs
 
 _IMAGENET = specs.STEMS["imagenet"]
@@ -79,13 +82,23 @@ DATASETS = {
 }
 
 
-def unknown(dataset):
-    """What to say of a word that is no folder, CSV file or data set."""
-    return (
+def name_of(data, sources=()):
+    """What `datasets.name_of` gives, where the sources have these names."""
+    dataset, known = os.fspath(data), {*sources, *DATASETS}
+    kind, _, rest = dataset.partition(":")
+    is_remote = rest.startswith("//") and kind not in known
+    is_csv = dataset.endswith(".csv")
+    if pathlib.Path(dataset).is_dir() or (is_remote and not is_csv):
+        return f"folder:{dataset.rstrip('/')}"
+    if is_csv and (is_remote or kind not in known):
+        return f"csv:{dataset}"
+    require(
+        kind in known,
         f"There is no folder or CSV file {dataset!r}. Data sets are named as "
         f"{', '.join(DATASETS)}, or tfds:NAME for any other of TensorFlow "
-        "Datasets."
+        "Datasets.",
     )
+    return dataset
 
 
 def info(dataset):

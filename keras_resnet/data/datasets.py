@@ -6,8 +6,6 @@ as functions of a seed and a position (see `order.py` and `pipeline.py`).
 """
 
 import functools
-import os
-import pathlib
 from collections.abc import Callable
 
 from absl import logging
@@ -80,16 +78,7 @@ def name_of(data):
     Raises:
         keras_resnet.UsageError: if it is neither.
     """
-    dataset, known = os.fspath(data), {**SOURCES, **DATASETS}
-    kind, _, rest = dataset.partition(":")
-    is_remote = rest.startswith("//") and kind not in known
-    is_csv = dataset.endswith(".csv")
-    if pathlib.Path(dataset).is_dir() or (is_remote and not is_csv):
-        dataset = f"folder:{dataset.rstrip('/')}"
-    elif is_csv and (is_remote or kind not in known):
-        dataset = f"csv:{dataset}"
-    require(dataset.partition(":")[0] in known, catalog.unknown(dataset))
-    return dataset
+    return catalog.name_of(data, SOURCES)
 
 
 def load(dataset, split, *, data_dir=None):

@@ -30,6 +30,7 @@ _BYTE_MASKS = {
 _FIELDS = ("width", "height", "bits", "compression", "colors")
 
 
+@graph_bytes.call
 def size(encoded):
     """int32 (2,), height and width, of a BMP: string scalar."""
     fields = _fields(encoded)
@@ -37,6 +38,7 @@ def size(encoded):
     return tf.stack([tf.abs(fields["height"]), fields["width"]])
 
 
+@graph_bytes.call
 def decode(encoded):
     """The pixels of a BMP that `headers.read` does not refuse.
 

@@ -62,16 +62,11 @@ def _decode_other(encoded):
     decoders = [
         lambda: tf.io.decode_png(encoded, channels=3),
         lambda: _decode_gif(encoded),
-        lambda: _decode_bitmap(encoded),
+        lambda: bitmaps.decode(encoded),
         lambda: _decode_webp(encoded),
     ]
     image = tf.switch_case(_format_index(encoded) - 1, decoders)
     return tf.ensure_shape(image, (None, None, 3))
-
-
-@graph_bytes.call
-def _decode_bitmap(encoded):
-    return bitmaps.decode(encoded)
 
 
 @graph_bytes.call
@@ -135,16 +130,11 @@ def _size_of_other(encoded):
     sizes = [
         lambda: graph_bytes.numbers(encoded, (20, 16), 4, "big"),
         lambda: graph_bytes.numbers(encoded, (8, 6), 2),
-        lambda: _bitmap_size(encoded),
+        lambda: bitmaps.size(encoded),
         lambda: _webp_size(encoded),
         lambda: _refuse(encoded),
     ]
     return tf.switch_case(_format_index(encoded) - 1, sizes)
-
-
-@graph_bytes.call
-def _bitmap_size(encoded):
-    return bitmaps.size(encoded)
 
 
 def _format_index(encoded):
