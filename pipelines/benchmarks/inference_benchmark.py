@@ -32,7 +32,7 @@ _TOGETHER = (("ResNet-50", "ResNet-50 v2"), ("ResNet-18", "ResNet-50 v1.5"))
 # Batch, threads, rounds and calls: three rounds keep a group below ten minutes.
 # Calls of a few milliseconds on both cores wait until what the contender before
 # has started is quiet: more of them.
-_SETTINGS = ((1, 1, 3, 4), (1, 2, 3, 16), (16, 1, 3, 1), (16, 2, 3, 1))
+_SETTINGS = ((1, 1, 3, 4), (1, 2, 3, 16), (8, 1, 3, 1), (8, 2, 3, 1))
 FULL = {
     "groups": [
         Group(names, *setting) for names in _TOGETHER for setting in _SETTINGS
