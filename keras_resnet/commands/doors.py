@@ -27,7 +27,8 @@ _WITHOUT_TENSORFLOW = {"launch", "serve_web"}
 
 _USAGE = (
     "keras-resnet COMMAND --flags=values\n\n{commands}\n\n"
-    "keras-resnet COMMAND --help tells more. docs: README.md."
+    "keras-resnet COMMAND --help tells more. To begin with your own pictures,\n"
+    "in a folder for each class: keras-resnet train FOLDER"
 )
 
 

@@ -87,11 +87,28 @@ flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps data.")
 
 
 def needs_tensorflow(words):
-    """It does. A misspelt folder is refused before those seconds are lost."""
+    """It does. What is wrong with the words is said before it starts."""
+    recipe = FLAGS["recipe"]
+    require(
+        words
+        or all(
+            FLAGS[name].value is None
+            for name in ("epochs", "warmup_epochs", "validation")
+        ),
+        "--epochs, --warmup_epochs and --validation go with a folder, as "
+        "in: keras-resnet train photos --epochs=10. A recipe counts "
+        "iterations: --steps, --warmup_steps.",
+    )
+    require(
+        len(words) + bool(recipe.present) <= 1,
+        "Name one folder of pictures, or a --recipe. Received: "
+        f"{' '.join(words)!r}"
+        + (f", --recipe={recipe.value}." if recipe.present else "."),
+    )
     from keras_resnet.data import catalog
 
     # Sources of examples, an --import's too, are known later.
-    if len(words) == 1 and ":" not in words[0] and not FLAGS["import"].value:
+    if words and ":" not in words[0] and not FLAGS["import"].value:
         catalog.name_of(words[0])
     return True
 
@@ -135,23 +152,8 @@ def _plan(words):
     """(recipe, workdir, splits or None) that a command line asks for."""
     overrides = recipe_flags.overrides()
     if not words:
-        require(
-            all(
-                FLAGS[name].value is None
-                for name in ("epochs", "warmup_epochs", "validation")
-            ),
-            "--epochs, --warmup_epochs and --validation go with a folder, as "
-            "in: keras-resnet train photos --epochs=10. A recipe counts "
-            "iterations: --steps, --warmup_steps.",
-        )
         recipe = recipes.load(FLAGS.recipe, overrides)
         return recipe, FLAGS.workdir or f"runs/{FLAGS.recipe}", None
-    require(
-        len(words) == 1 and not FLAGS["recipe"].present,
-        "Name one folder of pictures, or a --recipe. Received: "
-        f"{' '.join(words)!r}"
-        + (f", --recipe={FLAGS.recipe}." if FLAGS["recipe"].present else "."),
-    )
     return _plan_of_folder(words[0], overrides)
 
 

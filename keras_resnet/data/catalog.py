@@ -87,10 +87,10 @@ def name_of(data, sources=()):
     dataset, known = os.fspath(data), {*sources, *DATASETS}
     kind, _, rest = dataset.partition(":")
     is_remote = rest.startswith("//") and kind not in known
-    is_csv = dataset.endswith(".csv")
-    if pathlib.Path(dataset).is_dir() or (is_remote and not is_csv):
+    path, is_csv = pathlib.Path(dataset), dataset.endswith(".csv")
+    if path.is_dir() or (is_remote and not is_csv):
         return f"folder:{dataset.rstrip('/')}"
-    if is_csv and (is_remote or kind not in known):
+    if is_csv and (is_remote or (path.exists() and kind not in known)):
         return f"csv:{dataset}"
     require(
         kind in known,

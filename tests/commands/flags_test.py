@@ -94,10 +94,18 @@ finally:
 """
 
 
-def test_a_misspelt_folder_is_refused_before_tensorflow_starts():
-    done = _python("-c", _MISSPELT, "phtos")
-    assert (done.returncode, done.stdout) == (2, "False\n")
-    assert done.stderr.startswith("ERROR: There is no folder or CSV file")
+def test_misspelt_words_are_refused_before_tensorflow_starts():
+    for words, message in (
+        (["phtos"], "There is no folder or CSV file 'phtos'"),
+        (["phtos.csv"], "There is no folder or CSV file 'phtos.csv'"),
+        (["a", "folder"], "Name one folder of pictures, or a --recipe"),
+        ([".", "--recipe=digits"], "Received: '.', --recipe=digits"),
+        (["--epochs=3"], "--epochs, --warmup_epochs and --validation go with"),
+    ):
+        done = _python("-c", _MISSPELT, *words)
+        assert (done.returncode, done.stdout) == (2, "False\n"), words
+        assert done.stderr.startswith("ERROR: ") and message in done.stderr
+        assert done.stderr.count("\n") == 1
     # What cannot be told from its name is.
     done = _python("-c", _MISSPELT, "folder:phtos")
     assert (done.returncode, done.stdout) == (2, "True\n")

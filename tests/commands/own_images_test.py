@@ -81,10 +81,6 @@ def test_export_goes_beside_the_model_and_predict_takes_either(place, trained):
 @pytest.mark.parametrize(
     "command, words, message",
     [
-        ("train", ["photos", "more"], "one folder of pictures, or a --recipe"),
-        ("train", ["photos", "--recipe=digits"], "'photos', --recipe=digits"),
-        ("train", ["--epochs=3"], "--validation go with a folder"),
-        ("train", ["nowhere"], "There is no folder or CSV file 'nowhere'"),
         ("train", ["photos", "--validation=2"], "between 0 and 1"),
         ("evaluate", [], "--model is missing: name a .keras file, or"),
         ("evaluate", ["a", "b", "--report=x"], "--report is of one model"),

@@ -137,7 +137,7 @@ def test_a_csv_file_is_taken_as_a_folder_is(photos, tmp_path):
         assert choices.name_of(name) == name
     assert choices.default_workdir(f"csv:{path}?seed=1") == "runs/mine"
     assert choices.choose(f"csv:{path}").image_size == 32
-    with pytest.raises(UsageError, match="There is no CSV file .*none.csv'"):
+    with pytest.raises(UsageError, match="no folder or CSV file .*none.csv'"):
         keras_resnet.train(tmp_path / "none.csv")
     with pytest.raises(UsageError, match="names of its own"):
         choices.name_of(path, class_names=("a", "b"))
