@@ -14,7 +14,8 @@ def table(titles, rows):
         titles: words with " | " between.
         rows: lists of words.
     """
-    lines = [titles.split(" | "), *rows]
+    lines = [titles.split(" | ")]
+    lines += [[cell.replace("\n", " ") for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     lines.insert(1, ["-" * width for width in widths])
     return "\n".join(
@@ -45,13 +46,19 @@ def _cell(row, value, form):
         return found or ""
     if isinstance(found, dict):
         return spread(found, form)
-    return format(found, form)
+    return number(found, form)
+
+
+def number(value, form):
+    """A number by a format: 1,020 in place of ".3g"'s 1.02e+03."""
+    said = format(value, form)
+    return f"{float(said):,.0f}" if "e+" in said else said
 
 
 def spread(values, form):
     """'median (least..greatest)' of a spread, each number by `form`."""
     median, low, high = (
-        format(values[key], form) for key in ("median", "min", "max")
+        number(values[key], form) for key in ("median", "min", "max")
     )
     return f"{median} ({low}..{high})"
 

@@ -397,6 +397,14 @@ def test_machines_and_versions_stand_side_by_side(
     assert last["machine"]["flags"] == ["amx_bf16"]
 
 
+def test_a_cell_is_one_line_and_its_numbers_have_no_exponent():
+    three = {"median": 1024.4, "min": 98.76, "max": 2.5e6}
+    rows = [{"name": "ours\nover theirs", "of": three, "one": 1e-4}]
+    columns = {"a": ("name", ""), "b": ("of", ".3g"), "c": ("one", ".3g")}
+    last = tables.of_rows(rows, columns).splitlines()[2]
+    assert last == "| ours over theirs | 1,020 (98.8..2,500,000) | 0.0001 |"
+
+
 def test_figures_without_groups_are_read_as_one_run(tmp_path):
     path = tmp_path / "x.json"
     before = {"benchmark": "own", "machine": {"cpu": "A"}, "runs": {"x": [1]}}
