@@ -47,6 +47,10 @@ def pytest_configure(config):
     gc.set_threshold(50_000, 10, 10)
     # No test cuts the power, and waiting for a disk takes milliseconds.
     os.fsync = lambda handle: None
+    # Threads inside an operation look for work for a while before they sleep:
+    # where workers share two cores that is a seventh of all CPU time. Commands,
+    # which are processes of their own, have a user's threads.
+    tf.config.threading.set_intra_op_parallelism_threads(1)
     cpu = tf.config.list_physical_devices("CPU")[0]
     parts = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(cpu, parts)

@@ -6,7 +6,7 @@ from benchmarks import tables
 
 
 def side_by_side(record, report):
-    """Paragraphs on the runs of a record: none if it has one.
+    """Paragraphs on the runs of a record: none if no figure differs.
 
     Args:
         record: see `records`.
@@ -14,7 +14,8 @@ def side_by_side(record, report):
             panels draw is compared.
     """
     words = list(record["machines"])
-    if len(words) < 2:
+    bars = _bars(record, words, report)
+    if not bars:
         return []
     columns = {"": ("number", ""), **MACHINE}
     runs = [
@@ -26,7 +27,7 @@ def side_by_side(record, report):
         "The tables above are of the last machine.",
         tables.of_rows(runs, columns),
         "### Side by side",
-        _bars(record, words, report),
+        tables.of_rows(bars, _columns(words)),
     ]
 
 
@@ -40,13 +41,24 @@ MACHINE = {
 
 
 def _bars(record, words, report):
-    """A row for each bar of any run, a column for each run."""
+    """A row for each bar of any run, unless all runs have the same there.
+
+    Those were computed, not measured.
+    """
     rows = {}
     for number, one in enumerate(words, 1):
         for panel in report(records.figures(record, one))[1]:
             for name, spread in panel.bars.items():
                 row = rows.setdefault((panel.title, name), {"name": name})
                 row |= {"title": panel.title, str(number): spread}
+    numbers = [str(number) for number, _ in enumerate(words, 1)]
+    return [
+        row
+        for row in rows.values()
+        if any(row.get(n) != row.get(numbers[0]) for n in numbers)
+    ]
+
+
+def _columns(words):
     columns = {"figure": ("title", ""), "contender": ("name", "")}
-    columns |= {str(n): (str(n), ".3g") for n, _ in enumerate(words, 1)}
-    return tables.of_rows(list(rows.values()), columns)
+    return columns | {str(n): (str(n), ".3g") for n, _ in enumerate(words, 1)}

@@ -332,6 +332,7 @@ def tiny(monkeypatch):
 
     def report(figures):
         bars = {g: measure.spread([r["n"]]) for g, r in figures["rows"].items()}
+        bars["computed"] = measure.spread([7])
         words = " ".join(figures["list"])
         return [f"measured: {words}"], [pictures.Panel("title", "n", bars)]
 
@@ -391,6 +392,8 @@ def test_machines_and_versions_stand_side_by_side(
     assert "### Side by side" in text.rpartition("measured: ")[2]
     assert re.search(r"\| 1 +\| A +\| 2 +\| amx_bf16 .* abc ", text)
     assert re.search(r"\| title +\| b +\| 1 .*\| 2 .*\| 3 ", text)
+    # What all have alike was not measured.
+    assert "computed" not in text
     monkeypatch.setattr(measure, "machine", lambda *_: machines[0])
     _main(*command, "--again")
     last = records.figures(json.loads(path.read_text()))
