@@ -99,7 +99,7 @@ wheel: $(VENV)/.installed
 
 test: $(VENV)/.test-installed lint
 	files="$$($(BIN)/python tests/support/sources.py $(FOR))" && \
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not large" --durations=20 $$files
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not large" --durations=20 $$files
 
 peers: $(VENV)/.peers-installed
 

@@ -7,21 +7,31 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-# Files of more than 15 s. They come first, or a worker would be left with one
-# at the end while the others have nothing to do.
+# Files of more than 40 s, of four at a time. They come first, or a worker would
+# be left with one at the end while the others have nothing to do.
 LONG = {
     "any_network_test.py",
     "artifacts_test.py",
     "backends_test.py",
+    "bad_images_test.py",
     "batch_predict_test.py",
     "batch_resume_test.py",
+    "bounds_test.py",
+    "execution_test.py",
     "fold_test.py",
-    "imagenet_experiment_test.py",
     "int8_test.py",
     "on_jax_test.py",
-    "own_experiment_test.py",
+    "orientations_test.py",
+    "own_images_test.py",
+    "page_answers_test.py",
+    "page_folder_test.py",
+    "pipeline_test.py",
+    "pipelines_test.py",
+    "policies_test.py",
     "resume_test.py",
-    "soak_test.py",
+    "step_test.py",
+    "variants_test.py",
+    "views_test.py",
     "weights_of_peers_test.py",
 }
 

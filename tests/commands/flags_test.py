@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import functools
+import json
 import re
 import subprocess
 import sys
@@ -83,32 +84,50 @@ def test_a_reader_that_goes_leaves_no_traceback():
     assert command.returncode == 1
 
 
-# A line of an error, before the seconds that TensorFlow takes.
+# Lines of errors, before the seconds that TensorFlow takes.
 _MISSPELT = """
-import sys
+import json, os, sys
 from keras_resnet.commands import doors
-try:
-    doors.main(["keras-resnet", "train", *sys.argv[1:]])
-finally:
-    print("tensorflow" in sys.modules)
+for words in json.loads(sys.argv[1]):
+    if os.fork() == 0:
+        try:
+            doors.main(["keras-resnet", "train", *words])
+        finally:
+            print("tensorflow" in sys.modules)
+    print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
 """
 
 
+def _misspelt(*commands):
+    """[what began TensorFlow, status, ...] and the lines of the errors."""
+    done = _python("-c", _MISSPELT, json.dumps(commands))
+    return done.stdout.split(), done.stderr.splitlines()
+
+
 def test_misspelt_words_are_refused_before_tensorflow_starts():
-    for words, message in (
-        (["phtos"], "There is no folder or CSV file 'phtos'"),
-        (["phtos.csv"], "There is no folder or CSV file 'phtos.csv'"),
-        (["a", "folder"], "Name one folder of pictures, or a --recipe"),
-        ([".", "--recipe=digits"], "Received: '.', --recipe=digits"),
-        (["--epochs=3"], "--epochs, --warmup_epochs and --validation go with"),
+    said, errors = _misspelt(
+        ["phtos"],
+        ["phtos.csv"],
+        ["a", "folder"],
+        [".", "--recipe=digits"],
+        ["--epochs=3"],
+    )
+    assert said == ["False", "2"] * 5
+    for error, message in zip(
+        errors,
+        (
+            "There is no folder or CSV file 'phtos'",
+            "There is no folder or CSV file 'phtos.csv'",
+            "Name one folder of pictures, or a --recipe. Received: 'a folder'",
+            "Received: '.', --recipe=digits",
+            "--epochs, --warmup_epochs and --validation go with a folder",
+        ),
+        strict=True,
     ):
-        done = _python("-c", _MISSPELT, *words)
-        assert (done.returncode, done.stdout) == (2, "False\n"), words
-        assert done.stderr.startswith("ERROR: ") and message in done.stderr
-        assert done.stderr.count("\n") == 1
+        assert error.startswith("ERROR: ") and message in error
     # What cannot be told from its name is.
-    done = _python("-c", _MISSPELT, "folder:phtos")
-    assert (done.returncode, done.stdout) == (2, "True\n")
+    said, _ = _misspelt(["folder:phtos"])
+    assert said == ["True", "2"]
 
 
 # Ctrl-C in the middle of a command that has no words of its own for it.
