@@ -13,11 +13,12 @@ DTYPES = Experiment(
     title="bfloat16",
     question="Does training in mixed_bfloat16 cost accuracy?",
     source="none in the papers, which train in float32",
-    answer="On the digits the medians of both types lie within a sampling error "
-    "of each other, at 20 and at 56 layers. On Fashion-MNIST a ResNet-20 errs in "
-    "bfloat16 on 0.2, 0.4 and 0.6 points more, by the same seeds: no one of these "
-    "is twice the sampling error of 0.5, but all have one sign. Of 56 layers there "
-    "one seed has been run in both: 17.2 % and 16.7 in bfloat16.",
+    answer="On the digits the medians of both types lie within a sampling "
+    "error of each other, at 20 and at 56 layers. On Fashion-MNIST a ResNet-20 "
+    "errs in bfloat16 on 0.2, 0.4 and 0.6 points more, by the same seeds: no "
+    "one of these is twice the sampling error of 0.5, but all have one sign. "
+    "Of 56 layers there one seed has been run in both: 17.2 % and 16.7 in "
+    "bfloat16.",
     unit="none",
     rows={
         f"ResNet-{depth}_{dtype}": Row(
