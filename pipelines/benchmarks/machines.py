@@ -13,21 +13,22 @@ def side_by_side(record, report):
         report: figures -> (paragraphs, panels), of the benchmark; what its
             panels draw is compared.
     """
-    words = list(record["machines"])
-    bars = _bars(record, words, report)
+    runs = {str(n): one for n, one in enumerate(record["machines"], 1)}
+    bars = _bars(record, runs, report)
     if not bars:
         return []
-    columns = {"": ("number", ""), **MACHINE}
-    runs = [
-        {"number": str(number), **record["machines"][one]["machine"]}
-        for number, one in enumerate(words, 1)
+    machines = [
+        {"number": number, **record["machines"][one]["machine"]}
+        for number, one in runs.items()
     ]
+    columns = {"figure": ("title", ""), "contender": ("name", "")}
+    columns |= {number: (number, ".3g") for number in runs}
     return [
         "### Machines",
         "The tables above are of the last machine.",
-        tables.of_rows(runs, columns),
+        tables.of_rows(machines, {"": ("number", ""), **MACHINE}),
         "### Side by side",
-        tables.of_rows(bars, _columns(words)),
+        tables.of_rows(bars, columns),
     ]
 
 
@@ -40,25 +41,19 @@ MACHINE = {
 }
 
 
-def _bars(record, words, report):
+def _bars(record, runs, report):
     """A row for each bar of any run, unless all runs have the same there.
 
     Those were computed, not measured.
     """
     rows = {}
-    for number, one in enumerate(words, 1):
+    for number, one in runs.items():
         for panel in report(records.figures(record, one))[1]:
             for name, spread in panel.bars.items():
                 row = rows.setdefault((panel.title, name), {"name": name})
-                row |= {"title": panel.title, str(number): spread}
-    numbers = [str(number) for number, _ in enumerate(words, 1)]
+                row |= {"title": panel.title, number: spread}
     return [
         row
         for row in rows.values()
-        if any(row.get(n) != row.get(numbers[0]) for n in numbers)
+        if any(row.get(number) != row.get("1") for number in runs)
     ]
-
-
-def _columns(words):
-    columns = {"figure": ("title", ""), "contender": ("name", "")}
-    return columns | {str(n): (str(n), ".3g") for n, _ in enumerate(words, 1)}
