@@ -121,6 +121,27 @@ def test_degradation_compares_nets_that_differ_in_shortcuts_alone():
         )
 
 
+@pytest.mark.parametrize("depth", [20, 32, 44, 56, 110])
+def test_degradation_has_each_residual_net_pre_activated_too(depth):
+    rows = EXPERIMENTS["degradation"].rows
+    original, other = (rows[f"ResNet-{depth}{v}"] for v in ("", "_v2"))
+    assert other.variant == original.variant
+    assert other.overrides == {
+        **original.overrides,
+        "placement": "full_preact",
+    }
+
+
+def test_convergence_is_the_first_part_of_degradation_looked_at_more_often():
+    for dataset, setting in (
+        EXPERIMENTS["convergence"].settings["quick"].items()
+    ):
+        whole = EXPERIMENTS["degradation"].settings["quick"][dataset].recipe
+        assert setting.recipe["steps"] <= whole["boundaries"][0]
+        alike = {"steps", "boundaries", "eval_every_steps"}
+        assert {k for k in whole if setting.recipe[k] != whole[k]} == alike
+
+
 def test_a_data_set_without_a_setting_takes_the_first_ones(tmp_path):
     """But for the pixels: those of the digits are for the digits."""
     made = make(
