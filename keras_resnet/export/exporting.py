@@ -101,33 +101,34 @@ def export(
     """
     formats = [formats] if isinstance(formats, str) else list(formats)
     recipes.max_masked(on_bad_image)  # refused before the model loads
-    _check_place(output_dir, formats, force)
-    chosen = _options(options)
-    model, card = _open(model, outputs, view=view, class_names=class_names)
-    source = _Source(
-        images, labels, card, data_dir=data_dir, on_bad_image=on_bad_image
-    )
-    if formats_lib.are_calibrated(formats):
-        shown, _ = source.read("train", num_calibration_images)
-        views = verify.evaluation_views(shown, card)
-        chosen = dataclasses.replace(chosen, calibration=views)
-    pipeline.check(
-        model, output_dir, card=card, formats=formats, options=chosen
-    )
-    images, labels = source.read("validation", num_images)
-    if dataset_name is not None:
-        card = dataclasses.replace(card, dataset=dataset_name)
-    with quiet.others_in_notebook():
-        return pipeline.export_all(
-            model,
-            output_dir,
-            card=card,
-            formats=formats,
-            images=images,
-            labels=labels,
-            options=chosen,
-            verified_on=f"{len(images)} {source.words(dataset_name)}",
+    with placing.without_trace(output_dir):
+        _check_place(output_dir, formats, force)
+        chosen = _options(options)
+        model, card = _open(model, outputs, view=view, class_names=class_names)
+        source = _Source(
+            images, labels, card, data_dir=data_dir, on_bad_image=on_bad_image
         )
+        if formats_lib.are_calibrated(formats):
+            shown, _ = source.read("train", num_calibration_images)
+            views = verify.evaluation_views(shown, card)
+            chosen = dataclasses.replace(chosen, calibration=views)
+        pipeline.check(
+            model, output_dir, card=card, formats=formats, options=chosen
+        )
+        images, labels = source.read("validation", num_images)
+        if dataset_name is not None:
+            card = dataclasses.replace(card, dataset=dataset_name)
+        with quiet.others_in_notebook():
+            return pipeline.export_all(
+                model,
+                output_dir,
+                card=card,
+                formats=formats,
+                images=images,
+                labels=labels,
+                options=chosen,
+                verified_on=f"{len(images)} {source.words(dataset_name)}",
+            )
 
 
 def _open(model, outputs, *, view, class_names):

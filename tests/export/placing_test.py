@@ -12,6 +12,7 @@ from exported_networks import content
 from exported_networks import export
 
 from keras_resnet.errors import UsageError
+from keras_resnet.export import exporting
 from keras_resnet.export import placing
 from keras_resnet.export.verification import verify
 from keras_resnet.export.writers import manifest
@@ -239,3 +240,20 @@ def test_a_full_disk_is_one_line_and_changes_nothing(model, copied):
     with _short_files(), pytest.raises(OSError, match="too large"):
         export_onnx(model, copied / "model.onnx", card=card_of(model))
     assert content(copied) == before
+
+
+def test_what_is_refused_leaves_no_folder_but_those_that_were_there(
+    model, tmp_path
+):
+    there = tmp_path / "there"
+    there.mkdir()
+    with pytest.raises(UsageError, match="no folder 'nowhere'"):
+        exporting.export(
+            model,
+            there / "a" / "b",
+            formats=["onnx"],
+            images="folder:nowhere",
+            class_names=[str(n) for n in range(10)],
+        )
+    assert there.is_dir()
+    assert not list(there.iterdir())
