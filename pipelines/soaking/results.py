@@ -6,15 +6,14 @@ import json
 import os
 import pathlib
 import platform
-import subprocess
 
+from benchmarks import measure
 from benchmarks import tables
 from soaking import verdict
 
 from keras_resnet import files
 from keras_resnet.training import processor
 
-_ROOT = pathlib.Path(__file__).resolve().parents[2]
 _FAULTS = 20  # of a row are named
 # What a result depends on.
 _RUNS = ("keras_resnet", "commit", "cpu", "cores", "python")
@@ -31,26 +30,13 @@ def session():
     return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "keras_resnet": keras_resnet.__version__,
-        "commit": _commit(),
+        "commit": measure.commit(),
         "cpu": processor.name(),
         "cores": len(os.sched_getaffinity(0)),
         "python": platform.python_version(),
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
     }
-
-
-def _commit():
-    """The commit, with a + where the code is not that commit's."""
-    commit = _git("rev-parse", "--short", "HEAD")
-    changed = _git("status", "--porcelain", "--", "keras_resnet", "pipelines")
-    return f"{commit}+" if commit and changed else commit
-
-
-def _git(*words):
-    command = ["git", "-C", str(_ROOT), *words]
-    done = subprocess.run(command, capture_output=True, text=True)
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def rows(seed, records):
