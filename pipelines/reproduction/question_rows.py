@@ -220,3 +220,29 @@ HIGHWAY = Experiment(
         "of shortcuts",
     ),
 )
+
+GATES = Experiment(
+    title="Gates that do not open",
+    question="Why does a gate on both paths need a high rate?",
+    source="P2 sec. 3.1, 'exclusive gating'",
+    rows={
+        f"{name} at {rate}": Row(
+            variant=variant,
+            overrides={"learning_rate": rate, "warmup_learning_rate": rate / 5},
+        )
+        for name, variant in (
+            ("exclusive -6", "resnet110_exclusive_gating"),
+            ("shortcut-only -6", "resnet110_shortcut_only_gating"),
+        )
+        for rate in (0.02, 0.05)
+    },
+    settings={"quick": {"digits": Setting(recipe=_LATE)}},
+    silent=(
+        "means over 128 training images; before training BN uses their "
+        "statistics, afterwards its moving averages",
+        "what is left of x is the product of the units' geometric means of "
+        "1 - g: exact where g is alike everywhere",
+        "a shortcut-only gate does not multiply F",
+    ),
+    module="gates",
+)

@@ -8,6 +8,7 @@ import pytest
 import keras_resnet
 
 experiments = programs.module("reproduction.experiments")
+gates = programs.module("reproduction.gates")
 jobs = programs.module("reproduction.jobs")
 landscape = programs.module("reproduction.landscape")
 lesion = programs.module("reproduction.lesion")
@@ -57,6 +58,33 @@ def test_what_does_nothing_can_be_taken_out_and_nothing_else():
     whole = plain(IMAGES, training=False)
     found = lesion.without(plain, IMAGES, {"stage2_unit2"})
     assert not np.allclose(found, whole)
+
+
+@pytest.mark.parametrize(
+    "shortcut, of_branch",
+    [("exclusive_gating_bias_0", 0.25), ("shortcut_only_gating_bias_0", 1)],
+)
+def test_a_gate_that_reads_nothing_lets_the_same_part_through(
+    shortcut, of_branch
+):
+    keras.utils.set_random_seed(0)
+    model = keras_resnet.build(
+        "resnet20",
+        shortcut=shortcut,
+        depths=(2,),
+        filters=(16,),
+        input_shape=(4, 4, 3),
+    )
+    before = gates.measure(model, IMAGES)
+    assert before["open"][0] != pytest.approx(0.25, abs=0.01)  # it reads x
+    for layer in model.layers:
+        for conv in getattr(layer, "gate", ()):
+            conv.kernel.assign(np.zeros(conv.kernel.shape))
+            conv.bias.assign(np.full(conv.bias.shape, -np.log(3)))
+    found = gates.measure(model, IMAGES)
+    assert found["open"] == pytest.approx([0.25] * 2)
+    assert found["branch"] == pytest.approx([of_branch] * 2)
+    assert found["shortcut"] == pytest.approx([np.log10(0.75)] * 2)
 
 
 def test_the_terms_of_a_sum_are_told_apart():
