@@ -7,7 +7,6 @@ nothing.
 import math
 import statistics
 
-import numpy as np
 from benchmarks import tables
 from reproduction import propagation
 from reproduction import results
@@ -49,16 +48,15 @@ def measure(model, images, training=False):
         training: whether BN uses the images' own statistics.
 
     Returns:
-        {"open", "branch", "shortcut"}: lists over units: the mean of g; the
-        deviation of what the sum gets of F over that of F; the mean of
-        log10(1 - g), whose sum is what is left of x after all units.
+        {"open", "branch"}: lists over units: the mean of g, and the deviation
+        of what the sum gets of F over that of F.
     """
     import keras
 
     from keras_resnet.networks import operations
     from keras_resnet.networks.layers import ResidualUnit
 
-    x, rows = images, {"open": [], "branch": [], "shortcut": []}
+    x, rows = images, {"open": [], "branch": []}
     for layer in model.layers[1:]:
         if isinstance(layer, ResidualUnit):
             shared = operations.apply(layer.before, x, training)
@@ -66,10 +64,8 @@ def measure(model, images, training=False):
             gate = operations.apply(layer.gate, shared, None)
             gate, branch = map(keras.ops.convert_to_numpy, (gate, branch))
             passed = gate if layer.shortcut.gate == "exclusive" else 1
-            left = np.maximum(1 - gate.astype(np.float64), 1e-12)
             rows["open"].append(float(gate.mean()))
             rows["branch"].append(float((passed * branch).std() / branch.std()))
-            rows["shortcut"].append(float(np.log10(left).mean()))
         x = layer(x, training=training)
     return rows
 
@@ -90,8 +86,8 @@ def table(experiment, records):
     ]
     titles = (
         "gate and rate | training | test error, % | g: mean | of the widest "
-        "open unit | what passes of F, % | what is left of x after all units, "
-        "% | seeds"
+        "open unit | what passes of F, % | what is left of x after all units "
+        "| seeds"
     )
     return tables.table(titles, lines) if lines else "Not run."
 
@@ -99,13 +95,15 @@ def table(experiment, records):
 def _cells(records, when):
     """Medians over the seeds."""
     found = [record["result"][when] for record in records]
-    for value_of in (
-        lambda one: statistics.mean(one["open"]),
-        lambda one: max(one["open"]),
-        lambda one: 100 * statistics.median(one["branch"]),
-        lambda one: 100 * 10 ** math.fsum(one["shortcut"]),
-    ):
-        yield f"{statistics.median(map(value_of, found)):.2g}"
+
+    def middle(value_of):
+        return statistics.median(map(value_of, found))
+
+    yield f"{middle(lambda one: statistics.mean(one['open'])):.4f}"
+    yield f"{middle(lambda one: max(one['open'])):.4f}"
+    yield f"{middle(lambda one: 100 * statistics.median(one['branch'])):.1f}"
+    power = middle(lambda one: sum(math.log10(1 - g) for g in one["open"]))
+    yield f"10^{power:.1f}"
 
 
 def picture(experiment, records, path):
@@ -122,7 +120,11 @@ def picture(experiment, records, path):
                 label = name if when == "after" else None
                 panels[0].semilogy(found["open"], label=label, **style)
                 panels[1].semilogy(found["branch"], **style)
-        panels[0].set(xlabel="unit", ylabel="mean of the gate")
+        panels[0].set(
+            title="dotted: before training",
+            xlabel="unit",
+            ylabel="mean of the gate",
+        )
         panels[1].set(xlabel="unit", ylabel="deviation of g F over that of F")
         drawing.legend_below(figure, panels[0])
 

@@ -22,9 +22,11 @@ CONVERGENCE = Experiment(
     title="Speed of learning",
     question="Do residual networks learn faster?",
     source="P1 sec. 4.1: 'converges faster at the early stage'",
-    answer="Yes, by the records of [degradation](#degradation), whose tables "
-    "say after how many iterations the training error is below 5 %; the finer "
-    "steps of this experiment have not been run.",
+    answer="Yes, at either depth. On the digits ResNet-20 errs on less than "
+    "5 % of the training images after 50 to 75 iterations, plain-20 after 125; "
+    "ResNet-56 after 100 to 250, plain-56 never. On Fashion-MNIST the tables "
+    "of [degradation](#degradation) say as much; the finer steps have not been "
+    "run there.",
     rows=_COMPARED,
     settings={
         "quick": {
@@ -191,8 +193,9 @@ HIGHWAY = Experiment(
     question="What does a gate on every layer cost beside an identity?",
     source="P1 sec. 2, P2 sec. 3.1; Srivastava et al. 2015, arXiv 1505.00387",
     answer="Gates, too, let 56 layers learn the digits by heart, which plain "
-    "layers do not. They err on a few test digits more than the identity, "
-    "which is little above the sampling error, and have 11 % more parameters.",
+    "layers do not. With each of three seeds they err on some test digits more "
+    "than the identity, 2.51 % and 0.84 % in the median of 56 layers, which "
+    "359 digits do not tell apart; and they have 11 % more parameters.",
     rows={
         **_COMPARED,
         **{
@@ -225,6 +228,10 @@ GATES = Experiment(
     title="Gates that do not open",
     question="Why does a gate on both paths need a high rate?",
     source="P2 sec. 3.1, 'exclusive gating'",
+    answer="It closes F, too. With b = -6 it lets 0.4 % of F pass. At 0.02 it "
+    "hardly opens, to 0.6 %, and the network errs on half of the test digits; "
+    "at 0.05 it opens to 6.5 %, and the network learns. The same gate on the "
+    "shortcut alone leaves F whole, and learns at both rates. One seed.",
     rows={
         f"{name} at {rate}": Row(
             variant=variant,
@@ -240,8 +247,8 @@ GATES = Experiment(
     silent=(
         "means over 128 training images; before training BN uses their "
         "statistics, afterwards its moving averages",
-        "what is left of x is the product of the units' geometric means of "
-        "1 - g: exact where g is alike everywhere",
+        "what is left of x is the product of the units' means of 1 - g: exact "
+        "where g is alike everywhere, which it is not",
         "a shortcut-only gate does not multiply F",
     ),
     module="gates",
