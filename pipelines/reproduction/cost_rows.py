@@ -45,6 +45,7 @@ COSTS = Experiment(
     title="Costs",
     question="What does a network cost in weights, arithmetic and memory?",
     source="P1 Tables 1 and 6, Fig. 3",
+    unit="multiply-adds or parameters",
     module="costs",
     rows={
         **{name: _row(name) for name in specs.VARIANTS},

@@ -47,17 +47,20 @@ def listing(folder):
     lines = []
     for name, experiment in EXPERIMENTS.items():
         groups = _groups(results_lib.Results(folder, name).records())
+        lines += ["", f"{name}: {experiment.question}", experiment.source]
+        if any(row.paper for row in experiment.rows.values()):
+            lines.append(f"in the paper: {experiment.unit}")
         for row_name, row in experiment.rows.items():
             ours = [
-                f"{scale} {dataset}: {_summary(experiment, records, row_name)}"
+                f"    {scale} {dataset}: "
+                + _summary(experiment, records, row_name)
                 for (scale, dataset), records in groups.items()
                 if any(record["row"] == row_name for record in records)
             ]
-            lines.append(
-                [name, row_name, row.paper, "; ".join(ours) or "not run"]
-            )
-            name = ""
-    return tables.table("experiment | row | paper | ours", lines)
+            paper = f", in the paper {row.paper}" * bool(row.paper)
+            lines.append(f"  {row_name}{paper}" + ": not run" * (not ours))
+            lines += ours
+    return "\n".join(lines[1:])
 
 
 def _summary(experiment, records, row_name):

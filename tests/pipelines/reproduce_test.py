@@ -361,7 +361,10 @@ def test_the_report_shows_what_was_run(done, tmp_path, monkeypatch):
         its = {"dataset": job.dataset, "environment": on_jax}
         kept.add(job, {**found, **its})
     monkeypatch.setattr(report, "EXPERIMENTS", {"two": TWO})
-    assert "quick digits: training" in report.listing(docs / report.RESULTS)
+    listed = report.listing(docs / report.RESULTS)
+    assert "\n    quick digits: training" in listed
+    assert ": not run" not in listed
+    assert ": not run" in report.listing(tmp_path)
     document, _, picture = report.write(docs)
     text = document.read_text()
     assert "Which?" in text and "9.99" in text
