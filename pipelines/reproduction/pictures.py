@@ -43,10 +43,13 @@ def _panels(experiment, rows):
     for name in rows:
         panels.setdefault(experiment.rows[name].panel, []).append(name)
     reference = experiment.reference
-    if reference in rows:
-        for names in panels.values():
-            names[:] = [reference, *(n for n in names if n != reference)]
-    return panels
+    if reference not in rows:
+        return panels
+    compared = {t: names for t, names in panels.items() if names != [reference]}
+    return {
+        title: [reference, *(name for name in names if name != reference)]
+        for title, names in (compared or panels).items()
+    }
 
 
 def _draw_panel(axes, experiment, rows):
