@@ -152,6 +152,10 @@ OVERFITTING = Experiment(
     question="Do more than 1000 layers learn little data by heart, and err "
     "on other images?",
     source="P1 sec. 4.2, 1202 layers",
+    answer="Up to 110 layers all learn 180 digits by heart, and depth does not "
+    "make them err on more others: 6.1 %, 5.6 % and 7.8 % with 20, 56 and 110 "
+    "layers, which 359 digits do not tell apart. More than 1000 layers have "
+    "not been run.",
     rows={
         f"ResNet-{depth}_{number}": Row(
             variant=f"resnet{depth}",
@@ -173,6 +177,11 @@ THOUSAND = Experiment(
     title="A thousand layers",
     question="Does pre-activation train what the original placement cannot?",
     source="P2 Fig. 1, Table 3",
+    answer="In 600 iterations, yes: the pre-activated network comes to 2.8 % "
+    "of training errors, the original one to 53.3 %. Its error does not move "
+    "for 180 iterations, which is what P2 sec. 4.1 says of it: 'reduced very "
+    "slowly at the beginning of training'. In the paper's 64,000 both learn. "
+    "One seed, one rate.",
     rows={
         name: PREACTIVATION.rows[name]
         for name in ("original_1001", "preactivation_1001")
