@@ -120,6 +120,13 @@ PLACEMENTS = Experiment(
     ),
 )
 
+# {as rows name it: title of a panel}.
+_DEPTHS = {
+    "110_one_layer": "110 layers, one a unit",
+    "110": "110 layers",
+    "164": "164 layers",
+    "1001": "1001 layers",
+}
 _QUICK_PREACTIVATION = {
     "digits": _QUICK_2016["digits"]._replace(
         rows=tuple(
@@ -137,9 +144,9 @@ PREACTIVATION = Experiment(
         f"{name}_{depth}": Row(
             variant=f"resnet{depth}{suffix}",
             paper=printed(f"resnet{depth}{suffix}", "P2 Table 3"),
-            panel=depth.replace("_", " "),
+            panel=_DEPTHS[depth],
         )
-        for depth in ("110_one_layer", "110", "164", "1001")
+        for depth in _DEPTHS
         for name, suffix in (("original", ""), ("preactivation", "_v2"))
     },
     settings={
