@@ -100,6 +100,12 @@ PLACEMENTS = Experiment(
     title="Placements of BN and ReLU",
     question="Does it matter what follows the addition?",
     source="P2 Table 2",
+    answer="At one rate of 0.05 it does, greatly. At each one's best rate the "
+    "original and full pre-activation of 110 layers both err on 1.11 %, which "
+    "the paper has 0.24 points apart: full pre-activation bears 0.05, where "
+    "the original errs on 9.19 %. With 1001 layers, [thousand](#thousand), it "
+    "learns where the original barely starts. The other placements have been "
+    "run at 0.05 alone.",
     rows={
         f"{name}_{depth}": Row(
             variant=f"resnet{depth}{placement}",
