@@ -257,3 +257,8 @@ def test_what_is_refused_leaves_no_folder_but_those_that_were_there(
         )
     assert there.is_dir()
     assert not list(there.iterdir())
+
+
+def test_a_name_that_no_disk_takes_is_refused(model, tmp_path):
+    with pytest.raises(UsageError, match="Cannot write to .*xxx.*too long"):
+        exporting.export(model, tmp_path / ("x" * 300), formats=["onnx"])
