@@ -62,16 +62,19 @@ def measure(model, images, training=False):
             shared = operations.apply(layer.before, x, training)
             branch = operations.apply(layer.branch, shared, training)
             gate = operations.apply(layer.gate, shared, None)
-            gate, branch = map(keras.ops.convert_to_numpy, (gate, branch))
-            passed = gate if layer.shortcut.gate == "exclusive" else 1
+            passed = layer.join(0.0, branch, shared)
+            gate, branch, passed = map(
+                keras.ops.convert_to_numpy, (gate, branch, passed)
+            )
             rows["open"].append(float(gate.mean()))
-            rows["branch"].append(float((passed * branch).std() / branch.std()))
+            rows["branch"].append(float(passed.std() / branch.std()))
         x = layer(x, training=training)
     return rows
 
 
 def table(experiment, records):
     """Errors, and the gates before training and after it."""
+    rows = results.by_row(experiment, results.finished(records))
     lines = [
         [
             name if when == "before" else "",
@@ -80,8 +83,7 @@ def table(experiment, records):
             *_cells(of_row, when),
             str(len(of_row)) if when == "after" else "",
         ]
-        for name, found in results.by_row(experiment, records).items()
-        if (of_row := results.finished(found))
+        for name, of_row in rows.items()
         for when in ("before", "after")
     ]
     titles = (

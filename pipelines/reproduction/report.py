@@ -57,9 +57,9 @@ def listing(folder):
                 for (scale, dataset), records in groups.items()
                 if any(record["row"] == row_name for record in records)
             ]
-            paper = f", in the paper {row.paper}" * bool(row.paper)
-            lines.append(f"  {row_name}{paper}" + ": not run" * (not ours))
-            lines += ours
+            paper = f", in the paper {row.paper}" if row.paper else ""
+            state = "" if ours else ": not run"
+            lines += [f"  {row_name}{paper}{state}", *ours]
     return "\n".join(lines[1:])
 
 
