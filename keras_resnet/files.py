@@ -15,7 +15,6 @@ import stat
 import filelock
 
 from keras_resnet.errors import UsageError
-from keras_resnet.errors import require
 
 # Of what was not finished. It is hidden, and the next run replaces it.
 UNFINISHED = ".unfinished-"
@@ -157,9 +156,13 @@ def write_text(path, text):
         unfinished.write_text(text, encoding="utf-8")
 
 
+class BusyError(UsageError):
+    """Another process writes to a folder that one at a time may write to."""
+
+
 @contextlib.contextmanager
 def locked(folder, advice):
-    """Refuses a second process, or thread.
+    """Refuses a second process of this machine, or thread.
 
     The folder itself is locked: nothing is left in it, and no link can lie
     where a lock's own file would be.
@@ -169,17 +172,33 @@ def locked(folder, advice):
         advice: what the second may do, for its message.
 
     Raises:
-        keras_resnet.UsageError: if another one holds it.
+        BusyError: if another one holds it.
     """
     handle = os.open(folder, os.O_RDONLY)
     try:
-        require(
-            filelock.lock_descriptor(handle, blocking=False),
-            f"Another process writes to {str(folder)!r}. {advice}",
-        )
+        if not filelock.lock_descriptor(handle, blocking=False):
+            raise BusyError(
+                f"Another process writes to {str(folder)!r}. {advice}"
+            )
         yield
     finally:
         os.close(handle)  # and with it the lock, as when the process dies
+
+
+@contextlib.contextmanager
+def without_trace(folder):
+    """What fails inside leaves no empty folder that was not there before."""
+    folder = pathlib.Path(folder)
+    # Unlike `Path.exists` it raises nothing; what is wrong is said inside.
+    paths = (folder, *folder.parents)
+    made = [path for path in paths if not os.path.exists(path)]
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # something is in it, or it is not
+            for path in made:
+                path.rmdir()
+        raise
 
 
 # What a write to a full or closed disk ends in, and no reading does.

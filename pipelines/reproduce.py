@@ -9,9 +9,9 @@
 
 Each row of a table is run with several seeds. What is done is a record in
 docs/results/EXPERIMENT.json and is not run again; a run that was cut off goes
-on where it was. Several processes may share the work, each with its --seeds or
---rows. --report writes docs/RESULTS.md and its pictures from the records;
---page one HTML file with the curves of every run, to choose among.
+on where it was. The same command again, in another process, shares the work.
+--report writes docs/RESULTS.md and its pictures from the records; --page one
+HTML file with the curves of every run, to choose among.
 
 Exit status as that of train.py: 0 done, 130 and 75 after a signal.
 """

@@ -8,8 +8,8 @@ data and the state stay on the device, many iterations are one compiled
 function, and convolutions are in bfloat16 unless --dtype=float32. --data_dir is
 the folder of the data set's own files: Fashion-MNIST's and MNIST's four .gz,
 CIFAR-10's binary version. The records have images/s and their part of the
-device's measured matrix rate. Several processes may share a GPU, each with its
---seeds or --rows, if the environment says XLA_PYTHON_CLIENT_PREALLOCATE=false.
+device's measured matrix rate. Several processes of one command share the runs,
+and a GPU if the environment says XLA_PYTHON_CLIENT_PREALLOCATE=false.
 
 It needs JAX and this package's requirements but for TensorFlow. Exit status as
 that of train.py: 0 done, 130 and 75 after a signal.

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_resnet import files
 from keras_resnet import recipes
 from keras_resnet.data import datasets
 from keras_resnet.data.examples.splits import Split
@@ -101,7 +102,7 @@ def export(
     """
     formats = [formats] if isinstance(formats, str) else list(formats)
     recipes.max_masked(on_bad_image)  # refused before the model loads
-    with placing.without_trace(output_dir):
+    with files.without_trace(output_dir):
         _check_place(output_dir, formats, force)
         chosen = _options(options)
         model, card = _open(model, outputs, view=view, class_names=class_names)

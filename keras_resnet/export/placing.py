@@ -62,22 +62,6 @@ def check(output_dir, networks):
         _refuse_others(output_dir, networks, _list_earlier(output_dir))
 
 
-@contextlib.contextmanager
-def without_trace(output_dir):
-    """What fails inside leaves no empty directory that was not there before."""
-    output_dir = pathlib.Path(output_dir)
-    # Unlike `Path.exists` it raises nothing; what is wrong is said inside.
-    paths = (output_dir, *output_dir.parents)
-    made = [path for path in paths if not os.path.exists(path)]
-    try:
-        yield
-    except BaseException:
-        with contextlib.suppress(OSError):  # something is in it, or it is not
-            for folder in made:
-                folder.rmdir()
-        raise
-
-
 def find_existing(output_dir):
     """Paths at the top of a directory that an earlier export left there."""
     output_dir = pathlib.Path(output_dir)

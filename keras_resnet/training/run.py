@@ -83,9 +83,9 @@ def train_and_evaluate(
 
     Raises:
         keras_resnet.UsageError: if a setting, the data or the workdir cannot
-            work, before the first iteration; later for an unreadable image,
-            for a loss or weight that is not finite and for a disk that is
-            full.
+            work, or another run holds it, before the first iteration; later
+            for an unreadable image, for a loss or weight that is not finite
+            and for a disk that is full.
         signals.Interrupted: after SIGINT or SIGTERM, once a checkpoint is
             written. Off the main thread signals do nothing.
         workers.WorkerLost: if another worker is gone.
@@ -111,8 +111,10 @@ def train_and_evaluate(
         Signals() as signals,
         workers.noticing_loss(),
         files.room(workdir, "Make room; the same command goes on."),
+        contextlib.ExitStack() as held,
     ):
         path, data = workers.together(prepare)
+        workers.together(lambda: _hold(path, workers, held))
         engine.build(recipe, data, loss=loss, optimizer=optimizer)
         kind = metrics.KINDS[data["train"].multi_label]
         state = RunState(schedule or schedules.make(recipe), kind=kind)
@@ -130,6 +132,12 @@ def train_and_evaluate(
             # The chief's process keeps the others together.
             workers.wait()
     return state.kept_metrics(recipe)
+
+
+def _hold(workdir, workers, stack):
+    """Keeps other runs out of the workdir until a stack is closed."""
+    if workers.is_chief:
+        stack.enter_context(workdir_lib.held(workdir))
 
 
 def _restore(engine, state, saver):

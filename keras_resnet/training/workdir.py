@@ -1,5 +1,6 @@
 """The directory of a run: what lies where, and whose it is."""
 
+import contextlib
 import dataclasses
 import json
 import pathlib
@@ -90,6 +91,26 @@ def _refuse_another(workdir, recipe):
     )
 
 
+@contextlib.contextmanager
+def held(workdir):
+    """A directory that no other run of this machine writes to meanwhile.
+
+    Two would delete each other's checkpoints. It is made if it is missing;
+    what fails before anything is in it leaves none.
+
+    Args:
+        workdir: pathlib.Path.
+
+    Raises:
+        files.BusyError: if another run holds it.
+        keras_resnet.UsageError: if it cannot be made.
+    """
+    with files.without_trace(workdir):
+        files.folder(workdir, "Take another --workdir.")
+        with files.locked(workdir, "Wait for it, or take another --workdir."):
+            yield
+
+
 def claim(workdir, recipe, description):
     """Writes config.json; refuses a directory of another run.
 
@@ -97,7 +118,8 @@ def claim(workdir, recipe, description):
     work leaves nothing behind that would be in the way of the next.
 
     Args:
-        workdir, recipe: as for `check`.
+        workdir: as for `check`; it exists.
+        recipe: `recipes.Recipe`.
         description: dict, `engine.Engine.describe()`.
 
     Raises:
@@ -111,7 +133,6 @@ def claim(workdir, recipe, description):
         **description,
     }
     try:
-        workdir.mkdir(parents=True, exist_ok=True)
         files.write_text(workdir / CONFIG, json.dumps(config, indent=2) + "\n")
     except OSError as error:
         raise UsageError(

@@ -8,6 +8,7 @@ from reproduction import jobs
 from reproduction import results as results_lib
 from reproduction import training
 
+from keras_resnet import files
 from keras_resnet.errors import DivergedError
 from keras_resnet.training.signals import Interrupted
 
@@ -29,7 +30,7 @@ def run(experiment, todo, results, say=print, *, run_job=None, describe=None):
     Raises:
         keras_resnet.UsageError: if a setting, the data or a workdir cannot
             work. A divergence is a record, and a row that needs others which
-            have not run is passed over.
+            have not run, or that another process runs, is passed over.
     """
     curves = experiment.module == "curves"
     if run_job is None:
@@ -50,9 +51,10 @@ def run(experiment, todo, results, say=print, *, run_job=None, describe=None):
         except Interrupted as stop:
             say(f"{stop}. The same command goes on from there.")
             return stop.status
-        except jobs.NotReadyError as lacking:
-            # No record: it is not run until the same command finds them.
-            say(f"{what}: not run. {lacking}")
+        except (jobs.NotReadyError, files.BusyError) as why:
+            # No record. The same command runs it when it finds what lacks;
+            # what another process runs becomes that one's record.
+            say(f"{what}: not run. {why}")
             continue
         results.add(job, record)
         say(f"{what}: {record['status']}, {record['seconds']:.0f} s")

@@ -7,6 +7,8 @@ import contextlib
 import json
 import time
 
+from keras_resnet import files
+
 METRICS, MODEL = "metrics.jsonl", "model.keras"  # `workdir`'s
 SECONDS = "seconds.json"
 
@@ -72,8 +74,11 @@ def timed(workdir):
     start = time.perf_counter()
     try:
         yield
+    except files.BusyError:
+        start = None  # another process counts its own
+        raise
     finally:
-        if workdir.is_dir():
+        if start is not None and workdir.is_dir():
             spent = seconds(workdir) + time.perf_counter() - start
             (workdir / SECONDS).write_text(json.dumps(round(spent, 1)))
 

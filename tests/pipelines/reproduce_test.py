@@ -13,6 +13,7 @@ import pytest
 from matplotlib import figure
 from tiny_runs import FOUR_STEPS
 
+from keras_resnet import files
 from keras_resnet.errors import UsageError
 from keras_resnet.networks import papers
 from keras_resnet.networks import specs
@@ -264,6 +265,17 @@ def _add(folder, experiment_seed):
     kept = results.Results(folder, "two")
     [job] = make(folder, rows=["plain"], seeds=[experiment_seed])
     kept.add(job, {"status": "finished"})
+
+
+def test_a_run_that_another_process_holds_is_passed_over(tmp_path):
+    (job,) = todo = make(tmp_path, rows=["residual"])
+    job.workdir.mkdir(parents=True)
+    with files.locked(job.workdir, ""):
+        status, said, records = run(tmp_path, todo)
+    assert (status, records) == (0, [])
+    assert re.search("not run. Another process writes to .*seed_0", said[-1])
+    # Its time is not added to the other's.
+    assert list(job.workdir.iterdir()) == []
 
 
 def test_processes_that_write_at_once_lose_nothing(tmp_path):

@@ -13,6 +13,7 @@ from stops import StopAt
 
 import keras_resnet
 from keras_resnet import errors
+from keras_resnet import files
 from keras_resnet.data import datasets
 from keras_resnet.evaluation import reports
 from keras_resnet.labels import cards
@@ -243,6 +244,38 @@ def test_what_is_drawn_by_the_batchs_seed_resumes_exactly(plain, tmp_path):
     assert not (cut / "model.keras").exists()
     assert signal.getsignal(signal.SIGINT) is handler
     assert _same(_end(_train(cut, recipe, loss=loss)), whole)
+
+
+def test_a_second_run_in_a_workdir_is_refused_and_the_first_goes_on(
+    plain, tmp_path
+):
+    """Each would delete the other's checkpoints."""
+    place, refused = tmp_path / "run", []
+
+    def held():
+        return {p: p.stat().st_mtime_ns for p in files.entries(place)}
+
+    class Second(Hook):
+        def after_checkpoint(self, state):
+            before = held()
+            with pytest.raises(files.BusyError, match="take another --workdir"):
+                _train(place)
+            assert held() == before
+            refused.append(state.step)
+
+    assert _same(_end(_train(place, hooks=[Second()])), plain)
+    assert refused == [2, 4]
+    # Nobody holds it any more.
+    assert _same(_end(_train(place)), plain)
+
+
+def test_what_is_refused_late_leaves_no_workdir(tmp_path):
+    def optimizer(model, recipe):
+        raise errors.UsageError("none for a network of this size")
+
+    with pytest.raises(errors.UsageError, match="of this size"):
+        _train(tmp_path / "new" / "run", optimizer=optimizer)
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_hook_that_fails_ends_the_run_and_all_are_closed(tmp_path):
