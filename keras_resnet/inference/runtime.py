@@ -50,7 +50,9 @@ def load_keras(path):
     require(
         kind.name == "keras",
         "Expected a .keras file, as keras-resnet train and model.save() write. "
-        f"Received: {str(path)!r}, of the format {kind.name}.",
+        f"Received: {str(path)!r}, of the format {kind.name}. What is exported "
+        "only predicts: take the .keras file that it was made from. "
+        "keras-resnet verify compares the two.",
     )
     return _open(path, kind, predictors.read_keras)
 

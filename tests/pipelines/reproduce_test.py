@@ -25,6 +25,7 @@ jobs = programs.module("reproduction.jobs")
 report = programs.module("reproduction.report")
 results = programs.module("reproduction.results")
 runs = programs.module("reproduction.runs")
+training = programs.module("reproduction.training")
 
 DOCS = programs.PIPELINES.parent / "docs"
 EXPERIMENTS = experiments.EXPERIMENTS
@@ -270,11 +271,22 @@ def _add(folder, experiment_seed):
 def test_a_run_that_another_process_holds_is_passed_over(tmp_path):
     (job,) = todo = make(tmp_path, rows=["residual"])
     job.workdir.mkdir(parents=True)
+    said, begun = [], []
+    kept = results.Results(tmp_path / "results", "two")
     with files.locked(job.workdir, ""):
-        status, said, records = run(tmp_path, todo)
-    assert (status, records) == (0, [])
+        status = runs.run(TWO, todo, kept, said.append, run_job=begun.append)
+    assert (status, kept.records(), begun) == (0, [], [])
     assert re.search("not run. Another process writes to .*seed_0", said[-1])
-    # Its time is not added to the other's.
+
+
+def test_a_refused_run_adds_no_seconds_to_the_others(tmp_path):
+    (job,) = make(tmp_path, rows=["residual"])
+    job.workdir.mkdir(parents=True)
+    with (
+        files.locked(job.workdir, ""),
+        pytest.raises(files.BusyError),
+    ):
+        training.train(job)
     assert list(job.workdir.iterdir()) == []
 
 
