@@ -95,6 +95,11 @@ OPTIONS = Experiment(
     title="Shortcut options A, B and C",
     question="Does it matter how a shortcut changes its shape?",
     source="P1 Table 3",
+    answer="It does where all of them are 1x1 convolutions, in 56 layers: C "
+    "errs on more than A at each of four rates with each seed, on 11.14 % at "
+    "its best, and on 10.99 % of the training images. A and B are not told "
+    "apart at theirs, 1.39 and 2.23 %. In the paper's 34 layers C is best by a "
+    "third of a point.",
     unit="10-crop top-1 error of ResNet-34 on ImageNet, %",
     rows={
         option: Row(
@@ -116,8 +121,7 @@ OPTIONS = Experiment(
     silent=(
         "P1 compares them on ImageNet (experiment imagenet); here in a "
         "ResNet-56",
-        "in P1 C is best, by a third of a point; at 0.05 it is worst here. "
-        "In P2 Table 1 the same shortcuts in 110 layers, its row conv1x1, are "
+        "in P2 Table 1 the same shortcuts in 110 layers, its row conv1x1, are "
         "far behind: C in this ResNet-56 and `resnet110_conv1x1` (experiment "
         "shortcuts) are one kind of network of two depths",
         ONE_RATE,
@@ -135,6 +139,10 @@ WARMUP = Experiment(
     title="Warm-up",
     question="Do 110 and 1202 layers need a start at 0.01?",
     source="P1 sec. 4.2",
+    answer="110 layers need it to bear a great rate. At 0.05 they err on "
+    "10.03 % with a warm-up and on 18.66 % without, on more with each of three "
+    "seeds; each at its best of four rates, 1.95 and 1.67 %, the two are not "
+    "told apart. 1202 layers were not run.",
     unit="test error on CIFAR-10 (with the warm-up), %",
     rows={
         f"ResNet-{depth}_{name}": Row(
