@@ -62,7 +62,7 @@ def table(experiment, records):
         for name, of_row in rows.items()
     ]
     chosen = [
-        _at_its_best(experiment, name, of_row, rows)
+        _at_its_best(experiment, name, of_row, rows, asked)
         for name, of_row in rows.items()
     ]
     titles = " | ".join(f"test error at {rate}, %" for rate in asked)
@@ -91,12 +91,14 @@ def _at_every(experiment, name, records, asked):
     return [name, *cells, seeds]
 
 
-def _at_its_best(experiment, name, records, rows):
+def _at_its_best(experiment, name, records, rows, asked):
     mine, other = at_best(None, records), _compared_with(experiment, name)
     verdict = ""
     if other in rows and other != name:
         theirs = at_best(None, rows[other])
         verdict = f"{spreads.compared(mine, theirs)} {other}"
+    if len(by_rate(records)) < len(asked):
+        verdict = "not all rates run"  # the best may be another
     return [
         name,
         experiment.rows[name].paper,

@@ -75,16 +75,31 @@ def test_a_grid_s_table_has_every_rate_and_the_best(test, verdict):
     records = [
         *of_grid("plain", 0.01, held_out=0.1, test=0.035),
         *of_grid("plain", 0.02, held_out=0.2, test=0.5),
+        *of_grid("residual", 0.01, held_out=0.3, test=0.5),
         *of_grid("residual", 0.02, held_out=0.1, test=test),
     ]
     every, _, best = curves.table(TWO, records).split("\n\n")
     lines = [re.split(r" *\| *", x)[1:-1] for x in every.splitlines()]
     assert lines[0][1:3] == ["test error at 0.01, %", "test error at 0.02, %"]
     assert lines[2][2].startswith("50.10") and lines[2][3] == "3, 3"
-    assert lines[3][1] == "not run" and lines[3][3] == "0, 3"
+    assert lines[3][1].startswith("50.10") and lines[3][3] == "3, 3"
     chosen = [re.split(r" *\| *", x)[1:-1] for x in best.splitlines()]
     assert [line[2] for line in chosen[2:]] == ["0.01", "0.02"]
     assert [line[6] for line in chosen[2:]] == ["", verdict]
+
+
+def test_a_row_that_lacks_rates_has_no_verdict():
+    """Its best may be one of those."""
+    records = [
+        *of_grid("plain", 0.01, held_out=0.1, test=0.035),
+        *of_grid("plain", 0.02, held_out=0.2, test=0.035),
+        *of_grid("residual", 0.01, held_out=0.3, test=0.09),
+    ]
+    table = rates.table(TWO, records)
+    assert "not run " in table and "not all rates run" in table
+    assert "worse" not in table
+    records += of_grid("residual", 0.02, held_out=0.4, test=0.09)
+    assert "worse than plain" in rates.table(TWO, records)
 
 
 def test_a_grid_holds_out_the_same_training_images_for_all(tmp_path):
