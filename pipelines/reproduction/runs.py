@@ -64,9 +64,9 @@ def run(experiment, todo, results, say=print, *, run_job=None, describe=None):
 
 def _record(job, run_job, describe):
     job.workdir.mkdir(parents=True, exist_ok=True)
-    # A run that another process holds is passed over before data are read.
     with files.locked(job.workdir, ""):
-        start = time.perf_counter()
+        pass  # else another process runs it: known before data are read
+    start = time.perf_counter()
     try:
         result, status, why = run_job(job), results_lib.FINISHED, ""
     except DivergedError as error:

@@ -233,7 +233,8 @@ def test_only_a_keras_file_is_loaded_as_a_model(kinds, model):
     assert (predictor.format, predictor.image_size) == ("keras", 16)
     expected = exported_networks.answers(model, views)
     np.testing.assert_allclose(predictor.predict(views), expected, atol=1e-6)
-    with pytest.raises(UsageError, match="a .keras file.*tflite.*made from"):
+    message = "Expected a .keras file.*tflite.*made from"
+    with pytest.raises(UsageError, match=message):
         runtime.load_keras(kinds / FILES["tflite"])
 
 
