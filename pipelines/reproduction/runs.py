@@ -64,8 +64,8 @@ def run(experiment, todo, results, say=print, *, run_job=None, describe=None):
 
 def _record(job, run_job, describe):
     job.workdir.mkdir(parents=True, exist_ok=True)
-    with files.locked(job.workdir, ""):
-        pass  # else another process runs it: known before data are read
+    with files.locked(job.workdir, "It runs this row."):
+        pass  # refused before data are read
     start = time.perf_counter()
     try:
         result, status, why = run_job(job), results_lib.FINISHED, ""
