@@ -115,7 +115,7 @@ def _unit(variant, y):
     else:
         way = _STEP * words.index("+")
         shapes = [
-            _text((way + _STEP) / 2, y - 36, "shortcut"),
+            _text((way + _STEP) / 2, y - 36, f"shortcut {variant.shortcut}"),
             f'<path d="M{_STEP // 2} {y - 12}v-18h{way}v18"/>',
         ]
     for column, word in enumerate(words):

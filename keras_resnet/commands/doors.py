@@ -70,7 +70,10 @@ def run(command, argv, door):
         lambda words: command not in _WITHOUT_TENSORFLOW,
     )
 
+    check = getattr(module, "check", lambda words: None)
+
     def begin(words):
+        check(words)
         if needs(words):
             start.start_tensorflow(
                 door.format(command),

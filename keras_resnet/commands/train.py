@@ -86,8 +86,8 @@ flags.DEFINE_string(
 flags.DEFINE_string("data_dir", None, "Where TensorFlow Datasets keeps data.")
 
 
-def needs_tensorflow(words):
-    """It does. What is wrong with the words is said before it starts."""
+def check(words):
+    """Says what is wrong with the words before TensorFlow starts."""
     recipe = FLAGS["recipe"]
     require(
         words
@@ -110,7 +110,6 @@ def needs_tensorflow(words):
     # Sources of examples, an --import's too, are known later.
     if words and ":" not in words[0] and not FLAGS["import"].value:
         catalog.name_of(words[0])
-    return True
 
 
 def main(args):

@@ -39,6 +39,8 @@ def best(records):
 def at_best(experiment, records):
     """The records of each row at its best rate, if there is a grid.
 
+    A row that lacks rates of the others is left out: its best may be another.
+
     Args:
         experiment: `jobs.Experiment`, or None where all are of one row.
         records: of one scale and data set.
@@ -46,9 +48,11 @@ def at_best(experiment, records):
     if not any("held_out_error" in r["result"] for r in records):
         return records
     rows = results.by_row(experiment, records) if experiment else {"": records}
+    asked = by_rate(records).keys()
     return [
         record
         for of_row in rows.values()
+        if by_rate(of_row).keys() == asked
         for record in by_rate(of_row)[best(of_row)]
     ]
 

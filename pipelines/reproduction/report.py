@@ -5,6 +5,7 @@ import itertools
 import re
 
 from benchmarks import tables
+from reproduction import places
 from reproduction import rates
 from reproduction import results as results_lib
 from reproduction import spreads
@@ -32,6 +33,12 @@ the median of 5. Beside P2 Table 1 "fail" is a test error above 20 %, as there.
 [The curves of every run](CURVES.md) are a page that plays.
 """
 
+_PLACES = """\
+Every table and figure of both papers, and what was run of what asks it here:
+
+{}
+"""
+
 _PROTOCOLS = """\
 ## protocols
 
@@ -43,8 +50,9 @@ where they differ, each with its source. They are recipes of `train.py`:
 
 
 def listing(folder):
-    """All experiments and rows, with what the records in a folder say."""
-    lines = []
+    """What the papers show and all rows, with what records in a folder say."""
+    lines = ["", "Tables and figures of both papers:"]
+    lines += [f"  {line}" for line in places.listing(folder)]
     for name, experiment in EXPERIMENTS.items():
         groups = _groups(results_lib.Results(folder, name).records())
         lines += ["", f"{name}: {experiment.question}", experiment.source]
@@ -76,7 +84,8 @@ def write(docs):
     Returns:
         list of pathlib.Path of the files in the folder `docs`.
     """
-    written, parts = [], [_HEAD, _contents()]
+    named = [f"- {line}." for line in places.listing(docs / RESULTS)]
+    written, parts = [], [_HEAD, _contents(), _PLACES.format("\n".join(named))]
     for name, experiment in EXPERIMENTS.items():
         records = results_lib.Results(docs / RESULTS, name).records()
         parts.append(_chapter(name, experiment, records, docs, written))

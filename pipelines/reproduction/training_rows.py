@@ -129,12 +129,8 @@ OPTIONS = Experiment(
     ),
 )
 
-_QUICK_WARMUP = {
-    "digits": Setting(
-        recipe={**DIGITS, **schedule_of(600)},
-        rows=("ResNet-110_warmup", "ResNet-110_none"),
-    )
-}
+_QUICK_WARMUP = {"digits": Setting(recipe={**DIGITS, **schedule_of(600)})}
+_OF_110 = ("ResNet-110_warmup", "ResNet-110_none")
 WARMUP = Experiment(
     title="Warm-up",
     question="Do 110 and 1202 layers need a start at 0.01?",
@@ -159,7 +155,9 @@ WARMUP = Experiment(
     },
     settings={
         "quick": _QUICK_WARMUP,
-        "rates": at_each_rate(_QUICK_WARMUP),
+        "rates": at_each_rate(
+            {"digits": _QUICK_WARMUP["digits"]._replace(rows=_OF_110)}
+        ),
         "full": FULL,
     },
     silent=(

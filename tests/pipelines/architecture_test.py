@@ -18,7 +18,7 @@ def test_every_network_is_drawn(name):
     row = specs.VARIANTS[name]
     assert f"{name}, {row.depth} layers" in words
     assert f"stage{len(row.depths)}: {row.depths[-1]} units" in words
-    assert ("shortcut" in words) == ("plain" not in name)
+    assert (f"shortcut {row.shortcut}" in words) == ("plain" not in name)
 
 
 def test_maps_have_the_sizes_of_the_paper():

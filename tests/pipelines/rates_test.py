@@ -88,7 +88,7 @@ def test_a_grid_s_table_has_every_rate_and_the_best(test, verdict):
     assert [line[6] for line in chosen[2:]] == ["", verdict]
 
 
-def test_a_row_that_lacks_rates_has_no_verdict():
+def test_a_row_that_lacks_rates_has_no_verdict_and_no_picture():
     """Its best may be one of those."""
     records = [
         *of_grid("plain", 0.01, held_out=0.1, test=0.035),
@@ -100,7 +100,9 @@ def test_a_row_that_lacks_rates_has_no_verdict():
     line = re.split(r" *\| *", every.splitlines()[3])[1:-1]
     assert line[2] == "not run" and line[3] == "3, 0"
     assert "not all rates run" in best and "worse" not in best
+    assert {r["row"] for r in rates.at_best(TWO, records)} == {"plain"}
     records += of_grid("residual", 0.02, held_out=0.4, test=0.09)
+    assert len(rates.at_best(TWO, records)) == 6
     assert "worse than plain" in rates.table(TWO, records)
 
 
