@@ -24,7 +24,7 @@ class MaskedImages:
 
     Args:
         split: `datasets.Split`.
-        limit: how many different ones there may be.
+        limit: how many different examples may be masked.
         known: `reasons` of an earlier session.
     """
 
@@ -74,8 +74,8 @@ def mask(example, placeholder, masked):
 
     Args:
         example: function of (index, ...) in a tf.data graph.
-        placeholder: function of () with the same kind of result.
-        masked: `MaskedImages`, which is told each time.
+        placeholder: function without arguments, with the same kind of result.
+        masked: `MaskedImages`, which is told of each failure.
     """
 
     def note(index):
@@ -91,11 +91,11 @@ def mask(example, placeholder, masked):
 
 
 def or_empty(read):
-    """`read`, with an empty file wherever it fails; `mask` fails on that.
+    """`read`, with an empty file wherever it fails, which `mask` replaces.
 
     Args:
-        read: function in a tf.data graph; of its results the tensors of
-            strings become empty, others 1.
+        read: function in a tf.data graph; string tensors among its results
+            become empty, others 1.
     """
 
     def empty(spec):
@@ -109,7 +109,7 @@ def or_empty(read):
 
 
 def _or(example, other):
-    """`example`, and where it fails what `other` makes of its arguments.
+    """`example`, or what `other` makes of its arguments where it fails.
 
     Args:
         example: function in a tf.data graph.
@@ -141,7 +141,7 @@ def blame(split, indices, error):
 
     Args:
         split: where the examples are from.
-        indices: of the examples among which one failed.
+        indices: of the examples, one of which failed.
         error: what tf.data raised.
     """
     for index in dict.fromkeys(int(i) for i in indices):
@@ -158,13 +158,13 @@ def blame(split, indices, error):
 
 
 def naming_bad(split, dataset, batch_size):
-    """The batches of every example, in order; what cannot be read is named.
+    """The batches of every example, in order; an error names a bad example.
 
     Args:
         split: `datasets.Split`.
         dataset: iterable of batches, from `pipeline.eval_dataset` or
             `pipeline.every_example`, maybe distributed.
-        batch_size: examples that an element of the dataset holds.
+        batch_size: examples in an element of the dataset.
 
     Raises:
         keras_resnet.UsageError: where an example cannot be read.

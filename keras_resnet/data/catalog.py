@@ -1,4 +1,4 @@
-"""What is known of data sets beyond their examples. No TensorFlow."""
+"""What is known about data sets beyond their examples. No TensorFlow."""
 
 import dataclasses
 import os
@@ -12,7 +12,7 @@ _IMAGENET = specs.STEMS["imagenet"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DatasetInfo:
-    """What the library knows of a data set beyond its examples.
+    """What the library knows about a data set beyond its examples.
 
     Attributes:
         validation: name of the split that errors are reported on.
@@ -83,7 +83,7 @@ DATASETS = {
 
 
 def name_of(data, sources=()):
-    """What `datasets.name_of` gives, where the sources have these names."""
+    """As `datasets.name_of`, with sources of these names."""
     dataset, known = os.fspath(data), {*sources, *DATASETS}
     kind, _, rest = dataset.partition(":")
     is_remote = rest.startswith("//") and kind not in known
@@ -104,7 +104,7 @@ def name_of(data, sources=()):
 def info(dataset):
     """The `DatasetInfo` of a name that `load` takes.
 
-    A TFDS name may go on with a config or version: "imagenette/160px-v2".
+    A TFDS name may end in a config or version: "imagenette/160px-v2".
     """
     name = dataset.removeprefix("tfds:").split("/")[0].split(":")[0]
     return DATASETS.get(name, DatasetInfo())

@@ -1,4 +1,4 @@
-"""Data sets by name: what is known of them, and where their examples are.
+"""Data sets by name: what is known about them, and where their examples are.
 
 Every source gives the same `Split`: a number of examples and a function from
 an index to an example, so that order and augmentation are decided elsewhere,
@@ -38,20 +38,20 @@ def register(
 ) -> None:
     """Adds a source of examples that every command knows by its name.
 
-    To be called in a module of yours that `--import` names.
+    Call it in a module of yours that `--import` names.
 
     Args:
-        name: of letters, digits and underscores: `--dataset=NAME`, or
+        name: letters, digits and underscores, for `--dataset=NAME` or
             `--dataset=NAME:PATH`.
         load: function of `path` (what follows "NAME:", or ""), `split`
-            ("train", "validation" or what else a user asks for) and
-            `data_dir` (that of the command, or None). It gives a `Split`, and
-            raises `keras_resnet.UsageError` where there is none.
-        info: what the library shall know of its images. Default: ImageNet's
-            mean colour, and errors on "validation".
+            ("train", "validation" or whatever a user asks for) and `data_dir`
+            (the command's, or None). It returns a `Split`, and raises
+            `keras_resnet.UsageError` if there is none.
+        info: what the library should know about its images. Default:
+            ImageNet's mean colour, and errors reported on "validation".
 
     Raises:
-        keras_resnet.UsageError: if there is a source of this name.
+        keras_resnet.UsageError: if a source of this name exists.
 
     Example:
 
@@ -69,7 +69,7 @@ def register(
 
 
 def name_of(data):
-    """The name of a data set: that of a folder is "folder:PATH".
+    """The name of a data set; the name of a folder is "folder:PATH".
 
     Args:
         data: path of a folder or of a CSV file, also as gs://bucket/photos, or
@@ -91,17 +91,17 @@ def load(dataset, split, *, data_dir=None):
             path, label and maybe split (`stores/table.py`);
             `tfrecord:PATTERN` with ImageNet's field names in files such as
             PATTERN = "/data/{split}-*" or a folder (`stores/tfrecord.py`);
-            `memory:NAME`, which `sources.hold` gave in this process; any
-            other name that `register` was told; or any TensorFlow
+            `memory:NAME`, which `sources.hold` returned in this process; any
+            other name that was given to `register`; or any TensorFlow
             Datasets name, such as "cifar10". A path may be any that
             `tf.io.gfile` reads, such as gs://bucket/images.
-        split: "train" or "validation", which for TFDS is the split that
-            `DATASETS` names, or "test" where there is no such split. TFDS
+        split: "train" or "validation". For TFDS, "validation" is the split
+            that `DATASETS` names, or "test" if there is no such split. TFDS
             also takes its own names and expressions, such as "test" and
-            "train[:10%]"; a folder or TFRecord files any name they have.
-        data_dir: where TFDS keeps or shall put its data; or the folder of the
-            files of MNIST, Fashion-MNIST or CIFAR-10 as their authors named
-            them.
+            "train[:10%]"; a folder or TFRecord files take any name they have.
+        data_dir: where TFDS keeps its data or will put it; or the folder of
+            the files of MNIST, Fashion-MNIST or CIFAR-10, named as their
+            authors named them.
 
     Returns:
         `Split`.
@@ -123,7 +123,7 @@ def load(dataset, split, *, data_dir=None):
 
 @functools.cache
 def _warn_of_alike(one, other):
-    """Once a process: a run opens its data several times."""
+    """Warns once per process: a run opens its data several times."""
     logging.warning(
         "The classes %s and %s are two here, but one folder on systems that "
         "take no heed of case or of the form of letters (macOS, Windows): "
@@ -140,7 +140,7 @@ def _load_tfds(path, split, data_dir):
 
 
 def _register_small(name):
-    """A set that is read from its authors' files where `data_dir` has them."""
+    """Registers a set, read from its authors' files if `data_dir` has them."""
 
     def load(path, split, data_dir):
         if path or not arrays.are_in(data_dir, name):

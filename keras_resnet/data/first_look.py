@@ -1,6 +1,6 @@
-"""Files read, and what is decoded of each chosen for many of them at once.
+"""Reads files, then chooses for many at once what to decode of each.
 
-That is fewer small operations. What is chosen is the same for any number.
+That takes fewer small operations. The choice is the same for any number.
 """
 
 import tensorflow as tf
@@ -11,7 +11,7 @@ from keras_resnet.data.pixels import augmentations
 from keras_resnet.data.pixels import parts
 from keras_resnet.data.pixels import training_views
 
-_AT_ONCE = 16  # files, which are in memory until then
+_AT_ONCE = 16  # files, in memory until the choice is made
 
 
 def is_for(split, recipe):
@@ -23,7 +23,7 @@ def is_for(split, recipe):
 
 
 def add(examples, split, recipe, masked):
-    """Reads files, and chooses what is to be decoded of each.
+    """Reads files, and chooses what to decode of each.
 
     Args:
         examples: `tf.data.Dataset` of (index, draws).

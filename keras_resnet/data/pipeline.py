@@ -1,9 +1,9 @@
 """Batches for training and evaluation.
 
 Order and augmentation are functions of (seed, epoch, position) alone: `order`
-gives the indices and every example is augmented by a seed of its own. Batches
-are therefore the same for any number of threads or devices, and a pipeline
-that starts at a later step gives the very batches from there on.
+gives the indices, and every example is augmented with a seed of its own.
+Batches are therefore the same for any number of threads or devices, and a
+pipeline that starts at a later step gives the same batches from there on.
 """
 
 import tensorflow as tf
@@ -37,8 +37,8 @@ def train_dataset(
         masked: `bad_images.MaskedImages`, to mask what cannot be read; without
             it the iterator fails there.
         context: `tf.distribute.InputContext` of the worker whose share this
-            is: of each global batch one element for each of its replicas.
-            Default: all of it in one.
+            is; each global batch has one element for each of its replicas.
+            Default: a global batch is one element.
 
     Returns:
         `tf.data.Dataset` of {"image": uint8 (B, S, S, 3), "label": int32 (B,),
@@ -127,7 +127,7 @@ def _one_by_one(steps, split, recipe, fill, masked):
             lambda: _masked(split, lambda image: view(image, grey)),
             masked,
         )
-    # Drawn for a batch at once.
+    # Draws the numbers of a whole batch at once.
     steps = steps.map(
         graphs.as_written(
             lambda indices, seeds: (
@@ -171,7 +171,7 @@ def eval_dataset(split, view, *, batch_size, masked=None, context=None):
 
 
 def every_example(split, pixels, *, batch_size, masked=None, context=None):
-    """Every example once, in order, in full batches of any pixels of it.
+    """Every example once, in order, in full batches of what `pixels` returns.
 
     The last global batch is filled with copies of weight 0.
 
@@ -212,7 +212,7 @@ def every_example(split, pixels, *, batch_size, masked=None, context=None):
 
 
 def _masked(split, view):
-    """What stands for an image that cannot be read: a grey one, weight 0."""
+    """What replaces an image that cannot be read: a grey one of weight 0."""
     grey = tf.fill((1, 1, 3), tf.constant(128, tf.uint8))
     label = tf.constant(0)
     if split.multi_label:
@@ -225,7 +225,7 @@ def _masked(split, view):
 
 
 def read_example(split, index, exif):
-    """(image, label) of an example, decoded: uint8 (H, W, 3), as `read`.
+    """As `Split.read`, with the image decoded: (uint8 (H, W, 3), label).
 
     `exif` is a key of `labels.view.EXIF`.
     """

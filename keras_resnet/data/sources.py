@@ -1,8 +1,8 @@
-"""Data that a Python program brings, by a name that a recipe can have.
+"""Data that a Python program brings, under a name that a recipe can have.
 
-A recipe is a value, and its data set a text: of what is only in memory it is
-"memory:NAME-DIGEST". The digest is of the examples, so that a run goes on with
-the same data alone. The process that brought them knows the name, no other.
+A recipe names its data set by a string; for data in memory it is
+"memory:NAME-DIGEST". The digest is of the examples, so that a run resumes only
+with the same data. Only the process that brought the data knows the name.
 """
 
 import dataclasses
@@ -21,30 +21,30 @@ from keras_resnet.errors import require
 # {name: {"train": `Split`, "validation": `Split`}}.
 HELD: dict[str, dict[str, Split]] = {}
 
-# Of examples that are not pixels in memory so many are in the digest.
+# How many examples the digest covers if they are not pixels in memory.
 _LOOKED_AT = 64
 
 
 def hold(data, *, class_names=None, validation=None):
-    """Keeps data for this process; `datasets.load` finds them by the name.
+    """Keeps data in this process; `datasets.load` finds it by its name.
 
     Args:
         data: arrays, (images, labels) or {"image": images, "label": labels},
             as `Split.from_arrays` takes them; a source as `Split.from_source`
             does; a `Split`; or two of these: a pair, or a mapping with "train"
-            and "validation" (or val, valid, test), as Hugging Face has them.
+            and "validation" (or val, valid, test), as in Hugging Face.
         class_names: K names, for arrays and sources.
-        validation: part of each class that is held out where only one is
-            given. Default: 0.2. For a seed see `Split.hold_out`.
+        validation: part of each class to hold out if `data` has none for
+            validation. Default: 0.2. For a seed see `Split.hold_out`.
 
     Returns:
-        str, "memory:NAME-DIGEST". The digest is of the number of examples, the
-        names, all labels, and all pixels where they are in memory, else of
-        64 examples.
+        str, "memory:NAME-DIGEST". The digest covers the number of examples,
+        the class names, all labels, and all pixels if they are in memory,
+        otherwise 64 examples.
 
     Raises:
-        keras_resnet.UsageError: as the constructors of `Split`, or if there is
-            something for validation and a part is to be held out too.
+        keras_resnet.UsageError: as the constructors of `Split`, or if `data`
+            has examples for validation and `validation` is given too.
     """
     train, other = _pair(data)
     train = split_of(train, class_names)
@@ -69,10 +69,10 @@ def hold(data, *, class_names=None, validation=None):
 
 
 def find(name, split):
-    """A `Split` of what `hold` keeps.
+    """A `Split` that `hold` keeps.
 
     Raises:
-        keras_resnet.UsageError: if this process has not brought it.
+        keras_resnet.UsageError: if this process does not keep it.
     """
     require(
         name in HELD,
@@ -85,7 +85,7 @@ def find(name, split):
 
 
 def _pair(data):
-    """(what is trained on, what is for validation or None)."""
+    """(data to train on, data for validation or None)."""
     if isinstance(data, Mapping) and "train" in data:
         names = [n for n in layouts.SPLITS["validation"] if n in data]
         return data["train"], data[names[0]] if names else None
@@ -127,7 +127,7 @@ def split_of(data, class_names=None):
 
 
 def _digest(split):
-    """sha256 of what decides a run: bytes."""
+    """sha256 of what a run depends on: bytes."""
     found = hashlib.sha256(f"{split.num_examples}\n".encode())
     found.update("\n".join(split.class_names).encode())
     found.update(b"" if split.labels is None else split.labels.tobytes())

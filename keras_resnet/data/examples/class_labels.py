@@ -21,15 +21,15 @@ def counts(labels, num_classes):
 
 
 def strata(labels):
-    """One class for each example, by which examples are divided fairly.
+    """One class for each example, by which to stratify a division.
 
     Args:
         labels: int (N,) or 0/1 (N, K).
 
     Returns:
-        int (N,). Of several classes that an example has it is the one that
-        the fewest examples have, which a random part would miss first; K
-        where it has none.
+        int (N,). An example of several classes gets the one that the fewest
+        examples have, which a random part would miss first; an example of
+        none gets K.
     """
     labels = np.asarray(labels)
     if labels.ndim == 1:
@@ -40,7 +40,7 @@ def strata(labels):
 
 
 def plain(label):
-    """A label as `read` gives it, as Python's: an int, or a tuple of classes.
+    """A label from `read` as a Python value: an int, or a tuple of classes.
 
     Args:
         label: integer scalar array, or 0/1 (K,).

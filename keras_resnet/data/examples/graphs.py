@@ -1,24 +1,24 @@
 """Which functions TensorFlow rewrites before it traces them; what they raise.
 
-AutoGraph makes graph operations of Python's `if` and `for` on tensors. There
-are none in ours, and rewriting takes seconds whenever a program starts. What a
-user brings, a source's `read` or an augmentation's changes, may have them.
+AutoGraph turns Python's `if` and `for` on tensors into graph operations. Our
+functions have none, and rewriting takes seconds whenever a program starts. A
+user's functions, a source's `read` or an augmentation's changes, may have them.
 """
 
 import tensorflow as tf
 
-# Of a graph that reads files. TensorFlow's message may quote bytes of a file,
-# or a name, that are not UTF-8: Python raises the other error then.
+# What a graph that reads files raises. TensorFlow's message may quote bytes of
+# a file, or a name, that are not UTF-8: then Python raises UnicodeDecodeError.
 READ_ERRORS = (tf.errors.OpError, UnicodeDecodeError)
 
 
 def as_written(function):
-    """`function` of ours, for `tf.data.Dataset.map`, and all that it calls."""
+    """`function` and all that it calls, not rewritten, for `Dataset.map`."""
     return tf.autograph.experimental.do_not_convert(function)
 
 
 def rewritten(function):
-    """`function`, rewritten if it is not ours, in an `as_written` one too."""
+    """`function`, rewritten if it is not ours, also in an `as_written` one."""
     if getattr(function, "__module__", "").startswith("keras_resnet."):
         return function
     return tf.function(function)

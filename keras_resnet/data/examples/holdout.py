@@ -1,4 +1,4 @@
-"""Which examples are held out for validation where nobody has said it."""
+"""Chooses examples to hold out for validation where nobody has chosen."""
 
 import numpy as np
 
@@ -18,15 +18,15 @@ def choose(labels, fraction, seed, groups=None):
     """Holds out a part of each class, the same for the same seed.
 
     Args:
-        labels: int (N,), classes, or 0/1 (N, K), any number of them: an
-            example then counts for its rarest (`class_labels.strata`).
+        labels: int (N,), classes, or 0/1 (N, K), any number of classes: an
+            example then counts for its rarest one (`class_labels.strata`).
         fraction: float between 0 and 1, how much of each class, rounded. A
             class of two groups or more has at least one on each side; one of
             a single group is trained on.
         seed: int.
-        groups: int (N,), equal for examples that must not be parted, such as
-            copies of one file. Default: each is alone. A group whose examples
-            have several classes counts for the first of them.
+        groups: int (N,), equal for examples that must stay together, such as
+            copies of one file. Default: each is alone. A group of examples of
+            different classes counts for the class of its first example.
 
     Returns:
         bool (N,), True for validation.
@@ -43,7 +43,7 @@ def choose(labels, fraction, seed, groups=None):
     )
     sizes, of_group = np.bincount(members), labels[firsts]
     held = np.zeros(len(firsts), bool)
-    # In the order of the groups' first examples, whatever they are called.
+    # In the order of the groups' first examples, whatever their numbers.
     ranks = np.argsort(firsts)
     generator = np.random.Generator(np.random.PCG64(seed))
     for label in np.unique(labels):
@@ -59,7 +59,7 @@ def choose(labels, fraction, seed, groups=None):
 
 
 def _how_many(sizes, fraction):
-    """How many of the groups hold about a fraction of their examples."""
+    """How many groups together hold about a fraction of all examples."""
     if len(sizes) < 2:
         return 0
     ends = np.cumsum(sizes)

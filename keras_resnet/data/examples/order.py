@@ -7,17 +7,17 @@ slices of it.
 How random an epoch is, for N examples:
 
     shuffle="examples"  Uniform over all permutations, up to the generator.
-    shuffle="blocks"    The blocks are permuted uniformly; `shuffle_blocks` (W)
-        neighbours of that permutation are a window, in which the examples are
-        permuted uniformly. An example can come anywhere in an epoch, but the
-        examples of a block lie within W blocks of each other: an epoch of one
-        window is the uniform shuffle, W = 1 mixes nothing but the block. A
-        batch below a window's size draws from W blocks, or from 2 W where it
-        spans two windows: where the store is sorted by class, it mixes so few
-        classes. Of 1,000 sorted classes of a block each (73 images, 8 MB of
-        ImageNet) a batch of 256 mixes 7 for W = 4, 19 for W = 16, 64 for
+    shuffle="blocks"    The blocks are permuted uniformly. Each run of
+        `shuffle_blocks` (W) blocks in that order is a window, in which the
+        examples are permuted uniformly. An example can come anywhere in an
+        epoch, but the examples of a block lie within W blocks of each other:
+        an epoch of one window is the uniform shuffle; W = 1 mixes only within
+        a block. A batch smaller than a window draws from W blocks, or from 2 W
+        if it spans two windows: if the store is sorted by class, it mixes that
+        few classes. With 1,000 sorted classes of a block each (73 images, 8 MB
+        of ImageNet), a batch of 256 mixes 7 for W = 4, 19 for W = 16, 64 for
         W = 64, and 227 after the uniform shuffle.
-        The windows of an epoch differ from those of the others.
+        Every epoch has other windows.
 """
 
 import dataclasses
@@ -27,22 +27,22 @@ import numpy as np
 
 from keras_resnet.errors import require
 
-_REPETITION = 48  # bits; no store has as many examples
+_REPETITION = 48  # bits; no store has 2**48 examples
 
 
 def positions(split, recipe, step):
     """What the batch of a step holds.
 
     An epoch holds every example once; a batch may span two epochs. With
-    `repeated_augmentation` (R) it holds as many images, which are the first
-    N / R examples of its permutation, R times each: which are left out changes
-    from epoch to epoch. So do the samplers of DeiT, torchvision and timm. The
-    first of each example's repetitions come first in a batch, then the second,
-    so that devices that share a batch have different images.
+    `repeated_augmentation` (R) it still holds N images: the first N / R
+    examples of its permutation, R times each. Which ones are left out changes
+    from epoch to epoch, as in the samplers of DeiT, torchvision and timm. In a
+    batch the first repetition of each example comes first, then the second, so
+    that devices that share a batch have different images.
 
     Args:
-        split: `splits.Split`; its number of examples is enough for
-            `shuffle="examples"`.
+        split: `splits.Split`, or for `shuffle="examples"` just its number of
+            examples.
         recipe: `recipes.Recipe`: batch_size (B), seed, shuffle,
             shuffle_blocks, repeated_augmentation.
         step: int >= 0.
@@ -52,7 +52,7 @@ def positions(split, recipe, step):
         seed of its own in each epoch.
 
     Raises:
-        keras_resnet.UsageError: if blocks shall be shuffled and there are
+        keras_resnet.UsageError: if blocks are to be shuffled and there are
             none.
     """
     num_examples = getattr(split, "num_examples", split)
@@ -75,7 +75,7 @@ def positions(split, recipe, step):
 
 
 def evenly_spaced(name, num_examples, number):
-    """Indices of some examples: of each class its share, wherever it lies.
+    """Evenly spaced indices: each class keeps its share, wherever it lies.
 
     Args:
         name: of the split, for the message.
@@ -86,7 +86,7 @@ def evenly_spaced(name, num_examples, number):
         int64 (number,), ascending.
 
     Raises:
-        keras_resnet.UsageError: if there are not so many.
+        keras_resnet.UsageError: if there are fewer.
     """
     require(
         number <= num_examples,
@@ -121,7 +121,7 @@ def set_aside(name, num_examples, number):
 
 
 def a_few(num_examples, most):
-    """Indices from the first example to the last, to judge all by: ints.
+    """Indices of a sample, from the first example to the last: ints.
 
     Args:
         num_examples: int, how many there are.
@@ -132,19 +132,19 @@ def a_few(num_examples, most):
 
 
 def arranged(split, recipe):
-    """The split as the order of a recipe reads it best.
+    """The split, arranged for the order in which a recipe reads it.
 
     Args:
         split: `splits.Split`.
         recipe: `recipes.Recipe`.
 
     Returns:
-        `splits.Split`: the same examples. With `shuffle="blocks"` it reads a
-        block at once and keeps those of two windows, because threads still
-        read the end of one while others begin the next.
+        `splits.Split`: the same examples. With `shuffle="blocks"` it reads
+        whole blocks and keeps those of two windows, because some threads still
+        read the end of one window while others begin the next.
 
     Raises:
-        keras_resnet.UsageError: if blocks shall be shuffled and there are
+        keras_resnet.UsageError: if blocks are to be shuffled and there are
             none.
     """
     if recipe.shuffle == "examples":

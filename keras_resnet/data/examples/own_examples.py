@@ -1,4 +1,4 @@
-"""Examples that a Python program brings: arrays, or what has random access.
+"""Examples from a Python program: arrays, or a source with random access.
 
 The functions are the constructors of `splits.Split`, which is `cls` here. N
 examples of K classes.
@@ -22,7 +22,7 @@ def from_arrays(cls, images, labels, *, class_names=None, name="images"):
 
     Args:
         images: uint8 (N, H, W, 3), pixels of 0..255; or (N, H, W, 1) or
-            (N, H, W), of which grey becomes RGB; or a list of N encoded files
+            (N, H, W), grey, which becomes RGB; or a list of N encoded files
             as bytes. Images of several sizes: see `from_source`.
         labels: int (N,) in [0, K), one class each; or 0/1 of any integer type
             (N, K), K >= 2, any number of classes each.
@@ -33,9 +33,9 @@ def from_arrays(cls, images, labels, *, class_names=None, name="images"):
         `Split`.
 
     Raises:
-        keras_resnet.UsageError: if there is no example, or not one label an
-            image, a label that no class has, or pixels of another type or
-            shape, such as floats of 0..1.
+        keras_resnet.UsageError: if there is no example, the numbers of images
+            and labels differ, a label has no class, or pixels have another
+            type or shape, such as floats of 0..1.
     """
     labels, class_names = _labels(labels, class_names, name)
     images = host.on_host(_images(images, name))
@@ -58,21 +58,21 @@ def from_arrays(cls, images, labels, *, class_names=None, name="images"):
 
 
 def from_source(cls, source, *, class_names=None, name="images"):
-    """A split of what has a length and gives the example of any index.
+    """A split of a source with a length and random access to its examples.
 
     A Hugging Face `datasets.Dataset` is a source, and so is a map-style data
     set of PyTorch. It must give the same example each time, whichever came
-    before: a random augmentation is the recipe's. It is asked for one example
+    before: leave random augmentation to the recipe. It is asked for one example
     at a time. Labels are read once at the start: from the column "label" where
     `source.features` has one, otherwise with all the images.
 
     Args:
         source: has `__len__` and `__getitem__`; an example is (image, label)
-            or {"image": image, "label": label}. An image is of Pillow, uint8
-            (H, W, 3), (H, W, 1) or (H, W), or the bytes of an encoded file,
-            also as {"bytes": bytes}; all are files or none is. Arrays are
-            taken as they are; an image of Pillow is turned as its EXIF note
-            says where the recipe or the view has exif="apply", as a file is.
+            or {"image": image, "label": label}. An image is a Pillow image,
+            uint8 (H, W, 3), (H, W, 1) or (H, W), or the bytes of an encoded
+            file, also as {"bytes": bytes}; all are files or none is. Arrays
+            are taken as they are; a Pillow image is turned, like a file, as its
+            EXIF note says if the recipe or the view has exif="apply".
             A label is an int, or 0/1 (K,).
         class_names: K names. Default: those of `source.features["label"]`, or
             "0", "1", ...
@@ -127,9 +127,9 @@ def copies(split):
 
 
 def image_digest(split, index):
-    """What tells an image, as it is stored, from others: bytes.
+    """A digest of an image as it is stored: bytes.
 
-    One that cannot be read is like no other; training names it, or masks it.
+    An unreadable image gets one of its own; training names it, or masks it.
     """
     try:
         image = split.read(tf.constant(index, tf.int64))[0].numpy()

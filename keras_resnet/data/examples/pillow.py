@@ -1,26 +1,26 @@
-"""Images of Pillow as pixels."""
+"""Pillow images as pixels."""
 
 import numpy as np
 
-# Modes that lose nothing when they become RGB but transparency.
+# Modes that lose nothing but transparency when they become RGB.
 _MODES = ("RGB", "L", "P", "1", "RGBA", "LA", "PA", "CMYK", "YCbCr")
 
-# Of files no other kind is turned; None is after a conversion or a resizing.
+# The formats that are turned; None: the image was converted or resized.
 _TURNED = ("JPEG", "MPO", None)
 
 
 def is_pillow(picture):
-    """Whether something is an image of Pillow."""
+    """Whether something is a Pillow image."""
     return hasattr(picture, "convert")
 
 
 def pixels(picture, exif):
-    """The pixels of an image of Pillow: uint8 (H, W, 3).
+    """The pixels of a Pillow image: uint8 (H, W, 3).
 
     Args:
         picture: `PIL.Image.Image`.
         exif: key of `labels.view.EXIF`. "apply" turns an image from a JPEG as
-            its file would be; it keeps its note when it is converted.
+            its file would be; a converted image still has its note.
 
     Raises:
         ValueError: if its pixels are not of 8 bits.

@@ -1,8 +1,8 @@
-"""Who makes which rows of a global batch.
+"""Which worker makes which rows of a global batch.
 
-The replicas, counted over all workers, take equal runs of its rows in order,
-as a strategy of one machine deals them out. A worker makes those of its own
-replicas only.
+The replicas, numbered across all workers, take equal runs of its rows in order,
+as a strategy on one machine deals them out. A worker makes only the rows of its
+own replicas.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ class Share:
 
     Attributes:
         batch_size: rows of one replica.
-        replicas: of this worker.
+        replicas: how many this worker has.
         first: first row of this worker.
         whole: rows of the global batch.
     """
@@ -39,7 +39,7 @@ class Share:
             batch_size: int, rows of the global batch.
 
         Raises:
-            keras_resnet.UsageError: if the replicas do not divide it.
+            keras_resnet.UsageError: if the replicas do not divide `batch_size`.
         """
         context = context or tf.distribute.InputContext()
         replicas, workers = (
@@ -65,7 +65,7 @@ class Share:
         return self.batch_size * self.replicas
 
     def rows(self, batch):
-        """Its rows of an array (B, ...): a list, one item for each replica."""
+        """The worker's rows of an array (B, ...): a list, one per replica."""
         own = batch[self.first : self.first + self.size]
         return [
             own[i : i + self.batch_size]
@@ -73,7 +73,7 @@ class Share:
         ]
 
     def place(self, i):
-        """Where the i-th row that it makes lies among those of all workers."""
+        """The place of this worker's i-th row among the rows of all workers."""
         return i // self.size * self.whole + self.first + i % self.size
 
 
@@ -91,13 +91,13 @@ def distribute(strategy, make, steps):
         theirs.
     """
 
-    # A strategy reads ahead for each device by iterators of its own, with the
-    # tuner that `execution` is without. One CPU has nothing to read ahead to.
+    # A strategy reads ahead for each device with iterators of its own, which
+    # have the tuner that `execution` turns off. One CPU needs no read-ahead.
     if _is_one_cpu(strategy):
         return _Counted(make(tf.distribute.InputContext()), steps)
 
-    # Of a data set that may end several workers ask each other at each step
-    # whether it has, and lose the shapes. Ours end together: we count.
+    # If a data set may end, several workers ask each other at each step whether
+    # it has, and lose the shapes. Ours end together: count the steps instead.
     def endless(context):
         return make(context).apply(
             tf.data.experimental.assert_cardinality(

@@ -1,4 +1,4 @@
-"""What a source with random access gives: an image and a label an index."""
+"""What a source with random access gives: an image and a label per index."""
 
 import threading
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from keras_resnet.errors import UsageError
 from keras_resnet.errors import first_line
 from keras_resnet.errors import require
 
-# Why a source is none, by the name of its class or of one above it.
+# Why an object is not a source, by the name of its class or a base class.
 _OTHERS = {
     "DatasetV2": "A tf.data.Dataset gives its examples in an order of its own, "
     "so no run could go on exactly where it was stopped. Pass what it was made "
@@ -34,13 +34,13 @@ class Items:
         source, name: as for `Split.from_source`.
 
     Raises:
-        keras_resnet.UsageError: if it is none.
+        keras_resnet.UsageError: if it is not a source.
     """
 
     def __init__(self, source, name):
         _refuse_others(source)
         self._source, self._name = source, name
-        # Of any source it is not known whether threads may share it.
+        # A source may not be safe to share between threads.
         self._lock = threading.Lock()
 
     def labels(self):
@@ -58,7 +58,7 @@ class Items:
         return _of_column(features["label"], list(self._source["label"]))
 
     def check_repeatable(self):
-        """Refuses a source that changes; its type: `tf.uint8`, `tf.string`."""
+        """Refuses a source that changes; returns `tf.uint8` or `tf.string`."""
         try:
             first, again = (_pixels(self._item(0)[0]) for _ in range(2))
         except ValueError as error:
@@ -77,11 +77,11 @@ class Items:
 
         Args:
             index: of the example.
-            exif: key of `labels.view.EXIF`, for images of Pillow.
+            exif: key of `labels.view.EXIF`, for Pillow images.
 
         Raises:
             tf.errors.InvalidArgumentError: if it cannot be read, or is of
-                another kind than that of the first.
+                another kind than the first.
         """
         try:
             image = _pixels(self._item(int(index))[0], exif)
@@ -90,14 +90,14 @@ class Items:
                 "files and pixels are mixed; all must be as the first is",
             )
         except ValueError as error:
-            # As any image that cannot be read: named, or masked.
+            # Like any image that cannot be read: named, or masked.
             raise tf.errors.InvalidArgumentError(
                 None, None, str(error)
             ) from None
         return image
 
     def upright(self, index):
-        """`image`, turned as an image of Pillow notes it."""
+        """`image`, turned as the EXIF note of a Pillow image says."""
         return self.image(index, "apply")
 
     def _item(self, index):
@@ -108,7 +108,7 @@ class Items:
             if isinstance(item, Mapping):
                 return item["image"], item["label"]
             image, label = item
-        except Exception as error:  # whatever a source of the user's raises
+        except Exception as error:  # whatever the user's source raises
             raise UsageError(
                 f"Example {index} of {self._name} must be (image, label) or "
                 f'{{"image": ..., "label": ...}}. Received: '
@@ -153,7 +153,7 @@ def _pixels(image, exif="ignore"):
     """An image of any kind as uint8 (H, W, 3), or the bytes of a file.
 
     Raises:
-        ValueError: if it is of no kind that is known.
+        ValueError: if its kind is unknown.
     """
     # Hugging Face's Image(decode=False).
     if isinstance(image, Mapping) and image.get("bytes"):

@@ -51,7 +51,7 @@ class Split:
             are not all in memory, decoded and of one size.
         shorter_side: int, to which larger pictures were shrunk when they were
             stored; None where they were not.
-        upright: as `read`, with each image turned as it notes itself; None
+        upright: as `read`, with each image turned as its EXIF note says; None
             where no decoded image has a note (encoded files keep theirs).
         multi_label: whether an example may have any number of classes. Its
             label is then 1 for each class that it has, 0 for others.
@@ -103,14 +103,14 @@ class Split:
         return html.table(f"{self.name}: {self.num_examples:,} examples", rows)
 
     def hold_out(self, validation=0.2, seed=0, groups=None):
-        """Divides the examples, a part of each class for validation.
+        """Divides the examples: a part of each class is for validation.
 
         Args:
             validation: float between 0 and 1, the part.
-            seed: int, which ones.
+            seed: int, chooses which ones.
             groups: int (num_examples,), equal for examples that stay
-                together. Default: for those of equal bytes or pixels, for
-                which each image is read once.
+                together. Default: images of equal bytes or pixels do; each
+                image is read once to find them.
 
         Returns:
             (`Split` to train on, `Split` for validation).
@@ -139,7 +139,7 @@ def as_seen(split, exif):
 
 
 def evenly_spaced(split, number):
-    """Some of the examples: of each class its share, wherever a class lies.
+    """Evenly spaced examples: each class keeps its share, wherever it lies.
 
     Args:
         split: `Split`.
@@ -149,7 +149,7 @@ def evenly_spaced(split, number):
         `Split` without blocks: its examples are read one by one.
 
     Raises:
-        keras_resnet.UsageError: if there are not so many.
+        keras_resnet.UsageError: if there are fewer.
     """
     if not number:
         return split
@@ -158,7 +158,7 @@ def evenly_spaced(split, number):
 
 
 def select(split, indices):
-    """Some of the examples, in an order of one's own.
+    """Some of the examples, in a given order.
 
     Args:
         split: `Split`.
@@ -187,11 +187,11 @@ def select(split, indices):
 
 
 def first_or(dataset, default):
-    """The first element of a dataset; where it is empty, that of another.
+    """The first element of a dataset, or of another if it is empty.
 
     Args:
         dataset: `tf.data.Dataset`, in a graph.
-        default: `tf.data.Dataset` of the same elements, read only then.
+        default: `tf.data.Dataset` of the same element type, read only then.
     """
     return dataset.concatenate(default).take(1).get_single_element()
 
@@ -206,7 +206,7 @@ def checked(value, valid, *message):
 
     Returns:
         The tensor; reading it raises `tf.errors.InvalidArgumentError` with
-        the message in one line, eagerly at once, in a graph when it runs.
+        the message in one line: at once if eager, otherwise when a graph runs.
     """
     words = [
         part
@@ -218,7 +218,7 @@ def checked(value, valid, *message):
     if tf.executing_eagerly():
         if valid:
             return value
-        # TensorFlow's own would show the tensors instead of the text.
+        # TensorFlow's own error would show the tensors instead of the text.
         text = text.numpy().decode(errors="replace")
         raise tf.errors.InvalidArgumentError(None, None, text)
     with tf.control_dependencies([tf.debugging.Assert(valid, [text])]):
@@ -228,7 +228,7 @@ def checked(value, valid, *message):
 def checked_label(label, num_classes, index, name):
     """A label that a class has, or an error that names the example.
 
-    Without it a GPU would make NaN of such a label, and nothing be said. For
+    Without the check, a GPU would silently turn a wrong label into NaN. For
     examples of one class each; no store reads several with an image.
 
     Args:

@@ -1,21 +1,20 @@
-"""Which pictures were made smaller when they were stored, and what needs more.
+"""Refuses crops that need more pixels than were left when pictures were stored.
 
-A crop that asks for more pixels than are left would be enlarged without a
-word.
+Such a crop would be enlarged silently.
 """
 
 from keras_resnet.errors import require
 
 
 def check(split, **sides):
-    """Refuses sides of pictures that are longer than what was stored.
+    """Refuses sides that are longer than what was stored.
 
     Args:
         split: `Split`.
         **sides: name of a field: int, pixels of a shorter side.
 
     Raises:
-        keras_resnet.UsageError: if one of them is.
+        keras_resnet.UsageError: if one is longer.
     """
     stored = split.shorter_side
     for name, side in sides.items():

@@ -1,6 +1,6 @@
 """Training's views of an image, as a table: functions of (image, seed) alone.
 
-`training_views.py` applies them. All that is random comes from the numbers.
+`training_views.py` applies them. All randomness comes from the numbers.
 """
 
 import dataclasses
@@ -18,14 +18,14 @@ from keras_resnet.errors import require
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """Training's view of an image. Without a window, evaluation's.
+    """Training's view of an image; without a window, evaluation's.
 
     Attributes:
         about: one line.
         window: (size, draws, recipe) -> float32 (4,), see `parts.read`;
             `draws` are the 22 numbers of "window".
         of_many: whether `window` also takes many images at once, int32
-            (..., 2) and float32 (..., 22), and gives float32 (..., 4) of the
+            (..., 2) and float32 (..., 22), and gives float32 (..., 4) with the
             same bits.
         scales: whether `window` scales an image to sides in
             `recipe.scale_range`.
@@ -33,7 +33,7 @@ class Augmentation:
         flips: whether it is mirrored with probability 1/2.
         changes: functions of (float32 pixels (S, S, 3) of 0..255, {name:
             numbers}) that give such pixels, applied in order.
-        draws: {name: n}, the uniform numbers that `changes` take of an image.
+        draws: {name: n}, the uniform numbers that `changes` take per image.
     """
 
     about: str
@@ -58,17 +58,17 @@ AUGMENTATIONS: dict[str, Augmentation] = {}
 def register(name: str, **fields) -> None:
     """Adds an augmentation that `--augmentation` and recipes may name.
 
-    To be called in a module of yours that `--import` names. Let all that is
-    random come from the numbers, float32 between 0 and 1: they are a function
-    of the seed, the epoch and the example, so that a run that resumes sees the
-    same pixels. They do not depend on what else is registered.
+    Call it in a module of yours that `--import` names. Take all randomness
+    from the numbers, float32 between 0 and 1: they are a function of the seed,
+    the epoch and the example, so that a run that resumes sees the same pixels.
+    They do not depend on what else is registered.
 
     Args:
         name: of the augmentation.
         **fields: attributes of `Augmentation`.
 
     Raises:
-        keras_resnet.UsageError: if there is one of this name, or `draws` has
+        keras_resnet.UsageError: if one of this name exists, or `draws` has
             a name of ours (`draws.COUNTS`, `finish.TAKEN`).
 
     Example:

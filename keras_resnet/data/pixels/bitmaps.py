@@ -1,4 +1,4 @@
-"""BMP files in a graph: TensorFlow's decoder takes indices for pixels."""
+"""BMP files in a graph; TensorFlow's decoder takes indices for pixels."""
 
 import numpy as np
 import tensorflow as tf
@@ -16,10 +16,10 @@ _LAYOUTS = (
     *((16, 3), (32, 3)),
 )
 
-# Red, green and blue of 16 bits: five each, or six for green.
+# Red, green and blue in 16 bits: five bits each, or six for green.
 _MASKS_555 = (0x7C00, 0x03E0, 0x001F)
 _MASKS_565 = (0xF800, 0x07E0, 0x001F)
-# Of 32 bits those that Pillow reads too: which bytes they are.
+# Masks of 32 bits that Pillow reads too: which bytes they are.
 _BYTE_MASKS = {
     (0xFF0000, 0xFF00, 0xFF): (2, 1, 0),
     (0xFF000000, 0xFF0000, 0xFF00): (3, 2, 1),
@@ -172,7 +172,7 @@ def _of_16_bits(encoded, fields, rows):
 
 
 def _of_bytes(encoded, fields, rows):
-    """Of 24 or 32 bits."""
+    """The pixels of a BMP of 24 or 32 bits."""
     # The highest bit of numbers of four bytes is a sign.
     known = np.array(list(_BYTE_MASKS), np.uint32).view(np.int32)
     masks = _masks(encoded, fields, known[0])

@@ -10,8 +10,8 @@ import tensorflow as tf
 from keras_resnet.data.pixels import randomness
 
 # AlexNet, sec. 4.1: principal components of ImageNet's RGB values in [0, 1],
-# as fb.resnet.torch lists them: eigenvalues of their covariance, by which
-# AlexNet multiplies alpha (not by the roots), and, in columns, vectors.
+# as fb.resnet.torch lists them: eigenvalues of their covariance and, in
+# columns, eigenvectors. AlexNet multiplies alpha by the eigenvalues, not roots.
 PCA_EIGENVALUES = (0.2175, 0.0188, 0.0045)
 PCA_VECTORS = (
     (-0.5675, 0.7192, 0.4009),

@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras_resnet.data.pixels import transforms
 from keras_resnet.errors import require
 
-# P1 sec. 3.4: shorter sides, of a network that is evaluated on crops of 224.
+# P1 sec. 3.4: shorter sides, for a network that is evaluated on crops of 224.
 SCALES = (224, 256, 384, 480, 640)
 
 
@@ -46,7 +46,7 @@ def ten_crop(image, view):
 def multi_scale(image, view):
     """The whole image at each shorter side of `scales`, and its mirror image.
 
-    P1 sec. 3.4. A tuple of uint8 (2, H, W, 3), of another H and W each.
+    P1 sec. 3.4. A tuple of uint8 (2, H, W, 3), each with its own H and W.
     """
     return tuple(
         _and_mirrored(transforms.resize_shorter_side(image, scale)[tf.newaxis])
@@ -64,7 +64,7 @@ class Crops:
 
     Attributes:
         pixels: (uint8 image (H, W, 3), `View`) -> tuple of uint8
-            (V, H, W, 3), a tensor for each size that they have.
+            (V, H, W, 3), a tensor for each size.
         number: how many crops of an image, or None for whole images, whose
             sizes differ from image to image.
     """
@@ -85,7 +85,7 @@ class Crops:
         )
 
     def images_at_once(self, batch_size):
-        """Images of which all views are about a batch of `batch_size` images.
+        """How many images have about `batch_size` views in all.
 
         Whole images come one at a time: padding them to one size would change
         what the network answers.

@@ -1,8 +1,8 @@
 """Encoded images: what format, how large, which pixels.
 
-A header is read before its pixels are, so that a file that claims too many is
-refused at no cost. All but `problem` and `reason` runs in a graph; what reads
-a header for people is in `headers.py`.
+The header is read before the pixels, so that a file that claims too many is
+refused at no cost. All but `problem` and `reason` runs in a graph; `headers.py`
+reads headers outside of one.
 """
 
 import functools
@@ -48,15 +48,15 @@ def decode(encoded, exif="ignore"):
 
 
 def pixels(image, exif):
-    """uint8 (H, W, 3) of what is that already, or an encoded file.
+    """uint8 (H, W, 3) of an encoded file, or of an image that is that already.
 
     `image` and `exif` are as for `decode`.
     """
     return decode(image, exif) if image.dtype == tf.string else image
 
 
-# A call in a call: the rarer formats are hundreds of operations, which
-# TensorFlow prepares when the first such file comes.
+# A call within a call: the rarer formats are hundreds of operations, which
+# TensorFlow then prepares only when the first such file comes.
 @graph_bytes.call
 def _decode_other(encoded):
     decoders = [
@@ -77,7 +77,7 @@ def _decode_gif(encoded):
 
 @graph_bytes.call
 def _decode_webp(encoded):
-    # It takes the number of channels that the file has, or none.
+    # The decoder takes only the number of channels that the file has, or 0.
     chunk = tf.strings.substr(encoded, 12, 4)
     animated = tf.cond(
         chunk == b"VP8X",
@@ -180,7 +180,7 @@ def _webp_size(encoded):
 
 
 def _refuse(encoded):
-    # Python raises UnicodeDecodeError of a message that is not UTF-8.
+    # Python raises UnicodeDecodeError for a message that is not UTF-8.
     begin = tf.strings.unicode_transcode(
         tf.strings.substr(encoded, 0, 12),
         "UTF-8",
@@ -198,7 +198,7 @@ def problem(encoded):
     """Why a file cannot be decoded, or None.
 
     Every pixel is decoded, which finds most truncated files; a changed byte
-    inside of a JPEG mostly goes unnoticed, as it has no checksum.
+    inside a JPEG mostly goes unnoticed, as it has no checksum.
 
     Args:
         encoded: bytes.

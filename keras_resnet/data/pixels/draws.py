@@ -1,6 +1,6 @@
 """The random numbers of augmentations: how many, and some of them in NumPy.
 
-No TensorFlow: what trains without it sees the same pixels.
+No TensorFlow: training without it sees the same pixels.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Random erasing (Zhong et al. 2020, arXiv 1708.04896), as torchvision's."""
+"""Random erasing (Zhong et al. 2020, arXiv 1708.04896), as in torchvision."""
 
 import tensorflow as tf
 
@@ -11,7 +11,7 @@ DRAWS = 1 + 2 * windows.ATTEMPTS + 2
 
 
 def apply(pixels, draws, probability, fill):
-    """Gives a rectangle of an image the mean colour, by a probability.
+    """With a probability, fills a rectangle of an image with the mean colour.
 
     Published training erases after the mean is subtracted, to zero; that is
     the mean colour, up to its rounding to uint8.
@@ -30,7 +30,7 @@ def apply(pixels, draws, probability, fill):
         top, left, height, width = tf.unstack(box(pixels.shape[0], draws[1:]))
         color = colors.to_uint8(tf.constant(fill, tf.float32))
         block = tf.tile(color[tf.newaxis, tf.newaxis], [height, width, 1])
-        # Put together, as choosing pixel by pixel is slow.
+        # Concatenated: choosing pixel by pixel is slow.
         rows = pixels[top : top + height]
         rows = tf.concat([rows[:, :left], block, rows[:, left + width :]], 1)
         found = tf.concat([pixels[:top], rows, pixels[top + height :]], 0)
@@ -47,8 +47,8 @@ def box(side, draws):
         draws: float32 (DRAWS - 1,), uniform.
 
     Returns:
-        int32 (4,): top, left, height, width; without height and width if no
-        one of `windows.ATTEMPTS` is smaller than the image each way.
+        int32 (4,): top, left, height, width; height and width are 0 if none
+        of `windows.ATTEMPTS` is smaller than the image each way.
     """
     heights, widths, place = windows.rectangles(
         draws, side * side, AREA, ASPECT

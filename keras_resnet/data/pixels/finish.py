@@ -1,14 +1,14 @@
-"""What comes last of a training image: a policy's operations, then erasing."""
+"""The last steps of a training image: a policy's operations, then erasing."""
 
 from keras_resnet.data.pixels import erasing
 from keras_resnet.data.pixels import policies
 
-# Names of numbers that no augmentation may have.
+# Names of numbers that no augmentation may use.
 TAKEN = dict.fromkeys(("policy", "erasing"), "a recipe's")
 
 
 def counts(recipe):
-    """{name: how many uniform numbers} of those that a recipe asks for."""
+    """{name: how many uniform numbers} of the steps that a recipe asks for."""
     numbers = policies.number(recipe), erasing.DRAWS if recipe.erasing else 0
     return {n: count for n, count in zip(TAKEN, numbers, strict=True) if count}
 

@@ -1,7 +1,7 @@
 """The first frame of a GIF as a GIF of its own, in a graph.
 
 TensorFlow's decoder decodes every frame before it looks at their sizes, and
-makes transparent pixels black. Here nothing but the frame is left.
+makes transparent pixels black. This leaves nothing but the frame.
 """
 
 import tensorflow as tf
@@ -65,7 +65,7 @@ def _after_extensions(encoded, at, left):
 
 
 def _after_blocks(encoded, at, left):
-    """What follows a block and those after it, and how many more may come."""
+    """Where a run of blocks has ended, and how many more may come."""
     at, left = tf.while_loop(
         lambda at, left: (left > 0) & (graph_bytes.number(encoded, at, 1) > 0),
         lambda at, left: (

@@ -1,4 +1,4 @@
-"""Numbers out of the bytes of a file, in a graph and without Python.
+"""Numbers from the bytes of a file, in a graph and without Python.
 
 Operations on strings run on the CPU wherever the graph runs.
 """
@@ -11,9 +11,9 @@ import tensorflow as tf
 def call(function):
     """A function of a string scalar, as a call in a graph.
 
-    As a part of the graph its operations would cost time where a branch does
-    not take them. Eagerly it is no call: Python code in tf.data may not wait
-    for one, which takes the threads that it would run on.
+    Inlined in the graph, its operations would cost time even in a branch that
+    is not taken. Eagerly it is no call: Python code in tf.data must not wait
+    for one, because it occupies the threads that the call would run on.
     """
     in_graph = tf.function(
         function,
@@ -31,9 +31,9 @@ def call(function):
 
 
 def part(encoded, place, n):
-    """Up to `n` bytes from a place on; none where that is behind the end.
+    """Up to `n` bytes from a place on; none if that is past the end.
 
-    TensorFlow's own error for such a place holds the whole file, which Python
+    TensorFlow's own error for such a place quotes the whole file, which Python
     cannot read as text.
     """
     place = tf.minimum(place, tf.strings.length(encoded))
@@ -50,7 +50,7 @@ def numbers(encoded, places, n, order="little"):
         order: "little" or "big".
 
     Raises:
-        tf.errors.InvalidArgumentError: if one of them is behind the end.
+        tf.errors.InvalidArgumentError: if one of them is past the end.
     """
     weights = [256**i for i in range(n)]
     weights = weights[::-1] if order == "big" else weights
@@ -64,7 +64,7 @@ def numbers(encoded, places, n, order="little"):
 
 
 def pairs(encoded, first, second):
-    """bool (n - 1,): at which of n bytes two that are asked for stand."""
+    """bool (n - 1,): at which of n bytes `first` and then `second` stand."""
     raw = tf.io.decode_raw(encoded, tf.uint8)
     return (raw[:-1] == first) & (raw[1:] == second)
 

@@ -1,7 +1,7 @@
-"""What an image file says of itself, before a pixel is decoded; by Pillow.
+"""What Pillow reads of an image file before a pixel is decoded.
 
 The formats are those that TensorFlow decodes. A decoder allocates what a
-header asks for, so whoever decodes outside of a graph asks here first.
+header asks for, so check here before decoding outside of a graph.
 """
 
 import contextlib
@@ -65,8 +65,8 @@ _MODES |= {"LA": "grey+alpha", "P": "palette"}
 def read(encoded, max_pixels=MAX_PIXELS):
     """The `Header` of a file that seems whole and small enough to decode.
 
-    PNG's checksums are compared. Of the others only the end is looked for;
-    only an earlier sha256 tells of wrong bytes before it (see `manifest.py`).
+    PNG's checksums are compared. In other formats only the end is looked for;
+    only an earlier sha256 reveals wrong bytes before it (see `manifest.py`).
 
     Args:
         encoded: bytes of the file.
@@ -109,7 +109,7 @@ def format_of(encoded):
     """The name of a format, by the first bytes.
 
     Raises:
-        BadImageError: if they are no image's.
+        BadImageError: if they are not those of an image.
     """
     if not encoded:
         raise BadImageError("it is empty")
@@ -123,9 +123,9 @@ def format_of(encoded):
 
 
 class _Bounded(io.BytesIO):
-    """A file whose header does not keep its reader busy without end."""
+    """A file that stops the reader of a header with too many blocks."""
 
-    left = 2**24  # bytes; each read counts for 1,024 more
+    left = 2**24  # bytes; each read counts 1,024 more
 
     def read(self, size=-1, /):
         self.left -= 2**10 + max(size or 0, 0)
@@ -138,8 +138,8 @@ class _Bounded(io.BytesIO):
 def plugins():
     """Pillow's readers, which decode nothing yet.
 
-    `PIL.Image.open` would warn of sizes that we allow, and take the JPEG of a
-    phone for a film.
+    `PIL.Image.open` would warn about sizes that we allow, and take a phone's
+    JPEG for a series of frames (MPO).
     """
     from PIL import BmpImagePlugin
     from PIL import GifImagePlugin
@@ -166,7 +166,7 @@ def _check_size(size, max_pixels):
 
 
 def _is_animated(image):
-    with contextlib.suppress(Exception):  # nobody reads what is damaged there
+    with contextlib.suppress(Exception):  # later frames are not read
         return getattr(image, "is_animated", False)
     return False
 
@@ -184,8 +184,8 @@ def _orientation(image):
 
 
 def _check_jpeg(image, file):
-    # Pillow stops behind the header. Coded pixels never hold these two bytes
-    # in a row.
+    # Pillow stops after the header. Coded pixels never hold these two bytes in
+    # a row.
     if file.getvalue().find(b"\xff\xd9", file.tell()) < 0:
         raise BadImageError("it is truncated: its end marker is missing")
     scans = file.getvalue().count(limits.SCAN)
@@ -201,7 +201,7 @@ def _check_png(image, file):
         end = at + 8 + length
         (checksum,) = struct.unpack_from(">I", encoded, end)
         if zlib.crc32(encoded[at + 4 : end]) != checksum:
-            # Letters by the standard: anything else may hold a line break.
+            # Letters by the standard; anything else may be a line break.
             name = kind.decode() if kind.isalpha() else "unnamed"
             raise BadImageError(f"the checksum of its {name} chunk is wrong")
         at = end + 4
@@ -229,7 +229,7 @@ def _check_bmp(image, file):
         raise BadImageError("it is a BMP of coded runs, which is not read")
     encoded = file.getvalue()
     (start,) = struct.unpack_from("<I", encoded, 10)
-    if start < file.tell():  # Pillow stops behind header and palette
+    if start < file.tell():  # Pillow stops after header and palette
         raise BadImageError("its pixels begin in its header")
     _, row, _ = layout
     if len(encoded) < start + row * image.height:

@@ -6,16 +6,16 @@ from keras_resnet.data.examples import splits
 from keras_resnet.data.pixels import graph_bytes
 from keras_resnet.data.pixels import limits
 
-# Before the pixels of a JPEG; a camera writes some ten.
+# Segments before the pixels of a JPEG; a camera writes about ten.
 _MAX_SEGMENTS = 10_000
-# Nearly all have so few scans that their size does not matter.
+# Up to this many scans, as nearly all files have, their size does not matter.
 _SCANS = limits.MAX_SCANNED_PIXELS // limits.MAX_PIXELS
-# Bytes up to which a file is looked at in ways that copy it.
+# Bytes of the largest file that is examined in ways that copy it.
 _QUICK = 2**24
 
 
 def is_jpeg(encoded):
-    """Whether a string scalar starts as a JPEG, whatever its file's name."""
+    """Whether a string scalar starts like a JPEG, whatever its file's name."""
     return tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff"
 
 
@@ -41,7 +41,7 @@ def look(encoded):
         lambda: _most_scans(encoded) <= _SCANS,
         lambda: False,
     )
-    # Nearly all are known by this; the rest is a call that costs no others.
+    # This settles nearly all files; the call costs time for the others only.
     return tf.cond(
         is_plain,
         lambda: (tf.io.extract_jpeg_shape(encoded)[:2], True),
@@ -50,7 +50,7 @@ def look(encoded):
 
 
 def _most_scans(encoded):
-    """As many scans as there are, or more; `_count` goes byte by byte."""
+    """An upper bound of the number of scans; `_count` goes byte by byte."""
     begun = graph_bytes.pairs(encoded, *limits.SCAN[:2])
     return tf.reduce_sum(tf.cast(begun, tf.int32))
 
@@ -69,7 +69,7 @@ def decode(encoded):
         encoded, has_few_scans(encoded), "A JPEG of too many scans"
     )
     # What Pillow and browsers do; TensorFlow's default differs from it by 1
-    # of 255 in the mean and by 12 at most.
+    # of 255 on average and by 12 at most.
     return tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
 
 
@@ -90,14 +90,14 @@ def _are_few(encoded):
 
 
 def _count(encoded, part, most):
-    """How often some bytes stand in others; counted up to `most`."""
+    """How often some bytes occur in others, counted up to `most`."""
     # Not tf.strings.split, whose ragged result costs 0.1 ms.
     parts = tf.raw_ops.StringSplitV2(input=[encoded], sep=part, maxsplit=most)
     return tf.size(parts.values) - 1
 
 
 def is_whole(encoded):
-    """Whether the end marker of a JPEG is there: libjpeg prints if not."""
+    """Whether a JPEG has its end marker: without it libjpeg warns."""
     # Not always the last bytes: some writers add more.
     branch = tf.cast(is_jpeg(encoded), tf.int32) * (
         1 + tf.cast(_ends(encoded), tf.int32)
@@ -120,7 +120,7 @@ def _has_end_marker(encoded):
         return graph_bytes.number(encoded, at + 1, 1) != 0xDA
 
     def after_segment(at):
-        # Any number of bytes 0xff may stand before the second of a marker.
+        # Any number of 0xff may come before the second byte of a marker.
         fills = graph_bytes.number(encoded, at + 1, 1) == 0xFF
         return tf.cond(
             fills,

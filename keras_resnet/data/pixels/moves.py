@@ -11,7 +11,7 @@ class Canvas(typing.NamedTuple):
     """How pixels move.
 
     Attributes:
-        fill: 3 ints of 0..255, the colour where nothing moves to.
+        fill: 3 ints of 0..255, the colour where no pixel moves to.
         interpolation: "nearest" or "bilinear".
     """
 
@@ -30,17 +30,17 @@ def _shear_y(pixels, slope, canvas):
 
 
 def _translate_x(pixels, distance, canvas):
-    """To the right, by a distance in pixels."""
+    """Moves pixels right by a distance in pixels."""
     return _affine(pixels, (1.0, 0.0, -distance), (0.0, 1.0, 0.0), canvas)
 
 
 def _translate_y(pixels, distance, canvas):
-    """Downwards, by a distance in pixels."""
+    """Moves pixels down by a distance in pixels."""
     return _affine(pixels, (1.0, 0.0, 0.0), (0.0, 1.0, -distance), canvas)
 
 
 def _rotate(pixels, degrees, canvas):
-    """Counter-clockwise around the centre."""
+    """Rotates counter-clockwise around the centre."""
     angle = degrees * (3.141592653589793 / 180)
     cos, sin = tf.cos(angle), tf.sin(angle)
     size = tf.cast(tf.shape(pixels)[:2], tf.float32)
@@ -54,12 +54,12 @@ def _rotate(pixels, degrees, canvas):
 
 
 def _affine(pixels, to_x, to_y, canvas):
-    """Each pixel from the place (x, y) that it had.
+    """Takes each pixel from its old place (x, y).
 
     Args:
         pixels: uint8 (H, W, 3).
-        to_x, to_y: 3 numbers: what the new x, the new y and 1 are multiplied
-            by. The first pixel reaches from 0 to 1 each way.
+        to_x, to_y: 3 numbers each, the factors of the new x, the new y and 1.
+            The first pixel reaches from 0 to 1 in x and in y.
         canvas: `Canvas`.
 
     Returns:
@@ -72,7 +72,7 @@ def _affine(pixels, to_x, to_y, canvas):
     matrix = tf.stack([*rows[0], *rows[1], 0.0, 0.0])
     floats, fill = tf.cast(pixels, tf.float32), tf.constant(canvas.fill)
     fill = tf.cast(fill, tf.float32)
-    # It fills with one number: zero is made the colour.
+    # It fills with one number: shift the pixels so that 0 is the colour.
     if any(canvas.fill):
         floats = colors.add(floats, -fill)
     moved = tf.raw_ops.ImageProjectiveTransformV3(
@@ -98,7 +98,7 @@ def _nearest(pixels, to_x, to_y, fill):
         for of_x, of_y, shift in (to_x, to_y)
     )
     inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-    # The colour stands behind the last pixel.
+    # The fill colour comes after the last pixel.
     all_colors = tf.concat(
         [tf.reshape(pixels, (-1, 3)), tf.constant([fill], tf.uint8)], axis=0
     )

@@ -1,6 +1,6 @@
-"""Pictures by Pillow: the pixels of `decoding` and `transforms`.
+"""Pictures read by Pillow: the pixels of `decoding` and `transforms`.
 
-Whoever classifies a few pictures need not import TensorFlow, which takes five
+Classifying a few pictures then needs no import of TensorFlow, which takes five
 seconds.
 """
 
@@ -25,8 +25,8 @@ def decode(encoded, exif):
         exif: key of `labels.view.EXIF`.
 
     Returns:
-        uint8 (H, W, 3); None where only TensorFlow can say: of another format
-        and of what Pillow cannot decode.
+        uint8 (H, W, 3); None where only TensorFlow can say: for another format
+        and for a file that Pillow cannot decode.
 
     Raises:
         BadImageError: if `headers.read` refuses it.
@@ -41,7 +41,7 @@ def decode(encoded, exif):
 
 
 def evaluation(image, view):
-    """What `transforms.evaluation` gives, or a pixel value beside it.
+    """As `transforms.evaluation`, with pixel values that differ by 1 at most.
 
     Args:
         image: uint8 (H, W, 3).
@@ -58,5 +58,5 @@ def evaluation(image, view):
         Image.fromarray(channel).resize(size, Image.Resampling.BILINEAR, box)
         for channel in np.moveaxis(image.astype(np.float32), 2, 0)
     ]
-    # Half upwards.
+    # Rounds half upwards.
     return (np.stack(channels, axis=2) + np.float32(0.5)).astype(np.uint8)

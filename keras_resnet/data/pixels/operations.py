@@ -1,10 +1,10 @@
 """The operations of augmentation policies, as a table: one of them runs.
 
 Each is a function of uint8 pixels (H, W, 3) and a float32 parameter. Colours
-are Pillow's to the bit, as the published recipes were trained; torchvision's
-functions of tensors are one level from that at most. Moved pixels are the same
-in all three, but where a source lies on the edge between two pixels; bilinear
-ones are torchvision's to one level, and inside the image Pillow's.
+match Pillow's bit for bit, as the published recipes were trained; torchvision's
+functions of tensors differ by one level at most. Moved pixels are the same in
+all three, except where a source lies on the edge between two pixels; bilinear
+ones match torchvision's to one level, and inside the image Pillow's.
 """
 
 import functools
@@ -25,7 +25,7 @@ _GREY = ((19595.0,), (38470.0,), (7471.0,))
     experimental_attributes={"_noinline": True},
 )
 def apply(pixels, index, parameter, canvas):
-    """One operation of an image.
+    """Applies one operation to an image.
 
     Args:
         pixels: uint8 (H, W, 3).
@@ -47,7 +47,7 @@ def apply(pixels, index, parameter, canvas):
 
 
 def _blend(other, pixels, weight):
-    """Pillow's `Image.blend` of float32 pixels, beyond both where it leads."""
+    """Pillow's `Image.blend` of float32 pixels; a weight > 1 extrapolates."""
     mixed = other + weight * (pixels - other)
     return tf.cast(tf.clip_by_value(mixed, 0.0, 255.0), tf.uint8)
 
@@ -59,7 +59,7 @@ def _brightness(pixels, weight):
 
 def _color(pixels, weight):
     """Mixed with its grey version."""
-    # Three times the same: an axis of one is stretched at four times the cost.
+    # Three equal channels: broadcasting an axis of one is four times as slow.
     return _blend(_grey(pixels, 3), tf.cast(pixels, tf.float32), weight)
 
 
@@ -142,12 +142,12 @@ def _equalize(pixels, parameter):
 
 
 def _places(pixels):
-    """Of the numbers in a table of 256 for each channel, one after another."""
+    """Places of the numbers in a flat table of 256 for each channel."""
     return colors.add(tf.cast(pixels, tf.int32), (0, 256, 512))
 
 
 def _look_up(pixels, table):
-    """What (3, 256) numbers say of each channel."""
+    """Looks up each channel in its row of a table (3, 256)."""
     table = tf.reshape(tf.cast(table, tf.uint8), [-1])
     return tf.gather(table, _places(pixels))
 

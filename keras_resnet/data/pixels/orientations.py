@@ -1,8 +1,8 @@
 """How a camera was held, as a JPEG notes it, and pictures turned upright.
 
-The note is tag 0x0112 of Exif 2.32, sec. 4.6.4: a SHORT of 1 to 8. What is
-damaged or something else means 1, upright, as in browsers. The notes of PNG
-and WebP files are not read. All of this runs in a graph.
+The note is tag 0x0112 of Exif 2.32, sec. 4.6.4: a SHORT of 1 to 8. A damaged
+note or any other value means 1, upright, as in browsers. The notes of PNG and
+WebP files are not read. All of this runs in a graph.
 
 An orientation is an int32 scalar, or None where notes do not count.
 """
@@ -28,7 +28,7 @@ _TURNS = (
     (True, True, False),
 )
 
-# The note is looked for in the first bytes and segments of a file alone.
+# Only the first bytes and segments of a file are searched for the note.
 _MOST_BYTES, _MOST_SEGMENTS = 2**16, 8
 _NAME = b"Exif\0\0"
 
@@ -43,8 +43,8 @@ def read(encoded, exif):
     if exif == "ignore":
         return None
     head = tf.strings.substr(encoded, 0, _MOST_BYTES)
-    # Of most files without a note this is all that is done: an Exif segment
-    # begins with these two bytes.
+    # For most files without a note the search ends here: an Exif segment begins
+    # with these two bytes.
     segments = graph_bytes.pairs(head, 0xFF, 0xE1)
     return tf.cond(
         tf.reduce_any(segments) & jpegs.is_jpeg(encoded),
@@ -67,7 +67,7 @@ def _search(head):
     place = tf.constant(2)
     for _ in range(_MOST_SEGMENTS):  # a loop in the graph would cost more
         segment = bytes_at(place)
-        # Any number of bytes 0xff may stand before the second of a marker.
+        # Any number of 0xff may come before the second byte of a marker.
         length = 2 + 256 * segment[2] + segment[3]
         length = tf.where(segment[1] == 0xFF, 1, length)
         is_last = (segment[0] != 0xFF) | (segment[1] == 0xDA)
@@ -86,7 +86,7 @@ def _of_tiff(tiff):
     is_big = tf.reduce_all(header[:4] == (0x4D, 0x4D, 0, 42))
 
     def number(raw):
-        """Of the last axis; what is 2**24 or more becomes -1."""
+        """The number in the last axis; -1 if it is 2**24 or more."""
         raw = tf.where(is_little, tf.reverse(raw, [-1]), raw)
         weights = [256**i for i in range(raw.shape[-1])][::-1]
         large = (raw[..., 0] > 0) & (raw.shape[-1] == 4)
@@ -97,7 +97,7 @@ def _of_tiff(tiff):
     rows = tf.io.decode_raw(
         graph_bytes.part(tiff, at + 2, 12 * count), tf.uint8
     )
-    # Those that are whole.
+    # Only whole rows.
     rows = tf.reshape(rows[: tf.size(rows) // 12 * 12], (-1, 12))
     rows = tf.cast(rows, tf.int32)
     # The first one with the tag; zeros where none has it.
@@ -142,7 +142,7 @@ def mirrors(orientation):
 
 
 def stored_window(corner, extent, size, orientation):
-    """Where a window of a turned image lies in it as it was stored.
+    """Where a window of a turned image lies in the stored image.
 
     Args:
         corner: int32 (..., 2), of the window in the turned image.

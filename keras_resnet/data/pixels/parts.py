@@ -1,21 +1,21 @@
 """Windows of an image, resized: only the pixels that survive are decoded.
 
 A window is chosen from the size in the header, then read in one go: a JPEG is
-decoded from the first row of the window to its last, at the greatest of the
-ratios 1, 1/2, 1/4 and 1/8 that leaves no fewer pixels than are asked for (the
-decoder's DCT scaling, nearly a mean of squares), and resized once, bilinearly.
-Other formats are decoded whole and shrunk by means of squares instead.
+decoded from the first row of the window to its last, at the smallest scale of
+1, 1/2, 1/4 and 1/8 that leaves no fewer pixels than are asked for (the
+decoder's DCT scaling, nearly the mean of each square block), and resized once,
+bilinearly. Other formats are decoded whole and shrunk by the means of square
+blocks instead.
 
-Headers are read image by image, `header`; what is decoded is chosen for any
-number of them at once, `choose`, which is fewer small operations; then each is
-decoded, `read`.
+`header` reads the header of one image. `choose` picks what to decode for any
+number of images at once, which takes fewer small operations. `read` then
+decodes each.
 
-What this gives away: the window's edges are rounded to pixels of what was
-decoded, so that nothing is taken further than half such a pixel from where a
-resize of the whole image would take it; and the last shrinking, by less than
-2, is not antialiased. On photographs the result is 24 dB and more (31 dB in
-the mean) from Pillow's resize of the whole image; `docs/PERFORMANCE.md` tells
-the two apart.
+The price: the window's edges are rounded to decoded pixels, so that nothing is
+taken further than half such a pixel from where a resize of the whole image
+would take it; and the last shrinking, by less than 2, is not antialiased. On
+photographs the PSNR against Pillow's resize of the whole image is 24 dB and
+more (31 dB in the mean); `docs/PERFORMANCE.md` tells the two apart.
 """
 
 import typing
@@ -26,16 +26,16 @@ from keras_resnet.data.pixels import decoding
 from keras_resnet.data.pixels import jpegs
 from keras_resnet.data.pixels import orientations
 
-# DCT scaling of the decoder; each with a branch in the graph.
+# DCT scaling of the decoder; each is a branch in the graph.
 RATIOS = (1, 2, 4, 8)
 
 
 class Header(typing.NamedTuple):
-    """What a file says before it is decoded; of one image or of many.
+    """What a file says before it is decoded; for one image or many.
 
     Attributes:
-        size: int32 (..., 2), height and width as stored; 1 x 1 where it is no
-            JPEG.
+        size: int32 (..., 2), height and width as stored; 1 x 1 if it is
+            not a JPEG.
         simple: bool (...), whether it is a whole JPEG of few scans, of which
             a part can be decoded.
         orientation: int32 (...), see `orientations`.
@@ -47,13 +47,13 @@ class Header(typing.NamedTuple):
 
 
 class Part(typing.NamedTuple):
-    """What is decoded of a file; of one image or of many.
+    """What to decode of a file; for one image or many.
 
     Attributes:
-        crop: int32 (..., 4), top, left, height and width of what is stored,
+        crop: int32 (..., 4), top, left, height and width in the stored image,
             in pixels after it is shrunk.
-        branch: int32 (...), the place of how far in RATIOS; behind the last
-            where all is decoded.
+        branch: int32 (...), place of the ratio in RATIOS; len(RATIOS) where
+            the whole image is decoded.
         orientation: of the header.
     """
 
@@ -83,7 +83,7 @@ def choose(header, window, pixels):
         window: function from int32 (..., 2), height and width of the upright
             image, to float32 (..., 4), top, left, height and width of a
             window in it.
-        pixels: side of the square that it becomes.
+        pixels: side of the square that the window becomes.
     """
     size = orientations.turned_size(header.size, header.orientation)
     box = window(size)
@@ -108,8 +108,8 @@ def read(source, window, pixels, exif="ignore", chosen=None):
         window: function from int32 (2,), height and width, to float32 (4,),
             top, left, height and width of a window in that image.
         pixels: side of the square, S.
-        exif: key of `labels.view.EXIF`; the window is one of the image that
-            it makes.
+        exif: key of `labels.view.EXIF`; the window lies in the image after it
+            is turned.
         chosen: the `Part` of an encoded image where it is known.
 
     Returns:
@@ -137,7 +137,7 @@ def _decode_part(encoded, window, chosen, pixels, exif):
         )
 
     def decode_whole():
-        # Refuses what is too large, too.
+        # This also refuses an image that is too large.
         image = decoding.decode(encoded, exif)
         return _cut_part(image, window(tf.shape(image)[:2]), pixels)
 
@@ -160,10 +160,10 @@ def _decode_part(encoded, window, chosen, pixels, exif):
 
 
 def _from_stored_edges(box, rest, orientation):
-    """A box whose places count from what were the first pixels as stored.
+    """A box whose places count from the edges where the stored image begins.
 
-    The decoder shrinks from there; the last row and column of a turned image
-    are `rest` pixels, int32 (..., 2), wider than it is.
+    The decoder's blocks start there; the last row and column of them reach
+    `rest` pixels, int32 (..., 2), beyond the image.
     """
     shift = tf.where(orientations.mirrors(orientation), rest, 0)
     moved = box[..., :2] + tf.cast(shift, tf.float32)
@@ -171,7 +171,7 @@ def _from_stored_edges(box, rest, orientation):
 
 
 def _cut_part(image, box, pixels):
-    """The window of a decoded image, shrunk by means of squares."""
+    """The window of a decoded image, shrunk by the means of square blocks."""
     ratio = tf.gather(RATIOS, _ratio_index(box, pixels))
     corner, extent = _on_grid(box, tf.shape(image)[:2] // ratio, ratio)
     start, stop = ratio * corner, ratio * (corner + extent)

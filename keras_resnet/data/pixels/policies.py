@@ -18,15 +18,15 @@ from keras_resnet.errors import lookup
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Policy:
-    """Some operations of an image, one after another.
+    """Some operations on an image, one after another.
 
     Attributes:
-        number: function of a `recipes.Recipe` to an int, how many uniform
+        number: function from a `recipes.Recipe` to an int, how many uniform
             numbers an image takes.
         choose: (float32 (number,), recipe, S) -> int32 (L,), places in
             `operations.OPERATIONS`, and float32 (L,), their parameters.
-        fills_with_mean: whether the mean colour comes where pixels leave, or
-            black.
+        fills_with_mean: whether pixels that move away leave the mean colour,
+            or black.
     """
 
     number: Callable
@@ -35,7 +35,7 @@ class Policy:
 
 
 def number(recipe):
-    """How many uniform numbers the policy of a recipe takes of an image."""
+    """How many uniform numbers the policy of a recipe takes for an image."""
     return policy(recipe.policy).number(recipe) if recipe.policy else 0
 
 
@@ -95,7 +95,7 @@ _WIDE = {
 
 
 def _trivial_augment(draws, recipe, side):
-    """One operation, its strength and its sign, all alike likely."""
+    """One operation, its strength and its sign, all equally likely."""
     del recipe, side
     kind = randomness.integer(draws[0], len(_WIDE))
     sign = randomness.integer(draws[2], 2)
@@ -105,7 +105,7 @@ def _trivial_augment(draws, recipe, side):
     return place[tf.newaxis], parameter[tf.newaxis]
 
 
-# AutoAugment (Cubuk et al. 2019, arXiv 1805.09501, Table 9): of each pair
+# AutoAugment (Cubuk et al. 2019, arXiv 1805.09501, Table 9): pairs of
 # (operation, probability, magnitude).
 _IMAGENET = """
 posterize .4 8, rotate .6 9; solarize .6 5, autocontrast .6 0;
@@ -154,7 +154,7 @@ def _zero(m, sign):
 
 
 def _auto_augment(draws, recipe, side):
-    """One pair of 25; each half of it by its probability and with a sign."""
+    """One of 25 pairs; each half with its probability and a random sign."""
     del recipe, side
     rows = tf.constant(list(_rows_of(_IMAGENET)), tf.float32)
     row = rows[randomness.integer(draws[0], len(rows))]
@@ -173,7 +173,7 @@ _RANDOM = (
 
 
 def _rand_augment(draws, recipe, side):
-    """`policy_layers` operations of about one strength, each by 1/2."""
+    """`policy_layers` operations of similar strength, each with chance 1/2."""
     kinds, done, strengths, signs = tf.unstack(tf.reshape(draws, (4, -1)))
     deviation = recipe.policy_magnitude_deviation * randomness.normal(strengths)
     levels = (recipe.policy_magnitude + deviation) / 10

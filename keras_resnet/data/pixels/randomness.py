@@ -20,11 +20,11 @@ def _splitmix64(x):
 
 
 def uniform(seed, n):
-    """Uniform numbers between 0 and 1, neither of which occurs.
+    """Uniform numbers between 0 and 1, both excluded.
 
     Args:
         seed: int64 (...,).
-        n: int, how many of each seed.
+        n: int, how many for each seed.
 
     Returns:
         float32 (..., n); odd multiples of 2 ** -24.

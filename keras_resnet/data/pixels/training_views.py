@@ -26,7 +26,7 @@ def is_batchwise(recipe):
 
 
 def draw(seeds, recipe):
-    """The random numbers that an augmentation takes of examples.
+    """The random numbers that an augmentation takes for examples.
 
     Args:
         seeds: int64 (...,).
@@ -53,7 +53,7 @@ def augment(image, seed, recipe, fill):
         image: string scalar, encoded, or uint8 (H, W, 3).
         seed: int64 scalar.
         recipe: `recipes.Recipe`: augmentation, image_size, eval_resize,
-            exif, pad_pixels, scale_range, those of `finish`.
+            exif, pad_pixels, scale_range, and the fields of `finish`.
         fill: 3 floats, the mean colour, for padding.
 
     Returns:
@@ -63,7 +63,7 @@ def augment(image, seed, recipe, fill):
 
 
 def choose(header, draws, recipe):
-    """The parts that are decoded of many files, where `of_many`.
+    """The parts of many files to decode, for an augmentation `of_many`.
 
     Args:
         header: `parts.Header` of (...) files.
@@ -105,7 +105,7 @@ def _apply_to_window(image, draws, recipe, part):
         return pixels
     return tf.cond(
         draws["flip"][0] < 0.5,
-        # Faster than for dimensions that only the graph knows.
+        # Constant dimensions are faster than those that only the graph knows.
         lambda: tf.raw_ops.Reverse(tensor=pixels, dims=[False, True, False]),
         lambda: pixels,
     )

@@ -16,10 +16,10 @@ def resize_shorter_side(image, pixels):
         pixels: int or int32 scalar.
 
     Returns:
-        uint8; the longer side is rounded down, as torchvision does.
+        uint8; the longer side is rounded down, as in torchvision.
 
     Raises:
-        tf.errors.InvalidArgumentError: if that has more than
+        tf.errors.InvalidArgumentError: if the result has more than
             `decoding.MAX_PIXELS`.
     """
     size = _rectangle(tf.shape(image)[:2], pixels)
@@ -35,7 +35,7 @@ def _rectangle(size, pixels):
 
 
 def evaluation(image, view, place=(1, 1)):
-    """A square of what `resize_shorter_side` gives, without the rest of it.
+    """A square of what `resize_shorter_side` gives; the rest is not computed.
 
     Args:
         image: uint8 (H, W, 3), or (B, H, W, 3): images of one size.
@@ -55,7 +55,7 @@ def evaluation(image, view, place=(1, 1)):
     corner = (resized - size) * place // 2
     corner = tf.cast(corner, tf.float32)
     scale = tf.cast(resized, tf.float32) / tf.cast(height_width, tf.float32)
-    # The source of the square and what the filter reaches around it.
+    # The source of the square, and as far around it as the filter reaches.
     reach = 1 / tf.minimum(scale, 1.0) + 1
     first = tf.maximum(tf.cast(corner / scale - reach, tf.int32), 0)
     last = tf.cast(tf.math.ceil((corner + size) / scale + reach), tf.int32)
@@ -73,7 +73,7 @@ def evaluation(image, view, place=(1, 1)):
 
 
 def pad_crop(images, corners, mirrored, padding, fill):
-    """Pads every side and crops the size back, maybe mirrored (P1 4.2).
+    """Pads every side, crops to the old size and maybe mirrors (P1 4.2).
 
     Args:
         images: uint8 (B, H, W, 3).

@@ -39,7 +39,7 @@ def scale_crop(size, draws, low, high, pixels):
 AREA = (0.08, 1.0)
 ASPECT = (3 / 4, 4 / 3)
 ATTEMPTS = 10
-DRAWS = 2 * ATTEMPTS + 2  # that any window takes at most
+DRAWS = 2 * ATTEMPTS + 2  # the most that any window takes
 
 
 def rectangles(draws, whole, area, aspect):
@@ -49,10 +49,10 @@ def rectangles(draws, whole, area, aspect):
         draws: float32 (..., 2 * ATTEMPTS + 2), uniform.
         whole: number or float32 (...), the area of the image, pixels.
         area: least and greatest part of it.
-        aspect: least and greatest aspect, the one side by the other.
+        aspect: least and greatest aspect, the first side over the second.
 
     Returns:
-        The one side and the other, float32 (..., ATTEMPTS) both, whole
+        The first sides and the second, float32 (..., ATTEMPTS) both, whole
         numbers; and the last two draws, (..., 2).
     """
     areas, aspects, place = tf.split(draws, [ATTEMPTS, ATTEMPTS, 2], axis=-1)
@@ -65,11 +65,11 @@ def rectangles(draws, whole, area, aspect):
 
 
 def _exp(x):
-    """The same bits for an image alone as for one of many.
+    """The exponential, with the same bits for one image as for one of many.
 
-    The numbers of an image fill whole vectors of the processor: those that are
-    left over would be computed in another way, and which these are depends on
-    how many images there are.
+    The numbers of an image are padded to whole vectors of the processor:
+    numbers left over would be computed in another way, and which ones those
+    are would depend on how many images there are.
     """
     rest = -x.shape[-1] % 16
     padding = [[0, 0]] * (x.shape.rank - 1) + [[0, rest]]
@@ -80,7 +80,7 @@ def area_crop(size, draws):
     """A window of random area and aspect (P2 sec. 5, Szegedy et al. 2015).
 
     Its area is uniform in AREA of the image's, the logarithm of its aspect
-    (width over height) in ASPECT. Of ATTEMPTS such windows the first that fits
+    (width over height) in ASPECT. The first of ATTEMPTS such windows that fits
     is placed uniformly; if none does, the central one of the nearest aspect in
     ASPECT is taken. This is torchvision's RandomResizedCrop.
 

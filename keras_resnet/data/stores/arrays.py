@@ -33,8 +33,8 @@ _CIFAR10 = tuple(
     "airplane automobile bird cat deer dog frog horse ship truck".split()
 )
 
-# What gzip unpacks, sha256: of the published files of Fashion-MNIST, whose own
-# sha256 TensorFlow Datasets lists.
+# sha256 of what gzip unpacks from the published files of Fashion-MNIST.
+# TensorFlow Datasets lists the sha256 of the packed files.
 FASHION_MNIST_FILES = {
     "train-images-idx3-ubyte.gz": (
         "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
@@ -73,12 +73,12 @@ class Arrays:
 
 
 def load(dataset, split, folder=None):
-    """A split in the order of its files, which TFDS permutes.
+    """A split in the order of its files; TFDS permutes it.
 
     Args:
         dataset: key of `READERS`.
-        split: "train" or "validation", the test images where there are only
-            those.
+        split: "train", or "validation": the test images where there are no
+            others.
         folder: of the files; the digits need none.
 
     Returns:
@@ -107,10 +107,10 @@ def are_in(folder, dataset):
 
 
 def check_fashion_mnist(folder):
-    """Refuses other files than the published four of Fashion-MNIST.
+    """Refuses files other than the four published ones of Fashion-MNIST.
 
     Raises:
-        keras_resnet.UsageError: names the file.
+        keras_resnet.UsageError: if a file is missing or differs; names it.
     """
     for name, published in FASHION_MNIST_FILES.items():
         content = _unpacked(pathlib.Path(folder, name))
@@ -124,7 +124,7 @@ def evenly_spaced(split, number):
     """The examples that `splits.evenly_spaced` takes; 0 for all.
 
     Raises:
-        keras_resnet.UsageError: if there are not so many.
+        keras_resnet.UsageError: if there are fewer.
     """
     if not number:
         return split

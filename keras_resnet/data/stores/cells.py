@@ -1,22 +1,22 @@
 """Texts in a CSV file that a spreadsheet would take for formulas.
 
-A program that opens the file would run what `=` or `@` begins, a name of
-somebody's file for example. An apostrophe before it makes it a text there.
+A program that opens the file would run a cell that begins with `=` or `@`,
+such as the name of somebody's file. An apostrophe in front makes it a text.
 """
 
 import re
 
-# As they are read there, with apostrophes that were there already.
+# Also after apostrophes of the text's own, so that `read` undoes `write`.
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 
 def write(value):
-    """A value as a cell; a text that seems a formula gets an apostrophe."""
+    """A value as a cell; an apostrophe precedes what looks like a formula."""
     is_formula = isinstance(value, str) and _FORMULA.match(value)
     return f"'{value}" if is_formula else value
 
 
 def read(text):
-    """The text that `write` made a cell of."""
+    """The text from which `write` made a cell."""
     is_formula = text.startswith("'") and _FORMULA.match(text)
     return text[1:] if is_formula else text

@@ -1,4 +1,4 @@
-"""Files of equal bytes, told with as little reading as can be."""
+"""Finds files of equal bytes with as little reading as possible."""
 
 import collections
 import concurrent.futures
@@ -13,20 +13,20 @@ _THREADS = 8
 _CHUNK = 500  # files that a thread is given at a time
 _PROBE = 4096  # bytes
 
-# The answer for the last files: a run opens its data several times.
+# The answer of the last call: a run opens its data several times.
 _known: dict[bytes, np.ndarray] = {}
 
 
 def group(paths, unread=()):
     """Numbers that are equal for files of equal bytes.
 
-    Files of a size of their own are not read. Of others 4 KB from the middle
-    are, and all bytes only where those are equal too. Empty files are no
-    copies. What has not changed since the last call is not read again.
+    A file whose size is unique is not read. Files of one size are compared by
+    4 KB from the middle, and by all bytes only if those are equal. Empty files
+    are no copies. If nothing has changed since the last call, nothing is read.
 
     Args:
         paths: N paths of local files, bytes.
-        unread: indices of those that must not be opened; each is alone.
+        unread: indices of files that must not be opened; each is a group.
 
     Returns:
         int64 (N,).
@@ -58,7 +58,7 @@ def _group(paths, sizes):
 
 
 def _shared(marks):
-    """The indices whose mark another has too."""
+    """The indices that share their mark with another."""
     counts = collections.Counter(marks.values())
     return [
         i for i, mark in marks.items() if mark is not None and counts[mark] > 1
@@ -66,7 +66,7 @@ def _shared(marks):
 
 
 def _each(read, paths, indices):
-    """What `read` gives of each file."""
+    """What `read` returns for each file."""
     chunks = [indices[i : i + _CHUNK] for i in range(0, len(indices), _CHUNK)]
     with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
         for found in pool.map(lambda c: [read(paths[i]) for i in c], chunks):
@@ -74,7 +74,7 @@ def _each(read, paths, indices):
 
 
 def _stamp(path):
-    """(bytes, time of the last change) of a file; of none (0, 0)."""
+    """(bytes, time of the last change) of a file; (0, 0) if there is none."""
     try:
         found = os.stat(path)
     except OSError:
@@ -83,7 +83,7 @@ def _stamp(path):
 
 
 def _middle(path):
-    """A number that tells most files of one size apart; None of none."""
+    """A number that tells most files of one size apart; None if unreadable."""
     try:
         with files.open_file(path, buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
@@ -94,7 +94,7 @@ def _middle(path):
 
 
 def _digest(path):
-    """sha256 of a file; None of one that cannot be read."""
+    """sha256 of a file; None if it cannot be read."""
     try:
         with files.open_file(path) as file:
             return hashlib.file_digest(file, "sha256").digest()

@@ -1,7 +1,7 @@
 """Image files, here or on a remote store: which of them are read at all.
 
-Regular files of up to `MAX_BYTES`; a pipe would be waited for, a device has no
-end. Both are known by their names, before a byte is read.
+Only regular files of up to `MAX_BYTES` are: a pipe would block, and a device
+has no end. `problem` tells before a byte is read.
 """
 
 import os
@@ -13,14 +13,14 @@ from keras_resnet.data.pixels.headers import BadImageError
 # Four bytes for each of the pixels that an image may have: 512 MiB.
 MAX_BYTES = 4 * headers.MAX_PIXELS
 
-# From here on the first bytes are looked at before the others are read.
+# From this size on, the first bytes are checked before the rest is read.
 _LARGE = 2**24
 
 
 def problem(path):
     """Why a file must not be read, in one line; None if it may be.
 
-    What is not there, or may not be opened, may be read: that says why.
+    A missing or protected file is no problem here: reading it says why.
 
     Args:
         path: bytes or str; links are followed.
@@ -102,11 +102,11 @@ def read_if(path, why):
 
 
 def reader(problems, is_remote=False):
-    """What reads the files of a split, in a graph.
+    """The function that reads the files of a split, in a graph.
 
     Args:
-        problems: {index: `problem` of that file}; of remote files none.
-        is_remote: whether the files are.
+        problems: {index: `problem` of that file}; empty for remote files.
+        is_remote: whether the files are on a remote store.
 
     Returns:
         (string scalar path, int64 scalar index) -> the bytes, string scalar.
@@ -133,8 +133,8 @@ def remote_problem(path):
     """`problem` of a file when it is read, in a graph: "" where there is none.
 
     For remote files: TensorFlow asks for their sizes anyway and keeps them for
-    a while. For each local file it would cost 0.1 ms, a tenth of decoding it;
-    those are looked at when they are listed.
+    a while. For a local file it would cost 0.1 ms, a tenth of decoding it, so
+    local files are checked when they are listed.
     """
     import numpy as np
     import tensorflow as tf

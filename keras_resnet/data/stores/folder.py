@@ -1,6 +1,6 @@
-"""Images in class folders, of which only the names are held.
+"""Images in class folders; only their names are kept in memory.
 
-A file costs 28 bytes, and those of its name where they are more than 22.
+A file costs 28 bytes, plus those of its name if they are more than 22.
 """
 
 import bisect
@@ -20,7 +20,7 @@ from keras_resnet.data.stores import layouts
 from keras_resnet.data.stores import listing
 from keras_resnet.errors import require
 
-# Folders that are listed at the same time: network storage takes its time.
+# Folders that are listed at the same time: network storage is slow.
 _THREADS = 8
 
 
@@ -28,8 +28,8 @@ def load(path, split):
     """Opens a split of a folder of class folders.
 
     Labels follow the order of the classes that are trained on, sorted by
-    bytes. What is held out for validation is no copy, byte for byte, of what
-    is trained on.
+    bytes. No image that is held out for validation is a byte-for-byte copy of
+    one that is trained on.
 
     Args:
         path: of a local folder, or with a scheme that `tf.io.gfile` knows,
@@ -124,7 +124,7 @@ def _problems(listings):
 
 @functools.cache
 def _warn(text):
-    """Once a process: a run opens its folders several times."""
+    """Warns once per process: a run opens its folders several times."""
     logging.warning("%s", text)
 
 
@@ -144,7 +144,7 @@ def _check(folder, counts, ignored):
 
 
 def _check_classes(folder, classes, counts):
-    """Refuses folders without images: they may be no classes at all."""
+    """Refuses folders without images: they may not be classes at all."""
     empty = [
         os.fsdecode(name)
         for name, count in zip(classes, counts, strict=True)
@@ -161,7 +161,7 @@ def _check_classes(folder, classes, counts):
 def _split(name, classes, prefixes, names, labels, read_file):
     all_labels = host.on_host(labels)
     prefixes = host.on_host(prefixes)
-    # Of objects: an array of bytes would be as wide as the longest name.
+    # An object array: one of bytes would be as wide as the longest name.
     all_names = host.on_host(np.array(names, dtype=object))
 
     def path(index):

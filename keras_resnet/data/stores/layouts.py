@@ -6,7 +6,7 @@ Three layouts are told apart by what is there:
     PATH/train/CLASS/*.jpg alone
     PATH/CLASS/*.jpg
 
-Of the last two a part of each class is held out for validation, the same
+In the last two, a part of each class is held out for validation, the same
 whenever PATH is opened: a fifth, or what "PATH?validation=0.1&seed=3" says.
 """
 
@@ -20,7 +20,7 @@ from keras_resnet.data.stores import listing
 from keras_resnet.errors import lookup
 from keras_resnet.errors import require
 
-# What the folder of a split may be called; the first that is there counts.
+# What the folder of a split may be called; the first that exists counts.
 SPLITS = {
     "train": ("train",),
     "validation": ("validation", "val", "valid", "test"),
@@ -30,11 +30,11 @@ _QUERY = re.compile(r"\?((?:validation|seed)=[^/?]*)$")
 
 @dataclasses.dataclass(frozen=True)
 class HoldOut:
-    """What is held out of the images where no folder is for validation.
+    """What is held out of the images if there is no folder for validation.
 
     Attributes:
         validation: part of each class, between 0 and 1.
-        seed: which ones.
+        seed: chooses which ones.
     """
 
     validation: float = 0.2

@@ -44,9 +44,9 @@ class Images:
 
     Attributes:
         names: sorted.
-        problems: {name: `files.problem`} of those that must not be read; of a
-            remote folder they are found when a file is read.
-        others: how many entries are no images.
+        problems: {name: `files.problem`} of those that must not be read; empty
+            for a remote folder, where problems show when a file is read.
+        others: how many entries are not images.
     """
 
     names: list
@@ -57,12 +57,12 @@ class Images:
 def images(folder):
     """The `Images` of a folder.
 
-    An image is visible, not a folder and has one of `EXTENSIONS`, in any case.
-    A link that leads nowhere is one, and so is a pipe: it cannot be read, and
-    whoever asks for it shall know.
+    An image is visible, not a folder and has one of `EXTENSIONS`, in upper or
+    lower case. A broken link counts as one, and so does a pipe: reading it
+    fails, so that the user is told.
     """
     if is_remote(folder):
-        # A request for each name to tell files from folders takes too long.
+        # Asking for each name whether it is a folder would take too long.
         names, others = _list_remote(folder), 0
     else:
         names, others = _list_local(folder, _is_no_folder)
@@ -85,7 +85,7 @@ def walk(folder):
     """The images of a folder and of all folders in it, a folder at a time.
 
     A folder's own images come before those of its subfolders. Hidden folders
-    are left out, and a link to a folder that it lies in is not followed.
+    are left out, and a link to a folder that contains it is not followed.
 
     Args:
         folder: bytes.
@@ -103,7 +103,7 @@ def _walk(folder, around):
     found = images(folder)
     if found.names:
         yield folder, found
-    del found  # not to be held while its subfolders are read
+    del found  # frees its memory while the subfolders are read
     for name in subfolders(folder)[0]:
         yield from _walk(os.path.join(folder, name), around | {itself})
 
@@ -118,7 +118,7 @@ def _list_remote(folder):
     import tensorflow as tf
 
     try:
-        # Object stores end the names of folders by a slash.
+        # Object stores end the names of folders with a slash.
         names = tf.io.gfile.listdir(folder)
         return [os.fsencode(name).rstrip(b"/") for name in names]
     except (tf.errors.OpError, UnicodeDecodeError) as error:
@@ -146,7 +146,7 @@ def _is_no_folder(entry):
 def _holds(is_wanted, entry):
     try:
         return is_wanted(entry)
-    except OSError:  # a link that leads in a circle, or where we may not go
+    except OSError:  # a circular link, or no permission
         return False
 
 

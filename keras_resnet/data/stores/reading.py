@@ -18,9 +18,9 @@ _RECORD = tf.TensorSpec((), tf.string)
 
 
 def _open(path, offset, size):
-    """A data set of the records from `offset` on, read `size` bytes a time.
+    """A data set of the records from `offset` on, read `size` bytes at a time.
 
-    TensorFlow's own reader, which checks the CRC-32C of all it gives.
+    It is TensorFlow's own reader, which checks the CRC-32C of every record.
     """
     variant = tf.raw_ops.TFRecordDatasetV2(
         filenames=[path],
@@ -59,7 +59,7 @@ def _read(path, offset, size):
 
 
 def _checked(records, read):
-    """`read`, with an error that names the record where it gives nothing."""
+    """`read`, with an error that names the record if nothing was read."""
     paths, files = host.on_host(records.paths), host.on_host(records.files)
     numbers = host.on_host(records.numbers)
 
@@ -84,7 +84,7 @@ def block_starts(records):
     """
     part = records.offsets // BLOCK_BYTES
     new = (np.diff(records.files) != 0) | (np.diff(part) != 0)
-    # Neighbours in the index need not touch: a split may lack what is between.
+    # Neighbours in the index need not touch: a split may leave out records.
     new |= np.diff(records.offsets) != records.sizes[:-1]
     return np.concatenate(
         [[0], np.flatnonzero(new) + 1, [len(records.offsets)]]
@@ -97,7 +97,7 @@ def block_reader(records, starts, num_blocks):
     Args:
         records: `records.Records`.
         starts: from `block_starts`.
-        num_blocks: int >= 1, blocks in memory at most, and those on their way.
+        num_blocks: int >= 1, the most blocks kept, besides those being read.
     """
     recent = _Recent(
         lambda block: read_block(records, starts[block], starts[block + 1]),
@@ -120,8 +120,8 @@ def read_block(records, first, last):
     """Records `first`, ..., `last - 1`, of one file, in one read.
 
     Returns:
-        list of bytes; empty for a record that is damaged, for which the
-        others are read anew, one by one.
+        list of bytes, empty for a damaged record. If there is one, all are
+        read again, one by one.
     """
     path = records.paths[records.files[first]]
     offsets, sizes = records.offsets[first:last], records.sizes[first:last]
@@ -136,7 +136,7 @@ def read_block(records, first, last):
 
 
 class _Recent:
-    """Remembers what a function gave for the last keys; for many threads.
+    """Remembers what a function returned for the last keys; thread-safe.
 
     Each key is loaded by the thread that asks first; others wait for it.
     """

@@ -1,9 +1,9 @@
 """Random access to the records of TFRecord files.
 
 A record is its length (8 bytes, little-endian), the masked CRC-32C of these
-bytes, the data, and the masked CRC-32C of the data. An index of where each
-record starts is made at once, by the headers alone, and held in memory: 24
-bytes a record. The lengths are checked there, the data when they are read.
+bytes, the data, and the masked CRC-32C of the data. `find` reads the headers
+alone and keeps an index of where each record starts in memory: 24 bytes a
+record. The lengths are checked then, the data when they are read.
 """
 
 import concurrent.futures
@@ -19,11 +19,11 @@ from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 
 _HEADER = np.dtype([("length", "<u8"), ("crc", "<u4")])
-_FRAME = _HEADER.itemsize + 4  # bytes of a record beside its data
+_FRAME = _HEADER.itemsize + 4  # bytes of a record besides its data
 _THREADS = 16  # files that are indexed at the same time
 _AT_ONCE = 2**16  # headers whose checksums are compared together
 
-# A record holds an image file and a few words: a greater length is no length.
+# A record holds an image file and a few words: a greater length is wrong.
 MAX_BYTES = files.MAX_BYTES + 2**20
 
 
@@ -46,7 +46,7 @@ class Records:
     sizes: np.ndarray
 
     def describe(self, index):
-        """What to call a record in a message; so do graphs (`reading`)."""
+        """What to call a record in a message, and in graphs (`reading`)."""
         path = self.paths[self.files[index]]
         return f"record {self.numbers[index]} of {path}"
 
@@ -54,16 +54,16 @@ class Records:
 def find(pieces):
     """The `Records` of some files.
 
-    A file on this machine is read by its headers; a remote one is read through
-    once, in parts of half a megabyte, because `tf.io.gfile` reads no less.
+    Only the headers of a local file are read; a remote one is read whole once,
+    in parts of half a megabyte, because `tf.io.gfile` reads no less.
 
     Args:
         pieces: list of (path, skip, take): the first `skip` records are left
-            out and `take` of the others kept, or all where it is None.
+            out and `take` of the others kept, or all if `take` is None.
 
     Raises:
         keras_resnet.UsageError: if a file cannot be read, is cut off, is not
-            an uncompressed TFRecord file, or has fewer records than asked.
+            an uncompressed TFRecord file, or has too few records.
     """
     paths = [path for path, _, _ in pieces]
     with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
@@ -129,7 +129,7 @@ def _headers(path):
 
 
 def _checked(headers, first, path):
-    """The headers of records `first`, ... whose lengths can be right."""
+    """The headers of records `first`, ..., after a check of their lengths."""
     found = np.frombuffer(bytes(headers), _HEADER)
     wrong = np.flatnonzero(masked_crc(found["length"]) != found["crc"])
     require(
@@ -149,7 +149,7 @@ def _checked(headers, first, path):
 
 
 def _open(path):
-    """(file, its bytes): of a local file no more is read than is asked for."""
+    """(file, its size in bytes); a local file is read without read-ahead."""
     if "://" in path:
         size = tf.io.gfile.stat(path).length
         return tf.io.gfile.GFile(path, "rb"), size
@@ -175,8 +175,8 @@ def masked_crc(lengths):
         lengths: uint64 (N,).
 
     Returns:
-        uint32 (N,): rotated right by 15 bits, and 0xa282ead8 added, as
-        TensorFlow's record format has it.
+        uint32 (N,): rotated right by 15 bits, plus 0xa282ead8, as in
+        TensorFlow's record format.
     """
     table, crc = _crc_table(), np.full(len(lengths), 0xFFFFFFFF, np.uint32)
     octets = np.ascontiguousarray(lengths, "<u8").view(np.uint8).reshape(-1, 8)

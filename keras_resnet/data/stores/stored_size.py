@@ -1,6 +1,6 @@
 """The size to which `data prepare` shrank pictures, noted in a data set.
 
-TFDS keeps a description of every data set; the note is a sentence of it.
+TFDS keeps a description of every data set; the note is a sentence in it.
 """
 
 import re
@@ -9,7 +9,7 @@ _NOTE = "Larger pictures were shrunk to a shorter side of {} pixels."
 
 
 def description(name, shorter_side=None):
-    """What TFDS keeps of a data set of image files."""
+    """The description that TFDS keeps of a data set of image files."""
     note = " " + _NOTE.format(shorter_side) if shorter_side else ""
     return f"Image files, {name}.{note}"
 

@@ -1,15 +1,15 @@
-"""Images that a CSV file lists, of which only the paths are held.
+"""Images that a CSV file lists; only their paths are kept in memory.
 
     path,label,split          path,labels
     a.jpg,cat,train           a.jpg,cat|dog
     b.jpg,dog,validation      b.jpg,
 
 The first line names the columns, in any order. A path is absolute, or relative
-to the folder of the CSV file, and stands there once. The column `label` has one
+to the folder of the CSV file, and is listed once. The column `label` has one
 class; `labels` any number of them with | in between, none where it is empty.
-Without `split`, or where all rows are "train", a part of each class is held out
-as of a folder: a fifth, or what "FILE?validation=0.1&seed=3" says. The file and
-the pictures may be on a remote store, gs://bucket/a.jpg, if it has `split`.
+Without `split`, or if all rows are "train", a part of each class is held out as
+for a folder: a fifth, or what "FILE?validation=0.1&seed=3" says. With `split`,
+the file and the pictures may be on a remote store, gs://bucket/a.jpg.
 """
 
 import os
@@ -35,13 +35,13 @@ def load(path, split):
 
     Args:
         path: of a file, with or without a query.
-        split: "train", "validation" (of which the rows may also say val, valid
-            or test), or what else the column `split` says.
+        split: "train", "validation" (which the rows may also call val, valid
+            or test), or another value of the column `split`.
 
     Raises:
         keras_resnet.UsageError: if the file cannot be read or is no such
             table, a file that it lists is missing, or there is no such split.
-            Of remote files what is missing is found when it is read.
+            A missing remote file is found when it is read.
     """
     file, query = layouts.parse(path)
     rows, several = table_rows.read(file)
@@ -67,7 +67,7 @@ def load(path, split):
 
 
 def _check_paths(rows, file):
-    """Refuses files that are missing, and those that stand there twice."""
+    """Refuses files that are missing, and those that are listed twice."""
     lost = [row for row in rows if not _is_file(row["path"])]
     more = f" and {len(lost) - _LISTED:,} more" * (len(lost) > _LISTED)
     listed = [f"line {r['line']}: {r['path']!r}" for r in lost[:_LISTED]]
@@ -88,12 +88,12 @@ def _check_paths(rows, file):
 
 
 def _is_file(path):
-    """Whether it is one; of a remote one that is found when it is read."""
+    """Whether it is a file; a remote one is checked when it is read."""
     return table_rows.is_remote(path) or os.path.isfile(path)
 
 
 def _wanted(rows, split, file, query):
-    """(rows of a split, or of all to hold out of; `HoldOut` or None)."""
+    """(rows of a split, or all rows to hold out from; `HoldOut` or None)."""
     known = sorted({row["split"] for row in rows})
     if known == ["train"] and split in layouts.SPLITS:
         return rows, query or layouts.HoldOut()
@@ -114,7 +114,7 @@ def _wanted(rows, split, file, query):
 
 
 def _labels(rows, classes, several, file):
-    """int32 (N,), or uint8 (N, K) of several classes."""
+    """int32 (N,), or uint8 (N, K) if there may be several classes."""
     numbers = {name: number for number, name in enumerate(classes)}
     for row in rows:
         strangers = [name for name in row["classes"] if name not in numbers]
@@ -138,7 +138,7 @@ def _split(name, classes, rows, labels):
     found = {} if is_remote else dict(enumerate(map(files.problem, paths)))
     problems = {i: why for i, why in found.items() if why}
     read_file = files.reader(problems, is_remote)
-    # Of objects: an array of bytes would be as wide as the longest path.
+    # An object array: one of bytes would be as wide as the longest path.
     held = host.on_host(np.array(paths, dtype=object))
     all_labels = host.on_host(labels)
 

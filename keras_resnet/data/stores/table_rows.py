@@ -1,4 +1,4 @@
-"""What a CSV file of pictures says, row by row; `table` says what it may."""
+"""Reads a CSV file of pictures, row by row; `table` describes the format."""
 
 import csv
 import io
@@ -16,22 +16,22 @@ from keras_resnet.errors import require
 SEPARATOR = "|"
 _MAX_BYTES = 2**28  # some million pictures
 
-# What the first line must have; the split may be missing.
+# Columns that the first line must name; `split` may be missing.
 _COLUMNS = ({"path", "label"}, {"path", "labels"})
 
 
 def read(file):
-    """([{"line", "path", "classes", "split"}], whether of several classes).
+    """([{"line", "path", "classes", "split"}], whether it is multi-label).
 
     Args:
         file: path of the CSV file, str, here or on a remote store.
 
     Raises:
-        keras_resnet.UsageError: if it cannot be read, or a row is none.
+        keras_resnet.UsageError: if it cannot be read, or a row is invalid.
     """
     text = _text(file)
     require(text.strip(), f"{file!r} is empty.")
-    # The csv module ends lines itself; a strict one knows a lost quote.
+    # The csv module splits lines itself; strict=True finds a missing quote.
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         columns = [name.strip() for name in next(reader)]
@@ -56,7 +56,7 @@ def _text(file):
             with tf.io.gfile.GFile(file, "rb") as opened:
                 content = opened.read()
         else:
-            # No pipe either: a run reads it several times.
+            # This refuses a pipe, too: a run reads the file several times.
             content = files_lib.read(file, _MAX_BYTES)
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -1,7 +1,7 @@
 """Data sets that TensorFlow Datasets has prepared, or can prepare.
 
-Small ones are held in memory, decoded where all images have one size; large
-ones are read example by example, from array_record or from tfrecord files.
+Small ones are kept in memory, decoded if all images have one size; large ones
+are read example by example, from array_record or from tfrecord files.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ from keras_resnet.errors import require
 
 # Larger ones are read example by example. CIFAR-10 has 132 MB.
 MAX_BYTES_IN_MEMORY = 256 << 20
-# Images of one size are decoded once up to here. CIFAR-10's have 150 MB.
+# Images of one size are decoded once, up to here. CIFAR-10's take 150 MB.
 MAX_BYTES_DECODED = 512 << 20
 
 
@@ -168,7 +168,7 @@ def _parser(tfds, builder, name, class_names):
     return parse
 
 
-# NAME or NAME/CONFIG, with a version. TFDS looks for others in the network.
+# NAME or NAME/CONFIG, maybe with a version. TFDS asks the network for others.
 _NAME = re.compile(
     r"[A-Za-z]\w*(/[\w.-]*\w[\w.-]*)?(:(\d+|\*)(\.(\d+|\*)){2})?"
 )
@@ -183,7 +183,7 @@ def _builder(tfds, name, data_dir, known):
         raise _unknown(tfds, name, known) from error
     try:
         builder.download_and_prepare()
-    except Exception as error:  # whatever network or disk say
+    except Exception as error:  # whatever the network or disk raises
         raise UsageError(_cannot_prepare(name, builder, error)) from error
     return builder
 
@@ -191,7 +191,7 @@ def _builder(tfds, name, data_dir, known):
 def _is_known(tfds, name, data_dir):
     """Whether TFDS has a data set itself, or somebody has prepared it.
 
-    Of any other it would ask the network.
+    For any other, TFDS would ask the network.
     """
     from tensorflow_datasets.core.utils import file_utils
 

@@ -2,12 +2,12 @@
 
 An example has `image/encoded`, the bytes of a file, and `image/class/label`.
 The ImageNet scripts number the classes from 1, in the order of their WordNet
-ids, because 0 is a background that no image shows. What a label means is
+ids, because 0 is a background that no image shows. The labels mean
 
-- what labels.txt beside the files says: a class a line, as `NAME`, labels
-  from 0, or as `LABEL:NAME`, labels from that of the first line on; or
-- without labels.txt, ImageNet: labels 1 ... 1000 and WordNet ids as names,
-  which `image/class/synset` of the first record must confirm.
+- what labels.txt beside the files says, a class a line: `NAME`, with labels
+  from 0, or `LABEL:NAME`, with labels from that of the first line on; or
+- without labels.txt, ImageNet: labels 1 ... 1000 with WordNet ids as names;
+  `image/class/synset` of the first record must confirm this.
 """
 
 import fnmatch
@@ -42,7 +42,7 @@ def load(pattern, split):
         pattern: of paths, with {split} somewhere and wildcards in the last
             part, such as "/data/{split}-*"; or a folder, for FOLDER/{split}-*.
             Any path that `tf.io.gfile` reads.
-        split: "train", "validation" or what else the files are named by.
+        split: "train", "validation" or another name that the files have.
 
     Raises:
         keras_resnet.UsageError: if there are no such files, shards are

@@ -21,8 +21,8 @@ class Views:
 
     Attributes:
         indices: int (N,), which examples.
-        captions: N class names, of several "cat|dog"; None where the example
-            is unreadable, and grey in the images.
+        captions: N class names, "cat|dog" for several; None for an unreadable
+            example, which is grey in the images.
         training: uint8 (N, S, S, 3), the augmented crops.
         evaluation: uint8 (N, S, S, 3), the same examples' central crops.
     """
@@ -85,7 +85,7 @@ def first_views(split, recipe, *, fill, count):
 
 
 def _rows(dataset, count):
-    """The first rows of the batches, put together by their keys."""
+    """The first rows of the batches, concatenated key by key."""
     batches = list(dataset.as_numpy_iterator())
     return {
         key: np.concatenate([batch[key] for batch in batches])[:count]

@@ -23,16 +23,16 @@ class Duplicates:
         self._first = {}  # split -> position of its first example
 
     def add(self, record):
-        """One example more, in the order of `records`."""
+        """Adds one example; call it in the order of `records`."""
         position = len(self._digests) // 32
         self._first.setdefault(record["split"], position)
-        # What could not be read is nobody's copy.
+        # An unreadable example is no copy of any other.
         unread = hashlib.sha256(b"position %d" % position).hexdigest()
         self._digests += bytes.fromhex(record.get("sha256", unread))
         self._labels.append(record["label"])
 
     def groups(self):
-        """Lists of `Copy`, two or more, in the order of their first ones."""
+        """Lists of two or more `Copy`, in the order of their first ones."""
         words = np.frombuffer(bytes(self._digests), np.uint64).reshape(-1, 4)
         order = np.lexsort(words.T)
         same = (words[order][1:] == words[order][:-1]).all(axis=1)

@@ -1,4 +1,4 @@
-"""What is in a split: classes, sizes, formats and files that are no images.
+"""What is in a split: classes, sizes, formats and files that are not images.
 
 Sizes and formats are those of the headers; `manifest.py` decodes the pixels.
 """
@@ -68,7 +68,7 @@ def survey(split, *, max_pixels=headers.MAX_PIXELS):
 
     Args:
         split: `datasets.Split`.
-        max_pixels: int, width times height from which a file is unreadable.
+        max_pixels: int, width times height above which a file is unreadable.
 
     Returns:
         `Survey`; `num_readable + len(unreadable)` is `split.num_examples`.
@@ -111,7 +111,7 @@ def _add(found, index, header, size):
 
 
 def _notes(header, name):
-    """The keys of `NOTES` that hold of a file."""
+    """The keys of `NOTES` that apply to a file."""
     said = os.path.splitext(name)[1].lower().removeprefix(".")
     said = {"jpg": "jpeg"}.get(said, said)
     is_turned = header.orientation != 1
@@ -149,7 +149,7 @@ def write_unreadable(found, path):
 
 
 def write_csv(path, header, rows):
-    """A CSV in UTF-8, but for names that are not: theirs are their bytes."""
+    """A CSV in UTF-8; names that are not UTF-8 keep their bytes."""
     with (
         files.replacing(path) as beside,
         open(

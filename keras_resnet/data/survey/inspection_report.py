@@ -1,4 +1,4 @@
-"""A survey as lines for a person and as a picture of the sizes."""
+"""A survey as lines of text and as a picture of the sizes."""
 
 import collections
 
@@ -133,7 +133,7 @@ def _draw_sizes(figure, found, marks):
     figure.suptitle(
         f"{name}: sizes of {found.num_readable:,} images",
         family=fonts.families(name),
-        parse_math=False,  # names hold dollar signs; they are no formulas
+        parse_math=False,  # names may have dollar signs; they are no formulas
     )
     edges = _edges(np.concatenate([widths, heights]))
     *_, mesh = plane.hist2d(

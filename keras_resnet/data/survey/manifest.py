@@ -1,7 +1,7 @@
 """A manifest: what every example of a data set was when it was last whole.
 
-The pixels of a JPEG carry no checksum, so a changed byte mostly decodes, to a
-wrong image. Only a sha256 from before tells.
+The pixels of a JPEG have no checksum, so a changed byte usually still decodes,
+to a wrong image. Only an earlier sha256 reveals it.
 
 A manifest is a text file of JSON lines: a header, then one line for each
 example, in order. Names that are not UTF-8 are escaped surrogates (PEP 383).
@@ -39,8 +39,8 @@ def records(key, split, *, max_pixels=headers.MAX_PIXELS):
         dict for each example, in order: split, name, label (int, or the
         classes of a `multi_label` split, or None), bytes, sha256 of the
         encoded file, width, height, mode; where it cannot be decoded, error,
-        a str, and what else is known. Of a split that holds pixels, bytes
-        and sha256 are theirs.
+        a str, and what else is known. For a split that holds pixels, bytes
+        and sha256 are those of the pixels.
     """
 
     def work(image):
@@ -71,7 +71,7 @@ def records(key, split, *, max_pixels=headers.MAX_PIXELS):
 
 
 class Writer:
-    """Writes a manifest beside its place and then puts it there.
+    """Writes a manifest to a temporary file, then moves it into place.
 
     Args:
         path: of the manifest; None writes nothing.
@@ -98,7 +98,7 @@ class Writer:
         )
 
     def add(self, record):
-        """One example more."""
+        """Adds one example."""
         line = json.dumps(record).encode("ascii") + b"\n"
         self._hash.update(line)
         self._lines.write(line)
@@ -107,7 +107,7 @@ class Writer:
         self._unreadable += "error" in record
 
     def close(self):
-        """Puts the whole file in its place."""
+        """Moves the whole file into place."""
         self.digest = self._hash.hexdigest()
         if self._path is None:
             return
@@ -165,7 +165,7 @@ def read(path):
     )
 
 
-# What a line holds at least, and of which type.
+# The fields that a line must have, and their types.
 _HEADER = {"format": str, "digest": str, "class_names": list}
 _LINE = {"split": str, "name": str, "label": int | list | None}
 
@@ -185,17 +185,17 @@ def _with(fields, row):
 
 
 class Comparison:
-    """An earlier manifest against the examples of today.
+    """Compares an earlier manifest with the examples of today.
 
     Args:
         path: of the earlier manifest. Its names and hashes are held in memory.
         class_names: of the data set today.
-        splits: keys of the splits that are looked at; others are not missed.
+        splits: keys of the splits to compare; others do not count as missing.
 
     Attributes:
         changed: [(split, name)] whose bytes differ.
-        relabelled: [(split, name)] of another class.
-        new: [(split, name)] that were not there.
+        relabelled: [(split, name)] whose class differs.
+        new: [(split, name)] that the manifest lacks.
     """
 
     def __init__(self, path, *, class_names, splits):
@@ -210,7 +210,7 @@ class Comparison:
         self.changed, self.relabelled, self.new = [], [], []
 
     def add(self, record):
-        """One example of today."""
+        """Adds one example of today."""
         key = record["split"], record["name"]
         if key not in self._old:
             self.new.append(key)
@@ -225,11 +225,11 @@ class Comparison:
 
     @property
     def missing(self):
-        """[(split, name)] that were there and have not been added."""
+        """[(split, name)] of the manifest that have not been added."""
         return list(self._old)
 
 
 def _names(class_names, label):
-    """The names of the classes; of a number that no class has, the number."""
+    """The class names of a label; a number that no class has stays as it is."""
     names = dict(enumerate(class_names))
     return [names.get(n, n) for n in class_labels.classes_of(label)]

@@ -21,7 +21,7 @@ from keras_resnet.errors import require
 # Where Debian's package dataset-fashion-mnist puts its files.
 FASHION_MNIST = "/usr/share/datasets/fashion-mnist"
 
-# Of random access first.
+# The one with random access first.
 FILE_FORMATS = ("array_record", "tfrecord")
 
 
@@ -100,8 +100,8 @@ def _pixels(split):
 def files(dataset, name, *, data_dir, file_format=None, shorter_side=None):
     """Image files as a data set of TFDS.
 
-    Their bytes are unchanged, but for those of larger pictures where
-    `shorter_side` is given.
+    Their bytes are unchanged, except those of pictures larger than
+    `shorter_side` if it is given.
 
     Examples have the features "image", "label" and "file_name", as TFDS's
     imagenet2012 has them. Every image is decoded once before it is taken.
@@ -113,7 +113,7 @@ def files(dataset, name, *, data_dir, file_format=None, shorter_side=None):
         data_dir: of TFDS; None for its default.
         file_format: one of `FILE_FORMATS`.
         shorter_side: int, to which `shrinking.shrink` brings larger pictures.
-            It is noted there, so that no recipe asks for more pixels.
+            The data set notes it, so that no recipe asks for more pixels.
 
     Returns:
         `Prepared`.
@@ -220,7 +220,7 @@ def _store(name, *, features, examples, file_format, **options):
 
 @contextlib.contextmanager
 def _quiet(tfds):
-    # Bars are for a terminal, and what TFDS tells of its steps is no result.
+    # Progress bars are for a terminal; TFDS's log of its steps is no result.
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()
     verbosity = logging.get_verbosity()

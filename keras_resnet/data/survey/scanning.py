@@ -28,8 +28,8 @@ class Outcome:
         index: of the example in its split.
         label: int, or a tuple of the classes that an example of a
             `multi_label` split has; None where it could not be read.
-        value: what the work gave; None where it could not be done.
-        problem: why it could not, or None.
+        value: what the work returned; None if it failed.
+        problem: why it failed, or None.
     """
 
     index: int
@@ -45,7 +45,7 @@ def scan(split, work):
         split: `datasets.Split`.
         work: called in threads with the encoded file, bytes, or, where the
             split holds pixels, uint8 (H, W, 3). It raises `BadImageError` or
-            TensorFlow's errors where it cannot be done.
+            TensorFlow's errors if it fails.
 
     Yields:
         `Outcome`, one for each example.
@@ -72,7 +72,7 @@ def scan(split, work):
     def window(indices):
         try:
             examples = read_many(indices)
-        except graphs.READ_ERRORS:  # one of them; one by one tells which
+        except graphs.READ_ERRORS:  # one failed; one by one tells which
             return [outcome(index, read) for index in indices]
         return [outcome(index, examples.pop) for index in indices]
 
@@ -143,12 +143,12 @@ def _bar(split):
 
 
 def file_name(split, index):
-    """What to call an example, below the folder of its split where it is one.
+    """What to call an example: its relative path, if it is a file of its own.
 
     Returns:
-        str: "cat/1.jpg", below that of a CSV file where one lists it, or what
-        `split.describe` says. Bytes that are not UTF-8 are surrogates
-        (PEP 383).
+        str: "cat/1.jpg", relative to the folder of the split or of the CSV
+        file that lists it; otherwise what `split.describe` says. Bytes that
+        are not UTF-8 are surrogates (PEP 383).
     """
     name = split.describe(index)
     source, _, path = split.name.partition(":")

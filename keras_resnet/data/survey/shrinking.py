@@ -1,7 +1,7 @@
 """Photographs stored once at the size that training needs.
 
-Decoding is what a photograph of 12 megapixels costs; a crop of training shows
-a fraction of its pixels.
+Decoding dominates the cost of a photograph of 12 megapixels; a training crop
+shows a fraction of its pixels.
 """
 
 import io
@@ -21,8 +21,8 @@ def shrink(encoded, pixels, shorter_side):
     """A picture whose shorter side is `shorter_side`, as a JPEG file.
 
     Bilinear and antialiased, of quality QUALITY. The pixels are those that
-    training decodes: RGB of 8 bits. They stay as they are stored; the note of
-    how the camera was held is kept, so that a recipe's `exif` means the same.
+    training decodes: RGB of 8 bits. They are not turned; the note of how the
+    camera was held is kept, so that a recipe's `exif` means the same.
 
     Args:
         encoded: bytes of an image file.
@@ -30,7 +30,7 @@ def shrink(encoded, pixels, shorter_side):
         shorter_side: int, pixels.
 
     Returns:
-        bytes; the same where the shorter side is no longer than that.
+        bytes; `encoded` itself if its shorter side is not longer.
 
     Raises:
         headers.BadImageError: if it is damaged.
@@ -48,14 +48,14 @@ def shrink(encoded, pixels, shorter_side):
     picture = Image.fromarray(np.asarray(pixels))
     picture = picture.resize(size, Image.Resampling.BILINEAR)
     exif, file = Image.Exif(), io.BytesIO()
-    if header.format == "jpeg":  # training reads no other's note
+    if header.format == "jpeg":  # training reads no other format's note
         exif[_EXIF_ORIENTATION] = header.orientation
     picture.save(file, "JPEG", quality=QUALITY, exif=exif)
     return file.getvalue()
 
 
 class Savings:
-    """What shrinking cost, and what reading gains, of all files of a run.
+    """What shrinking cost, and what reading gains, for all files of a run.
 
     Args:
         shorter_side: int, pixels.
@@ -68,11 +68,11 @@ class Savings:
     def __init__(self, shorter_side):
         self.files = self.shrunk = self.before = self.after = 0
         self._side, self._lock = shorter_side, threading.Lock()
-        # Seconds of CPU: in all; decoding what was shrunk, before and after.
+        # CPU seconds: in all; to decode what was shrunk, before and after.
         self._times = np.zeros(3)
 
     def shrink(self, encoded):
-        """`shrink` of a file, counted; its threads may be many."""
+        """`shrink` of a file, counted; many threads may call it."""
         start = time.thread_time()
         pixels = scanning.pixels(encoded)
         decoded = time.thread_time()
