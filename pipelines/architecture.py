@@ -63,7 +63,7 @@ def parts(variant):
 
 
 def unit(variant):
-    """Words for what stands in a unit: branch, and after the addition."""
+    """Words for a unit: its branch, and what follows the addition."""
     placement = specs.PLACEMENTS[variant.placement]
     block = specs.BLOCKS[variant.block]
     branch = list(placement.before)

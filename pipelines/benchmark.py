@@ -83,12 +83,12 @@ flags.DEFINE_string(
 
 # {name: flags that its module's `groups` takes}. The module, which is
 # benchmarks/NAME_benchmark.py, has
-#     PACKAGES: whose versions are noted
+#     PACKAGES: those whose versions are noted
 #     FULL, SHORT, QUICK: how much is measured
 #     groups(amounts, **flags): {group: () -> its part of the figures, a dict
 #         that JSON can hold}; nothing is measured before a call
-#     report(figures): list of paragraphs, list of `pictures.Panel`, of
-#         whichever groups there are
+#     report(figures): list of paragraphs, list of `pictures.Panel`, for
+#         the groups that are there
 BENCHMARKS = {
     "input": ("images", "images_per_round"),
     "train": (),
@@ -156,7 +156,7 @@ def _measured(name, benchmark, record):
 
 
 def _chosen(groups):
-    """Those of --groups, in their own order."""
+    """The groups that --groups names, in the benchmark's order."""
     if not FLAGS.groups:
         return groups
     known = {**groups, **{name.partition("/")[0]: None for name in groups}}
@@ -170,7 +170,7 @@ def _chosen(groups):
 
 
 def _show(benchmark, record, markdown):
-    """Writes what the flags ask for; the text of all tables."""
+    """Writes what the flags ask for; returns the text of all tables."""
     if FLAGS.json:
         records.write(FLAGS.json, record)
     figures = records.figures(record)

@@ -20,8 +20,8 @@ import os
 import pathlib
 import sys
 
-# Before Keras is imported, which would load TensorFlow where it is installed to
-# seed its generator too; it could take the GPU's memory.
+# Set before Keras is imported. Otherwise Keras loads an installed TensorFlow to
+# seed its generator, and TensorFlow could take the GPU's memory.
 os.environ["KERAS_BACKEND"] = "jax"
 sys.modules["tensorflow"] = None
 # The command runs from a checkout too.

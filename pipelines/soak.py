@@ -78,7 +78,7 @@ def _one(campaign):
 def _all(campaign):
     docs, begin = pathlib.Path(FLAGS.docs_dir), time.monotonic()
     document = docs / "RELIABILITY.md"
-    Document(document, "soak")  # is refused before hours of work
+    Document(document, "soak")  # refuses it now, not after hours of work
 
     def each(book):
         new = results.rows(FLAGS.seed, book.records)

@@ -124,7 +124,7 @@ def network_cells(name, size):
 
 
 def _error(variant):
-    """The top-1 error that the papers print of a variant, and where."""
+    """The top-1 error that the papers print for a variant, and where."""
     error, place = papers.find(papers.CIFAR_10, variant)
     if error:
         error, note = ("> 20", "fail, ") if error == "fail" else (error, "")
@@ -177,14 +177,14 @@ def points(sizes):
 
 
 def _line(row):
-    """What a line of the picture joins: a tag's networks of one kind."""
+    """The name of a row's line in the picture: a tag's networks of one kind."""
     kind = re.match("[a-z_]+", row.variant)[0]
     kind += "_v2" if "_v2" in row.variant else ""
     return row.tag if kind == "resnet" else f"{row.tag}, {kind}"
 
 
 def mark(series):
-    """Stands in the picture's file for the data that it was drawn from."""
+    """A digest, kept in the picture's file, of the data that it shows."""
     return "data " + hashlib.sha256(repr(series).encode()).hexdigest()
 
 

@@ -38,15 +38,15 @@ def convolutions(
 ):
     """A contender: each convolution of our network and both its gradients.
 
-    Each reads random values of the shapes that it has in the network, which
-    convolutions of the same shapes share. One follows the other, forward and
-    then backward, as in the network; a convolution's two gradients do not wait
+    Each reads random values of its shapes in the network; convolutions of the
+    same shapes share them. They run one after the other, forward and then
+    backward, as in the network. Only a convolution's two gradients do not wait
     for each other.
 
     Args:
         image_size, batch_size: ints.
         variant: key of `keras_resnet.VARIANTS`.
-        dtype: of what is read and computed, "float32" or "bfloat16".
+        dtype: of inputs and results, "float32" or "bfloat16".
     """
 
     def build():
@@ -74,14 +74,14 @@ def one_pass(found, dtype="float32"):
             with tf.control_dependencies(done):
                 done = [tf.nn.conv2d(image, kernel, c.strides, c.padding)]
             kept += done
-            # Training computes no gradient by the pixels.
+            # Training computes no gradient with respect to the pixels.
             by = [kernel, image] if backward else [kernel]
             backward.append((done, by, read[c.output]))
         for made, by, gradient in reversed(backward):
             with tf.control_dependencies(done):
                 done = tf.gradients(made, by, gradient)
             kept += done
-        # TensorFlow leaves out what nothing needs: one value of each.
+        # TensorFlow drops results that nothing needs: take a value of each.
         return tf.stack([tf.reshape(array, [-1])[0] for array in kept])
 
     return step

@@ -1,4 +1,4 @@
-"""Our step on JAX beside torchvision's on one GPU, and its matrix products."""
+"""Steps on one GPU: ours on JAX, torchvision's, and matrix products."""
 
 import subprocess
 
@@ -8,7 +8,7 @@ from benchmarks import runner
 from benchmarks import tables
 from benchmarks.runner import Contender
 
-# torchvision's: the strides are in the 3x3 convolutions.
+# torchvision's network, whose strides are in the 3x3 convolutions.
 VARIANT, MULTIPLY_ADDS = "resnet50_v1_5", 4_089_184_256  # of 224x224 pixels
 OURS, PRODUCT = "ours, JAX", "matrix product"
 
@@ -17,13 +17,13 @@ FULL = {
     "device": "cuda",
     "image_size": 224,
     "batch_size": 256,
-    "compiled": True,  # whether PyTorch has its compiler
+    "compiled": True,  # whether PyTorch uses its compiler
     "side": 8192,  # of the matrices
     "rounds": 5,
-    "steps": 30,  # timed ones of a turn
+    "steps": 30,  # timed steps of a turn
 }
 SHORT = {**FULL, "rounds": 3, "steps": 10}
-# On any CPU.
+# Runs on any CPU.
 QUICK = {
     "device": "cpu",
     "image_size": 32,
@@ -67,8 +67,8 @@ def _steps(amounts, say):
     rounds, steps = amounts["rounds"], amounts["steps"]
     of = contenders(amounts)
     turns = runner.take_turns(of, rounds=rounds, steps=steps, say=say)
-    # Two for each multiply-add, and three passes: forward and both gradients.
-    # Those of a matrix product are dealt to the images of a step.
+    # Two operations per multiply-add, and three passes: forward and both
+    # gradients. Those of a matrix product are divided by the images of a step.
     share = (amounts["image_size"] / FULL["image_size"]) ** 2
     operations = dict.fromkeys(of, 6 * MULTIPLY_ADDS * share)
     operations[PRODUCT] = 2 * amounts["side"] ** 3 / amounts["batch_size"]
@@ -123,7 +123,7 @@ def report(figures):
     if figures["accelerator"]:
         protocol = f"{figures['accelerator']}, {protocol}"
     rows = dict(figures["speed"])
-    # It has no images.
+    # A matrix product has no images.
     keys = ("teraflops", "of_matrix_product")
     rows[PRODUCT] = {key: rows[PRODUCT][key] for key in keys}
     parts = [tables.machine(figures, protocol), tables.of_rows(rows, SPEED)]

@@ -1,8 +1,8 @@
 """Inference beside its peers: latency, start, size, memory of every file.
 
 A contender is a file of an exported network in a runtime. All take the same
-pictures, in the form that their network takes them, which is in memory before
-the clock starts.
+pictures, in the form that their network takes. The pictures are in memory
+before the clock starts.
 """
 
 import functools
@@ -21,8 +21,8 @@ from benchmarks.inference_networks import rows
 from benchmarks.inference_report import report as report
 from benchmarks.runner import Contender
 
-# How far probabilities may be from the network's, over their length, by what a
-# file stores. Those of another network are 1 or more away.
+# The largest distance from the network's probabilities, relative to their norm,
+# by what a file stores. Another network's probabilities are 1 or more away.
 BOUNDS = {"float16": 2e-2, "bfloat16": 0.2}
 BOUNDS |= {"dynamic_int8": 0.7, "int8": 0.7}
 FLOAT32_BOUND = 1e-3
@@ -30,14 +30,14 @@ FLOAT32_BOUND = 1e-3
 
 _TOGETHER = (("ResNet-50", "ResNet-50 v2"), ("ResNet-18", "ResNet-50 v1.5"))
 # Batch, threads, rounds and calls: three rounds keep a group below ten minutes.
-# Calls of a few milliseconds on both cores wait until what the contender before
-# has started is quiet: more of them.
+# Calls of a few milliseconds on both cores wait until what the previous
+# contender started is quiet, so there are more of them.
 _SETTINGS = ((1, 1, 3, 4), (1, 2, 3, 16), (8, 1, 3, 1), (8, 2, 3, 1))
 FULL = {
     "groups": [
         Group(names, *setting) for names in _TOGETHER for setting in _SETTINGS
     ],
-    "begins": 2,  # new processes of each contender, of its first group
+    "begins": 2,  # new processes of each contender, in its first group
     "calibration": 16,  # pictures that show int8 files their ranges
     "image_size": 224,
     "choices": {},  # {library: what makes its networks small}
@@ -64,13 +64,13 @@ def groups(amounts, exports, say=print):
     """{group: () -> its part of the figures}.
 
     NETWORK/export writes the files of some networks, each into a folder of its
-    own, and NETWORK/BATCHxTHREADS measures them; where they are not of this
-    version it writes them first.
+    own. NETWORK/BATCHxTHREADS measures them; it writes them first if they are
+    not of this version.
 
     Args:
         amounts: `FULL`, `SHORT` or `QUICK`.
         exports: folder of those folders.
-        say: what takes a line on the progress.
+        say: function that takes a line of progress.
     """
     found = {}
     for group in amounts["groups"]:
@@ -87,7 +87,7 @@ def groups(amounts, exports, say=print):
 
 
 def _written(amounts, exports, names, say):
-    """Writes the files of networks anew; what could not be."""
+    """Writes the files of networks anew; returns what could not be written."""
     return {"missing": export(amounts, exports, say, names)[1]}
 
 
@@ -127,7 +127,7 @@ def _facts(networks, amounts):
 
 
 def contender(row, group, folder):
-    """The `Contender` that calls a row's file, of a folder of its network."""
+    """The `Contender` that calls a row's file in the folder of its network."""
     file, runtime = file_of(row, group), FORMATS[row.format].runtime
     stored = file.partition(".")[0]
     if runtime == "openvino_default":
@@ -144,7 +144,7 @@ def contender(row, group, folder):
 
 
 def _summarise(group, rounds):
-    """The figures of a group; milliseconds are of a call, one a round."""
+    """The figures of a group: milliseconds of a call, one value per round."""
     keys = {"milliseconds": "step_seconds"}
     keys["cpu_milliseconds"] = "step_cpu_seconds"
     return {

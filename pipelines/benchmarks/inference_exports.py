@@ -40,7 +40,7 @@ def jobs(amounts):
 
 
 def file_of(row, group):
-    """Ours for LiteRT have one batch, as phones and browsers want it."""
+    """A row's file; ours for LiteRT have one batch size, as phones want it."""
     runtime, file, _ = FORMATS[row.format]
     if row.library == OURS and runtime == "litert":
         return file.replace(".", f".{group.batch}.")
@@ -53,13 +53,13 @@ def export(amounts, root, say=print, names=None, anew=True):
     Args:
         amounts: see `inference_benchmark.FULL`.
         root: folder of the networks' folders.
-        say: what takes a line on the progress.
+        say: function that takes a line of progress.
         names: of networks. Default: all that `amounts` needs.
-        anew: whether those of this version are exported again too.
+        anew: whether networks of this version are exported again too.
 
     Returns:
-        {(network, library): {"folder", "multiply_adds"}}, and {words: why
-        there is none}.
+        {(network, library): {"folder", "multiply_adds"}}, and {words for a
+        network: why it could not be exported}.
     """
     root = pathlib.Path(root).resolve()
     root.mkdir(parents=True, exist_ok=True)
@@ -88,7 +88,7 @@ def export(amounts, root, say=print, names=None, anew=True):
 
 
 def _version(job):
-    """What must be the same for files to be those that a job would make."""
+    """What must match for existing files to be those that a job would make."""
     version = records.key(measure.machine(*PACKAGES))
     return {"job": json.loads(json.dumps(job)), "version": version}
 

@@ -14,7 +14,7 @@ TFLITE_DYNAMIC = "TFLite dynamic int8"
 TFLITE_INT8 = "TFLite int8"
 ONNX, ONNX_INT8 = "ONNX, onnxruntime", "ONNX int8, onnxruntime"
 OPENVINO, OPENVINO_INT8 = "ONNX, OpenVINO", "ONNX int8, OpenVINO"
-# OpenVINO computes in bfloat16 where a CPU can, if it is not told otherwise.
+# OpenVINO computes in bfloat16 where a CPU can, unless it is told otherwise.
 OPENVINO_DEFAULT = "ONNX, OpenVINO by default"
 EAGER, TORCHSCRIPT = "PyTorch eager", "PyTorch, TorchScript"
 
@@ -36,16 +36,16 @@ FROZEN = {
     SAVED_MODEL_FROZEN: SAVED_MODEL,
     SAVED_MODEL_BFLOAT16_FROZEN: SAVED_MODEL_BFLOAT16,
 }
-# The latency of the second may not be much more than that of the first.
+# The second's latency may not be much higher than the first's.
 SUCCESSOR = ("ResNet-50", "ResNet-50 v2")
 
 
 class Format(typing.NamedTuple):
-    """A kind of file in a runtime; those of one format compete."""
+    """A kind of file in a runtime; files of one format compete."""
 
     runtime: str  # key of `runtimes.RUNTIMES`
     file: str  # its name, PRECISION.KIND or another
-    libraries: tuple  # whose networks there are
+    libraries: tuple  # those whose networks have this format
 
 
 _ALL, _KERAS = (OURS, KERAS, TORCHVISION), (OURS, KERAS)
@@ -79,7 +79,7 @@ class Network(typing.NamedTuple):
 
 _OF_TORCHVISION = (SAVED_MODEL, ONNX, OPENVINO, OPENVINO_DEFAULT)
 _OF_TORCHVISION += PYTORCH
-# torchvision's strides are in the 3x3 convolutions: those of our v1_5.
+# torchvision's strides are in the 3x3 convolutions, as in our v1_5.
 NETWORKS = {
     "ResNet-50": Network({OURS: "resnet50", KERAS: "ResNet50"}),
     "ResNet-50 v2": Network({OURS: "resnet50_v2", KERAS: "ResNet50V2"}),
@@ -102,7 +102,7 @@ class Group(typing.NamedTuple):
     batch: int  # images of one call
     threads: int  # that compute
     rounds: int  # that count; a contender takes one turn in each
-    calls: int  # timed ones of a turn
+    calls: int  # timed calls of a turn
 
     @property
     def setting(self):

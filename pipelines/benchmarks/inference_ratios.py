@@ -1,7 +1,7 @@
 """Ratios of the inference benchmark, and their targets.
 
-All are of medians of contenders that took turns. A ratio of latencies is the
-peer's over ours: above 1 ours is the faster one.
+All compare medians of contenders that took turns. A ratio of latencies is the
+peer's over ours: above 1, ours is faster.
 """
 
 import statistics
@@ -25,7 +25,7 @@ from benchmarks.inference_networks import TORCHVISION
 PEER_TARGET, KERAS_SAVED_MODEL_TARGET = 1.0, 1.15
 # int8 over float32: speed, and bytes at most.
 INT8_SPEED_TARGET, INT8_SIZE_TARGET = 2.5, 0.25
-# bfloat16 over float32, of one image and of batches.
+# bfloat16 over float32, for one image and for batches.
 BFLOAT16_TARGETS = {"batch 1,": 1.15, "batch ": 1.4}
 # Latency of the pre-activation network over the original one's, at most.
 SUCCESSOR_TARGET = 1.15
@@ -39,9 +39,9 @@ AT_MOST = (SIZES, NEW)
 def ratios(figures):
     """{section: rows}, a row a dict.
 
-    "network", "ours" and "peer" say what it is of, "cells" are {setting:
-    spread}, "target" is a float or None, and "work", of peers, is ours over
-    theirs in multiply-adds.
+    "network", "ours" and "peer" name what is compared, "cells" are {setting:
+    spread}, "target" is a float or None. A row of `PEERS` has "work" too, our
+    multiply-adds over theirs.
     """
     found = latencies(figures)
     sections = {
@@ -75,7 +75,7 @@ def latencies(figures):
 
 
 def starts(figures):
-    """What a process of each contender took: of each its first group."""
+    """What a process of each contender took, from its first group."""
     found = {}
     for row in figures["starts"]:
         key = row["network"], row["library"], row["format"]
@@ -139,7 +139,7 @@ def _of_pairs(figures, found, pairs, target):
 
 
 def _of_bfloat16(figures, found):
-    """Rows of one image, which have one target, and of batches."""
+    """Rows for one image and rows for batches, whose targets differ."""
     for row in _of_pairs(figures, found, BFLOAT16, None):
         cells = row["cells"]
         for start, target in BFLOAT16_TARGETS.items():
@@ -171,7 +171,7 @@ def _of_sizes(figures):
 
 
 def reached(section, row, value):
-    """Whether a number is right, of two digits behind the point."""
+    """Whether a number reaches its target, rounded to two decimals."""
     if row["target"] is None:
         return True
     off = round(value, 2) - row["target"]

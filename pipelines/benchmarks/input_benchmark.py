@@ -33,8 +33,8 @@ SMALL = {OURS: "ours", "tf.data, example by example": "plain"}
 FULL = {
     "rounds": 6,
     "batch_size": 32,
-    # Of each set: files that are made, images of a round. A round's start
-    # takes some 80 ms of CPU, whatever reads.
+    # For each set: files that are made, images of a round. The start of a
+    # round takes some 80 ms of CPU, whatever reads.
     "sets": {
         "500x375": {"files": 32, "images": 2048},
         "12 megapixels": {"files": 8, "images": 64},
@@ -102,7 +102,7 @@ def of_user(amounts, folder, count):
 
 
 def _write(root, name, of_set, folder):
-    """Puts the files of a set into ROOT/train/CLASS/; what they are."""
+    """Puts the files of a set into ROOT/train/CLASS/ and describes them."""
     of_class = root / "train" / "photographs"
     of_class.mkdir(parents=True)
     (root / "validation").mkdir()  # so that nothing is held out

@@ -1,7 +1,7 @@
 """Ours and its peers: files or pixels in, augmented batches out.
 
 Each function of `LARGE` and `SMALL` prepares everything once and returns a
-function () -> iterator of uint8 batches: (B, S, S, 3), or (B,) of the ceiling.
+function () -> iterator of uint8 batches: (B, S, S, 3), or (B,) for the ceiling.
 Those of `LARGE` do the recipe's work on the same files, each file equally
 often: a shorter side that is uniform in `scale_range`, a random crop of
 `image_size`, a flip. Those of `SMALL` pad, crop and flip as P1 does for CIFAR.
@@ -92,7 +92,7 @@ def small(batches, patches, images):
 
 
 def passes(batches, images):
-    """Steps that take all of `batches()`; a `RuntimeError` if not so many."""
+    """Steps that take all of `batches()`; raises unless those are `images`."""
 
     def step():
         made = sum(len(batch) for batch in batches())
@@ -129,8 +129,8 @@ def _plain(folder, recipe, antialias):
 def _pillow(folder, recipe):
     """What torchvision's transforms do on the CPU, on a thread for each core.
 
-    A PyTorch loader has processes in their place, whose CPU time could not be
-    seen from here; what it spends on passing batches between them is left out.
+    A PyTorch loader uses processes instead, but their CPU time could not be
+    seen from here. What it spends on passing batches between them is left out.
     """
     all_files = input_windows.files(folder)
 

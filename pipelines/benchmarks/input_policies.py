@@ -1,7 +1,7 @@
 """Policies and erasing on crops in memory, ours and torchvision's.
 
-Both draw at random, each as it is published: RandAugment is timm's with us,
-which does each of its operations by 1/2, and torchvision's own with it.
+Both draw at random, each as it is published. Our RandAugment is timm's, which
+applies each of its operations with probability 1/2; torchvision has its own.
 """
 
 import importlib.util
@@ -22,7 +22,7 @@ def rows(name):
     found = {OURS: {"library": "ours"}}
     if importlib.util.find_spec("torchvision"):
         found["torchvision, tensors"] = {"library": "tensors"}
-        if name != "erasing":  # it takes tensors alone
+        if name != "erasing":  # that takes only tensors
             found["torchvision, Pillow"] = {"library": "pillow"}
     return {row: {"name": name, **choice} for row, choice in found.items()}
 
@@ -71,7 +71,7 @@ def _ours(name, crops, images, library):
 def _torchvisions(name, crops, images, library):
     import torch
 
-    peer_steps.torchvision_models()  # beside a PyTorch for CPUs alone too
+    peer_steps.torchvision_models()  # works with a CPU-only PyTorch too
     from torchvision.transforms import v2
 
     torch.set_num_threads(1)

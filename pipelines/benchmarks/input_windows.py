@@ -1,6 +1,6 @@
 """The least that input of files costs: windows decoded, and little else.
 
-Each of `ceiling` and `known` is as the functions of `input_contenders.LARGE`.
+`ceiling` and `known` are functions as `input_contenders.LARGE` has them.
 """
 
 import functools
@@ -33,10 +33,10 @@ def uniform(low, high):
 
 
 def ceiling(folder, recipe):
-    """Decodes what survives and nothing else; one pixel of it comes out.
+    """Decodes only the pixels that survive; one of them comes out.
 
-    The window is that of the source which a random scale and crop would show,
-    at the largest DCT ratio that leaves `image_size` pixels.
+    The window is the part of the source that a random scale and crop would
+    show, at the largest DCT ratio that leaves `image_size` pixels.
     """
     low, high = recipe.scale_range
 
@@ -70,8 +70,8 @@ def ceiling(folder, recipe):
 def known(folder, recipe):
     """Decodes known windows, resizes, rounds and flips them.
 
-    No header is read and nothing is chosen: NumPy drew the windows before, of
-    the same scales and places as those of `ceiling`; all are flipped.
+    No header is read and nothing is chosen: NumPy drew the windows before, at
+    the same scales and places as in `ceiling`. All are flipped.
     """
     size = (recipe.image_size, recipe.image_size)
 
@@ -99,7 +99,7 @@ def known(folder, recipe):
 
 
 def _windows(folder, recipe):
-    """Paths, windows int32 (N, 4), places in RATIOS int32 (N,)."""
+    """Paths, windows int32 (N, 4), indices into RATIOS int32 (N,)."""
     from PIL import Image
 
     sizes = {}

@@ -1,6 +1,6 @@
-"""Networks of Keras that infer: ours and keras.applications', as files.
+"""Keras networks for inference, as files: ours and keras.applications'.
 
-Their weights are random, which changes no latency as long as the values are
+Their weights are random. This changes no latency as long as the values are
 usual ones: batch normalisations have random scales and the statistics of
 pictures.
 """
@@ -37,7 +37,7 @@ def ours(name, files, image_size, choices, calibration, pictures, folder):
         folder: where the files and those of `save` are written.
 
     Returns:
-        Function () -> multiply-adds of an image, those that the files compute.
+        Function () -> multiply-adds that the files compute for an image.
     """
     images = np.load(pictures)
 
@@ -95,10 +95,10 @@ def keras_applications(
     def build():
         keras.utils.set_random_seed(0)
         model = _their_model(name, image_size, **choices)
-        # Normalised already, as they want them.
+        # Their networks take pixels that are already normalised.
         pixels = images.astype(np.float32) / 127.5 - 1
         randomise(model, pixels)
-        # The others are made from it, asked for or not.
+        # The other files are made from it, so it is always written.
         saved_model = f"{folder}/saved_model"
         model.export(saved_model, verbose=False)
         for file in set(files) - {"saved_model"}:
@@ -111,7 +111,7 @@ def keras_applications(
 
 def _convert(model, saved_model, path):
     if path.endswith(".onnx"):
-        # Or it copies the graph again and again, gigabytes of it.
+        # Otherwise it copies the graph again and again, gigabytes of it.
         os.environ["TF2ONNX_CATCH_ERRORS"] = "FALSE"
         model.export(path, format="onnx", verbose=False)
         return
@@ -146,8 +146,8 @@ def _their_model(name, image_size, depths=None):
 def randomise(model, pixels):
     """Random scales and shifts, and the statistics of pictures.
 
-    Channels that hardly change would be enlarged until rounding is all that is
-    left of them, so the square of the mean counts as variance too.
+    A channel that hardly changes would be scaled up until only rounding errors
+    are left, so the square of the mean is added to the variance.
 
     Args:
         model: `keras.Model` that ends in a softmax; changed.
@@ -174,7 +174,7 @@ def predict(model, pixels):
 
 
 def multiply_adds(model):
-    """Those of one image, of a functional model of plain layers."""
+    """Multiply-adds of one image in a functional model of plain layers."""
     total = 0
     for layer in model.layers:
         if isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)):

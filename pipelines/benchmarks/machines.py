@@ -42,9 +42,9 @@ MACHINE = {
 
 
 def _bars(record, runs, report):
-    """A row for each bar of any run, unless all runs have the same there.
+    """A row for each bar of any run, unless the bar is equal in all runs.
 
-    Those were computed, not measured.
+    Equal bars were computed, not measured.
     """
     rows = {}
     for number, one in runs.items():

@@ -2,7 +2,7 @@
 
 A spread is {"median", "min", "max"} over the rounds. CPU time is that of all
 threads of one process: it hardly changes when the machine is busy. Speeds are
-told as ratios of medians of contenders that took turns, never as a time alone.
+given as ratios of medians of contenders that took turns, never as a time alone.
 """
 
 import contextlib
@@ -38,12 +38,12 @@ def column(rows, key):
 
 
 def summarise(rounds, names, over):
-    """Spreads of contenders, and one of them over each.
+    """Spreads of contenders, and ratios of one of them to each.
 
     Args:
         rounds: {contender: list of `rates`}.
         names: keys of `rates`.
-        over: {key: (name, contender)}: that contender's over each one's.
+        over: {key: (name, contender)}: that contender's value over each one's.
 
     Returns:
         {contender: {name or key: spread}}.
@@ -78,13 +78,13 @@ def ratio(above, below):
     return {**spread(pairs), "median": of_medians}
 
 
-# What a processor computes with, of those flags that change what is fast.
+# Flags of a processor that change which code is fast.
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
 FLAGS += ("amx_int8", "asimddp", "i8mm", "bf16", "sve")
 
 
 def machine(*packages):
-    """What figures are taken on, with the versions of installed packages."""
+    """The machine that figures are taken on, with versions of packages."""
     return {
         "cpu": processor.name(),
         "cores": os.cpu_count(),
@@ -95,7 +95,7 @@ def machine(*packages):
 
 
 def packages(machine):
-    """{name: version} of a machine; records of before named two only."""
+    """{name: version} of a machine; older records name only two."""
     before = ("tensorflow", "pillow")
     return machine.get("packages") or {
         name: machine[name] for name in before if name in machine

@@ -112,7 +112,7 @@ def report(figures):
     }
     rows = summarise(runs, wanted)
     loads = figures["loads"]
-    if isinstance(loads, dict):  # a record of before
+    if isinstance(loads, dict):  # an older record
         loads = list(loads.values())
     low, high = min(loads), max(loads)
     protocol = (
@@ -172,7 +172,7 @@ def _row(runs, reached):
 
 
 def _ratio(ours, theirs):
-    """Of the CPU seconds, over the rounds in which both were there."""
+    """The ratio of CPU seconds, over the rounds in which both got there."""
     pairs = [pair for pair in zip(ours, theirs, strict=True) if all(pair)]
     if not pairs:
         return None

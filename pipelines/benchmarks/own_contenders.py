@@ -1,9 +1,9 @@
 """Programs that train on a folder of pictures, as their users write them.
 
 Contenders of `runner`: each gives the accuracy after every epoch, and the
-seconds up to it from before its imports on. FOLDER has train/CLASS/*.png and
-val/CLASS/*.png. All start from random weights and leave pictures as they are,
-but for what the program does by itself.
+seconds since before its imports. FOLDER has train/CLASS/*.png and
+val/CLASS/*.png. All start from random weights. They change pictures only as the
+program does by itself.
 """
 
 import pathlib
@@ -30,7 +30,7 @@ class Clock:
 
 
 def ours(folder, *, image_size, batch_size, epochs):
-    """`keras-resnet train FOLDER --variant=resnet18`, of these pixels."""
+    """`keras-resnet train FOLDER --variant=resnet18`, at this image size."""
 
     def build():
         clock = Clock()
@@ -54,7 +54,7 @@ def ours(folder, *, image_size, batch_size, epochs):
 
 
 def keras_hub(folder, *, image_size, batch_size, epochs):
-    """KerasHub's ImageClassifier, its network that of `ours`."""
+    """KerasHub's ImageClassifier on the same network as `ours`."""
 
     def build():
         clock = Clock()
@@ -141,7 +141,7 @@ def _fitted(model, splits, epochs, clock):
 
 
 def ultralytics(folder, *, image_size, batch_size, epochs):
-    """YOLO11n-cls with what it chooses itself, in one process.
+    """YOLO11n-cls with the settings that it chooses, in one process.
 
     Raises:
         ImportError: without ultralytics or PyTorch.

@@ -1,8 +1,8 @@
 """Real photographs as the JPEG files that the input benchmark reads.
 
-ImageNet and photographs of 12 megapixels are in no package, so both are made
-from what scikit-learn and scikit-image carry: the content is a camera's, the
-size of the files that of the real ones.
+No package has ImageNet or photographs of 12 megapixels, so both are made from
+photographs of scikit-learn and scikit-image. The content is a camera's, and the
+files are as large as real ones.
 """
 
 import importlib.util
@@ -28,8 +28,9 @@ SOURCES = {
     ),
 }
 
-# {set: of JPEG files, 4:2:0 as a camera's and most of ImageNet's}. Every fourth
-# file is upright; the grain is the deviation of added noise, of 255.
+# {set: how its JPEG files are made}. They are 4:2:0, as a camera's and most of
+# ImageNet's. Every fourth file is upright; the grain is the standard deviation
+# of added noise, where white is 255.
 SETS = {
     "500x375": {
         "size": (500, 375),
@@ -55,7 +56,7 @@ SETS = {
 
 
 def originals():
-    """{name: `PIL.Image.Image`}, RGB, of the packages that are installed.
+    """{name: `PIL.Image.Image`}, RGB, from the packages that are installed.
 
     Raises:
         keras_resnet.UsageError: if none of the packages is there.
@@ -116,7 +117,7 @@ def _add_grain(image, deviation, seed):
 
     pixels = np.asarray(image).astype(np.int16)
     rng = np.random.default_rng(seed)
-    # Grey, as most of what a camera leaves.
+    # Grey, as most of a camera's noise.
     noise = deviation * rng.standard_normal(pixels.shape[:2], np.float32)
     grained = pixels + np.round(noise).astype(np.int16)[..., np.newaxis]
     return Image.fromarray(np.clip(grained, 0, 255).astype(np.uint8))
@@ -128,7 +129,7 @@ def collect(folder, source, most):
     Args:
         folder: where the links go; it must exist.
         source: the user's folder.
-        most: int; of more files, these many are taken at equal distances.
+        most: int; if there are more files, so many are taken, evenly spaced.
 
     Returns:
         list of `pathlib.Path`, the links.
@@ -168,8 +169,8 @@ def patches(num_patches, side, seed=0):
     """Squares of the photographs, for data as small as CIFAR's.
 
     Returns:
-        uint8 (num_patches, side, side, 3) and int32 (num_patches,): of which
-        photograph.
+        uint8 (num_patches, side, side, 3) and int32 (num_patches,), the number
+        of each square's photograph.
     """
     rng = np.random.default_rng(seed)
     pixels = [np.asarray(image) for image in originals().values()]

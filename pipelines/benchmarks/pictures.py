@@ -18,8 +18,8 @@ class Panel:
         unit: words below them.
         bars: {name: spread}; names that begin with "ours" are ours.
         bound: (name, number) of a line across all bars, or None.
-        ratios: whether every bar is of ours over a peer's; bars then begin at
-            the bound.
+        ratios: whether every bar is a ratio of ours to a peer's; bars then
+            begin at the bound.
     """
 
     title: str
@@ -30,14 +30,14 @@ class Panel:
 
 
 def panel(title, unit, bars, bound=None):
-    """A `Panel`; `bound` names the bar that is a line in place of a bar."""
+    """A `Panel`; `bound` names the bar that is drawn as a line instead."""
     bars = dict(bars)
     line = (bound, bars.pop(bound)["median"]) if bound in bars else None
     return Panel(title, unit, bars, line)
 
 
 def mark(figures):
-    """Stands in the picture's file for the figures that it shows."""
+    """A digest, kept in the picture's file, of the figures that it shows."""
     text = json.dumps(figures, sort_keys=True)
     return "figures " + hashlib.sha256(text.encode()).hexdigest()
 

@@ -29,7 +29,7 @@ class Promise(typing.NamedTuple):
 
 
 def _typed(network, row, our_type, promised):
-    """Of our step's speed in a type over a row's, in one run."""
+    """A promise on our step's speed in a type over a row's, in one run."""
     name = f"{network}, ours in {our_type} over {row}"
     return Promise(
         name, ">=", promised, ("types", network, "rows", row, our_type)
@@ -102,11 +102,11 @@ def _row(figures, promise):
 
 
 def verdict(promise, found):
-    """ "met" or "missed", of two digits behind the point, or "not measured".
+    """ "met" or "missed", rounded to two decimals, or "not measured".
 
     Args:
         promise: a `Promise`.
-        found: a spread, of which the median counts, a number or None.
+        found: a spread (its median counts), a number or None.
     """
     if found is None:
         return "not measured"

@@ -3,10 +3,10 @@
     {"benchmark": NAME,
      "machines": {KEY: {"machine", "amounts", "parts": {GROUP: part}}}}
 
-The run that was measured last is the last. A part is {"seconds",
-"load_average", "figures"}: what measuring a group took, the load before it, and
-what it found. A file of before this form, which is the figures of one run
-without groups, is read as a run of one part.
+The run that was measured last comes last. A part is {"seconds",
+"load_average", "figures"}: how long a group took, the load before it, and what
+it found. An older file has the figures of one run without groups; it is read as
+a run of one part.
 """
 
 import functools
@@ -45,7 +45,7 @@ def read(path, name):
 
 
 def _of_before(found):
-    """A record of one run, of figures without groups."""
+    """A record of one run, from figures without groups."""
     rest = dict(found)
     name, machine = rest.pop("benchmark"), rest.pop("machine", {})
     run = {"machine": machine, "parts": {"all": {"figures": rest}}}
@@ -53,7 +53,7 @@ def _of_before(found):
 
 
 def begin(record, machine, amounts):
-    """The run of a machine, now the last: what it has, or an empty one.
+    """The run of a machine, which becomes the last: the known or an empty one.
 
     Args:
         record: a record, which is changed.
@@ -64,7 +64,7 @@ def begin(record, machine, amounts):
         keras_resnet.UsageError: if that run measured other amounts.
     """
     words, runs = key(machine), record["machines"]
-    amounts = json.loads(json.dumps(amounts))  # lists where there are tuples
+    amounts = json.loads(json.dumps(amounts))  # tuples become lists
     run = runs.pop(words, {"machine": machine, "amounts": amounts, "parts": {}})
     runs[words] = run
     require(
@@ -93,7 +93,7 @@ def key(machine):
 
 
 def figures(record, words=None):
-    """The figures of a run, its groups put together; the last run's.
+    """The figures of a run, its groups put together; by default the last run's.
 
     Args:
         record: a record.

@@ -1,4 +1,4 @@
-"""Contenders in processes of their own, of which one works at a time.
+"""Contenders in processes of their own; one works at a time.
 
 Memory, the threads of a framework and the time to a first step each need a
 process that has done nothing else.
@@ -73,7 +73,7 @@ class Worker:
         self.begun = self._answer()
 
     def take(self, steps, warm_up=1):
-        """What `worker.take` measured of some steps."""
+        """What `worker.take` measured for some steps."""
         with contextlib.suppress(BrokenPipeError):  # `_answer` says why
             self._process.stdin.write(f"{warm_up} {steps}\n")
             self._process.stdin.flush()
@@ -103,7 +103,7 @@ class Worker:
 
 
 class Turns(typing.NamedTuple):
-    """What contenders did that took turns."""
+    """What contenders did in turns."""
 
     rounds: dict  # {name: list of `measure.rates`}
     begun: dict  # {name: `Worker.begun`}
@@ -118,9 +118,9 @@ def take_turns(contenders, *, rounds, steps, warm_up=1, say=print):
     Args:
         contenders: {name: `Contender`}.
         rounds: int >= 1, those that count.
-        steps: timed ones of a turn.
-        warm_up: steps of a turn before those.
-        say: what takes a line on the progress.
+        steps: timed steps of a turn.
+        warm_up: steps of a turn before the timed ones.
+        say: function that takes a line of progress.
 
     Returns:
         `Turns`.

@@ -9,8 +9,8 @@ import pathlib
 
 import numpy as np
 
-# Standard deviation of the logits of all networks: some classes are more
-# probable than 1/256, the least that a full int8 file can say.
+# Standard deviation of the logits of all networks. With it some classes are
+# more probable than 1/256, the least that a full int8 file can say.
 SPREAD = 3.0
 
 
@@ -19,7 +19,7 @@ def save(folder, pixels, probabilities):
 
     Args:
         folder: of the files.
-        pixels: float32 (N, ...), pictures in the form that it takes.
+        pixels: float32 (N, ...), pictures in the form that the network takes.
         probabilities: float32 (N, K), before the conversion.
     """
     np.save(pathlib.Path(folder, "pixels.npy"), pixels)
@@ -38,8 +38,8 @@ def infer(runtime, path, folder, batch, threads, bound):
         bound: how far probabilities may be from the network's own.
 
     Raises:
-        RuntimeError: after the first call if they are further: the speed of a
-            file that computes something else would be worth nothing.
+        RuntimeError: after the first call if they are further away: the speed
+            of a file that computes something else would mean nothing.
     """
     images = np.load(pathlib.Path(folder, "pixels.npy"))[:batch]
     expected = np.load(pathlib.Path(folder, "expected.npy"))[:batch]
@@ -69,7 +69,7 @@ def check(made, expected, bound):
 
     Args:
         made, expected: float arrays.
-        bound: of the distance over the length of `expected`.
+        bound: the largest distance, relative to the norm of `expected`.
 
     Raises:
         RuntimeError: if it is more, or not finite.
@@ -86,12 +86,12 @@ def _tensorflow(path, images, threads):
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
-    # More would compute beside those: two convolutions at a time.
+    # More would run two convolutions at a time, on more threads.
     tf.config.threading.set_inter_op_parallelism_threads(1)
     function = tf.saved_model.load(path).signatures["serving_default"]
     (name,) = function.structured_input_signature[1]
     outputs = list(function.structured_outputs)
-    # Ours may tell more than probabilities.
+    # Ours may give more than probabilities.
     output = "probabilities" if len(outputs) > 1 else outputs[0]
     tensor = tf.constant(images)
     return lambda: function(**{name: tensor})[output].numpy()
@@ -104,7 +104,7 @@ def _litert(path, images, threads):
     (given,) = interpreter.get_input_details()
     (made,) = interpreter.get_output_details()
     if given["shape"][0] != len(images):
-        # A file for any batch says 1.
+        # A file for any batch size says 1.
         interpreter.resize_tensor_input(given["index"], images.shape)
     interpreter.allocate_tensors()
     tensor = images.astype(given["dtype"])
@@ -171,7 +171,7 @@ def _torchscript(path, images, threads):
     import torch
 
     def load():
-        # Weights as oneDNN wants them, which no file can hold.
+        # Lays out weights as oneDNN wants them; no file can hold that.
         return torch.jit.optimize_for_inference(torch.jit.load(path))
 
     return _torch(load, images, threads)

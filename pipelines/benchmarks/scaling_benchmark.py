@@ -3,9 +3,9 @@
     step = max(compute, input)
          + 2 (n - 1) / n * bytes / bandwidth + messages * hops * latency
 
-n workers add up `bytes` of gradients in a ring, in which each sends and takes
-2 (n - 1) pieces of 1 / n (Patarasuk and Yuan 2009); hops is 2 (n - 1), or
-2 log2(n) where NCCL takes trees. Nothing overlaps: TensorFlow adds up all
+n workers add up `bytes` of gradients in a ring: each sends and receives
+2 (n - 1) pieces of 1 / n (Patarasuk and Yuan 2009). hops is 2 (n - 1), or
+2 log2(n) where NCCL uses trees. Nothing overlaps: TensorFlow adds up all
 gradients in one message when the last is ready, so this is the step's upper
 bound. Each worker keeps its batch: weak scaling.
 """
@@ -24,9 +24,9 @@ from keras_resnet.training import launcher
 
 PACKAGES = ("tensorflow",)
 WORKERS = (1, 2, 8, 64, 256, 1024)
-# Sums of the loss's weights, of the metrics, of the wish to stop; gradients.
+# Sums of the loss's weights, the metrics, the wish to stop and the gradients.
 MESSAGES = 4
-# 1000 classes, float32; and multiply-adds beside ResNet-50's.
+# Bytes (1000 classes, float32), and multiply-adds relative to ResNet-50's.
 NETWORKS = {
     "ResNet-50": (4 * 25_557_032, 1.0),
     "ResNet-152": (4 * 60_192_808, 11.28 / 3.86),
@@ -39,7 +39,7 @@ class Machine(typing.NamedTuple):
     batch: int  # images of one worker
     compute: float  # seconds of its step for ResNet-50, forward to update
     images_per_second: float  # that its input makes
-    bandwidth: float  # bytes/s that it sends, while it takes as many
+    bandwidth: float  # bytes/s that it sends while it receives as many
     latency: float  # seconds of a hop
     trees: bool = False  # whether a message takes 2 log2(n) hops, not 2 (n - 1)
 
@@ -65,7 +65,7 @@ def step_seconds(machine, workers, num_bytes, work=1.0):
         machine: `Machine` of every worker.
         workers: int, n.
         num_bytes: of the gradients.
-        work: compute beside that of `machine.compute`.
+        work: compute, relative to `machine.compute`.
     """
     alone = max(
         machine.compute * work, machine.batch / machine.images_per_second
@@ -76,7 +76,7 @@ def step_seconds(machine, workers, num_bytes, work=1.0):
 
 
 def efficiency(machine, workers, num_bytes, work=1.0):
-    """Images/s of n workers beside n times those of one, 0..1."""
+    """Images/s of n workers over n times those of one, 0..1."""
     one = step_seconds(machine, 1, num_bytes, work)
     return one / step_seconds(machine, workers, num_bytes, work)
 
@@ -126,9 +126,9 @@ def _measure(arguments, processes, devices):
 def predictions(measured, cores):
     """Rows of steps of this machine, as predicted and as measured.
 
-    Two devices at a time are slower than one by what steps without sums of
-    gradients show; what a sum takes between steps comes on top. More processes
-    follow from two: cores are shared, and each core sends for all of its own.
+    Steps without sums of gradients show how much slower two devices at a time
+    are than one; the time of a sum between steps is added. More processes
+    follow from two: they share cores, and each core sends for all of its own.
 
     Args:
         measured: {"1x1": what `scaling_steps.measure` found, ...}.
@@ -152,11 +152,11 @@ def _predicted(measured, processes, devices, cores):
     one, two = measured["1x1"], measured["2x1"]
     if processes == devices == 1:
         return one["step"]
-    if devices == 2:  # which share threads: none waits for the slower
+    if devices == 2:  # they share threads: none waits for the slower
         compute = one["step"] * two["own"] / one["local"]
         return compute + measured["1x2"]["gradients"]
     compute = one["step"] * two["local"] / one["local"]
-    # Beside two processes: how much more each core does.
+    # How much more each core does than with two processes.
     more = min(2, cores) / min(processes, cores)
     # A ring moves 2 (n - 1) times the bytes in 2 (n - 1) hops.
     sums = two["gradients"] + (MESSAGES - 1) * two["number"]

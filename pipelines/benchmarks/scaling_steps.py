@@ -1,7 +1,7 @@
 """One process of the scaling benchmark: times its steps and its sums.
 
-TF_CONFIG says who it is; each such process has a core. Without it, all are
-those of one process.
+TF_CONFIG says which worker it is; each worker has one core. Without TF_CONFIG,
+one process has all cores.
 """
 
 import json
@@ -12,7 +12,7 @@ import time
 if "TF_CONFIG" in os.environ:
     _CORES = sorted(os.sched_getaffinity(0))
     _INDEX = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
-    # Before TensorFlow counts them.
+    # Before TensorFlow counts the cores.
     os.sched_setaffinity(0, {_CORES[_INDEX % len(_CORES)]})
 
 import numpy as np  # noqa: E402
@@ -36,14 +36,15 @@ def measure(variant, image_size, batch, steps, devices=1):
         image_size: pixels.
         batch: images of each device.
         steps: int, timed ones.
-        devices: int, of this process; more than 1 in a process alone.
+        devices: int, of this process; more than 1 only if it is alone.
 
     Returns:
-        Function () -> dict of median seconds: "step", of a step of all;
-        "local", of one that sums no gradients, until all others have taken
-        theirs, and "own", of itself alone meanwhile; "gradients" and "number",
-        of sums of the gradients and of one number over all devices, between
-        steps. And the gradients' "bytes".
+        Function () -> dict of median seconds. "step" is a step of all
+        processes. "local" is a step that sums no gradients, until all others
+        have taken theirs; "own" is the same without waiting for them.
+        "gradients" and "number" are sums of the gradients and of one number
+        over all devices, between steps. The dict has the gradients' "bytes"
+        too.
     """
 
     def build():

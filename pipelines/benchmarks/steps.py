@@ -1,6 +1,6 @@
-"""Training steps of ours and of its peers; contenders of `runner`.
+"""Our training step and its peers', contenders of `runner`.
 
-Each imports its own framework and nothing of the others'.
+Each imports only its own framework.
 """
 
 import numpy as np
@@ -13,8 +13,8 @@ def repeated(step, wait=None):
 
     Args:
         step: () -> what it made.
-        wait: called with what the first and the last step made, for a device
-            that may run ahead of us but for what is timed.
+        wait: called with what the first and the last step made: a device may
+            run ahead of us, but not past what is timed.
     """
 
     def steps(count, tick):
@@ -91,7 +91,7 @@ def keras_applications(
 ):
     """A network of keras.applications as its users train it.
 
-    Its pixels are floats already, normalised, in memory.
+    Its pixels are in memory, as floats that are already normalised.
 
     Args:
         image_size, batch_size: ints.
@@ -151,13 +151,13 @@ def torchvision(
 ):
     """As PyTorch advises: channels last and, on a GPU, AMP and compiled.
 
-    Its pixels are floats already, normalised, in the device's memory. The
-    weight decay is in its optimiser too.
+    Its pixels are in the device's memory, as floats that are already
+    normalised. Its optimiser has weight decay too.
 
     Args:
         image_size, batch_size: ints.
         name: of `torchvision.models`.
-        device: PyTorch's name of it.
+        device: PyTorch's name of the device.
         mixed: bool, whether PyTorch may compute in bfloat16.
         compiled: bool, whether `torch.compile` makes the network.
 
@@ -200,8 +200,8 @@ def torchvision(
 def torchvision_models():
     """`torchvision.models`, also where its compiled operators are missing.
 
-    Beside a PyTorch for CPUs alone it still declares their shapes, which
-    PyTorch refuses; a network of convolutions needs none of them.
+    With a CPU-only PyTorch, torchvision still declares their shapes, and
+    PyTorch refuses that. A network of convolutions needs none of them.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""P1's networks for small images of Keras' own layers, trained by `fit`."""
+"""P1's networks for small images, from Keras' own layers, trained by `fit`."""
 
 import keras
 from benchmarks import steps
@@ -18,7 +18,7 @@ def fit(image_size, batch_size, *, depth, dtype="float32"):
 
 
 def network(image_size, depth):
-    """A `keras.Model` of ResNet-`depth`, its shortcuts of option B."""
+    """A `keras.Model` of ResNet-`depth` with shortcuts of option B."""
     image = keras.Input((image_size, image_size, 3))
     x = _conv(image, 16)
     for filters in (16, 32, 64):

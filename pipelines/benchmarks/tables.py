@@ -29,7 +29,7 @@ def of_rows(rows, columns):
     Args:
         rows: list of dicts, or {name: dict} for {"name": name, ...}.
         columns: {title: (key of a row or function of it, format)}. A cell is
-            a word, a number or a spread; None and what is missing are empty.
+            a word, a number or a spread; None and missing values are empty.
     """
     if isinstance(rows, dict):
         rows = [{"name": name, **row} for name, row in rows.items()]
@@ -89,7 +89,7 @@ def packages(versions):
 
 
 def missing(figures):
-    """What could not be measured and why: a section, or none: a list."""
+    """A section on what could not be measured and why, as a list; or []."""
     if not figures.get("missing"):
         return []
     rows = list(map(list, figures["missing"].items()))

@@ -1,4 +1,4 @@
-"""torchvision's networks that infer, as files of PyTorch and of ONNX."""
+"""torchvision's networks for inference, as files of PyTorch and of ONNX."""
 
 import numpy as np
 from benchmarks.runtimes import SPREAD
@@ -21,7 +21,7 @@ def torchvision(
     import torch
 
     del image_size, calibration
-    torchvision_models()  # or it is missing
+    torchvision_models()  # raises if it is missing
     images = np.load(pictures)
 
     def build():
@@ -40,7 +40,7 @@ def torchvision(
 
 
 def _network(torch, name, depths=None):
-    """Pixels to probabilities, as Keras' networks have it."""
+    """Pixels to probabilities, as in Keras' networks."""
     models = torchvision_models()
     network = getattr(models, name)(weights=None, num_classes=CLASSES)
     if depths:
@@ -77,7 +77,7 @@ def _multiply_adds(network, pixels):
 
 
 def _write_weights(torch, network, pixels, path):
-    """With what `load` makes the network of."""
+    """Writes the weights, and what `load` needs to build the network."""
     del pixels
     made_with = network[0].made_with
     torch.save({"made_with": made_with, "state": network.state_dict()}, path)
@@ -96,7 +96,7 @@ def _write_onnx(torch, network, pixels, path):
         network,
         (pixels,),
         path,
-        # The other way takes a package more and fuses no more.
+        # The other exporter needs one more package and fuses no more.
         dynamo=False,
         opset_version=17,
         input_names=["images"],

@@ -26,7 +26,7 @@ CONTENDERS = {
     FROM_FILES: (OUR_STEP, {}),  # and the files' folder
     "ours, strides as torchvision": (OUR_STEP, {"variant": "resnet50_v1_5"}),
 }
-# Those whose first step a user waits for.
+# The contenders whose first step a user waits for.
 FIRST_STEPS = (OURS, "keras.applications, fit", "torchvision, PyTorch")
 # How activations are kept: {heading: arguments of `keras_resnet.build`}.
 REMATERIALISATION = {"all kept": {}, "rematerialised": {"remat": True}}
@@ -45,13 +45,13 @@ FULL = {
         "keras.applications.ResNet152()": "keras.applications.ResNet152",
         'keras_resnet.build("resnet1202")': "resnet1202",
     },
-    # (variant, pixels, images): whose first step is timed once, and those
+    # (variant, pixels, images): one whose first step is timed once, and those
     # that are measured with each of REMATERIALISATION.
     "deepest": ("resnet1202", 32, 16),
     "memory": [("resnet50", 160, 16), ("resnet1001_v2", 32, 16)],
     "types": train_types.FULL,
 }
-# Of `groups`; the others take networks of hundreds of layers.
+# Some of `groups`; the others need networks of hundreds of layers.
 SHORT = {**FULL, "image_size": 96, "rounds": 3, "begins": 2, "input_steps": 50}
 SHORT["groups"] = ("steps", "first_steps", "input", "types/ResNet-20")
 QUICK = {
@@ -138,7 +138,7 @@ def _begins(contender, amounts):
 
 
 def _input(contenders, amounts, say):
-    """Images a second of the input of a contender by itself."""
+    """Images a second of a contender's input by itself."""
     function = "benchmarks.input_contenders:stream"
     arguments = contenders[FROM_FILES].arguments
     with Worker(Contender(function, arguments)) as worker:

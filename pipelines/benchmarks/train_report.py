@@ -128,7 +128,7 @@ def _panel(figures, words, bound, part, key):
 
 
 def _memory_rows(figures, network):
-    """Our networks, then the peers, whose figures are of `first_steps`."""
+    """Our networks, then the peers; their figures come from `first_steps`."""
     for row in figures["memory"]:
         yield {**row, "contender": OURS}
     for name, row in figures.get("first_steps", {}).items():

@@ -16,7 +16,7 @@ KERAS, TORCHVISION = "keras.applications, fit", "torchvision, PyTorch"
 STOCK = "Keras' own layers, fit"
 
 TYPES = (FLOAT32, BFLOAT16)
-# {row: (function, the argument that names a network, those of each type)}. The
+# {row: (function, the argument that names a network, arguments by type)}. The
 # convolutions have no weights that a mixed type could keep in float32.
 _MIXED = {FLOAT32: {}, BFLOAT16: {"dtype": "mixed_bfloat16"}}
 CONTENDERS = {
@@ -92,7 +92,7 @@ def of(name, often, say):
         name: key of `NETWORKS`.
         often: dict of `rounds` and `steps`, and of sizes in place of the
             network's.
-        say: what takes a line on the progress.
+        say: function that takes a line of progress.
     """
     return {"types": {name: _of_network(NETWORKS[name], dict(often), say)}}
 

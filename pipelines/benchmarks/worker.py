@@ -3,9 +3,9 @@
     python -m benchmarks.worker TASK
 
 TASK is [function, arguments] of a `runner.Contender`, in JSON. A line of the
-standard input has two numbers: steps that wake caches and threads, and steps
-that are timed. A line of the standard output is JSON: what the start took, then
-what each line of input took. `runner.Worker` is the other end.
+standard input has two numbers: steps that warm up caches and threads, and steps
+that are timed. Each line of the standard output is JSON: first what the start
+took, then what each line of input took. `runner.Worker` is the other end.
 """
 
 import importlib
@@ -19,7 +19,7 @@ STATUS = pathlib.Path("/proc/self/status")  # Linux
 
 
 def megabytes(field="VmRSS"):
-    """VmRSS, the resident size, or VmHWM, the most that it was; MB.
+    """VmRSS, the resident size, or VmHWM, its peak; MB.
 
     `getrusage` would count what the parent held before this program began.
     """

@@ -82,16 +82,16 @@ class Campaign:
         self._twins = {}
 
     def alone(self):
-        """Refuses a second command on the same seed, while it is entered."""
+        """A context in which a second command on this seed is refused."""
         return files.locked(self._folder, f"It soaks with seed {self._seed}.")
 
     def run(self, session, *, inputs, kill_count, each):
-        """Runs what is missing of the numbers.
+        """Runs the cases that are still missing.
 
         Args:
             session: dict, of `results.session`.
             inputs: how many cases all kinds of input have together.
-            kill_count: how many kills there shall be at least.
+            kill_count: the least number of kills.
             each: called with the ledger after each turn of a kind.
         """
         book = Ledger(self._folder / "records.jsonl")

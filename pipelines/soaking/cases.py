@@ -1,4 +1,4 @@
-"""Cases of a kind of input, each decided by seed, kind and number alone."""
+"""Cases of a kind of input; seed, kind and number alone determine a case."""
 
 import functools
 import json
@@ -73,7 +73,7 @@ class Cases:
             send(self._end(record, end, why))
 
     def _note(self, number, what):
-        """Begins a record, which is there even if the process dies."""
+        """Begins a record, which stays even if the process dies."""
         record = {"kind": self._name, "case": number, "what": what}
         self._current.write_text(json.dumps(record))
         return record

@@ -1,4 +1,4 @@
-"""Checkpoints: the newest that is whole comes back, exactly, or none."""
+"""Checkpoints: the newest whole one comes back, exactly, or none."""
 
 import json
 import shutil
@@ -12,7 +12,7 @@ STEPS = ("step-00000002", "step-00000004", "step-00000006")
 
 
 def make(folder):
-    """Checkpoints of a run; of two devices, so that they have statistics."""
+    """Checkpoints of a run on two devices, so that they have statistics."""
     flags = lives.CONFIGURATIONS["two_devices"].flags
     lives.train(*flags, f"--workdir={folder}/run", "--keep_checkpoints=9")
     for path in (folder / "run" / "checkpoints").iterdir():
@@ -55,7 +55,7 @@ def _values(path):
 
 
 def mutate(corpus, rng):
-    """{"files", "damaged", "what"}: of one to three checkpoints."""
+    """{"files", "what"}: one to three checkpoints are damaged."""
     contents, what = dict(corpus.files), []
     for step in STEPS[-rng.choice((1, 1, 1, 2, 3)) :]:
         name = rng.choice([n for n in corpus.files if n.startswith(step)])
@@ -95,7 +95,7 @@ def judge(corpus, case, folder):
         state["step"] == newest,
         f"restored step {state['step']}, the newest whole is {newest}",
     )
-    # Where all its files are gone there is no directory to complain of.
+    # A checkpoint that lost all its files has no directory to complain of.
     present = {name.partition("/")[0] for name in case["files"]}
     newer = [s for s in STEPS if s > intact[-1] and s in present]
     check(len(damaged) == len(newer), f"{len(damaged)} messages of {newer}")

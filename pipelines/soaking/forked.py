@@ -1,7 +1,7 @@
 """Work in processes that are forked from one which has imported TensorFlow.
 
 The import takes seconds, a fork milliseconds. TensorFlow must not have run
-anything before: a fork takes its memory along but not its threads.
+anything before: a fork copies its memory but not its threads.
 """
 
 import ctypes
@@ -35,7 +35,7 @@ def start(work, log):
 
 def _child(work, log, parent):
     die_with_parent()
-    if os.getppid() != parent:  # it ended in between
+    if os.getppid() != parent:  # the parent ended in between
         os._exit(1)
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(handle, 1)
@@ -51,8 +51,8 @@ class Stream:
         log: path that gets what the child prints.
 
     Attributes:
-        status: exit status after the last value; minus the signal that
-            killed it.
+        status: exit status after the last value; if a signal killed the child,
+            minus its number.
     """
 
     def __init__(self, work, log):
@@ -90,7 +90,7 @@ def call(function, log):
 
 
 def limit_memory(more):
-    """Lets this process have so many bytes of address space more."""
+    """Lets this process take `more` bytes of address space than it has."""
     with open("/proc/self/statm") as file:
         held = int(file.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (held + more, held + more))

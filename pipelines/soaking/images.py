@@ -62,7 +62,7 @@ def mutate(corpus, rng):
 
 
 def _with_more(corpus, rng):
-    """A whole image with many more of a part than its maker wrote."""
+    """A whole image in which one part is repeated many times."""
     name, part, end = rng.choice(
         (
             ("progressive.jpg", b"\xff\xda", b"\xff\xd9"),  # scans
@@ -80,7 +80,7 @@ def _with_more(corpus, rng):
 
 
 def judge(corpus, case, folder):
-    """Decodes by the readers of training, of inspection and of predict."""
+    """Decodes with the readers of training, of inspection and of predict."""
     del corpus
     import numpy as np
     import tensorflow as tf

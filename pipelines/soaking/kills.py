@@ -1,7 +1,7 @@
-"""SIGKILL of a training run again and again: it ends as one that was not.
+"""SIGKILLs of a training run, which must end as a run that was not killed.
 
-Nothing is hooked into a run: whoever kills it looks at what the run writes and
-waits for some time more.
+A run has no hooks: the killer looks at what the run writes and then waits for
+some more time.
 """
 
 import collections
@@ -17,9 +17,10 @@ from soaking.verdict import FAULT
 from soaking.verdict import RIGHT
 
 _LOOK = 0.001  # seconds between two looks
-_LIFE = 3600  # seconds, after which a life hangs
+_LIFE = 3600  # seconds, after which a life counts as hanging
 
-# What to wait for -> (share, the most seconds more, how a new file begins).
+# What to wait for -> (share, the most seconds after it, how a new file's name
+# begins).
 TRIGGERS = {
     "start": (1, 6.0, None),  # of the life
     "checkpoint begins": (5, 0.02, "checkpoints/.unfinished-"),
@@ -32,7 +33,7 @@ def draw(rng):
     """A case: {"configuration", "kills"}.
 
     A kill is (trigger, times, seconds, worker): when the trigger was seen so
-    many times, it waits for some seconds; of two workers one is killed.
+    many times, it waits so many seconds. Of two workers it kills this one.
     """
     shares = {
         name: configuration.share / sum(configuration.kills)
@@ -65,7 +66,7 @@ def run(case, folder, twin, log):
     configuration = lives.CONFIGURATIONS[case["configuration"]]
     hit, kills, status = collections.Counter(), list(case["kills"]), None
     while status in (None, -signal.SIGKILL):
-        # A launcher outlives its workers, another life only itself.
+        # A launcher outlives kills of its workers; another life takes one kill.
         count = len(kills) if configuration.launcher else 1
         part, kills = kills[:count], kills[count:]
         status, where = _live(configuration, workdir, log, part)
@@ -153,7 +154,7 @@ def _start(configuration, workdir, log):
 
 
 def _kill(pid, launcher, worker):
-    """Kills a life, or one of two workers; whether there were both."""
+    """Kills a life, or one of two workers; returns whether there were both."""
     if not launcher:
         os.kill(pid, signal.SIGKILL)
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
@@ -172,7 +173,7 @@ def _children(pid):
 
 
 class _Look:
-    """What a run has written since this life, or the last kill."""
+    """What a run has written since this life began, or since the last kill."""
 
     def __init__(self, workdir):
         self._workdir = workdir

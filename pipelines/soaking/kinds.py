@@ -25,7 +25,7 @@ class Kind(typing.NamedTuple):
     #     judge(corpus, case, folder of the files) raises as `verdict.of` says.
     module: types.ModuleType
     seconds: int = 300  # after which a case is a fault
-    megabytes: int = 1500  # more than which a case may not take
+    megabytes: int = 1500  # the most that a case may take
 
 
 KINDS = {

@@ -1,4 +1,4 @@
-"""Lives of train.py: how one starts, and what a finished run is."""
+"""Lives of train.py: how one starts, and what a finished run leaves."""
 
 import dataclasses
 import hashlib
@@ -35,10 +35,10 @@ class Configuration(typing.NamedTuple):
     share: float  # of all kills
     kills: tuple  # the least and the greatest number of a case
     flags: tuple  # of train.py
-    # The words before them where it is a command of its own; () where a life
+    # The words before the flags, if a life is a command of its own; () if it
     # is forked from this process.
     command: tuple = ()
-    launcher: bool = False  # whether it starts workers, of which one is killed
+    launcher: bool = False  # whether it starts workers; one of them is killed
 
 
 _TRAIN = (sys.executable, str(PIPELINES / "train.py"))
@@ -78,7 +78,7 @@ def train(*flags):
     from absl import flags as absl_flags
 
     add_variant()
-    # Those of the program that this process was forked from.
+    # Remove the flags of the program that this process was forked from.
     for name in list(absl_flags.FLAGS):
         module = absl_flags.FLAGS.find_module_defining_flag(name)
         if not module.startswith(("absl", "keras_resnet")):

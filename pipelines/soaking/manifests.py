@@ -91,7 +91,7 @@ def _judge_export(its, folder):
     from keras_resnet.export.verification import verify
 
     count = verify.check_files(folder)
-    # Manifests of earlier versions list no files, or no sha256 of some.
+    # Manifests of earlier versions list no files, or lack the sha256 of some.
     listed = json.loads(its["manifest.json"]).get("files") or {}
     check(count >= len(listed), f"{count} files of {len(listed)}")
     for name, digest in listed.items():

@@ -4,7 +4,7 @@ import copy
 import json
 import struct
 
-# What a size or a count may be told to be.
+# Values that a size or a count may be changed to.
 _NUMBERS = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**32 - 1)
 _FORMATS = ("<B", "<H", ">H", "<I", ">I", "<Q", ">Q")
 
@@ -16,11 +16,12 @@ VALUES = (
     "\u2028", "x" * 5000, [], [0], [1, 2, 3], [None], [[]], {}, {"x": 1},
 )  # fmt: skip
 
-# Each takes bytes, at least one, and a `random.Random`, and gives other bytes.
+# Each function takes bytes, at least one, and a `random.Random`, and gives
+# other bytes.
 
 
 def flip_bits(data, rng):
-    """Anywhere, or in the first bytes, where headers are."""
+    """Flips bits anywhere, or in the first bytes, where headers are."""
     data = bytearray(data)
     reach = min(len(data), rng.choice((16, 64, 512, *[len(data)] * 6)))
     for _ in range(rng.choice((1, 1, 1, 2, 4, 16))):
@@ -56,7 +57,7 @@ def change_range(data, rng):
 
 
 def swap(data, rng):
-    """Two ranges of a size."""
+    """Swaps two ranges of the same size."""
     a, b = sorted(rng.randrange(len(data)) for _ in range(2))
     size = min(rng.choice((1, 4, 16, 256)), len(data) - b, b - a)
     one, two = data[a : a + size], data[b : b + size]
@@ -64,7 +65,7 @@ def swap(data, rng):
 
 
 def oversize(data, rng):
-    """A number of the file becomes another, mostly a great one."""
+    """Changes a number in the file, mostly to a large one."""
     code = rng.choice(_FORMATS)
     size = struct.calcsize(code)
     reach = min(len(data), rng.choice((64, 1024, len(data))))
@@ -74,7 +75,7 @@ def oversize(data, rng):
 
 
 def replace(data, rng):
-    """Something else altogether."""
+    """Puts something else altogether in their place."""
     del data
     page = b"<html>404 Not Found</html>"
     return rng.choice((b"", b"\0" * 100, page, rng.randbytes(300)))
@@ -93,10 +94,10 @@ BYTES = {
 
 
 def mutated(data, rng):
-    """(other bytes, what was done); never those that were given."""
+    """(other bytes, what was done); never the bytes that were given."""
     other = data
     while other == data:
-        count = 2 if rng.random() < 0.1 else 1  # now and then one upon another
+        count = 2 if rng.random() < 0.1 else 1  # now and then two in a row
         changes = rng.choices(list(BYTES), BYTES.values(), k=count)
         for change in changes:
             other = change(other or b"\0", rng)
@@ -104,7 +105,7 @@ def mutated(data, rng):
 
 
 def mutated_json(data, rng):
-    """(other bytes, what was done) of a JSON text, which stays JSON mostly."""
+    """(other bytes, what was done) of a JSON text, which mostly stays JSON."""
     if rng.random() < 0.2:
         return mutated(data, rng)
     while True:

@@ -19,7 +19,7 @@ SECONDS = 60  # without an answer
 
 
 def make(folder):
-    """A page without its runtime; beside it a secret, and a way to it."""
+    """A page without its runtime; beside it a secret, and a link to it."""
     from keras_resnet.export.writers import web
 
     page = folder / "page"
@@ -27,7 +27,7 @@ def make(folder):
     names = ("page.json", "labels.txt", "samples/00.png", "model.tflite")
     whole.write(page, {name: b"{} " + name.encode() for name in names})
     web.list_files(page)
-    # What somebody has left there is not of the page.
+    # Files that somebody has left there are not part of the page.
     for path in (folder / "secret.txt", page / "notes.txt"):
         path.write_bytes(SECRET)
     (page / "link.txt").symlink_to(folder / "secret.txt")
@@ -98,7 +98,7 @@ def _path(name, rng):
 
 
 def judge(corpus, case, folder):
-    """One answer, of the page alone, and the server lives on in silence."""
+    """One answer, from the page alone; the server goes on, no traceback."""
     del folder
     said = corpus.log.stat().st_size
     answer = _ask(corpus.port, case["request"])
@@ -116,12 +116,12 @@ def judge(corpus, case, folder):
 def _judge_answer(pages, request, answer):
     head, _, body = answer.partition(b"\r\n\r\n")
     status = re.match(rb"HTTP/1\.[01] (\d{3})", head)
-    if not status:  # HTTP/0.9 has no head; no answer is to no whole request
+    if not status:  # HTTP/0.9 has no head; half a request may get no answer
         known = not answer or answer in pages.values()
         known = known or b"<html" in answer.lower()
         return check(known, f"answers {answer[:60]!r}")
     code = int(status[1])
-    # That a method or version is not known is no error of the server.
+    # An unknown method or version is no error of the server.
     check(code < 500 or code in (501, 505), f"answers {head[:60]!r}")
     if code == 200 and not request.startswith(b"HEAD"):
         of_page = body in pages.values()

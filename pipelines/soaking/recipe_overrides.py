@@ -48,7 +48,7 @@ def mutate(corpus, rng):
 
 
 def judge(corpus, case, folder):
-    """What is taken is of the fields' types, and JSON can hold it."""
+    """A recipe that is taken has the fields' types, and JSON can hold it."""
     del corpus, folder
     import dataclasses
 

@@ -14,7 +14,7 @@ from soaking import verdict
 from keras_resnet import files
 from keras_resnet.training import processor
 
-_FAULTS = 20  # of a row are named
+_FAULTS = 20  # so many faults of a row are named
 # What a result depends on.
 _RUNS = ("keras_resnet", "commit", "cpu", "cores", "python")
 _RUNS += ("tensorflow", "keras")

@@ -5,7 +5,7 @@ from soaking import whole
 from soaking.verdict import check
 
 RECORDS, SHARDS = 6, 2
-MASKED_SHARE = 0.03  # of the cases, which take a second
+MASKED_SHARE = 0.03  # of the cases; each takes a second
 
 
 def make(folder):

@@ -1,14 +1,14 @@
 """A file as `torch.save` writes it, without PyTorch, and hostile twins of it.
 
-A pickle names each tensor, its shape, its strides and the storage that has its
-numbers; a zip holds the pickle and the storages.
+A pickle names each tensor, its shape, its strides and the storage with its
+numbers. A zip holds the pickle and the storages.
 """
 
 import io
 import pickle
 import zipfile
 
-# Of numbers that a twin claims to have; at 4 bytes each none is there.
+# How many numbers a twin claims to have, at 4 bytes each; none is there.
 _CLAIMED = (10**6, 2**31, 4 * 10**9, 2**62)
 _PROGRAMS = ("os.system", "builtins.eval", "builtins.bytearray")
 
@@ -86,7 +86,7 @@ def _state(rows, more=b""):
 
 
 def _tensor(row):
-    """A call of what builds a tensor, of a storage by its persistent id."""
+    """A call that builds a tensor from a storage, given by persistent id."""
     storage = b"".join(
         (_value("storage"), b"ctorch\nFloatStorage\n", _value(row["key"]))
     )

@@ -9,7 +9,7 @@ RIGHT, REFUSED, FAULT = ENDS = ("right", "refused", "fault")
 
 
 class Fault(Exception):
-    """What a case did is not what it may do; the message says what."""
+    """A case did something that it may not do; the message says what."""
 
 
 def check(condition, message):
@@ -53,5 +53,5 @@ def _place(error):
 
 
 def line(error, length=300):
-    """What an error says, in one line that is not long."""
+    """What an error says, in one line of at most `length` characters."""
     return " ".join(str(error).split())[:length]

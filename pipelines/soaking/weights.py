@@ -1,4 +1,4 @@
-"""Files of weights: all of the file's or, after a refusal, none."""
+"""Files of weights: all are loaded or, after a refusal, none."""
 
 import io
 import json
@@ -25,8 +25,8 @@ def make(folder):
 class Corpus:
     """The files, a network to load them into, and where its values lie.
 
-    Which tensor of a file is which variable is learnt from the values of the
-    whole files, which all differ: not from the names that the library reads.
+    The values of the whole files, which all differ, tell which tensor of a
+    file is which variable: not the names, which the library reads.
     """
 
     def __init__(self, folder):
@@ -131,7 +131,7 @@ def tensors(data, names=None):
         names: which to read of HDF5; None for all.
 
     Returns:
-        {} of a file of PyTorch, whose checksums let no other values pass.
+        {} for a file of PyTorch: its checksums let no other values pass.
     """
     if data[:2] == b"PK":
         with zipfile.ZipFile(io.BytesIO(data)) as archive:

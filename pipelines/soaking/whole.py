@@ -1,4 +1,4 @@
-"""Whole files of which cases are made; the small network that most are of."""
+"""Whole files that cases are made from, and the small network in most."""
 
 import pathlib
 import shutil
@@ -46,7 +46,7 @@ def network():
     rng = np.random.default_rng(0)
     for weight in net.weights:
         if not weight.path.startswith("pixels/"):
-            # All positive: variances are, and all of them different.
+            # Positive, as variances must be, and all different.
             weight.assign(rng.uniform(0.1, 1, weight.shape))
     return net
 
