@@ -93,7 +93,7 @@ def _constructor(name: str, variant: str) -> Constructor:
             include_top=include_top,
             input_shape=input_shape,
             pooling=pooling,
-            # A default is not a request: a file of other classes is refused.
+            # The default asks for no new head: other classes are refused.
             classes=None if classes == stem.classes else classes,
             classifier_activation=classifier_activation,
             name=name,
@@ -145,12 +145,12 @@ ResNet50 = _constructor("ResNet50", "resnet50")
 ResNet101 = _constructor("ResNet101", "resnet101")
 ResNet152 = _constructor("ResNet152", "resnet152")
 
-# The same with the stride in the 3x3 convolution, as torchvision has them.
+# The same with the stride in the 3x3 convolution, as in torchvision.
 ResNet50V15 = _constructor("ResNet50V15", "resnet50_v1_5")
 ResNet101V15 = _constructor("ResNet101V15", "resnet101_v1_5")
 ResNet152V15 = _constructor("ResNet152V15", "resnet152_v1_5")
 
-# With a deep stem and pooled shortcuts, as timm and KerasHub have them.
+# With a deep stem and pooled shortcuts, as in timm and KerasHub.
 ResNet18D = _constructor("ResNet18D", "resnet18_d")
 ResNet34D = _constructor("ResNet34D", "resnet34_d")
 ResNet50D = _constructor("ResNet50D", "resnet50_d")
@@ -158,7 +158,7 @@ ResNet101D = _constructor("ResNet101D", "resnet101_d")
 ResNet152D = _constructor("ResNet152D", "resnet152_d")
 ResNet200D = _constructor("ResNet200D", "resnet200_d")
 
-# torchvision's wide ones, and those of grouped convolutions.
+# torchvision's wide networks and those with grouped convolutions.
 WideResNet50 = _constructor("WideResNet50", "wide_resnet50_2")
 WideResNet101 = _constructor("WideResNet101", "wide_resnet101_2")
 ResNeXt50 = _constructor("ResNeXt50", "resnext50_32x4d")

@@ -19,7 +19,7 @@ class DivergedError(UsageError):
     """The loss or a variable is not finite.
 
     Args:
-        what: what is not, in words.
+        what: what is not finite, in words.
         step: int, counted from 1, where it was seen.
         newest: () -> a sentence on the newest checkpoint.
     """
@@ -39,17 +39,17 @@ def require(condition, message):
         raise UsageError(message)
 
 
-# Control characters, surrogates, ends of lines, and what turns the direction
-# of all that follows. Unicode has more that cannot be seen, and does no harm.
+# Control characters, surrogates, line ends, and characters that change the
+# direction of text. Other invisible characters of Unicode do no harm.
 _UNSAFE = ("Cc", "Cs", "Zl", "Zp")
 _TURNS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 def printable(text):
-    """A name of somebody's file or class, for a terminal: one line.
+    """The name of a user's file or class, as one line for a terminal.
 
-    What would control the terminal, and bytes that are not UTF-8, become
-    escapes as Python and shells have them.
+    Characters that would control the terminal, and bytes that are not UTF-8,
+    become escapes, as in Python and shells.
     """
     text = str(text)
     if text.isprintable():
@@ -58,7 +58,7 @@ def printable(text):
 
 
 def printable_lines(text):
-    """The same of a text whose lines stay."""
+    """`printable` for a text that keeps its line breaks."""
     return "\n".join(map(printable, str(text).split("\n")))
 
 
@@ -67,14 +67,14 @@ def _is_unsafe(character):
 
 
 def escape(character):
-    """A character as an escape; of a byte that is not UTF-8 the byte."""
+    """The escape of a character, or of a byte that is not UTF-8."""
     if "\udc80" <= character <= "\udcff":
         return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape").decode()
 
 
 def first_line(error):
-    """What an error of any library says first; its type if it says nothing."""
+    """The first line of an error's message; its type if there is none."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
@@ -97,9 +97,9 @@ def lookup(table, key, what):
 
 
 def register(table, name, row, what):
-    """Puts a row into a table of names, as our own modules and users do.
+    """Adds a row to a table of names, for our own modules and for users.
 
-    The same row may come again, as when a cell of a notebook runs twice.
+    The same row may be added again, as when a notebook cell runs twice.
 
     Args:
         table: dict with string keys; changed.
@@ -108,7 +108,7 @@ def register(table, name, row, what):
         what: what the table holds, in singular, for the message.
 
     Raises:
-        UsageError: if the name is no text, or stands for something else.
+        UsageError: if the name is not a string, or stands for something else.
     """
     require(
         isinstance(name, str) and name,
@@ -123,7 +123,7 @@ def register(table, name, row, what):
 
 
 def _is_same(row, other):
-    """Whether they are equal, or one definition that was executed twice."""
+    """Whether two rows are equal, or one definition executed twice."""
     if dataclasses.is_dataclass(row) and type(row) is type(other) is not type:
         names = [field.name for field in dataclasses.fields(row)]
         return all(_is_same(getattr(row, n), getattr(other, n)) for n in names)
@@ -150,7 +150,7 @@ def nearest(name, known):
 
 
 def _fold(name):
-    """Letters that are taken for digits become digits: resnet5O, resnetl8."""
+    """Turns letters mistaken for digits into digits: resnet5O, resnetl8."""
     return name.replace("o", "0").replace("l", "1")
 
 
@@ -171,7 +171,7 @@ def _are_ints(value):
     return isinstance(value, (tuple, list)) and all(map(_is_int, value))
 
 
-# {annotation: (what a value is, whether it is that)}.
+# {annotation: (the type in words, whether a value has it)}.
 _TYPES = {
     int: ("a whole number", _is_int),
     float: ("a number", _is_number),
@@ -187,7 +187,7 @@ def check_types(instance):
     """Refuses a value of another type than its field's.
 
     Args:
-        instance: of a dataclass whose annotations are keys of `_TYPES`.
+        instance: a dataclass instance whose annotations are keys of `_TYPES`.
 
     Raises:
         keras_resnet.UsageError: names the field, the type and the value.

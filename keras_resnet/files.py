@@ -1,4 +1,4 @@
-"""Files that are whole or not there, whenever a process dies.
+"""Files that are complete or absent, whenever a process dies.
 
 A file is written under another name beside its own, flushed to the disk and
 renamed. A rename within a directory replaces the old file in one step (POSIX).
@@ -16,10 +16,10 @@ import filelock
 
 from keras_resnet.errors import UsageError
 
-# Of what was not finished. It is hidden, and the next run replaces it.
+# Prefix of an unfinished file: it is hidden, and the next run replaces it.
 UNFINISHED = ".unfinished-"
 
-# Bytes of a text that is read whole: labels, cards, manifests.
+# Most bytes of a text that is read at once: labels, cards, manifests.
 MAX_TEXT = 2**24
 
 _KINDS = {
@@ -32,7 +32,7 @@ _KINDS = {
 
 
 def no_file(status):
-    """Why what has an `os.stat_result` is no file, in one line, or None."""
+    """One line on why an `os.stat_result` is not that of a file, or None."""
     kind = stat.S_IFMT(status.st_mode)
     if kind == stat.S_IFREG:
         return None
@@ -40,12 +40,12 @@ def no_file(status):
 
 
 def open_file(path, buffering=-1):
-    """Opens a regular file to read its bytes; links to one are followed.
+    """Opens a regular file to read its bytes; follows links.
 
-    A pipe is not waited for, a device not read.
+    Does not wait for a pipe, and does not read a device.
 
     Raises:
-        OSError: if it cannot be opened, or is no file.
+        OSError: if it cannot be opened, or is not a file.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     why = no_file(os.fstat(handle))
@@ -59,7 +59,7 @@ def read(path, limit=MAX_TEXT):
     """The bytes of a regular file, if they are no more than a limit.
 
     Raises:
-        OSError: if it cannot be opened, is no file, or is larger.
+        OSError: if it cannot be opened, is not a file, or is larger.
     """
     with open_file(path) as file:
         return bounded(file, path, limit)
@@ -79,17 +79,17 @@ def bounded(file, name, limit=MAX_TEXT):
 
 
 def read_json(path):
-    """What a file of JSON holds.
+    """The contents of a JSON file.
 
     Raises:
         OSError: as `read`.
-        ValueError: if it is no JSON, or is nested too deep.
+        ValueError: if it is not JSON, or is nested too deep.
     """
     return parse_json(read(path))
 
 
 def parse_json(data):
-    """`json.loads` without another error than ValueError."""
+    """`json.loads` that raises no other error than ValueError."""
     try:
         return json.loads(data)
     except RecursionError as error:
@@ -98,9 +98,9 @@ def parse_json(data):
 
 @contextlib.contextmanager
 def replacing(path):
-    """Gives a path to write to; what lies there then becomes `path`.
+    """Yields a path to write to; the file written there becomes `path`.
 
-    On an error `path` stays as it was and what was written is deleted.
+    On an error `path` stays as it was and the new file is deleted.
 
     Args:
         path: of a file; its directory exists.
@@ -123,9 +123,9 @@ def replacing(path):
 
 
 def create(path):
-    """Makes an empty file of our own in place of what lies there.
+    """Makes a new empty file in place of whatever has that path.
 
-    A link there would be written through, a pipe waited for.
+    A write to an old link would change its target; one to a pipe would wait.
 
     Raises:
         OSError: if it cannot be made.
@@ -137,10 +137,9 @@ def create(path):
 
 
 def link(source, target):
-    """Gives a file a second name; a copy where the file system has no links.
+    """Gives a file a second name; copies it if the file system has no links.
 
-    What lies at `target` is replaced. Neither name may be written to later,
-    only replaced.
+    Replaces `target`. Later, either name may be replaced but not written to.
     """
     with replacing(target) as path:
         path.unlink(missing_ok=True)
@@ -157,22 +156,22 @@ def write_text(path, text):
 
 
 class BusyError(UsageError):
-    """Another process writes to a folder that one at a time may write to."""
+    """Another process is writing to a folder that allows one writer."""
 
 
 @contextlib.contextmanager
 def locked(folder, advice):
-    """Refuses a second process of this machine, or thread.
+    """Locks a folder against other processes and threads of this machine.
 
-    The folder itself is locked: nothing is left in it, and no link can lie
-    where a lock's own file would be.
+    The lock is on the folder itself: it leaves no file behind, and no link can
+    take the place of a lock file.
 
     Args:
-        folder: that one at a time may write to; it exists.
-        advice: what the second may do, for its message.
+        folder: an existing folder that allows one writer at a time.
+        advice: what the second process can do, for its message.
 
     Raises:
-        BusyError: if another one holds it.
+        BusyError: if another one has the lock.
     """
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -182,32 +181,32 @@ def locked(folder, advice):
             )
         yield
     finally:
-        os.close(handle)  # and with it the lock, as when the process dies
+        os.close(handle)  # ends the lock, as the process' death would
 
 
 @contextlib.contextmanager
 def without_trace(folder):
-    """What fails inside leaves no empty folder that was not there before."""
+    """Removes the empty folders that failing code inside has made."""
     folder = pathlib.Path(folder)
-    # Unlike `Path.exists` it raises nothing; what is wrong is said inside.
+    # Unlike `Path.exists` it raises nothing; the code inside reports errors.
     paths = (folder, *folder.parents)
     made = [path for path in paths if not os.path.exists(path)]
     try:
         yield
     except BaseException:
-        with contextlib.suppress(OSError):  # something is in it, or it is not
+        with contextlib.suppress(OSError):  # not empty, or not there
             for path in made:
                 path.rmdir()
         raise
 
 
-# What a write to a full or closed disk ends in, and no reading does.
+# Errors of a write to a full or read-only disk; reading raises none of them.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 @contextlib.contextmanager
 def room(folder, advice):
-    """Says in one line that a disk is full, whoever noticed it.
+    """Reports a full disk in one line, whichever library noticed it.
 
     Args:
         folder: what is written to.
@@ -221,7 +220,7 @@ def room(folder, advice):
         yield
     except UsageError:
         raise
-    except Exception as error:  # libraries raise kinds of their own
+    except Exception as error:  # libraries raise their own errors
         why = no_room(error)
         if why is None:
             raise
@@ -240,9 +239,9 @@ def no_room(error):
 
 
 def folder(path, advice=""):
-    """A folder to write into, made where it is missing, or a `UsageError`.
+    """Returns a folder to write into; makes it if it is missing.
 
-    `advice` says what to do where it cannot be made.
+    Raises `UsageError` if it cannot be made; `advice` says what to do then.
     """
     path = pathlib.Path(path)
     try:

@@ -55,13 +55,13 @@ def build(
             `keras_resnet.list_weights`), a repository of the hub
             ("hf://OWNER/NAME", with "@REVISION" or without), or the path of a
             file of the same network, whoever wrote it
-            (`keras_resnet.load_weights`). Of a repository the model's `card`
+            (`keras_resnet.load_weights`). With a repository, the model's `card`
             has the class names and the view.
         include_top: whether the network ends in its K-way classifier.
         input_shape: (H, W, C); H and W may be None for images of any size.
             Default: the size that the variant was published for. With C = 1
-            published weights are taken over as `grey_from_rgb` does; for
-            those of a file, build for 3 channels and call it.
+            `grey_from_rgb` converts published weights; for weights of a file,
+            build for 3 channels and call it yourself.
         pooling: without the top, None (feature maps), "avg" or "max".
         classes: K, an int >= 1. Default: as published. If it is given and
             the file in `weights` has another number, the classifier stays
@@ -71,29 +71,28 @@ def build(
         name: of the model. Default: `variant`.
         dtype: dtype policy: "float32", "mixed_bfloat16", "mixed_float16",
             "bfloat16", "float16" or "float64". Default: Keras' global one.
-            Pixels are taken and normalised, and logits and probabilities
-            computed, in float32 at least.
+            Input, normalisation, logits and probabilities use float32 at least.
         pixel_mean, pixel_std: C floats, 0..255. Default: those of the
             published weights, otherwise ImageNet's or CIFAR's, by the variant.
             `pixel_mean` may be an image, an array (H, W, C), for a network of
             that one size (P1 sec. 3.4, 4.2).
-        remat: whether units are computed again for the gradient, so that
-            training keeps their inputs only: a third more time, and the
-            memory of very deep networks on one device.
-        output_stride: pixels of the image from one position of the last map to
-            the next, as segmenters want 8 or 16: later strides become
-            dilations, with the same weights under the same names. Default:
-            the network's own, 32 for ImageNet and 4 for CIFAR.
-        zero_gamma: whether the scale of the BN that ends a branch is 0 at
-            first, so that a unit begins as its shortcut (Goyal et al. 2017,
-            arXiv 1706.02677, sec. 5.1). Of random weights, and for placements
-            whose branches end in BN: not pre-activation.
-        stochastic_depth: the probability, 0 to 1, that an example passes the
-            last branch by in training; earlier branches have less, linear in
+        remat: whether to recompute units for the gradient, so that training
+            keeps only their inputs. It takes a third more time; very deep
+            networks then fit on one device.
+        output_stride: image pixels from one position of the last map to the
+            next; segmenters want 8 or 16. Later strides become dilations, with
+            the same weights under the same names. Default: the network's own,
+            32 for ImageNet and 4 for CIFAR.
+        zero_gamma: whether the scale of the BN that ends a branch starts at 0,
+            so that a unit begins as its shortcut (Goyal et al. 2017, arXiv
+            1706.02677, sec. 5.1). Needs random weights and a placement whose
+            branches end in BN: not pre-activation.
+        stochastic_depth: the probability, 0 to 1, that training skips the last
+            branch for an example; earlier branches have lower ones, linear in
             the depth (Huang et al. 2016, arXiv 1603.09382, eq. 4).
         **choices: other fields of the row: `shortcut="A"`,
             `placement="full_preact"`, `block=...`, `depths=...`,
-            `filters=...`. For `block`, `placement` and `shortcut` also a row
+            `filters=...`. `block`, `placement` and `shortcut` also take a row
             that is not in the tables, such as
             `dataclasses.replace(specs.SHORTCUTS["exclusive_gating"],
             gate_bias=-7.0)`.
@@ -166,7 +165,7 @@ def build(
 
 
 def build_repository(repository):
-    """The network that a repository describes, whole, with its card.
+    """The whole network that a repository describes, with its card.
 
     Args:
         repository: `repositories.Repository`.

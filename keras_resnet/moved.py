@@ -7,7 +7,7 @@ import importlib.util
 import sys
 import warnings
 
-# {module of 0.1: module of 0.2}, of those that the documents named.
+# {module of 0.1: module of 0.2}, for the modules that the documents named.
 MODULES = {
     "data.decoding": "data.pixels.decoding",
     "data.transforms": "data.pixels.transforms",
@@ -40,7 +40,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return importlib.machinery.ModuleSpec(fullname, self)
 
     def exec_module(self, module):
-        """Puts the module of today in place of the one that is asked for."""
+        """Puts the current module in place of the requested one."""
         new = (
             "keras_resnet."
             + MODULES[module.__name__.removeprefix("keras_resnet.")]
@@ -50,7 +50,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def attributes(package, module):
-    """A package's `__getattr__` for what its module of 0.1 held.
+    """A package's `__getattr__` for the names of its module of 0.1.
 
     Args:
         package: name of a package that was a module.

@@ -1,4 +1,4 @@
-"""What somebody who watches long work sees; a pipe or a log sees nothing."""
+"""Progress of long work, for a terminal or a notebook; not a pipe or a log."""
 
 import contextlib
 import shutil
@@ -11,7 +11,7 @@ from absl import logging
 
 from keras_resnet.errors import printable_lines
 
-TICK = 1  # seconds after which a bar is drawn again
+TICK = 1  # seconds between two drawings of a bar
 
 _FORMAT = (
     "{desc}{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} steps, "
@@ -27,12 +27,12 @@ def notebook():
 
 
 def is_watched():
-    """Whether a terminal or a notebook shows what we say meanwhile."""
+    """Whether a terminal or a notebook shows our messages."""
     return sys.stderr.isatty() or notebook() is not None
 
 
 def say(text, log=False):
-    """Says what begins now, to those who watch.
+    """Prints what begins now, if a terminal or a notebook shows it.
 
     Args:
         text: one line.
@@ -47,7 +47,7 @@ def show_picture(path, place=None):
 
     Args:
         path: of the PNG.
-        place: what an earlier call gave: the picture takes its place.
+        place: what an earlier call returned; the picture replaces that one.
 
     Returns:
         a place, or None outside of a notebook.
@@ -63,7 +63,7 @@ def show_picture(path, place=None):
 
 
 class _Cell:
-    """A stream for tqdm: a notebook keeps its last line, in one place."""
+    """A stream for tqdm that shows its last line in one place of a notebook."""
 
     _place = None
 
@@ -79,16 +79,16 @@ class _Cell:
             self._place.update(shown, raw=True)
 
     def flush(self):
-        """Each line is shown when it is written."""
+        """Does nothing: `write` shows each line at once."""
 
 
 def seconds_left(first, last, total, now):
     """How long the rest takes at the pace between two moments.
 
     Args:
-        first, last: (steps done, seconds on a clock) of either.
+        first, last: (steps done, seconds on a clock) at each moment.
         total: steps in all.
-        now: seconds on the same clock: what has passed since `last` counts.
+        now: seconds on the same clock; the time since `last` is subtracted.
 
     Returns:
         float >= 0, or None where no step lies between the two.
@@ -101,7 +101,7 @@ def seconds_left(first, last, total, now):
 
 
 class _Line(tqdm.tqdm):
-    """tqdm's line, with a time left that runs down between two steps."""
+    """tqdm's line, whose time left counts down between two steps."""
 
     monitor_interval = 0  # no thread of tqdm's own
     first = last = None  # (steps done, clock) after the first and the last
@@ -113,21 +113,21 @@ class _Line(tqdm.tqdm):
             now = time.perf_counter()
             left = seconds_left(self.first, self.last, self.total, now)
         text = "?" if left is None else self.format_interval(left)
-        # Not tqdm's: it draws nothing where a terminal does not tell it.
+        # Not tqdm's width: it draws nothing if a terminal reports none.
         width = shutil.get_terminal_size().columns - 1
         return {**fields, "left": text, "ncols": width}
 
 
 @contextlib.contextmanager
 def counted(batches, total):
-    """Gives batches, and a `Bar` says how many are done.
+    """Yields batches while a `Bar` shows how many are done.
 
     Args:
-        batches: iterable; what it gives first is waited for longest.
+        batches: iterable; its first item takes longest.
         total: how many it gives.
 
     Yields:
-        Iterator of the batches; the next one is asked for when one is done.
+        Iterator over the batches; it asks for one when the last one is done.
     """
     bar = Bar(total, 0)
     bar.tell("compiling")
@@ -146,8 +146,8 @@ def counted(batches, total):
 class Bar:
     """A line of steps, pace and time left, drawn again each second.
 
-    It is for those who watch. The first step of a session, which compiles,
-    does not count for the pace; evaluations between steps do.
+    Only a terminal or a notebook shows it. The first step of a session, which
+    compiles, does not count towards the pace; evaluations between steps do.
 
     Args:
         total: steps of the whole run.
@@ -160,7 +160,7 @@ class Bar:
             initial=done,
             disable=not is_watched(),
             file=_Cell() if notebook() else None,
-            nrows=20,  # not the terminal's, which may not tell it
+            nrows=20,  # not the terminal's, which may be unknown
             bar_format=_FORMAT,
         )
         self._closed = threading.Event()
@@ -169,8 +169,8 @@ class Bar:
             self._handler = logging.get_absl_handler().python_handler
             self._stream = self._handler.stream
             if notebook() is None:
-                # Warnings are lines above the bar. In a notebook the module
-                # would ask for widgets.
+                # Print warnings above the bar. In a notebook the module would
+                # ask for widgets.
                 from tqdm import contrib
 
                 self._handler.setStream(contrib.DummyTqdmFile(self._stream))
@@ -182,7 +182,7 @@ class Bar:
             self._line.refresh()
 
     def advance(self, step):
-        """Says how many steps are done."""
+        """Shows how many steps are done."""
         line = self._line
         line.last = step, time.perf_counter()
         if line.first is None:
@@ -191,11 +191,11 @@ class Bar:
         line.update(step - line.n)
 
     def tell(self, doing="", facts=None):
-        """Says what is done now, and with which figures.
+        """Shows the current work and its figures.
 
         Args:
             doing: what is done between steps; "" for the steps themselves.
-            facts: list of str; None for those that are there.
+            facts: list of str; None keeps those that are shown.
         """
         self._line.set_description_str(f"{doing}: " * bool(doing), False)
         if facts is not None:

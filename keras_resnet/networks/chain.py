@@ -39,7 +39,7 @@ class Chain(inside.Readable, keras.layers.Layer):
         return operations.output_shape(self.layers, input_shape)
 
     def paths(self):
-        """Its layers, as lists that are applied in order each."""
+        """Its layers, as lists; each list is applied in order."""
         return [self.layers]
 
     def multiply_adds(self, shape):
@@ -50,8 +50,8 @@ class Chain(inside.Readable, keras.layers.Layer):
         """The fields of its config with other operations.
 
         Args:
-            change: function of the names of ops that are applied in order, and
-                of the op before them or None, to as many other names.
+            change: function from the names of ops that are applied in order,
+                and the op before them or None, to as many other names.
         """
         return {"ops": change(self.config["ops"], None)}
 

@@ -1,8 +1,8 @@
-"""Dilation in place of a stride: what can be the same network with it.
+"""Dilation in place of a stride, for the operations that allow it.
 
-What a network computes for every other pixel, it computes for all of them if
-the kernels behind see pixels twice as far apart (the "algorithme à trous").
-Then a dilated network has, at every other pixel, the values of the strided one.
+Without a stride of 2 a network computes all pixels, not every other one. If the
+kernels behind read pixels twice as far apart (the "algorithme à trous"), it has
+the values of the strided network at every other pixel.
 """
 
 import keras
@@ -10,7 +10,7 @@ import keras
 from keras_resnet.errors import require
 from keras_resnet.networks import operations
 
-_SIDE = 1024  # pixels of an image whose maps tell the strides
+_SIDE = 1024  # pixels of the image that strides are measured on
 
 
 def strides_of(layer):
@@ -22,8 +22,8 @@ def strides_of(layer):
 def check(unit):
     """Raises `UsageError` unless each operation of a unit can be dilated.
 
-    Convolutions of odd kernels are; what makes a pixel of one pixel is as it
-    is. Of others, such as a pooling, nothing is known.
+    Convolutions with odd kernels can be; pixelwise operations need no change.
+    For others, such as pooling, nothing is known.
     """
     for layer in operations.leaves(unit.layers):
         odd = isinstance(layer, keras.layers.Conv2D) and all(
@@ -41,9 +41,9 @@ class Strides:
     """Which units stride and which are dilated, from the stem on.
 
     Args:
-        reached: int, of the stem.
-        limit: int, of the last map, or None for the network as it is.
-        known: strides at the ends of the stages, which `limit` is one of.
+        reached: int, the stem's stride.
+        limit: int, the last map's stride, or None for the network as it is.
+        known: strides at the ends of the stages; `limit` is one of them.
 
     Raises:
         keras_resnet.UsageError: for another limit.
@@ -58,7 +58,7 @@ class Strides:
         self._reached, self._limit, self._rate = reached, limit, 1
 
     def take(self, strides):
-        """{"strides", "dilation"} of the next unit, which would stride so."""
+        """{"strides", "dilation"} of the next unit, given its own stride."""
         before = self._rate
         if self._limit and self._reached * strides > self._limit:
             self._rate *= strides

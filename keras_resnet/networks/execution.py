@@ -1,7 +1,7 @@
-"""How networks are executed in training: what a backend can do better.
+"""Faster execution of networks in training, where a backend offers it.
 
 Nothing here changes what is computed, only its speed and memory. TensorFlow is
-imported where Keras runs on it.
+imported only if Keras runs on it.
 """
 
 import contextlib
@@ -12,8 +12,8 @@ import numpy as np
 
 from keras_resnet.errors import require
 
-# Bytes, for the widest vector instructions; TensorFlow ends the process where
-# memory it shares is aligned less.
+# Bytes, for the widest vector instructions; TensorFlow ends the process if
+# memory that it shares is aligned to less.
 _ALIGNMENT = 64
 
 _TRAINED = ("kernel", "bias", "gamma", "beta")
@@ -50,12 +50,12 @@ def fused_batch_norm(x, gamma, beta, epsilon):
 
     Args:
         x: (B, H, W, C), float32, bfloat16 or float16.
-        gamma, beta: (C,), of the same or float32.
+        gamma, beta: (C,), of x's dtype or float32.
         epsilon: float.
 
     Returns:
-        (y, mean, variance): like x, and float32 (C,) both. The variance is
-        the batch's own, divided by B * H * W, which Keras keeps.
+        (y, mean, variance): y like x, the others float32 (C,). The variance is
+        divided by B * H * W, as Keras keeps it.
     """
     import tensorflow as tf
 
@@ -77,12 +77,12 @@ def fused_batch_norm(x, gamma, beta, epsilon):
 
 
 def has_grouped_convolution():
-    """Whether the backend has an operation that Keras does without."""
+    """Whether the backend has an operation for it that Keras does not use."""
     return _is_tensorflow()
 
 
 def grouped_convolution(x, kernel, strides, padding, dilation):
-    """A convolution of groups in one operation; CPUs may lack its gradient.
+    """A grouped convolution in one operation; CPUs may lack its gradient.
 
     Args:
         x: (B, H, W, C).
@@ -104,8 +104,8 @@ def has_fused_momentum():
 def fused_momentum(variable, buffer, gradient, rate, momentum, nesterov):
     """The update of `keras.optimizers.SGD`, in one kernel.
 
-    A variable takes 4 operations of a graph in place of 13, which are most of
-    what TensorFlow has to make and to schedule for very deep networks.
+    A variable takes 4 graph operations instead of 13. In very deep networks
+    such operations are most of what TensorFlow has to make and to schedule.
 
     Args:
         variable, buffer: `tf.Variable` of one shape.
@@ -134,10 +134,10 @@ def empty(count):
 
 
 def tensor(values):
-    """A tensor of values from `empty`, not to be changed any more.
+    """A tensor of values from `empty`; do not change the values afterwards.
 
-    TensorFlow makes two copies of an array elsewhere, which for the weights of
-    a large network takes as long as drawing them.
+    TensorFlow copies any other array twice. For the weights of a large network
+    that takes as long as drawing them.
     """
     if not _is_tensorflow():
         return values
@@ -147,7 +147,7 @@ def tensor(values):
 
 
 def common_name():
-    """A scope for the variables of all units, which makes them faster.
+    """A shared name scope, in which units' variables are made faster.
 
     TensorFlow compiles the operation that makes a variable once for each name
     and shape; Keras tells variables apart by their own paths.
@@ -162,12 +162,11 @@ def common_name():
 def call_unit(unit, x):
     """`unit.compute(x, training=True)`, traced once or rematerialised.
 
-    With `unit.shared` TensorFlow traces the units of a network that are equal
-    but for their weights once, as one function, which takes the weights as
-    arguments: a graph of 600 units is made in seconds, not minutes. With
-    `unit.remat` the unit keeps its input only, and is computed again for the
-    gradient (Chen et al. 2016, arXiv 1604.06174). `keras.RematScope` would
-    also update BN's moving statistics again.
+    With `unit.shared` TensorFlow traces units that differ only in their weights
+    once, as a function of the weights: a graph of 600 units is made in seconds,
+    not minutes. With `unit.remat` the unit keeps only its input and is
+    recomputed for the gradient (Chen et al. 2016, arXiv 1604.06174).
+    `keras.RematScope` would also update BN's moving statistics again.
 
     Args:
         unit: `layers.ResidualUnit`.
@@ -180,7 +179,7 @@ def call_unit(unit, x):
     function = _shared(unit, state) if shares else _pure(unit, state)
     if unit.remat:
         function = keras.remat(function)
-    # Drawn here: not again for the gradient, and each unit's own.
+    # Draw here: each unit has its own draw, and the gradient reuses it.
     kept = unit.draw(x)
     kept = () if kept is None else (kept,)
     y, values = function(x, [_tensor(v) for v in unit.variables], *kept)
@@ -194,7 +193,7 @@ def _tensor(variable):
         return variable.value
     import tensorflow as tf
 
-    # Of a variable on several devices a function would take the first one.
+    # A function would take only the first copy of a mirrored variable.
     return tf.convert_to_tensor(variable.value)
 
 
@@ -219,7 +218,7 @@ def _pure(unit, state):
 
 
 def _shared(unit, state):
-    """`_pure` of the first unit of its kind in the graph that is traced."""
+    """`_pure` of the first unit of this kind in the graph being traced."""
     import tensorflow as tf
 
     # A collection lives as long as its graph.
@@ -233,7 +232,7 @@ def _shared(unit, state):
     function = tf.function(
         _pure(unit, state),
         autograph=False,
-        # Not pasted into the graph at each call, which would undo it.
+        # Inlining the function at each call would undo the sharing.
         experimental_attributes={"_noinline": True},
     )
     found.append((kind, function))

@@ -1,4 +1,4 @@
-"""Convolutions of groups of channels."""
+"""Grouped convolutions."""
 
 import keras
 
@@ -8,10 +8,10 @@ from keras_resnet.networks.primitives import serializable
 
 @serializable
 class GroupedConv2D(keras.layers.Conv2D):
-    """Keras' own, but at inference one operation of TensorFlow.
+    """Keras' layer, but one TensorFlow operation at inference.
 
-    Keras has XLA compile a function for it, since TensorFlow's own kernels for
-    CPUs lack the gradient. ONNX has no form of such a function.
+    Keras compiles a function for it with XLA, since TensorFlow's CPU kernels
+    lack the gradient. ONNX cannot express such a function.
     """
 
     def call(self, inputs, training=None):

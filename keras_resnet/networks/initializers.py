@@ -23,14 +23,14 @@ _MOST_AHEAD = 32  # chunks
 class HeNormal(keras.initializers.Initializer):
     """N(0, sqrt(2 / (k * k * filters))), He 2015b eq. 14, not truncated.
 
-    Fan-out and not truncated: resnet-1k-layers, torchvision, timm. That is
+    Fan-out and not truncated, as in resnet-1k-layers, torchvision, timm. It is
     `keras.initializers.VarianceScaling(2, "fan_out", "untruncated_normal")`,
-    which takes half of the time that building a large network does.
+    which takes half of the time of building a large network.
 
     Args:
         seed: int >= 0, for the same values at each call. Default: the next
-            values of `drawing_ahead`, or drawn at each call from Python's
-            generator, which `keras.utils.set_random_seed` seeds.
+            values of `drawing_ahead`; outside it, a new seed at each call from
+            Python's generator, which `keras.utils.set_random_seed` seeds.
     """
 
     def __init__(self, seed=None):
@@ -58,7 +58,7 @@ _ahead = contextvars.ContextVar("ahead", default=None)
 
 @contextlib.contextmanager
 def drawing_ahead():
-    """Within it threads draw the values of kernels while layers are made."""
+    """Context in which threads draw kernel values while layers are made."""
     numbers = Normals(random.getrandbits(64))
     token = _ahead.set(numbers)
     try:
@@ -69,10 +69,11 @@ def drawing_ahead():
 
 
 class Normals:
-    """Numbers of N(0, 1) in a row, drawn by threads before they are read.
+    """A sequence of N(0, 1) numbers, drawn by threads before they are read.
 
     They are the same for any number of threads. As many are drawn ahead as
-    have been read, so that a small network does not wait for a large one's.
+    have been read, so that a small network does not wait for numbers that only
+    a large one needs.
 
     Args:
         seed: int >= 0.
@@ -100,8 +101,8 @@ class Normals:
             chunk.cancel()
 
     def _next(self):
-        # The memory of the last one is there already: new memory takes as long
-        # as the numbers in it.
+        # Reuse the memory of the last chunk: getting new memory takes as long
+        # as drawing the numbers in it.
         memory = self._chunk
         ahead = min(1 + self._started, _MOST_AHEAD)
         while len(self._chunks) < ahead and self._left:

@@ -1,7 +1,7 @@
-"""What an operation inside a unit gives, by its name: `unit(x, until="conv1")`.
+"""The output of an operation inside a unit: `unit(x, until="conv1")`.
 
-A call of the same layer, so that a functional model which has such calls is
-saved, copied and loaded as any other, and shares the weights.
+It is a call of the same layer, so it shares the weights, and a functional model
+with such calls is saved, copied and loaded like any other.
 """
 
 import functools
@@ -11,13 +11,13 @@ import keras
 from keras_resnet.errors import lookup
 from keras_resnet.networks import operations
 
-ADD = "add"  # the sum of a unit, which is no layer
+ADD = "add"  # the sum of a unit, which is not a layer
 
 _PADS = (keras.layers.ZeroPadding2D, operations.EdgePadding2D)
 
 
 class Readable:
-    """Mixin of a layer of operations: `layers`, `compute` and `run`."""
+    """Mixin for a layer of operations with `layers`, `compute` and `run`."""
 
     def call(self, x, training=None, until=None):
         if until is None:
@@ -48,7 +48,7 @@ def names(layer):
 
 
 def _apply(layer, found, path, x, training):
-    """`operations.apply`, which keeps what each operation gives."""
+    """As `operations.apply`, but keeps the output of each operation."""
     if path is getattr(layer, "after_add", None):
         found[ADD] = x
     for operation in path:

@@ -1,7 +1,8 @@
 """The private names of Keras and TensorFlow that this library depends on.
 
-Each has a reason and no public twin. `internals_test` fails by version where
-one of them has changed. TensorFlow is imported where Keras runs on it.
+Each has a reason and no public equivalent. If one of them has changed,
+`internals_test` fails and names the version. TensorFlow is imported only if
+Keras runs on it.
 """
 
 import contextlib
@@ -10,7 +11,7 @@ import keras
 
 
 def variable_index(optimizer, variable):
-    """Where a variable stands among those that an optimizer was built for.
+    """The index of a variable among those that an optimizer was built for.
 
     `update_step` gets the backend's variable, which has no path.
     """
@@ -20,7 +21,7 @@ def variable_index(optimizer, variable):
 def weights_and_averages(optimizer):
     """[(weight, its moving average)], as `use_ema=True` keeps them.
 
-    Keras only copies averages into the weights, for good.
+    Keras itself can only replace the weights by the averages, for good.
     """
     averages = optimizer._model_variables_moving_average
     return list(zip(optimizer._trainable_variables, averages, strict=True))
@@ -29,12 +30,12 @@ def weights_and_averages(optimizer):
 class SeesSums:
     """Mixin of an optimizer that looks at gradients before it applies them.
 
-    They are the sums over all replicas; Keras' public `apply` sees each
+    These gradients are sums over all replicas; Keras' public `apply` sees each
     replica's own.
     """
 
     def apply_sums(self, gradients, update):
-        """Is called once for all replicas, or once in each, with equal sums.
+        """Called once for all replicas, or once in each, with equal sums.
 
         Args:
             gradients: list of tensors.
@@ -48,7 +49,7 @@ class SeesSums:
 
         parent = super()._backend_update_step
         if keras.config.backend() == "tensorflow":
-            update()  # and there, once they are summed
+            update()  # calls the method below, once they are summed
         else:
             self.apply_sums(grads, update)
 
@@ -67,9 +68,9 @@ class SeesSums:
 
 @contextlib.contextmanager
 def all_cpu_devices(devices):
-    """A worker's strategy made within takes all parts of a split CPU.
+    """Context in which a worker's strategy takes all parts of a split CPU.
 
-    TensorFlow's own would take the first part only.
+    Otherwise TensorFlow would take only the first part.
 
     Args:
         devices: list of names, "CPU:0", "CPU:1" or of GPUs.

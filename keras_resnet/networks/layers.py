@@ -33,16 +33,17 @@ class ResidualUnit(inside.Readable, keras.layers.Layer):
     only if the branch ends in BN.
 
     Args:
-        filters: int, of the stage; the output has `block.expansion` times it.
+        filters: int, of the stage; the output has `block.expansion` times as
+            many.
         strides: int, of the unit.
         dilation: (int, int), of the convolutions up to the strided one and of
             those behind it: `dilated.Strides` says which.
-        agrees: bool, whether input and output have the same shape, that is,
-            whether `shortcut.same` or `shortcut.change` is h. An identity of a
-            unit that strides takes every `strides`-th pixel.
+        agrees: bool, whether input and output have the same shape. If so, h is
+            `shortcut.same`, else `shortcut.change`. In a strided unit the
+            identity takes every `strides`-th pixel.
         block, placement, shortcut: rows of `specs`, or dicts of their fields.
-        stochastic_depth: float, the probability that an example passes the
-            branch by in training.
+        stochastic_depth: float, the probability that training skips the branch
+            for an example.
         remat, shared: bools, how it is trained (`execution.call_unit`).
 
     Input shape:
@@ -118,10 +119,10 @@ class ResidualUnit(inside.Readable, keras.layers.Layer):
         return self.filters * self.block.expansion
 
     def normalise_shortcut(self):
-        """Layers after a projection: normalised if and only if the branch is.
+        """Layers that normalise a projection, if the branch is normalised.
 
         Returns:
-            list of a batch normalisation, or what it is folded to; or of none.
+            list: a batch normalisation, or what it is folded into; or empty.
         """
         return [
             operations.NORMALISERS[op](
@@ -133,14 +134,14 @@ class ResidualUnit(inside.Readable, keras.layers.Layer):
 
     @property
     def layers(self):
-        """All its ops, as `Chain` has them; `keras.Model.summary` reads both.
+        """All its ops, as in `Chain`; `keras.Model.summary` reads both.
 
-        Not a list: a Keras file would name variables after this one.
+        Not a list: a Keras file would name variables after this attribute.
         """
         return collections.deque(itertools.chain(*self.paths()))
 
     def paths(self):
-        """Its layers, as lists that are applied in order each."""
+        """Its layers, as lists; each list is applied in order."""
         return [
             self.before,
             self.branch,
@@ -181,11 +182,11 @@ class ResidualUnit(inside.Readable, keras.layers.Layer):
         apply=operations.apply,
         kept=None,
     ):
-        """The unit itself: what `call` gives, however it is executed.
+        """The output of the unit, however it is executed.
 
-        `hold` is applied to the branch and to what the gate reads, such as
-        `tf.stop_gradient` for the gradient that shortcuts alone pass on;
-        `apply` runs each path; `kept` is what `draw` gave, if it was called.
+        `hold` is applied to the branch and to the input of the gate: with
+        `tf.stop_gradient` only shortcuts pass the gradient on. `apply` runs
+        each path; `kept` is what `draw` returned, if it was called.
         """
         shared = apply(self.before, x, training)
         branch = hold(apply(self.branch, shared, training))

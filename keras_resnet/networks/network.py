@@ -20,7 +20,7 @@ from keras_resnet.networks.layers import ResidualUnit
 from keras_resnet.networks.operations import PixelNormalization
 from keras_resnet.networks.outputs import ResNet
 
-# Those that networks are tested with; others Keras takes and fails later.
+# Dtypes that networks are tested with; Keras accepts others and fails later.
 _DTYPES = (
     "float32",
     "mixed_bfloat16",
@@ -30,8 +30,8 @@ _DTYPES = (
     "float64",
 )
 
-# Units of a stage from which tracing one of them as a function, and calling
-# it, takes less time than tracing each.
+# From this many units in a stage, tracing one as a function and calling it is
+# faster than tracing each.
 _SHARED_UNITS = 9
 
 
@@ -59,7 +59,7 @@ def assemble(
         head: `heads.Head`.
         name: of the model.
         policy: dtype policy; None is Keras' own.
-        remat: whether units are computed again for the gradient.
+        remat: whether units are recomputed for the gradient.
         output_stride: int, of the last map, or None for the row's own.
         zero_gamma, stochastic_depth: as for `keras_resnet.build`.
 
@@ -89,7 +89,7 @@ def assemble(
 
 
 def _policy(dtype):
-    """The dtype policy of a name, of a policy, or Keras' own for None."""
+    """A dtype policy from its name or itself; for None, Keras' own."""
     dtype = keras.config.dtype_policy() if dtype is None else dtype
     name = getattr(dtype, "name", dtype)
     lookup(dict.fromkeys(_DTYPES), name, "dtype policy")
@@ -114,7 +114,7 @@ def resolve(kind, value):
 
 
 def _body(x, row, stem, policy, remat, output_stride, depth):
-    """Stem, stages and what the next unit would have applied first."""
+    """Stem, stages and the `before` that the next unit would have applied."""
     block, placement, shortcut = (
         resolve(kind, getattr(row, kind))
         for kind in ("block", "placement", "shortcut")
@@ -186,7 +186,7 @@ def check_input_shape(input_shape, stem):
 
 
 def _mean_image(mean, input_shape):
-    """(image or None, its colour or `mean` as it is)."""
+    """(image, its mean colour), or (None, `mean`) if `mean` is not an image."""
     if np.ndim(mean) != 3:
         return None, mean
     image = np.asarray(mean, "float64")

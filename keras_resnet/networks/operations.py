@@ -1,18 +1,18 @@
 """The operations that rows of `specs` name, as Keras layers.
 
-An operation is a Keras layer, and says what others ask of it:
+An operation is a Keras layer. Other code reads these attributes of it:
 
-- `pixelwise`, bool: at inference each output pixel is made of one input pixel,
-  by the same rule for all. It may skip pixels. Without it an operation is
-  taken to mix them, and exports keep all of its input.
-- `multiply_adds(shape)`: how many for an input of a shape (1, H, W, C), as P1
-  Table 1 counts them. Without it there are none.
+- `pixelwise`, bool: at inference each output pixel depends on one input pixel,
+  by the same rule everywhere. It may skip pixels. Without the attribute an
+  operation is assumed to mix pixels, and exports keep all of its input.
+- `multiply_adds(shape)`: their number for an input of shape (1, H, W, C), as P1
+  Table 1 counts them. Without the attribute there are none.
 - `gradient_reads`: which of "input" and "output" its gradient reads, for the
   count of what training keeps.
-- `layers`: the layers in it, if it has any; batch normalisations are found
-  there when a network is frozen. Give them names: weights are told by path.
-- `call(x, training)`, if training differs. Whether a variable is trained or
-  is state is what its `trainable` says.
+- `layers`: the layers in it, if it has any; freezing a network finds batch
+  normalisations there. Give them names: a path identifies a weight.
+- `call(x, training)`, if training differs. `trainable` says whether a variable
+  is trained or is state.
 
 `register` adds one of your own. Shapes: B batch, H height, W width, C channels.
 Images are channels-last. Imports keras only, so every layer runs on any Keras
@@ -52,7 +52,7 @@ __all__ = (
 # numbers of BN. Fan-out and not truncated: resnet-1k-layers, torchvision, timm.
 BATCH_NORM = {"momentum": 0.9, "epsilon": 1e-5}
 
-# Of every layer that asks: else it is what keras.json or
+# For every layer that takes it: its default is what keras.json or
 # `keras.config.set_image_data_format` says when the layer is made.
 LAYOUT = {"data_format": "channels_last"}
 
@@ -60,8 +60,8 @@ LAYOUT = {"data_format": "channels_last"}
 def conv2d(filters, kernel_size, strides, groups=1, dilation=1, **kwargs):
     """Layers of a convolution padded by `kernel_size // 2` on every side.
 
-    A dilated one, whose pixels are `dilation` apart, is padded by as many times
-    that, and does not stride.
+    A dilated convolution reads pixels that are `dilation` apart. Its padding is
+    that many times as wide, and it does not stride.
 
     Keras' `padding="same"` pads (0, 1) at stride 2 where Caffe and PyTorch pad
     (1, 1), so a strided convolution is a `ZeroPadding2D` and a valid one. All
@@ -91,10 +91,10 @@ def make_ops(names, convolutions=(), *, dtype, seen=None):
     """Layers for op names, numbered by kind in reading order.
 
     Args:
-        names: tuple of keys of `OPERATIONS`. An export makes "bias" and
-            "affine" of "bn" (`keras_resnet.export.folding.fold`).
-        convolutions: of each "conv" in turn, what `conv2d` takes: (filters,
-            kernel_size, strides), or these, groups and dilation.
+        names: tuple of keys of `OPERATIONS`. An export turns "bn" into "bias"
+            or "affine" (`keras_resnet.export.folding.fold`).
+        convolutions: for each "conv" in turn, the arguments of `conv2d`:
+            (filters, kernel_size, strides), or these, groups and dilation.
         dtype: dtype policy of the layers.
         seen: `collections.Counter` of the ops numbered so far, updated.
 
@@ -102,7 +102,7 @@ def make_ops(names, convolutions=(), *, dtype, seen=None):
         list of Keras layers and `ReLU`, named conv1, bn1, relu1, conv2, ...
 
     Raises:
-        keras_resnet.UsageError: for another name.
+        keras_resnet.UsageError: for an unknown name.
     """
     convolutions = iter(convolutions)
     seen = collections.Counter() if seen is None else seen
@@ -112,7 +112,7 @@ def make_ops(names, convolutions=(), *, dtype, seen=None):
         seen[op] += 1
         common = {"name": f"{op}{seen[op]}", "dtype": dtype}
         if op == "pool":
-            common["zeros"] = seen["relu"] > 0  # no more than what it gives
+            common["zeros"] = seen["relu"] > 0  # ReLU outputs are >= 0
         sizes = next(convolutions) if op == "conv" else ()
         made = make(*sizes, **common)
         layers += made if isinstance(made, list) else [made]
@@ -120,7 +120,7 @@ def make_ops(names, convolutions=(), *, dtype, seen=None):
 
 
 def _pool(zeros, name, dtype):
-    """Layers of a max-pooling of 3 x 3 pixels, stride 2, padded by one."""
+    """Layers of a 3 x 3 max-pooling with stride 2, padded by one pixel."""
     common = {"name": "pool_pad", "dtype": dtype}
     pool = keras.layers.MaxPooling2D(3, 2, name=name, dtype=dtype, **LAYOUT)
     if zeros:
@@ -133,19 +133,19 @@ def _relu(name, dtype):
     return ReLU(name)
 
 
-# What a BN is, in training and when it is folded.
+# The forms of a BN: in training, and folded.
 NORMALISERS = {
     "bn": functools.partial(BatchNormalization, **BATCH_NORM),
     "bias": Bias,
     "affine": Affine,
 }
 
-# {name in a row: what makes its layer, of a name and a dtype}.
+# {name in a row: function from a name and a dtype to its layer}.
 OPERATIONS = {
     "conv": conv2d,
     "relu": _relu,
     "pool": _pool,
-    "zero_pool": functools.partial(_pool, True),  # whatever it reads
+    "zero_pool": functools.partial(_pool, True),  # whatever its input
     **NORMALISERS,
 }
 
@@ -153,14 +153,14 @@ OPERATIONS = {
 def register(name, make):
     """Adds an operation that rows of `specs` may name.
 
-    To be called before a network with it is built or loaded, in a module of
-    yours that `--import` names. Its class is registered with Keras too:
+    Call it in a module of yours that `--import` names, before a network with
+    the operation is built or loaded. Register the class with Keras too:
     `keras.saving.register_keras_serializable`.
 
     Args:
         name: of letters; its layers are called name1, name2, ...
         make: function of `name` and `dtype` (a dtype policy), such as a class
-            of Keras layers. The module's docstring says what is asked of them.
+            of Keras layers. The docstring of this module says what they need.
 
     Raises:
         keras_resnet.UsageError: if the name is taken.
@@ -185,17 +185,17 @@ def build(layers, shape):
 
 
 def output_shape(layers, shape):
-    """The shape that layers, applied in order, make of a shape."""
+    """The output shape of layers that are applied in order."""
     for layer in layers:
         shape = layer.compute_output_shape(shape)
     return shape
 
 
 def apply(layers, x, training):
-    """What layers make of a tensor, in order."""
+    """Applies layers to a tensor, in order."""
     for layer in layers:
-        # Keras passes `training` on only within the call of a model, which a
-        # unit that is computed again for the gradient is not.
+        # Pass `training` explicitly: Keras propagates it only inside a model
+        # call, and recomputing a unit for the gradient is not one.
         if _takes_training(type(layer)):
             x = layer(x, training=training)
         else:
@@ -210,7 +210,7 @@ def _takes_training(kind):
 
 
 def leaves(layers):
-    """All layers without layers in them, in order."""
+    """All layers that contain no layers, in order."""
     return [
         leaf
         for layer in layers
@@ -222,7 +222,7 @@ def _has_layers(layer):
     return getattr(layer, "layers", None) is not None
 
 
-# What layers of Keras would say: whether one has this property.
+# {Keras class: whether a layer of it is pixelwise}.
 _PIXELWISE = {
     keras.layers.Conv2D: lambda layer: layer.kernel_size == (1, 1),
     keras.layers.MaxPooling2D: lambda layer: layer.pool_size == (1, 1),
@@ -231,7 +231,7 @@ _PIXELWISE = {
 
 
 def is_pixelwise(layer):
-    """Whether what a layer gives for a pixel is made of that pixel alone."""
+    """Whether each output pixel of a layer depends on one input pixel."""
     known = _PIXELWISE.get(type(layer))
     return known(layer) if known else getattr(layer, "pixelwise", False)
 
@@ -246,7 +246,7 @@ def multiply_adds(layer, shape):
 
 
 def sum_multiply_adds(layers, shape):
-    """The same of layers that are applied in order."""
+    """Multiply-adds of layers that are applied in order."""
     total = 0
     for layer in layers:
         total += multiply_adds(layer, shape)

@@ -26,12 +26,12 @@ _POOLS = (
 
 @serializable
 class ResNet(keras.Model):
-    """What `build` makes: a functional model that says what its maps are.
+    """What `build` returns: a functional model that names its maps.
 
     Detectors and segmenters, such as KerasHub's, ask a backbone for
-    `pyramid_outputs`. Nothing is kept but the graph itself, so that
-    `get_config`, `from_config`, `clone_model` and files lose nothing. A network
-    of a file that was written as a plain `keras.Model` becomes one by
+    `pyramid_outputs`. It keeps nothing but the graph itself, so that
+    `get_config`, `from_config`, `clone_model` and files lose nothing. A plain
+    `keras.Model` from a file becomes one by
     `ResNet(model.inputs, model.outputs, name=model.name)`.
     """
 
@@ -72,19 +72,19 @@ def logits(model: keras.Model) -> keras.Model:
 def is_multi_label(model: keras.Model) -> bool:
     """Whether a model ends in sigmoids: its labels do not exclude each other.
 
-    A softmax, and logits alone, are of classes that do.
+    A softmax, or logits alone, mean classes that do.
     """
     last = model.layers[-1]
-    if isinstance(last, keras.Model):  # around a network
+    if isinstance(last, keras.Model):  # a wrapper of a network
         return is_multi_label(last)
     return getattr(last, "activation", None) is keras.activations.sigmoid
 
 
 def named_features(model: keras.Model) -> dict[str, keras.KerasTensor]:
-    """{name: output} of a model that is no classifier; else empty.
+    """{name: output} of a model that is not a classifier; else empty.
 
-    Such are several outputs, by the names of their dict, the mean that a
-    pooling layer gives ("embedding"), and maps alone ("features").
+    These are several outputs, by the names of their dict; the mean from a
+    pooling layer ("embedding"); or maps alone ("features").
     """
     first, *more = model.outputs
     # Keras' Sequential has one output, and no such property.
@@ -114,8 +114,7 @@ def features(
         the ends of the stages, at strides 4, 8, 16 and 32 for an ImageNet
         network; "C2" ... "C4" at strides 1, 2 and 4 for a CIFAR one. Each is
         (B, H / stride, W / stride, C). "embedding" is (B, C), the mean of the
-        last map over all positions or, of a network with pooling="max", the
-        maximum.
+        last map over all positions or, with pooling="max", the maximum.
 
     Raises:
         keras_resnet.UsageError: for another model or name.
@@ -144,9 +143,9 @@ def feature_names(model: keras.Model) -> list[str]:
     """All that `features` knows of a model from `build`.
 
     Returns:
-        list of "C2" ... "C5", "embedding", and in their order the layers,
-        "stage3_unit2", and the operations in them, "stage3_unit2/conv1"; "add"
-        is the sum of a unit.
+        list: "C2" ... "C5", "embedding", then in order the layers
+        ("stage3_unit2") and the operations in them ("stage3_unit2/conv1");
+        "add" is the sum of a unit.
     """
     names = [*_stages(model), EMBEDDING]
     for layer in model.layers[1:]:
@@ -157,7 +156,7 @@ def feature_names(model: keras.Model) -> list[str]:
 
 
 def _stages(model):
-    """{"C2": the last unit's output of the first stage, ...}."""
+    """{"C2": the output of the first stage's last unit, ...}."""
     last = {}
     for layer in model.layers:
         if isinstance(layer, ResidualUnit):
@@ -172,7 +171,7 @@ def _stages(model):
 
 
 def _check_feature(known, name):
-    # Not `lookup`: that would list a thousand.
+    # Not `lookup`, which would list a thousand names.
     near = nearest(name, known)
     hint = f" Did you mean {near!r}?" if near else ""
     require(

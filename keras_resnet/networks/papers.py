@@ -1,4 +1,4 @@
-"""What the papers print of their networks, as printed, by place. No code.
+"""What the papers print about their networks, as printed, by place. No code.
 
 P1 is He et al. 2015, arXiv 1512.03385; P2 He et al. 2016, arXiv 1603.05027.
 Keys of the inner tables are keys of `specs.VARIANTS`.
@@ -84,7 +84,7 @@ MULTI_SCALE = {
 }
 ONE_CROP = {
     "P2 sec. 4.1": {"resnet101": ("23.6", "7.1")},
-    # The same with BN after the addition, which is no variant of its own.
+    # The same with BN after the addition, which is not a variant of its own.
     "P2 sec. 4.1, BN after addition": {"resnet101": ("24.6", "7.5")},
     "P2 Table 5": {"resnet152": ("23.0", "6.7")},
 }
@@ -129,7 +129,7 @@ MULTIPLY_ADDS = {
 
 
 def find(tables, variant, place=None):
-    """What is printed of a variant, and where first.
+    """The printed figure of a variant, and the first place that has it.
 
     Args:
         tables: one of the tables of this module.

@@ -18,7 +18,7 @@ class ReLU:
 
     pixelwise = True
     gradient_reads = ("output",)
-    # What `keras.Model.summary` reads of the layers within another one.
+    # `keras.Model.summary` reads it from layers inside another layer.
     _inbound_nodes = ()
 
     def __init__(self, name):
@@ -37,14 +37,14 @@ class ReLU:
 
 @serializable
 class Dropout(keras.layers.Dropout):
-    """Keras' own, whose random seed has a name that the network gives it.
+    """Keras' dropout, with a random seed that the network names.
 
-    Keras names seeds by a count of the process, so that the variables of a
-    checkpoint would depend on what the process built before.
+    Keras numbers seeds over the process, so the variable names of a checkpoint
+    would depend on what the process built before.
 
     Args:
         rate: float, 0 to 1.
-        seed_name: str, another one for each layer of a network.
+        seed_name: str, different for each layer of a network.
     """
 
     pixelwise = True
@@ -55,7 +55,7 @@ class Dropout(keras.layers.Dropout):
         self.seed_generator = keras.random.SeedGenerator(name=seed_name)
 
     def build(self, input_shape):
-        """Is here so that Keras builds, and closes, it after `__init__`."""
+        """Makes Keras build, and close, the layer after `__init__`."""
 
     def get_config(self):
         names = {"seed_name": self.seed_generator.name}
@@ -66,15 +66,15 @@ class Dropout(keras.layers.Dropout):
 class PixelNormalization(keras.layers.Layer):
     """(pixels - mean) / std, so that a network takes plain RGB pixels.
 
-    `mean` and `std` are weights that are not trained: every file a network is
-    saved to carries them. Unlike `keras.layers.Normalization` they are read at
-    each call, so assigning or restoring them has effect.
+    `mean` and `std` are non-trainable weights: every file of the network
+    carries them. Unlike in `keras.layers.Normalization` they are read at each
+    call, so assigning or restoring them takes effect.
 
     Args:
         mean, std: floats of shape (C,), in units of the pixels, 0..255. `std`
             is None where the first convolution divides by it.
-        mean_size: (H, W) where the weight `mean` is an image (H, W, C), every
-            pixel of it `mean` at first (P1 sec. 3.4); None for a colour (C,).
+        mean_size: (H, W) if the weight `mean` is an image (H, W, C), whose
+            pixels all start as `mean` (P1 sec. 3.4); None for a colour (C,).
 
     Input shape:
         (B, H, W, C), uint8 or float, 0..255; H and W those of a mean image.
@@ -107,7 +107,7 @@ class PixelNormalization(keras.layers.Layer):
 
     @property
     def mean_color(self):
-        """float (C,), NumPy: the mean, over the positions of an image too."""
+        """float (C,), NumPy: the mean; of a mean image, over its positions."""
         mean = ops.convert_to_numpy(self.mean)
         return mean.reshape(-1, mean.shape[-1]).mean(axis=0, dtype="float64")
 
@@ -135,7 +135,7 @@ class PixelNormalization(keras.layers.Layer):
 
 def _constant(values):
     def initializer(shape, dtype=None):
-        # Not `broadcast_to`: PyTorch assigns nothing to what it gives.
+        # Not `broadcast_to`: PyTorch cannot assign to its result.
         return ops.zeros(shape, dtype) + ops.convert_to_tensor(values, dtype)
 
     return initializer
@@ -145,10 +145,9 @@ def _constant(values):
 class EdgePadding2D(keras.layers.Layer):
     """Repeats the outermost pixels `padding` times.
 
-    Before max-pooling this is padding by minus infinity, which PyTorch does,
-    as long as no window lies in the padding alone: what is repeated is in the
-    window already. It needs no value that half precision or a quantised
-    network lacks.
+    Before max-pooling this equals PyTorch's padding by minus infinity, unless a
+    window lies entirely in the padding: the repeated pixels are in the window
+    already. It needs no value that half precision or a quantised network lacks.
 
     Args:
         padding: int, pixels on each side.
@@ -214,7 +213,7 @@ class Bias(keras.layers.Layer):
         )
 
     def call(self, x):
-        # TensorFlow's kernels fuse BiasAdd, which Keras makes of this.
+        # Keras turns this into BiasAdd, which TensorFlow's kernels fuse.
         return ops.add(x, self.bias)
 
     def compute_output_shape(self, input_shape):

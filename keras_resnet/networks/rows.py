@@ -1,4 +1,4 @@
-"""The tables that a network chooses one row of each from.
+"""The tables of network parts; a network chooses one row of each.
 
 PLACEMENTS say what surrounds the weights and the addition, BLOCKS are F,
 SHORTCUTS are h, STEMS come before the first unit.
@@ -14,7 +14,7 @@ Ops = tuple[str, ...]
 
 
 def from_fields(row_type, value):
-    """A row of a table from itself or from the dict that a file holds."""
+    """A row of a table, from itself or from the dict in a file."""
     if isinstance(value, row_type):
         return value
     return row_type(
@@ -42,7 +42,8 @@ PLACEMENTS = {
         before=("relu",), between=("bn", "relu"), after=("bn",)
     ),
     "full_preact": Placement(before=("bn", "relu"), between=("bn", "relu")),
-    # keras.applications, resnet.py: what no BN follows has a bias.
+    # keras.applications, resnet.py: a convolution not followed by BN has a
+    # bias.
     "full_preact_bias": Placement(
         before=("bn", "relu"), between=("bn", "relu"), after=("bias",)
     ),
@@ -56,15 +57,15 @@ class Block:
     kernels: tuple[int, ...]  # kernel size of each convolution, pixels
     widths: tuple[int, ...]  # filters, in multiples of the stage's filters
     strided: int  # index of the convolution that carries the stride
-    groups: int = 1  # of the convolutions of more than one pixel
+    groups: int = 1  # of the convolutions larger than one pixel
 
     @property
     def expansion(self) -> int:
-        """Output filters of the branch over the stage's filters."""
+        """Output filters of the branch divided by the stage's filters."""
         return self.widths[-1]
 
     def convolutions(self, filters: int, strides: int, dilation=(1, 1)):
-        """[what `operations.conv2d` takes of each convolution] in order.
+        """[arguments of `operations.conv2d`] for each convolution, in order.
 
         Args:
             filters: of the stage.
@@ -146,8 +147,8 @@ SHORTCUT_ABLATIONS = {
     "shortcut_only_gating": Shortcut(gate="shortcut_only", gate_bias=-6.0),
     "shortcut_only_gating_bias_0": Shortcut(gate="shortcut_only"),
     "conv1x1": Shortcut(same="projection", change="projection"),
-    # Keras' dropout keeps the expectation; P2 argues with one of 0.5, which
-    # the scale restores: 0.5 * h at inference.
+    # Keras' dropout keeps the expectation; P2's halves it. The scale restores
+    # that: 0.5 * h at inference.
     "dropout": Shortcut(dropout=0.5, scale=0.5),
 }
 
@@ -190,9 +191,9 @@ _IMAGENET = Stem(
     pixel_mean=(123.675, 116.28, 103.53),
     pixel_std=(58.395, 57.12, 57.375),
 )
-# timm, resnetv2.py: pools what is not activated, so that its first unit has
-# its own `before` and, where it is the identity, a shortcut that passes
-# those by. Mean and deviation: its default_cfgs.
+# timm, resnetv2.py: pools before any activation, so the first unit has its own
+# `before`, which an identity shortcut bypasses. Mean and deviation: its
+# default_cfgs.
 _TIMM_PREACT = dataclasses.replace(
     _IMAGENET,
     ops=("conv", "pool"),
@@ -203,7 +204,7 @@ _TIMM_PREACT = dataclasses.replace(
 STEMS = {
     "imagenet": _IMAGENET,
     "imagenet_timm_preact": _TIMM_PREACT,
-    # keras.applications, resnet.py: pads with zeros what may be negative.
+    # keras.applications, resnet.py: pads possibly negative maps with zeros.
     "imagenet_keras_preact": dataclasses.replace(
         _TIMM_PREACT, ops=("conv", "bias", "zero_pool")
     ),

@@ -36,8 +36,8 @@ class ZeroPadShortcut(keras.layers.Layer):
 
     def call(self, x):
         if self.strides > 1:
-            # Of one pixel: `::2` takes TensorFlow ten times as long, with its
-            # gradient a tenth of the step of a ResNet-20.
+            # A pool of one pixel: TensorFlow takes ten times as long for `::2`,
+            # with its gradient a tenth of a ResNet-20's step.
             x = ops.average_pool(x, 1, self.strides, **operations.LAYOUT)
         extra = self.filters - x.shape[-1]
         return ops.pad(x, [[0, 0], [0, 0], [0, 0], [0, extra]])
@@ -60,7 +60,7 @@ def _none(unit):
 def _subsample(unit):
     if unit.strides == 1:
         return []
-    # Of one pixel: a runtime has a faster kernel for it than for `::2`.
+    # A pool of one pixel: a runtime has a faster kernel for it than for `::2`.
     pool = keras.layers.MaxPooling2D(
         1,
         unit.strides,
@@ -91,7 +91,7 @@ def _pool_and_project(unit):
     )
     if unit.strides == 1:
         return _projection(unit, 1)
-    # The mean of the pixels that there are, at the edges too.
+    # At the edges, the mean of only the pixels inside the image.
     pool = keras.layers.AveragePooling2D(
         2,
         unit.strides,
@@ -109,8 +109,8 @@ def _projection(unit, strides):
     return [*conv, *unit.normalise_shortcut()]
 
 
-# {what `specs.Shortcut` calls it: unit -> layers of h}. A unit without h does
-# not add; the identity reads x, all others p.
+# {name in `specs.Shortcut`: unit -> layers of h}. A unit without h has no
+# addition; the identity reads x, all others read p.
 KINDS = {
     "none": _none,
     "identity": _subsample,
@@ -121,7 +121,7 @@ KINDS = {
 
 
 def gate(unit):
-    """Layers of the gate of a unit (P2 sec. 3.1), of none without one."""
+    """Layers of a unit's gate (P2 sec. 3.1); empty if it has none."""
     row = unit.shortcut
     if row.gate == "none":
         return []
@@ -142,10 +142,10 @@ def register(kind, make):
 
     Args:
         kind: str, for `same` or `change` of a row.
-        make: function of a `ResidualUnit` to a list of new Keras layers, which
-            make (B, ceil(H / strides), ceil(W / strides), channels) of p. The
-            unit's `channels`, `strides`, `dtype_policy` and
-            `normalise_shortcut()` are set. Names begin with "shortcut_".
+        make: function from a `ResidualUnit` to a list of new Keras layers,
+            which turn p into (B, ceil(H / strides), ceil(W / strides),
+            channels). The unit's `channels`, `strides`, `dtype_policy` and
+            `normalise_shortcut()` are set. Layer names begin with "shortcut_".
 
     Raises:
         keras_resnet.UsageError: if the name is taken.

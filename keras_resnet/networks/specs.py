@@ -34,7 +34,7 @@ TABLES = {
 
 
 def check_branches(placement, shortcut, *, zero_gamma, stochastic_depth):
-    """Refuses what a network's branches cannot begin with or be trained by.
+    """Refuses zero_gamma and stochastic_depth for unsuitable branches.
 
     Args:
         placement, shortcut: rows of the network.
@@ -68,12 +68,12 @@ def check_branches(placement, shortcut, *, zero_gamma, stochastic_depth):
 def register(name: str, row: Placement | Block | Shortcut | Stem | Variant):
     """Adds a row to the table of its kind, for `build` and for recipes.
 
-    To be called in a module of yours that `--import` names, before a network
-    with it is built or loaded.
+    Call it in a module of yours that `--import` names, before a network with
+    the row is built or loaded.
 
     Args:
         name: what `build`, a recipe or a `Variant` calls it.
-        row: its type says the table.
+        row: its type selects the table.
 
     Raises:
         keras_resnet.UsageError: if the name is taken in that table, or no

@@ -1,13 +1,13 @@
-"""Stochastic depth: in training an example passes some branches by.
+"""Stochastic depth: training skips some branches, drawn for each example.
 
 Unit l of L loses its branch with probability `rate * l / L` (Huang et al. 2016,
-arXiv 1603.09382, eq. 4, which has 1 - rate for the last unit), each example by
-a draw of its own. What is kept is divided by the probability of keeping it, as
-torchvision and timm do, so that inference needs no factor.
+arXiv 1603.09382, eq. 4, which writes 1 - rate for the last unit). Each example
+has its own draw. A kept branch is divided by the probability of keeping it, as
+in torchvision and timm, so that inference needs no factor.
 
-A step of training brings the seed of each example (`seeded`): the draws are
-then the same for any number of devices and micro-batches, on any backend.
-Imports keras only.
+A training step passes a seed for each example (`seeded`): the draws are then
+the same for any number of devices and micro-batches, on any backend. Imports
+keras only.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ def rates(number, last):
 def seeded(batch):
     """Context in which draws come from the "seed", (B, 2), of a batch.
 
-    Without one each unit draws from a generator of its own, as Keras' dropout.
+    Without seeds each unit draws from its own generator, like Keras' dropout.
 
     Args:
         batch: dict, as `training.step` has it.
@@ -42,7 +42,7 @@ def seeded(batch):
 
 
 def off():
-    """Context in which no branch is left out."""
+    """Context in which no branch is skipped."""
     return _drawing(_OFF)
 
 
@@ -63,12 +63,12 @@ def generator(rate, name):
 
 
 def draw(x, rate, name, generator):
-    """What the branch of a unit is multiplied by in training.
+    """The factor of a unit's branch in training.
 
     Args:
         x: (B, H, W, C).
         rate: float, the probability of 0.
-        name: str, of the unit, whose draws are its own.
+        name: str, of the unit: each name has its own draws.
         generator: `keras.random.SeedGenerator`, for a call without seeds.
 
     Returns:
@@ -90,7 +90,7 @@ def uniform(seeds, stream):
 
     Args:
         seeds: ints (B, 2).
-        stream: int >= 0, another one for other numbers.
+        stream: int >= 0; each one gives other numbers.
     """
     seeds = ops.cast(seeds, "uint32")
     bits = _mix(_mix(seeds[:, 0]) + seeds[:, 1])

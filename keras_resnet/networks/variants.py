@@ -22,7 +22,7 @@ class Variant:
     filters: tuple[int, ...]  # of each stage, before the block's expansion
     placement: str = "original"
     shortcut: str = "B"
-    strided_unit: int = 0  # 0: a stage's first; -1: its last, but in the last
+    strided_unit: int = 0  # 0: each stage's first; -1: last, except last stage
 
     def __post_init__(self):
         require(
@@ -41,7 +41,7 @@ class Variant:
 
     @property
     def strides(self) -> tuple[tuple[int, ...], ...]:
-        """Of each unit of each stage."""
+        """The stride of each unit of each stage."""
         strides = [[1] * depth for depth in self.depths]
         for stage in strides[1:] if self.strided_unit == 0 else strides[:-1]:
             stage[self.strided_unit] = 2
@@ -56,7 +56,7 @@ class Variant:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """From the input on: "stem", "stage1", ..., "head"."""
+        """Names of the parts in order: "stem", "stage1", ..., "head"."""
         stages = (f"stage{i + 1}" for i in range(len(self.depths)))
         return ("stem", *stages, "head")
 

@@ -1,4 +1,4 @@
-"""How weights change. Each name is loaded when it is used: Keras takes time."""
+"""Optimizers. Each name is loaded on first use: importing Keras takes time."""
 
 import lazy_loader
 

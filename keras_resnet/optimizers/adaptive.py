@@ -1,9 +1,9 @@
 """AdamW, LAMB and Muon, on any Keras backend.
 
-Keras has classes of these names. They clip each device's gradients before the
-sum, decay at the base rate whatever the part's is, leave LAMB's decay outside
-its ratio, and give no convolution to Muon. Where none of that matters these
-take the same steps, and the tests say so.
+Keras has classes of the same names. They clip each device's gradients before
+the sum, decay all parts at the base rate, leave LAMB's decay outside its ratio,
+and give no convolution to Muon. Where none of that matters both take the same
+steps; the tests check it.
 """
 
 import math
@@ -20,8 +20,8 @@ class _Adaptive(Parts, keras.optimizers.Optimizer):
     Args:
         learning_rate: float > 0.
         momentum: float, beta 1 of Adam.
-        beta_2: float, of the squares.
-        epsilon: float > 0, beside the root of the mean square.
+        beta_2: float, beta 2 of Adam, for the squares.
+        epsilon: float > 0, added to the root of the mean square.
         weight_decay_rate: float >= 0.
         **kwargs: of `Parts` and `keras.optimizers.Optimizer`.
     """
@@ -57,15 +57,15 @@ class _Adaptive(Parts, keras.optimizers.Optimizer):
 
         Args:
             gradient: like the variable.
-            variable: of the backend.
+            variable: the backend's variable.
             index: int, of its momentum.
             rate: scalar of its dtype.
-            decay: float, 0 where it does not decay.
+            decay: float, 0 if the variable does not decay.
         """
         raise NotImplementedError
 
     def shrink(self, variable, rate, decay):
-        """Decay that is apart from the gradient's step."""
+        """Applies weight decay, decoupled from the gradient's step."""
         if decay:
             self.assign_sub(variable, rate * decay * variable)
 
@@ -85,7 +85,7 @@ class _Adaptive(Parts, keras.optimizers.Optimizer):
         if not beta:
             return 1.0
         count = ops.cast(self.iterations + 1, dtype)
-        # The difference itself would lose what float32 has after 0.999.
+        # Computing 1 - beta ** t directly would lose digits in float32.
         return -ops.expm1(math.log(beta) * count)
 
     def get_config(self):
@@ -100,7 +100,7 @@ class _Adaptive(Parts, keras.optimizers.Optimizer):
 
 @keras.saving.register_keras_serializable(package="keras_resnet")
 class AdamW(_Adaptive):
-    """Adam, whose decay is apart from the gradient.
+    """Adam with decoupled weight decay.
 
         w <- w - rate * decay * w - rate * m / (sqrt(v) + epsilon)
 
@@ -118,14 +118,14 @@ class AdamW(_Adaptive):
 
 @keras.saving.register_keras_serializable(package="keras_resnet")
 class Lamb(_Adaptive):
-    """Adam's step, as long as the weights times the rate.
+    """Adam's step, scaled to the norm of the weights times the rate.
 
         u = m / (sqrt(v) + epsilon) + decay * w
         w <- w - rate * |w| / |u| * u
 
     variable by variable; the ratio is 1 where a norm is 0, and for variables
     that do not decay. References: You et al. 2020, arXiv 1904.00962; equal to
-    timm's `Lamb`, which clips to a norm of 1 where it is not told otherwise.
+    timm's `Lamb`, which clips to a norm of 1 by default.
     """
 
     def __init__(self, *args, name="lamb", epsilon=1e-6, **kwargs):
@@ -154,11 +154,12 @@ class Muon(_Adaptive):
     """The momentum of each convolution, made orthogonal; AdamW for the rest.
 
     A kernel (height, width, C, F) is a matrix of height * width * C rows and F
-    columns. Its step has the size of AdamW's, so that one rate and one decay
-    serve both: 0.2 * sqrt(the longer side). Nesterov's momentum.
+    columns. The factor 0.2 * sqrt(the longer side) gives its step the size of
+    AdamW's, so that one rate and one decay serve both. The momentum is
+    Nesterov's.
 
     References: Jordan et al. 2024, kellerjordan.github.io/posts/muon; Liu et
-    al. 2025, arXiv 2502.16982 (the size); of a matrix equal to Keras' `Muon`.
+    al. 2025, arXiv 2502.16982 (the size); for a matrix, equal to Keras' `Muon`.
     """
 
     def __init__(self, *args, name="muon", **kwargs):

@@ -11,18 +11,18 @@ from keras_resnet.optimizers.rules import DECAY_SCOPES
 
 
 class Parts(internals.SeesSums):
-    """Mixin of an optimizer: what decays, how fast parts train, clipping.
+    """Mixin for an optimizer: what decays, how fast parts train, clipping.
 
     Args:
         decay: key of `DECAY_SCOPES`.
         rate_multipliers: dict from prefixes of variable paths to floats > 0,
             by which the learning rate of these variables is multiplied:
             `{"logits/": 10.0, "stage1_": 0.1}`. The first prefix that matches
-            counts; without one it is 1. It stands wherever the rate does, and
-            scales the decay with it, as Caffe's `lr_mult` does.
-        clip_norm: float, the most that the norm of all gradients together may
-            be; longer ones are scaled down. 0 for any. It is the norm of the
-            sum over all devices; Keras' `global_clipnorm` takes each device's.
+            counts; without one the factor is 1. It applies wherever the rate
+            does, so it scales the decay too, as Caffe's `lr_mult` does.
+        clip_norm: float, the largest norm of all gradients together; longer
+            ones are scaled down. 0 for no limit. The norm is that of the sum
+            over all devices; Keras' `global_clipnorm` takes each device's.
         **kwargs: of the optimizer.
 
     Raises:
@@ -47,7 +47,7 @@ class Parts(internals.SeesSums):
 
     def build(self, variables):
         super().build(variables)
-        # By index: update_step gets the backend's variables, without a path.
+        # By index: the backend's variables in update_step have no path.
         self._decays = [bool(self._scope.match(v.path)) for v in variables]
         self._multipliers = [self._multiplier(v.path) for v in variables]
 

@@ -4,8 +4,8 @@
 # papers'. "kernels": convolutions and the classifier's matrix, later practice.
 DECAY_SCOPES = {"all": r".*", "kernels": r".*/kernel$"}
 
-# What the momentum is of: they differ for some 1 / (1 - momentum) iterations
-# after a change of the learning rate.
+# What the momentum accumulates. The rules differ for some 1 / (1 - momentum)
+# iterations after a change of the learning rate.
 MOMENTUM_RULES = {
     "caffe": "m = momentum * m + rate * g, w -= m: the papers'",
     "torch": "m = momentum * m + g, w -= rate * m: fb.resnet.torch's",

@@ -31,7 +31,7 @@ SHUFFLES = {
         "long pieces; for TFRecord files"
     ),
 }
-# `data.pixels.policies` has them by these names.
+# `data.pixels.policies` has them under these names.
 POLICIES = {
     "trivial_augment": "one operation of any strength, TrivialAugmentWide",
     "rand_augment": "some of one strength, as timm's rand-m9-mstd0.5-inc1",
@@ -189,7 +189,7 @@ def _check_sizes(recipe):
 
 
 def past_the_end(recipe):
-    """What a recipe says of iterations that its run does not have.
+    """What a recipe sets for iterations past the end of its run.
 
     Returns:
         list of str, a line each, for a warning.
@@ -240,7 +240,7 @@ def max_masked(on_bad_image):
         return 0
     kind, _, number = str(on_bad_image).partition(":")
     require(
-        # No number of images has more digits; Python would not read 5,000.
+        # No number of images has more digits; Python refuses 5,000 digits.
         kind == "mask" and re.fullmatch("0*[1-9][0-9]{0,17}", number),
         "on_bad_image must be fail or mask:N, N the most images that a run "
         f"may do without. Received: {on_bad_image!r}.",

@@ -13,8 +13,8 @@ def to_steps(
     Args:
         batch_size: images an iteration.
         num_examples: of an epoch.
-        steps, epochs, examples: numbers > 0, of which one is given. Epochs
-            may have a fraction.
+        steps, epochs, examples: numbers > 0; exactly one is given. Epochs may
+            be fractional.
 
     Returns:
         int >= 1.
@@ -38,5 +38,5 @@ def to_steps(
         f"{name} must be a number > 0. Received: {number!r}.",
     )
     images = {"steps": batch_size, "epochs": num_examples, "examples": 1}
-    # To a billionth of a step, so that 3 * 0.1 epochs are not one more.
+    # Ignore a billionth of a step, so that 3 * 0.1 epochs are not one more.
     return max(1, math.ceil(number * images[name] / batch_size - 1e-9))

@@ -1,15 +1,15 @@
-"""Which engine of training knows which field of a recipe.
+"""Which training engine knows which field of a recipe.
 
-They are in `keras_resnet.training.engines`: "tensorflow" is that of
-keras-resnet train, "jax" that of reproduce_on_jax.py. An engine refuses a
-field that it does not know, unless the field has its default.
+The engines are in `keras_resnet.training.engines`: keras-resnet train uses
+"tensorflow", reproduce_on_jax.py uses "jax". An engine refuses a field that it
+does not know, unless the field has its default.
 """
 
 import dataclasses
 
 from keras_resnet.errors import require
 
-# Those that choose the network.
+# Fields that choose the network.
 NETWORK = (
     "variant",
     "depths",
@@ -26,8 +26,8 @@ _BOTH = (
     "zero_gamma",
     "stochastic_depth",
     "repeated_augmentation",
-    "progressive_boundaries",  # of no effect without progressive_sizes
-    "unfreeze_boundaries",  # nor this without freeze_until
+    "progressive_boundaries",  # no effect without progressive_sizes
+    "unfreeze_boundaries",  # no effect without freeze_until
     "dtype",
     "seed",
     "image_size",

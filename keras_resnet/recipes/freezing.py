@@ -1,7 +1,7 @@
 """Which parts of a network do not train, and when the next one begins to.
 
-Howard and Ruder 2018, arXiv 1801.06146, sec. 3.3: from the classifier towards
-the pixels, so that what is new does not spoil what is known.
+Howard and Ruder 2018, arXiv 1801.06146, sec. 3.3: unfreeze from the classifier
+towards the pixels, so that new layers do not spoil pretrained ones.
 """
 
 import dataclasses
@@ -27,13 +27,13 @@ def until(recipe, step):
 
 
 def _in_turn(recipe):
-    """What `until` is before any boundary, after the first, and so on."""
+    """The values of `until` before any boundary, after the first, and so on."""
     row = specs.VARIANTS[recipe.variant]
     row = dataclasses.replace(row, **recipe.architecture)
     parts = ("", *row.parts)
     count = parts.index(recipe.freeze_until)
     if recipe.freeze_until == parts[-1]:
-        count -= 1  # a head is a BN or nothing: it begins with the last stage
+        count -= 1  # a head has at most a BN: it joins the last stage
     before = parts[:count]
     return (recipe.freeze_until, *reversed(before))
 

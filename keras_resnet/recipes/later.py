@@ -38,7 +38,7 @@ _OF_TEACHER = (
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Later(Shown):
-    """Fields of a `Recipe` whose defaults change nothing of the papers'."""
+    """Fields of a `Recipe` whose defaults keep the papers' procedure."""
 
     optimizer: str = _field("sgd", _choices(rules.OPTIMIZERS))
     clip_norm: float = _field(
@@ -112,8 +112,8 @@ class Later(Shown):
     def mixes(self):
         """How many images in a row are mixed with each other; 0 for none.
 
-        As many as 8, so that devices and micro-batches which keep them
-        together compute what one would.
+        At most 8, so that devices and micro-batches which keep such a group
+        together compute what one device would.
         """
         if not (self.mixup_alpha or self.cutmix_alpha):
             return 0
@@ -208,9 +208,9 @@ def _check_loss(recipe):
 
 
 def check_own_rate(base, changed, overrides):
-    """Refuses another optimizer at the rate of the first.
+    """Refuses a new optimizer at the learning rate of the old one.
 
-    The papers' 0.1 is far too much for the others.
+    The papers' 0.1 for SGD is far too high for the others.
 
     Args:
         base, changed: `recipes.Recipe`, before and after the overrides.

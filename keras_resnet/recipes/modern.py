@@ -2,8 +2,8 @@
 
 TV is torchvision's references/classification: the command of the weights
 IMAGENET1K_V2, and the defaults of its train.py. RSB is Wightman et al. 2021,
-arXiv 2110.00476, Table 2, and timm what its program and its classes do where
-the table is silent. A source says in brackets what differs from it here.
+arXiv 2110.00476, Table 2, and timm stands for its program and classes, where
+the table is silent. Brackets in a source say what differs from it here.
 
 Both programs set the learning rate once an epoch, here it is set at each
 iteration. They resize as Pillow does, timm by bicubic filters; here filters are

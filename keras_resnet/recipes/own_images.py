@@ -1,7 +1,7 @@
-"""The recipe for a folder of somebody's own pictures.
+"""The recipe for a folder of a user's own pictures.
 
-Not the papers': their networks on few images of other classes. All choices
-stand here, and the command prints those that it made.
+It is not from the papers: it trains their networks on few images of other
+classes. All choices are made here, and the command prints those that it made.
 """
 
 import bisect
@@ -15,7 +15,7 @@ from keras_resnet.recipes.recipe import Recipe
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """What a network sees of images of some size, and which network it is.
+    """The network for images of some size, and what it sees of them.
 
     Attributes:
         variant: key of `keras_resnet.VARIANTS`.
@@ -29,11 +29,11 @@ class Sizes:
     pad_pixels: int = 4
 
 
-# From so many pixels of the shorter side on. Small images keep their pixels,
-# and a network that does not halve them at once. They are not mirrored: digits
-# and letters would be other ones (docs/PERFORMANCE.md, "A folder's recipe").
-# Photographs are seen as the papers see ImageNet's (P1 sec. 3.4), crops of
-# random area (P2 Table 5) being what few images profit from.
+# {least pixels of the shorter side: sizes}. Small images keep their pixels and
+# get a network that does not halve them at once. They are not mirrored, which
+# would change digits and letters (docs/PERFORMANCE.md, "A folder's recipe").
+# The network sees photographs as the papers' see ImageNet's (P1 sec. 3.4), but
+# in crops of random area (P2 Table 5), which help with few images.
 SIZES = {
     0: Sizes(
         variant="resnet20",
@@ -65,8 +65,8 @@ SIZES = {
 # Ten epochs of fine-tuning, the recipe "finetune"; thirty from random weights.
 EPOCHS = {True: 10, False: 30}
 
-# An epoch of 40 pictures is 10 iterations, 5 s on two cores. A checkpoint of
-# ResNet-18 takes 1.5 s of them, so it waits for several epochs.
+# An epoch of 40 pictures is 10 iterations, 5 s on two cores. A ResNet-18
+# checkpoint takes 1.5 s, so it waits for several epochs.
 MIN_CHECKPOINT_STEPS = 50
 
 # As the recipe "finetune".
@@ -78,7 +78,7 @@ FINE_TUNING = {
     "stage_learning_rate_decay": 0.5,
 }
 
-# What a run from the weights of another one has in common with it.
+# Fields that a run shares with the run whose weights it starts from.
 OF_WEIGHTS = (
     *engines.NETWORK,
     "pixel_mean",
@@ -108,8 +108,10 @@ def make(
         dataset: as `datasets.load` takes it.
         num_examples: int, training images.
         shorter_side: typical shorter side of the images, pixels.
-        weights: of published weights or a file to start from; "" for none.
-        batch_size: int. Default: up to 32, so that an epoch has iterations.
+        weights: tag of published weights, or a file, to start from; "" for
+            none.
+        batch_size: int. Default: up to 32, so that an epoch has several
+            iterations.
         steps, epochs: how long, at most one of them. Default: `EPOCHS`.
 
     Returns:
@@ -117,7 +119,7 @@ def make(
         but not more often than every `MIN_CHECKPOINT_STEPS` iterations.
     """
     starts = list(SIZES)
-    # Weights of ImageNet know photographs of its size.
+    # ImageNet weights expect photographs of ImageNet's size.
     side = starts[-1] if weights else shorter_side
     row = SIZES[starts[bisect.bisect_right(starts, side) - 1]]
     batch_size = batch_size or _batch_size(num_examples)
@@ -149,7 +151,7 @@ def make(
 
 
 def _batch_size(num_examples):
-    """Up to 32, but an epoch of eight iterations where there are few."""
+    """Up to 32; fewer for few images, so that an epoch has 8 iterations."""
     size = 32
     while size > 4 and num_examples < 8 * size:
         size //= 2

@@ -1,9 +1,9 @@
 """How the papers and the released code train on CIFAR, field by field.
 
 P1 is He et al. 2015, arXiv 1512.03385; P2 He et al. 2016, arXiv 1603.05027.
-"1K" is the authors' released code of P2, resnet-1k-layers, and "FB"
-fb.resnet.torch, whose training program it is run by. 1K's README says that P2's
-own results were computed in Caffe: its code and its paper are two protocols.
+"1K" is resnet-1k-layers, the authors' released code of P2, and "FB" is
+fb.resnet.torch, whose training program runs it. 1K's README says that P2's own
+results were computed in Caffe, so P2's code and paper are two protocols.
 """
 
 import types
@@ -20,7 +20,7 @@ PROTOCOLS = types.MappingProxyType(
             "steps": (64_000, "P1 4.2"),
             "learning_rate": (0.1, "P1 4.2"),
             "boundaries": ((32_000, 48_000), "P1 4.2"),
-            # "About 400 iterations": the most, should the error stay.
+            # "About 400 iterations": the limit if the error stays high.
             "warmup_steps": (400, "P1 4.2; from 110 layers on"),
             "warmup_learning_rate": (0.01, "P1 4.2"),
             "warmup_error": (0.8, "P1 4.2"),

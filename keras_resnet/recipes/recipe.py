@@ -28,7 +28,7 @@ class Recipe(Later):
     """One training run. An iteration, or step, is one global batch.
 
     Every field is a flag of `keras-resnet train`, with its help there. The
-    defaults are P1's for CIFAR-10 (sec. 4.2), but for the mean image.
+    defaults are P1's for CIFAR-10 (sec. 4.2), except for the mean image.
 
     Raises:
         keras_resnet.UsageError: if a value cannot work.
@@ -249,7 +249,7 @@ class Recipe(Later):
 
     @property
     def architecture(self):
-        """{field: value} of what replaces the variant's, for `build`."""
+        """{field: value} in place of the variant's, for `build`."""
         names = ("depths", "filters", *specs.TABLES)
         fields = {name: getattr(self, name) for name in names}
         return {name: value for name, value in fields.items() if value}

@@ -48,7 +48,7 @@ class Schedule:
         return start + rise * (recipe.learning_rate - start)
 
     def multiplier(self, step: int) -> float:
-        """What the base rate is multiplied by at iteration `step`."""
+        """The factor of the base rate at iteration `step`."""
         del step
         return 1.0
 
@@ -59,14 +59,14 @@ class Schedule:
         self.warm = self.warm or constant and low
 
     def after_evaluation(self, validation_error: float):
-        """Is told the validation error, 0..1."""
+        """Receives the validation error, 0..1."""
 
     def state(self) -> dict:
         """What a checkpoint keeps."""
         return {name: getattr(self, name) for name in self.STATE}
 
     def restore(self, state: dict):
-        """Takes back what `state` gave."""
+        """Restores what `state` returned."""
         for name in self.STATE:
             value, own = state[name], getattr(self, name)
             if isinstance(own, float | int) != isinstance(value, float | int):
@@ -130,8 +130,8 @@ class Cosine(Schedule):
 class OneCycle(Schedule):
     """Up from a 25th in 3 tenths of the run, down to final_learning_rate.
 
-    Both by half a cosine, the peak where PyTorch's OneCycleLR has it; the
-    momentum stays.
+    Both follow half a cosine. The peak is where PyTorch's OneCycleLR has it;
+    the momentum stays constant.
 
     References: Smith and Topin 2018, arXiv 1708.07120.
     """
@@ -157,7 +157,7 @@ SCHEDULES: dict[str, type[Schedule]] = {}
 def register(name: str, schedule: type[Schedule]):
     """Adds a schedule that the `schedule` of a recipe may name.
 
-    To be called in a module of yours that `--import` names.
+    Call it in a module of yours that `--import` names.
 
     Args:
         name: what a recipe calls it.

@@ -6,7 +6,7 @@ from keras_resnet.labels import html
 
 
 def field(default, help_text):
-    """A field of a dataclass that has a help."""
+    """A dataclass field with a help text."""
     return dataclasses.field(default=default, metadata={"help": help_text})
 
 
@@ -16,7 +16,7 @@ def choices(table):
 
 
 class Shown:
-    """Mixin of a frozen dataclass, whose fields have a help."""
+    """Mixin for a frozen dataclass whose fields have a help text."""
 
     def __repr__(self):
         changed = ", ".join(f"{k}={v!r}" for k, v in self.changed.items())
@@ -33,7 +33,7 @@ class Shown:
 
     @property
     def changed(self):
-        """{field: value} of those that have not their defaults."""
+        """{field: value} of the fields that differ from their defaults."""
         return {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)

@@ -14,7 +14,7 @@ from keras_resnet.errors import require
 class Stage(typing.NamedTuple):
     """A part of a run: the first iteration, the one after its last, a recipe.
 
-    The recipe is that of the run `at` the size of the stage.
+    The recipe is the run's, changed by `at` to the size of the stage.
     """
 
     first: int
@@ -48,15 +48,15 @@ def stages(recipe):
 def at(recipe, side):
     """The recipe of training at one size.
 
-    Pixels of padding and of the shorter side before a crop change in
-    proportion: the same part of an image is seen.
+    The padding and the shorter side before a crop change in proportion, so that
+    the network sees the same part of an image.
 
     Args:
         recipe: `recipes.Recipe`.
         side: of its crops, pixels.
 
     Returns:
-        `recipes.Recipe`, evaluated as the other.
+        `recipes.Recipe`, evaluated like the given one.
     """
     share = side / recipe.image_size
     return dataclasses.replace(

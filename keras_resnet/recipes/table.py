@@ -18,8 +18,8 @@ _PAPER_2015, _PAPER_2016, _1K_CODE = (
 # P1 4.2 warms up from 110 layers on.
 _SHALLOW = dataclasses.replace(_PAPER_2015, warmup_steps=0)
 
-# P1 subtracts a mean image here too. A colour is taken for it: the image of
-# 1.28 million pictures takes an epoch of reading and is all but of one colour.
+# P1 subtracts a mean image here too. We take a mean colour: the mean image of
+# 1.28 million pictures takes an epoch of reading and has almost one colour.
 _IMAGENET = Recipe(
     variant="resnet50",
     dataset="imagenet2012",
@@ -29,7 +29,7 @@ _IMAGENET = Recipe(
     batch_size=256,
     steps=600_000,  # P1 3.4
     schedule="plateau",
-    # Ours: P1 does not say which error it watched. Not the reported one.
+    # Ours: P1 does not say which error it watched; here not the reported one.
     holdout_examples=10_000,
     log_every_steps=100,
     eval_every_steps=5_000,
@@ -112,13 +112,13 @@ RECIPES: dict[str, Recipe] = {
         )
         for variant in ("resnet152_v2", "resnet200", "resnet200_v2")
     },
-    # P2 Table 5, last row, by fb.resnet.torch's crops and colours.
+    # P2 Table 5, last row, with fb.resnet.torch's crops and colours.
     "imagenet_resnet200_v2_area": dataclasses.replace(
         _IMAGENET_2016,
         variant="resnet200_v2",
         augmentation="area_crop_color",
     ),
-    # Not the papers', nor what follows: `modern` has the sources.
+    # Not the papers': `modern` has the sources.
     **{name: Recipe(**modern.fields(name)) for name in modern.PROCEDURES},
     # Not the papers': their networks on few images of other classes.
     # Takes --weights, --dataset=folder:PATH and, for other weights than
@@ -147,14 +147,14 @@ RECIPES: dict[str, Recipe] = {
 def register(name: str, recipe: Recipe):
     """Adds a recipe that `load` and --recipe know by name.
 
-    To be called in a module of yours that `--import` names.
+    Call it in a module of yours that `--import` names.
 
     Args:
         name: what it is called.
         recipe: `Recipe`, such as a change of another one.
 
     Raises:
-        keras_resnet.UsageError: if the name is taken, or it is no `Recipe`.
+        keras_resnet.UsageError: if the name is taken, or it is not a `Recipe`.
 
     Example:
 
@@ -179,8 +179,8 @@ def load(recipe: str | Recipe, overrides: Mapping | None = None) -> Recipe:
 
     Raises:
         keras_resnet.UsageError: if the name or a field is unknown, a value
-            cannot work, the pixels would be the digits' for other images, or
-            the learning rate another optimizer's.
+            cannot work, other images would get the digits' size, or a new
+            optimizer would get the learning rate of another.
     """
     if isinstance(recipe, Recipe):
         base, name = recipe, ""

@@ -1,11 +1,11 @@
-"""BN's moving statistics on several replicas: synchronised, or each its own.
+"""BN's moving statistics on several replicas: synchronised or per replica.
 
-Training takes their means over the replicas only at steps that the recipe
-knows, those of evaluations and checkpoints: there they are a part of the run,
-and one that was interrupted takes them at the same steps as one that was not.
-Means at a step where a signal happens to stop the run would round and end in
-other bits. So such a checkpoint keeps every replica's own statistics beside
-their means; the means are for readers with another number of replicas.
+Training averages them over the replicas only at steps that the recipe fixes:
+evaluations and checkpoints. An interrupted run then averages at the same steps
+as an uninterrupted one. Averaging at a step where a signal happens to stop the
+run would round and end in other bits. So such a checkpoint keeps every
+replica's own statistics beside their means; the means are for readers with
+another number of replicas.
 """
 
 import numpy as np
@@ -17,7 +17,8 @@ from keras_resnet.weights import transfer
 def statistics_of(model):
     """Moving means and variances that may differ between replicas.
 
-    Those of frozen layers are equal, and a mean could round them.
+    Skips frozen layers: their statistics are equal, and a mean could round
+        them.
     """
     return [
         variable
@@ -28,10 +29,10 @@ def statistics_of(model):
 
 
 def make_sync(strategy, model):
-    """Statistics become their means over the replicas.
+    """Makes a function that averages statistics over the replicas.
 
-    Keras 3 keeps one copy a replica, and a read, a checkpoint or an export
-    sees the first one only. To be called before each of them.
+    Keras 3 keeps one copy on each replica, and a read, a checkpoint or an
+    export sees only the first. Call the function before each of them.
 
     Returns:
         Function without arguments.
@@ -44,8 +45,8 @@ def make_sync(strategy, model):
 
     def replica_sync():
         context = tf.distribute.get_replica_context()
-        # `identity` reads here: the collective asks on which device a value
-        # is, which a worker with one device does not know of a variable.
+        # `identity` reads the value: the collective asks for its device, which
+        # a variable does not have on a worker with one device.
         values = context.all_reduce(
             tf.distribute.ReduceOp.MEAN,
             [tf.identity(variable.value) for variable in statistics],
@@ -68,8 +69,8 @@ def gather(strategy, model):
         model: from `keras_resnet.build`.
 
     Returns:
-        float32 (replicas, N), NumPy, a row a replica; None where there is one
-        replica or nothing that differs.
+        float32 (replicas, N), NumPy, one row for each replica; None if there is
+        one replica or nothing differs.
     """
     statistics = statistics_of(model)
     if strategy.num_replicas_in_sync == 1 or not statistics:
@@ -94,7 +95,7 @@ def scatter(strategy, model, rows):
     """Gives each replica its own statistics again.
 
     Args:
-        strategy: of as many replicas.
+        strategy: with as many replicas.
         model: the same network.
         rows: from `gather`.
     """

@@ -1,4 +1,4 @@
-"""What can be refused before the first batch is, before the first batch."""
+"""Refuses, before the first batch, settings and data that cannot work."""
 
 import importlib.util
 
@@ -12,7 +12,7 @@ from keras_resnet.recipes import engines
 from keras_resnet.training import distillation
 from keras_resnet.training import losses
 
-# What a run imports late, and what it would lack then.
+# {package that a run imports late: the file that needs it}.
 _PACKAGES = {"matplotlib": "curves.png", "h5py": "model.keras"}
 
 
@@ -61,7 +61,7 @@ def check_settings(recipe, engine, *, loss=None, optimizer=None, splits=None):
 
 
 def _refuse(recipe, names, what, argument):
-    """Refuses fields of what an argument replaces."""
+    """Refuses fields of a part that an argument replaces."""
     for name in names:
         require(
             name not in recipe.changed,
@@ -83,7 +83,7 @@ def _check_frozen(recipe):
 
 
 def _check_scales(recipe):
-    """Refuses zeros that the scales of a file would replace."""
+    """Refuses zero_gamma with weights whose scales would replace the zeros."""
     require(
         not (recipe.zero_gamma and recipe.weights),
         "zero_gamma is of random weights: those of a file have scales of "

@@ -1,4 +1,4 @@
-"""What is chosen for somebody's own pictures: names, a place and a recipe."""
+"""Choices for a user's own pictures: names, a workdir and a recipe."""
 
 import os
 import pathlib
@@ -22,23 +22,23 @@ from keras_resnet.training import workdir as workdir_lib
 from keras_resnet.weights import hub
 from keras_resnet.weights import repositories
 
-# Images whose headers say how large the others are.
+# Number of images whose headers tell the typical size.
 _LOOKED_AT = 64
-# Of no more images all headers are read before the first step. Of others
-# training says what is wrong, when it comes to one.
+# Up to this many images, all headers are read before the first step. Beyond it,
+# training reports a bad image when it comes to it.
 _ALL_LOOKED_AT = 5_000
 _NAMED = 5  # in one message
 
 
 def name_of(data, validation=None, class_names=None):
-    """The name of a data set, whatever `keras_resnet.train` takes.
+    """The name of a data set, from anything that `keras_resnet.train` takes.
 
     Args:
         data, validation, class_names: as for `keras_resnet.train`.
 
     Raises:
-        keras_resnet.UsageError: if it is none, or a part is to be held out
-            of other data.
+        keras_resnet.UsageError: if it is not a data set, or `validation` is
+            given for data that cannot be split.
     """
     if not isinstance(data, (str, os.PathLike)):
         return sources.hold(
@@ -81,15 +81,15 @@ def choose(
 ):
     """The recipe of a data set, by the number and the size of its images.
 
-    With the weights of another run of ours, it has that run's network and
-    pixels.
+    If `weights` come from another run of ours, the recipe has that run's
+    network and pixels.
 
     Args:
         dataset: as `datasets.load` takes it.
         weights, epochs, steps, warmup_epochs, fields: as for
             `keras_resnet.train`.
-        split: the `Split` to train on, where it is open. Default: that of the
-            data set.
+        split: the `Split` to train on, if it is open already. Default: that of
+            the data set.
 
     Returns:
         `recipes.Recipe`.
@@ -124,7 +124,7 @@ def choose(
 
 
 def check_images(*splits):
-    """Refuses files that are no images before any work is lost.
+    """Refuses files that are not images before any work is lost.
 
     Args:
         *splits: `Split`s.
@@ -153,19 +153,19 @@ def _look_at(image):
 
 
 def _of_weights(weights):
-    """Fields of the run that has left some weights; {} where none has."""
+    """Fields of the run or repository that some weights are from, or {}."""
     if hub.is_handle(weights):
         found = repositories.describe(weights)
         known = {"variant": found.variant} if found.variant else {}
         return {**known, **found.choices}
     path = pathlib.Path(weights)
-    # Others have a config.json beside their weights too.
+    # Other programs write a config.json beside their weights too.
     beside = (workdir_lib.CONFIG, CARD)
     ours = all((path.parent / name).is_file() for name in beside)
     if not (ours and path.is_file()):
         return {}
     held = workdir_lib.held_fields(path.parent)
-    # What its version did not have had its default's effect.
+    # A field that its version lacked had the effect of its default.
     held = vars(recipes.Recipe()) | held
     return {
         name: tuple(value) if isinstance(value, list) else value

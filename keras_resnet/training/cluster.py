@@ -17,12 +17,13 @@ import re
 from keras_resnet.errors import UsageError
 from keras_resnet.errors import require
 
-# In this order they are the workers 0, 1, ...
+# The jobs in the order in which their tasks become workers 0, 1, ...
 _JOBS = ("chief", "master", "worker")
-# A variable, the same for all workers: who meets them must know it.
+# Environment variable, the same for all workers: whoever meets them must know
+# its value.
 TOKEN = "KERAS_RESNET_JOB_TOKEN"
 # Ports of Slurm's jobs: below the kernel's own range, which starts at 32768,
-# and so that two jobs on a machine seldom meet.
+# and spread so that two jobs on a machine seldom collide.
 _FIRST_PORT, _JOBS_APART, _TASKS_APART = 20_000, 700, 16
 
 
@@ -34,7 +35,7 @@ class Cluster:
         addresses: tuple of "host:port", one for each worker; worker 0 is the
             chief.
         index: which of them this process is.
-        token: what all know and no stranger, or "": see `TOKEN`.
+        token: a secret that all workers share, or "": see `TOKEN`.
 
     Raises:
         keras_resnet.UsageError: if they cannot be a cluster.

@@ -24,8 +24,8 @@ def load(recipe, pupil, class_names):
         where the recipe has no teacher.
 
     Raises:
-        keras_resnet.UsageError: if it cannot be read, or answers another
-            question about other images.
+        keras_resnet.UsageError: if it cannot be read, or has other classes or
+            takes other images.
     """
     if not recipe.teacher:
         return None
@@ -70,7 +70,7 @@ def digest(recipe):
 
 
 def distilled(loss, recipe):
-    """A loss of which a part is how far the teacher's answers are.
+    """A loss with a part for the distance from the teacher's answers.
 
     References: Hinton et al. 2015, arXiv 1503.02531 (soft: T * T times the
     divergence of softmax(student / T) from softmax(teacher / T)); Touvron et
@@ -79,10 +79,11 @@ def distilled(loss, recipe):
 
     Args:
         loss: (logits, batch) -> float (B,).
-        recipe: `recipes.Recipe`: what it says of distillation.
+        recipe: `recipes.Recipe`: its distillation fields.
 
     Returns:
-        The same, of a batch that has "teacher" too, float (B, K), its logits.
+        A loss of the same form; its batch also has "teacher", float (B, K), the
+        teacher's logits.
     """
     part = recipe.distillation_weight
     temperature = recipe.distillation_temperature

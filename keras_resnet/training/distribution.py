@@ -35,9 +35,9 @@ def make_strategy(
     Args:
         name: key of `STRATEGIES`.
         devices: int, how many to use. Default: all GPUs; without a GPU, the
-            CPU as one device. More than there are splits the CPU into logical
-            devices, for tests and development; that works only before
-            TensorFlow has started. With multi_worker: of each worker.
+            CPU as one device. Without a GPU, more than one splits the CPU into
+            logical devices, for tests and development; that works only before
+            TensorFlow has started. With multi_worker: for each worker.
         communication: key of `COMMUNICATIONS`, for multi_worker.
         start_timeout: seconds that a worker waits for the others.
 
@@ -70,7 +70,7 @@ def make_strategy(
         return tf.distribute.OneDeviceStrategy(found[0])
     if "CPU" not in found[0]:
         return tf.distribute.MirroredStrategy(found)
-    # TensorFlow's collectives for several CPUs allow one strategy a process.
+    # TensorFlow's collectives for several CPUs allow one strategy per process.
     reduce = tf.distribute.ReductionToOneDevice()
     return tf.distribute.MirroredStrategy(found, cross_device_ops=reduce)
 
@@ -104,7 +104,7 @@ def _multi_worker(cluster, devices, communication):
             f"Worker {cluster.index} cannot start at "
             f"{cluster.addresses[cluster.index]}: {error}"
         ) from error
-    # TensorFlow's notice of preemptions swallows SIGTERM.
+    # TensorFlow's watch for preemptions swallows SIGTERM: restore the handler.
     signal.signal(signal.SIGTERM, handler)
     return strategy
 

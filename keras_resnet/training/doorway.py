@@ -1,4 +1,4 @@
-"""The socket of a chief: who calls says a line, soon, or is sent away."""
+"""The chief's socket: a caller sends one line in time, or is dropped."""
 
 import contextlib
 import errno
@@ -9,14 +9,15 @@ import time
 from keras_resnet.errors import UsageError
 
 LONGEST = 100_000  # bytes of a line: 1,024 addresses are 30,000
-_PATIENCE = 5  # seconds until a call has said who it is
-_STRANGERS = 64  # calls of nobody that are listened to at a time
+_PATIENCE = 5  # seconds for a caller to identify itself
+_STRANGERS = 64  # unidentified calls that stay open at a time
 
 
 def listen(address):
-    """A socket at the chief's own address, and at no other.
+    """A socket that listens on the chief's own address only.
 
-    Where the address is none of this machine's, as behind a gateway, at all.
+    If this machine does not have the address, as behind a gateway, it listens
+    on all of its addresses.
     """
     host, _, port = address.rpartition(":")
     try:
@@ -47,7 +48,7 @@ def _cannot_listen(port, error):
 
 
 class Door:
-    """Who calls at a socket: nobody holds up the others.
+    """The calls at a socket; no caller blocks the others.
 
     Args:
         server: a listening socket.
@@ -55,13 +56,13 @@ class Door:
 
     def __init__(self, server):
         self._server, self._selector = server, selectors.DefaultSelector()
-        server.setblocking(False)  # a call may have gone when it is taken
+        server.setblocking(False)  # a caller may be gone before `accept`
         self._selector.register(server, selectors.EVENT_READ)
-        self._said = {}  # {connection: (bytes so far, until when)}, in order
+        self._said = {}  # {connection: (bytes so far, deadline)}, in order
         self._known = []
 
     def lines(self, deadline):
-        """Waits for a while; yields (connection, line) of those that spoke."""
+        """Waits up to a second; yields (connection, line) of complete lines."""
         now = time.monotonic()
         for call, (_, until) in list(self._said.items()):
             if until < now:
@@ -76,7 +77,7 @@ class Door:
                     yield key.fileobj, line
 
     def _accept(self):
-        with contextlib.suppress(OSError):  # it has gone already
+        with contextlib.suppress(OSError):  # the caller is gone already
             call, _ = self._server.accept()
             call.setblocking(False)
             self._said[call] = b"", time.monotonic() + _PATIENCE
@@ -85,7 +86,7 @@ class Door:
             self._drop(next(iter(self._said)))
 
     def _read(self, call):
-        """The line of a call that has said one; one of nobody is dropped."""
+        """The line of a call, if complete; drops an ended or overlong call."""
         said, until = self._said[call]
         try:
             part = call.recv(LONGEST)

@@ -8,24 +8,25 @@ from keras_resnet.networks import internals
 
 
 def make_with_ema_weights(strategy, optimizer):
-    """How to see the network with the moving averages of its weights.
+    """Makes a context in which the network has its averaged weights.
 
-    The optimizer keeps the averages, average <- m * average + (1 - m) * w
-    after each iteration, the first one average = w. BN's moving statistics are
-    not averaged: inside the context they are still those that the weights
-    themselves have left behind, and `precise_bn` gives the averages their own.
+    The optimizer keeps the averages: average <- m * average + (1 - m) * w after
+    each iteration, average = w after the first. BN's moving statistics are not
+    averaged: inside the context they are still those of the weights themselves.
+    `precise_bn` gives the averages their own.
 
     References: Polyak and Juditsky 1992; exponential as in Szegedy et al.
     2016, arXiv 1512.00567, sec. 8.
 
     Args:
         strategy: `tf.distribute.Strategy`.
-        optimizer: `keras.optimizers.Optimizer`, built in its scope; with
-            `use_ema=True`, or the weights stay as they are.
+        optimizer: `keras.optimizers.Optimizer`, built in its scope. Without
+            `use_ema=True` the weights stay as they are.
 
     Returns:
-        Function without arguments to a context manager, inside which the model
-        has its averaged weights and the optimizer keeps the weights.
+        Function without arguments that returns a context manager. Inside it the
+        model has the averaged weights and the optimizer keeps the original
+        ones.
     """
     if not optimizer.use_ema:
         return contextlib.nullcontext

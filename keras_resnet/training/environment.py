@@ -1,9 +1,9 @@
 """What the bits of a result depend on, beside the recipe.
 
 The same recipe gives the same bits on the same machine type, TensorFlow,
-threads and replicas; measured, others give other bits (threads of one
-operation, oneDNN, XLA and op determinism each do). TensorFlow does not tell
-whether `enable_op_determinism` was called; its environment variable is here.
+threads and replicas; others gave other bits when measured (threads of one
+operation, oneDNN, XLA and op determinism each did). TensorFlow does not tell
+whether `enable_op_determinism` was called, so its environment variable is here.
 """
 
 import os
@@ -65,12 +65,12 @@ def slow_bfloat16(dtype, device, flags=None):
 
     Args:
         dtype: of a recipe.
-        device: that `describe` names.
+        device: as `describe` names it.
         flags: names of the CPU's instructions. Default: those that Linux
-            tells; elsewhere nothing is said.
+            reports; elsewhere there is no warning.
 
     Returns:
-        list of str, a line for a warning; of none where all is well.
+        list of str: one line for a warning, or empty.
     """
     if "bfloat16" not in dtype or device not in ("cpu", processor.name()):
         return []

@@ -10,7 +10,7 @@ from keras_resnet.training.checkpoints.checkpoint import BEST
 def save_model(workdir, model, recipe, class_names):
     """Writes labels.txt, card.json and, last, model.keras.
 
-    Where the recipe keeps the best network, it is that one, and the last
+    If the recipe keeps the best network, model.keras is that one and the last
     becomes last.keras.
 
     Args:

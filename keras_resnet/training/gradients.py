@@ -28,8 +28,8 @@ def make_gradients(network, optimizer, loss=None):
         with tf.GradientTape() as tape, stochastic_depth.seeded(batch):
             logits = network(batch["image"], training=True)
             total = tf.reduce_sum(loss(logits, batch) * weight)
-            # Not a mean of replicas: one whose examples are all masked
-            # counts for nothing.
+            # Not a mean over replicas: one whose examples are all masked must
+            # not count.
             mean = optimizer.scale_loss(total / tf.maximum(count, 1.0))
         sums = metrics.batch_sums(logits, label, weight)
         return tape.gradient(mean, variables), sums
@@ -38,14 +38,15 @@ def make_gradients(network, optimizer, loss=None):
 
 
 def accumulate(function, batch, parts, zeros):
-    """The sum of what `function` gives for each part of a batch.
+    """The sum of `function` over the parts of a batch.
 
     The parts are computed one after another by one loop in the graph, so that
     the graph and the memory for activations are those of one part.
 
     Args:
         function: batch -> nested structure of tensors.
-        batch: dict of tensors with one first dimension, which `parts` divides.
+        batch: dict of tensors with the same first dimension, which `parts`
+            divides.
         parts: int >= 1.
         zeros: function without arguments to the same structure, of zeros.
 

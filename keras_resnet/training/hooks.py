@@ -1,12 +1,12 @@
-"""What a run tells those who watch it."""
+"""Callbacks of a run."""
 
 
 class Hook:
-    """Is told what a run does; a subclass overrides what it wants to hear.
+    """A callback of a run; a subclass overrides the methods that it needs.
 
-    Every worker calls its own hooks at the same places, so that one that only
-    the chief shall do asks `engine.workers.is_chief`. A run that goes on from
-    a checkpoint repeats the iterations after it, and tells them again.
+    Every worker calls its own hooks at the same places, so one for the chief
+    alone checks `engine.workers.is_chief`. A run that resumes from a checkpoint
+    repeats the iterations after it and calls the hooks again.
     """
 
     def begin(self, engine, state):
@@ -27,7 +27,7 @@ class Hook:
         """Before the validation split is read."""
 
     def after_evaluation(self, state):
-        """With a new record, the last of `state.records`."""
+        """After an evaluation, whose record is the last of `state.records`."""
 
     def after_checkpoint(self, state):
         """After a checkpoint, whether it was written or could not be."""

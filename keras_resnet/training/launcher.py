@@ -1,4 +1,4 @@
-"""One start of all workers of a job on this machine."""
+"""Starts all workers of a job on this machine."""
 
 import collections
 import json
@@ -14,22 +14,22 @@ import time
 from keras_resnet.training.cluster import TOKEN
 
 USER_ERROR = 2
-RUN_AGAIN = 75  # of keras-resnet train after SIGTERM
-LOST = 76  # of a worker that has lost another
+RUN_AGAIN = 75  # exit status of keras-resnet train after SIGTERM
+LOST = 76  # exit status of a worker that has lost another
 _GRACE = 30  # seconds between SIGTERM and SIGKILL
 _SHOWN = 15  # last lines of the worker that failed
 
 
 def say(text):
-    """A line of the launcher's own."""
+    """Prints a line of the launcher itself."""
     print(f"[launch] {text}", flush=True)
 
 
 class Signals:
-    """Notes SIGINT and SIGTERM while it is entered.
+    """Context that notes SIGINT and SIGTERM.
 
     Attributes:
-        received: numbers of those that came, in their order.
+        received: numbers of the signals received, in order.
     """
 
     def __enter__(self):
@@ -50,7 +50,7 @@ class Signals:
             signal.signal(number, handler)
 
     def sleep(self, seconds):
-        """Sleeps until there was a signal."""
+        """Sleeps for some seconds, or until a signal."""
         self._event.wait(seconds)
 
 
@@ -61,7 +61,7 @@ class Worker:
         self.index = index
         self.lines = collections.deque(maxlen=_SHOWN)
         self.ended = None  # when
-        # A session of its own: Ctrl-C reaches it through us, once.
+        # It has its own session, so Ctrl-C reaches it once, through us.
         self._process = subprocess.Popen(
             command,
             env=environment,
@@ -78,12 +78,13 @@ class Worker:
     def _read(self):
         for line in self._process.stdout:
             self.lines.append(line.rstrip("\n"))
-            # Its end in the same call: workers write at the same time.
+            # Write the line's end in the same call: workers write at the same
+            # time.
             sys.stdout.write(f"[worker {self.index}] {self.lines[-1]}\n")
             sys.stdout.flush()
 
     def status(self):
-        """Its exit status, minus the signal that killed it, or None."""
+        """Its exit status, or the negated signal that killed it, or None."""
         status = self._process.poll()
         if status is not None and self.ended is None:
             self.ended = time.monotonic()
@@ -97,7 +98,7 @@ class Worker:
     def finish(self):
         """Waits for its end and its last lines."""
         self._process.wait()
-        # What it started may still hold its output.
+        # A process that it started may still have its output open.
         self._thread.join(timeout=2)
 
 
@@ -131,7 +132,7 @@ def _tell(workers, number):
 
 
 def _wait(workers, signals):
-    """Passes signals on; ends all a while after the first has failed."""
+    """Passes signals on; ends all workers a while after one has failed."""
     deadline, passed_on = None, 0
     while None in (found := [worker.status() for worker in workers]):
         while passed_on < len(signals.received):
@@ -140,7 +141,7 @@ def _wait(workers, signals):
         failed = any(status not in (None, 0) for status in found)
         if deadline is None and (failed or signals.received):
             deadline = time.monotonic() + _GRACE
-            # They notice by themselves, and say it better.
+            # The others notice by themselves and report it better.
             time.sleep(1)
             if not signals.received:
                 _tell(workers, signal.SIGTERM)
@@ -155,7 +156,7 @@ def _result(workers, signals):
     failed = [worker for worker in workers if worker.status() != 0]
     if not failed:
         return 0
-    # Of those that lost another one the reason is the other one.
+    # A worker that lost another one is not the reason: the other one is.
     first = min(failed, key=lambda w: (w.status() == LOST, w.ended))
     status = first.status()
     if not (signals.received and status in (RUN_AGAIN, 130)):
@@ -166,10 +167,10 @@ def _result(workers, signals):
 
 
 def environments(count):
-    """What each worker finds in its environment: list of dicts.
+    """The environment of each worker: a list of dicts.
 
-    They know each other by a token, which no command line shows.
-    The GPUs of CUDA_VISIBLE_DEVICES, if it is set, are dealt out.
+    Workers know each other by a token, which no command line shows. They share
+    the GPUs of CUDA_VISIBLE_DEVICES, if it is set.
     """
     addresses = [f"127.0.0.1:{port}" for port in _free_ports(count)]
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
@@ -194,7 +195,7 @@ def environments(count):
 
 
 def _free_ports(count):
-    """Ports that nobody listens at now."""
+    """Ports that nobody listens on now."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [s.getsockname()[1] for s in sockets]
     for opened in sockets:

@@ -1,7 +1,7 @@
-"""The iterations of a run, as the papers' protocol has them.
+"""The iterations of a run, by the papers' protocol.
 
-A step of SGD at the schedule's rate; a report, an evaluation and a checkpoint
-each at its steps; the schedule hears of both errors.
+Each is a step of SGD at the schedule's rate. Reports, evaluations and
+checkpoints follow at their steps; the schedule receives both errors.
 """
 
 import numpy as np
@@ -38,17 +38,17 @@ class Loop:
         """Trains up to the last step.
 
         Args:
-            signals: `signals.Signals`, from here on only noted.
+            signals: `signals.Signals`; from here on signals are only noted.
 
         Raises:
-            signals.Interrupted: after one, once a checkpoint is written.
+            signals.Interrupted: after a signal, once a checkpoint is written.
         """
         for hook in self._hooks:
             hook.begin(self.engine, self.state)
         self._signals = signals
         signals.wait()
         self.engine.begin(self.state.step)
-        # A signal may have cut off what follows the last one.
+        # A signal may have cut off what follows the last iteration.
         self._follow()
         while not self._is_over():
             self._train()
@@ -75,7 +75,7 @@ class Loop:
         self._tell("after_report", metrics)
 
     def _follow(self):
-        """What follows an iteration; each is done once in the whole run."""
+        """Does what follows an iteration, each thing once in the whole run."""
         state, recipe = self.state, self.recipe
         due = self._is_due("evaluation", recipe.eval_every_steps)
         cut_off = due and not self._evaluate()
@@ -96,14 +96,14 @@ class Loop:
         return self.state.is_over(self.recipe)
 
     def _is_asked_to_stop(self):
-        """Whether any worker got a signal: all of them stop at one place."""
+        """Whether any worker got a signal: all stop at the same step."""
         if not self._stopped_by:
             received = self._signals.received
             self._stopped_by = self.engine.workers.highest(received)
         return self._stopped_by != 0
 
     def _evaluate(self):
-        """Whether it was done; a signal leaves all for the next session."""
+        """Evaluates; False if a signal leaves it to the next session."""
         state = self.state
         if state.step == self.recipe.steps and self.recipe.precise_bn_batches:
             self.engine.recalibrate(state.step)
@@ -130,7 +130,7 @@ class Loop:
         if scheduled:
             self._sync_batch_norm()
         elif state.done["sync"] != step:
-            # Not for the steps to come: see `batch_norm`.
+            # The means must not affect later steps: see `batch_norm`.
             statistics = self.engine.gather_statistics()
             self.engine.sync_batch_norm()
         path = self.engine.variables.not_finite()
@@ -151,7 +151,7 @@ class Loop:
         self._tell("after_checkpoint")
 
     def _sync_batch_norm(self):
-        """BN's statistics become their means over replicas, once a step."""
+        """Averages BN's statistics over the replicas, once a step."""
         if self.state.done["sync"] != self.state.step:
             self.engine.sync_batch_norm()
             self.state.done["sync"] = self.state.step

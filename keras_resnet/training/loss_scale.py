@@ -10,14 +10,14 @@ from keras_resnet.networks import internals
 
 
 class LossScaled(internals.SeesSums):
-    """Mixin: the gradients are of a scaled loss, so that float16 holds them.
+    """Mixin that scales the loss, so that float16 can represent gradients.
 
-    The scale is dynamic: an iteration whose gradients are not finite halves it
-    and changes neither weights nor momentum (averages of the weights and
-    Adam's count of iterations have it as one that changed nothing);
-    `growth_steps` good ones in a row double it. The scale does not fall below
-    1: gradients that are not finite then are a divergence, and go into the
-    weights for all to see.
+    The scale is dynamic. An iteration whose gradients are not finite halves it
+    and changes neither weights nor momentum; averages of the weights and Adam's
+    iteration count treat it as one that changed nothing. `growth_steps` good
+    iterations in a row double the scale. It does not fall below 1: gradients
+    that are not finite then are a divergence, and enter the weights, where they
+    show.
 
     The gradients are checked after they were summed over the replicas, so that
     all replicas, in whatever process, decide alike.
@@ -87,11 +87,11 @@ class LossScaled(internals.SeesSums):
 
 @keras.saving.register_keras_serializable(package="keras_resnet")
 class LossScaledSGD(LossScaled, optimizers.SGD):
-    """`optimizers.SGD` of a scaled loss."""
+    """`optimizers.SGD` with a scaled loss."""
 
 
 def scaled(kind):
-    """The class of an optimizer of ours, of a scaled loss."""
+    """The loss-scaled class of one of our optimizers."""
     if kind is optimizers.SGD:
         return LossScaledSGD
     return type(f"LossScaled{kind.__name__}", (LossScaled, kind), {})

@@ -14,8 +14,8 @@ def of_recipe(recipe, split):
 
     Args:
         recipe: `recipes.Recipe`: loss, target_threshold, label_smoothing,
-            class_weights and what it says of distillation.
-        split: what is trained on, with `labels` and `class_names`.
+            class_weights and the distillation fields.
+        split: the training split, with `labels` and `class_names`.
 
     Returns:
         As `cross_entropy`; for a multi-label split as `binary_cross_entropy`.
@@ -36,7 +36,7 @@ def of_recipe(recipe, split):
 
 
 def _weighted(loss, weights):
-    """A loss times the weight of the label, of mixed labels the mean one."""
+    """A loss times its label's weight; for mixed labels, the mean weight."""
 
     def weighted(logits, batch):
         losses = loss(logits, batch)
@@ -51,12 +51,12 @@ def _weighted(loss, weights):
 
 
 def targets(logits, batch):
-    """The part of each class in the labels of a batch, like the logits.
+    """The part of each class in a batch's labels, shaped like the logits.
 
     Args:
         logits: float (B, K).
-        batch: with "label", int32 (B,) or (B, K) of 0 and 1; of mixed images
-            with "other" and "share" too, see `mixing.mix`.
+        batch: with "label", int32 (B,) or (B, K) of 0 and 1; for mixed images
+            also "other" and "share", see `mixing.mix`.
     """
 
     def parts(label):
@@ -72,15 +72,15 @@ def targets(logits, batch):
 
 
 def class_weights(choice, split):
-    """What the loss of each class is multiplied by.
+    """The factor of each class in the loss.
 
-    Of a multi-label split, the loss of the examples that have the label.
+    For a multi-label split, it applies to the examples that have the label.
 
     Args:
         choice: "balanced" gives every class the same part of the loss, by
-            N / (K * examples of the class); with many labels an example, it
-            gives those that have a label as much as the others, by others /
-            those. Or "cat=2,dog=0.5", where others have 1.
+            N / (K * examples of the class). For a multi-label split it gives
+            the examples with a label as much as those without, by without /
+            with. Or "cat=2,dog=0.5", where other classes have 1.
         split: with `labels` and `class_names`.
 
     Returns:
@@ -126,7 +126,7 @@ def _number(text, word):
 
 
 def cross_entropy(label_smoothing=0.0):
-    """Cross-entropy against labels, of which a part goes to all classes.
+    """Cross-entropy against labels, with a part spread over all classes.
 
     The target is 1 - label_smoothing for the true class, and on top of that
     label_smoothing / K for each of the K classes.
@@ -164,15 +164,15 @@ def binary_cross_entropy(
 ):
     """Cross-entropy of each label's yes or no, and the mean over labels.
 
-    As PyTorch's BCEWithLogitsLoss and Keras' BinaryCrossentropy have it; a
-    logit's gradient is a K-th of that of the sum.
+    As in PyTorch's BCEWithLogitsLoss and Keras' BinaryCrossentropy. A logit's
+    gradient is a K-th of its gradient for the sum.
 
     Args:
         label_smoothing: float, 0 to 1; the target is 1 - label_smoothing / 2
             for a label that is there, label_smoothing / 2 for another.
         positive_weights: K floats that multiply the loss of a yes. Default: 1.
         target_threshold: float; targets above it become 1, others 0. 0 leaves
-            them.
+            them as they are.
 
     Returns:
         Function from logits, float (B, K), and a batch with "label", (B, K) of
@@ -191,8 +191,8 @@ def binary_cross_entropy(
 def one_against_all(label_smoothing=0.0, target_threshold=0.0):
     """Binary cross-entropy of each class, where an image has one label.
 
-    As `binary_cross_entropy`, but for the smoothing, which is that of
-    `cross_entropy`: a target of label_smoothing / K for all other classes.
+    As `binary_cross_entropy`, but with the smoothing of `cross_entropy`: a
+    target of label_smoothing / K for all other classes.
 
     References: Wightman et al. 2021, arXiv 2110.00476, sec. 2; timm's
     `BinaryCrossEntropy`, its mean over classes.

@@ -11,8 +11,8 @@ _BATCH = 256
 def compute(split, view, *, masked=None):
     """The mean of the evaluation views of a split, read once.
 
-    Pixels are whole numbers and are summed as such, so that the mean does not
-    depend on who computes it, or in which order.
+    Pixels are summed as integers, so that the mean does not depend on who
+    computes it, or in which order.
 
     Args:
         split: `datasets.Split`.
@@ -32,7 +32,7 @@ def compute(split, view, *, masked=None):
     )
     total, count = np.zeros((view.crop, view.crop, 3), np.int64), 0
     for batch in bad_images.naming_bad(split, dataset, batch_size):
-        # Of weight 0: what fills the last batch, and what is masked.
+        # Weight 0 marks padding of the last batch and masked images.
         counts = batch["weight"].numpy() > 0
         total += batch["image"].numpy()[counts].sum(axis=0, dtype=np.int64)
         count += counts.sum()

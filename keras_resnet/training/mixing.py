@@ -1,10 +1,10 @@
-"""Images of a batch mixed with each other, and so their labels.
+"""Mixes the images of a batch with each other, and their labels.
 
-The numbers are drawn on the host, from the seed and the step alone, and the
-same for the whole batch; the pixels are mixed where the network is. Partners
-stand in one group of a few images in a row, so that every division of a batch
-into devices and micro-batches that keeps such groups gives the same pictures.
-Precise BN (`precise_bn`) counts images that are not mixed.
+The host draws the numbers from the seed and the step alone, once for the whole
+batch; the pixels are mixed on the network's device. Partners are in one group
+of a few images in a row, so that every division of a batch into devices and
+micro-batches that keeps such groups gives the same pictures. Precise BN
+(`precise_bn`) uses images that are not mixed.
 
 References: Zhang et al. 2018, arXiv 1710.09412 (mixup); Yun et al. 2019, arXiv
 1905.04899 (CutMix). Shapes: B images, H height, W width, K classes.
@@ -45,7 +45,7 @@ def draws(recipe, first, count):
 
 
 def check(recipe, parts):
-    """Refuses to divide a batch into parts that part partners.
+    """Refuses to divide a batch into parts that separate partners.
 
     Raises:
         keras_resnet.UsageError: says the numbers.
@@ -60,21 +60,21 @@ def check(recipe, parts):
 
 
 def mix(batch, numbers, group):
-    """A batch of which each image has a part of another one.
+    """A batch in which each image has a part of another one.
 
     An image whose partner could not be read (a weight of 0) stays as it is.
 
     Args:
         batch: dict of "image", (B, H, W, C); "label", int32 (B,) or (B, K) of
             0 and 1; maybe "weight", float (B,); and others.
-        numbers: of `draw`.
-        group: int, which divides B: an image's partner is that at the same
-            place of its group from the other end.
+        numbers: from `draw`.
+        group: int, which divides B: an image's partner has the same place in
+            their group, counted from the other end.
 
     Returns:
-        dict: "image", float32; "label", that which has the larger part of an
+        dict: "image", float32; "label", the label with the larger part of an
         image; "other", the other one; "share", float32 (B,), the part of
-        "label", 0.5 to 1; all else as it was.
+        "label", 0.5 to 1; all else unchanged.
     """
     image = ops.cast(batch["image"], "float32")
     _, height, width, _ = image.shape
@@ -105,7 +105,7 @@ def _keeps(numbers, height, width):
 
 
 def _inside(middle, half, size):
-    """bool (size,): the places of a rectangle, cut off at the border."""
+    """bool (size,): the places inside a rectangle, cut off at the border."""
     place = ops.arange(size, dtype="float32")
     middle, half = ops.floor(middle * size), ops.floor(half * size)
     return ops.logical_and(place >= middle - half, place < middle + half)

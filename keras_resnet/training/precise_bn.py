@@ -1,7 +1,7 @@
 """BN's statistics as means over many training batches.
 
-B batches; a moving average holds the last few of them only, from the time when
-the weights were still changing.
+B batches. A moving average covers only the last few, from when the weights were
+still changing.
 """
 
 import numpy as np
@@ -19,9 +19,9 @@ def recalibrate(model, batches, *, strategy=None, parts=1):
         mean     = E[mean_b]
         variance = E[variance_b + mean_b^2] - mean^2
 
-    over the B batches of all replicas, each of which is normalised by its own
-    statistics as in training. The second line counts the spread of the means
-    between batches too, so that both are the statistics of all images
+    over the B batches of all replicas; each batch is normalised by its own
+    statistics, as in training. The second line also counts the spread of the
+    means between batches, so that both are the statistics of all images
     together: the authors' were "strictly computed using average (not moving
     average) on a sufficiently large training batch after the training
     procedure".
@@ -31,21 +31,21 @@ def recalibrate(model, batches, *, strategy=None, parts=1):
     Szegedy 2015, Alg. 2, has E[variance_b], without the spread.
 
     Args:
-        model: from `keras_resnet.build`; its batch normalisations that train
-            are changed, the weights are not.
+        model: from `keras_resnet.build`; its trainable batch normalisations
+            change, the weights do not.
         batches: iterable of batches of one size: images (B, H, W, C), tuples
-            that begin with them, or dicts that hold them as "image". Maybe
-            from a dataset that `strategy` distributes.
+            that begin with them, or dicts that hold them as "image". `strategy`
+            may distribute them.
         strategy: `tf.distribute.Strategy` in whose scope the model was built.
             Default: the current one.
         parts: int >= 1, micro-batches into which each replica divides its part
-            of a batch; those of the training.
+            of a batch; as many as in training.
 
     Returns:
         int, B.
 
     Raises:
-        keras_resnet.UsageError: if there were none.
+        keras_resnet.UsageError: if there are no batches.
 
     Example:
 
@@ -76,9 +76,9 @@ def _images(batch):
 def _make_batch_moments(strategy, model, layers, parts):
     """A function from images to sums over all parts of E[x] and E[x^2].
 
-    A layer tells a batch's statistics by what it adds to its moving ones, here
-    to zeros. That holds for any batch normalisation that is a
-    `keras.layers.BatchNormalization`, however it computes.
+    A batch's statistics follow from what a layer adds to its moving ones, here
+    to zeros. That holds for any `keras.layers.BatchNormalization`, however it
+    computes.
     """
 
     def zeros():

@@ -1,4 +1,4 @@
-"""This machine's processor, as Linux tells of it."""
+"""This machine's processor, as Linux reports it."""
 
 import pathlib
 import platform
@@ -8,22 +8,22 @@ BFLOAT16 = {"amx_bf16", "avx512_bf16", "bf16"}
 
 
 def name():
-    """Its model; elsewhere than on Linux its kind."""
+    """Its model; outside Linux, its kind."""
     return _told("model name") or platform.machine()
 
 
 def flags():
-    """Names of its instructions, a list; an empty one where nobody tells."""
+    """Names of its instructions, a list; empty if unknown."""
     return (_told("flags") or _told("Features")).split()
 
 
 def lacks_bfloat16(flags):
-    """Whether it has no instructions for bfloat16; of no flags not known."""
+    """Whether it has no instructions for bfloat16; False for no flags."""
     return bool(flags) and BFLOAT16.isdisjoint(flags)
 
 
 def _told(field):
-    """What is said of the first CPU; "" for nothing."""
+    """A field of the first CPU; "" if it is missing."""
     try:
         lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -26,17 +26,17 @@ class Missing(Exception):
 def meet(cluster, timeout):
     """Returns once every worker of a cluster is there.
 
-    Whoever says something else than a worker does is not answered. Where the
-    cluster has a token, messages carry a code that nobody makes without it.
+    A caller that does not speak like a worker gets no answer. If the cluster
+    has a token, messages carry a code that nobody can make without it.
 
     Args:
-        cluster: `cluster.Cluster`, the same for all but for the index.
+        cluster: `cluster.Cluster`, the same for all workers but for the index.
         timeout: seconds.
 
     Raises:
         Missing: if a worker is not there in time.
         keras_resnet.UsageError: if two processes are the same worker, or have
-            not the same addresses; or the chief's address is not its own.
+            different addresses; or the chief's address is not its own.
     """
     deadline = time.monotonic() + timeout
     part = _gather if cluster.index == 0 else _call
@@ -78,7 +78,7 @@ def _absent(cluster, calls, timeout):
 
 
 def _take(cluster, call, line, calls):
-    """Notes who calls; an answer for all if that cannot be."""
+    """Notes a caller; returns an answer for all if it is refused."""
     try:
         index, addresses = _opened(cluster, line)
         if not _is_worker(cluster, index, addresses):
@@ -93,7 +93,7 @@ def _take(cluster, call, line, calls):
             f"chief has {', '.join(cluster.addresses)}. They must be the same.",
         )
         _send(cluster, call, answer)
-        # Without a token anybody may have said it: the others go on.
+        # Without a token anybody may have sent it: the others go on.
         return answer if cluster.token else None
     twice = index in calls
     calls[(index, "again") if twice else index] = call
@@ -123,7 +123,7 @@ def _call(cluster, deadline, timeout):
         try:
             with socket.create_connection(place, left) as call:
                 _send(cluster, call, (cluster.index, list(cluster.addresses)))
-                # The chief began to wait maybe later.
+                # The chief may have begun to wait later.
                 line = _receive(call, time.monotonic() + timeout + 5)
             kind, text = _opened(cluster, line)
             if kind in _ANSWERS and isinstance(text, str):
@@ -140,7 +140,7 @@ def _call(cluster, deadline, timeout):
 
 
 def _code(cluster, message):
-    """What only those who have the cluster's token can make of a message."""
+    """The code of a message, which nobody can make without the token."""
     text = json.dumps(message).encode()
     return hmac.new(cluster.token.encode(), text, hashlib.sha256).hexdigest()
 
@@ -164,7 +164,7 @@ def _receive(call, until):
 
 
 def _opened(cluster, line):
-    """The two values of a message of one who has the cluster's token.
+    """The two values of a message from a sender with the cluster's token.
 
     Raises:
         ValueError: if it is anything else.

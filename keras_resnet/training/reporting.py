@@ -34,7 +34,7 @@ class Pace:
         self.restart(step)
 
     def measure(self, step):
-        """Measures since the last call that counted."""
+        """Measures the pace since the last measurement or restart."""
         if step == self._step:
             return
         seconds = max(time.perf_counter() - self._clock, 1e-9)
@@ -43,7 +43,7 @@ class Pace:
         self.restart(step)
 
     def restart(self, step):
-        """Leaves out what was not training."""
+        """Starts anew, so that what was not training does not count."""
         self._clock, self._step = time.perf_counter(), step
 
     def __str__(self):
@@ -57,9 +57,9 @@ class Pace:
 class Reporter(Hook):
     """Reports one run into its workdir and on the terminal.
 
-    A disk that is full does not stop it: metrics.jsonl is written whole each
-    time, so the next time writes what is missing. Checkpoints keep its lines,
-    so it has no step twice and none missing.
+    A full disk does not stop it: metrics.jsonl is rewritten each time, so the
+    next write adds what is missing. Checkpoints keep its lines, so no step is
+    repeated or missing.
 
     Args:
         workdir: of the run.
@@ -78,7 +78,8 @@ class Reporter(Hook):
         if state.records or (self.workdir / METRICS).exists():
             self._write_records(state.records)
         self._tensorboard = engine.tensorboard(self.workdir / "tensorboard")
-        # A bar is for who watches; a log gets one line an evaluation.
+        # Only a terminal or a notebook shows the bar; a log gets one line for
+        # each evaluation.
         self._bar = progress.Bar(self.recipe.steps, state.step)
         self._bar.tell("compiling")
         self.pace = Pace(self.recipe.batch_size, state.step)
@@ -146,7 +147,7 @@ class Reporter(Hook):
     def after_checkpoint(self, state):
         if self._tensorboard is not None:
             self._tensorboard.flush()
-        # Short epochs would wait for their curves longer than they train.
+        # Drawing the curves can take longer than a short epoch.
         if time.monotonic() >= self._next_drawing:
             with forgiving(CURVES):
                 self._draw(state)
@@ -231,7 +232,7 @@ def _draw_errors(axes, records, title, kind):
 
 
 def _highest(records, kind):
-    """The axis' end, %: the first evaluations would flatten what follows."""
+    """The end of the axis, %: early errors would flatten what follows."""
     typical = max(
         statistics.median(1 - record[key] for record in records)
         for key in (f"train_{kind.TRAINED}", kind.TRAINED)

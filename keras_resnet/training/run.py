@@ -48,8 +48,8 @@ def train_and_evaluate(
 
     Wherever the process dies, the same call ends with the weights and the
     metrics.jsonl of a run that was never stopped, bit for bit on the same
-    machine, libraries, threads and number of replicas. What the caller brings
-    (the last five arguments) is not in the checkpoint: bring the same again.
+    machine, libraries, threads and number of replicas. What the caller passes
+    (the last five arguments) is not in the checkpoint: pass the same again.
 
     Args:
         recipe: `recipes.Recipe`.
@@ -64,22 +64,21 @@ def train_and_evaluate(
             names the mean colour.
         loss: (logits, batch) -> float (B,), in place of the cross-entropy.
             Logits are float32 (B, K); the batch has "label", int32 (B,), or
-            of many labels an example uint8 (B, K) of 0 and 1, and
-            "seed", (B, 2), two integers for random numbers, each example's
-            own at each step. The loss that is reported stays the
-            cross-entropy.
+            with many labels an example uint8 (B, K) of 0 and 1, and "seed",
+            (B, 2), two integers for random numbers, unique to each example and
+            step. The reported loss stays the cross-entropy.
         optimizer: (model, recipe) -> `keras.optimizers.Optimizer`, in place
             of `start.make_optimizer`. The schedule sets its rate. For
             mixed_float16 it must scale the loss.
-        schedule: what has the methods of `schedules.Schedule`, in place of
-            the recipe's.
+        schedule: an object with the methods of `schedules.Schedule`, in place
+            of the recipe's.
         hooks: iterable of `hooks.Hook`.
 
     Returns:
-        `metrics.Metrics` of model.keras on the validation split; of many
-        labels an example `multi_label.MultiLabelMetrics`. Where the
-        recipe keeps the best of several evaluations, that split has chosen
-        it, so it does a little better there than on other images.
+        `metrics.Metrics` of model.keras on the validation split; with many
+        labels an example, `multi_label.MultiLabelMetrics`. If the recipe keeps
+        the best of several evaluations, that split has chosen the model, so it
+        does a little better there than on other images.
 
     Raises:
         keras_resnet.UsageError: if a setting, the data or the workdir cannot
@@ -141,7 +140,7 @@ def _hold(workdir, workers, stack):
 
 
 def _restore(engine, state, saver):
-    """Takes back what the last checkpoint holds."""
+    """Restores what the last checkpoint holds."""
     held, statistics = saver.restore()
     if held is None:
         engine.restore(None, None)
@@ -152,7 +151,7 @@ def _restore(engine, state, saver):
 
 
 def _claim(workdir, recipe, engine, state, saver):
-    """Takes the workdir, once all workers agree on where they go on."""
+    """Takes the workdir, once all workers agree on where they resume."""
     workers = engine.workers
     workdir_lib.check_same_step(workdir, workers.gather(state.step))
 

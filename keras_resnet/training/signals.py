@@ -13,7 +13,7 @@ class Interrupted(Exception):
     Attributes:
         step: iterations done and saved; None before the first could begin.
         signal: "SIGTERM" or "SIGINT".
-        status: int, of the process that ends by it.
+        status: int, exit status of the process that it ends.
     """
 
     def __init__(self, number, step=None):
@@ -24,7 +24,7 @@ class Interrupted(Exception):
 
 
 class Signals:
-    """Takes SIGINT and SIGTERM while it is entered.
+    """Context that handles SIGINT and SIGTERM.
 
     At first a signal raises `Interrupted` at once: there is nothing to save
     yet, and reading data may take long. After `wait` it is only noted; the
@@ -46,7 +46,7 @@ class Signals:
         return self
 
     def wait(self):
-        """From now on signals are noted."""
+        """From now on signals are only noted."""
         self._waiting = True
 
     def _note(self, number, frame):

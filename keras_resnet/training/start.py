@@ -1,4 +1,4 @@
-"""Where a run starts: its network, the weights of it, and how they train."""
+"""Where a run starts: its network, its weights and its optimizer."""
 
 import dataclasses
 import pathlib
@@ -59,8 +59,8 @@ def _pixel_constants(recipe):
     info, size = catalog.info(recipe.dataset), recipe.image_size
     if recipe.pixel_mean == "channel":
         return {"pixel_mean": info.pixel_mean, "pixel_std": info.pixel_std}
-    # Until the image is known. P1 does not divide. BN after the first
-    # convolution takes away any scale that the channels have in common, from
+    # A placeholder until the image is known. P1 does not divide. BN after the
+    # first convolution removes any scale that the channels have in common from
     # the function, from the gradients and so from the whole training.
     image = np.broadcast_to(info.pixel_mean, (size, size, 3))
     return {"pixel_mean": image, "pixel_std": (1.0,) * 3}
@@ -69,7 +69,7 @@ def _pixel_constants(recipe):
 def set_mean_image(model, recipe, compute):
     """Gives a new network the mean image, where its recipe wants one.
 
-    Later the weights and the checkpoints have it, as a variable.
+    Afterwards the image is a variable in weights and checkpoints.
 
     Args:
         model: from `build_model`.
@@ -86,9 +86,9 @@ def load(model, recipe, class_names):
     Args:
         model: from `keras_resnet.build`; changed.
         recipe: `recipes.Recipe`.
-        class_names: of the data set. The classifier of the file is taken where
-            the labels.txt beside it has the very same names and the card.json
-            the same kind of labels; otherwise the model keeps its own, new one.
+        class_names: of the data set. The file's classifier is used if the
+            labels.txt beside it has exactly these names and the card.json the
+            same kind of labels; otherwise the model keeps its own, new one.
 
     Raises:
         keras_resnet.UsageError: if the file does not hold this network.
@@ -131,7 +131,7 @@ def freeze(model, recipe, step):
 
 
 def _has_head(weights, class_names, multi_label):
-    """Whether a file's classifier answers the very question of a data set."""
+    """Whether a file's classifier has a data set's classes and label kind."""
     folder = pathlib.Path(weights).parent
     path = folder / cards.LABELS
     if not path.is_file():
@@ -143,16 +143,16 @@ def _has_head(weights, class_names, multi_label):
 
 
 def _answers(card, class_names, multi_label):
-    """Whether a repository's classifier answers that question."""
+    """As `_has_head`, for the classifier of a repository."""
     same = card.class_names == tuple(class_names)
     return same and card.multi_label == multi_label
 
 
 def make_optimizer(model, recipe):
-    """The recipe's optimizer, for what trains: the rest has no momentum.
+    """The recipe's optimizer for what trains; the rest has no momentum.
 
     Returns:
-        Of `optimizers`; for mixed_float16 one of `loss_scale`.
+        An optimizer of `optimizers`; for mixed_float16, of `loss_scale`.
     """
     kind, own = _rule(recipe)
     if recipe.dtype == "mixed_float16":

@@ -18,7 +18,7 @@ class RunState:
     """The numbers that decide how a run goes on, beside its variables.
 
     Attributes:
-        schedule: `schedules.Schedule`, or what has its methods.
+        schedule: `schedules.Schedule`, or an object with its methods.
         step: iterations done.
         learning_rate: of the last iteration.
         totals: {name: float64 (4,)}, sums of `metrics.SUMS` since the last
@@ -46,8 +46,8 @@ class RunState:
     def add(self, rows, newest):
         """Adds the sums of the last iterations to all totals.
 
-        One after the other: a sum of sums would round by the steps at which
-        it was read, and a signal may add one.
+        Adds them one after another: rounding in a sum of sums would depend on
+        the steps at which it is read, and a signal may add such a step.
 
         Args:
             rows: float (T, 4), of the last iteration and those before it.
@@ -63,7 +63,7 @@ class RunState:
             self.totals = {n: total + sums for n, total in self.totals.items()}
 
     def take(self, name):
-        """The metrics of a total, which starts again."""
+        """The metrics of a total; resets the total."""
         metrics = self.kind.from_sums(self.totals[name])
         self.totals[name] = _no_sums()
         return metrics
@@ -94,8 +94,8 @@ class RunState:
     def best(self):
         """The record of the best evaluation, or None before the first.
 
-        The highest accuracy, or mean average precision of many labels; of
-        equal ones the lowest loss; of these the first.
+        It has the highest accuracy, or mean average precision with many labels.
+        Ties go to the lowest loss, then to the first.
         """
 
         def rank(record):
@@ -104,7 +104,7 @@ class RunState:
         return max(self.records, key=rank, default=None)
 
     def is_over(self, recipe):
-        """Whether no iteration is to come: the last is done, or patience."""
+        """Whether the run is over: all iterations done, or out of patience."""
         if not recipe.patience or not self.records:
             return self.step == recipe.steps
         since = len(self.records) - 1 - self.records.index(self.best())
@@ -122,7 +122,7 @@ class RunState:
         )
 
     def to_json(self):
-        """All of it but the step, as JSON values."""
+        """Everything but the step, as JSON values."""
         return {
             "schedule": self.schedule.state(),
             "learning_rate": self.learning_rate,
@@ -133,7 +133,7 @@ class RunState:
         }
 
     def restore(self, state):
-        """Takes back what `to_json` gave, and the step.
+        """Restores what `to_json` returned, and the step.
 
         Args:
             state: dict of state.json, maybe with the fields of others.
@@ -147,7 +147,7 @@ class RunState:
         self.learning_rate = _of_kind(float | int, state["learning_rate"])
         totals = {n: _sums(t) for n, t in state["totals"].items()}
         done = {n: _of_kind(int, s) for n, s in state["done"].items()}
-        # Version 0.1 called it so.
+        # The name in version 0.1.
         if "average" in done:
             done["sync"] = done.pop("average")
         if not (

@@ -25,8 +25,8 @@ def make_train_step(
 
     The loss is the sum over examples divided by the number of examples in the
     global batch, so that replicas and micro-batches add up to one device;
-    gradients are summed over replicas by the optimizer. BN uses the batch that
-    goes through the network at once, each replica's or micro-batch's own: 32
+    gradients are summed over replicas by the optimizer. BN uses the images that
+    go through the network at once, those of one replica or micro-batch: 32
     images a GPU in P1.
 
     Args:
@@ -34,26 +34,25 @@ def make_train_step(
             built in its scope.
         model: from `keras_resnet.build`.
         optimizer: of `keras_resnet.optimizers`.
-        loss: (logits, batch) -> (B,). Default: `losses.cross_entropy()`. The
-            batch has "seed", int64 (B, 2), where it came with a "step": two
-            numbers that are each example's own at each step, whatever the
-            number of devices and micro-batches; for
-            `tf.random.stateless_uniform` and the like.
+        loss: (logits, batch) -> (B,). Default: `losses.cross_entropy()`. A
+            batch that came with a "step" has "seed", int64 (B, 2): two numbers,
+            unique to each example and step whatever the number of devices and
+            micro-batches, for `tf.random.stateless_uniform` and the like.
         seed: int, the first of the two numbers.
         gradient_accumulation_steps: int >= 1, micro-batches into which each
             replica divides its part of a batch. Each updates BN's moving
             statistics.
         jit_compile: whether XLA compiles the step, for one device.
-        mixes: how many images in a row are mixed with each other, where a
-            batch came with "mix", the numbers of `mixing.draw`.
-        teacher: `keras.Model` to logits, which the loss finds as "teacher",
-            float32 (B, K), in a batch.
+        mixes: how many images in a row are mixed with each other, if a batch
+            came with "mix", the numbers of `mixing.draw`.
+        teacher: `keras.Model` to logits, which the loss gets in a batch as
+            "teacher", float32 (B, K).
 
     Returns:
         Function from a distributed batch, maybe with its "step", int64 (), to
         float32 (4,), the global sums of `metrics.SUMS`; their loss is the
-        cross-entropy without smoothing, of mixed images against the label
-        that has the larger part.
+        cross-entropy without smoothing; for mixed images, against the label
+        with the larger part.
     """
     network = outputs.logits(model)
     variables = network.trainable_variables
@@ -101,8 +100,9 @@ def make_train_step(
 def _is_of_cpus(strategy):
     """Whether all devices are this process' own CPUs.
 
-    Between workers the passes over a graph join the sums of gradients, and for
-    a GPU they choose the layout of images.
+    Other devices need the passes over a graph: between workers these join the
+        sums of
+    gradients, and for a GPU they choose the layout of images.
     """
     devices = strategy.extended.worker_devices
     local = not strategy.cluster_resolver
@@ -112,9 +112,9 @@ def _is_of_cpus(strategy):
 def _as_traced(step):
     """A step whose graph TensorFlow runs as it was traced.
 
-    TensorFlow's passes that rewrite a graph (Grappler) find nothing that makes
-    the step of a deep network faster on a CPU, and take most of the time
-    between tracing and the first step: of a graph of 50,000 operations minutes.
+    TensorFlow's passes that rewrite a graph (Grappler) do not make the step of
+    a deep network faster on a CPU. They take most of the time between tracing
+    and the first step: minutes for a graph of 50,000 operations.
     """
     config, off = tf.config.optimizer, "disable_meta_optimizer"
 
@@ -130,7 +130,7 @@ def _as_traced(step):
 
 
 def _seeds(seed, step, label):
-    """int64 (B, 2): the seed, and which example of the whole run it is."""
+    """int64 (B, 2): the seed, and each example's number in the whole run."""
     context = tf.distribute.get_replica_context()
     replicas = context.num_replicas_in_sync
     replica = tf.cast(context.replica_id_in_sync_group, tf.int64)
@@ -145,8 +145,8 @@ def make_eval_step(strategy, model):
 
     Returns:
         Function from a distributed batch to float32 (4,), the global sums of
-        `metrics.SUMS`. Of a multi-label model to these and, of the global
-        batch, the logits, labels and weights.
+        `metrics.SUMS`. For a multi-label model, also to the logits, labels and
+        weights of the global batch.
     """
     network = outputs.logits(model)
 
@@ -156,7 +156,7 @@ def make_eval_step(strategy, model):
         sums = metrics.batch_sums(logits, label, weight)
         if not outputs.is_multi_label(model):
             return sums
-        # Devices do not exchange uint8.
+        # Devices cannot exchange uint8.
         return sums, (logits, tf.cast(label, tf.int32), weight)
 
     return metrics.sum_over_replicas(strategy, replica_step)

@@ -10,7 +10,7 @@ def _forgiving():
 
 
 class TensorBoard:
-    """An event file; a disk that is full is a line in the log.
+    """An event file; a full disk only adds a line to the log.
 
     Args:
         folder: where the file goes.
@@ -26,11 +26,11 @@ class TensorBoard:
                 tf.summary.scalar(name, value)
 
     def flush(self):
-        """Hands over what waits in memory."""
+        """Writes what waits in memory."""
         with _forgiving():
             self._writer.flush()
 
     def close(self):
-        """Ends the file."""
+        """Closes the file."""
         with _forgiving():
             self._writer.close()

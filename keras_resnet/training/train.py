@@ -31,7 +31,7 @@ class Run:
         recipe: `recipes.Recipe` that it followed.
         metrics: `Metrics` of the model on the validation split, or on the
             training images that `holdout_examples` sets aside;
-            `MultiLabelMetrics` of images with any number of labels.
+            `MultiLabelMetrics` for images with any number of labels.
     """
 
     workdir: pathlib.Path
@@ -40,7 +40,7 @@ class Run:
 
     @functools.cached_property
     def model(self):
-        """`keras.Model` of (B, S, S, 3) pixels 0..255 to probabilities."""
+        """`keras.Model` from (B, S, S, 3) pixels 0..255 to probabilities."""
         return opening.load(self.workdir)
 
     @property
@@ -51,7 +51,7 @@ class Run:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Of the model's outputs, in their order."""
+        """The names of the model's outputs, in order."""
         return load_card(self.workdir).class_names
 
     def report(self, split: str = "validation") -> figures.Figures:
@@ -100,16 +100,16 @@ def train(
             such as a Hugging Face `datasets.Dataset`, a `Split`, or two of
             these, to train on and for validation.
         workdir: of the run. Default: runs/NAME, by the folder's name.
-        weights: of published weights, a repository ("hf://OWNER/NAME") or a
+        weights: tag of published weights, a repository ("hf://OWNER/NAME") or a
             file to start from, as for `build`.
-        epochs, steps: how long, one of them. Default: of the recipe.
+        epochs, steps: length of the run, one of them. Default: the recipe's.
         warmup_epochs: `warmup_steps` in epochs.
-        validation: part of each class that is held out where nothing is
-            for validation, between 0 and 1. Default: 0.2.
-        class_names: of labels that are numbers, for arrays and sources.
+        validation: part of each class to hold out if there is no validation
+            split, between 0 and 1. Default: 0.2.
+        class_names: names for numeric labels, for arrays and sources.
         strategy: from `distribution.make_strategy`. Default: one device.
-        **fields: of `recipes.Recipe` in place of those that are chosen by the
-            number and the size of the images.
+        **fields: of `recipes.Recipe`, in place of those chosen by the number
+            and size of the images.
 
     Returns:
         `Run`.

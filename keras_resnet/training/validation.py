@@ -50,8 +50,8 @@ def validate(
         eval_step: from `step.make_eval_step`.
         batches: from `distribute`, of the same strategy.
         split, batch_size, masked: as for `distribute`.
-        stop: asked before each batch whether to leave; then there are no
-            metrics, but None.
+        stop: called before each batch; True ends the evaluation, which then
+            returns None.
     """
     batches = bad_images.naming_bad(split, batches, batch_size)
     metrics = metrics_lib.evaluate(

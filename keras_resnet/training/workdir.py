@@ -1,4 +1,4 @@
-"""The directory of a run: what lies where, and whose it is."""
+"""The directory of a run: which files it has, and which run owns it."""
 
 import contextlib
 import dataclasses
@@ -16,7 +16,7 @@ from keras_resnet.labels import cards
 from keras_resnet.training import distillation
 from keras_resnet.training.checkpoints import folder
 
-LAST = "last.keras"  # where model.keras is the best
+LAST = "last.keras"  # if model.keras is the best
 CONFIG = "config.json"
 CHECKPOINTS = "checkpoints"
 _TEACHER = "teacher_sha256"
@@ -31,7 +31,7 @@ RESUME = {
 
 
 def check(workdir, recipe, resume="auto"):
-    """Refuses a directory that this run cannot have; writes nothing.
+    """Refuses a directory that this run cannot use; writes nothing.
 
     Args:
         workdir: path of a directory, which need not exist.
@@ -42,8 +42,8 @@ def check(workdir, recipe, resume="auto"):
         pathlib.Path: the workdir.
 
     Raises:
-        keras_resnet.UsageError: if it holds another run, or does or does not
-            hold checkpoints against `resume`, or is no local path.
+        keras_resnet.UsageError: if it holds another run, holds or lacks
+            checkpoints against `resume`, or is not a local path.
     """
     lookup(RESUME, resume, "--resume")
     require(
@@ -71,7 +71,7 @@ def check(workdir, recipe, resume="auto"):
         f"{workdir} holds {', '.join(others)} of a model that no run there "
         "has made: a run would replace them. Take another --workdir.",
     )
-    # What has made nothing yet is in nobody's way.
+    # A run that has made nothing yet is in nobody's way.
     made = saved or any((workdir / n).exists() for n in (METRICS, MODEL))
     if made and (workdir / CONFIG).exists():
         _refuse_another(workdir, recipe)
@@ -93,10 +93,10 @@ def _refuse_another(workdir, recipe):
 
 @contextlib.contextmanager
 def held(workdir):
-    """A directory that no other run of this machine writes to meanwhile.
+    """Locks a directory against other runs of this machine.
 
-    Two would delete each other's checkpoints. It is made if it is missing;
-    what fails before anything is in it leaves none.
+    Two runs would delete each other's checkpoints. The directory is made if it
+    is missing; a failure before anything is in it removes it again.
 
     Args:
         workdir: pathlib.Path.
@@ -114,8 +114,8 @@ def held(workdir):
 def claim(workdir, recipe, description):
     """Writes config.json; refuses a directory of another run.
 
-    To be called when nothing else can be refused: a recipe that could not
-    work leaves nothing behind that would be in the way of the next.
+    Call it after all other checks: a recipe that cannot work must leave nothing
+    in the way of the next.
 
     Args:
         workdir: as for `check`; it exists.
@@ -144,7 +144,7 @@ def claim(workdir, recipe, description):
 def check_shared(workdir, recipe):
     """Refuses a directory that does not hold what the chief has written.
 
-    To be called on every worker after the chief has claimed it.
+    Call it on every worker after the chief has claimed the directory.
     """
     require(
         (workdir / CONFIG).exists(),
@@ -207,7 +207,7 @@ def differences(held, wanted):
 
     Args:
         held: `fields` of a recipe that was written. A field that its version
-            did not have had its default's effect.
+            lacked had the effect of its default.
         wanted: `fields` of this one.
     """
     held = {**fields(recipes.Recipe()), **held}

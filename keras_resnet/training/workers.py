@@ -5,7 +5,7 @@ import re
 
 from keras_resnet.errors import UsageError
 
-# TensorFlow's errors of a collective, one of whose workers is gone.
+# TensorFlow's errors of a collective when one of its workers is gone.
 _GONE = (
     "UnavailableError",
     "AbortedError",
@@ -20,10 +20,10 @@ class WorkerLost(Exception):
 
 
 class Workers:
-    """All workers of a strategy; one alone where it is on one machine.
+    """All workers of a strategy; only one if it is on one machine.
 
     Every worker must call the same methods in the same order. TensorFlow is
-    imported where there are several.
+    imported only if there are several.
 
     Args:
         strategy: `tf.distribute.Strategy`. Default: one worker.
@@ -56,18 +56,18 @@ class Workers:
         return self._total(row).numpy().tolist()
 
     def highest(self, number):
-        """The highest of all; None, from one that has none, is 0."""
+        """The highest number of all workers; None counts as 0."""
         return max(self.gather(number or 0))
 
     def wait(self):
-        """Returns once all of them have come here."""
+        """Returns once all workers have called it."""
         self.gather(0)
 
     def together(self, call):
-        """What `call()` returns, if it works for all of them.
+        """What `call()` returns, if it works on all workers.
 
         Raises:
-            keras_resnet.UsageError: on all, if it does so on any.
+            keras_resnet.UsageError: on all workers, if `call` raises it on any.
         """
         error, result = None, None
         try:

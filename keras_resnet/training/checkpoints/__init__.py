@@ -1,1 +1,1 @@
-"""One checkpoint, the folder of all of a run, and who saves when."""
+"""One checkpoint, the folder of a run's checkpoints, and their saver."""

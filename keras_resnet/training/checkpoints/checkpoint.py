@@ -1,8 +1,8 @@
-"""One checkpoint: a directory of files that know whether they are whole.
+"""One checkpoint: a directory of files whose damage is detected.
 
-It holds every variable by its path (in a file of the engine's), state.json,
-statistics.npy where replicas differ, and best.keras, the network of the best
-evaluation so far, where that is kept. state.json has the size and sha256 of
+It holds every variable by its path (in the engine's own file), state.json,
+statistics.npy if replicas differ, and best.keras, the network of the best
+evaluation so far, if the recipe keeps it. state.json has the size and sha256 of
 the other files and of itself, so damage is noticed before any variable is
 touched.
 """
@@ -46,7 +46,7 @@ def write(directory, step, variables, state, statistics=None, best=None):
         path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)}
         for path in sorted(directory.iterdir())
     }
-    # Through JSON, which makes strings of keys, before it is hashed.
+    # Convert through JSON before hashing: it turns keys into strings.
     content = json.loads(json.dumps({"step": step, **state, "files": files}))
     content["sha256"] = _sha256_of_json(content)
     (directory / STATE).write_text(json.dumps(content))
@@ -55,7 +55,7 @@ def write(directory, step, variables, state, statistics=None, best=None):
 
 
 def read(directory):
-    """What was written beside the variables, all files verified.
+    """Verifies all files; returns what was written beside the variables.
 
     Args:
         directory: pathlib.Path.
@@ -65,7 +65,7 @@ def read(directory):
         None.
 
     Raises:
-        DamageError: if a file is missing, cut or has changed.
+        DamageError: if a file is missing, is cut off or has changed.
     """
     try:
         content = files_lib.read_json(directory / STATE)
@@ -101,13 +101,13 @@ def read(directory):
 
 @contextlib.contextmanager
 def taking(directory):
-    """Says in one line that what `read` gave is none that a run has written.
+    """Reports in one line a checkpoint that no run has written.
 
     Args:
-        directory: that holds the checkpoint.
+        directory: the one that holds the checkpoint.
 
     Raises:
-        keras_resnet.UsageError: in place of what an odd value raises.
+        keras_resnet.UsageError: in place of the error that an odd value raises.
     """
     try:
         yield
@@ -126,7 +126,8 @@ def check_variables(directory, held, wanted):
 
     Args:
         directory: of the checkpoint, for the message.
-        held, wanted: {path: list, the shape}, there and of this network.
+        held, wanted: {path: shape, a list}, of the checkpoint and of this
+            network.
 
     Raises:
         keras_resnet.UsageError: names some that differ.
@@ -154,11 +155,11 @@ def check_variables(directory, held, wanted):
 def held_names(held, wanted):
     """{path: its name in a checkpoint} of the variables of a network.
 
-    Version 0.1 left the names of random seeds to Keras, which counts them over
-    the process: they are ours in their order.
+    Version 0.1 left the names of random seeds to Keras, which numbers them over
+    the process. They match ours in order.
 
     Args:
-        held, wanted: iterables of paths, there and of this network.
+        held, wanted: iterables of paths, of the checkpoint and of this network.
     """
     old = [p for p in held if _OLD_SEED.fullmatch(p) and p not in wanted]
     old.sort(key=lambda path: (len(path), path))

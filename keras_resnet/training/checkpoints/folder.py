@@ -1,4 +1,4 @@
-"""The folder of all checkpoints of a run: the newest whole one comes back.
+"""The folder of a run's checkpoints; restores the newest whole one.
 
 A checkpoint is a directory `step-00000100`, see `checkpoint`. It is written
 under another name and renamed when complete, so that a directory of that name
@@ -15,14 +15,14 @@ from keras_resnet import files
 from keras_resnet.errors import require
 from keras_resnet.training.checkpoints import checkpoint
 
-# A step that is saved again gets a number: the old one stays until the new
-# one is complete, and no file system replaces a directory in one step.
+# A step that is saved again gets a number: the old checkpoint stays until the
+# new one is complete, as no file system replaces a directory in one step.
 _NAME = re.compile(r"step-(\d{8,})(?:-(\d+))?")
-_SPARE = 1.2  # of the size of a checkpoint must be free
+_SPARE = 1.2  # times the size of a checkpoint must be free
 
 
 class SaveError(Exception):
-    """A checkpoint could not be written; those before are as they were."""
+    """A checkpoint could not be written; earlier ones are unchanged."""
 
 
 def save(
@@ -44,15 +44,15 @@ def save(
         directory: of all checkpoints of a run.
         step: int, iterations done.
         variables: `engine.Engine.variables`.
-        state: dict of JSON values: what else decides the future.
+        state: dict of JSON values: what else decides how the run goes on.
         keep: int >= 1.
-        keep_every: int; those of its multiples are kept too. 0 for none.
+        keep_every: int; checkpoints at its multiples are kept too. 0 for none.
         statistics: float32 (replicas, N), what `batch_norm.gather` gave, where
             replicas differ; None where they are equal.
         best: path of a file that the checkpoint keeps too, or None.
 
     Raises:
-        SaveError: if the disk is full or does not take it.
+        SaveError: if the disk is full or cannot be written.
     """
     directory = pathlib.Path(directory)
     unfinished = directory / f"{files.UNFINISHED}{step}-{os.getpid()}"
@@ -70,7 +70,7 @@ def save(
 
 
 def make_room(directory, variables):
-    """Makes the directory, deletes leftovers and looks for space.
+    """Makes the directory, deletes leftovers and checks the free space.
 
     Raises:
         OSError: if nothing can be written, or the disk has no room for
@@ -105,9 +105,9 @@ def restore(
         take: called with the checkpoint's path once all is assigned.
 
     Returns:
-        (state, statistics, damaged): what `save` got, the state with "step";
-        and messages on newer checkpoints that are damaged. (None, None, [])
-        where there is no checkpoint.
+        (state, statistics, damaged): state and statistics as given to `save`,
+        the state with "step"; and messages on newer checkpoints that are
+        damaged. (None, None, []) if there is no checkpoint.
 
     Raises:
         keras_resnet.UsageError: if there are checkpoints and none is whole, or
@@ -162,10 +162,10 @@ def _step(path):
 
 
 def _prune(directory, newest, keep, keep_every):
-    """Keeps the newest, those before it and every n-th.
+    """Keeps the newest checkpoint, the last ones before it and every n-th.
 
-    Those of the same or a later step were damaged, or the run would not have
-    come to this step again.
+    Deletes those of the same or a later step: they were damaged, or the run
+    would not have come to this step again.
     """
     others = [path for path in found(directory) if path != newest]
     before = [path for path in others if _step(path) < _step(newest)]
@@ -174,7 +174,7 @@ def _prune(directory, newest, keep, keep_every):
         kept += [path for path in before if _step(path) % keep_every == 0]
     for path in others:
         if path not in kept:
-            # Renamed first: half of a directory is no checkpoint.
+            # Rename first, so that half a directory is not taken for one.
             with contextlib.suppress(OSError):
                 doomed = directory / f"{files.UNFINISHED}{path.name}"
                 os.rename(path, doomed)

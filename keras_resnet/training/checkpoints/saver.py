@@ -1,4 +1,4 @@
-"""Who saves a run: what if it fails, and what checkpoints must match."""
+"""Saves a run: what happens on failure, and what checkpoints must match."""
 
 import hashlib
 
@@ -24,7 +24,7 @@ class Saver:
         splits: {name: `datasets.Split`} of the run.
     """
 
-    FAILURES = 3  # in a row end the run
+    FAILURES = 3  # this many in a row end the run
 
     def __init__(self, workdir, engine, recipe, splits):
         self.directory = workdir / workdir_lib.CHECKPOINTS
@@ -48,7 +48,7 @@ class Saver:
         return f"The last good checkpoint is {paths[-1]}."
 
     def check(self):
-        """Refuses a directory that cannot take a folder.
+        """Refuses a directory that cannot take checkpoints.
 
         Raises:
             keras_resnet.UsageError: if it cannot be written or has no room.
@@ -67,7 +67,7 @@ class Saver:
 
         Args:
             step, state, statistics: as `folder.save`.
-            last: whether the run stops after it, so that a failure counts.
+            last: whether the run stops after it, so that a failure is raised.
 
         Raises:
             keras_resnet.UsageError: if it fails and is the last, or the third
@@ -116,7 +116,7 @@ class Saver:
                 self._model.save(path)
 
     def _take_best(self, path):
-        """Takes back the best network as of a checkpoint."""
+        """Restores the best network of a checkpoint."""
         held = path / BEST
         if self._is_chief and held.exists():
             files.link(held, self._best)
@@ -124,11 +124,11 @@ class Saver:
             self._best.unlink()
 
     def restore(self):
-        """Assigns the newest checkpoint that is whole, and says what is not.
+        """Assigns the newest checkpoint that is whole; logs damaged ones.
 
         Returns:
-            (state, statistics) as `folder.save` got them; (None, None)
-            where there is no folder.
+            (state, statistics) as `folder.save` got them; (None, None) if there
+            is no checkpoint.
 
         Raises:
             keras_resnet.UsageError: if none is whole, or it is of another
@@ -175,7 +175,7 @@ class Saver:
 
 
 def _describe(split):
-    """What of a split decides its order and its labels; not its pixels."""
+    """What decides the order and the labels of a split, without its pixels."""
     names = "\n".join(split.class_names).encode(errors="surrogateescape")
     labels = b"" if split.labels is None else split.labels.tobytes()
     return {

@@ -1,6 +1,6 @@
-"""What the loop asks of whatever computes: one interface, two engines.
+"""The interface between the loop and the two engines that compute.
 
-No TensorFlow here: a run on JAX imports this too.
+No TensorFlow here: a run on JAX imports this module too.
 """
 
 import contextlib
@@ -21,8 +21,8 @@ def make(strategy=None):
         `Engine`.
 
     Raises:
-        keras_resnet.UsageError: if no engine is on this backend, or JAX got a
-            strategy.
+        keras_resnet.UsageError: if there is no engine for this backend, or JAX
+            got a strategy.
     """
     if keras.config.backend() == "jax":
         from keras_resnet.training.engines.on_jax import JaxEngine
@@ -45,7 +45,7 @@ class Engine:
     in this order; then the others. Where there are several workers, each
     calls the same methods in the same order.
 
-    What is written out here is right for one device.
+    The methods that have a body here are right for one device.
 
     Attributes:
         name: of the engine in `recipes.engines`.
@@ -91,7 +91,7 @@ class Engine:
         raise NotImplementedError
 
     def tensorboard(self, folder):
-        """What writes scalars for TensorBoard, or None."""
+        """A writer of scalars for TensorBoard, or None."""
         del folder
         return None
 
@@ -100,7 +100,7 @@ class Engine:
         return {}
 
     def restore(self, state, statistics):
-        """Takes back `state`, after `variables.load`.
+        """Restores `state`, after `variables.load`.
 
         Args:
             state: dict of the whole checkpoint; None where a run begins.
@@ -109,11 +109,11 @@ class Engine:
         raise NotImplementedError
 
     def begin(self, step):
-        """Makes ready for the iterations from `step` on."""
+        """Prepares the iterations from `step` on."""
         raise NotImplementedError
 
     def steps_at_once(self, step):
-        """How many iterations `train` shall take from `step` on."""
+        """How many iterations `train` should take from `step` on."""
         del step
         return 1
 
@@ -134,7 +134,7 @@ class Engine:
         """`Metrics` of the validation split; None if it was cut off.
 
         Args:
-            stop: () -> whether to leave.
+            stop: () -> whether to stop early.
         """
         raise NotImplementedError
 
@@ -147,11 +147,11 @@ class Engine:
         return contextlib.nullcontext()
 
     def sync_batch_norm(self):
-        """BN's statistics become their means over the replicas."""
+        """Replaces BN's statistics by their means over the replicas."""
 
     def gather_statistics(self):
         """BN's statistics of each replica, float32 (replicas, N), or None."""
         return None
 
     def list_masked(self, workdir):
-        """Writes which images could not be read, if there are any."""
+        """Writes a list of the images that could not be read, if any."""

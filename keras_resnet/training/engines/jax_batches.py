@@ -1,4 +1,4 @@
-"""Training batches on JAX: TensorFlow's, bit for bit, of data on the device.
+"""Training batches on JAX from data on the device: TensorFlow's, bit for bit.
 
 Order and augmentation are functions of (seed, epoch, position). The host draws
 their integers for some iterations ahead, by the same NumPy code or its twin
@@ -31,7 +31,7 @@ _RESIZED_AT_ONCE = 1_000
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Split(arrays.Arrays):
-    """Arrays with what a run asks of a split.
+    """Arrays with the attributes that a run needs of a split.
 
     Attributes:
         name: "digits/train".
@@ -128,8 +128,8 @@ def amounts(recipe):
 def resized(images, size):
     """Images as evaluation shows them: bilinear, antialiased.
 
-    Half the size is TensorFlow's to the bit; at other sizes a few pixels in
-    10,000 are one apart, where the sums round.
+    At half the size the result is TensorFlow's bit for bit; at other sizes a
+    few pixels in 10,000 differ by one, where the sums round.
 
     Args:
         images: uint8 (N, H, H, 3), NumPy.

@@ -27,12 +27,12 @@ def variables(network, optimizer):
 
 
 def state_of(groups):
-    """The arrays of `variables`: what a step takes over and gives anew."""
+    """The arrays of `variables`, which a step consumes and returns updated."""
     return tuple([variable.value for variable in group] for group in groups)
 
 
 def put_back(groups, state):
-    """Gives `variables` the arrays that a step gave."""
+    """Assigns the arrays that a step returned to `variables`."""
     for group, values in zip(groups, state, strict=True):
         for variable, value in zip(group, values, strict=True):
             variable.assign(value)
@@ -48,9 +48,9 @@ def make_update(network, optimizer, loss=None):
 
     Returns:
         Function (state, batch, rate) -> (state, float32 logits (B, K), float32
-        losses (B,)), logits and losses those before the update. A batch is a
-        dict of "image", uint8 (B, S, S, 3), "label", int32 (B,), and what
-        else the loss wants. The rate is a float32 scalar, or None for the
+        losses (B,)), logits and losses from before the update. A batch is a
+        dict of "image", uint8 (B, S, S, 3), "label", int32 (B,), and what else
+        the loss needs. The rate is a float32 scalar, or None for the
         optimizer's own, which is in the state.
     """
     loss = loss or losses_lib.cross_entropy()
@@ -83,7 +83,7 @@ def make_update(network, optimizer, loss=None):
 
 
 def seeds(recipe, step):
-    """uint32 (B, 2): the seed, and which example of the whole run it is."""
+    """uint32 (B, 2): the seed, and each example's number in the whole run."""
     size = recipe.batch_size
     numbers = step * size + jnp.arange(size, dtype=jnp.uint32)
     return jnp.stack([jnp.full(size, recipe.seed, jnp.uint32), numbers], 1)
@@ -107,9 +107,9 @@ def batch_sums(logits, labels, weights=None):
         labels, logits, from_logits=True
     )
     own = jnp.take_along_axis(logits, labels[:, None], axis=1)
-    # Ties count against the prediction, and NaN never as right.
+    # Ties count against the prediction; NaN is never right.
     better = jnp.sum(~(logits < own), axis=1)
     ones = jnp.ones_like(losses)
     columns = jnp.stack([losses, better <= 1, better <= 5, ones])
-    # Not a matrix product, for which a GPU would round the losses.
+    # Not a matrix product, in which a GPU would round the losses.
     return (columns * (ones if weights is None else weights)).sum(axis=1)

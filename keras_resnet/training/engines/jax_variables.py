@@ -14,7 +14,7 @@ class Variables(dict):
 
     @classmethod
     def of(cls, groups):
-        """Those of `jax_step.variables`."""
+        """Collects the variables of `jax_step.variables`."""
         variables = [variable for group in groups for variable in group]
         found = cls((variable.path, variable) for variable in variables)
         if len(found) < len(variables):
@@ -23,7 +23,7 @@ class Variables(dict):
 
     @property
     def bytes(self):
-        """How many bytes a checkpoint of them has."""
+        """The size of a checkpoint of them, bytes."""
         return sum(variable.value.nbytes for variable in self.values())
 
     def save(self, folder):
@@ -32,7 +32,7 @@ class Variables(dict):
         np.savez(folder / _NAME, **arrays)
 
     def load(self, folder):
-        """Gives them the values of a checkpoint that is whole.
+        """Assigns them the values of a checkpoint that is whole.
 
         Raises:
             keras_resnet.UsageError: if it is of another network or another
@@ -49,11 +49,11 @@ class Variables(dict):
         wanted = {names[path]: list(v.shape) for path, v in self.items()}
         checkpoint.check_variables(folder, shapes, wanted)
         for path, variable in self.items():
-            # A step takes it over: it must be the device's own memory.
+            # A step donates it, so it must be the device's own memory.
             variable.assign(jnp.array(held[names[path]], copy=True))
 
     def not_finite(self):
-        """The path of one that is not finite, or None."""
+        """The path of a variable that is not finite, or None."""
         for path, variable in self.items():
             if not np.isfinite(np.asarray(variable.value)).all():
                 return path

@@ -1,7 +1,7 @@
 """The engine on JAX: one device, all data on it, many iterations a call.
 
-The environment must say KERAS_BACKEND=jax; there need not be TensorFlow. N
-examples of S x S pixels, T iterations.
+The environment must set KERAS_BACKEND=jax; TensorFlow is not needed. N examples
+of S x S pixels, T iterations.
 """
 
 import os
@@ -32,8 +32,8 @@ class JaxEngine(Engine):
     """Computes on the first device.
 
     Attributes:
-        pace: list of floats, images/s of each call of `train`, of earlier
-            sessions too if they had the same device.
+        pace: list of floats, images/s of each call of `train`, including
+            earlier sessions on the same device.
         compile_seconds: float, of this session.
     """
 
@@ -123,7 +123,7 @@ class JaxEngine(Engine):
         return np.asarray(images).mean(axis=0, dtype=np.float64)
 
     def begin(self, step):
-        # The model's own: padding is zero after the mean is subtracted.
+        # The model's mean colour: padding is zero after the mean is subtracted.
         self._fill = self.model.get_layer("pixels").mean_color
         self._plan = self._plan_from(step)
 
@@ -131,7 +131,7 @@ class JaxEngine(Engine):
         return len(self._plan.indices)
 
     def _plan_from(self, first):
-        """Of the iterations from `first` to the next that is followed."""
+        """The plan from `first` to the next report, evaluation or save."""
         recipe = self.recipe
         ends = [
             (first // every + 1) * every
@@ -168,7 +168,7 @@ class JaxEngine(Engine):
         return sums
 
     def _compile(self, state, data, rows):
-        """The function of as many iterations as there are, compiled once."""
+        """The function for this number of iterations, compiled once."""
         count = len(rows[1])
         if count not in self._compiled:
             begin = time.perf_counter()
@@ -196,7 +196,7 @@ class JaxEngine(Engine):
         return jax.lax.scan(iteration, state, rows)
 
     def evaluate(self, stop):
-        del stop  # it takes seconds
+        del stop  # an evaluation takes only seconds
         trainable, others, _ = jax_step.state_of(self._groups)
         images, labels = self._data["validation"]
         sums, logits = self._evaluate(trainable, others, images, labels)

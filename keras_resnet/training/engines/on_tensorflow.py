@@ -1,4 +1,4 @@
-"""The engine on TensorFlow: one device, those of a machine, or many workers."""
+"""The engine on TensorFlow: one device, several, or many workers."""
 
 import dataclasses
 import functools
@@ -56,7 +56,7 @@ class TensorFlowEngine(Engine):
         self.strategy = strategy or distribution.make_strategy("one_device")
         self.workers = Workers(self.strategy)
         self.masked = {}
-        self._frozen_until = None  # of the training step, once there is one
+        self._frozen_until = None  # of the current training step, if any
 
     def check(self, recipe):
         augmentations.augmentation(recipe.augmentation)
@@ -114,7 +114,7 @@ class TensorFlowEngine(Engine):
         self.variables = Variables.of(self.model, self.optimizer)
 
     def _unfreeze(self, step):
-        """Prepares a step, and those after it up to another part's first."""
+        """Prepares a step and those after it, until the next part unfreezes."""
         until = freezing.until(self.recipe, step)
         if until == self._frozen_until:
             return
@@ -152,7 +152,7 @@ class TensorFlowEngine(Engine):
         if state is None:
             with self.strategy.scope():
                 start.set_mean_image(self.model, self.recipe, self._mean_image)
-        # As the step before was: its statistics are those of what trained.
+        # Freeze as at the step before: the statistics are of what trained then.
         self._unfreeze(max(0, state["step"] - 1) if state else 0)
         replicas = self.strategy.num_replicas_in_sync
         if statistics is not None and len(statistics) == replicas:
@@ -169,7 +169,7 @@ class TensorFlowEngine(Engine):
         """Reads batches of all iterations, and of `recalibrate` after them."""
         steps = self.recipe.steps + self.recipe.precise_bn_batches
         recipe = dataclasses.replace(self.recipe, steps=steps)
-        # Of a size each; the next is begun where the one before it ends.
+        # Each dataset has one image size; the next starts when it ends.
         self._batches = itertools.chain.from_iterable(
             self._read(stage, max(step, first), end)
             for first, end, stage in sizes.stages(recipe)
@@ -183,7 +183,7 @@ class TensorFlowEngine(Engine):
             return pipeline.train_dataset(
                 self.splits["train"],
                 dataclasses.replace(recipe, steps=end),
-                # The model's own: it may come with --weights.
+                # The model's mean colour, which may come with --weights.
                 fill=self.model.get_layer("pixels").mean_color,
                 first_step=first,
                 masked=self.masked.get("train"),
@@ -193,7 +193,7 @@ class TensorFlowEngine(Engine):
         return shares.distribute(self.strategy, make, end - first)
 
     def _next(self, step):
-        """The batch of a step, which must be the next."""
+        """The batch of a step, which must be the next one."""
         try:
             batch = next(self._batches)
         except graphs.READ_ERRORS as error:
@@ -217,7 +217,7 @@ class TensorFlowEngine(Engine):
 
     @functools.cached_property
     def _validation(self):
-        """What `validate` takes: traced once, read at every evaluation."""
+        """Arguments of `validate`: traced once, read at every evaluation."""
         split = self.splits["validation"]
         choices = {
             "batch_size": self.recipe.batch_size,

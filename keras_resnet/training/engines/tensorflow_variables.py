@@ -19,7 +19,7 @@ class Variables(dict):
 
     @classmethod
     def of(cls, model, optimizer):
-        """Those of a model and its optimizer."""
+        """Collects the variables of a model and its optimizer."""
         found = cls()
         for variable in (*model.variables, *optimizer.variables):
             if variable.path in found:
@@ -29,14 +29,14 @@ class Variables(dict):
 
     @property
     def bytes(self):
-        """How many bytes a checkpoint of them has."""
+        """The size of a checkpoint of them, bytes."""
         return sum(v.dtype.size * v.shape.num_elements() for v in self.values())
 
     def save(self, folder):
         """Writes them.
 
         Raises:
-            OSError: if the disk does not take them.
+            OSError: if they cannot be written.
         """
         try:
             _tracked(self).write(str(folder / _NAME))
@@ -44,7 +44,7 @@ class Variables(dict):
             raise OSError(str(error).splitlines()[0]) from error
 
     def load(self, folder):
-        """Gives them the values of a checkpoint that is whole.
+        """Assigns them the values of a checkpoint that is whole.
 
         Raises:
             keras_resnet.UsageError: if it is of another network or another
@@ -63,7 +63,7 @@ class Variables(dict):
         _tracked(named).read(prefix).assert_consumed()
 
     def not_finite(self):
-        """The path of one that is not finite, or None."""
+        """The path of a variable that is not finite, or None."""
         for path, variable in self.items():
             if variable.dtype.is_floating and not tf.reduce_all(
                 tf.math.is_finite(variable)
