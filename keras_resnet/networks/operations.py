@@ -48,8 +48,7 @@ __all__ = (
     "serializable",
 )
 
-# P1 sec. 3.4 and P2 appendix; the authors' Caffe and Torch code give the two
-# numbers of BN. Fan-out and not truncated: resnet-1k-layers, torchvision, timm.
+# The numbers of BN are those of the authors' Caffe and Torch code.
 BATCH_NORM = {"momentum": 0.9, "epsilon": 1e-5}
 
 # For every layer that takes it: its default is what keras.json or
