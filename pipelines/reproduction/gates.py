@@ -127,7 +127,11 @@ def picture(experiment, records, path):
             xlabel="unit",
             ylabel="mean of the gate",
         )
-        panels[1].set(xlabel="unit", ylabel="deviation of g F over that of F")
+        panels[1].set(
+            title="how much of F passes",
+            xlabel="unit",
+            ylabel="deviation of g F over that of F",
+        )
         drawing.legend_below(figure, panels[0])
 
 

@@ -17,6 +17,8 @@ from reproduction import training
 from keras_resnet.labels import drawing
 
 IMAGES, SIDE, LANCZOS = 256, 25, 40
+# Contours of the picture; 2.3 is ln 10, the loss of guessing among ten.
+LEVELS = (0.01, 0.03, 0.1, 0.3, 1, 2.3, 4, 8)
 
 
 def run(job):
@@ -186,17 +188,23 @@ def picture(experiment, records, path):
     """Contours of the loss on the plane, of the first seed."""
     rows = results.by_row(experiment, results.finished(records))
     columns = max(len(rows), 1)
-    with drawing.figure(path, drawing.WIDTH / columns + 0.3) as figure:
-        panels = figure.subplots(1, columns, squeeze=False)[0]
-        levels = np.geomspace(0.01, 100, 17)
+    with drawing.figure(path, drawing.WIDTH / columns + 0.5) as figure:
+        panels = figure.subplots(1, columns, squeeze=False, sharey=True)[0]
+        places = np.linspace(-1, 1, SIDE)
         for axes, (name, (first, *_)) in zip(
             panels, rows.items(), strict=False
         ):
-            places = np.linspace(-1, 1, SIDE)
-            grid = np.maximum(first["result"]["grid"], levels[0])
-            lines = axes.contour(places, places, grid, levels, cmap="viridis")
-            axes.clabel(lines, fontsize=7)
-            axes.set(title=name, aspect="equal")
+            shades = axes.contourf(
+                *(places, places, first["result"]["grid"], LEVELS),
+                extend="both",
+                cmap="viridis_r",
+                norm="log",
+            )
+            axes.set(title=name, aspect="equal", xlabel="step, in filter norms")
+            axes.grid(visible=False)
+        if rows:
+            scale = figure.colorbar(shades, ax=panels, label="loss")
+            scale.set_ticks(LEVELS, labels=map(str, LEVELS))
 
 
 def summary(records):

@@ -133,8 +133,8 @@ def picture(experiment, records, path):
             )
             numbers = [0, *map(int, found[0]["together"])]
             errors = [[r["test_error"] for r in found]] + [
-                [error for r in found for error in r["together"][str(number)]]
-                for number in numbers[1:]
+                [statistics.median(r["together"][str(n)]) for r in found]
+                for n in numbers[1:]
             ]
             middle = [100 * statistics.median(of_one) for of_one in errors]
             together.plot(numbers, middle, "o-", color=color, label=name)

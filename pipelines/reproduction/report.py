@@ -108,22 +108,28 @@ def filled(text, folder):
 
 
 def _rows(folder, name, scale, dataset):
-    """Lines of a story's table: row, paper, errors; of a grid at the best."""
+    """Lines of a story's table: row, paper, errors, sampling error, seeds.
+
+    A grid's rows have the test error at the greatest rate, then the best rate
+    and the errors at it.
+    """
     records = [
         record
         for record in results_lib.Results(folder, name).records()
         if (record["scale"], record["dataset"]) == (scale, dataset)
     ]
     experiment = EXPERIMENTS[name]
-    for row, mine in results_lib.by_row(experiment, records).items():
-        best = rates.at_best(None, mine)
+    best = results_lib.by_row(experiment, rates.at_best(experiment, records))
+    for row, found in best.items():
         cells = [row, experiment.rows[row].paper]
         if scale == "rates":
-            tried = len(rates.by_rate(mine))
-            cells.append(f"{best[0]['recipe']['learning_rate']} of {tried}")
-        cells.append(spreads.errors(best, "test_error"))
-        cells += [spreads.sampling_error(best)]
-        cells += [spreads.errors(best, "train_error"), str(len(best))]
+            mine = [record for record in records if record["row"] == row]
+            *_, greatest = rates.by_rate(mine).values()
+            cells.append(spreads.errors(greatest, "test_error"))
+            cells.append(str(found[0]["recipe"]["learning_rate"]))
+        cells.append(spreads.errors(found, "test_error"))
+        cells += [spreads.sampling_error(found)]
+        cells += [spreads.errors(found, "train_error"), str(len(found))]
         yield f"| {' | '.join(cells)} |\n"
 
 

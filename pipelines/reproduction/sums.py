@@ -171,28 +171,35 @@ def _cells(records, when):
 
 
 def picture(experiment, records, path):
-    """Cosines of both terms, and what passes, unit by unit."""
+    """Cosines of both terms, and the gradient that reaches each unit."""
     with drawing.figure(path, 6) as figure:
         panels = figure.subplots(2, 2, sharex=True, sharey="row")
         rows = results.by_row(experiment, results.finished(records))
         for column, when in enumerate(("before", "after")):
-            of_cosine, through = panels[:, column]
+            of_cosine, gradient = panels[:, column]
             for (name, (first, *_)), color in zip(
                 rows.items(), drawing.COLORS, strict=False
             ):
                 found = first["result"][when]
-                count = len(found["through"])
-                places = [(i + 0.5) / count for i in range(count)]
-                through.semilogy(
-                    places, found["through"], color=color, label=name
-                )
+                reached = reaching(found["through"])
+                places = np.linspace(0, 1, len(reached))
+                gradient.semilogy(places, reached, color=color, label=name)
                 if not name.startswith("plain"):
-                    of_cosine.plot(places, found["cosine"], color=color)
+                    of_cosine.plot(places[:-1], found["cosine"], color=color)
             of_cosine.axhline(-1, color="#000000", linestyle="--", linewidth=1)
             of_cosine.set(title=f"{when} training", ylim=(-1.05, 1.05))
-            through.set_xlabel("unit: 0 the first, 1 the last")
+            gradient.set_xlabel("depth: 0 the first unit, 1 the end")
         panels[0, 0].set_ylabel(
             "cosine of direct and F term\n(-1: they cancel)"
         )
-        panels[1, 0].set_ylabel("gradient before a unit\nover that behind it")
+        panels[1, 0].set_ylabel("gradient there\nover that at the end")
         drawing.legend_below(figure, panels[1, 0])
+
+
+def reaching(through):
+    """Of the gradient at the end, what reaches each unit's input, and 1.
+
+    Args:
+        through: of each unit, the gradient before it over that behind it.
+    """
+    return [*np.cumprod(through[::-1])[::-1], 1.0]

@@ -100,6 +100,10 @@ def test_the_terms_of_a_sum_are_told_apart():
     assert sums.terms([np.ones((1, 3)), behind])["ratio"] == []
 
 
+def test_what_reaches_a_unit_went_through_all_behind_it():
+    assert sums.reaching([5.0, 0.5, 4.0]) == [10, 2, 4, 1]
+
+
 @pytest.mark.parametrize("shortcut, value", [("A", 1.0), ("none", 0.0)])
 def test_a_unit_without_f_has_the_jacobian_of_its_shortcut(shortcut, value):
     found = sums.singular_values(network(shortcut), IMAGES)
