@@ -113,7 +113,7 @@ def inspect():
 
 
 def _recipe():
-    """That of --recipe; of a data set alone what training would choose."""
+    """The recipe of --recipe; for a data set alone, training's choice."""
     overrides = recipe_flags.overrides()
     if FLAGS.dataset is None or FLAGS["recipe"].present:
         return recipes.load(FLAGS.recipe, overrides)
@@ -218,7 +218,7 @@ def prepare():
     findings.show_prepared(done)
 
 
-# What it does, and the flags that only some commands take.
+# {command: (what it does, those of its flags that not all commands take)}.
 COMMANDS = {
     "inspect": (inspect, {"split", "max_pixels", "output", "images"}),
     "validate": (validate, {"split", "max_pixels", "manifest", "against"}),

@@ -77,7 +77,7 @@ def run(command, argv, door):
         if needs(words):
             start.start_tensorflow(
                 door.format(command),
-                # Of several workers the chief alone prints; not known yet.
+                # Only the chief of several workers prints; it is not known yet.
                 log=command == "train" and "TF_CONFIG" not in os.environ,
             )
 

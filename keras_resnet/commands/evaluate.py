@@ -147,7 +147,7 @@ def main(args):
 
 
 def _report(member, strategy, split, masked):
-    """Writes --report; the `Metrics` in it."""
+    """Writes --report; returns the `Metrics` in it."""
     from keras_resnet.evaluation import reports
 
     found = reports.make(

@@ -37,7 +37,7 @@ def main(args):
     model, card = opening.open_keras(path)
     for name in FLAGS.class_name or ():
         lookup(dict.fromkeys(card.class_names), name, "class")
-    for file in files:  # a bad one is told before work is lost
+    for file in files:  # reports a bad one before work is lost
         pictures.read_whole(file, card.exif)
     targets = _targets(files, FLAGS.output_dir)
     for file, target in zip(files, targets, strict=True):

@@ -116,6 +116,6 @@ def main(args):
 
 
 def _default_output_dir(words):
-    """Of the folder of a run a folder in it."""
+    """The folder exported; for the folder of a run, in that folder."""
     inside = words and pathlib.Path(words[0]).is_dir()
     return str(pathlib.Path(words[0], "exported")) if inside else "exported"

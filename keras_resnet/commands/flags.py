@@ -209,7 +209,7 @@ def _unknown(name, word):
 def suggestion(name, known):
     """The flag among `known` that another library calls `name`, or None.
 
-    Where no library is known to, the one that looks most like it.
+    If no known library does, the flag that looks most like `name`.
     """
     name = name.lower().replace("-", "_")
     for ours, theirs in ALIASES.items():

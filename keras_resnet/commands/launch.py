@@ -45,7 +45,7 @@ def main(args):
 
 
 def _supervise(command, signals):
-    """Starts the job until it is done or not worth it; its exit status."""
+    """Restarts the job until it is done or hopeless; returns its status."""
     restarts, before = 0, _newest_checkpoint(command)
     while True:
         status = launcher.run(command, FLAGS.workers, signals)
@@ -72,7 +72,7 @@ def _supervise(command, signals):
 
 
 def _newest_checkpoint(command):
-    """Name of the newest in the command's --workdir, if it names one."""
+    """Name of the newest in the command's --workdir; None if there is none."""
     for word, after in zip(command, [*command[1:], ""], strict=True):
         name, _, value = word.lstrip("-").partition("=")
         if name == "workdir" and word.startswith("-"):

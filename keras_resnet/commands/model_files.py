@@ -37,7 +37,7 @@ def first(given, words):
     """(path of the model, the words after it).
 
     Args:
-        given: of --model, str or None. Then all words are others.
+        given: of --model, str or None. If given, no word names the model.
         words: those of the command line that are no flags.
 
     Raises:

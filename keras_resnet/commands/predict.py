@@ -72,7 +72,7 @@ _WITHOUT_TENSORFLOW = ("tflite", "onnx", "web")
 def needs_tensorflow(args):
     """Whether the command starts with TensorFlow's import, five seconds.
 
-    Of a model that cannot be told `main` says what is wrong with it.
+    For a model that is not recognised, `main` says what is wrong with it.
     """
     from keras_resnet.inference import kinds
     from keras_resnet.inference import pictures

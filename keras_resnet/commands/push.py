@@ -54,7 +54,7 @@ def main(args):
 
 
 def _of_run(folder):
-    """(what its recipe changes, its figures) of a run; ({}, {}) of none."""
+    """(what its recipe changes, its figures) of a run; ({}, {}) for none."""
     from keras_resnet import recipes
     from keras_resnet.evaluation import metrics as metrics_lib
     from keras_resnet.labels.cards import load_card

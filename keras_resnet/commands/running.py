@@ -25,7 +25,7 @@ def run(main, argv=None, door="python pipelines/{}.py", begin=None):
         main: of a command's module, whose docstring --help shows.
         argv: the command line. Default: that of the process.
         door: what a user types for a command, "keras-resnet {}".
-        begin: of the same words as `main`, called once the flags are read.
+        begin: takes the same words as `main`; called once the flags are read.
     """
 
     def refuse(error):
@@ -70,7 +70,7 @@ def run(main, argv=None, door="python pipelines/{}.py", begin=None):
 
 
 def _make_printable(record):
-    """A filter of logged lines, which name files and classes; passes all."""
+    """A filter that makes log lines printable; they name files. Passes all."""
     record.msg, record.args = printable_lines(record.getMessage()), ()
     return True
 

@@ -33,8 +33,8 @@ flags.DEFINE_integer(
 
 HOST = "127.0.0.1"  # a page with a camera needs https, or this machine
 
-# What a browser of this machine asks for. Another site can have a name that
-# leads here too, and its pages would read what this one holds.
+# The hosts that a browser of this machine asks for. Another site can have a
+# name that leads here too; its pages could then read this one.
 HOSTS = ("localhost", "127.0.0.1", "::1")
 
 PARTS = ("page.json", artifact.SERVICE_WORKER)  # which each page has
@@ -50,13 +50,13 @@ HEADERS = {
 class Handler(http.server.SimpleHTTPRequestHandler):
     """Files with the types and headers that the page needs.
 
-    Those that the page lists alone (`artifact.page_files`), and no link out
-    of its folder is followed.
+    Only files that the page lists (`artifact.page_files`); no link out of its
+    folder is followed.
     """
 
     timeout = 30  # seconds without a byte of a request
 
-    # Not those of the machine's own table, which can be wrong.
+    # Not from the machine's own table, which can be wrong.
     extensions_map = {
         "": "application/octet-stream",
         ".css": "text/css",
@@ -82,7 +82,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         return None
 
     def _is_for_us(self):
-        """Whether a request is for this machine; an old one does not say."""
+        """Whether a request is for this machine; old clients do not say."""
         try:
             asked = urllib.parse.urlsplit(f"//{self.headers.get('Host', '')}")
             return asked.hostname in (None, *HOSTS)
@@ -106,13 +106,13 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         super().end_headers()
 
     def log_request(self, code="-", size="-"):
-        """Says nothing of what went well; errors have a line of their own."""
+        """Logs nothing on success; errors have a line of their own."""
 
 
 class Server(http.server.ThreadingHTTPServer):
     """Answers `MOST` requests at a time: the oldest makes room for a new one.
 
-    Half a request, or a reader that does not read, holds up nobody.
+    An unfinished request, or a client that does not read, delays nobody.
     """
 
     MOST = 32
@@ -137,7 +137,7 @@ class Server(http.server.ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request, client_address):
-        """Says nothing of a browser that has gone."""
+        """Says nothing if the browser has gone."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -155,7 +155,7 @@ def page_folder(path):
 
 
 def server(folder, port):
-    """A server of a folder that is not yet running.
+    """A server of a folder, not yet running.
 
     Raises:
         OSError: if the port is taken or not allowed.

@@ -10,12 +10,12 @@ from keras_resnet import progress
 def start_tensorflow(command="", log=False):
     """Imports TensorFlow without the lines it always prints on the way.
 
-    They tell of missing CUDA drivers on every machine without a GPU. Should
-    it fail, they are printed after all.
+    They tell of missing CUDA drivers on every machine without a GPU. If the
+    import fails, they are printed after all.
 
     Args:
-        command: what a user typed, who is told of the wait.
-        log: whether a pipe or a log is told too.
+        command: what a user typed, for the line that announces the wait.
+        log: whether that line goes to a pipe or a log too.
     """
     if command and "tensorflow" not in sys.modules:
         progress.say(f"{command}: starting TensorFlow ...", log=log)
@@ -39,7 +39,7 @@ def start_tensorflow(command="", log=False):
 
 
 def _start_keras():
-    """Imports Keras, whose backend keras.json and KERAS_BACKEND name."""
+    """Imports Keras on the backend that keras.json or KERAS_BACKEND names."""
     try:
         import keras  # noqa: F401
     except (ImportError, ValueError) as error:

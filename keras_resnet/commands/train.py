@@ -107,7 +107,7 @@ def check(words):
     )
     from keras_resnet.data import catalog
 
-    # Sources of examples, an --import's too, are known later.
+    # Other sources of examples, also an --import's, are known later.
     if words and ":" not in words[0] and not FLAGS["import"].value:
         catalog.name_of(words[0])
 
@@ -126,7 +126,7 @@ def main(args):
     try:
         strategy = _make_strategy()
         if args:
-            # It reads images, and no device may be in use before.
+            # It reads images: no device may be in use before the strategy.
             recipe, workdir, splits = _plan(args)
         say = _say if distribution.is_chief(strategy) else _say_nothing
         devices = f"{FLAGS.strategy}, {distribution.describe(strategy)}"
@@ -206,7 +206,7 @@ def _train(recipe, workdir, strategy, splits, say):
     from keras_resnet.training.run import train_and_evaluate
 
     if recipe.train_examples or recipe.holdout_examples:
-        splits = None  # a run chooses some itself
+        splits = None  # the run chooses its examples itself
     start = time.perf_counter()
     metrics = train_and_evaluate(
         recipe,

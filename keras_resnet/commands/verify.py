@@ -56,7 +56,7 @@ def main(args):
     recipes.max_masked(FLAGS.on_bad_image)  # refused before the model loads
     model = opening.load(FLAGS.model)
     exported = load_card(directory)
-    # That of the model: an export does not tell where its data are.
+    # The model's card: an export does not tell where its data are.
     card = model.card or exported
     if exported.outputs:
         card = dataclasses.replace(exported, dataset=card.dataset)

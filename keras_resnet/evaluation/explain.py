@@ -27,17 +27,17 @@ def grad_cam(model, images, classes=None):
     """How much each place of the last feature maps speaks for a class.
 
     The maps A are those that the global pooling of the head reads: the last
-    unit's, under pre-activation after the last BN and ReLU. With y the class's
+    unit's, with pre-activation after the last BN and ReLU. With y the class's
     logit, alpha_k is the mean of dy / dA_k over places (eq. 1) and the heat is
-    ReLU(sum_k alpha_k A_k) (eq. 2); divided by its greatest value in the image
-    and resized to the image, bilinearly. So heats of different images or
-    classes are not comparable: an improbable class has a hottest place too.
-    Where nothing speaks for the class, the heat is 0 everywhere.
+    ReLU(sum_k alpha_k A_k) (eq. 2). The heat is divided by its greatest value
+    in the image and resized to the image, bilinearly. So heats of different
+    images or classes are not comparable: an improbable class has a hottest
+    place too. If nothing speaks for the class, the heat is 0 everywhere.
 
     Args:
         model: from `keras_resnet.build` with its top, or such a model loaded.
         images: (B, H, W, C) pixels 0..255, uint8 or float. Floats in [0, 1]
-            are warned of, once.
+            cause a warning, once.
         classes: index of a class, or B of them. Default: each image's most
             probable class.
 
@@ -45,8 +45,8 @@ def grad_cam(model, images, classes=None):
         float32 (B, H, W) in [0, 1].
 
     Raises:
-        keras_resnet.UsageError: if the model has no such head, or a class is
-            none of its.
+        keras_resnet.UsageError: if the model has no such head, or no such
+            class.
     """
     execution.require_tensorflow("Grad-CAM")
     body, head = _parts(model)
@@ -102,7 +102,7 @@ def _check_classes(classes, logits):
 
 
 def overlay(image, heat):
-    """uint8 (H, W, 3): a grey image, and the hotter the more in colour.
+    """uint8 (H, W, 3): a grey image with the colours of the heat over it.
 
     The image is uint8 (H, W, 3), the heat float (H, W) in [0, 1].
     """
@@ -115,7 +115,7 @@ def overlay(image, heat):
 
 
 def over_picture(picture, view, heat):
-    """A whole picture, with the heat of a view over the part that it shows.
+    """A whole picture, with a view's heat over the part that the view shows.
 
     Args:
         picture: uint8 (H, W, 3), of any size.
@@ -200,7 +200,7 @@ def figure(picture, view, rows):
 
 
 def _shrunk(picture):
-    """A picture of as many pixels as are drawn; a smaller one as it is."""
+    """A picture shrunk to the pixels that are drawn; a smaller one as it is."""
     from PIL import Image
 
     image = Image.fromarray(picture)

@@ -43,7 +43,7 @@ class Explanation:
     """Where in a picture a network sees one class or several.
 
     Attributes:
-        file: path of the picture; "image 0" of one in memory.
+        file: path of the picture; "image 0" for one in memory.
         picture: uint8 (H, W, 3), all of it.
         view: `View`, the part that the network sees.
         classes: tuple of `Seen`. `class_name`, `probability` and `heat` are
@@ -57,12 +57,12 @@ class Explanation:
 
     @property
     def class_name(self) -> str:
-        """Of the first class."""
+        """The name of the first class."""
         return self.classes[0].class_name
 
     @property
     def probability(self) -> float:
-        """Of the first class, 0..1."""
+        """The probability of the first class, 0..1."""
         return self.classes[0].probability
 
     @property
@@ -108,10 +108,10 @@ def explain(
         model: a `keras.Model` from `build` or `train`, the folder of a run or
             a .keras file.
         picture: path of an image file, PIL image, or uint8 array (H, W, 3).
-        class_name: of the class, or several. Default: the most probable; of
-            labels that do not exclude each other all above 50 %.
-        view: `View` of the picture that the network sees. Default: that of
-            the card beside the model or on it; without a card, see
+        class_name: of the class, or several. Default: the most probable; for
+            labels that do not exclude each other, all above 50 %.
+        view: `View` of the picture that the network sees. Default: the view of
+            the card beside or on the model; without a card, see
             `opening.open_keras`.
         class_names: for a model in memory that has no card, in the order of
             its outputs.
@@ -120,8 +120,8 @@ def explain(
         `Explanation`.
 
     Raises:
-        keras_resnet.UsageError: if the model or the picture cannot be read, a
-            class is none of its, or it has no head that Grad-CAM reads.
+        keras_resnet.UsageError: if the model or the picture cannot be read, or
+            the model has no such class or no head that Grad-CAM reads.
 
     Example:
 

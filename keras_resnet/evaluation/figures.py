@@ -23,10 +23,10 @@ class Figures:
         split: name of the split.
         class_names: K names.
         metrics: over all examples.
-        bins: float64 (CALIBRATION_BINS, 3): of the predictions with a
-            probability in ((b) / 15, (b + 1) / 15] their number, the sum of
+        bins: float64 (CALIBRATION_BINS, 3): for the predictions with a
+            probability in (b / 15, (b + 1) / 15], their number, the sum of
             their probabilities, and how many came true.
-        mistakes: those of the highest probabilities, first the surest.
+        mistakes: those of the highest probabilities, the surest first.
         COLUMNS: {name: attribute (K,)}, the columns of the table of classes.
     """
 
@@ -45,7 +45,7 @@ class Figures:
 
     @property
     def calibration_error(self) -> float:
-        """How far probabilities are from the part that is right, 0..1.
+        """How far probabilities are from the fraction that is right, 0..1.
 
         The expected calibration error (Guo et al. 2017, eq. 3).
         """
@@ -81,7 +81,7 @@ class Figures:
         return json.dumps(figures, indent=1, ensure_ascii=False)
 
     def save(self, path):
-        """Writes the report: a page, or for a name that ends in .json JSON.
+        """Writes the report: a page, or JSON if the name ends in .json.
 
         Args:
             path: of the file.
@@ -99,7 +99,7 @@ class Figures:
 
 
 def ratio(part, whole):
-    """part / whole, 0 where nothing is."""
+    """part / whole; 0 where the whole is 0."""
     return part / np.maximum(whole, 1)
 
 

@@ -61,15 +61,16 @@ def open_split(card, data, split, *, data_dir=None, on_bad_image="fail"):
 
     Args:
         card: `Card` of the model that will look at it.
-        data: a folder of class folders, or what else `datasets.load` takes;
-            None for what the model was trained on. Of the folder that it was
-            trained on, its own part for validation is held out. Or arrays, a
-            source or a `Split`, as `sources.split_of` takes them: all counts.
+        data: a folder of class folders, or anything else that `datasets.load`
+            takes; None for what the model was trained on. If the model was
+            trained on this folder, the same part is held out for validation.
+            Or arrays, a source or a `Split`, as `sources.split_of` takes them,
+            used whole.
         split, data_dir: as `datasets.load` takes them.
         on_bad_image: as `recipes.max_masked` takes it.
 
     Raises:
-        keras_resnet.UsageError: if there is none, or its classes are others.
+        keras_resnet.UsageError: if there is none, or its classes differ.
     """
     most = recipes.max_masked(on_bad_image)
     if data is None or isinstance(data, (str, os.PathLike)):
@@ -84,7 +85,7 @@ def open_split(card, data, split, *, data_dir=None, on_bad_image="fail"):
 
 
 def _dataset(card, data):
-    """The name of a data set, held out as for training where it is the same."""
+    """The name of a data set; held out as in training if it is the same."""
     require(
         data is not None or card.dataset,
         "The model's card names no data set: say which one to look at.",

@@ -31,8 +31,8 @@ class Metrics:
     top5_accuracy: float
     num_examples: int
 
-    # What the best evaluation of a run has the most of; what curves show, and
-    # sums over training examples tell; the words for them; the curves' axis.
+    # The figure that is highest in a run's best evaluation; the one that curves
+    # show and training's sums give; words for both; the curves' axis.
     BEST: typing.ClassVar = "top1_accuracy"
     TRAINED: typing.ClassVar = "top1_accuracy"
     WORDS: typing.ClassVar = {"top1_accuracy": "accuracy"}
@@ -61,7 +61,7 @@ class Metrics:
         )
 
 
-# By whether an example has any number of labels.
+# {whether an example has any number of labels: metrics}.
 KINDS = {False: Metrics, True: multi_label.MultiLabelMetrics}
 
 
@@ -122,8 +122,8 @@ def sum_over_replicas(
             TensorFlow's kernels on a CPU and changes the bits.
 
     Returns:
-        Function from a distributed batch to the global sums, and if there are
-        any the tensors of the global batch.
+        Function from a distributed batch to the global sums, and to the
+        tensors of the global batch if there are any.
     """
     import tensorflow as tf
 
@@ -145,7 +145,7 @@ def sum_over_replicas(
 
 
 def total(step, dataset):
-    """Sums, in float64, what a step of `sum_over_replicas` gives a batch.
+    """Sums, in float64, what a step of `sum_over_replicas` gives per batch.
 
     Returns:
         (float64 (..., 4), list): the sums, and the tensors of all examples if
@@ -164,7 +164,7 @@ def total(step, dataset):
 def evaluate(step, dataset):
     """`Metrics` of all batches, which may be distributed; see `total`.
 
-    `MultiLabelMetrics`, where the step gives the scores of all examples.
+    `MultiLabelMetrics`, if the step gives the scores of all examples.
     """
     return of_total(*total(step, dataset))
 

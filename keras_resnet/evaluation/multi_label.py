@@ -1,7 +1,7 @@
 """Figures of a classifier whose labels do not exclude each other.
 
-Each label is a yes or no of its own: yes where its probability is above 0.5,
-so where its logit is above 0. Shapes: N examples, B of a batch, K labels.
+Each label is answered with yes or no: yes if its probability is above 0.5, that
+is, its logit above 0. Shapes: N examples, B of a batch, K labels.
 """
 
 import dataclasses
@@ -16,8 +16,8 @@ from keras import ops
 class MultiLabelMetrics:
     """Means over the examples of a data set that have any number of labels.
 
-    The means over labels leave out those that no example has. Where only sums
-    over examples are known, as of training, they are None.
+    The means over labels leave out those that no example has. They are None if
+    only sums over examples are known, as in training.
 
     Attributes:
         loss: binary cross-entropy, its mean over labels, nats.
@@ -71,7 +71,7 @@ def batch_sums(logits, label, weight):
 
     Returns:
         float32 (4,): the loss; labels that are rightly answered with yes;
-        labels that are there, and those that are answered with yes; examples.
+        labels that are there plus those that are answered with yes; examples.
     """
     there = ops.cast(label, logits.dtype)
     losses = keras.losses.binary_crossentropy(there, logits, from_logits=True)
@@ -85,8 +85,8 @@ def batch_sums(logits, label, weight):
 def average_precision(scores, labels, weights=None):
     """The mean precision at each recall of a label, 0..1.
 
-    The sum over thresholds t of (recall_t - recall_(t-1)) * precision_t, as
-    scikit-learn has it; equal scores pass a threshold together.
+    The sum over thresholds t of (recall_t - recall_(t-1)) * precision_t, as in
+    scikit-learn; equal scores pass a threshold together.
 
     Args:
         scores: float (N,).
@@ -94,7 +94,7 @@ def average_precision(scores, labels, weights=None):
         weights: float (N,). Default: 1.
 
     Returns:
-        float; 0 where no example has the label.
+        float; 0 if no example has the label.
     """
     scores = np.asarray(scores, np.float64)
     weights = np.ones(len(scores)) if weights is None else weights
@@ -139,7 +139,7 @@ COUNTS = (
 
 
 def count(logits, labels, weights):
-    """float64 (K, 4): the COUNTS of each label; args as of `measure`."""
+    """float64 (K, 4): the COUNTS of each label; args as for `measure`."""
     yes, there = logits > 0, labels > 0
     cases = (yes & there, yes & ~there, ~yes & there, ~yes & ~there)
     weights = np.asarray(weights, np.float64)

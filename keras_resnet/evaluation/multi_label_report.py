@@ -39,7 +39,7 @@ class WrongLabel:
 class MultiLabelReport(figures.Figures):
     """The figures of a classifier whose labels do not exclude each other.
 
-    A label is answered with yes where its probability is above 0.5.
+    A label is answered with yes if its probability is above 0.5.
 
     Attributes:
         metrics: `multi_label.MultiLabelMetrics` over all examples.
@@ -47,7 +47,7 @@ class MultiLabelReport(figures.Figures):
         average_precision: float64 (K,), of each label.
         bins: of all labels of all examples; true where the label is there.
         mistakes: `WrongLabel`s, the wrong answers.
-        split, class_names: as of `Figures`.
+        split, class_names: as in `Figures`.
     """
 
     metrics: multi_label.MultiLabelMetrics
@@ -67,12 +67,12 @@ class MultiLabelReport(figures.Figures):
 
     @functools.cached_property
     def recall(self) -> np.ndarray:
-        """float64 (K,): of the examples of a label, the part that is found."""
+        """float64 (K,): the fraction of a label's examples that is found."""
         return figures.ratio(self.counts[:, 0], self.support)
 
     @functools.cached_property
     def precision(self) -> np.ndarray:
-        """float64 (K,): of the answers yes, the part that is right."""
+        """float64 (K,): the fraction of the answers yes that is right."""
         hits, invented = self.counts[:, :2].T
         return figures.ratio(hits, hits + invented)
 
@@ -104,14 +104,14 @@ class Tally:
     """Gathers answers until a `MultiLabelReport` is made of them.
 
     Args:
-        keep: how many mistakes to keep, the surest.
+        keep: how many of the surest mistakes to keep.
     """
 
     def __init__(self, keep=24):
         self._parts, self._keep = [], keep
 
     def add(self, logits, labels, weights):
-        """Adds a batch of examples, which follow those before in order.
+        """Adds a batch of examples, the next ones in order.
 
         Args:
             logits: float (B, K).

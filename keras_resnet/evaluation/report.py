@@ -42,7 +42,7 @@ class Report(figures.Figures):
         confusion: int64 (K, K): examples of class i that are taken for j.
         bins: of the likeliest class of each example; true where it is right.
         mistakes: `Mistake`s, the wrong predictions.
-        split, class_names: as of `Figures`.
+        split, class_names: as in `Figures`.
     """
 
     metrics: Metrics
@@ -56,12 +56,12 @@ class Report(figures.Figures):
 
     @functools.cached_property
     def recall(self) -> np.ndarray:
-        """float64 (K,): of the examples of a class, the part that is found."""
+        """float64 (K,): the fraction of a class's examples that is found."""
         return figures.ratio(np.diag(self.confusion), self.support)
 
     @functools.cached_property
     def precision(self) -> np.ndarray:
-        """float64 (K,): of what is taken for a class, the part that is one."""
+        """float64 (K,): the fraction of a class's predictions that is right."""
         return figures.ratio(
             np.diag(self.confusion), self.confusion.sum(axis=0)
         )
@@ -102,7 +102,7 @@ class Tally:
 
     Args:
         num_classes: int K.
-        keep: how many mistakes to keep, the surest.
+        keep: how many of the surest mistakes to keep.
     """
 
     def __init__(self, num_classes, keep=24):
@@ -112,7 +112,7 @@ class Tally:
         self._keep, self._seen = keep, 0
 
     def add(self, probabilities, labels, weights):
-        """Counts a batch of examples, which follow those before in order.
+        """Counts a batch of examples, the next ones in order.
 
         Args:
             probabilities: float (N, K).

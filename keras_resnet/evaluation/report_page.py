@@ -9,9 +9,9 @@ import numpy as np
 
 from keras_resnet.labels.html import picture
 
-# From so many classes on a table of all pairs is not read by anybody.
+# With more classes, nobody reads a table of all pairs.
 MOST_IN_TABLE = 40
-# Pairs of classes that are listed then.
+# Pairs of classes that are listed instead.
 PAIRS = 30
 
 _PAGE = """<!doctype html>
@@ -75,7 +75,7 @@ def page(report):
 
 
 def multi_label_page(report):
-    """The text of the page of labels that do not exclude each other.
+    """The text of the page for labels that do not exclude each other.
 
     Args:
         report: `multi_label_report.MultiLabelReport`.
@@ -139,7 +139,7 @@ def class_table(report):
     )
 
 
-# Of columns whose heading is not their name.
+# Headings of columns that are not called by their name.
 _HEADINGS = {"average_precision": "AP", "f1": "F1"}
 
 
@@ -174,7 +174,7 @@ def _pairs(names, counts):
 
 
 def _reliability(bins, right):
-    """A reliability diagram as SVG, one bar a bin."""
+    """A reliability diagram as SVG, one bar per bin."""
     width = 100 / len(bins)
     bars = "".join(
         f'<rect x="{i * width + 0.5:.2f}" y="{100 - 100 * part / count:.2f}" '

@@ -43,28 +43,28 @@ def evaluate(
     Args:
         model: a `keras.Model`, the folder of a run or a .keras file.
         data: a folder of class folders, or any data set that `datasets.load`
-            takes. Default: what the model was trained on. Of the folder that
-            it was trained on, the part that was held out then is held out.
-            Or arrays (images, labels), a source or a `Split`: all of it.
+            takes. Default: what the model was trained on. If the model was
+            trained on this folder, the part held out then is held out again.
+            Or arrays (images, labels), a source or a `Split`, used whole.
         split: "validation", "train" or another of the data set's.
-        view: `View` of an image that the network sees. Default: that of the
-            card beside the model or on it; without a card, see
+        view: `View` of an image that the network sees. Default: the view of
+            the card beside or on the model; without a card, see
             `opening.open_keras`.
         class_names: for a model in memory that has no card, in the order of
             its outputs.
         batch_size: images at once, over all devices.
-        strategy: from `distribution.make_strategy`; a model in memory was made
-            in its scope. Default: one device.
+        strategy: from `distribution.make_strategy`; a model in memory must be
+            made in its scope. Default: one device.
         data_dir: where TensorFlow Datasets keeps its data.
         on_bad_image: "fail", or "mask:N" to go on without up to N images.
 
     Returns:
-        `report.Report`, or of many labels
+        `report.Report`, or for independent labels
         `multi_label_report.MultiLabelReport`.
 
     Raises:
-        keras_resnet.UsageError: if the model or the data cannot be read, they
-            have other classes, or what the model sees is not known.
+        keras_resnet.UsageError: if the model or the data cannot be read, their
+            classes differ, or what the model sees is not known.
 
     Example:
 
@@ -93,8 +93,8 @@ def make(model, view, split, *, batch_size=100, strategy=None, masked=None):
 
     Args:
         model: `keras.Model` of images (B, S, S, 3) that ends in
-            probabilities of the split's classes; in sigmoids, where an example
-            of the split has any number of labels.
+            probabilities of the split's classes; in sigmoids if an example of
+            the split has any number of labels.
         view: `labels.view.View`, what it sees of an image.
         split: `datasets.Split`.
         batch_size: images at once, over all devices.
@@ -102,12 +102,12 @@ def make(model, view, split, *, batch_size=100, strategy=None, masked=None):
         masked: `bad_images.MaskedImages`, or None to fail.
 
     Returns:
-        `report.Report`, or of many labels
+        `report.Report`, or for independent labels
         `multi_label_report.MultiLabelReport`.
 
     Raises:
-        keras_resnet.UsageError: if an image cannot be read, or the network
-            answers another kind of question than the split.
+        keras_resnet.UsageError: if an image cannot be read, or the network's
+            kind of labels is not the split's.
     """
     execution.require_tensorflow("An evaluation")
     several = outputs.is_multi_label(model)

@@ -1,7 +1,7 @@
 """Errors by several views of an image and by several networks.
 
-The probabilities of all views of all networks are averaged, not their logits:
-the README of P1's released models says so of its ten crops. Shapes: B images,
+The probabilities of all views of all networks are averaged, not their logits,
+as the README of P1's released models says of its ten crops. Shapes: B images,
 V views, H height, W width, K classes.
 """
 
@@ -74,7 +74,7 @@ def log_mean(logs, axis):
 
 
 def log_probabilities(network, views, several=False):
-    """The mean over all views of an image, which may differ in size.
+    """The mean over all views of an image; the views may differ in size.
 
     Args:
         network: images (B, H, W, 3) -> logits (B, K).
@@ -82,7 +82,7 @@ def log_probabilities(network, views, several=False):
         several: whether the labels do not exclude each other.
 
     Returns:
-        float64 (B, K): logarithms of the mean probabilities; of independent
+        float64 (B, K): logarithms of the mean probabilities; for independent
         labels (B, K, 2), those of a yes and of a no. In float64
         because a difference of two logits may be less than the rounding of
         their probabilities in float32, and top-1 depends on it.
@@ -115,13 +115,13 @@ def evaluate(members, strategy, split, *, views, batch_size, masked=None):
     """Metrics of each network and of their ensemble, in one pass.
 
     Args:
-        members: list of `Member`, all of the same classes and of the kind of
-            labels that the split has.
+        members: list of `Member`, all with the same classes and with the
+            split's kind of labels.
         strategy: in whose scope the models were made.
         split: `datasets.Split`; every example counts once.
         views: key of `VIEWS`.
-        batch_size: views at once, over all devices, about: at least one
-            image's on each. Whole images come one at a time on each.
+        batch_size: about how many views at once, over all devices: at least
+            one image's on each. Each device takes whole images one at a time.
         masked: `bad_images.MaskedImages`, or None to fail.
 
     Returns:
@@ -129,8 +129,8 @@ def evaluate(members, strategy, split, *, views, batch_size, masked=None):
         mean of their probabilities.
 
     Raises:
-        keras_resnet.UsageError: if `VIEWS` has no such key, scales lack or
-            an image cannot be read.
+        keras_resnet.UsageError: if `VIEWS` has no such key, scales are missing
+            or an image cannot be read.
     """
     execution.require_tensorflow("An evaluation")
     row = lookup(VIEWS, views, "view")
@@ -159,7 +159,7 @@ def evaluate(members, strategy, split, *, views, batch_size, masked=None):
         label = tf.cast(label, tf.int32)
         return tf.stack(sums), (tf.stack(logs, axis=1), label, weight)
 
-    # Not traced again for each size of a whole image.
+    # The signature avoids a new trace for each size of a whole image.
     step = metrics.sum_over_replicas(
         strategy, replica_step, signature=dataset.element_spec
     )
@@ -179,7 +179,7 @@ def evaluate(members, strategy, split, *, views, batch_size, masked=None):
 
 
 def _network(member, row):
-    """Up to the logits, and for images of the sizes that the views have."""
+    """The network up to the logits, for images of the views' sizes."""
     network = outputs.logits(member.model)
     batch, height, width, _ = network.input_shape
     if row.number and batch is None and height == width == member.view.crop:

@@ -48,38 +48,39 @@ def export(
 ) -> Artifacts:
     """Writes a network for other runtimes, each file verified.
 
-    It is a classifier, or gives features: `outputs` of a classifier, or what
-    the model gives itself, as `export(features(model), ...)`. Features have
-    no classes: labels.txt is empty, and predict, evaluate and explain refuse
-    the files, which `load_predictor(path)(images)` opens.
+    The network is a classifier or gives features: the `outputs` of a
+    classifier, or what the model itself gives, as in
+    `export(features(model), ...)`. Features have no classes: labels.txt is
+    empty, and predict, evaluate and explain refuse the files.
+    `load_predictor(path)(images)` opens them.
 
     The folder holds the files, labels.txt, card.json, samples, and
     manifest.json with the measured differences and what they were measured
-    on. Whatever fails leaves it as it was.
+    on. A failure leaves the folder as it was.
 
     Args:
         model: a `keras.Model` from `build` or `train`, also one that
             `model.fit` trained; the folder of a run or a .keras file.
         output_dir: path of the folder; made if missing.
-        formats: of saved_model, saved_model_bfloat16, tflite (8-bit weights),
-            tflite_float32, tflite_float16, tflite_int8, onnx, onnx_int8 and
-            web, or names that `formats.register` was told.
+        formats: any of saved_model, saved_model_bfloat16, tflite (8-bit
+            weights), tflite_float32, tflite_float16, tflite_int8, onnx,
+            onnx_int8 and web, or names added by `formats.register`.
         outputs: "embedding", "pyramid" or names that `keras_resnet.features`
             takes. Default: what the model gives.
         class_names: for a model in memory that has no card, in the order of
             its outputs.
         images: what to verify with: a folder of class folders or another data
             set of the model's classes, a `Split`, or uint8 (H, W, 3) arrays
-            or floats of 0..255. They calibrate the formats of 8 bits too; of
-            a data set its training split does. Default: what the model was
-            trained on; where that is not known, random pictures, which the
-            manifest says.
-        labels: classes of `images` that are arrays, ints; in the names of
-            the samples, and 8 bits must not lose accuracy on them.
-        view: `View` of an image that the network sees. Default: that of the
-            card beside the model or on it; without a card, see
+            or floats of 0..255. They also calibrate the 8-bit formats (a data
+            set's training split does). Default: what the model was trained
+            on; if that is not known, random pictures, and the manifest says
+            so.
+        labels: classes of `images` given as arrays, ints. They name the
+            samples, and the 8-bit formats must not lose accuracy on them.
+        view: `View` of an image that the network sees. Default: the view of
+            the card beside or on the model; without a card, see
             `opening.open_keras`.
-        force: whether an earlier export is replaced.
+        force: whether to replace an earlier export.
         num_images, num_calibration_images: how many of a data set to read.
         data_dir: where TensorFlow Datasets keeps its data.
         on_bad_image: "fail", or "mask:N" to go on without up to N images.
@@ -184,11 +185,11 @@ class _Source:
             self._images = _arrays(images, labels)
 
     def words(self, dataset_name=None):
-        """What the manifest says of the pictures that verify.
+        """How the manifest describes the pictures.
 
         Args:
-            dataset_name: of what the model was trained on. Default: that of
-                its card, without a path.
+            dataset_name: of the model's training data set. Default: the
+                card's, without a path.
         """
         if isinstance(self._images, list):
             return "images that the caller gave"

@@ -1,4 +1,4 @@
-"""What a network can be exported as, and what can be chosen of it.
+"""The formats that a network can be exported as, and their options.
 
 `register` adds a format: one row and one function that writes it.
 """
@@ -27,14 +27,14 @@ from keras_resnet.inference.layer_errors import tflite_layer_errors
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """What can be chosen of the formats.
+    """The options of the formats.
 
     Attributes:
         opset: version of ONNX.
         input_dtype: "float32" or "uint8", of TFLite's and ONNX's pixels.
         dynamic_batch: whether TFLite takes any number of images.
         resize: whether the SavedModel takes whole images of any size.
-        frozen: whether its weights are constants.
+        frozen: whether the SavedModel's weights are constants.
         litert_js: folder of the page's runtime; None lets npm fetch it.
         calibration: uint8 (N, S, S, 3), evaluation views of real images for
             the formats of 8 bits, or None.
@@ -70,8 +70,8 @@ class Format:
             whose outputs are `network.outputs`.
         check: (`serving.Network`, `Options`): raises `UsageError` for what
             `write` would refuse, before any work.
-        whole: of 8 bits, the name of the format of float32 that its layers are
-            compared with where it fails; "" if they cannot be.
+        whole: for 8 bits, the name of the float32 format that the layers are
+            compared with if the file fails; "" if they cannot be.
         compare: (file of `whole`, file of this format, uint8 (N, S, S, 3)
             views) -> list of `inference.layer_errors.LayerError`.
     """
@@ -95,8 +95,8 @@ DEFAULT_FORMATS: tuple[str, ...] = ("saved_model", "tflite", "onnx")
 def register(format):
     """Adds a format, and its kind of file, to what every command knows.
 
-    To be called in a module of yours that `--import` names: the process that
-    verifies a file imports it too.
+    Call this in your own module that `--import` names: the process that
+    verifies a file imports that module too.
 
     Args:
         format: `Format`.
@@ -116,7 +116,7 @@ def register(format):
 
 
 def file_names(names):
-    """What these formats are called in the directory of an export.
+    """The names of these formats' files in the directory of an export.
 
     Raises:
         keras_resnet.UsageError: if one of them is unknown.
@@ -224,7 +224,7 @@ def _check_web(network, options):
     litert_js.files(options.litert_js)
 
 
-# How the layers of 8 bits are compared.
+# How the layers of 8-bit files are compared.
 _TFLITE = {"whole": "tflite_float32", "compare": tflite_layer_errors}
 _ONNX = {"whole": "onnx", "compare": onnx_layer_errors}
 

@@ -60,7 +60,7 @@ model = timm.create_model("hf-hub:{repository}", pretrained=True)
 ```
 """
 _PROJECT = "https://pypi.org/project/residual-networks-keras"
-# What the hub calls a figure; the others keep this library's names.
+# The hub's names of figures; other figures keep this library's names.
 _METRICS = {"top1_accuracy": "accuracy"}
 
 
@@ -161,7 +161,7 @@ def readme(
         variant: of the network, or None.
         layout: whose names the weights have.
         readable: whether timm reads it.
-        recipe: {field: value} of what the run was told, or {}.
+        recipe: {field: value} that the run was given, or {}.
         metrics: {name: value}, or {}.
         licence: as the hub names it, "mit"; None for none.
     """

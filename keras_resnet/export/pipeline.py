@@ -52,19 +52,19 @@ def export_all(
     The directory then holds the artifacts, labels.txt, card.json, manifest.json
     with the measured differences, and `samples/`, a few of the images as PNG
     files to try `keras-resnet predict` with. An earlier export there is
-    replaced as a whole: one directory, one model. What is not of one is never
-    touched: it is refused where it lies in the way. Whatever fails leaves all
-    as it was.
+    replaced as a whole: one directory, one model. Other files are never
+    touched; the export is refused if one is in its way. A failure leaves
+    everything as it was.
 
     Args:
         model: `keras.Model` from `keras_resnet.build`, of any dtype policy.
         output_dir: path; made if missing.
-        card: `keras_resnet.labels.cards.Card` of the model. An export has it
+        card: `keras_resnet.labels.cards.Card` of the model. It is exported
             without the path of its data set.
         formats: keys of `formats.FORMATS`.
         images: sequence of real images to verify with, uint8 (H, W, 3) of any
             sizes.
-        labels: their classes, ints; or of any number each (N, K) of 0 and 1.
+        labels: their classes, ints; for independent labels (N, K) of 0 and 1.
         options: `formats.Options`.
         predict: as `verify.verify` takes it.
 
@@ -154,7 +154,7 @@ def split_of(card, name="validation", *, dataset=None, data_dir=None):
 def check_split(card, split):
     """Raises `UsageError` unless the classes of a split are a model's.
 
-    Features can be of any pictures.
+    Features take any pictures.
     """
     if card.outputs:
         return
@@ -168,16 +168,16 @@ def read_images(split, num_images, *, on_bad_image="fail", exif="ignore"):
     Args:
         split: `keras_resnet.data.datasets.Split`.
         num_images: int >= 1; at most all of the split are read.
-        on_bad_image: "fail", or "mask:N" to leave out up to N of them that
+        on_bad_image: "fail", or "mask:N" to leave out up to N images that
             cannot be read.
-        exif: of the card of the model that they are for.
+        exif: of the card of the model that will see the images.
 
     Returns:
         (images, labels): lists of uint8 (H, W, 3) arrays and of ints, or of
         uint8 (K,).
 
     Raises:
-        keras_resnet.UsageError: if more cannot be read, or all.
+        keras_resnet.UsageError: if more cannot be read, or none can.
     """
     require(
         num_images >= 1,
@@ -230,7 +230,7 @@ def _measure(artifact, reports):
 
 def _measure_features(artifact, reports):
     features = {}
-    for report in reports:  # of several signatures the one that is furthest
+    for report in reports:  # keep the signature that is furthest off
         known = features.get(report.output)
         if known is None or report.cosine < known["cosine"]:
             features[report.output] = report.measured()

@@ -1,10 +1,10 @@
-"""A finished export takes its place; what is not an export's stays.
+"""Moves a finished export into place; other files stay.
 
 An export is written and verified in a folder `.export-XXXXXXXX` of its
 directory. Then a journal in that folder says which files it replaces, and one
 file after the other is moved, the manifest last. A process that dies before
 the journal leaves nothing but that folder, which the next export deletes; one
-that dies after it leaves all the next export needs to finish the move.
+that dies after it leaves all that the next export needs to finish the move.
 """
 
 import contextlib
@@ -38,15 +38,15 @@ _ADVICE = "Wait for it, or pass another output directory."
 
 
 def check(output_dir, networks):
-    """Makes a directory and refuses it if an export cannot take its place.
+    """Makes a directory; refuses it if an export cannot be moved there.
 
     Args:
         output_dir: path.
         networks: names that the export will have there, beside `COMMON`.
 
     Raises:
-        keras_resnet.UsageError: if it cannot be written to, something else
-            than an export lies in the way, or an export is running.
+        keras_resnet.UsageError: if it cannot be written to, something other
+            than an export is in the way, or an export is running.
     """
     try:
         output_dir = pathlib.Path(output_dir)
@@ -74,11 +74,10 @@ def find_existing(output_dir):
 
 @contextlib.contextmanager
 def staged(output_dir, networks):
-    """A folder to write an export to, which then takes its place.
+    """A folder to write an export to; the export is then moved into place.
 
-    The body leaves a whole export with its manifest in it. Whatever fails in
-    between leaves the directory as it was. Arguments and errors are those of
-    `check`.
+    The body writes a whole export with its manifest into the folder. A failure
+    leaves the directory as it was. Arguments and errors are those of `check`.
     """
     check(output_dir, networks)
     output_dir = pathlib.Path(output_dir)
@@ -92,7 +91,7 @@ def staged(output_dir, networks):
                 files.flush(file)
             files.write_text(staging / _JOURNAL, json.dumps(earlier))
         except BaseException:
-            # First: what is half deleted must not be finished.
+            # Journal first: a half-deleted export must not be finished.
             (staging / _JOURNAL).unlink(missing_ok=True)
             shutil.rmtree(staging, ignore_errors=True)
             raise
@@ -101,7 +100,7 @@ def staged(output_dir, networks):
 
 @contextlib.contextmanager
 def _alone(output_dir):
-    """Nobody else exports there, and what died there is finished."""
+    """Keeps other exports out; finishes those that died there."""
     with files.locked(output_dir, _ADVICE):
         for folder in sorted(output_dir.glob(f"{_PREFIX}*")):
             if _is_staging(folder):
@@ -124,7 +123,7 @@ def _is_staging(folder):
 
 
 def _finish(staging, output_dir):
-    """Moves what a journal has decided, or what is left of it; else nothing."""
+    """Moves what is left to move, if there is a journal; deletes the folder."""
     if (staging / _JOURNAL).exists():
         _move(staging, output_dir, _read_journal(staging / _JOURNAL))
     shutil.rmtree(staging)
@@ -155,7 +154,7 @@ def _move(staging, output_dir, earlier):
     ]
     _refuse_others(output_dir, [*_tops(new)], earlier, moved=new)
     if whole == staging:
-        # None describes a mixture of two exports.
+        # No manifest may describe a mixture of two exports.
         (output_dir / last).unlink(missing_ok=True)
     for name in earlier.keys() - new.keys():
         (output_dir / name).unlink(missing_ok=True)
@@ -182,7 +181,7 @@ def _list_earlier(output_dir):
     """{name: sha256} of what an earlier export left; None for any content.
 
     Raises:
-        keras_resnet.UsageError: if its manifest is none of ours.
+        keras_resnet.UsageError: if its manifest is not one of ours.
     """
     if not os.path.lexists(output_dir / MANIFEST):
         return {}
@@ -203,8 +202,8 @@ def _tops(names):
 def _refuse_others(output_dir, networks, earlier, moved=None):
     """Refuses to touch what no manifest names, or what was changed since.
 
-    What may be there is {name: sha256}: `earlier`, which may be replaced, and
-    `moved`, which is of the new export itself.
+    Two {name: sha256} list what may be there: `earlier`, files that may be
+    replaced, and `moved`, files of the new export itself.
     """
     wrong = []
     for top in _tops([*COMMON, *networks, *earlier]):
@@ -236,7 +235,7 @@ def _why_not(file, name, earlier, moved):
 
 
 def _networks(output_dir, earlier):
-    """Other networks: they would seem to have this one's labels.txt."""
+    """Other networks: this export's labels.txt would seem to be theirs."""
     tops = {*_tops(earlier)}
     for path in sorted(output_dir.iterdir()):
         own = path.name in tops or path.name.startswith(".")

@@ -1,4 +1,4 @@
-"""`push`: a model becomes a repository of the Hugging Face hub."""
+"""`push`: writes a model into a repository of the Hugging Face hub."""
 
 import dataclasses
 import json
@@ -23,8 +23,8 @@ from keras_resnet.weights import repositories
 if TYPE_CHECKING:
     import keras
 
-# The names of the weights, the first that the network has; timm reads all but
-# this library's own.
+# Names of the weights: the first layout that has the network is taken. timm
+# reads all but this library's own.
 _LAYOUTS = ("torchvision", "timm_resnetv2", "keras_resnet")
 
 
@@ -35,7 +35,7 @@ class Pushed:
     Attributes:
         repository: "OWNER/NAME".
         files: {name: bytes}.
-        url: of the commit; None of a dry run.
+        url: of the commit; None for a dry run.
     """
 
     repository: str
@@ -71,11 +71,11 @@ def push(
 ) -> Pushed:
     """Writes a model into a repository of the hub, made if it is missing.
 
-    README.md with recipe, figures and licence; model.safetensors, in
-    torchvision's or timm's names where that library has the network;
+    The files: README.md with recipe, figures and licence; model.safetensors,
+    in torchvision's or timm's names where that library has the network;
     model.keras; labels.txt and card.json; and config.json, by which timm and
-    `keras_resnet.load("hf://OWNER/NAME")` read it. The path of the data is in
-    none of them. The token is that of `hf auth login` or HF_TOKEN.
+    `keras_resnet.load("hf://OWNER/NAME")` read it. None of them has the path
+    of the data. The token is that of `hf auth login` or HF_TOKEN.
 
     Args:
         repository: "OWNER/NAME".
@@ -85,7 +85,7 @@ def push(
         metrics: `Metrics` or a dict of numbers, for README.md.
         licence: of the weights, as the hub names it: "mit", "apache-2.0".
         class_names, view: as `export` takes them, for a model without card.
-        private: whether a repository that is made is private.
+        private: whether a new repository is private.
         revision: branch to write to. Default: the main one.
         message: of the commit.
         dry_run: whether only to list what would be written; nothing leaves
@@ -118,7 +118,7 @@ def push(
         f"push is for a classifier of keras_resnet.build. Received: "
         f"{model.name!r}, of the layers {', '.join(names[:4])} ...",
     )
-    # A path is of this machine alone.
+    # A path means nothing on another machine.
     own = "" if ":" in card.dataset else card.dataset
     with tempfile.TemporaryDirectory() as made:
         folder = pathlib.Path(made)
@@ -161,7 +161,7 @@ def _write(folder, repository, model, card, recipe, metrics, licence):
 
 
 def _save_weights(model, path):
-    """Writes the weights; the name of the layout that the network has."""
+    """Writes the weights; returns the name of the layout that they have."""
     for layout in _LAYOUTS[:-1]:
         try:
             loading.save_weights(model, path, layout=layout)

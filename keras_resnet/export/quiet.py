@@ -1,4 +1,4 @@
-"""Other programs' words kept off the terminal, until something fails."""
+"""Keeps other programs' output off the terminal until something fails."""
 
 import contextlib
 import logging
@@ -13,17 +13,17 @@ import absl.logging
 from keras_resnet import progress
 from keras_resnet.errors import UsageError
 
-# Not the checkout: an environment may lie in it.
+# Not the checkout: it may contain a virtual environment.
 _OURS = pathlib.Path(__file__).resolve().parents[1]
 _STREAMS = (1, 2)  # numbers of stdout and stderr, where C++ writes
 
 
 @contextlib.contextmanager
 def others():
-    """Only what this project logs is shown; the rest if the body fails.
+    """Shows only what this project logs; the rest if the body fails.
 
-    Converters print hints for their own developers, from C++ too. Where the
-    body raises anything but an error for the user, all they said is printed.
+    Converters print hints for their own developers, from C++ too. If the body
+    raises anything but a `UsageError`, all their output is printed.
     """
     with tempfile.TemporaryFile() as lines, _own_words():
         with _redirected(lines):
@@ -38,7 +38,7 @@ def others():
 
 
 def others_in_notebook():
-    """`others` in a notebook; a program's terminal is its own."""
+    """`others` in a notebook only: a terminal belongs to its program."""
     if progress.notebook() is None:
         return contextlib.nullcontext()
     return others()
@@ -46,7 +46,7 @@ def others_in_notebook():
 
 @contextlib.contextmanager
 def _redirected(lines):
-    """Both streams of the process go to a file, Python's own stay."""
+    """Sends both streams of the process to a file; Python's own stay."""
     ours = sys.stdout, sys.stderr
     for stream in ours:
         stream.flush()
@@ -68,7 +68,7 @@ def _redirected(lines):
 
 
 def _past(stream, kept):
-    """A stream past the copies of what is redirected; a notebook's stays."""
+    """A stream to the copy of a redirected one; a notebook's stays."""
     try:
         copy = kept.get(stream.fileno())
     except OSError:  # it has no number
@@ -80,7 +80,7 @@ def _past(stream, kept):
 
 @contextlib.contextmanager
 def _own_words():
-    """Python's loggers and warnings speak only where the project calls."""
+    """Drops warnings, and log records from outside this project."""
 
     def is_ours(record):
         return _OURS in pathlib.Path(record.pathname).resolve().parents

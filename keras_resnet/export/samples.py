@@ -13,7 +13,7 @@ _LONGEST_NAME = 255  # bytes, on every file system that is in use
 
 
 def write(folder, images, labels, card):
-    """PNG files named by number and class, of as many classes as there are."""
+    """Writes PNG files named by number and class, one of each class first."""
     first = []
     if labels is not None:
         _, first = np.unique(labels, return_index=True, axis=0)
@@ -30,7 +30,7 @@ def write(folder, images, labels, card):
 
 
 def _sample_name(number, class_name):
-    """A file name that says the class, as far as a file system takes it."""
+    """A file name with the class, cut to what a file system takes."""
     start, end = f"{number:02d}_label-", ".png"
     word = re.sub(r"[^\w-]+", "_", class_name).encode()
     word = word[: _LONGEST_NAME - len(start) - len(end)]

@@ -18,13 +18,13 @@ MANIFEST = "manifest.json"
 IMAGES = "images"
 PROBABILITIES = "probabilities"
 
-# The one output of a network that is no classifier is known by this name; see
+# A network that is no classifier and has one output calls it this; see
 # `keras_resnet.features`.
 EMBEDDING = "embedding"
 
 # The network of a page, in the page's folder.
 WEB_MODEL = "model.tflite"
-# Of a page; it lists all other files.
+# A page's service worker, which lists all its other files.
 SERVICE_WORKER = "service_worker.js"
 
 # Images to try an export on, in its directory.
@@ -39,13 +39,13 @@ class Artifact:
         path: relative to the directory of manifest.json.
         format: name of a `kinds.Kind`: "saved_model", "tflite", ...
         precision: of the weights and of the arithmetic: "float32", "float16"
-            (weights), "bfloat16", "dynamic_int8" (weights of 8 bits,
-            activations quantised as they come) or "int8" (all).
+            (weights), "bfloat16", "dynamic_int8" (8-bit weights, activations
+            quantised at run time) or "int8" (all).
         signature: {"inputs": {name: {"dtype", "shape"}}, "outputs": ...}; a
             size that is free is None.
         bytes: size of the file, or of all files of a directory.
         sha256: as `sha256` gives it.
-        operators: {name: how many} that the file consists of.
+        operators: {name: how many}, the operators of the file.
         max_abs_diff: largest difference of a probability from the Keras
             model's, or None before `verify`.
         relative_logit_diff: largest difference of a logit, in standard
@@ -54,12 +54,13 @@ class Artifact:
             class, or None.
         num_images: how many images the three were measured on.
         export_seconds: wall time of the conversion, or None.
-        label_agreement: of independent labels, in place of top1_agreement, the
-            fraction of the answers, yes above 0.5, that are the Keras model's;
-            or None.
-        features: of a network that is no classifier, {output: {"max_abs_diff",
-            "relative_diff", "cosine"}} as `feature_bounds.Report` has them;
-            `max_abs_diff` is then the largest of any output.
+        label_agreement: for independent labels, in place of top1_agreement, the
+            fraction of the answers (yes above 0.5) that equal the Keras
+            model's; or None.
+        features: for a network that is no classifier, {output:
+            {"max_abs_diff", "relative_diff", "cosine"}} as
+            `feature_bounds.Report` has them; `max_abs_diff` is then the
+            largest of any output.
     """
 
     path: str
@@ -131,22 +132,22 @@ class Artifacts(list):
 
 
 def is_inside(name):
-    """Whether a path is one of a file in the directory that it is relative to.
+    """Whether a relative path stays inside its directory.
 
-    A text from a file of strangers is asked before anything is opened.
+    Paths from files that others wrote are checked before anything is opened.
     """
     path = pathlib.PurePosixPath(name)
     return bool(name) and not path.is_absolute() and ".." not in path.parts
 
 
 def page_files(folder):
-    """The names within a page's folder of all the files that it lists.
+    """The names of all files that a page lists, within its folder.
 
     Args:
         folder: of the page.
 
     Returns:
-        set of str, with "/" between folders; the list's own file is one.
+        set of str, with "/" between folders, including the list's own file.
 
     Raises:
         OSError: if the list cannot be read.

@@ -1,4 +1,4 @@
-"""Predictions of any number of images, into a table that can go on.
+"""Predictions for any number of images, in a table that can be continued.
 
 Memory does not depend on the number of images: they are listed, read, decoded
 and classified as a stream, and a part of the table is written once it is full.
@@ -73,8 +73,8 @@ class Summary:
         rows: of the whole table.
         errors: of these, images that cannot be read.
         parts: files of the table.
-        earlier_rows: that an earlier run had written.
-        seconds: wall time of the others, without loading.
+        earlier_rows: rows that an earlier run had written.
+        seconds: wall time of the other rows, without loading.
         named: [(image, why it cannot be read)], the first few of this run.
     """
 
@@ -97,12 +97,12 @@ def run(job, *, force=False):
         `Summary`.
 
     Raises:
-        keras_resnet.UsageError: if there is nothing to do it with or on; if
-            the output is of another model, other settings or other images;
-            if more images than `max_errors` cannot be read. The parts that
-            are written stay, and the same job goes on after them.
+        keras_resnet.UsageError: if there is no model or no image; if the
+            output is of another model, other settings or other images; if
+            more images than `max_errors` cannot be read. The parts that are
+            written stay, and the same job goes on after them.
     """
-    kinds.recognise(job.model)  # before its card is missed
+    kinds.recognise(job.model)  # before a missing card is reported
     source = sources.open_source(job.input)
     card = find_card(job.model)
     network = parallel.Network(job.model, card, threads=job.threads)
@@ -125,9 +125,9 @@ def run(job, *, force=False):
 
 
 def _made_by(job, card):
-    """All that decides the rows of a table, beside the images."""
+    """All that decides the rows of a table, apart from the images."""
     view = [card.class_names, card.eval_resize, card.image_size]
-    view += [card.exif] if card.exif != "ignore" else []  # as tables of old
+    view += [card.exif] if card.exif != "ignore" else []  # as in old tables
     view += [card.multi_label] * card.multi_label
     return {
         "model": sha256(job.model),
@@ -141,7 +141,7 @@ def _made_by(job, card):
 
 
 def _go_on(cursor, parts, job):
-    """Takes a cursor to the end of the table, if that is of its images."""
+    """Moves a cursor to the end of the table; refuses one of other images."""
     rows = parts.progress.rows
     cursor.skip(rows)
     advice = "Pass --force to start over, or another --output."
@@ -161,7 +161,7 @@ def _go_on(cursor, parts, job):
 
 
 def _predict(job, card, source, cursor, network, parts):
-    """Writes the rest of a table; gives the first images that are bad."""
+    """Writes the rest of a table; returns the first bad images."""
     batches = streams.batches(
         source,
         cursor,
@@ -188,7 +188,7 @@ def _count(source, bar):
         with contextlib.suppress(UsageError):
             bar.total = sum(map(len, source.pieces()))
 
-    # To count the records of a remote file is to read it.
+    # Counting the records of a remote file would read it.
     if not source.is_remote:
         threading.Thread(target=count, daemon=True).start()
 

@@ -1,4 +1,4 @@
-"""A model without a card: what it is taken to see and to answer."""
+"""What a model without a card is assumed to see and to answer."""
 
 from absl import logging
 
@@ -10,7 +10,7 @@ from keras_resnet.labels.view import View
 
 
 def card_of(model, view, class_names):
-    """The card of a classifier in memory that nothing else is known of.
+    """A card for a classifier in memory that has none.
 
     Args:
         model: `keras.Model`.
@@ -36,7 +36,7 @@ def card_of(model, view, class_names):
 
 
 def card_for(model, view, class_names=()):
-    """The same without a check; without class names its outputs are features.
+    """The same without a check; without class names the outputs are features.
 
     Raises:
         keras_resnet.UsageError: if what it sees is not known.
@@ -56,7 +56,7 @@ def card_for(model, view, class_names=()):
 
 
 def _view_of(model, view):
-    """A view, or what is taken for it of a model that has no card."""
+    """The given view, or the default for a model without a card."""
     name, (_, size) = model.name, tensors.places(model.input_shape)
     require(
         _normalises(model),

@@ -1,4 +1,4 @@
-"""Keras models as functions of images, one compiled function a model."""
+"""Keras models as functions of images, one compiled function per model."""
 
 import operator
 import weakref
@@ -10,19 +10,19 @@ COMPILED: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 def of(model, features=()):
     """What a model gives for images, compiled once while it stays as it is.
 
-    What training changes is in variables, which a function reads. Another
-    layer, activation or precision takes another function.
+    Training needs no new function: it changes variables, which a function
+    reads. Another layer, activation or precision needs one.
 
     Args:
         model: `keras.Model`.
-        features: names of its outputs, or none of a classifier.
+        features: names of its outputs, or none for a classifier.
 
     Returns:
         A function from images to an array, or to a dict of `features`.
     """
     try:
         config = model.get_config()
-    except NotImplementedError:  # of a layer of somebody's own
+    except NotImplementedError:  # a user's layer has none
         config = {}
     if "layers" not in config:  # what it consists of is not known
         return _compile(model, features)
@@ -41,7 +41,7 @@ def _are_same(some, others):
 def _compile(model, features):
     """What a model gives for images, as a function, on Keras' backend.
 
-    The caller keeps the model; the function does not.
+    The function does not keep the model alive: the caller must.
     """
     import keras
 

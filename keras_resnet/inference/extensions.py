@@ -1,4 +1,4 @@
-"""Modules of a user that add rows to our tables: `--import=my_module`."""
+"""A user's modules that add rows to our tables: `--import=my_module`."""
 
 import importlib
 import os
@@ -18,8 +18,8 @@ def load(names):
         names: dotted names of modules.
 
     Raises:
-        keras_resnet.UsageError: if there is no such module. An error inside
-            of one is raised as it is.
+        keras_resnet.UsageError: if there is no such module. An error inside a
+            module is raised as it is.
     """
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())

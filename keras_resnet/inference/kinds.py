@@ -1,4 +1,4 @@
-"""The kinds of files that hold a network: how each is told and opened.
+"""The kinds of files that hold a network: how to recognise and open each.
 
 `register` adds a kind of your own. `keras_resnet.export.formats.register` calls
 it for a format that can be exported too.
@@ -35,10 +35,10 @@ class Kind:
     Attributes:
         name: what a manifest calls it: "tflite".
         title: what a message calls it: "a TFLite file".
-        suffix: of the file's name: ".tflite"; "" of a directory.
+        suffix: of the file's name: ".tflite"; "" for a directory.
         recognise: whether the content of an existing path is of this kind.
-        predictor: opens such a path. What it raises other than a `UsageError`
-            is told as "damaged".
+        predictor: opens such a path. An error other than a `UsageError` is
+            reported as "damaged".
         operators: the names of the operators in it, one for each call.
         is_whole: whether all that lies at a recognised path belongs to one
             network of this kind, so that a new one may take its place.
@@ -63,7 +63,7 @@ KINDS: dict[str, "Kind"] = {}
 
 
 def register(kind):
-    """Adds a `Kind`; it is asked before those that were added earlier.
+    """Adds a `Kind`, which is tried before those added earlier.
 
     Args:
         kind: `Kind`.
@@ -140,7 +140,7 @@ def _start(path):
 
 
 def _is_onnx(path):
-    # ONNX has no mark: onnxruntime reads the file or says why not.
+    # ONNX has no magic number: onnxruntime reads the file or says why not.
     return path.is_file() and not _start(path).startswith((_HDF5, _ZIP))
 
 
@@ -149,7 +149,7 @@ def _is_whole_onnx(path):
 
     try:
         proto = onnx.load(path, load_external_data=False)
-    except Exception:  # protobuf has several, by its implementation
+    except Exception:  # which one depends on protobuf's implementation
         return False
     return bool(proto.graph.node)
 
@@ -198,7 +198,7 @@ def _names(folder):
     return [e.relative_to(folder).as_posix() for e in files.entries(folder)]
 
 
-# Asked last, because it has no mark.
+# Tried last, because it has no magic number.
 register(
     Kind(
         name="onnx",

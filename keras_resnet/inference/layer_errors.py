@@ -1,10 +1,10 @@
 """Where an int8 file goes wrong: the error of each of its layers.
 
 The file and the float32 file of the same network run on the same images, and
-what every layer gives is compared. Quantisation noise is there in every good
-file: it grows slowly from layer to layer and adds up over a network. A layer
-that cannot be quantised, such as one of which a few weights are far larger
-than all others, stands out from the layers that it reads.
+what every layer gives is compared. Every good file has quantisation noise: it
+grows slowly from layer to layer and adds up over a network. A layer that cannot
+be quantised, such as one with a few weights far larger than all others, stands
+out from the layers that it reads.
 """
 
 import dataclasses
@@ -19,14 +19,14 @@ from keras_resnet.errors import first_line
 from keras_resnet.errors import require
 from keras_resnet.inference import layer_outputs
 
-# Of the RMS of a layer's float32 output: noise 20 dB below the signal. The 53
-# convolutions of a good int8 ResNet-50 add up to 6 %.
+# Largest error, relative to the RMS of a layer's float32 output: noise 20 dB
+# below the signal. The 53 convolutions of a good int8 ResNet-50 add up to 6 %.
 BOUND = 0.1
 
-# How many times the error of what it reads a good layer may have. White noise
-# passes a convolution as its signal does, so the two errors are about equal;
-# where a bias takes most of the signal away, the noise stays. The largest of
-# that ResNet-50 is 2.2.
+# A good layer's error may be this many times the error of what it reads. White
+# noise passes a convolution as the signal does, so the two errors are about
+# equal; where a bias takes most of the signal away, the noise stays. The
+# largest ratio in that ResNet-50 is 2.2.
 JUMP = 3.0
 
 
@@ -50,12 +50,11 @@ class LayerError:
 
 
 def first_wrong(errors):
-    """The first of `LayerError`s in the network's order that is its own.
+    """The first `LayerError`, in the network's order, that is not inherited.
 
-    Its output is off by more than `BOUND`, and by more than `JUMP` times what
-    it reads is: the layers after it are wrong as well, but have that from it.
-    It is None where the noise of many layers adds up: then it is the precision
-    that the network does not bear.
+    Its error is above `BOUND`, and above `JUMP` times that of what it reads.
+    The layers after it are wrong as well, but inherit it. None means that the
+    noise of many layers adds up: the network does not tolerate the precision.
     """
     for error in errors:
         # Not `>`: NaN must not pass.
@@ -83,13 +82,13 @@ def table(errors):
 
 
 def tflite_layer_errors(float_path, int8_path, images):
-    """The errors of the layers of a TFLite file of 8 bits, in LiteRT.
+    """The errors of the layers of an 8-bit TFLite file, in LiteRT.
 
     Args:
-        float_path: of the float32 file of the same network. The converter has
-            made both, so that their layers come in the same order.
-        int8_path: of the file with weights, or weights and activations, of 8
-            bits.
+        float_path: of the float32 file of the same network. The converter made
+            both, so their layers are in the same order.
+        int8_path: of the file with 8-bit weights, or 8-bit weights and
+            activations.
         images: uint8 (N, S, S, 3), evaluation views of real images. A few are
             enough: an activation has thousands of values.
 
@@ -119,10 +118,10 @@ def tflite_layer_errors(float_path, int8_path, images):
 
 
 def onnx_layer_errors(float_path, int8_path, images):
-    """The same of an ONNX file, in onnxruntime.
+    """The same for an ONNX file, in onnxruntime.
 
-    It has pairs of QuantizeLinear and DequantizeLinear, as
-    `onnxruntime.quantization` makes them of the float32 file. Layers whose
+    The 8-bit file has pairs of QuantizeLinear and DequantizeLinear, as
+    `onnxruntime.quantization` adds them to the float32 file. Layers whose
     outputs are not quantised are left out.
     """
     _check(images)
@@ -153,7 +152,7 @@ def _check(images):
 def _open(reader, path, *arguments):
     try:
         return reader(path, *arguments)
-    except Exception as error:  # each library has its own, down to bare ones
+    except Exception as error:  # each library raises its own, even bare ones
         raise UsageError(
             f"{str(path)!r} cannot be read layer by layer: {first_line(error)}"
         ) from error
@@ -166,7 +165,7 @@ def _errors(layers, producers, found):
         layers: list of `layer_outputs.Layer`, in the network's order.
         producers: {tensor: tensors that its operator reads}, of the whole
             float32 file.
-        found: for each image {tensor: (float array, the same of 8 bits)}.
+        found: for each image {tensor: (float array, that of the 8-bit file)}.
     """
     sums = {layer.output: np.zeros(2) for layer in layers}
     for pairs in found:
@@ -200,7 +199,7 @@ def _squares(layer, expected, actual):
 
 
 def _read_by(layer, producers, outputs):
-    """The layers' outputs that a layer reads, past what is no layer."""
+    """The layers' outputs that a layer reads, maybe through other operators."""
     found, tensors = set(), set(producers[layer.output])
     while tensors:
         tensor = tensors.pop()

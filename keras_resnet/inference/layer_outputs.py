@@ -32,7 +32,7 @@ class TFLiteFile:
         producers: {tensor: tensors that its operator reads}.
     """
 
-    # What has weights, sums and pools. Other operators move or convert what
+    # Operators with weights, sums and pools. The others move or convert what
     # these give.
     KINDS = (
         "CONV_2D",
@@ -49,7 +49,7 @@ class TFLiteFile:
 
         self._interpreter = Interpreter(
             model_path=str(path),
-            # XNNPACK keeps nothing.
+            # XNNPACK keeps no activations.
             experimental_op_resolver_type=(
                 OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
             ),
@@ -159,12 +159,13 @@ class OnnxFile:
         for node in self._nodes:
             (output, *_) = node.output
             reader = readers.get(output)
-            # A quantised file has a ReLU within the layer before.
+            # In a quantised file a ReLU is part of the layer before it.
             if output not in compared and reader and reader.op_type == "Relu":
                 output = reader.output[0]
             if node.op_type in self.KINDS and output in compared:
                 name = layer_name(";".join([node.name, *self._weights(node)]))
-                # The product of the classifier, then the sum with its bias.
+                # A classifier has two: the sum with its bias replaces the
+                # product.
                 layers[name] = Layer(name, node.op_type, output)
         return list(layers.values())
 
@@ -197,16 +198,16 @@ _SCOPES = re.compile(
     r"/([A-Za-z_]+?\d*)(?:_\d+)?(?=[/:;]|$)"
 )
 
-# An operator does several ops; the first of these that it does names it.
+# An operator may do several ops; the first of these that it does names it.
 _OPS = (r"conv\d+|shortcut_conv|gate|pool\d+", r"(bn|affine)\d+", r"add")
 
 
 def layer_name(names):
-    """The name in the network of what an operator of a file computes.
+    """The network's name for what an operator of a file computes.
 
     `names` are those of the operator, its weights and its outputs in Keras'
-    graph, joined by ";". They are given back if they say nothing; else it is
-    "stage2_unit1/conv2" or "logits".
+    graph, joined by ";". The result is "stage2_unit1/conv2" or "logits", or
+    `names` itself if they say nothing.
     """
     found = _SCOPES.findall(names)
     for pattern in _OPS:

@@ -18,7 +18,7 @@ class OnnxPredictor(Predictor):
             str(path),
             options,
             providers=["CPUExecutionProvider"],
-            enable_fallback=0,  # to the same one, with words on the terminal
+            enable_fallback=0,  # it would retry the same provider, and print
         )
         (image,) = self._session.get_inputs()
         outputs = self._session.get_outputs()

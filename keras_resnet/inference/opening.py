@@ -1,4 +1,4 @@
-"""A model as a caller names it, and the card that says what it sees."""
+"""Opens the model that a caller names, and the card that says what it sees."""
 
 import dataclasses
 import os
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     import keras
 
 MODEL = "model.keras"  # of a run, in its folder
-PYRAMID = "pyramid"  # of features, the ends of the stages
+PYRAMID = "pyramid"  # a name for the features at the ends of the stages
 
 
 def path_of(path):
-    """The path of a model, str; of the folder of a run that of its model.
+    """The path of a model, str; for the folder of a run, that of its model.
 
-    The handle of a repository stays what it is.
+    The handle of a repository is returned as it is.
     """
     if hub.is_handle(path):
         return path
@@ -39,23 +39,23 @@ def load(path: str | os.PathLike) -> "keras.Model":
     """The network of a run, of a .keras file or of a repository, with its card.
 
     Args:
-        path: of the folder of a run or of a .keras file; or a repository,
-            "hf://timm/resnet50.a1_in1k", with "@REVISION" or without: of
-            timm, of transformers' ResNets, of KerasHub's presets
-            ("kaggle://OWNER/MODEL/keras/NAME" too), or what
-            `keras_resnet.push` has written.
+        path: of the folder of a run or of a .keras file; or a repository, such
+            as "hf://timm/resnet50.a1_in1k", with or without "@REVISION". It
+            may be of timm, of transformers' ResNets or of KerasHub's presets
+            ("kaggle://OWNER/MODEL/keras/NAME" too), or written by
+            `keras_resnet.push`.
 
     Returns:
-        `keras.Model`, not compiled. Its attribute `card` is the `Card` that
-        lies beside the file, or that the repository's own files make: class
-        names and view; None where there is none. Set it to None before you
-        train the model on other classes. Where a repository does not name its
-        classes they are ImageNet's for 1000 of them, else class_0, class_1
-        and so on.
+        `keras.Model`, not compiled. Its attribute `card` is the `Card` beside
+        the file, or one made from the repository's own files: class names and
+        view; None if there is none. Set it to None before you train the model
+        on other classes. If a repository does not name its classes, they are
+        ImageNet's if there are 1000, else class_0, class_1 and so on.
 
     Raises:
         keras_resnet.UsageError: if there is no such file or repository, it is
-            another one, damaged or cannot be had, or the card is not its.
+            of another kind, damaged or not available, or the card is of
+            another model.
     """
     from keras_resnet.networks import outputs
 
@@ -123,7 +123,7 @@ def _load_repository(handle):
         return models.build_repository(repository)
     path = repository.files.file(MODEL)
     require(path is not None, f"{handle} holds no {MODEL}.")
-    readers.read(path)  # what it unpacks to is known before Keras reads it
+    readers.read(path)  # checks what it unpacks to before Keras reads it
     model = runtime.load_keras(path)
     model.card = repository.card
     _check(model.card, handle, model)
@@ -137,8 +137,8 @@ def open_keras(model, *, view=None, class_names=None):
         model: a `keras.Model` or a path. A model that has no card must
             normalise its pixels itself.
         view: `View` in place of the card's. Default without a card: the
-            whole image, resized to the network's size and cropped, which a
-            warning says.
+            whole image, resized to the network's size and cropped; a warning
+            says so.
         class_names: K names, for a model that has no card.
 
     Raises:

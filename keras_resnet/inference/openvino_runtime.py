@@ -15,10 +15,10 @@ from keras_resnet.inference.artifact import PROBABILITIES
 from keras_resnet.inference.artifact import WEB_MODEL
 from keras_resnet.inference.predictors import Predictor
 
-# Float32 as such, also where a processor has faster arithmetic of 16 bits.
+# Float32, even if the processor has faster 16-bit arithmetic.
 _EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
 
-# TFLite fixes the scale of probabilities of 8 bits, which OpenVINO drops.
+# TFLite fixes the scale of 8-bit probabilities; OpenVINO drops it.
 _UINT8_SCALE = np.float32(1 / 256)
 
 
@@ -26,8 +26,8 @@ class OpenVinoPredictor(Predictor):
     """A SavedModel, TFLite or ONNX file, or a page's, in OpenVINO on the CPU.
 
     It reads what this package exports, in every precision, except for a
-    SavedModel that resizes: OpenVINO lacks TensorFlow's ScaleAndTranslate. Of
-    a SavedModel it runs `serving_default`.
+    SavedModel that resizes: OpenVINO lacks TensorFlow's ScaleAndTranslate. It
+    runs a SavedModel's `serving_default`.
 
     Args:
         path: of the file or directory; its name ends as the format's do.
@@ -80,13 +80,13 @@ def _place(outputs):
     for place, output in enumerate(outputs):
         if PROBABILITIES in output.names:
             return place
-    # Of TFLite the names are others; a page has maps beside them.
+    # TFLite has other names; a page has maps beside the probabilities.
     ranks = [len(output.partial_shape) for output in outputs]
     return ranks.index(2)
 
 
 def _reason(error):
-    """The last line of an error that is neither empty nor an advice."""
+    """The last line of an error that is neither empty nor advice."""
     lines = [line.strip() for line in str(error).splitlines()]
     said = [line for line in lines if line and "documentation" not in line]
     return said[-1] if said else type(error).__name__

@@ -1,7 +1,7 @@
 """Which operators a file consists of: a name for each call.
 
-Those of a SavedModel are stored for `serving_default`: TensorFlow fuses some
-of them when it runs.
+For a SavedModel they are those stored for `serving_default`; TensorFlow fuses
+some of them when it runs.
 """
 
 import pathlib
@@ -20,8 +20,7 @@ _BOOKKEEPING = {
     "VarHandleOp",
 }
 
-# Operators of TensorFlow that keep something, other than those that it calls
-# stateless: what an export of ours consists of.
+# Operators of our exports that TensorFlow does not call stateless.
 _STATEFUL = {
     "Assert",
     "AssignVariableOp",
@@ -33,8 +32,8 @@ _STATEFUL = {
     "VarHandleOp",
     "While",
 }
-# Stateless ones that read or write files, speak to others or run code that is
-# not in the file; whole families by the words in their names.
+# Stateless operators that read or write files, communicate or run code that is
+# not in the file: whole families, by the words in their names.
 _REACHING = re.compile(
     r"File|Py|Dataset|Reader|Restore|Save|Debug|Summary|Custom|TPU|Tpu|Xla"
     r"|Rpc|Proto|ImmutableConst|Checkpoint|VocabRemapping|Print|Record"
@@ -108,9 +107,9 @@ def check_saved_model(path):
     """Refuses a SavedModel that does more than compute; runs nothing.
 
     A SavedModel is a program: it can write files when it is run or loaded.
-    Operators are allowed that TensorFlow calls stateless, but for those that
-    reach outside of the graph, and those that an export of ours has. What
-    saves and restores variables is not run by TensorFlow's loader.
+    Allowed are the operators of our exports, and those that TensorFlow calls
+    stateless unless they reach outside the graph. The operators that save and
+    restore variables do not count: TensorFlow's loader does not run them.
 
     Args:
         path: of the directory.
@@ -120,7 +119,7 @@ def check_saved_model(path):
     """
     path = pathlib.Path(path)
     graph = _meta_graph(path)
-    # Another file of the same graph, which the loader might take.
+    # Another file of the same graph, which the loader might take instead.
     split = path / "saved_model.cpb"
     found = set(_all_run(graph)) if not split.exists() else {split.name}
     others = sorted(name for name in found if not _only_computes(name))
@@ -149,7 +148,7 @@ def _all_run(graph):
     saver = graph.saver_def
     for function in graph.graph_def.library.function:
         if "api_implements" in function.attr:
-            yield "api_implements"  # TensorFlow may run another in its place
+            yield "api_implements"  # TensorFlow may run another one instead
     unused = set()
     if graph.HasField("object_graph_def"):  # else the loader runs them
         named = (

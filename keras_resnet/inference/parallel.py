@@ -16,13 +16,13 @@ from keras_resnet.labels.answers import check_card
 class Network:
     """An artifact as a function of any number of images.
 
-    LiteRT takes one image at a time, on one thread: a file of it is opened as
-    often as there are threads. The other runtimes use all cores themselves.
+    LiteRT takes one image at a time, on one thread, so its file is opened once
+    for each thread. The other runtimes use all cores themselves.
 
     Args:
         path: of the artifact.
         card: `keras_resnet.labels.cards.Card` of it.
-        threads: int, or None for one a core.
+        threads: int, or None for one per core.
 
     Raises:
         keras_resnet.UsageError: if it cannot be read, or the card is of

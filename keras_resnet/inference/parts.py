@@ -31,7 +31,7 @@ class Progress:
 
     Attributes:
         rows: up to the end of the last part.
-        errors: of these, how many have one.
+        errors: how many of the rows have an error.
         digest: of `sources.Cursor` there.
     """
 
@@ -54,7 +54,7 @@ def hold(folder, made_by, *, force=False):
             that were made by something else, or damaged ones, or another
             process writes to it.
     """
-    # Here, so that what fails to load fails before the work.
+    # Imported here, so that it fails before the work.
     import pyarrow.parquet  # noqa: F401
 
     require(
@@ -96,7 +96,7 @@ def _check(folder):
 
 
 def _names(folder):
-    """Of the parts, in their order."""
+    """The names of the parts, in order."""
     names = filter(_PART.fullmatch, os.listdir(folder))
     return sorted(names, key=lambda name: (len(name), name))
 
@@ -175,7 +175,7 @@ class Parts:
         self.number, self.progress = self.number + 1, progress
 
     def finish(self):
-        """Says that the table is complete."""
+        """Marks the table as complete."""
         files.write_text(self._folder / SUCCESS, "")
         self.is_complete = True
 

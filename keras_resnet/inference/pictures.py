@@ -83,8 +83,8 @@ def read_whole(picture, exif):
 
     Args:
         picture: path of an image file, PIL image, or uint8 array (H, W, 3).
-        exif: key of `labels.view.EXIF`, of the model that is to see it. An
-            image of Pillow from a JPEG is turned as the file would be.
+        exif: key of `labels.view.EXIF`, of the model that will see it. A PIL
+            image from a JPEG is turned as the file would be.
 
     Raises:
         UsageError: if it cannot be read, or is an array of another kind.

@@ -18,7 +18,7 @@ from keras_resnet.labels.view import View
 if TYPE_CHECKING:
     import keras
 
-_TOP = 5  # classes of a picture that are told
+_TOP = 5  # classes named for a picture
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
@@ -26,12 +26,12 @@ class Prediction:
     """What a network says of a picture.
 
     Attributes:
-        file: path of the picture; "image 0" of one in memory.
-        top: (class name, probability) of the most probable classes, first the
-            most probable.
+        file: path of the picture; "image 0" for one in memory.
+        top: (class name, probability) of the most probable classes, the most
+            probable first.
         multi_label: whether the classes do not exclude each other; the answer
             is then yes to those above 50 %.
-        milliseconds: wall time of the network; the first time it compiles.
+        milliseconds: wall time of the network; the first call compiles it.
     """
 
     file: str
@@ -46,7 +46,7 @@ class Prediction:
 
     @property
     def probability(self) -> float:
-        """Of the most probable class, 0..1."""
+        """The probability of the most probable class, 0..1."""
         return self.top[0][1]
 
     def __repr__(self):
@@ -76,10 +76,10 @@ def predict(
             or .onnx file or of a SavedModel.
         pictures: one or several of: paths of image files or of folders of
             them, PIL images, uint8 arrays (H, W, 3).
-        top: int >= 1, classes of a picture, at most all. Default: 5; of labels
-            that do not exclude each other all above 50 %, at least one.
-        view: `View` of a picture that the network sees. Default: that of the
-            card beside the model or on it; without a card, see
+        top: int >= 1, classes of a picture, at most all. Default: 5; for labels
+            that do not exclude each other, all above 50 %, at least one.
+        view: `View` of a picture that the network sees. Default: the view of
+            the card beside or on the model; without a card, see
             `opening.open_keras`.
         class_names: for a model in memory that has no card, in the order of
             its outputs.

@@ -24,11 +24,11 @@ class Predictor(abc.ABC):
     Attributes:
         format: name of a `kinds.Kind`.
         image_size: S, or None for images of any size.
-        num_classes: K; None of a network that is no classifier.
-        features: the names of what such a network gives; else empty.
+        num_classes: K; None for a network that is no classifier.
+        features: the names of such a network's outputs; else empty.
         batch: how many images the network takes at once, or None for any.
-        resizes: whether `predict` takes whole images of any one size, not
-            evaluation views, which it makes itself.
+        resizes: whether `predict` takes whole images, all of one size, and
+            makes the evaluation views itself.
     """
 
     format: str
@@ -56,15 +56,15 @@ class Predictor(abc.ABC):
 
         Args:
             images: uint8 or float (B, S, S, 3), RGB 0..255, B >= 1. Floats in
-                [0, 1] are warned of, once.
+                [0, 1] cause a warning, once.
 
         Returns:
-            {name: float32 array (B, ...)}: "probabilities" of a classifier;
-            "embedding", "C4" and the like of other networks.
+            {name: float32 array (B, ...)}: "probabilities" for a classifier;
+            "embedding", "C4" and the like for other networks.
 
         Raises:
-            keras_resnet.UsageError: for other shapes, and where the network
-                fails: a damaged file may do so only when it runs.
+            keras_resnet.UsageError: for other shapes, and if the network
+                fails: damage in a file may show only when it runs.
         """
         images = np.asarray(images)
         tensors.warn_of_unit_range(images)
@@ -97,7 +97,7 @@ class Predictor(abc.ABC):
             found = {n: np.asarray(v, np.float32) for n, v in found.items()}
         except (UsageError, MemoryError):
             raise
-        except Exception as error:  # each runtime has its own
+        except Exception as error:  # each runtime raises its own
             raise UsageError(
                 f"The network ({self.format}) fails when it runs: it is "
                 "damaged or does not take such images. The reason given: "
@@ -127,12 +127,12 @@ class KerasPredictor(Predictor):
         named = outputs.named_features(model)
         self.features = tuple(named)
         self.num_classes = None if named else model.output_shape[-1]
-        self._model = model  # which its function does not keep
+        self._model = model  # its function does not keep it
         self._function = compiled.of(model, self.features)
 
     @classmethod
     def open(cls, path):
-        """That of a .keras file."""
+        """The predictor of a .keras file."""
         return cls(read_keras(path))
 
     def _predict(self, images):

@@ -1,4 +1,4 @@
-"""The table of predictions: one row an image.
+"""The table of predictions: one row per image.
 
 Shapes: B images of a batch, G of them can be read, K classes.
 """
@@ -9,19 +9,18 @@ import numpy as np
 class Rows:
     """Rows that are gathered batch by batch, as many as a part has.
 
-    The columns are what names an image (`sources`): `path`, or `file` and
-    `record`; then for the `top` most probable classes `class_1` (string),
-    `probability_1` (float32), `class_2` and so on; of labels that do not
+    The columns: what names an image (`sources`), `path`, or `file` and
+    `record`; for the `top` most probable classes `class_1` (string),
+    `probability_1` (float32), `class_2` and so on; for labels that do not
     exclude each other `labels`, a list of all above 0.5; with `probabilities` a
     column of that name, a list of K float32; and `error` (string), why the
-    image cannot be read. A column is null where it says nothing, but
-    `probabilities`, which are NaN: readers of Parquet do not take lists of a
-    fixed size that are null.
+    image cannot be read. A column that says nothing is null. `probabilities`
+    are NaN instead: Parquet's readers do not take null lists of a fixed size.
 
     Args:
         class_names: K names.
         top: int, at most K.
-        probabilities: bool, keep all of an image.
+        probabilities: bool, keep those of all classes.
         multi_label: bool, whether labels do not exclude each other.
     """
 
@@ -55,13 +54,13 @@ class Rows:
         self._errors += [batch.problems.get(i) for i in range(len(batch))]
 
     def _names_above_half(self, row):
-        """Names in the order of the classes; None of what cannot be read."""
+        """Names in the order of the classes; None for an unreadable image."""
         if np.isnan(row[0]):
             return None
         return [self._class_names[i] for i in np.flatnonzero(row > 0.5)]
 
     def take(self):
-        """All rows, as a `pyarrow.Table`; then there are none."""
+        """Removes all rows; returns them as a `pyarrow.Table`."""
         import pyarrow as pa
 
         columns = {name: pa.array(v) for name, v in self._names.items()}

@@ -1,4 +1,4 @@
-"""Any file that holds a network, opened in the runtime of its format."""
+"""Opens any file that holds a network in the runtime of its format."""
 
 import os
 import pathlib
@@ -15,7 +15,7 @@ from keras_resnet.inference import predictors
 def load_predictor(path: str | os.PathLike) -> predictors.Predictor:
     """Opens a network in the runtime of its format.
 
-    The content tells the format, not the name.
+    The format is recognised by the content, not by the name.
 
     Args:
         path: of a .keras, .tflite or .onnx file, of the directory of a
@@ -42,8 +42,8 @@ def load_keras(path):
     """The `keras.Model` of a .keras file, not compiled.
 
     Raises:
-        keras_resnet.UsageError: if there is no such file, or it is another
-            one or damaged.
+        keras_resnet.UsageError: if there is no such file, or it is of another
+            kind or damaged.
     """
     path = pathlib.Path(path)
     kind = kinds.recognise(path)
@@ -62,7 +62,7 @@ def _open(path, kind, reader):
         return reader(path)
     except UsageError:
         raise
-    except Exception as error:  # each runtime has its own, down to bare ones
+    except Exception as error:  # each runtime raises its own, even bare ones
         unknown = _unknown(error)
         require(
             not unknown,
@@ -78,7 +78,7 @@ def _open(path, kind, reader):
 
 
 def _unknown(error):
-    """What name a file holds that nothing has registered; None if it is not so.
+    """The name in a file that nothing has registered; None for other errors.
 
     Keras wraps the reason in an error for each layer around it.
     """

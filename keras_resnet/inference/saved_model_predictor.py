@@ -56,7 +56,7 @@ class SavedModelPredictor(Predictor):
         return self.call_bytes(image_bytes)[PROBABILITIES]
 
     def call_bytes(self, image_bytes):
-        """As a call, of B encoded images, by the signature serve_bytes."""
+        """Like a call, for B encoded images, by the signature serve_bytes."""
         import tensorflow as tf
 
         serve = self._signature("serve_bytes")

@@ -1,7 +1,7 @@
 """Images without labels, in one order, listed while they are read.
 
-What is listed at once is a piece: the images of a folder, or the records of a
-file. One piece is held at a time, so memory does not grow with their number.
+A piece is what is listed at once: the images of a folder, or the records of a
+file. One piece is kept at a time, so memory does not grow with their number.
 """
 
 import hashlib
@@ -25,8 +25,8 @@ def open_source(path):
 
     Args:
         path: of a folder, for the images in it and in all folders in it; or
-            of TFRecord files, wildcards allowed, for what their examples have
-            as image/encoded. Any that TensorFlow reads.
+            of TFRecord files, wildcards allowed, for the image/encoded of
+            their examples. Any path that TensorFlow reads.
 
     Returns:
         `Folder` or `RecordFiles`.
@@ -54,7 +54,7 @@ class Folder:
 
     Attributes:
         names: columns that say which image it is.
-        columns: {column: dtype}, of what is read of an image at first.
+        columns: {column: dtype} of the rows that `Cursor.rows` gives.
         is_remote: whether it is on another machine, by its path.
     """
 
@@ -77,12 +77,12 @@ class Folder:
         )
 
     def pieces(self):
-        """Yields the images of a folder, and of the next, as pieces."""
+        """Yields the images of each folder as a piece."""
         for folder, images in listing.walk(self._path):
             yield _Files(folder, images)
 
     def encoded(self, row):
-        """The file of an image: {column: scalar} to a string scalar."""
+        """The file of an image, string scalar; `row` is {column: scalar}."""
         path, why = row["path"], row["problem"]
         if self.is_remote:
             why = files.remote_problem(path)
@@ -143,12 +143,12 @@ class RecordFiles:
         )
 
     def pieces(self):
-        """Yields the records of a file, and of the next, as pieces."""
+        """Yields the records of each file as a piece."""
         for path in self._paths:
             yield _Records(path)
 
     def encoded(self, row):
-        """The file in an example: {column: scalar} to a string scalar."""
+        """The file in an example, string scalar; `row` is {column: scalar}."""
         example = row["example"]
         example = splits.checked(example, example != "", "it is damaged")
         return tf.io.parse_single_example(example, _FEATURES)["image/encoded"]
@@ -180,7 +180,7 @@ class Cursor:
     """A place in a source, which only goes forward.
 
     Attributes:
-        position: how many images are behind it.
+        position: how many images it has passed.
     """
 
     def __init__(self, source):
@@ -191,7 +191,7 @@ class Cursor:
 
     @property
     def digest(self):
-        """The sha256 of the names behind it, hexadecimal."""
+        """The sha256 of the names that it has passed, hexadecimal."""
         return self._seen.hexdigest()
 
     def skip(self, count):
@@ -200,7 +200,7 @@ class Cursor:
             pass
 
     def rows(self, count):
-        """The next images, fewer before the end: {column: list}."""
+        """The next images, fewer at the end: {column: list}."""
         runs = [piece.rows(*run) for piece, *run in self._runs(count)]
         names = runs[0] if runs else ()
         return {name: [v for run in runs for v in run[name]] for name in names}

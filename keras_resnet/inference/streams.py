@@ -24,9 +24,9 @@ class Batch:
     Attributes:
         names: {column: B values}, which images they are; bytes or ints.
         images: uint8 (G, S, S, 3).
-        places: int64 (G,), ascending: which of the B they are of.
+        places: int64 (G,), ascending: which of the B they are.
         problems: {place: why it cannot be read}, of the others.
-        digest: of the `Cursor` behind them.
+        digest: of the `Cursor` after them.
     """
 
     names: dict
@@ -48,9 +48,8 @@ class Batch:
 def batches(source, cursor, view, *, batch_size, boundary):
     """The evaluation views of the images from a cursor on, in order.
 
-    A batch is decoded by one thread, as many batches as there are cores at a
-    time. What cannot be read is tried a second time: a network may have
-    failed.
+    One thread decodes a batch; there are as many at a time as cores. What
+    cannot be read is tried a second time: a connection may have failed.
 
     Args:
         source: from `sources.open_source`.
@@ -83,7 +82,7 @@ def batches(source, cursor, view, *, batch_size, boundary):
 
 
 def _rows(source, cursor, batch_size, boundary, failures):
-    """A data set of what is read at first, and the digest behind it."""
+    """A data set of (the cursor's rows, the digest after them)."""
 
     def listed():
         try:
@@ -105,7 +104,7 @@ def _rows(source, cursor, batch_size, boundary, failures):
 
 
 def viewer(view):
-    """Function of an image file, string scalar, to uint8 (S, S, 3)."""
+    """A function from an image file, string scalar, to uint8 (S, S, 3)."""
 
     def pixels(encoded):
         image = decoding.decode(encoded, view.exif)
@@ -126,7 +125,7 @@ def _reader(source, pixels, size):
         number = tf.size(rows[source.names[0]], tf.int64)
         good = tf.data.Dataset.range(number).map(one)
         good = good.ignore_errors(log_warning=False).batch(number)
-        # Where there is none, as there must be one batch.
+        # If no image can be read: there must be one batch.
         none = tf.data.Dataset.from_tensors(
             (
                 tf.zeros((0,), tf.int64),

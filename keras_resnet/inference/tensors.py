@@ -1,7 +1,7 @@
 """Pixels 0..255 as the input of a file takes them, and what its output says.
 
-Files come from elsewhere too. What their types and scales do not settle is
-refused: a guess would be a wrong answer.
+Files come from elsewhere too. If their types and scales leave something open,
+they are refused: a guess would be a wrong answer.
 """
 
 import threading
@@ -39,8 +39,8 @@ def _is_fixed(size):
 def features(shapes):
     """The outputs of a network that is no classifier: a tuple of names.
 
-    A classifier, for which it is empty, has an output "probabilities", or one
-    alone of two dimensions, of any other name than "embedding".
+    It is empty for a classifier. A classifier has an output "probabilities", or
+    only one output, of two dimensions, that is not called "embedding".
 
     Args:
         shapes: {name of an output: its shape}.
@@ -53,7 +53,7 @@ def features(shapes):
 
 
 def parts(images, batch):
-    """All at once, or as many as a network takes, the last with copies."""
+    """All images at once, or batches, the last one filled up with copies."""
     if batch is None:
         return [images]
     lacking = -len(images) % batch
@@ -76,14 +76,14 @@ def as_is(name):
 
 
 def cast(images, dtype):
-    """float32 pixels as another dtype; the nearest where it has integers."""
+    """float32 pixels as another dtype; rounded for integers."""
     if np.issubdtype(dtype, np.integer):
         return _within(_nearest(images), dtype)
     return images.astype(dtype, copy=False)
 
 
 def _nearest(values):
-    """The nearest whole numbers, halves away from zero as LiteRT has it."""
+    """The nearest whole numbers, halves away from zero as in LiteRT."""
     return np.trunc(values + np.copysign(np.float32(0.5), values))
 
 
@@ -97,19 +97,19 @@ _ONNX_DTYPES = {"float": "float32", "double": "float64"}
 
 
 def onnx_dtype(type):
-    """The name of a dtype, of the type of a tensor of ONNX."""
+    """NumPy's name for the type of an ONNX tensor."""
     name = type.removeprefix("tensor(").removesuffix(")")
     return _ONNX_DTYPES.get(name, name)
 
 
 def to_tflite(details):
-    """Function of float32 (B, S, S, 3) pixels to the input of a TFLite file.
+    """A function from float32 (B, S, S, 3) pixels to a TFLite file's input.
 
     A quantised input gets round(pixel / scale) + zero point, within the range
     of its type. `details` are those of the tensor from LiteRT's interpreter.
 
     Raises:
-        keras_resnet.UsageError: where type and scale do not say how.
+        keras_resnet.UsageError: if type and scale do not say how.
     """
     dtype = np.dtype(details["dtype"])
     scale, zero_point = _quantisation(details)
@@ -120,7 +120,7 @@ def to_tflite(details):
 
 
 def from_tflite(details):
-    """Function of the output (B, K) of a TFLite file to float32 probabilities.
+    """A function from a TFLite file's output (B, K) to float32 probabilities.
 
     `details` and errors are as in `to_tflite`.
     """
@@ -159,7 +159,7 @@ _warned = threading.Event()
 
 
 def warn_of_unit_range(images):
-    """Warns, once a process, of images that seem scaled to [0, 1].
+    """Warns, once per process, of images that seem scaled to [0, 1].
 
     Args:
         images: array (..., H, W, C). Integers and black images say nothing.

@@ -1,7 +1,7 @@
-"""The card of a network: inside a .tflite file or a page, or beside another.
+"""The card of a network: inside a .tflite file or a page, else beside the file.
 
-In a .tflite file labels.txt and card.json are a ZIP archive behind the model,
-as TFLite Model Metadata has it.
+In a .tflite file labels.txt and card.json are in a ZIP archive after the model,
+as in TFLite Model Metadata.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from keras_resnet.labels.cards import LABELS
 from keras_resnet.labels.cards import card_of
 from keras_resnet.labels.cards import load_card
 
-# What the reader of an archive raises, whatever a byte in it says.
+# What the reader of an archive may raise if it is damaged.
 _DAMAGED = (
     zipfile.BadZipFile,
     EOFError,
@@ -55,7 +55,7 @@ def read_metadata(path):
 
 
 def _unpacked(archive, name):
-    """A member; other methods unpack without heed of the size they state."""
+    """A member; methods not in `_METHODS` ignore the size that they state."""
     if archive.getinfo(name).compress_type not in _METHODS:
         raise ValueError(f"{name} is neither stored nor deflated")
     with archive.open(name) as file:
@@ -65,8 +65,8 @@ def _unpacked(archive, name):
 def find_card(path):
     """The card of a network: inside its file or directory, or beside it.
 
-    A .tflite file and a page carry their card, which is believed, whatever
-    lies beside them; where that is of another network, a warning says so.
+    A .tflite file and a page carry their own card, which is used whatever lies
+    beside them. If the card beside them differs, a warning says so.
 
     Raises:
         keras_resnet.UsageError: if there is none, or it is damaged.
@@ -79,7 +79,7 @@ def find_card(path):
         beside = load_card(path.parent)
     except UsageError:  # a lone file, or no whole card
         return card
-    # Where it learnt them may be told in other words.
+    # The training data set may be named in other words.
     if dataclasses.replace(beside, dataset=card.dataset) != card:
         logging.warning(
             "%s carries its own %s and %s, which are used. Those beside it "

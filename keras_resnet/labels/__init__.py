@@ -1,4 +1,4 @@
-"""Class names, and what stands beside a model."""
+"""Class names, and what is saved beside a model."""
 
 from keras_resnet import moved
 

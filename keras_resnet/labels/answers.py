@@ -15,7 +15,7 @@ def check_card(card, path, *, num_classes, image_size):
     Args:
         card: from the directory of the model.
         path: of the model, for the message.
-        num_classes: K, of the model; None of one that is no classifier.
+        num_classes: K, of the model; None if it is no classifier.
         image_size: of the model, or None for images of any size.
 
     Raises:
@@ -38,7 +38,7 @@ def check_card(card, path, *, num_classes, image_size):
 
 
 def no_classifier(path, outputs):
-    """What is said of a network that gives features where classes are asked."""
+    """The message for a network of features where classes are needed."""
     names = ", ".join(outputs) or "features"
     return (
         f"{str(path)!r} is no classifier: it gives {names}. "
@@ -74,7 +74,7 @@ def check_kind(multi_label, split):
         split: `datasets.Split`.
 
     Raises:
-        keras_resnet.UsageError: says of which kind both are.
+        keras_resnet.UsageError: says which kind each is.
     """
     kinds = {
         False: "one class an image (softmax)",
@@ -88,13 +88,13 @@ def check_kind(multi_label, split):
 
 
 def shown_classes(probabilities, card, top=None):
-    """The classes to name of one image.
+    """The classes to name for one image.
 
     Args:
         probabilities: float (K,), NumPy.
         card: `Card` of the model.
-        top: int, that many of the most probable. Default: 1; of labels that
-            do not exclude each other all above 0.5, but at least 1.
+        top: int, that many of the most probable. Default: 1; for labels that
+            do not exclude each other, all above 0.5, but at least 1.
 
     Returns:
         int (k,): indices, the most probable class first.

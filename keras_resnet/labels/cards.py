@@ -1,4 +1,4 @@
-"""What stands beside a saved model: its class names and evaluation view."""
+"""What is saved beside a model: its class names and evaluation view."""
 
 import dataclasses
 import functools
@@ -35,8 +35,8 @@ class Card:
         multi_label: whether the outputs are independent probabilities, of
             labels that do not exclude each other. Then a label is answered
             with yes where its probability is above 0.5.
-        outputs: names of what a network gives that is no classifier, such as
-            "embedding"; it has no class names, and its labels.txt is empty.
+        outputs: names of the outputs of a network that is no classifier, such
+            as "embedding"; it has no class names, and its labels.txt is empty.
 
     Raises:
         keras_resnet.UsageError: if a value cannot be right.
@@ -52,7 +52,7 @@ class Card:
     outputs: tuple[str, ...] = ()
 
     def __post_init__(self):
-        # Of a frozen class; a list would be no key and not equal to a tuple.
+        # The class is frozen. A list would be no key and not equal to a tuple.
         for name in ("class_names", "outputs"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if not self.outputs or self.class_names:
@@ -72,7 +72,7 @@ class Card:
 
     @classmethod
     def of_run(cls, recipe, class_names, multi_label=False):
-        """The card of what a `recipes.Recipe` trains, of these classes."""
+        """The card of what a `recipes.Recipe` trains for these classes."""
         return cls(
             class_names=class_names,
             image_size=View.of(recipe).crop,
@@ -88,7 +88,7 @@ class Card:
         return dataclasses.replace(self, dataset=without_path(self.dataset))
 
     def save(self, directory):
-        """Writes labels.txt (a name a line) and card.json into a directory."""
+        """Writes labels.txt (one name per line) and card.json."""
         for name, text in self.texts().items():
             files.write_text(pathlib.Path(directory) / name, text)
 
@@ -96,7 +96,7 @@ class Card:
         """What `save` writes: {"labels.txt": text, "card.json": text}."""
         fields = dataclasses.asdict(self)
         names = fields.pop("class_names")
-        if not self.multi_label:  # as cards were before there was another kind
+        if not self.multi_label:  # as in cards from before this field
             del fields["multi_label"]
         if not self.outputs:
             del fields["outputs"]
@@ -149,8 +149,8 @@ def card_of(names, fields, where):
         raise UsageError(f"{str(path)!r} is damaged: {error}") from error
 
 
-# Sources that are named by a path, see `datasets.load`; so are those of a
-# user whose path has a slash.
+# Sources that are named by a path, see `datasets.load`. A user's source is too
+# if its path has a slash.
 _BY_PATH = ("folder", "tfrecord", "csv")
 
 
@@ -163,7 +163,7 @@ def without_path(dataset):
     parts = [
         part
         for part in re.split(r"[/\\]", path)
-        # Of a pattern of files the folder is what it is known by.
+        # A pattern of files is known by its folder.
         if part not in ("", ".", "..") and not re.search(r"[{}*?\[]", part)
     ]
     return ":".join([kind, *parts[-1:]])
@@ -177,7 +177,7 @@ def top_classes(
     Args:
         probabilities: float (B, K), NumPy.
         class_names: K names.
-        top: int, classes an image, at most K.
+        top: int, classes per image, at most K.
 
     Returns:
         B lists of (class name, probability), most probable first.
@@ -207,14 +207,14 @@ def decode_predictions(
 
     Args:
         probabilities: (B, K), of any backend.
-        top: int, classes an image; all K if it is larger.
+        top: int, classes per image; all K if it is larger.
         class_names: K names, such as `labels.txt` holds. Default: the names
             of ImageNet, which are in the package.
 
     Returns:
-        B lists of (id, name, probability), most probable first: the WordNet
-        id "n02123045" and "tabby" for ImageNet, for `class_names` the class's
-        index and its name.
+        B lists of (id, name, probability), most probable first. For ImageNet
+        the id is WordNet's: "n02123045" for "tabby". For `class_names` it is
+        the class's index.
 
     Raises:
         keras_resnet.UsageError: if K is not the number of names, or there is

@@ -1,8 +1,8 @@
 """What a class may be called, and how names are written: one rule for all.
 
 Names become the lines of labels.txt, strings inside SavedModel and TFLite
-files, parts of file names and words on a page. What one of these could not
-hold, or a reader could not see, is refused everywhere.
+files, parts of file names and words on a page. A name that one of these cannot
+hold, or a reader cannot see, is refused everywhere.
 """
 
 import collections
@@ -32,7 +32,7 @@ def check(names, where):
 
     Args:
         names: of the classes 0, 1, ...
-        where: what they are of, for the message.
+        where: what has these names, for the message.
 
     Raises:
         keras_resnet.UsageError: names the first class that does.
@@ -68,7 +68,7 @@ def _problem(name):
 
 
 def alike(names):
-    """Names that other systems take for one, by case or by Unicode's forms.
+    """Names that are equal for other systems, by case or by Unicode's forms.
 
     Args:
         names: of the classes.
@@ -85,7 +85,7 @@ def alike(names):
 
 
 def check_same(model_classes, data_classes, data_name):
-    """Refuses data whose classes are not, in order, those of a model.
+    """Refuses data whose classes are not a model's, in the same order.
 
     Args:
         model_classes, data_classes: class names.
@@ -123,7 +123,7 @@ def shown(name):
 
 
 def told_apart(names):
-    """Names of which several are the same, with the class's index in those.
+    """Names, with the class's index in those that occur more than once.
 
     >>> told_apart(["crane", "tench", "crane"])
     ("crane (0)", "tench", "crane (2)")
@@ -137,15 +137,15 @@ def told_apart(names):
 
 
 def text(names):
-    """The content of labels.txt: a name a line."""
+    """The content of labels.txt: one name per line."""
     return "".join(f"{name}\n" for name in names)
 
 
 def lines(data, path):
     """The lines of a labels.txt, whatever editor wrote it.
 
-    A byte-order mark is no part of the first line, and no carriage return of
-    any. A last line without an end is one too.
+    A byte-order mark is no part of the first line, and a carriage return no
+    part of any. A last line without a line end counts too.
 
     Args:
         data: bytes of the file.

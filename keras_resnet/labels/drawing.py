@@ -1,8 +1,8 @@
 """One style for all plots: words, colours, and a figure to draw on.
 
 A plot is a white card with dark words, so that it is the same on a light page
-and on a dark one. It is as wide as the text of the documentation: there its
-words are as large as the text's small ones.
+and on a dark one. It is as wide as the text of the documentation, so its words
+are as large there as small print.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """Fonts that draw class names in any script, where the machine has them.
 
 Matplotlib knows the fonts that it saw when it was first used, and draws from
-one of them alone unless it is told more.
+only one of them unless it is told more.
 """
 
 import functools
@@ -26,7 +26,8 @@ def drawable(text):
 def file_for(text):
     """(path of the one font that draws most of a text, the text).
 
-    What that font lacks is escaped. For Pillow, which draws from one font.
+    Characters that the font lacks are escaped. For Pillow, which draws from
+    only one font.
     """
     paths = [_default_path(), *(path for path, _ in _cover(frozenset(text)))]
     path = max(paths, key=lambda path: len(_characters(path) & set(text)))
@@ -59,7 +60,7 @@ def _characters(path):
 
 
 def _cover(wanted):
-    """(path, characters) of the fonts that draw most of them, then the rest."""
+    """Yields (path, characters): the font that draws most, then of the rest."""
     from matplotlib import font_manager
 
     paths = sorted(font_manager.findSystemFonts()) if wanted else []

@@ -1,4 +1,4 @@
-"""What of an image a network sees when it is evaluated."""
+"""The part of an image that a network sees when it is evaluated."""
 
 import dataclasses
 
@@ -22,12 +22,12 @@ class View:
         resize: shorter side of the image that crops are taken from.
         crop: side of a square crop, S.
         scales: shorter sides of the whole images of `multi_scale`.
-        exif: key of `EXIF`, what the note of how a camera was held does;
-            whoever decodes an image asks for it.
+        exif: key of `EXIF`, what to do with the note of how a camera was held.
+            The code that decodes an image applies it.
 
     Raises:
-        keras_resnet.UsageError: if no image can be looked at so: a crop is
-            never larger than what it is taken from.
+        keras_resnet.UsageError: if no image can have such a view: a crop is
+            never larger than the image that it is taken from.
     """
 
     resize: int
@@ -48,7 +48,7 @@ class View:
 
     @classmethod
     def of(cls, fields, scales=()):
-        """The view of what has `eval_resize`, `image_size` and `exif`.
+        """The view of an object with `eval_resize`, `image_size` and `exif`.
 
         Args:
             fields: `labels.cards.Card`, or `recipes.Recipe`, whose `eval_size`
@@ -63,12 +63,12 @@ class View:
         )
 
     def at(self, crop):
-        """The same part of an image, in a crop of other pixels."""
+        """The same part of an image, in a crop of another size."""
         resize = max(crop, round(self.resize * crop / self.crop))
         return dataclasses.replace(self, resize=resize, crop=crop)
 
     def part(self, height, width):
-        """Where the crop lies in an image of so many pixels.
+        """Where the crop lies in an image of this size.
 
         Returns:
             (top, left, bottom, right), float pixels of the image.

@@ -1,7 +1,7 @@
 """Files from the web in Keras' cache: whole and checked, or not at all.
 
 A download goes to `NAME.part` beside its place and is renamed only after its
-checksum has been verified, so what has the final name is complete. An
+checksum has been verified, so a file with the final name is complete. An
 interrupted download leaves its part and the next one resumes it.
 """
 
@@ -28,8 +28,8 @@ _CHECKSUM = r"(md5:[0-9a-f]{32}|sha256:[0-9a-f]{8,64})"
 def cache_directory():
     """Where Keras keeps weights: `$KERAS_HOME/models`, or `~/.keras/models`.
 
-    Deviation from Keras: where the home directory cannot be written it takes
-    /tmp/.keras, in which other users could place files; we refuse.
+    Deviation from Keras: if the home directory cannot be written, Keras takes
+    /tmp/.keras, where other users could place files; we refuse.
     """
     home = os.environ.get("KERAS_HOME") or "~/.keras"
     return pathlib.Path(home).expanduser() / "models"
@@ -54,9 +54,9 @@ def cached_file(url, *, checksum, directory=None):
         verified, downloaded or not.
 
     Raises:
-        keras_resnet.UsageError: if the file is neither in the cache nor to be
-            had: no network, an error of the server, a connection that broke
-            (the next call resumes), or another checksum.
+        keras_resnet.UsageError: if the file is neither in the cache nor
+            available: no network, an error of the server, a connection that
+            broke (the next call resumes), or another checksum.
     """
     require(
         re.fullmatch(_CHECKSUM, checksum),
@@ -69,9 +69,9 @@ def cached_file(url, *, checksum, directory=None):
         if _is_sound(path, checksum):
             return path
         path.parent.mkdir(parents=True, exist_ok=True)
-        # It opens no link under its name, and does not wait for a pipe.
+        # FileLock opens no link under this name, and does not wait for a pipe.
         with filelock.FileLock(path.with_name(f"{name}.lock")):
-            # Another process may have had the lock, and the same wish.
+            # Another process may have had the lock, and downloaded the file.
             if not _is_sound(path, checksum):
                 _download(url, path, checksum)
     return path
@@ -108,7 +108,7 @@ def _digest(path, checksum):
     kind = checksum.partition(":")[0]
 
     def new():
-        # Finds damage. What keeps others out is https: Keras publishes md5,
+        # This only finds damage; https keeps others out. Keras publishes md5,
         # torch 8 digits.
         return hashlib.new(kind, usedforsecurity=False)
 
@@ -122,7 +122,7 @@ def _download(url, path, checksum):
     download.complete(part, url)
     found = _digest(part, checksum)
     if resumed and not found.startswith(checksum):
-        # Its beginning may be of what the server had before.
+        # Its beginning may be of an earlier file on the server.
         part.unlink()
         download.complete(part, url)
         found = _digest(part, checksum)
@@ -138,7 +138,7 @@ def _download(url, path, checksum):
 
 @contextlib.contextmanager
 def _explained(url, path):
-    """Errors of network and disk, with the way to do it by hand."""
+    """Explains errors of network and disk, and how to download by hand."""
     by_hand = f"Or download it by hand, from {url} to {str(path)!r}."
     try:
         yield

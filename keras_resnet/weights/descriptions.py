@@ -1,8 +1,8 @@
 """The JSON files of a repository, of each library that writes them.
 
 Every function takes the content of config.json and `read`, (name of a file) ->
-its content or None, and gives fields of `repositories.Repository`. What weights
-alone would not show, and no network of this library computes, is refused.
+its content or None, and gives fields of `repositories.Repository`. It refuses
+what no network of this library computes: weights alone would not show it.
 """
 
 import re
@@ -13,15 +13,15 @@ from keras_resnet.labels import cards
 from keras_resnet.networks import specs
 from keras_resnet.weights import preprocessing
 
-OWN = "keras_resnet"  # the key of config.json that tells this library's
-# timm's names of networks. Its resnetv2 has a `d` too, which is not here.
+OWN = "keras_resnet"  # the key that marks this library's config.json
+# timm's names of networks. We have no `d` of its resnetv2.
 _TIMM = re.compile(r"resnet(?P<v2>v2_)?(?P<depth>\d+)(?P<d>d?)")
 # What timm's `model_args` may hold: the others would change the network.
 _TIMM_SIZES = {"layers": "depths", "channels": "filters"}
 _TIMM_USUAL = {"global_pool": "avg", "in_chans": 3}
 _TIMM_FREE = {"num_classes", "drop_rate", "drop_path_rate"}
 
-# {block_type of KerasHub: (ours, ends of a variant's name)}.
+# {block_type of KerasHub: (ours, suffix of a variant's name)}.
 _KERAS_HUB_BLOCKS = {
     "basic_block": ("basic", ""),
     "bottleneck_block": ("bottleneck", "_v1_5"),
@@ -46,7 +46,7 @@ def timm_variant(architecture):
 def timm_architecture(variant):
     """timm's name of one of our networks, or None."""
     depth = re.match(r"resnet(\d+)", variant)
-    if not depth:  # the others have one name in both, or timm has none
+    if not depth:  # others have the same name in both, or timm has none
         return variant if variant.startswith(("wide_", "resnext")) else None
     names = (f"resnet{depth[1]}", f"resnetv2_{depth[1]}", f"resnet{depth[1]}d")
     theirs = {timm_variant(name): name for name in names}
@@ -55,7 +55,7 @@ def timm_architecture(variant):
 
 
 def timm_arguments(own):
-    """timm's `model_args` of sizes that are not its network's.
+    """timm's `model_args` for sizes that differ from its network's.
 
     Args:
         own: {"variant", "depths", "filters"}, of a network that timm has.
@@ -69,14 +69,14 @@ def timm_arguments(own):
 
 
 def _wider(variant):
-    """How many times our filters the `channels` of timm are."""
+    """timm's `channels` as a multiple of our filters."""
     row = specs.VARIANTS[variant]
     v2 = row.placement == "full_preact"
     return specs.BLOCKS[row.block].expansion if v2 else 1
 
 
 def of_timm(config, read):
-    """Of timm's config.json."""
+    """The fields from timm's config.json."""
     del read
     seen = config.get("pretrained_cfg", config)
     arguments = config.get("model_args") or {}
@@ -116,7 +116,7 @@ def _timm_names(config, seen, number):
 
 
 def of_transformers(config, read):
-    """Of transformers' config.json, of its ResNet."""
+    """The fields from transformers' config.json of a ResNet."""
     other = {
         name: config[name]
         for name, usual in {
@@ -154,7 +154,7 @@ def of_transformers(config, read):
 
 
 def of_keras_hub(config, read):
-    """Of a preset of KerasHub."""
+    """The fields from a preset of KerasHub."""
     backbone = config["config"]
     block, suffix = lookup(
         _KERAS_HUB_BLOCKS, backbone["block_type"], "block of KerasHub"
@@ -191,7 +191,7 @@ def of_keras_hub(config, read):
 
 
 def of_own(config, read):
-    """Of what `keras_resnet.push` writes."""
+    """The fields from what `keras_resnet.push` writes."""
     own = config[OWN]
     names, fields = (
         _needed(read, n, raw=True) for n in (cards.LABELS, cards.CARD)
@@ -212,7 +212,7 @@ def of_own(config, read):
     }
 
 
-# (whether a config.json is theirs, what reads it); the first that knows it.
+# (whether it knows a config.json, what reads it); the first that does is taken.
 KINDS = (
     (lambda config: OWN in config, of_own),
     (lambda config: "architecture" in config, of_timm),
@@ -228,7 +228,7 @@ def _needed(read, name, **how):
 
 
 def _deepest(block, suffix, depths):
-    """The variant of some depths, else the shallowest with such units."""
+    """The variant of these depths, else the shallowest with such units."""
     numbers = (50, 101, 152) if block == "bottleneck" else (18, 34)
     names = [f"resnet{number}{suffix}" for number in numbers]
     for name in names:
@@ -239,7 +239,7 @@ def _deepest(block, suffix, depths):
 
 
 def _variant(name, theirs=None, **sizes):
-    """{"variant", "choices"} of a name, and of sizes where they differ."""
+    """{"variant", "choices"} of a name; the choices are sizes that differ."""
     require(
         name in specs.VARIANTS,
         f"its network is {theirs or name!r}: none of this library.",

@@ -1,4 +1,4 @@
-"""One file of the web into a part that a later call can resume."""
+"""Downloads one file into a part that a later call can resume."""
 
 import contextlib
 import http.client
@@ -22,12 +22,12 @@ from keras_resnet.errors import require
 MAX_BYTES = 1 << 29
 TIMEOUT_SECONDS = 30  # without a byte
 HEAD_SECONDS = 60  # until an answer has begun
-# Slower ones are not waited for; no download takes more than 30 hours.
+# Slower downloads are ended; none takes more than 30 hours.
 MIN_BYTES_A_SECOND = 5_000
 WINDOW_SECONDS = 60
 _CHUNK_BYTES = 1 << 20
 
-# Where those of the table send on to: GitHub has its releases elsewhere.
+# Where URLs of the weights table redirect: GitHub has its releases elsewhere.
 REDIRECTED_TO = (
     "objects.githubusercontent.com",
     "release-assets.githubusercontent.com",
@@ -35,10 +35,10 @@ REDIRECTED_TO = (
 
 
 def check_scheme(url):
-    """Refuses all but https; http may be of a server on this machine.
+    """Refuses all but https, and http from a server on this machine.
 
     Raises:
-        keras_resnet.UsageError: if it is another one.
+        keras_resnet.UsageError: if it is another scheme.
     """
     parts = urllib.parse.urlsplit(url)
     require(
@@ -59,17 +59,17 @@ def complete(part, url):
     """Appends what the server has beyond the bytes of a part.
 
     Args:
-        part: `pathlib.Path`, which need not exist. Whether its beginning is of
-            the same file, a checksum must tell. What is no file of its own,
-            such as a link, is replaced.
+        part: `pathlib.Path`, which need not exist. A checksum must tell
+            whether its beginning is of the same file. Anything but a regular
+            file with one name, such as a link, is replaced.
         url: see `check_scheme`; redirections are followed to the same server
             and to `REDIRECTED_TO`.
 
     Raises:
         OSError: of the network (`urllib.error.URLError`) or the disk.
         http.client.HTTPException: if the connection broke off.
-        keras_resnet.UsageError: if the file is larger than MAX_BYTES, or it
-            is to come from another server.
+        keras_resnet.UsageError: if the file is larger than MAX_BYTES, or the
+            server redirects to another one.
     """
     check_scheme(url)
     start = _held(part)
@@ -89,7 +89,7 @@ def complete(part, url):
 
 
 def _held(part):
-    """Bytes of an earlier download: of a file that is nobody else's."""
+    """Bytes of an earlier download; removes links and the like."""
     try:
         status = os.lstat(part)
     except FileNotFoundError:
@@ -101,7 +101,7 @@ def _held(part):
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirections to the same server and to those that are known."""
+    """Follows redirections to the same server and to known ones."""
 
     def __init__(self, url):
         self._server = _server(url)
@@ -123,7 +123,7 @@ def _server(url):
 
 
 class _Patience:
-    """A connection whose answer must begin in time, however slowly it does."""
+    """A connection whose answer must begin in time, even if bytes trickle."""
 
     def getresponse(self):
         timer = threading.Timer(HEAD_SECONDS, self._hang_up)
@@ -170,7 +170,7 @@ def _resumes(response, start):
 
 
 def _append(response, part, start):
-    """Writes the rest of a file behind the first `start` bytes of `part`."""
+    """Writes the rest of a file after the first `start` bytes of `part`."""
     length = response.length  # None if the server does not say it
     total = None if length is None else start + length
     _check_size(total or 0, part)
@@ -187,7 +187,7 @@ def _append(response, part, start):
     pace = _Pace(start)
     with progress, open(part, "r+b") as file:
         file.seek(start)
-        # What is there, be it a byte: a whole chunk would be waited for.
+        # read1 returns what is there; read would wait for a whole chunk.
         while chunk := response.read1(_CHUNK_BYTES):
             _check_size(file.tell() + len(chunk), part)
             pace.check(file.tell())
@@ -207,7 +207,7 @@ class _Pace:
         self._bytes, self._since = num_bytes, time.monotonic()
 
     def check(self, num_bytes):
-        """Says how many bytes are there.
+        """Takes note of how many bytes are there.
 
         Raises:
             TimeoutError: if there are too few for the time.

@@ -1,4 +1,4 @@
-"""Weights in HDF5, as Keras 3 and the Keras before it write them."""
+"""Weights in HDF5, as Keras 3 and earlier versions write them."""
 
 import functools
 import io
@@ -86,7 +86,7 @@ def _walk(group, seen, path="", depth=0):
 
 
 def _check_sizes(datasets, room):
-    """Refuses arrays that are not in the file as they are."""
+    """Refuses arrays that the file does not store in full, uncompressed."""
     size = sum(int(dataset.nbytes) for dataset in datasets.values())
     require(size <= room, f"unpacks to {size} bytes, and holds {room}.")
     for path, dataset in datasets.items():
@@ -125,8 +125,8 @@ def _readable(file, path):
 def _legacy(root, datasets):
     """Weights of an .h5 of Keras 1 and 2: LAYER/WEIGHT is their place.
 
-    Its lists of names say the same once more, and are not read: a short list
-    can name one long text many times.
+    Its lists of names repeat this and are not read: a short list can name one
+    long text many times.
     """
     tensors, prefix = {}, root.name.strip("/")
     for path, dataset in datasets.items():

@@ -25,18 +25,18 @@ def check_meaning(model, file, new_head):
 def adopt(layout, variables, tensors, around):
     """Gives a classifier of another name the layout's name.
 
-    It is one dense layer on the network's features with nothing beside it, and
-    the only one: a projector of several layers is none.
+    It must be one dense layer on the network's features with nothing beside it,
+    and the only such layer: a projector of several layers is no classifier.
 
     Args:
         layout: `Layout`.
         variables: {path: variable} of the model.
         tensors: {name: `Stored`} of the network; changed.
-        around: from `prefixes.around`, where it is looked for if there is none
-            among `tensors`.
+        around: from `prefixes.around`; searched if there is none among
+            `tensors`.
 
     Returns:
-        List of the names in the file of what was taken from around it.
+        List of the names, in the file, of what was taken from `around`.
     """
     own = [layouts.their_name(layout, path) for path in HEAD]
     has_own = any(name in tensors for name in own)
@@ -70,7 +70,7 @@ def _dense_layers(layout, tensors, features):
 
 
 def _is_dense(layout, shape):
-    """Whether it is of a dense layer; a convolution may be a segmenter's."""
+    """Whether it is a dense layer's; a convolution may be a segmenter's."""
     return len(shape) == 2 or (layout.head_is_conv and shape[2:] == (1, 1))
 
 
@@ -83,13 +83,13 @@ def _parts(names):
 
 
 def choose(layout, variables, tensors, new_head):
-    """Leaves out of both what is not to be loaded of the classifier.
+    """Removes the classifier from both if it is not to be loaded.
 
     Args:
         layout: `Layout`.
         variables: {path: variable} of the model; changed.
         tensors: {name: `Stored`} of the network; changed.
-        new_head: whether the model's may stay as it is.
+        new_head: whether the model's classifier may stay as it is.
     """
     names = {path: layouts.their_name(layout, path) for path in HEAD}
     heads = {path: tensors[n] for path, n in names.items() if n in tensors}
@@ -120,7 +120,7 @@ def choose(layout, variables, tensors, new_head):
 
 
 def _leave_out(layout, variables, tensors):
-    """Takes off what stands behind the body; returns the parts' names.
+    """Removes what comes after the body; returns the names of those parts.
 
     In PyTorch's files that is any part with a dense layer: a body has none.
     """

@@ -1,8 +1,8 @@
-"""Files of model repositories, by their handles; those of the hub.
+"""Files of model repositories by their handles, above all the hub's.
 
 `huggingface_hub` keeps them in its own cache, and knows the token, a mirror
 (HF_ENDPOINT) and what to do without a network (HF_HUB_OFFLINE). It does not
-look at what it has downloaded, so each file's digest is compared here.
+check what it has downloaded, so each file's digest is compared here.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ _SHA256, _GIT = 64, 40
 
 
 def is_handle(name):
-    """Whether a text names a repository, and no tag and no path."""
+    """Whether a text names a repository, not a tag or a path."""
     return isinstance(name, str) and name.startswith((_HF, _KAGGLE))
 
 
@@ -47,7 +47,7 @@ def opened(handle):
         None if the repository has no such file.
 
     Raises:
-        keras_resnet.UsageError: if it is no such text.
+        keras_resnet.UsageError: if it is no such handle.
     """
     for prefix, pattern in _HANDLES.items():
         found = re.fullmatch(pattern, handle)
@@ -79,9 +79,9 @@ class HubFiles:
             `pathlib.Path`; None if the repository has no such file.
 
         Raises:
-            keras_resnet.UsageError: if it cannot be had: no network and not
+            keras_resnet.UsageError: if it is not available: no network and not
                 in the cache, no such repository or revision, no access, a
-                broken download, or another digest than the hub's.
+                broken download, or a digest other than the hub's.
         """
         import huggingface_hub as hub
         from huggingface_hub import errors
@@ -118,25 +118,25 @@ class HubFiles:
             "not a ResNet.",
         )
         path = pathlib.Path(found.local_path)
-        if known != found.local_path:  # or the branch's name leads elsewhere
+        if known != found.local_path:  # not cached, or the branch has moved
             path = pathlib.Path(hub.hf_hub_download(**asked))
-        # What follows is of the same commit, whoever pushes meanwhile; the
+        # Later files are of the same commit, whoever pushes meanwhile. The
         # library keeps files in snapshots/COMMIT.
         self._revision = self._commit = path.parent.name
         return path
 
     def _require_answer(self, hub, name):
-        """Asks once for a file of which nothing is in the cache.
+        """Asks the server once for a file that the cache knows nothing of.
 
-        The library itself would ask for half a minute where nobody answers,
-        with a line each time.
+        If nobody answers, the library itself would ask for half a minute, with
+        a line each time.
         """
         url = hub.hf_hub_url(self._repository, name, revision=self._revision)
         try:
             hub.get_hf_file_metadata(url)
         except hub.errors.HfHubHTTPError:
-            pass  # which the library explains
-        except Exception as error:  # of whichever client the library has
+            pass  # the library explains it
+        except Exception as error:  # its type depends on the library's client
             raise hub.errors.LocalEntryNotFoundError(str(error)) from error
 
     def _check(self, hub, path, name):
@@ -158,9 +158,9 @@ class HubFiles:
         )
 
     def _digest(self, hub, path, name):
-        """The hub's digest of a file: the cache names what it links to by it.
+        """The hub's digest of a file: the name of what the cache links to.
 
-        A cache without links does not tell, so the server is asked.
+        If the cache has no links, the server is asked.
         """
         if path.is_symlink():
             return os.path.basename(os.readlink(path))

@@ -1,12 +1,12 @@
 """Repositories of the hub as rows: each tag that is known to fit a network.
 
-Sources: of timm's views, constants and licences timm/models/resnet.py and
-resnetv2.py, default_cfgs (1.0.31; a test compares); of their accuracies
+Sources: timm's views, constants and licences are from timm/models/resnet.py and
+resnetv2.py, default_cfgs (1.0.31; a test compares). Its accuracies are from
 results/results-imagenet.csv of its repository, commit of 2026-08-08, at that
-size and crop. For Microsoft's (transformers) and KerasHub's nobody publishes a
-number; what they see is in their files.
+size and crop. Nobody publishes a number for Microsoft's (transformers) and
+KerasHub's; their files say what they see.
 
-Every repository takes part when the table has its variant.
+A repository is listed only if the table of networks has its variant.
 """
 
 import math
@@ -18,7 +18,7 @@ from keras_resnet.weights.published_rows import IMAGENET_STD
 from keras_resnet.weights.published_rows import Weights
 
 # name, pixels of the crop, crop over the resized side, interpolation, pixel
-# constants, top-1 and top-5 in percent, licence; "-" is: not published.
+# constants, top-1 and top-5 in percent, licence; "-" means: not published.
 _TIMM = """\
 resnet18.a1_in1k                 224 0.95  bicubic  std  71.504 90.086 apache
 resnet18.a2_in1k                 224 0.95  bicubic  std  70.634 89.486 apache

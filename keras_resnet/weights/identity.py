@@ -61,7 +61,7 @@ def of_model(model):
     stages = [unit.name.split("_")[0] for unit in units]
     return Network(
         block=units[-1].block,
-        # The first unit has a part of it, so the last is taken.
+        # The first unit has only a part of it, so the last is taken.
         placement=units[-1].placement,
         shortcut=units[-1].shortcut,
         stem=tuple(model.get_layer("stem").config["ops"]),
@@ -71,9 +71,9 @@ def of_model(model):
 
 
 def _strided_unit(units):
-    """As a `Variant` has it: 0, or -1 if others than first units stride.
+    """As in a `Variant`: 0, or -1 if units other than the first stride.
 
-    A unit strides too whose stride a dilation has taken the place of.
+    A unit whose stride was replaced by a dilation counts as one that strides.
     """
     strided = [
         unit.name
@@ -116,7 +116,7 @@ def recognise(names):
     Raises:
         keras_resnet.UsageError: if it is none of ours.
     """
-    # Those that have another one's signature too stand behind it.
+    # A layout that has another one's signature too comes after it.
     for layout in reversed(layouts.LAYOUTS.values()):
         if layout.signature in names:
             return layout
@@ -153,7 +153,7 @@ def of_tensors(layout, tensors):
 
 
 def _width_and_groups(layout, tensors):
-    """Of a bottleneck's second convolution, (1, 1) if no shape says it."""
+    """Those of a bottleneck's second convolution; (1, 1) if not known."""
     shapes = []
     for conv in ("conv2", "conv3"):
         path = f"stage1_unit1/{conv}/kernel"
@@ -167,7 +167,7 @@ def _width_and_groups(layout, tensors):
 
 
 def require_same(model, ours, theirs, origin):
-    """Refuses weights of another network than the model is.
+    """Refuses weights of a network other than the model.
 
     Args:
         model: the model.

@@ -35,7 +35,7 @@ class KaggleFiles:
             ) from error
         try:
             return pathlib.Path(kagglehub.model_download(self._name, name))
-        except Exception as error:  # it has one for each of its resolvers
+        except Exception as error:  # each of its resolvers raises its own
             if any(said in str(error) for said in _MISSING):
                 return None
             raise UsageError(

@@ -11,14 +11,14 @@ from keras_resnet.networks.operations import BATCH_NORM
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Layout:
-    """One library's way with weights.
+    """How one library names and stores weights.
 
     In names, s is the stage, u the unit and i the number of the op; s0, u0
     and i0 count from zero and s1 the stage from two.
     """
 
     origin: str
-    signature: str  # a tensor by which it is known, all of its files have it
+    signature: str  # a tensor of all its files, by which they are recognised
     layers: dict[str, str]  # ours to theirs
     variables: dict[str, str] = dataclasses.field(default_factory=dict)
     separator: str = "/"
@@ -90,7 +90,7 @@ _DEEP_STEM = {
 
 _TRANSFORMERS = "resnet.encoder.stages.{s0}.layers.{u0}"
 
-# A layout whose files have another one's signature too stands behind it.
+# A layout whose files have another one's signature too comes after it.
 LAYOUTS = {
     "keras_resnet": Layout(
         origin="keras_resnet", signature="stem/conv1/kernel", layers={}

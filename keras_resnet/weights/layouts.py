@@ -1,7 +1,7 @@
 """How other libraries name and store the weights of our networks.
 
-One table (`layout_rows`) serves both directions: it gives, for each of our
-layers, theirs. They store other things differently: PyTorch has kernels
+One table (`layout_rows`) serves both directions: it gives their layer for each
+of ours. They also store some things differently: PyTorch has kernels
 (O, I, H, W) and keras.applications biases.
 """
 
@@ -53,14 +53,14 @@ def _their_layer(layout, layer):
 
 
 def bias_name(layout, path):
-    """Name of the bias that the BN of our `path` takes in, or None."""
+    """Name of the bias that the BN of our `path` takes over, or None."""
     if not layout.biases or not path.endswith("/moving_mean"):
         return None
     return their_name(layout, path).replace("_bn/moving_mean", "_conv/bias")
 
 
 def our_shape(layout, path, shape):
-    """The shape of `ours_from_theirs` of an array of theirs."""
+    """The shape that `ours_from_theirs` gives to an array of theirs."""
     if layout.torch and path == "logits/kernel":
         if len(shape) == 4 and shape[2:] == (1, 1):
             shape = shape[:2]
@@ -73,8 +73,9 @@ def our_shape(layout, path, shape):
 def ours_from_theirs(layout, path, array, bias=None):
     """Their array as the value of our variable `path`.
 
-    A bias b before BN is a mean that is smaller by b, and an epsilon that is
-    larger by d a variance that is larger by d: both exact at inference.
+    A bias b before BN becomes a mean that is smaller by b. An epsilon that is
+    larger by d becomes a variance that is larger by d. Both are exact at
+    inference.
     """
     if path == "stem/conv1/kernel" and layout.biases:
         array = array[:, :, ::-1] if array.ndim == 4 else array  # BGR

@@ -46,10 +46,10 @@ def load_weights(
     name: it is found by its shapes, and a warning says where and what was left
     out beside it. A pickle is read without PyTorch and runs no code.
 
-    Where a file or a repository has its own pixel constants they are loaded.
+    If a file or a repository has its own pixel constants, they are loaded.
     Files of PyTorch and of KerasHub have none, so those that the model was
-    built with stay. Of a repository `model.card` becomes its class names and
-    view; None if the model has another classifier.
+    built with stay. A repository also sets `model.card`, its class names and
+    view; to None if the model has another classifier.
 
     Args:
         model: `keras.Model` from `keras_resnet.build`. Without its top, the
@@ -59,8 +59,9 @@ def load_weights(
         sha256: hex digest that the file must have, or None.
         new_head: whether the model's classifier may stay as it is if the file
             has none or one of another number of classes. A warning says so.
-        prefix: which network of a file that has several: "encoder_q.",
-            "model_ema". The names of nested dictionaries count as part of it.
+        prefix: which network to take from a file that has several:
+            "encoder_q.", "model_ema". The names of nested dictionaries count
+            as part of it.
 
     Raises:
         keras_resnet.UsageError: if there is no such file, it is damaged or of
@@ -85,14 +86,14 @@ def load_weights(
         ) from error
     for variable in model.weights:
         if variable.path in values:
-            # A copy: the file's content is not to be kept for its sake.
+            # A copy, so that the file's content need not stay in memory.
             variable.assign(np.array(values[variable.path]))
 
 
 def load_repository(model, repository, new_head=False, prefix=None):
     """Gives a model the weights of a `repositories.Repository`, and its card.
 
-    Its pixel constants stay, unless the file of the weights has some.
+    The model's pixel constants stay, unless the weights' file has some.
     """
     card = repository.card_of(model)
     same = outputs.is_multi_label(model) == repository.multi_label
@@ -120,9 +121,9 @@ def save_weights(
     """Writes the weights of `model` as a safetensors file.
 
     PyTorch loads it with
-    `net.load_state_dict(safetensors.torch.load_file(path))`. Its networks do
-    not hold pixel constants. They are in the file's metadata as `pixel_mean`
-    and `pixel_std`, RGB 0..255 (of a mean image all H * W * C numbers), and
+    `net.load_state_dict(safetensors.torch.load_file(path))`. PyTorch's networks
+    have no pixel constants. These are in the file's metadata as `pixel_mean`
+    and `pixel_std`, RGB 0..255 (for a mean image all H * W * C numbers), and
     `load_weights` reads them back.
 
     Args:

@@ -1,4 +1,4 @@
-"""A file's tensors against a model's variables: strict, both ways."""
+"""Matches a file's tensors with a model's variables: strictly, both ways."""
 
 import numpy as np
 from absl import logging
@@ -21,13 +21,13 @@ def values(model, file, new_head, prefix=None):
     Args:
         model: `keras.Model` from `keras_resnet.build`.
         file: `readers.WeightsFile`.
-        new_head: whether the classifier may keep what it has.
+        new_head: whether the classifier may keep its weights.
         prefix: of the network's names in the file, or the first part of it;
             None for the one network that fits.
 
     Returns:
-        {path of a variable: array of its shape and type}; arrays may lie in
-        the file's content.
+        {path of a variable: array of its shape and type}; arrays may be views
+        of the file's content.
 
     Raises:
         keras_resnet.UsageError: if the file is of another network, or has
@@ -75,7 +75,7 @@ def _network(model, file, prefix, found):
     tensors = prefixes.under(file.tensors, prefix, found)
     layout = identity.recognise(tensors)
     _check_network(model, layout, file, tensors)
-    if layout.torch:  # counts batches for another kind of average
+    if layout.torch:  # batches are counted for another kind of average
         for name in list(tensors):
             if name.endswith(".num_batches_tracked"):
                 del tensors[name]
@@ -91,7 +91,7 @@ def _variables(model, layout):
 
 
 def _faults(model, file, prefix, found):
-    """What of the model's body is not under a prefix of the file."""
+    """What a prefix of the file lacks of the model's body."""
     try:
         layout, tensors = _network(model, file, prefix, found)
     except UsageError as error:
@@ -127,7 +127,7 @@ def _check_network(model, layout, file, names):
         theirs = identity.of_tensors(layout, names)
         identity.require_same(model, ours, theirs, layout.origin)
         return
-    # Strides and shortcuts without weights leave no trace in our tensors. The
+    # Our tensors do not show strides and shortcuts without weights. The
     # model's name does, unless the user chose it.
     saved = file.model_name or file.metadata.get("model")
     if saved != model.name and {saved, model.name} <= specs.VARIANTS.keys():
@@ -200,7 +200,7 @@ def _pixel_values(layout, metadata, weights):
     arrays = {PIXELS[name]: np.asarray(v) for name, v in values.items()}
     for path, array in arrays.items():
         shape = tuple(weights[path].shape)
-        if array.size == np.prod(shape):  # a mean image was noted flat
+        if array.size == np.prod(shape):  # a mean image was written flat
             arrays[path] = array.reshape(shape)
     return arrays
 

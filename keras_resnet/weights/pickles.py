@@ -3,11 +3,11 @@
 A pickle is a program for a small machine with a stack. This machine has the
 operations that build dictionaries, lists, numbers and texts, and the functions
 that its caller gives it. Whatever else a file names becomes a `Named`: the name
-alone, which is never looked up. A call of it gives a `Named` again, and what
-would be its content is dropped.
+alone, which is never looked up. Calling it gives a `Named` again, and its
+content is dropped.
 
 No operation takes more memory than its own bytes and a few hundred more, so a
-limit of their number bounds the whole. Nothing here recurses.
+limit on their number bounds the memory. Nothing here recurses.
 """
 
 import dataclasses
@@ -20,8 +20,8 @@ from keras_resnet.errors import require
 # The largest network here, ResNet-1202, and the state of its optimizer are
 # 0.8 million operations.
 _MAX_OPERATIONS = 2_000_000
-# What of the standard library a file may name: classes of plain values. Not
-# that another name would run. It tells that the file was made to run code.
+# Names of the standard library that a file may have: classes of plain values.
+# Another name would not run either, but shows that the file should run code.
 _VALUES = re.compile(
     r"(argparse\.Namespace|collections\.\w+|copyreg\._reconstructor"
     r"|_codecs\.encode|decimal\.Decimal|fractions\.Fraction|functools\.partial"
@@ -50,7 +50,7 @@ def load(stream, functions, persistent):
     Args:
         stream: binary file at the beginning of a pickle; left at its end.
         functions: {"module.name": function that makes the value of a call}.
-        persistent: function of a persistent id, which makes its value.
+        persistent: function that makes the value of a persistent id.
 
     Returns:
         dicts, lists, tuples, texts, numbers, `Named` and what the functions
@@ -95,7 +95,7 @@ class _Machine:
         self.stack = []
 
     def marked(self):
-        """All values since the last mark, which are taken off."""
+        """Takes off and returns all values since the last mark."""
         values, self.stack = self.stack, self.outer.pop()
         return values
 
@@ -150,7 +150,8 @@ class _Machine:
 def as_key(key):
     """A key of a dictionary: a text, or a `Named` of another type.
 
-    Hashes of other values can be chosen so that a dictionary takes hours.
+    A file can choose the hashes of other values so that a dictionary takes
+    hours.
     """
     return key if type(key) is str else Named(type(key).__name__)
 

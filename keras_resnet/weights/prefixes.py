@@ -1,8 +1,9 @@
-"""Where in a file a network is: what stands before the names of its tensors.
+"""Where in a file a network is: the prefix of its tensors' names.
 
 DataParallel writes `module.`, a detector `backbone.`, MoCo `encoder_q.`; a
-dictionary in another counts too, as `state_dict.`. Nobody has to know them: a
-network is where a tensor is that all files of a layout have.
+nested dictionary counts too, as `state_dict.`. Prefixes need not be known in
+advance: each layout has a tensor that is in all of its files, and a network is
+where that tensor is.
 """
 
 from keras_resnet.errors import require
@@ -38,12 +39,12 @@ def choose(found, wanted, differences):
         found: from `candidates`.
         wanted: the prefix that the user named, or the first part of it; None
             for the one that fits.
-        differences: prefix -> list of texts, what of the model's body is not
-            there. Asked only where there are several.
+        differences: prefix -> list of texts, what of the model's body is
+            missing. Called only if there are several prefixes.
 
     Raises:
-        keras_resnet.UsageError: if several fit, or of several none, or none is
-            what was wanted.
+        keras_resnet.UsageError: if several fit, none of several fits, or none
+            is what was wanted.
     """
     if wanted is not None:
         return _wanted(found, wanted)
@@ -102,7 +103,7 @@ def under(tensors, prefix, found):
 def around(tensors, prefix, found):
     """[(outer prefix, {name without it: tensor})], the nearest first.
 
-    Of what lies around a network, and in none.
+    These are the tensors around a network that belong to no network.
     """
     outside = {k: v for k, v in tensors.items() if not k.startswith(prefix)}
     parts = prefix.split(".")[:-1]

@@ -14,8 +14,8 @@ from keras_resnet.errors import require
 
 # No image of a published network is larger; more would be a mistake.
 _MAX_SIZE = 4_096
-# transformers' ConvNextImageProcessor, which its ResNets have, does not crop
-# from this size on.
+# From this size on, transformers' ConvNextImageProcessor, which its ResNets
+# use, does not crop.
 _WARPED_FROM = 384
 
 
@@ -24,7 +24,7 @@ class Seen:
     """What a network sees of an image.
 
     Attributes:
-        mean, std: of R, G and B, 0..255; None where its weights hold them.
+        mean, std: of R, G and B, 0..255; None if the weights' file has them.
         resize: pixels of the shorter side before the central crop.
         crop: pixels of the square that the network sees.
     """
@@ -113,5 +113,5 @@ def of_card(card):
 
 
 def _colours(values):
-    """Three floats, of one for all channels too."""
+    """Three floats, also from one for all channels."""
     return tuple(np.broadcast_to(np.asarray(values, "float64"), 3).tolist())

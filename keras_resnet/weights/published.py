@@ -1,4 +1,4 @@
-"""Published weights by their tags: what there is, and its files."""
+"""Published weights by their tags: which there are, and their files."""
 
 import os
 
@@ -97,7 +97,7 @@ def locate(variant, weights, row=None):
 
     Raises:
         keras_resnet.UsageError: if the variant has no such tag, or its file
-            cannot be had.
+            is not available.
     """
     found = resolve(variant, weights)
     if hub.is_handle(found):
@@ -113,8 +113,8 @@ def locate(variant, weights, row=None):
 def _file_of(row):
     """The hub's file of a tag, else the publisher's own.
 
-    The hub's needs no PyTorch, and its digest is a whole one. What an earlier
-    version has downloaded is taken as it is.
+    The hub's file needs no PyTorch, and its digest is a whole one. A file that
+    an earlier version has downloaded is taken as it is.
     """
     if row.hub and not cache.has(row.url):
         try:
@@ -125,11 +125,11 @@ def _file_of(row):
 
 
 def set_pixels(model, published):
-    """Gives a network the pixel constants of what its weights were trained on.
+    """Gives a network the pixel constants that its weights were trained with.
 
     Args:
-        model: from `keras_resnet.build`; changed. A mean image has the colour
-            at every place then.
+        model: from `keras_resnet.build`; changed. A mean image then has the
+            mean colour at every place.
         published: `Weights` or `Repository`, whose file may have them itself.
     """
     if published.pixel_mean is not None:
@@ -213,10 +213,10 @@ def list_weights(variant: str | None = None) -> WeightsTable:
         variant: key of `keras_resnet.VARIANTS`. Default: all that have any.
 
     Returns:
-        `WeightsTable`: a tuple of `Weights`, which holds a tag's licence,
-        preprocessing, evaluation transform, accuracy and their sources, and
-        where its weights are without a pickle; prints as a table. What is
-        None nobody has published.
+        `WeightsTable`: a tuple of `Weights`, which prints as a table. Each has
+        a tag's licence, preprocessing, evaluation transform, accuracy and
+        their sources, and where its weights are without a pickle. None means:
+        not published.
 
     Raises:
         keras_resnet.UsageError: if there is no such variant.

@@ -3,15 +3,15 @@
 Every number is the publisher's. A file's checksum is the publisher's too:
 Keras' md5, or the first 8 digits of the sha256 that torch's file names carry.
 
-Sources of the rows, compared in a test with the packages where installed:
+Sources of the rows, compared in a test with the packages if installed:
     keras.applications: keras/src/applications/resnet.py (URLs, md5),
-        imagenet_utils.py (mode "caffe": the pixel means; of V2 mode "tf");
+        imagenet_utils.py (mode "caffe": the pixel means; for V2 mode "tf");
         https://keras.io/api/applications (accuracies).
     torchvision: torchvision/models/resnet.py, ResNet*_Weights.
     timm: timm/models/resnet.py, default_cfgs; results/results-imagenet.csv of
         its repository, img_size 224 (accuracies).
 
-hub_rows.py has what is on the hub alone.
+hub_rows.py has the weights that are only on the hub.
 """
 
 import dataclasses
@@ -19,15 +19,16 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Weights:
-    """Weights of one variant under one tag. None is: not published.
+    """Weights of one variant under one tag. None means: not published.
 
     Attributes:
         variant: key of `keras_resnet.VARIANTS`.
         tag: what `build(variant, weights=...)` takes.
-        hub: the same weights as safetensors, which no PyTorch is needed for:
-            a handle of the hub. Of those on the hub alone it is the tag.
+        hub: handle of the same weights on the hub, as safetensors, which need
+            no PyTorch. For weights that are only on the hub, it is the tag.
         url: of the publisher's own file.
-        checksum: of that: "md5:..." or "sha256:..." (8 digits are a prefix).
+        checksum: of that file: "md5:..." or "sha256:..." (8 digits are a
+            prefix).
         layout: names and order of its tensors, a key of `LAYOUTS`.
         licence: of the weights, as their publisher states it.
         pixel_mean, pixel_std: of R, G and B, 0..255.
@@ -61,7 +62,7 @@ class Weights:
 
     @property
     def is_repository(self):
-        """Whether it is on the hub alone, whose files say what it sees."""
+        """Whether it is only on the hub; the files there say what it sees."""
         return self.url is None
 
 

@@ -1,8 +1,8 @@
 """Files of weights as named arrays, whatever their format.
 
-The format is read from the content, never from the name. Nothing here runs
-what a file says. Names, shapes and the bytes that a file has for them are known
-before an array is read.
+The format is read from the content, never from the name. Nothing here runs code
+of a file. Names, shapes and the bytes that a file has for them are known before
+an array is read.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from keras_resnet.weights import torch_files
 from keras_resnet.weights.stored import DAMAGE
 from keras_resnet.weights.stored import Stored
 
-# Of a zip. ResNet-1202 and the state of its optimizer are 25,000 tensors.
+# In a zip. ResNet-1202 and the state of its optimizer are 25,000 tensors.
 _MAX_MEMBERS = 100_000
 # ResNet-1001 and -200 in float32 take 42 and 260 MB; what claims more than
 # this is a bomb or another kind of file.
@@ -29,7 +29,7 @@ MAX_BYTES = 2**31
 _MEMBER = "model.weights.h5"  # of a .keras file, which is a zip
 # Preset of KerasHub: the backbone and, beside it, the classifier.
 _PRESET = (_MEMBER, "task.weights.h5")
-# How many times its size the weights in a .keras file may unpack to: floats
+# The weights in a .keras file may unpack to this many times their size: floats
 # hardly shrink.
 _RATIO = 100
 
@@ -61,7 +61,7 @@ def read(source, sha256=None):
 
     Raises:
         keras_resnet.UsageError: if there is no such file, its digest or its
-            format is another one, or it is damaged.
+            format is wrong, or it is damaged.
     """
     path = pathlib.Path(source)
     if path.is_dir() and (path / _MEMBER).is_file():
@@ -134,8 +134,8 @@ def _reader(content):
         return _read_hdf5
     if content.startswith(b"PK"):
         return _read_zip
-    # The length of a header below 4 GB, and the header, which is JSON. It is
-    # asked first: the length can begin like a pickle.
+    # The length of a header, below 4 GB, then the header, which is JSON. This
+    # is tried before pickles: the length can begin like one.
     if content[4:9] == b"\0\0\0\0{":
         return _read_safetensors
     if content.startswith(b"\x80"):
@@ -153,7 +153,7 @@ def _read_hdf5(content):
 
 
 def _flat(tensors):
-    """Without the name of the backbone inside a classifier of KerasHub."""
+    """Drops the name of the backbone inside a classifier of KerasHub."""
     stem = "conv1_conv/kernel"
     inside = [name for name in tensors if name.endswith(f"/{stem}")]
     prefix = inside[0].removesuffix(stem) if len(inside) == 1 else ""
@@ -163,7 +163,7 @@ def _flat(tensors):
 
 
 def _read_zip(content):
-    # Each member has its signature, and takes more memory than in the file.
+    # Each member has this signature, and takes more memory than in the file.
     require(
         content.count(b"PK\1\2") <= _MAX_MEMBERS,
         f"a zip of more than {_MAX_MEMBERS} members: not a ResNet.",
@@ -203,7 +203,7 @@ def _unpacked(archive, name):
         f"{name} unpacks to {size} bytes: not a ResNet.",
     )
     with archive.open(member) as file:
-        # Without a number it would unpack more, to find that it is too much.
+        # Without a size it would unpack more than stated, and only then fail.
         return file.read(size)
 
 

@@ -1,8 +1,8 @@
 """What a repository says of its network: whose it is, what it sees.
 
 timm, Microsoft (transformers), KerasHub and this library each describe a
-network in JSON files beside its weights. Here the four become one row. What a
-description says and no network of this library computes is refused: weights
+network in JSON files beside its weights. Here the four become one row. A
+description of what no network of this library computes is refused: weights
 alone would not show it.
 """
 
@@ -22,11 +22,11 @@ from keras_resnet.weights.preprocessing import Seen
 
 CONFIG = "config.json"
 MODEL = "model.keras"  # of this library's own repositories
-# The hub's names of weights, the first that is there is taken: a safetensors
+# The hub's names of weights; the first that is there is taken. A safetensors
 # file has the weights and nothing else.
 WEIGHTS = ("model.safetensors", "pytorch_model.bin", "pytorch_model.pth")
 _PRESET = ("model.weights.h5", "task.weights.h5")
-# More than these is no network of this library, and would fill the memory
+# A network with more is none of this library's, and would fill the memory
 # before its weights are looked at.
 _MOST = {"classes": 50_000, "units": 2_000, "filters": 8_192}
 
@@ -38,8 +38,8 @@ class Repository:
     Attributes:
         files: of it, from `hub.opened`.
         variant: key of `keras_resnet.VARIANTS`; None for a network of this
-            library that none of them is.
-        choices: {"depths": ..., "filters": ...} where they are not the
+            library that is none of them.
+        choices: {"depths": ..., "filters": ...} if they are not the
             variant's, as `build` takes them.
         seen: `preprocessing.Seen`, of the pixels.
         num_classes: of its classifier, 0 if it has none.
@@ -59,7 +59,7 @@ class Repository:
 
     @property
     def pixel_mean(self):
-        """Of R, G and B, 0..255; None where the weights' file has it."""
+        """Of R, G and B, 0..255; None if the weights' file has it."""
         return self.seen.mean
 
     @property
@@ -123,7 +123,7 @@ def describe(handle):
         handle: as `hub.opened` takes it.
 
     Raises:
-        keras_resnet.UsageError: if it cannot be had, is damaged, or is of a
+        keras_resnet.UsageError: if it is not available, is damaged, or is of a
             network that this library does not have.
     """
     files = hub.opened(handle)
@@ -158,7 +158,7 @@ def check(repository, variant, row):
     Args:
         repository: `Repository`.
         variant: what the user asked for.
-        row: `specs.Variant`, that with the user's choices.
+        row: `specs.Variant` of it, with the user's choices.
     """
     require(
         repository.variant,

@@ -1,6 +1,7 @@
 """Safetensors files: a header in JSON, then the numbers.
 
-Its library gives NumPy no bfloat16 and copies all; this reads where it lies.
+The safetensors library gives NumPy no bfloat16 and copies everything. This
+module reads numbers in place.
 
 References: github.com/huggingface/safetensors, README, "Format".
 """
@@ -64,7 +65,7 @@ def read(content):
 
 
 def _check_places(header, size):
-    """Refuses tensors that overlap, or bytes of none."""
+    """Refuses tensors that overlap, or bytes that belong to none."""
     at = 0
     for start, end in sorted(row["data_offsets"] for row in header.values()):
         require(start == at, f"is damaged: its byte {at} is of no tensor.")

@@ -59,7 +59,7 @@ class Stored:
 
 
 def widened(halves):
-    """Numbers in bfloat16 as float32, which has them all.
+    """bfloat16 numbers as float32, which represents each exactly.
 
     Args:
         halves: uint16, the bits of the numbers: a float32's upper half.

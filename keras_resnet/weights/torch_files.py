@@ -1,7 +1,7 @@
 """Files that `torch.save` wrote, read without PyTorch.
 
 Every tensor's place, shape and strides are checked against the bytes that the
-file has for it before any is read, and a tensor is read where it lies.
+file has for it before any is read. Tensors are read in place.
 """
 
 import collections
@@ -27,7 +27,7 @@ CONVERSION = (
 _MAGIC = 0x1950A86A20F9469CFC6C  # of the files before they were zips
 _VERSION = 1001
 _MAX_PICKLE = 2**26  # bytes, without the tensors
-_MAX_NAME = 1_000  # characters, with the names of what it is nested in
+_MAX_NAME = 1_000  # characters, with the names of the dictionaries around it
 _MAX_ENTRIES = 100_000  # tensors, objects and dictionaries
 
 
@@ -102,7 +102,7 @@ def _zip(content):
 
 
 def _members(content):
-    """{name: ZipInfo}, of what lies in a zip as it is."""
+    """{name: ZipInfo} of a zip whose members are not compressed."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = archive.infolist()
     require(
@@ -116,7 +116,7 @@ def _members(content):
 
 
 def _bytes(content, member):
-    """A member's bytes where they lie, of the right checksum."""
+    """A member's bytes, in place, after a check of their checksum."""
     at = member.header_offset
     name, extra = struct.unpack_from("<26x2H", content, at)
     start = at + 30 + name + extra
@@ -130,7 +130,7 @@ def _bytes(content, member):
 
 
 def _before_zips(content):
-    """Number, version, system, state dict, keys of the storages; storages."""
+    """Reads number, version, system, state dict, storage keys and storages."""
     stream = io.BytesIO(memoryview(content)[:_MAX_PICKLE])
     require(
         unpickled(stream) == _MAGIC and unpickled(stream) == _VERSION,
@@ -158,7 +158,7 @@ def _before_zips(content):
 
 
 def _flat(state):
-    """({name: `Tensor`}, {name: class}) of dictionaries in one another.
+    """({name: `Tensor`}, {name: class}) of nested dictionaries.
 
     Keys that are no text are an optimizer's.
     """

@@ -95,7 +95,7 @@ def _is_size(value):
 
 
 def _tensor(storage, offset, shape, strides, grad, hooks, bits=None):
-    """What `_rebuild_tensor_v2` is to make; bits are a sign or a conjugate."""
+    """What `_rebuild_tensor_v2` makes; `bits` are a sign or a conjugate."""
     if not isinstance(storage, Storage) or bits:
         return Named(getattr(storage, "name", "torch.Tensor"))
     sizes = (offset, *shape, *strides)
@@ -124,7 +124,7 @@ _FUNCTIONS = {
 
 
 def stored(name, tensor, places, order):
-    """A tensor that is to be read, if the file has all of its numbers.
+    """The `Stored` of a tensor, if the file has all of its numbers.
 
     Args:
         name: for the message.
@@ -162,7 +162,7 @@ def _array(tensor, load, order):
     if 0 in tensor.shape:
         return np.zeros(tensor.shape, code)
     numbers = np.frombuffer(load(), code, tensor.storage.count)
-    # A step along an axis of one number is never taken, and may be any.
+    # A step along an axis of one number is never taken, and may be anything.
     strides = [
         step * code.itemsize if n > 1 else 0
         for n, step in zip(tensor.shape, tensor.strides, strict=True)

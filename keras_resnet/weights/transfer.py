@@ -19,16 +19,16 @@ def freeze(
     """Stops training of a network from its input up to a stage.
 
     The call describes the whole network: what it does not freeze is trainable
-    afterwards, whatever was frozen before. To be called before an optimizer is
-    built and before `fit` or a training step is made.
+    afterwards, whatever was frozen before. Call it before an optimizer is built
+    and before `fit` or a training step is made.
 
     A frozen batch normalisation is in inference mode, even in a call with
     `training=True`: it normalises by its moving statistics and leaves them
-    alone. That is Keras' rule for `trainable=False`, so it holds for those in
-    frozen stages with `batch_norm=False` too; `batch_norm=True` is for the
-    stages that go on training, whose statistics a few small batches would
-    spoil. Keras stores the `trainable` of whole units only: a model that is
-    loaded again is frozen by calling this again.
+    alone. That is Keras' rule for `trainable=False`, so it holds in frozen
+    stages with `batch_norm=False` too. `batch_norm=True` is for the stages that
+    go on training: a few small batches would spoil their statistics. Keras
+    stores the `trainable` of whole units only: call this again to freeze a
+    model that is loaded again.
 
     Args:
         model: from `keras_resnet.build`, or one that was extended from it
@@ -48,8 +48,8 @@ def freeze(
     parts = _parts(model)
     if until is not None:
         lookup(parts, until, "part of the network")
-    # A functional model does not pass it on to its layers, and a layer not to
-    # those in it if it has the value already.
+    # A functional model does not pass `trainable` on to its layers. A layer
+    # that has the value already does not pass it on to its inner layers.
     for value in (False, True):
         for layer in (model, *model.layers):
             layer.trainable = value
@@ -150,9 +150,9 @@ def grey_kernel(kernel, mean, std):
 
     Returns:
         Tuple of the kernel (H, W, 1, F), its mean m (1,) and deviation s (1,),
-        float32, and the shift (F,), float32: what the convolution gives more
-        than that of the RGB network wherever its window has no padding. It is
-        0 everywhere if the three means are equal.
+        float32, and the shift (F,), float32: how much more the convolution
+        gives than that of the RGB network wherever its window has no padding.
+        It is 0 everywhere if the three means are equal.
     """
     kernel, mean, std = (np.asarray(x, np.float64) for x in (kernel, mean, std))
     grey_std = 1 / np.mean(1 / std)
@@ -172,9 +172,9 @@ def grey_from_rgb(grey: keras.Model, rgb: keras.Model) -> None:
     """Gives a network of one channel the weights of one of three.
 
     On grey images it then computes what the RGB network computes on the image
-    repeated three times. Exactly so (to rounding) if the pixel means of the
+    repeated three times. This is exact (to rounding) if the pixel means of the
     three channels are equal. Otherwise the first batch normalisation takes up
-    the difference (in its moving mean), which is exact but for outputs of the
+    the difference (in its moving mean). That is exact but for outputs of the
     first convolution whose window reaches into the zero padding: 3 pixels at
     the border of an ImageNet network, 1 of a CIFAR one. Measured on the first
     100 digits of the validation split, ResNet-20 after 150 steps: with the

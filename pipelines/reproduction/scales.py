@@ -95,6 +95,7 @@ ONE_RATE = (
     "and a warm-up at a fifth of the rate"
 )
 PER_GPU = (
-    "P1's batch of 128 is 64 on each of two GPUs, and BN sees 64; here it sees "
-    "the whole batch. --gradient_accumulation_steps=2 divides it"
+    "P1's batch of 128 is 64 on each of two GPUs, and BN sees 64. It does at "
+    "the quick scale, whose batch is 64. At the others it sees all 128; "
+    "--gradient_accumulation_steps=2 divides them"
 )

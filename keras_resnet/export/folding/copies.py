@@ -1,9 +1,9 @@
-"""Independent copies of models, layer by layer, in float32 if not said.
+"""Independent copies of models, layer by layer, in float32 by default.
 
-Every layer is made again from its config, called as the graph says, and takes
-its state as Keras' own files would give it back: by the layer's structure,
-never by the names of weights, which repeat. A layer that this cannot do for
-is refused by its name.
+Every layer is made again from its config and called as the graph says. Its
+state is copied as Keras' own files restore it: by the layer's structure, never
+by the names of weights, which repeat. An error names a layer that cannot be
+copied.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from keras_resnet.export.folding import graph
 
 
 def check(model):
-    """Raises `UsageError` for what no copy of a model can hold."""
+    """Raises `UsageError` if a model cannot be copied."""
     graph.network(model)
     for layer in model._flatten_layers(include_self=False):
         policy = layer.dtype_policy
@@ -31,14 +31,14 @@ def check(model):
 
 
 def remake(model, changes=None):
-    """A model of the same graph, of new layers, for any batch.
+    """A model of the same graph with new layers, for any batch.
 
     `changes` are {layer: {field of its config: value}}. Layers are in float32
-    where these say no other "dtype".
+    unless `changes` gives another "dtype".
 
     Returns:
         (`keras.Model`, {layer: new layer}): the layers' state is not copied
-        yet. Models inside are made again, not held among the layers.
+        yet. Nested models are made again too, but the dict leaves them out.
 
     Raises:
         keras_resnet.UsageError: if a layer cannot be made again.
@@ -58,7 +58,7 @@ def remake(model, changes=None):
     with _float32_by_default():
         copy = _functional(model, remake_one)
     if len(copy.inputs) == 1:
-        # Whatever held it: a list, or a dict of one name.
+        # Unwrap the one input from a list or a dict.
         copy = keras.Model(copy.inputs[0], copy.output, name=model.name)
     layers = {
         source: target
@@ -82,8 +82,8 @@ def is_float32(model):
 def float32_copy(model):
     """An independent copy of a model of any dtype policy, in float32.
 
-    Exports compute in float32, so half precision is no measure of them. Layers
-    have the same names; later changes of the model do not reach the copy.
+    Exports compute in float32, so they are not compared with half precision.
+    Layers keep their names; later changes of the model do not reach the copy.
 
     Raises:
         keras_resnet.UsageError: if a layer cannot be made again.
@@ -95,7 +95,7 @@ def float32_copy(model):
 
 
 def copy_state(source, target):
-    """Gives a built layer the state of one that its config was taken from.
+    """Copies a layer's state to a built layer that was made from its config.
 
     Raises:
         keras_resnet.UsageError: if their weights or layers are not alike.
@@ -132,7 +132,7 @@ def _functional(model, remake):
 
 
 def _call(source, target, *args, **kwargs):
-    """What a new operation makes of the tensors of its graph."""
+    """Calls a new operation; errors name the one that it replaces."""
     try:
         return target(*args, **kwargs)
     except Exception as error:  # a layer's own code
@@ -140,7 +140,7 @@ def _call(source, target, *args, **kwargs):
 
 
 def _again(operation, changes):
-    """A new operation of an equal config but for changes, in float32."""
+    """A new operation with the same config but for `changes`, in float32."""
     try:
         config = operation.get_config()
         if isinstance(operation, keras.layers.Layer) and "dtype" in config:
@@ -174,7 +174,7 @@ def _check_float32(layer):
 
 @contextlib.contextmanager
 def _float32_by_default():
-    """Layers that a layer makes take the policy that is set for all."""
+    """Sets the global policy, which layers made inside a layer take."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
     try:

@@ -1,16 +1,16 @@
 """The network that is exported: batch normalisation folded away, in float32.
 
 At inference BN is scale * x + offset. Where it directly follows a convolution,
-the scale goes into the kernel and a bias is left; elsewhere, as before the
-weights of a pre-activation unit, it stays one multiply-add. The division by the
-pixels' deviation goes into the first convolution's kernel; the subtraction of
+the scale goes into the kernel and a bias is left. Elsewhere, such as before the
+weights of a pre-activation unit, BN stays one multiply-add. The division by the
+pixels' deviation goes into the first convolution's kernel. The subtraction of
 their mean stays, since that convolution pads with zeros: in a bias the mean
 would be wrong along the edges.
 
-As architecture is rows, the folded network is a row transformed: "bn" becomes
-"bias" or "affine" and strides move (`strides`), every other op keeps its place,
-so that the layers of both networks that have weights pair up in order. What is
-not ours, in a head or around a network, is copied as it is (`copies`).
+An architecture is rows of ops, so folding transforms rows: "bn" becomes "bias"
+or "affine", and strides move (`strides`). Every other op keeps its place, so
+the layers with weights pair up in order. Layers that are not ours, in a head or
+around a network, are copied as they are (`copies`).
 """
 
 import keras
@@ -28,21 +28,21 @@ from keras_resnet.networks.operations import PixelNormalization
 
 
 def fold(model):
-    """An independent float32 copy of a model, that infers with less work.
+    """An independent float32 copy of a model that infers with less work.
 
-    Without batch normalisation in the layers of `keras_resnet.build`, also of
-    networks in networks, and with the strides of `strides.move`.
+    The layers of `keras_resnet.build`, in nested networks too, lose their batch
+    normalisation and get the strides of `strides.move`.
 
     Args:
         model: functional `keras.Model` of any dtype policy. A folded one is
-            copied as it is, and a layer that `features` reads inside.
+            copied as it is; so is a layer that `features` reads inside.
 
     Returns:
-        `keras.Model` of the same layers' names and, up to rounding, the same
+        `keras.Model` with the same layer names and, up to rounding, the same
         function as `model(images, training=False)`.
 
     Raises:
-        keras_resnet.UsageError: if a layer cannot be copied, by its name.
+        keras_resnet.UsageError: names a layer that cannot be copied.
     """
     read = graph.find_read_inside(model)
     alone = graph.find_unshared(model) - read
@@ -71,7 +71,7 @@ def fold(model):
 
 
 def _is_ours(layer):
-    """Not of subclasses: what else they do is not known."""
+    """Whether a layer is exactly ours: a subclass may do something else."""
     return type(layer) in (Chain, ResidualUnit)
 
 
@@ -90,7 +90,7 @@ def fold_ops(names, previous=None):
 
 
 def _find_divided(readers):
-    """{stem: the pixels that its kernel can divide by their deviation}."""
+    """{stem: the pixels layer whose division its kernel can take over}."""
     return {
         stem: pixels
         for pixels, stem in readers.items()
@@ -102,7 +102,7 @@ def _find_divided(readers):
 
 
 def _give(source, target, divisor):
-    """Gives a layer the state of the one that it was made of, folded."""
+    """Gives a layer the folded state of the layer that it was made from."""
     if _is_ours(source):
         for theirs, ours in zip(source.paths(), target.paths(), strict=True):
             _fold(theirs, ours, divisor)
@@ -142,7 +142,7 @@ def _with_weights(layers):
 
 
 def _scale_and_offset(layer):
-    """float64 (C,) both: what a BN, or a folded one, does at inference."""
+    """float64 (C,) both: of a BN, or of a folded one, at inference."""
     if isinstance(layer, Bias):
         return 1.0, _float64(layer.bias)
     if isinstance(layer, Affine):

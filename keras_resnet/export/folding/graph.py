@@ -12,7 +12,7 @@ from keras_resnet.errors import require
 
 
 def network(model):
-    """The functional `keras.Model` that a model is; the one in a Sequential.
+    """A model's functional `keras.Model`: itself, or the one in a Sequential.
 
     Raises:
         keras_resnet.UsageError: if the model computes by code of its own.
@@ -28,7 +28,7 @@ def network(model):
 
 
 def is_network(operation):
-    """Whether a graph is all that an operation does."""
+    """Whether an operation does nothing but run a graph."""
     if _is_sequential(operation):
         return operation._functional is not None
     # A subclass may have a `call` of its own beside its graph.
@@ -65,16 +65,16 @@ def producer(tensor):
 
 
 def inputs(tensor):
-    """The tensors that the call reads which gives a tensor of a graph."""
+    """The tensors read by the call that gives a tensor of a graph."""
     operation, call, _ = tensor._keras_history
     return operation._inbound_nodes[call].input_tensors
 
 
 def find_only_readers(graph):
-    """{operation: the only one that reads what it gives}, in a graph.
+    """{operation: the only operation that reads its output}, in a graph.
 
-    Those alone that are called once, and whose one reader is called once: an
-    output of the graph has a reader that nobody knows.
+    Both are called once. An operation that gives an output of the graph is left
+    out: who reads that output is not known.
     """
     calls, readers = collections.Counter(), collections.defaultdict(list)
     for node in nodes(graph):
@@ -93,7 +93,7 @@ def find_only_readers(graph):
 
 
 def find_read_inside(model):
-    """The layers of which a graph reads an operation inside, by its name."""
+    """The layers that a graph reads up to an operation inside (`until`)."""
     return {
         node.operation
         for graph in networks(model)
@@ -103,9 +103,9 @@ def find_read_inside(model):
 
 
 def find_unshared(model):
-    """The operations that belong to one graph of a model, and to no other.
+    """The operations that belong to only one graph of a model.
 
-    What is changed in these has no effect elsewhere.
+    Changing them has no effect elsewhere.
     """
     belongs = collections.Counter(
         operation for graph in networks(model) for operation in graph.operations

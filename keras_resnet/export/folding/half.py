@@ -1,8 +1,8 @@
 """A folded network in bfloat16: half the bytes, and faster where CPUs have it.
 
-Units and stem compute in it. Pixels, pooling, the classifier and what is not
-ours compute in float32: a classifier in bfloat16 would move a logit of 20 by
-0.08. Its weights are stored in bfloat16 all the same.
+Units and stem compute in bfloat16. Pixels, pooling, the classifier and layers
+that are not ours compute in float32: a classifier in bfloat16 would move a
+logit of 20 by 0.08. The classifier's weights are still stored in bfloat16.
 """
 
 import keras
@@ -14,7 +14,7 @@ from keras_resnet.networks.layers import ResidualUnit
 
 
 class _Stored(keras.dtype_policies.DTypePolicy):
-    """Weights of bfloat16, from which a layer computes in float32."""
+    """A layer stores its weights in bfloat16 and computes in float32."""
 
     compute_dtype = "float32"
 
@@ -23,7 +23,7 @@ def bfloat16_copy(model):
     """An independent copy of a folded `keras.Model`, to infer with.
 
     Raises:
-        keras_resnet.UsageError: if a layer cannot be copied, by its name.
+        keras_resnet.UsageError: names a layer that cannot be copied.
     """
     changes = {
         layer: {"dtype": dtype}
@@ -38,7 +38,7 @@ def bfloat16_copy(model):
 
 
 def _dtype(layer):
-    """What a layer has in place of float32; None for nothing."""
+    """The dtype of a layer in the copy; None to keep float32."""
     if type(layer) in (Chain, ResidualUnit):
         return "bfloat16"
     return _Stored("bfloat16") if type(layer) is keras.layers.Dense else None

@@ -1,8 +1,8 @@
-"""That the network of an export is the model, shown before it is written.
+"""Proves that the network of an export is the model, before it is written.
 
-Both get a few random images and must give the same, layer by layer, so that
-what no rule foresaw is refused too: a layer whose config leaves something out,
-or one that mixes the images of a batch.
+Both get a few random images and must give the same values, layer by layer. This
+also refuses what no rule foresaw: a layer whose config leaves something out, or
+one that mixes the images of a batch.
 """
 
 import keras
@@ -16,12 +16,12 @@ from keras_resnet.inference import tensors as tensors_lib
 from keras_resnet.networks.operations import PixelNormalization
 
 # RMS of a difference, in standard deviations of what the model's layer gives.
-# Float32 in another order makes 1e-6 of it, and 7e-5 in an untrained plain
+# Float32 arithmetic in another order makes 1e-6, and 7e-5 in an untrained plain
 # network of 110 layers.
 BOUND = 1e-3
 
-# Half precision itself makes several percent in deep networks; other weights
-# give values that have nothing to do with the model's: 1.4.
+# Half precision itself makes several percent in deep networks. Wrong weights
+# make 1.4: their values have nothing to do with the model's.
 HALF_PRECISION_BOUND = 0.5
 
 _NUM_IMAGES = 3
@@ -33,9 +33,9 @@ _SMALLEST = 1e-30
 def check(model, copy, image_size, probabilities=True):
     """Raises `UsageError` unless a copy computes what a model does.
 
-    The model takes RGB images of a size (H, W) and gives probabilities, or
-    features; the copy is of the same graph and for any batch, in float32 or
-    in bfloat16, which the bound is wider for.
+    The model takes RGB images of `image_size`, (H, W), and gives probabilities
+    or features. The copy has the same graph and takes any batch. It computes in
+    float32, or in bfloat16 with a wider bound.
     """
     images = _images(image_size)
     reference = model
@@ -64,7 +64,7 @@ def _compare(model, copy, images, bound, probabilities=True):
     actual = _values(copy, ours, halves, probabilities)
     for tensor, *values in zip(theirs, expected, actual, strict=True):
         if values[0].shape[1:] != values[1].shape[1:]:
-            continue  # a map of which the copy computes a part
+            continue  # the copy computes only a part of this map
         if bound == HALF_PRECISION_BOUND and not np.isfinite(values[0]).all():
             return  # What overflows in float16 says nothing.
         difference = _difference(*values)
@@ -81,10 +81,10 @@ def _compare(model, copy, images, bound, probabilities=True):
 
 
 def _comparable(model, copy):
-    """[(tensor of a model, the same of its copy)], in the order of layers.
+    """[(tensor of a model, that of its copy)], in the order of layers.
 
-    Not pixels, whose division a folded network does later: what reads them is
-    compared.
+    Pixels are left out, because a folded network divides them later. The layers
+    that read them are compared.
     """
     return [
         (theirs.outputs[0], ours.outputs[0])
@@ -98,7 +98,7 @@ def _comparable(model, copy):
 
 
 def _values(model, tensors, parts, probabilities):
-    """float32 arrays: what a model gives at tensors, logs of probabilities."""
+    """float32 arrays: a model's values at tensors; logs of probabilities."""
     network = graph.network(model)
     taps = keras.Model(network.inputs, list(tensors))
     found = [

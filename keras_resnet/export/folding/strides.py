@@ -1,12 +1,13 @@
 """Strides moved to the unit before, where they save a tenth of the work.
 
 A stage that begins with 1x1 convolutions of stride 2, as the papers' bottleneck
-stages do, reads one pixel in four of what the stage before it computed. Nothing
-behind that unit's last convolution of more than one pixel mixes pixels, so it
-can compute those alone: that convolution strides, its shortcut takes every
-other pixel, and the next stage reads all that there is. The sums are the same
-ones. A ResNet-50 does with 3.48e9 multiply-adds of its 3.86e9. (keras.
-applications' V2 networks are made like this; OpenVINO finds it by itself.)
+stages do, reads one pixel in four of what the stage before it computed. In the
+unit before it, nothing mixes pixels after the last convolution larger than 1x1.
+So that unit can compute these pixels alone: that convolution strides, the
+shortcut takes every other pixel, and the next stage reads every pixel it gets.
+The sums are the same. A ResNet-50 then takes 3.48e9 multiply-adds, not 3.86e9.
+(The V2 networks of keras.applications are made like this; OpenVINO finds it by
+itself.)
 
 The other networks, whose strides are in 3x3 convolutions, stay as they are.
 """
@@ -18,7 +19,7 @@ from keras_resnet.networks.operations import is_pixelwise
 
 
 def move(readers):
-    """What changes in a network for it to compute only what is read.
+    """The changes with which a network computes only what is read.
 
     `readers` are what `graph.find_only_readers` gives: a map that is read
     elsewhere too keeps its size. Returns {unit: {field of its config: value}}.
@@ -37,8 +38,8 @@ def move(readers):
 
 
 def _skips_pixels(layer):
-    """Whether all that reads a unit's input has one pixel and a stride."""
-    # Not of subclasses: what else they do is not known.
+    """Whether a unit reads its input pixel by pixel and with a stride."""
+    # A subclass may do something else.
     if type(layer) is not ResidualUnit or layer.strides == 1:
         return False
     paths = (layer.branch, layer.shortcut_layers, layer.gate)
@@ -48,7 +49,7 @@ def _skips_pixels(layer):
 
 
 def _up_to_stride(layers):
-    """The layers that read what a unit reads, before they skip pixels."""
+    """The layers of a path up to the first with a stride, inclusive."""
     found = []
     for layer in layers:
         found.append(layer)
@@ -58,7 +59,7 @@ def _up_to_stride(layers):
 
 
 def _can_skip(layer):
-    """Whether a unit may stride in its last convolution of many pixels."""
+    """Whether a unit may stride in its last convolution larger than 1x1."""
     if type(layer) is not ResidualUnit or layer.strides != 1:
         return False
     if layer.dilation != (1, 1):

@@ -8,7 +8,7 @@ import numpy as np
 # exp() of a runtime may flush smaller probabilities to zero.
 _SMALLEST = 1e-30
 
-# Where a sigmoid gives more, float32 has too few digits left of a "no".
+# Probability of a "no" below which float32 leaves a sigmoid too few digits.
 _SMALLEST_NO = 1e-2
 
 # Logits that are almost equal have no spread to measure by.
@@ -23,14 +23,14 @@ class Bound:
         probability: largest difference of a probability.
         logit: largest difference of a logit, in standard deviations of the
             logits.
-        margin: between the model's two largest probabilities, from which on
-            its first class is clear. Of independent labels, between those of
-            a yes and of a no to each.
+        margin: difference between the model's two largest probabilities above
+            which its first class is clear. For independent labels, between
+            those of a yes and of a no to each.
         agreement: least fraction of the clear images with the same first class;
             or of the clear answers to labels.
         accuracy_loss: largest loss of top-1 accuracy, or of right answers to
-            labels, a fraction; one image may always be lost, which is more of
-            a small number of images.
+            labels, a fraction. One image may always be lost, even if it is a
+            larger fraction.
     """
 
     probability: float = math.inf
@@ -43,11 +43,11 @@ class Bound:
 _INT8 = Bound(margin=0.1, agreement=0.99, accuracy_loss=0.005)
 
 # Float32 arithmetic in another order changes a probability by 1e-6 to 1e-5; a
-# ResNet-50 shows 9.4e-5 standard deviations of a logit between runtimes. The
-# 11 bits of a float16 weight are 1 / 2048 of it. Where logits spread by 10, as
-# those of sure networks do, 2 % of that moves a probability by 0.2 * p (1 - p),
-# 0.05 at most. bfloat16 has 8 bits, of activations too: a ResNet-50 shows 0.03
-# standard deviations of a logit.
+# ResNet-50 shows 9.4e-5 standard deviations of a logit between runtimes. A
+# float16 weight has 11 bits: steps of 1 / 2048. The logits of sure networks
+# spread by 10; 2 % of that moves a probability by 0.2 * p (1 - p), 0.05 at
+# most. bfloat16 has 8 bits, in activations too: a ResNet-50 shows 0.03 standard
+# deviations of a logit.
 BOUNDS = {
     "float32": Bound(probability=1e-4, logit=1e-3, margin=2e-4),
     "float16": Bound(probability=5e-2, logit=2e-2, margin=1e-1),
@@ -74,14 +74,14 @@ class Report:
         max_abs_diff: largest difference of a probability.
         relative_logit_diff: largest difference of a logit in standard
             deviations of the logits.
-        top1_agreement: fraction of images with the same first class; None of
+        top1_agreement: fraction of images with the same first class; None for
             independent labels.
-        clear_agreement: of what is clear to the model, the part that agrees.
-        accuracy_loss: top-1 accuracy of the model, or its part of right answers
-            to labels, less that of the artifact; None without labels.
+        clear_agreement: the same fraction, of what is clear to the model.
+        accuracy_loss: top-1 accuracy of the model, or its fraction of right
+            answers to labels, minus the artifact's; None without labels.
         num_images: int.
-        label_agreement: of independent labels, the fraction of the answers,
-            yes above 0.5, that are the same; else None.
+        label_agreement: for independent labels, the fraction of the answers
+            (yes above 0.5) that are the same; else None.
     """
 
     path: str
@@ -102,9 +102,9 @@ def compare(
 ):
     """The `Report` of an artifact's probabilities beside the model's.
 
-    Both are float32 (N, K); `labels` are N ints, or None; with `multi_label`,
-    which is whether the probabilities are independent, (N, K) of 0 and 1.
-    `names` are the fields of `Report` that say what it is of.
+    Both are float32 (N, K). `labels` are N ints, or None; with `multi_label`,
+    for independent probabilities, they are (N, K) of 0 and 1. `names` are the
+    fields of `Report` that say what was compared.
     """
     logits_of = _sigmoid_logits if multi_label else _centred_logits
     answers = _yes if multi_label else _first
@@ -149,7 +149,7 @@ def _margins(probabilities, multi_label):
 
 
 def _sigmoid_logits(probabilities):
-    """float64 (N, K) of float32 ones, as far as they tell."""
+    """Logits, float64 (N, K), as exact as the float32 probabilities allow."""
     yes = np.maximum(probabilities.astype(np.float64), _SMALLEST)
     return np.log(yes) - np.log(np.maximum(1 - yes, _SMALLEST_NO))
 

@@ -1,4 +1,4 @@
-"""Why an artifact of 8 bits fails: its layers beside those of float32."""
+"""Why an 8-bit artifact fails: its layers beside those of float32."""
 
 import pathlib
 import tempfile
@@ -15,8 +15,8 @@ _IMAGES = 8
 def diagnose(path, *, model, card, views):
     """A table of the errors of all layers, the first wrong one marked.
 
-    The file of 8 bits has the name that its format gives it; `views`, uint8
-    (N, S, S, 3), are what the network sees of real images. Where the layers
+    `path` is an 8-bit file with the name that its format gives it. `views`,
+    uint8 (N, S, S, 3), are what the network sees of real images. If the layers
     cannot be compared, the text says why.
     """
     rows = [row for row in formats.FORMATS.values() if row.file == path.name]

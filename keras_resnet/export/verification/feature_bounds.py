@@ -26,8 +26,8 @@ class Bound:
 
 
 # Float32 arithmetic in another order changes a logit by 1e-4 deviations at
-# most, weights of float16 by 2e-2 (`bounds`). Features of 8 bits are compared
-# by their direction, which is what a search reads.
+# most, float16 weights by 2e-2 (`bounds`). 8-bit features are compared by their
+# direction, which is what a search compares.
 BOUNDS = {
     "float32": Bound(difference=1e-3, cosine=1 - 1e-6),
     "float16": Bound(difference=5e-2, cosine=1 - 1e-4),
@@ -69,7 +69,7 @@ class Report:
 def compare(expected, actual, **names):
     """The `Report` of float32 (N, ...) features beside the model's.
 
-    `names` are the fields of `Report` that say what it is of.
+    `names` are the fields of `Report` that say what was compared.
     """
     difference = float(np.abs(expected - actual).max())
     spread = max(float(expected.std(dtype=np.float64)), _SMALLEST)

@@ -1,11 +1,11 @@
-"""An artifact in a process of its own: what it predicts, whatever it does.
+"""What an artifact predicts, in a process of its own.
 
     python -m keras_resnet.export.verification.isolated \\
         ARTIFACT INPUTS RUNTIME OUTPUT [MODULE ...]
 
-A runtime that crashes, or whose threads or memory another one disturbs, is
-thus one artifact's fault and no other's. The modules are those that a user
-has brought in (`inference.extensions`).
+If a runtime crashes, only its own artifact fails. Runtimes cannot disturb each
+other's threads or memory. The modules are those that a user has imported
+(`inference.extensions`).
 """
 
 import concurrent.futures
@@ -24,13 +24,13 @@ from keras_resnet.inference import runtime as runtime_lib
 
 OWN = "own"
 
-# Status of a process that has said in one line what is wrong.
+# Exit status of a process that has said in one line what is wrong.
 _USAGE = 2
 
-# Processes at a time: some runtimes compute on one core, and their start does.
+# Processes at a time: a start, and some runtimes, use one core only.
 _AT_A_TIME = 2
 
-# So many images alone, the others by threes: both must give the same.
+# Images sent alone, then images per call: both must give the same.
 _ALONE, _TOGETHER = 3, 3
 
 
@@ -39,7 +39,7 @@ class Inputs:
 
     Args:
         views: uint8 (N, S, S, 3), what the network sees.
-        images: N of uint8 (H, W, 3), of any sizes, the same as they are stored.
+        images: N uint8 (H, W, 3) of any sizes, the same images as stored.
     """
 
     def __init__(self, views, images):
@@ -59,7 +59,7 @@ class Inputs:
 
 
 def predict(path, inputs, *, runtime=OWN):
-    """{signature: {output: float32 (N, ...)}}: what an artifact gives, here.
+    """{signature: {output: float32 (N, ...)}} of an artifact, in this process.
 
     Args:
         path: of the artifact.
@@ -71,7 +71,7 @@ def predict(path, inputs, *, runtime=OWN):
     """
     predictor = runtime_lib.RUNTIMES[runtime](path)
     if predictor.resizes:
-        # Of their own sizes, so not by threes.
+        # Their sizes differ, so they cannot go by threes.
         images = [predictor(image[np.newaxis]) for image in inputs.images]
         results = {"serving_default": _joined(images)}
     else:
@@ -100,7 +100,7 @@ def _joined(parts):
 
 
 def predict_isolated(path, inputs, *, runtime=OWN):
-    """The same in a new process.
+    """`predict` in a new process.
 
     Raises:
         keras_resnet.UsageError: also if the process dies, with its last words.
@@ -133,17 +133,18 @@ def predict_isolated(path, inputs, *, runtime=OWN):
         return results
 
 
-# What leaves this process to others meanwhile.
+# Functions that compute in another process.
 _BESIDE = (predict_isolated,)
 
 
 class Ahead:
-    """A `predict` that begins before it is asked, beside what goes on here.
+    """A `predict` that starts before it is called, beside this process.
 
-    A context manager, whose end waits for the processes that it has begun.
+    A context manager: at its end it waits for the processes that it started.
 
     Args:
-        predict: what computes here and not in `_BESIDE` waits to be asked.
+        predict: starts early only if it is in `_BESIDE`; any other computes in
+            this process when it is called.
         inputs: `Inputs`.
     """
 
@@ -153,14 +154,14 @@ class Ahead:
         self._pool = concurrent.futures.ThreadPoolExecutor(_AT_A_TIME)
 
     def begin(self, path):
-        """Begins with an artifact that is complete."""
+        """Starts to predict with an artifact that is complete."""
         if self._predict in _BESIDE:
             self._begun[path] = self._pool.submit(
                 self._predict, path, self._inputs
             )
 
     def __call__(self, path, inputs, *, runtime=OWN):
-        """What an artifact gives, if for the same inputs then from before."""
+        """What an artifact gives; begun early if the inputs are the same."""
         same = inputs is self._inputs and runtime == OWN
         if same and path in self._begun:
             return self._begun[path].result()

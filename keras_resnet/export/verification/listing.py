@@ -1,4 +1,4 @@
-"""Which files an export consists of, and which are not as it left them."""
+"""Which files an export consists of, and which have changed since."""
 
 import pathlib
 
@@ -15,8 +15,8 @@ from keras_resnet.labels.cards import LABELS
 def list_files(directory):
     """{name: sha256} of every file of the export that a manifest describes.
 
-    What manifests of earlier versions do not list has None for a sha256: it
-    is known by its name.
+    A file that manifests of earlier versions do not list has None for a sha256:
+    it is known only by its name.
 
     Raises:
         keras_resnet.UsageError: if there is no manifest or it is damaged.
@@ -48,7 +48,7 @@ def _is_link(path):
 
 
 def _list_unlisted(directory, artifacts):
-    """The same for a manifest that has a sha256 of each artifact alone."""
+    """The same for a manifest that has only one sha256 for each artifact."""
     files = {LABELS: None, CARD: None}
     for path, digest in ((row["path"], row["sha256"]) for row in artifacts):
         if not is_inside(path) or _is_link(directory / path):

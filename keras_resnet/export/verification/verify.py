@@ -29,7 +29,7 @@ from keras_resnet.labels.cards import load_card
 from keras_resnet.labels.view import View
 from keras_resnet.networks import outputs
 
-# Of a probability of a float32 artifact.
+# Largest difference of a probability of a float32 artifact.
 TOLERANCE = bounds.BOUNDS["float32"].probability
 
 _BATCH = 16
@@ -40,7 +40,7 @@ class VerificationError(UsageError):
 
 
 def check_files(directory):
-    """Holds every file of an export against its sha256; runs nothing.
+    """Compares every file of an export with its sha256; runs nothing.
 
     Returns:
         int, how many files there are.
@@ -72,44 +72,44 @@ def verify(
 ) -> list[bounds.Report]:
     """Runs each artifact of a manifest and compares it with the Keras model.
 
-    Before anything runs, every file is held against its sha256. Then each
-    artifact, in its own runtime and a process of its own, gets the evaluation
-    views of the images, alone and by threes, and a SavedModel also their PNG
-    files, through `serve_bytes`. By the `bounds.BOUNDS` of its precision:
+    First, every file is compared with its sha256. Then each artifact runs in
+    its own runtime, in a process of its own. It gets the evaluation views of
+    the images, alone and by threes; a SavedModel also gets their PNG files,
+    through `serve_bytes`. The `bounds.BOUNDS` of its precision demand that
 
     - no probability differs by more than a tolerance;
-    - no logit differs by more than some standard deviations: where a network
-      is sure of itself all probabilities are near 0 and 1 whatever its weights
-      are, and where it is not all are near 1 / K. Up to a constant, logits are
-      logarithms of the probabilities, so centred ones are computed from what
-      the artifact gives;
-    - the first class is the same wherever it is clear to the model; of
-      independent labels (`card.multi_label`) each label's yes or no is;
+    - no logit differs by more than some standard deviations. Probabilities
+      alone show too little: those of a sure network are near 0 and 1 whatever
+      its weights are, those of an unsure one near 1 / K. Logits are logarithms
+      of the probabilities up to a constant, so centred logits are computed
+      from what the artifact gives;
+    - the first class is the same wherever it is clear to the model; for
+      independent labels (`card.multi_label`), each label's yes or no;
     - with labels, 8 bits lose hardly any accuracy.
 
     Features are compared output by output, by `feature_bounds.BOUNDS`.
 
-    Where a file of 8 bits fails, the message has the errors of its layers.
+    If an 8-bit file fails, the message has the errors of its layers.
 
     A model of lower precision is compared through its float32 copy, whose BN
     is not folded.
 
     Args:
         directory: with manifest.json, labels.txt and card.json.
-        model: `keras.Model` that was exported; for features also the
-            classifier that they are of.
+        model: `keras.Model` that was exported; for features, the classifier
+            that they come from will do too.
         images: sequence of real images, uint8 (H, W, 3) of any sizes.
         labels: their classes, ints, or (N, K) of 0 and 1; or None.
         tolerance: float, of a probability of a float32 artifact.
         runtimes: keys of `runtime.RUNTIMES`: "own", "openvino".
         predict: `isolated.predict_isolated`, or `isolated.predict` to stay in
             this process.
-        inputs: `isolated.Inputs` of the images, where they were made before.
+        inputs: `isolated.Inputs` of the images, if already made.
 
     Returns:
         list of `bounds.Report`, one for each signature of each artifact in
-        each runtime that reads it; of features `feature_bounds.Report`, one
-        for each output too.
+        each runtime that reads it; for features a list of
+        `feature_bounds.Report`, one for each output of these.
 
     Raises:
         VerificationError: names every artifact that fails and how.
@@ -158,7 +158,7 @@ def verify(
 
 
 def _as_exported(model, card):
-    """The model itself, or what gives those features of it that a card names.
+    """The model itself, or the model of the features that a card names.
 
     A classifier may be passed for either.
     """
@@ -168,7 +168,7 @@ def _as_exported(model, card):
 
 
 def _compare(expected, results, artifact, runtime, bound, labels, multi_label):
-    """A report for each output of a signature of an artifact in a runtime."""
+    """A report for each output of each signature of an artifact."""
     reports = []
     for signature, found in results.items():
         for output, actual in found.items():
@@ -211,7 +211,7 @@ def _bound(artifact, tolerance):
 
 
 def inputs_of(images, card):
-    """`isolated.Inputs` of images: their views, and they as they are."""
+    """`isolated.Inputs` of images: their views and the images themselves."""
     return isolated.Inputs(evaluation_views(images, card), images)
 
 

@@ -25,8 +25,8 @@ def check(images, card):
 def with_all_values(images):
     """A copy of the images, uint8 (N, H, W, 3), with pixels of 0 and of 255.
 
-    A converter takes the range of the input from what it sees. Only if that
-    is 0..255 is a quantised pixel the pixel itself.
+    A converter takes the range of the input from what it sees. A quantised
+    pixel is the pixel itself only if that range is 0..255.
     """
     images = np.array(images)
     images[0, 0, 0], images[0, 0, -1] = 0, 255

@@ -1,4 +1,4 @@
-"""Whether a model can be exported, beside what its card says."""
+"""Whether a model can be exported with its card."""
 
 import keras
 
@@ -76,7 +76,7 @@ def _check_classes(model, card):
 
 
 def _last(model):
-    """The operation that gives a model's output, in whatever network."""
+    """The operation that gives a model's output, in nested models too."""
     last = graph.producer(graph.network(model).outputs[0])
     return _last(last) if graph.is_network(last) else last
 
@@ -84,7 +84,7 @@ def _last(model):
 def _activation(operation):
     """ "softmax", "sigmoid" or None: how an operation makes probabilities."""
     activation = getattr(operation, "activation", None)
-    # Of keras.layers and of keras.ops.
+    # A class of keras.layers or of keras.ops.
     alone = type(operation).__name__
     if activation is keras.activations.sigmoid or alone == "Sigmoid":
         return "sigmoid"

@@ -32,7 +32,7 @@ def classifier_metadata(name, greatest, multi_label=False):
     """The metadata, a ModelMetadata, of a network from pixels to probabilities.
 
     They name the files labels.txt and card.json. `name` is for people;
-    `greatest` is what a probability of 1 is in the output tensor;
+    `greatest` is the value of a probability of 1 in the output tensor;
     `multi_label` is whether the probabilities are independent.
     """
     subgraph = Table(
@@ -44,9 +44,9 @@ def classifier_metadata(name, greatest, multi_label=False):
 
 
 def feature_metadata(name, outputs):
-    """The same of a network that gives features: `outputs` are their names.
+    """The same for a network that gives features: `outputs` are their names.
 
-    They stand in the order of the tensors of the file.
+    The names are in the order of the file's tensors.
     """
     subgraph = Table(
         "SubGraphMetadata",

@@ -1,8 +1,8 @@
 """LiteRT.js, the runtime of a page: found or fetched, and checked.
 
-It is others' work (Apache License 2.0), so it is no part of this repository:
+It is third-party work (Apache License 2.0), so it is not in this repository:
 the npm client fetches the pinned version once, into the cache. Each file that
-a page carries is compared with the sha256 of what was tested.
+a page carries is compared with the sha256 of the tested file.
 """
 
 import hashlib
@@ -20,8 +20,8 @@ VERSION = "2.5.3"
 CORE = "@litertjs/core"
 UTILITIES = "@litertjs/wasm-utils"
 
-# With threads it needs relaxed SIMD, "compat" needs neither. There are two
-# variants more: for one thread with relaxed SIMD, and for WebGPU.
+# "threaded" needs threads and relaxed SIMD, "compat" needs neither. LiteRT.js
+# has two more variants: for one thread with relaxed SIMD, and for WebGPU.
 _WASM = {
     "litert_wasm_compat_internal.js": (
         "4d8f894b7883654fd6e8439730aa41e79ceaab7d19184fc4f1f0b0f1a2a2c8a5"
@@ -52,7 +52,7 @@ FILES = {
     **{name: (CORE, f"wasm/{name}", sha) for name, sha in _WASM.items()},
 }
 
-# A browser does not know packages by name.
+# A browser cannot import a package by name.
 IMPORT = (b'from "@litertjs/wasm-utils"', b'from "./wasm_utils.js"')
 
 NOTICE = f"""LiteRT.js {VERSION}: {CORE} and {UTILITIES}.

@@ -41,7 +41,7 @@ def describe(
         batch: int, or None for any.
         precision: key of `verification.bounds.BOUNDS`.
         input_dtype, output_dtype: of images and of what the network gives.
-        outputs: {name: {"dtype", "shape"}} of more than the network gives.
+        outputs: {name: {"dtype", "shape"}} of outputs beyond the network's.
     """
     path = pathlib.Path(path)
     kind = lookup(kinds.KINDS, format, "kind of file")

@@ -7,7 +7,7 @@ version 1.1.0; MediaPipe's has the same fields first.
 import flatbuffers
 
 # A field's place in its table is the number of its slot. A union takes two
-# slots, its type in front.
+# slots: its type, then its value.
 TABLES = {
     "ModelMetadata": (
         "name",
@@ -84,7 +84,7 @@ def flatbuffer(root):
 
 
 def _write(builder, value):
-    """Writes a value behind what it refers to; gives its offset."""
+    """Writes what a value refers to, then the value; returns its offset."""
     if isinstance(value, str):
         return builder.CreateString(value)
     if isinstance(value, Table):

@@ -1,9 +1,9 @@
 """Puts labels and card into a .tflite file.
 
-The form is that of TFLite Model Metadata: a flatbuffer of its own in a buffer
-of the model, and the files that it names in a ZIP archive behind the model.
-A generic image classifier of LiteRT's or MediaPipe's tools then needs nothing
-beside the file. Runtimes that do not know the form skip both.
+The format is TFLite Model Metadata: a separate flatbuffer in a buffer of the
+model, and the files that it names in a ZIP archive after the model. A generic
+image classifier of LiteRT's or MediaPipe's tools then needs no other file.
+Runtimes that do not know the format skip both.
 """
 
 import io
@@ -22,9 +22,9 @@ from keras_resnet.labels.cards import LABELS
 # The names by which readers find the flatbuffer, and a .tflite file itself.
 BUFFER_NAME = b"TFLITE_METADATA"
 MODEL_IDENTIFIER = b"TFL3"
-# Of the bytes of a tensor: `force_align: 16` in TFLite's schema.fbs.
+# Of a tensor's bytes: `force_align: 16` in TFLite's schema.fbs.
 ALIGNMENT = 16
-# In a ZIP archive, the system whose permissions it stores.
+# ZIP's number for the system whose permissions an archive stores.
 UNIX = 3
 
 
@@ -35,9 +35,9 @@ def add_metadata(content, *, card, name):
     replaced. Tensors, operators and signatures stay as they are.
 
     Args:
-        content: bytes of a .tflite file: images, float32 or uint8
-            (B, S, S, 3), to probabilities, float32 or uint8 (B, K). MediaPipe
-            takes files with B = 1 only.
+        content: bytes of a .tflite file. It takes images, float32 or uint8
+            (B, S, S, 3), and gives probabilities, float32 or uint8 (B, K).
+            MediaPipe takes files with B = 1 only.
         card: `keras_resnet.labels.cards.Card` with K names and the size S; the
             file gets it without the path of a data set.
         name: of the network, for people.
@@ -46,8 +46,8 @@ def add_metadata(content, *, card, name):
         bytes of the new file.
 
     Raises:
-        keras_resnet.UsageError: if the file is another one, or card and file
-            do not fit.
+        keras_resnet.UsageError: if it is another kind of file, or card and
+            file do not match.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -82,7 +82,7 @@ def _output_names(model):
 
 
 def _tensors(model, count):
-    """The one input and the outputs of a model, so many."""
+    """The one input and the `count` outputs of a model."""
     graph = model.subgraphs[0]
     found = [graph.tensors[i] for i in (*graph.inputs, *graph.outputs)]
     require(
@@ -159,13 +159,13 @@ def _set_buffer(model, data, schema):
 
 
 def _with_files(content, texts):
-    """Bytes, and behind them a ZIP archive of {name: text}."""
+    """The bytes, followed by a ZIP archive of {name: text}."""
     stream = io.BytesIO()
     stream.write(content)
-    # Not compressed: MediaPipe refuses others. "w" continues where we are.
+    # MediaPipe refuses compressed files. "w" writes after the bytes so far.
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         for name, text in texts.items():
-            info = zipfile.ZipInfo(name)  # of 1980, whenever it is written
+            info = zipfile.ZipInfo(name)  # dated 1980 at any time
             info.create_system = UNIX
             info.external_attr = 0o644 << 16
             archive.writestr(info, text)

@@ -19,8 +19,8 @@ from keras_resnet.inference.artifact import IMAGES
 from keras_resnet.inference.artifact import Artifact
 from keras_resnet.labels.cards import Card
 
-# 17 keeps one transposition and GlobalAveragePool; from 18 on tf2onnx writes a
-# ReduceMean between two. Above 18 it raises.
+# 17 keeps one transposition and GlobalAveragePool. With 18, tf2onnx writes a
+# ReduceMean between two transpositions; above 18 it raises.
 OPSET = 17
 OPSETS = range(13, 19)
 
@@ -37,8 +37,8 @@ def export_onnx(
 ) -> Artifact:
     """Folds a model and writes it as ONNX, for any number of images.
 
-    It takes ("batch", H, W, 3) `images`, RGB 0..255, to float32 ("batch", K)
-    `probabilities`, or to features.
+    The file takes ("batch", H, W, 3) `images`, RGB 0..255, and gives float32
+    ("batch", K) `probabilities`, or features.
 
     Args:
         model: `keras.Model` from `keras_resnet.build`, of any dtype policy, or
@@ -102,8 +102,8 @@ def check_opset(opset):
 def _convert(function, opset, outputs):
     import tf2onnx
 
-    # It would copy the whole graph before every optimisation: twice the
-    # memory and, for a ResNet-152, twice the time.
+    # Without this, it copies the whole graph before every optimisation: twice
+    # the memory and, for a ResNet-152, twice the time.
     with _environment("TF2ONNX_CATCH_ERRORS", "FALSE"):
         proto, _ = tf2onnx.convert.from_function(
             function, input_signature=function.input_signature, opset=opset
@@ -112,7 +112,7 @@ def _convert(function, opset, outputs):
     onnx_graph.improve(proto.graph)
     for value in (*proto.graph.input, *proto.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
-    # Their batch has another name.
+    # These shapes name the batch differently.
     del proto.graph.value_info[:]
     names = [v.name for v in (*proto.graph.input, *proto.graph.output)]
     if sorted(names) != sorted([IMAGES, *outputs]):
@@ -121,7 +121,7 @@ def _convert(function, opset, outputs):
 
 
 def _hold(graph, captures):
-    """Puts constants into a graph that tf2onnx makes inputs of it.
+    """Turns inputs that tf2onnx made of constants into constants again.
 
     `captures` are [(the value outside, its tensor inside)] of the function.
     """

@@ -1,4 +1,4 @@
-"""What tf2onnx could have written better, rewritten: the same function."""
+"""Rewrites what tf2onnx could have written better, as the same function."""
 
 import numpy as np
 
@@ -12,8 +12,9 @@ def improve(graph):
 def _subtract_planes(graph):
     """Transposes the pixels before their mean is subtracted, not after.
 
-    onnxruntime subtracts three values a pixel one pixel at a time, and a value
-    a plane at once: a millisecond less of an image of 224 pixels.
+    onnxruntime subtracts three values of a pixel one pixel at a time, but one
+    value of a plane from the whole plane at once. This saves a millisecond for
+    an image of 224 pixels.
     """
     from onnx import numpy_helper
 
@@ -31,7 +32,7 @@ def _subtract_planes(graph):
         ):
             continue
         (mean,) = means
-        # (C,) or, of a mean image, (H, W, C).
+        # (C,), or (H, W, C) for a mean image.
         planes = np.array(numpy_helper.to_array(mean), ndmin=3)
         planes = np.ascontiguousarray(np.moveaxis(planes, -1, -3))
         mean.CopyFrom(numpy_helper.from_array(planes, mean.name))
@@ -48,10 +49,10 @@ def _subtract_planes(graph):
 
 
 def _pad_in_pools(graph):
-    """Lets a pool pad what a ReLU gives, which saves a copy of the largest map.
+    """Lets a pool pad a ReLU's output, which saves a copy of the largest map.
 
-    A pool pads with less than any number, the networks with zeros: after a ReLU
-    the maximum is the same.
+    A pool pads with a value below any number, the networks with zeros. After a
+    ReLU the maximum is the same.
     """
     from onnx import helper
     from onnx import numpy_helper
@@ -88,12 +89,12 @@ def _pad_in_pools(graph):
 
 
 def _zeros_around(pad, values):
-    """int (2, 2), zeros before and behind H and W, or None for another pad."""
+    """int (2, 2), zeros before and after H and W; None for another pad."""
     given = [values.get(name) for name in pad.input[1:] if name]
     pads, *constants = given
     if (
         any(value is None for value in given)
-        or pads.size != 8  # of N, C, H and W, first before and then behind
+        or pads.size != 8  # before N, C, H and W, then after them
         or any(np.any(constant) for constant in constants)
         or _attributes(pad).get("mode", b"constant") != b"constant"
     ):

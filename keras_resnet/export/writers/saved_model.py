@@ -50,15 +50,15 @@ def export_saved_model(
 ) -> Artifact:
     """Folds a model and writes it as a SavedModel, with warm-up requests.
 
-    `serving_default`: float32 (B, H, W, 3) `images`, RGB 0..255. With `resize`
-    they are whole images, uint8 and of any one size, of which it takes the
+    `serving_default` takes float32 (B, H, W, 3) `images`, RGB 0..255. With
+    `resize` it takes whole images, uint8 and all of one size, and makes the
     evaluation view itself: a shorter side of `card.eval_resize`, the central
-    square of `card.image_size`. uint8 because that is what decoders give, a
-    quarter of the bytes to send, and refuses pixels that were normalised.
-    `serve_bytes`: string (B,) `image_bytes`, JPEG, PNG, GIF, BMP or WebP files
-    of any sizes, decoded and viewed in the same way inside. One file that
-    `headers.read` refuses is an error of the whole request.
-    Both give, for any B, what `answer` says, or features by their names.
+    square of `card.image_size`. uint8 is what decoders give, is a quarter of
+    the bytes to send, and refuses pixels that were normalised.
+    `serve_bytes` takes string (B,) `image_bytes`: JPEG, PNG, GIF, BMP or WebP
+    files of any sizes, which it decodes and views in the same way. One file
+    that `headers.read` refuses is an error of the whole request.
+    Both give, for any B, what `answer` returns, or features by their names.
 
     Args:
         model: `keras.Model` from `keras_resnet.build`, of any dtype policy, or
@@ -67,10 +67,10 @@ def export_saved_model(
         card: `keras_resnet.labels.cards.Card` of the model.
         top: int >= 1, classes to name; k is at most K.
         resize: whether `serving_default` takes whole images.
-        precision: "float32", or "bfloat16" for half the bytes; what it takes
-            and gives is float32 all the same.
-        frozen: whether the weights are constants of the graph, with which
-            TensorFlow computes a little faster, and starts with more memory.
+        precision: "float32", or "bfloat16" for half the bytes; inputs and
+            outputs are float32 in both.
+        frozen: whether the weights are constants of the graph. TensorFlow then
+            computes a little faster, and starts with more memory.
 
     Returns:
         `Artifact`.
@@ -138,7 +138,7 @@ def _describe(path, network, signatures, top, precision):
 
 
 def _view_function(serve, card, top):
-    """float32 (B, H, W, 3) evaluation views to answers, not probabilities."""
+    """A function of float32 (B, H, W, 3) evaluation views, giving answers."""
 
     @tf.function(input_signature=serve.input_signature, autograph=False)
     def classify(images):
@@ -149,11 +149,11 @@ def _view_function(serve, card, top):
 
 
 def answer(probabilities, class_names, top):
-    """Probabilities, with the most probable classes first among the rest.
+    """The probabilities, and the most probable classes by name.
 
-    Of equal probabilities the first class comes first, as `labels.top_classes`
-    has it. Independent labels are named too whether above 0.5 or not: compare
-    `top_probabilities` with it.
+    Classes of equal probability keep their order, as in `labels.top_classes`.
+    Independent labels are named even if not above 0.5: compare
+    `top_probabilities` with 0.5.
 
     Args:
         probabilities: float32 (B, K) tensor.
@@ -174,7 +174,7 @@ def answer(probabilities, class_names, top):
 
 
 def _describe_answers(classes, top):
-    """The same as the manifest's {name: {"dtype", "shape"}}; B is None."""
+    """What `answer` returns as {name: {"dtype", "shape"}}; B is None."""
     named = [None, min(top, classes)]
     return {
         PROBABILITIES: {"dtype": "float32", "shape": [None, classes]},
@@ -185,7 +185,7 @@ def _describe_answers(classes, top):
 
 
 def _image_function(classify, card):
-    """uint8 (B, H, W, 3) of any one size to answers."""
+    """A function of uint8 (B, H, W, 3), all of one size, giving answers."""
     spec = tf.TensorSpec((None, None, None, 3), tf.uint8, name=IMAGES)
 
     @tf.function(input_signature=[spec], autograph=False)
@@ -197,7 +197,7 @@ def _image_function(classify, card):
 
 
 def _bytes_function(classify, card):
-    """string (B,), image files, to answers."""
+    """A function of string (B,), image files, giving answers."""
     spec = tf.TensorSpec((None,), tf.string, name=IMAGE_BYTES)
     view = streams.viewer(View.of(card))
     pixels = tf.TensorSpec((card.image_size, card.image_size, 3), tf.uint8)
@@ -213,7 +213,7 @@ def _bytes_function(classify, card):
 def _requests(card, resize):
     """One image for each signature, as `warmup.write_requests` takes them."""
     size = card.eval_resize if resize else card.image_size
-    # One number for all pixels: TensorFlow repeats the last that it is given.
+    # One number for all pixels: TensorFlow repeats the last value it is given.
     images = tf.make_tensor_proto(
         _GREY, tf.uint8 if resize else tf.float32, (1, size, size, 3)
     )

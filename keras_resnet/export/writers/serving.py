@@ -1,4 +1,4 @@
-"""The function that every format computes: pixels to what a network gives."""
+"""The function that every format computes, from pixels to outputs."""
 
 import contextlib
 import functools
@@ -35,12 +35,12 @@ class Network:
         outputs: names of what it gives: "probabilities", or features.
 
     Raises:
-        keras_resnet.UsageError: as `checks.check_model`, and on another
-            backend than TensorFlow.
+        keras_resnet.UsageError: as `checks.check_model`, and on a backend
+            other than TensorFlow.
     """
 
     def __init__(self, model, card):
-        # Each format is made of TensorFlow's graph of the network.
+        # Each format is made from TensorFlow's graph of the network.
         execution.require_tensorflow("An export")
         checks.check_model(model, card)
         self.model, self.card = model, card
@@ -52,7 +52,7 @@ class Network:
 
     @classmethod
     def of(cls, model, card):
-        """That of a model; one that is there already, as it is."""
+        """The `Network` of a model; a `Network` is returned as it is."""
         return model if isinstance(model, cls) else cls(model, card)
 
     @functools.cached_property
@@ -71,7 +71,7 @@ class Network:
 
     @functools.cached_property
     def halved(self):
-        """`folded` in bfloat16 (`half.bfloat16_copy`), as near as that is."""
+        """`folded` in bfloat16 (`half.bfloat16_copy`), checked like it."""
         return self._proved(self.folded, bfloat16_copy(self.folded))
 
     def _proved(self, model, copy):
@@ -80,7 +80,7 @@ class Network:
         return copy
 
     def once(self, key, make):
-        """What `make()` gives, made once for all formats that name a key."""
+        """What `make()` returns; formats that pass the same key share it."""
         if key not in self._made:
             self._made[key] = make()
         return self._made[key]
@@ -103,7 +103,7 @@ class Network:
 
 
 def _named(output, names):
-    """{name: value} of what a model gives: a dict, or one value in anything."""
+    """{name: value} of an output: a dict, or one value, bare or in a list."""
     if isinstance(output, dict) and len(names) > 1:
         return {name: output[name] for name in names}
     if isinstance(output, dict):
@@ -113,7 +113,7 @@ def _named(output, names):
 
 _AS_IT_IS = contextlib.nullcontext()
 
-# Of the pixels that an artifact takes.
+# Types of the pixels that an artifact takes.
 INPUT_DTYPES = {"float32": tf.float32, "uint8": tf.uint8}
 
 
@@ -128,13 +128,13 @@ def image_function(
 ):
     """The model in inference mode, as a function of named images.
 
-    A batch of None is any; a side of None in (H, W) is free; `dtype` is a key
-    of `INPUT_DTYPES`; `names` are those of what the model gives; `frozen` is
-    whether its weights are constants of the function, not variables.
+    A `batch`, or a side in `image_size` (H, W), of None is free. `dtype` is a
+    key of `INPUT_DTYPES`; `names` are those of the model's outputs. `frozen`
+    makes its weights constants of the function, not variables.
 
     Returns:
         `tf.function` from (batch, H, W, 3) `images`, RGB 0..255, to
-        {"probabilities": float32 (batch, K)}, or to other names.
+        {"probabilities": float32 (batch, K)}, or to features by `names`.
     """
     weights = model.weights if frozen else []
     values = [keras.ops.convert_to_numpy(weight) for weight in weights]
@@ -156,14 +156,14 @@ def image_function(
 def converting(format, model):
     """Turns what a converter raises into one line that names the layer.
 
-    `format` is what is written, in words. A full disk and the like are raised
-    as they are.
+    `format` names what is written, for the message. A full disk and the like
+    are raised as they are.
     """
     try:
         yield
     except (UsageError, OSError, MemoryError):
         raise
-    except Exception as error:  # each converter has its own, down to bare ones
+    except Exception as error:  # each converter raises its own, even bare ones
         if files.no_room(error):
             raise
         raise UsageError(
@@ -174,7 +174,7 @@ def converting(format, model):
 
 
 def _layer_in(message, model):
-    """The layer that a converter's message is about, by names of operators."""
+    """The layer that a converter's message is about, found by its operators."""
     names = {
         operation.name
         for graph_ in graph.networks(model)

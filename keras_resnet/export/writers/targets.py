@@ -37,8 +37,8 @@ def _versions(path):
 def recognise(path):
     """What lies at a path: a key of `kinds.KINDS`, None for nothing, "other".
 
-    An empty file and a directory without files are nothing. What is of a kind
-    in part is "other".
+    An empty file and a directory without files count as nothing. What
+    belongs to a network only in part is "other".
     """
     path = pathlib.Path(path)
     if path.is_dir():
@@ -59,9 +59,9 @@ def replacing_network(path):
     """A path to write a file or directory to, that then replaces `path`.
 
     Unlike `files.replacing` it takes directories too, and refuses to replace
-    what is not of the same kind. Whatever fails in between leaves `path` as it
-    was. A file is replaced in one step; a directory is removed before the new
-    one takes its name.
+    what is not of the same kind. A failure leaves `path` as it was. A file is
+    replaced in one step; a directory is removed before the new one takes its
+    name.
 
     Raises:
         keras_resnet.UsageError: if `path` is of another kind than what was
@@ -86,7 +86,7 @@ def replacing_network(path):
 
 
 def _sweep(folder, prefix):
-    """Removes what a process left there that was killed as it wrote."""
+    """Removes what processes left there that were killed while writing."""
     for left in folder.iterdir():
         pid = left.name.removeprefix(prefix)
         if pid != left.name and pid.isdecimal() and not _runs(int(pid)):
@@ -98,7 +98,7 @@ def _runs(pid):
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except (OSError, OverflowError):  # another user's, or no number of one
+    except (OSError, OverflowError):  # another user's, or no process number
         pass
     return True
 

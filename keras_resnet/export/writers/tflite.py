@@ -45,10 +45,9 @@ def _int8(converter, images):
     converter.inference_output_type = tf.uint8
 
 
-# What is stored and computed -> how the converter is told:
-# float32; weights of 16 bits, arithmetic of 32; weights of 8 bits for each
-# channel, activations quantised as they come; everything of 8 bits, by the
-# ranges that calibration images show.
+# Precision -> what sets up the converter. In order: float32; 16-bit weights and
+# 32-bit arithmetic; 8-bit weights per channel, activations quantised at run
+# time; everything in 8 bits, with ranges from calibration images.
 PRECISIONS = {
     "float32": _float32,
     "float16": _float16,
@@ -70,9 +69,9 @@ def export_tflite(
     """Folds a model and writes it as TFLite, with labels and card inside.
 
     Its signature `serving_default` takes (batch, H, W, 3) `images`, RGB 0..255,
-    to (batch, K) `probabilities`, or to features. The float formats and
+    and gives (batch, K) `probabilities`, or features. The float formats and
     "dynamic_int8" give float32; "int8" takes and gives uint8, its probabilities
-    in units of 1 / 256. The batch is fixed at 1 because LiteRT in browsers and
+    in units of 1 / 256. The default batch is 1, because LiteRT in browsers and
     on GPUs takes no other.
 
     Args:
@@ -160,7 +159,7 @@ def _converted(folder, model, prepare):
 
 
 def _check_pixels_are_whole(content):
-    """A pixel's value must be its quantised value, as users will take it."""
+    """A pixel must equal its quantised value: users pass it as it is."""
     from ai_edge_litert.interpreter import Interpreter
 
     (image,) = Interpreter(model_content=content).get_input_details()

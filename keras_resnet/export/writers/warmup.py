@@ -1,8 +1,8 @@
 """Requests that TensorFlow Serving runs before it serves a SavedModel.
 
-The first request of a process is slow, so Serving sends the ones that it finds
-in the SavedModel to itself. They are PredictionLog messages. Of those only the
-fields below are needed, and nothing else of the package that declares all.
+The first request of a process is slow, so Serving sends itself those that it
+finds in the SavedModel. They are PredictionLog messages. Only the fields below
+are needed, so the package that declares the messages is not.
 """
 
 import pathlib
@@ -15,7 +15,7 @@ PATH = "assets.extra/tf_serving_warmup_requests"
 
 # Field -> (number, type), as tensorflow_serving/apis has them in model.proto,
 # predict.proto and prediction_log.proto. `Input` is an entry of predict.proto's
-# map<string, TensorProto>; a message inside of another is encoded as bytes.
+# map<string, TensorProto>; a message inside another is encoded as bytes.
 _MESSAGES = {
     "ModelSpec": {"name": (1, str), "signature_name": (3, str)},
     "Input": {"key": (1, str), "value": (2, bytes)},
@@ -50,7 +50,7 @@ def write_requests(directory, name, requests):
 
 
 def _message_classes():
-    """{name: class}, of their own: Serving's package may be there as well."""
+    """{name: class}, declared apart: Serving's package may be there as well."""
     file = descriptor_pb2.FileDescriptorProto(name="warmup.proto")
     for name, fields in _MESSAGES.items():
         message = file.message_type.add(name=name)

@@ -56,9 +56,9 @@ def export_web(
         `Artifact` of the format "web".
 
     Raises:
-        keras_resnet.UsageError: if the network does not end as a page needs
-            it, a sample is missing, or the runtime is neither installed nor
-            downloadable: before any work.
+        keras_resnet.UsageError: if the network does not end in the layers that
+            a page needs, a sample is missing, or the runtime is neither
+            installed nor downloadable: before any work.
     """
     network = serving.Network.of(model, card)
     web_model.check(network.model)

@@ -16,7 +16,7 @@ CLASS_MAPS = "class_maps"
 
 
 def check(model):
-    """Raises `UsageError` unless a class has a map in a model."""
+    """Raises `UsageError` unless a model has a map for each class."""
     operations = _head(model)
     kinds = [type(operation) for operation in operations]
     require(
@@ -54,12 +54,12 @@ def convert(network):
 
     The mean over places and a dense layer are both linear, so they commute:
     the kernel of the logits applied to every place gives each class its map
-    (Zhou et al. 2016, arXiv 1512.04150), whose mean, with the bias, is the
-    logit. The maps cost H * W times the dense layer, for a ResNet-50 2.6 % of
-    the whole, and are what `evaluation.explain.grad_cam` is made of.
+    (Zhou et al. 2016, arXiv 1512.04150). The mean of a map, plus the bias, is
+    the logit. The maps cost H * W times the dense layer, 2.6 % of a whole
+    ResNet-50. `evaluation.explain.grad_cam` is made of them.
 
     The signature `serving_default` takes float32 (1, S, S, 3) `images`, RGB
-    0..255, to float32 (1, K) `probabilities` and float32 (1, H, W, K)
+    0..255, and gives float32 (1, K) `probabilities` and float32 (1, H, W, K)
     `class_maps`.
     """
     function = _function(network.folded, network.image_size)
