@@ -1,4 +1,4 @@
-"""Data sets as arrays, from files as their authors wrote them; their draws."""
+"""Data sets as arrays, read from their authors' files, and their draws."""
 
 import dataclasses
 import gzip

@@ -37,7 +37,7 @@ def _graph(recipe):
 @pytest.mark.parametrize("name", augmentations.AUGMENTATIONS)
 def test_augmentations_are_pure_and_equal_eager_and_in_a_graph(name):
     picture, given = photograph("china.jpg", 200, 150), {}
-    # Files for views, for windows, and where colours change.
+    # Encoded files too: for a view, for a window and for changed colours.
     if name in ("cifar", "scale_crop", "area_crop_color"):
         given = {kind: encoded(picture, kind) for kind in ("JPEG", "PNG")}
     recipe = _recipe(name)
@@ -112,7 +112,7 @@ def test_colours_follow_the_crop_and_are_rounded_once():
         draws = training_views.draw(seed, _recipe("imagenet"))["pca"]
         expected = colors.pca(tf.cast(plain, tf.float32), draws)
         difference = np.abs(tinted - expected.numpy())
-        assert difference.max() <= 1.001  # the plain one was rounded before
+        assert difference.max() <= 1.001  # `plain` is already rounded
         assert not np.array_equal(tinted, plain)
 
 

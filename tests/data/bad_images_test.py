@@ -44,7 +44,7 @@ def _evaluate(split, masked=None):
 
 @pytest.fixture(scope="module")
 def evaluated(split):
-    """(`MaskedImages`, what was read) of an evaluation."""
+    """An evaluation's `MaskedImages` and the arrays that it read."""
     masked = bad_images.MaskedImages(split, NUM_BAD)
     return masked, _evaluate(split, masked)
 
@@ -56,7 +56,7 @@ def test_masking_counts_names_and_shifts_nothing(split, evaluated):
     assert found["weight"].tolist() == good + [0] * (len(found["weight"]) - n)
     assert list(masked.reasons) == [i for i in range(n) if not good[i]]
     masked.check()
-    # The others are what they are without the bad ones.
+    # The good images are the same as in a split without the bad ones.
     kept = np.flatnonzero(good)
     without = dataclasses.replace(
         split,
@@ -81,7 +81,8 @@ def test_more_than_the_limit_are_refused_by_name(split, evaluated):
             again.check()
 
 
-# Whole images, one by one; parts of files, which many are chosen for at once.
+# "none" reads whole images, one by one. "area_crop" reads parts of files and
+# chooses the parts of many files at once.
 @pytest.mark.parametrize("name", ["none", "area_crop"])
 def test_training_masks_in_place_and_fails_without(split, name):
     recipe = dataclasses.replace(
@@ -153,7 +154,7 @@ def test_damaged_files_neither_crash_nor_are_lost(n):
     masked = bad_images.MaskedImages(split, n)
     seen = _evaluate(split, masked)["weight"].sum()
     assert seen + len(masked) == n
-    # Some of either kind, or nothing was tested.
+    # Some files are read and some masked, or the test shows nothing.
     assert n / 20 < seen < n - n / 20
     masked = bad_images.MaskedImages(split, n)
     batches = pipeline.train_dataset(split, recipe, fill=FILL, masked=masked)

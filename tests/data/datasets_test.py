@@ -52,7 +52,7 @@ def test_damaged_digits_are_refused(monkeypatch, tmp_path):
 
 
 def _store(name, data_dir, features, splits, file_format="tfrecord"):
-    """Writes {split: {feature: array}} by TFDS, in order."""
+    """Writes {split: {feature: array}} with TFDS, in order."""
     import tensorflow_datasets as library
 
     library.dataset_builders.store_as_tfds_dataset(
@@ -96,7 +96,7 @@ def tfds_dir(request, tmp_path_factory):
 
 @pytest.fixture(params=["memory", "files"])
 def kept(request, monkeypatch):
-    """Where small TFDS data sets are kept: decoded in memory, or nowhere."""
+    """Whether small TFDS data sets are kept in memory or read from files."""
     limit = 0 if request.param == "files" else 1 << 30
     monkeypatch.setattr(tfds, "MAX_BYTES_IN_MEMORY", limit)
     monkeypatch.setattr(tfds, "MAX_BYTES_DECODED", limit)

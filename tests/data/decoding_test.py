@@ -34,7 +34,7 @@ def test_a_lossy_format_becomes_rgb_nearly_as_pillow_has_it(format, mode):
     with Image.open(io.BytesIO(file)) as stored:
         theirs = np.asarray(stored.convert("RGB"))
     difference = np.abs(decoded.numpy().astype(int) - theirs)
-    # Two decoders of a CMYK JPEG or a WebP are not the same.
+    # Two decoders of a CMYK JPEG or a WebP do not agree exactly.
     assert difference.mean() < (4 if mode == "CMYK" else 1)
 
 
@@ -51,9 +51,9 @@ def test_every_kind_that_is_read_has_the_pixels_that_pillow_reads(format):
 
 
 def _run_where_it_is(graph):
-    """Names of its operations, those of branches and loops with them.
+    """Names of a graph's operations, with those of its branches and loops.
 
-    What stands in a call of its own is prepared when it is called.
+    TensorFlow prepares the operations of a function call only when it runs.
     """
     functions = {f.signature.name: f for f in graph.library.function}
     todo, seen = [graph.node], []
@@ -80,14 +80,14 @@ def test_a_jpeg_costs_no_operation_of_the_rarer_formats():
 
 
 def test_palettes_are_no_grey_values():
-    # What TensorFlow's decoder takes an 8-bit BMP for.
+    # TensorFlow's decoder takes the palette indices of an 8-bit BMP for grey.
     file = READ["bmp: 8 bits"]
     indices = tf.io.decode_bmp(file, channels=0)
     assert np.abs(indices - image_kinds.pillow(file)).max() > 200
 
 
 def test_frames_behind_a_gif_s_first_are_not_decoded():
-    # Decoding this one would take 3.6 GB.
+    # Decoding the second frame would take 3.6 GB.
     file = READ["gif: large second frame"]
     before = _peak_megabytes()
     np.testing.assert_array_equal(
@@ -129,7 +129,7 @@ def _part_reader():
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_refused_from_its_header(name):
     bomb = tf.constant(BOMBS[name])
-    # Decoding allocates at least 400 MB, so it would be seen.
+    # Decoding would allocate at least 400 MB, which the peak would show.
     before = _peak_megabytes()
     with pytest.raises(tf.errors.InvalidArgumentError, match="pixels"):
         decoding.decode(bomb)

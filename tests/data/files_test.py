@@ -1,4 +1,4 @@
-"""Which image files are read: every command says the same of each."""
+"""Which image files are read: all commands agree on each file."""
 
 import dataclasses
 import json
@@ -95,7 +95,7 @@ def _table(folder):
 
 def _by_every_command(root):
     """{command: {name: why it is not read}} of the images of root/train/a."""
-    # Without a folder "validation" a fifth of the images are that split.
+    # Without a folder "validation" a fifth of the images become that split.
     splits = [
         datasets.load(f"folder:{root}", name)
         for name in ("train", "validation")
@@ -113,7 +113,7 @@ def _by_every_command(root):
 
 
 def _write_odd(folder):
-    """Files that are no image files, and one that is."""
+    """Entries that are not image files, and one that is."""
     (folder / "good.png").write_bytes(image_kinds.READ["bmp: 8 bits"])
     for name, size in (("sparse.jpg", 6 << 30), ("zeros.jpg", 100 << 20)):
         with open(folder / name, "wb") as file:
@@ -148,7 +148,7 @@ def test_a_file_is_refused_before_it_is_opened(tmp_path):
     )
 
 
-@pytest.mark.large  # all kinds by six commands
+@pytest.mark.large  # six commands read all kinds
 def test_all_commands_refuse_the_same_files_for_the_same_reasons(tmp_path):
     folder = tmp_path / "train" / "a"
     folder.mkdir(parents=True)
@@ -158,7 +158,7 @@ def test_all_commands_refuse_the_same_files_for_the_same_reasons(tmp_path):
     cases |= {n: f for n, (f, _) in odd_images.unreadable().items()}
     for number, (name, file) in enumerate(cases.items()):
         suffix = name.split(":")[0] if ": " in name else "jpg"
-        # The suffix is a format's, in turn another one than the content's.
+        # Every fifth file has the suffix JPEG, whatever its content.
         path = folder / f"{number:03}.{suffix if number % 5 else 'JPEG'}"
         path.write_bytes(file)
         if name not in image_kinds.READ:
@@ -190,7 +190,7 @@ def _found_under_a_limit(root):
 
 
 def say_under_a_limit():
-    """What every command says, as JSON, within 1.5 GB beside TensorFlow."""
+    """Prints as JSON what every command says, in 1.5 GB beside TensorFlow."""
     root = sys.stdin.read()
     tf.random.uniform((1,))
     with open("/proc/self/statm") as file:

@@ -191,7 +191,7 @@ def test_paths_with_a_scheme_are_read_as_local_ones(folder, scheme):
 
 
 def test_the_names_of_many_files_are_not_in_the_graph(tmp_path):
-    # Many files of one class, and a few of many: both cross the chunks.
+    # One class of many files, and many classes of one: both cross the chunks.
     for name, count in (("many", 13_000), *((f"c{i}", 1) for i in range(150))):
         (tmp_path / "train" / name).mkdir(parents=True)
         for i in range(count):

@@ -1,4 +1,4 @@
-"""What a user brings may branch on tensors; what is ours is not rewritten."""
+"""A user's functions may branch on tensors; our own are not rewritten."""
 
 import pytest
 import tensorflow as tf
@@ -29,7 +29,7 @@ def _double_dark(pixels, draws):
 
 @pytest.fixture
 def double_dark():
-    """The name of an augmentation as a user registers it."""
+    """The name of an augmentation, registered as a user registers one."""
     name = "double_dark"
     augmentations.register(name, about="twice", changes=(_double_dark,))
     yield name

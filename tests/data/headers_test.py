@@ -1,4 +1,4 @@
-"""Headers as Pillow opens them; what is not read is refused by its reason."""
+"""Headers agree with Pillow; what is not read is refused with a reason."""
 
 import io
 import warnings
@@ -39,7 +39,7 @@ def _more_files():
     yield "alpha", odd_images.encode(rgba, "WEBP", lossless=True)
     moving = {"save_all": True, "append_images": [rgb.rotate(180)]}
     yield "moving png", odd_images.encode(rgb, "PNG", **moving)
-    # A film of a phone is read as the photograph that it begins with.
+    # A series of frames (MPO) is read as the photograph that it begins with.
     yield "film", odd_images.encode(rgb, "MPO", **moving)
 
 

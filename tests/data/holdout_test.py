@@ -1,4 +1,4 @@
-"""What is held out is a part of each class, and no copy of what is trained."""
+"""Held-out examples are a part of each class, and no copies of the others."""
 
 import numpy as np
 import pytest
@@ -28,12 +28,12 @@ def test_a_seed_decides_and_order_of_labels_does_not_cluster():
     assert (first == holdout.choose(LABELS, 0.2, 0)).all()
     others = [holdout.choose(LABELS, 0.2, seed) for seed in range(1, 20)]
     assert all((other != first).any() for other in others)
-    # Every example of a large class has its turn.
+    # Different seeds hold out different examples of a large class.
     assert np.mean([*others, first], axis=0)[:100].max() < 0.7
 
 
 def test_copies_stay_together_where_single_ones_would_part():
-    """Pairs of copies: without groups many pairs are parted."""
+    """Pairs of copies: without groups many pairs are separated."""
     groups = np.arange(134) // 2
     parted = holdout.choose(LABELS, 0.3, 1).reshape(-1, 2)
     assert (parted[:, 0] != parted[:, 1]).sum() > 10
@@ -64,7 +64,7 @@ def test_where_nothing_can_be_held_out_it_says_so():
 
 
 def test_of_several_classes_the_rarest_divides():
-    """100 examples with class 0, of which 10 have class 1, and 20 none."""
+    """100 examples have class 0, 10 of these also class 1, and 20 have none."""
     labels = np.zeros((120, 2), np.uint8)
     labels[:100, 0] = labels[::10, 1] = 1
     labels[100:] = 0
@@ -72,6 +72,6 @@ def test_of_several_classes_the_rarest_divides():
         held = holdout.choose(labels, 0.2, seed)
         assert labels[held].sum(axis=0).tolist() == [20, 2]
         assert held[100:].sum() == 4
-    # By the first class alone the second is not divided so.
+    # Negative control: the first class alone does not divide the second evenly.
     plain = [holdout.choose(labels[:, 0], 0.2, seed) for seed in range(5)]
     assert {int(labels[held, 1].sum()) for held in plain} != {2}

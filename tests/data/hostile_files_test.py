@@ -3,8 +3,8 @@
 import attacks
 import pytest
 
-# {attack: how the line begins, and what it says}. Of images both readers say
-# something; a twin is read.
+# {attack: (how the line begins, words in it)}. For an image the line has the
+# answers of both readers. A twin without the attack is read.
 ENDS = {
     "gif: a frame larger than its screen": ("", "exceeds limit of", "; A GIF"),
     "gif: many large frames behind a small one": ("Invalid GIF", "; Invalid"),

@@ -31,7 +31,7 @@ def test_seen_and_unreadable_are_all_that_is_there(dirty):
     for name, reason in reasons.items():
         assert UNREADABLE.get(name, (None, "No such file"))[1] in reason
     assert found.num_readable + len(reasons) == split.num_examples
-    # Whether they can be read or not.
+    # Unreadable files count too.
     counts = dict(zip(split.class_names, found.class_counts, strict=True))
     odd = len(READABLE) + len(reasons)
     assert counts == {"empty": 0, "odd": odd, "plain": 1}

@@ -11,7 +11,7 @@ from keras_resnet.errors import UsageError
 
 
 def _save(folder, name, number):
-    """An image that differs from those of other numbers."""
+    """Saves an image that is different for each number."""
     folder.mkdir(parents=True, exist_ok=True)
     pixels = np.full((6, 8, 3), number % 251, np.uint8)
     pixels[0, 0] = number // 251
@@ -25,7 +25,7 @@ def _fill(root, classes=("cat", "고양이", "two words"), images=10):
 
 
 def _open(root, query=""):
-    """{split: files, relative}."""
+    """{split: its files}."""
     return {
         split: [opened.describe(i) for i in range(opened.num_examples)]
         for split in ("train", "validation")
@@ -85,7 +85,7 @@ def test_copies_are_on_one_side_and_others_of_their_size_are_none(tmp_path):
             for split, names in files.items()
         }
         assert not bytes_of["train"] & bytes_of["validation"]
-    # All have one size, so that the bytes alone tell them.
+    # Some files have the same size: only their bytes tell them apart.
     sizes = {path.stat().st_size for path in tmp_path.glob("dog/*.png")}
     assert len(sizes) < 8
 

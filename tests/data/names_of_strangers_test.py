@@ -1,4 +1,4 @@
-"""Names in files of strangers, on a terminal and in a spreadsheet."""
+"""Untrusted names, printed on a terminal and written to a spreadsheet."""
 
 import csv
 import socket
@@ -77,7 +77,7 @@ def test_numbers_stay_numbers():
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two classes, one with the name of a formula; a file controls."""
+    """Two classes, one named like a formula; file names with control codes."""
     for number, name in enumerate(("=cmd' -C'!A0", "cat")):
         (tmp_path / "all" / name).mkdir(parents=True)
         for i in range(4):

@@ -34,7 +34,7 @@ def warned(monkeypatch):
 
 
 def _fill(root, **classes):
-    """`images` pictures in each class, all of them different."""
+    """Fills each class with its number of pictures, all different."""
     for number, (name, images) in enumerate(classes.items()):
         (root / name).mkdir(parents=True)
         for i in range(images):
@@ -131,7 +131,7 @@ def test_a_link_is_a_copy_of_its_file(tmp_path):
 
 @contextlib.contextmanager
 def _as_nobody():
-    """Root may read everything: for a while this process is not root."""
+    """Gives up root for a while, because root may read everything."""
     own = os.geteuid()
     if own == 0:
         os.seteuid(65534)
@@ -162,7 +162,7 @@ def test_what_may_not_be_opened_is_named(tmp_path):
 
 
 def test_copies_are_told_from_files_that_are_nearly_equal(tmp_path):
-    """All of one size: the middle, and then the end, tells them apart."""
+    """They have one size: the middle or else all bytes tell them apart."""
     body = bytes(20_000)
     contents = [
         body,
@@ -180,10 +180,10 @@ def test_copies_are_told_from_files_that_are_nearly_equal(tmp_path):
             file.write(content)
     assert copies.group(paths).tolist() == [0, 0, 2, 3, 4, 5, 6, 7]
     assert copies.group(paths, [0]).tolist() == [0, 1, 2, 3, 4, 5, 6, 7]
-    # What has changed since is read again, though its size has not.
+    # A file that has changed is read again, even if its size has not.
     with open(paths[2], "wb") as file:
         file.write(body)
-    os.utime(paths[2], ns=(1, 1))  # clocks of files are coarse
+    os.utime(paths[2], ns=(1, 1))  # file times are coarse
     assert copies.group(paths).tolist() == [0, 0, 0, 3, 4, 5, 6, 7]
     os.unlink(paths[1])
     assert copies.group(paths).tolist() == [0, 1, 0, 3, 4, 5, 6, 7]

@@ -43,7 +43,7 @@ def test_decoded_pixels_are_tensorflows(exif):
         if pixels is not None:
             assert pixels.dtype == np.uint8
             np.testing.assert_array_equal(pixels, decoding.decode(file, exif))
-    # TensorFlow alone reads GIF and 16 bits.
+    # Only TensorFlow reads GIF and 16-bit PNG.
     assert left and len(left) < len(files) / 3
     for file in left:
         assert file[:3] == b"GIF" or (file[:4], file[24]) == (b"\x89PNG", 16)
@@ -67,7 +67,7 @@ def test_views_are_tensorflows_but_for_one_of_255(name, view):
         difference = np.abs(actual.astype(int) - expected)
         assert difference.max() <= 1
         assert (difference > 0).mean() < 0.005
-        # Pillow's own rounds twice, to whole numbers between rows and columns.
+        # Pillow's own resize rounds twice: also between rows and columns.
         box = view.part(*image.shape[:2])
         theirs = Image.fromarray(image).resize(
             (view.crop, view.crop),

@@ -14,7 +14,7 @@ from PIL import ImageOps
 from keras_resnet.data.pixels import moves
 from keras_resnet.data.pixels import operations
 
-SIZE = 63, 48  # width and height: centres of both kinds
+SIZE = 63, 48  # odd width, even height: both kinds of centre
 FILL = (124, 116, 104)
 WEIGHTS = (*np.linspace(0.01, 1.99, 7), 0.0)
 
@@ -55,7 +55,8 @@ def _add(image, added):
     )
 
 
-# {operation: (its parameters, Pillow's, torchvision's name, its levels apart)}.
+# {operation: (parameters, Pillow's function, torchvision's name, the levels by
+# which torchvision may differ)}.
 TONES = {
     "identity": ((0,), lambda image, _: image, None, 0),
     "brightness": (
@@ -164,7 +165,7 @@ MOVES = {
 
 def _moved_by_torch(name, parameter, pixels, interpolation):
     functional = _torch_functions()
-    # With another fill it weighs the pixels of a bilinear edge twice.
+    # With a fill, torchvision weighs the pixels of a bilinear edge twice.
     fill = list(map(float, FILL)) if interpolation == "nearest" else None
     choices = {"interpolation": interpolation, "fill": fill}
     if name == "rotate":
@@ -213,7 +214,7 @@ def _certain(name, parameter, margin):
 
 
 def _inside(name, parameter):
-    """Where all four pixels around a source are the image's."""
+    """Where all four pixels around a source lie in the image."""
     x, y = _sources(name, parameter)
     width, height = SIZE
     return (x > 0.5) & (x < width - 0.5) & (y > 0.5) & (y < height - 0.5)
@@ -225,7 +226,7 @@ def test_nearest_pixels_are_theirs_but_on_edges_between_two(name):
     for parameter in MOVES[name][0]:
         found = _apply(name, parameter, pixels)
         certain = _certain(name, parameter, 1e-3)
-        # Pillow counts in 65,536 parts of a pixel.
+        # Pillow computes positions in units of 1/65,536 pixel.
         assert certain.mean() > 0.95
         theirs = _pixels(_moved_by_torch(name, parameter, pixels, "nearest"))
         np.testing.assert_array_equal(found[certain], theirs[certain])
@@ -235,7 +236,7 @@ def test_nearest_pixels_are_theirs_but_on_edges_between_two(name):
 
 @pytest.mark.parametrize("name", MOVES)
 def test_bilinear_pixels_are_theirs_within_one_level(name):
-    """Of Pillow's, which mixes no fill in, those inside the image."""
+    """Pillow mixes no fill in: its pixels are compared inside the image."""
     pixels, largest = _pictures()[0], 0
     for parameter in MOVES[name][0]:
         theirs = _pixels(_moved_by_torch(name, parameter, pixels, "bilinear"))
@@ -248,5 +249,5 @@ def test_bilinear_pixels_are_theirs_within_one_level(name):
         assert np.abs(found.astype(int) - theirs)[inside].max() <= 1
         nearest = _apply(name, parameter, pixels).astype(int)
         largest = max(largest, np.abs(nearest - theirs)[inside].max())
-    # The claim would not hold of the nearest ones, where any are mixed.
+    # Negative control: the nearest pixels differ wherever pixels are mixed.
     assert (largest > 30) == (not name.startswith("translate"))

@@ -1,4 +1,4 @@
-"""The order of examples: permutations that any step can be asked of."""
+"""The order of examples: permutations that can be computed at any step."""
 
 import dataclasses
 import itertools
@@ -65,7 +65,7 @@ def test_random_stores_and_recipes_permute_seek_and_do_not_depend_on_batches(
         every = np.arange(split.num_examples)
         for epoch in np.sort(epochs):
             np.testing.assert_array_equal(epoch, every)
-        # Asked first, without the steps before it, as a run that resumes.
+        # Ask for a step without the steps before it, as a resumed run does.
         step = int(random.integers(1, 1_000))
         order._permutation.cache_clear()
         order._block_permutation.cache_clear()
@@ -116,14 +116,14 @@ def test_a_block_stays_within_its_window_and_windows_move(mixed):
     blocks = _block_of(first)
     spans = [np.ptp(np.flatnonzero(blocks == b)) for b in range(len(SIZES))]
     assert max(spans) < mixed * SIZES.max()
-    # An example can come anywhere in an epoch: its places are independent.
+    # An example can come anywhere in an epoch, independently of the last one.
     places = np.argsort(first), np.argsort(second)
     of_blocks = [
         [np.mean(place[_block_of(np.arange(N)) == b]) for place in places]
         for b in range(len(SIZES))
     ]
     moved = np.abs(np.diff(of_blocks, axis=1))
-    assert np.mean(moved) > N / 5  # of two uniform places: N / 3
+    assert np.mean(moved) > N / 5  # two uniform places: N / 3
     # Negative control: the uniform shuffle keeps no block together.
     uniform = _block_of(_epochs(_split(), _recipe(), 1)[0])
     spread = [np.ptp(np.flatnonzero(uniform == b)) for b in range(len(SIZES))]
@@ -150,7 +150,7 @@ def test_within_a_window_the_order_is_uniform(mixed):
         window = [b in list(names)[:mixed] for b in blocks]
         inside = blocks[window]
         correlations.append(np.mean(inside[1:] == inside[:-1]))
-    # Equal neighbours have the probability 1 / W, nearly.
+    # Neighbours are of one block with a probability of nearly 1 / W.
     assert np.mean(correlations) == pytest.approx(1 / mixed, rel=0.1)
 
 
@@ -186,9 +186,9 @@ def test_every_example_of_every_epoch_has_its_own_seed():
 def test_an_image_comes_several_times_in_a_batch_each_time_by_another_seed(
     times, batch_size
 ):
-    """The epochs of DeiT's and torchvision's RASampler, and timm's.
+    """The epochs are those of DeiT's, torchvision's and timm's RASampler.
 
-    Of each permutation all repetitions in a row, up to N of them.
+    Each permutation gives its repetitions in a row, up to N of them.
     """
     recipe = _recipe(batch_size=batch_size, repeated_augmentation=times)
     steps = range(-(-2 * 100 // batch_size))
@@ -199,14 +199,14 @@ def test_an_image_comes_several_times_in_a_batch_each_time_by_another_seed(
     for step, (indices, _) in enumerate(batches):
         want = row[step * batch_size : (step + 1) * batch_size]
         assert sorted(indices)[: len(want)] == sorted(want) or step == steps[-1]
-        # Equal parts of a batch have different images, as far as they can.
+        # Within each of `times` equal parts of a batch all images differ.
         if batch_size % times == 0 and step < 100 // batch_size:
             parts = np.split(indices, times)
             assert all(len(set(part)) == len(part) for part in parts)
             assert {*parts[0]} == {*parts[-1]}
     seeds = np.concatenate([seeds for _, seeds in batches])
     assert len(set(seeds)) == len(seeds)
-    # The first repetition has the seed that it would have alone.
+    # The first repetition has the seed that the image has without repetitions.
     alone = dict(zip(*order.positions(100, whole, 0)))
     indices, seeds = batches[0]
     assert seeds[0] == alone[indices[0]] and seeds[-1] != alone[indices[-1]]

@@ -36,7 +36,7 @@ def _files():
 
 
 def _source():
-    """Images of Pillow, some of which have lost their format."""
+    """Pillow's images; every other one has lost its format."""
     images = [Image.open(io.BytesIO(file)) for file in FILES]
     images[::2] = [image.convert("RGB") for image in images[::2]]
     source = [(image, 0) for image in images]
@@ -71,7 +71,7 @@ def _prediction(recipe, folder):
 
 
 def _bytes(recipe):
-    """As serve_bytes of a SavedModel."""
+    """The views that serve_bytes of a SavedModel makes."""
     card = cards.Card.of_run(recipe, ("a", "b"))
     view = tf.function(streams.viewer(View.of(card)))
     return [view(tf.constant(file)).numpy() for file in FILES]
@@ -94,12 +94,12 @@ def test_every_reader_sees_the_same_picture(tmp_path):
         np.testing.assert_array_equal(found, expected)
     found = np.array(_prediction(recipe, tmp_path), int)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1)
-    # Training takes them in an order of its own.
+    # Training takes the pictures in its own order.
     ignoring = dataclasses.replace(recipe, exif="ignore")
     for split in (_files(), _source()):
         found = sorted(view.tobytes() for view in _training(recipe, split))
         assert found == sorted(view.tobytes() for view in expected)
-        # The negative control: without the choice all but the first differ.
+        # Negative control: without the choice all but the first are wrong.
         found = _evaluation(ignoring, split)
         np.testing.assert_array_equal(found, 8 * [expected[0]])
     assert len({view.tobytes() for view in expected}) == 8
@@ -117,7 +117,7 @@ def _photograph(*size):
         # Not shrunk by the decoder: bit for bit.
         pytest.param((400, 304), 160, 0, marks=pytest.mark.large),
         ((301, 203), 110, 0),
-        # Shrunk by blocks, by a mean of squares in the other.
+        # Shrunk by the decoder's blocks; the upright pixels by square means.
         ((640, 480), 48, 2),
     ],
 )
@@ -138,7 +138,7 @@ def test_a_window_is_that_of_the_upright_picture(size, pixels, apart):
 
     for orientation in EIGHT:
         file = exif_files.turned(orientation, _photograph(*size))
-        # By the decoder of windows.
+        # Windows use the same decoder.
         upright = orientations.turn(
             tf.io.decode_jpeg(file), tf.constant(orientation)
         )

@@ -1,4 +1,4 @@
-"""A source and an augmentation from outside the package are as our own."""
+"""A source and an augmentation from outside the package work like our own."""
 
 import csv
 import dataclasses
@@ -91,9 +91,9 @@ def test_its_numbers_are_its_own_and_move_none_of_ours(table):
     # A square of 2 x 2 pixels in each image, not in the same place.
     assert set(grey.sum(axis=(2, 3)).ravel()) <= {4, 5, 6, 7, 8}
     assert len({row.tobytes() for row in grey.reshape(-1, 64)}) > 8
-    # The crops are those without it.
+    # Erasing does not change the crops.
     np.testing.assert_array_equal(plain[~grey], erased[~grey])
-    # A run that resumes sees the same ones.
+    # A resumed run sees the same images.
     np.testing.assert_array_equal(images("pad_erase", 1), erased[1:])
 
 
@@ -109,7 +109,7 @@ def test_commands_know_both_by_import(folder, tmp_path):
     model = f"--model={tmp_path / 'model.keras'}"
     done = programs.start("evaluate", own[0], model, cwd=folder)
     assert "table.csv/validation" in done.stdout, done.stderr
-    # Without the import it is unknown.
+    # Without the import the data set is unknown.
     done = programs.start("data", "validate", own[1], cwd=folder)
     assert done.returncode == 2
     assert "Unknown data set 'rows:" in done.stderr

@@ -1,4 +1,4 @@
-"""Arrays, sources and splits of a program's own are data sets with a name."""
+"""A program's own arrays, sources and splits are data sets with a name."""
 
 import io
 
@@ -35,7 +35,7 @@ class Source:
 
 
 class Column(Source):
-    """As Hugging Face's: examples are dicts, and labels a column."""
+    """Like Hugging Face's: examples are dicts, and labels are a column."""
 
     class Names:
         names = ["dark", "light"]
@@ -126,7 +126,7 @@ def test_an_example_that_fails_later_is_an_image_that_cannot_be_read():
     assert "files and pixels are mixed" in bad_images.reason(split, 4)
     with pytest.raises(tf.errors.OpError):
         _images(split)
-    # It is held out, or trained on, as others are.
+    # Such an example is held out or trained on like any other.
     parts = split.hold_out(0.5)
     assert [part.num_examples for part in parts] == [10, 10]
 
@@ -137,7 +137,7 @@ def _held(data, **choices):
 
 
 def test_a_part_is_held_out_and_copies_stay_together():
-    """Each image twice: a split by places alone would part many."""
+    """Each image is there twice: a split by index alone would separate many."""
     data = np.concatenate([PIXELS, PIXELS]), np.tile(LABELS, 2)
     for one in (data, [*zip(*data)]):
         _, train, validation = _held(one, validation=0.3)

@@ -76,7 +76,7 @@ def test_smaller_crops_show_the_same_part_of_the_same_images(step, side):
     dataset = pipeline.train_dataset(split, plain, fill=FILL, first_step=step)
     batch = next(dataset.as_numpy_iterator())
     indices, _ = order.positions(split, recipe, step)
-    # Of 16 of 20 pixels of evaluation.
+    # Evaluation shows 16 of 20 pixels; smaller crops show the same share.
     seen = pipeline.eval_dataset(
         splits.select(split, indices),
         View(resize=round(side * 20 / 16), crop=side),
@@ -190,5 +190,5 @@ def test_fewer_images_than_a_batch_are_taken_more_than_once():
     assert batch["image"].shape == (25, 16, 16, 3)
     indices, seeds = order.positions(split, recipe, 0)
     assert sorted(np.bincount(indices)) == [2] * 5 + [3] * 5
-    # Each time by another seed.
+    # Every repetition has its own seed.
     assert len(set(seeds)) == 25

@@ -38,7 +38,7 @@ def _picture():
 
 
 def _in_the_middle(place, number):
-    """A uniform number that chooses this place of so many."""
+    """A uniform number that chooses `place` of `number` places."""
     return (place + 0.5) / number
 
 
@@ -50,7 +50,7 @@ def _transforms():
 
 
 def _torchvisions(transform, pixels, steps):
-    """What its own function makes of [(name, magnitude)], uint8."""
+    """What torchvision's function makes of [(name, magnitude)], uint8."""
     tensor = peers.torch_module().from_numpy(pixels.transpose(2, 0, 1).copy())
     for name, magnitude in steps:
         tensor = transform._apply_image_or_video_transform(
@@ -69,7 +69,7 @@ def _applied(recipe):
 
 
 def _choosing(policy, recipe):
-    """Its `choose` as a graph, which takes a tenth of the time."""
+    """A policy's `choose` as a graph, which takes a tenth of the time."""
     return tf.function(
         lambda draws: policies.policy(policy).choose(draws, recipe, SIDE)
     )
@@ -84,7 +84,7 @@ def _magnitude(space, name, bins, place, negative):
 
 
 def test_trivial_augment_is_torchvisions_at_every_strength():
-    """Of all its parameters, and of pixels at some."""
+    """Parameters are compared at every strength, pixels at some."""
     transform = _transforms().TrivialAugmentWide(interpolation="bilinear")
     space = transform._AUGMENTATION_SPACE
     ours, pixels = _applied(_recipe("trivial_augment")), _picture()
@@ -108,7 +108,7 @@ def test_trivial_augment_is_torchvisions_at_every_strength():
                 assert np.abs(apart).max() <= 1
 
 
-# {name: our parameter of a magnitude of torchvision's}, where they differ.
+# {name: torchvision's magnitude to our parameter}, where they differ.
 _PARAMETERS = {
     **dict.fromkeys(
         ("Brightness", "Color", "Contrast", "Sharpness"), lambda m: 1 + m
@@ -147,13 +147,13 @@ def test_auto_augment_is_torchvisions_for_every_pair():
         draws = [_in_the_middle(kind, 25), *chances, *signs]
         expected = _torchvisions(transform, pixels, steps)
         apart = np.abs(ours(pixels, draws).astype(int) - expected)
-        # An equalisation after another operation widens what that left.
+        # Equalising after another operation widens the difference it left.
         assert np.mean(apart > 2) < 0.02, (kind, steps)
 
 
 @pytest.mark.parametrize("increasing", [True, False])
 def test_rand_augment_asks_what_timm_asks(monkeypatch, increasing):
-    """Of each of 15 operations, its arguments at strengths of both signs."""
+    """Compares the arguments of 15 operations at strengths of both signs."""
     peers.timm_module()
     from timm.data import auto_augment as timm
 
@@ -186,7 +186,7 @@ def test_rand_augment_asks_what_timm_asks(monkeypatch, increasing):
 
 
 class _Drawn:
-    """In place of `random`: the numbers that are given."""
+    """Stands in for `random` and returns given numbers."""
 
     def __init__(self, uniform, deviation):
         self.uniform, self.deviation = iter(uniform), deviation
@@ -209,7 +209,7 @@ def _asked_of(operation, monkeypatch):
         return None
     name = _our_name(operation.name)
     parameter = asked[0][0] if asked[0] else None
-    # theirs is a share of the side, of where a pixel comes from
+    # timm's is a share of the side and says where a pixel comes from
     return name, -SIDE * parameter if "translate" in name else parameter
 
 
@@ -217,7 +217,7 @@ def test_layers_follow_each_other_and_each_is_drawn():
     recipe = _recipe("rand_augment", policy_layers=3)
     ours, pixels = _applied(recipe), _picture()
     invert, strong = _in_the_middle(2, 15), 0.5
-    # Inverted twice of three times, the third left out.
+    # Two of the three layers invert; one is left out.
     draws = [[invert] * 3, [0.1, 0.9, 0.1], [strong] * 3, [strong] * 3]
     np.testing.assert_array_equal(ours(pixels, np.ravel(draws)), pixels)
     draws[1] = [0.1, 0.1, 0.1]
@@ -245,7 +245,7 @@ def test_the_rectangle_is_torchvisions_on_the_same_numbers(monkeypatch):
     box = tf.function(lambda draws: erasing.box(SIDE, draws))
     fallbacks = 0
     for draws in randomness.uniform(tf.range(100, dtype=tf.int64), 22).numpy():
-        # Some whose first attempts do not fit.
+        # In some draws the first attempts do not fit.
         if draws[21] < 0.3:
             draws[:4], draws[10:14] = 0.99, (0.01, 0.99, 0.01, 0.99)
         numbers = iter([*np.ravel([draws[:10], draws[10:20]], "F")])
@@ -266,7 +266,7 @@ def test_the_rectangle_is_torchvisions_on_the_same_numbers(monkeypatch):
 
 
 class _Uniform:
-    """In place of an empty tensor that is to be filled."""
+    """Stands in for an empty tensor that torchvision fills."""
 
     def __init__(self, torch, numbers):
         self.torch, self.numbers = torch, numbers
@@ -276,7 +276,7 @@ class _Uniform:
 
 
 def test_erasing_is_of_the_mean_colour_and_by_its_probability():
-    """What the network subtracts leaves at most half a level."""
+    """Once the network subtracts its mean, at most half a level is left."""
     pixels = tf.constant(_picture())
     draws = randomness.uniform(tf.range(400, dtype=tf.int64), erasing.DRAWS)
     graph = tf.function(lambda d: erasing.apply(pixels, d, 0.25, FILL))

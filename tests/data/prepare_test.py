@@ -92,7 +92,7 @@ def test_tfds_reads_it_and_its_file_names(clean, tmp_path):
 
 
 def _held_out(root):
-    """A folder of classes, and a table of the same files: their names."""
+    """The names of a folder of classes and of a table of the same files."""
     rows = ["path,label"]
     for i in range(10):
         file = root / "photos" / "ab"[i % 2] / f"{i}.png"
@@ -151,10 +151,10 @@ def test_larger_pictures_are_stored_smaller(photos, tmp_path):
     split = datasets.load("own", "train", **options)
     files = [scanning.reader(split)(index)[0] for index in range(3)]
     stored = {decoding.decode(file).shape: file for file in files}
-    # Never enlarged, nor written anew.
+    # A smaller picture is neither enlarged nor encoded again.
     assert stored[(30, 40, 3)] == (photos / "train/a/1.jpg").read_bytes()
     assert set(stored) == {(30, 40, 3), (48, 64, 3), (72, 48, 3)}
-    # Turned as before, by a note of its own.
+    # A shrunk picture keeps its orientation, in its own EXIF note.
     large = stored[(48, 64, 3)]
     assert decoding.decode(large, "apply").shape == (64, 48, 3)
     picture = Image.fromarray(photograph("china.jpg", 120, 90))
@@ -183,7 +183,7 @@ def test_no_crop_asks_for_more_pixels_than_are_stored(photos):
             read(stored, wider)
     with pytest.raises(UsageError, match="eval_resize=50"):
         pipeline.eval_dataset(stored, View(resize=50, crop=32), batch_size=1)
-    # What does not scale is not asked.
+    # An augmentation that does not scale is not checked.
     fields |= {"augmentation": "area_crop", "scale_range": (40, 90)}
     read(stored, recipes.Recipe(**fields))
 
@@ -220,14 +220,14 @@ def test_missing_files_name_the_package(tmp_path):
 
 @needs_debian
 def test_debians_files_hold_what_the_published_ones_do():
-    """TFDS lists their sha256, with a header that Debian left out."""
+    """TFDS lists the sha256 of files with a header that Debian left out."""
     package = importlib.resources.files("tensorflow_datasets")
     table = package / "url_checksums" / "fashion_mnist.txt"
     rows = [line.split() for line in table.read_text().splitlines()]
     assert len(rows) == 4
     for _, size, sha256, name in rows:
         data = (DEBIAN / name).read_bytes()
-        # Seconds since 1970, when gzip packed them.
+        # When gzip packed them, in seconds since 1970.
         time = 1504176606 if name.startswith("train") else 1504176627
         named = name.removesuffix(".gz").encode() + b"\0"
         head = b"\x08" + time.to_bytes(4, "little") + data[8:10]

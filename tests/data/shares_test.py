@@ -90,7 +90,7 @@ def test_training_shares_are_the_batches_of_one_machine(
 def test_evaluation_shares_hold_every_example_once(
     digits, workers, replicas, batch_size
 ):
-    """In 720 rows whole shares are empty: of weight 0."""
+    """In 720 rows whole shares are empty: their weights are 0."""
     parts = _together(
         lambda context: pipeline.eval_dataset(
             digits, VIEW, batch_size=batch_size, context=context

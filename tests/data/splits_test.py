@@ -1,4 +1,4 @@
-"""Some of a data set's examples: which ones, and that they are read right."""
+"""A part of a data set: which examples it has, and that they are read right."""
 
 import dataclasses
 

@@ -15,7 +15,7 @@ from keras_resnet.errors import UsageError
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    """Twelve pictures in a folder, which tests write their tables beside."""
+    """Twelve pictures in a folder; tests write their tables beside it."""
     root = tmp_path_factory.mktemp("table")
     (root / "images, 1").mkdir()
     for i in range(12):
@@ -117,7 +117,7 @@ def test_without_a_split_a_part_is_held_out_and_copies_stay_together(root):
         }
         assert not numbers["train"] & numbers["validation"]
         assert sum(held.values(), []).count("a") == len(held) / 2 == 4
-    # A column that says train alone is no other table.
+    # A split column that says only "train" changes nothing.
     rows = [f"{row},train" for row in rows]
     same = _write(root, _rows("path,label,split", *rows), "same.csv")
     assert _classes(root, f"{same}?validation=0.3&seed=3", "validation") == held
@@ -189,7 +189,7 @@ def test_a_table_that_is_not_there_or_has_its_split_is_told(root):
 
 
 def test_a_table_on_a_remote_store_is_as_a_local_one(root):
-    """And a local one may list what is there."""
+    """A local table may list remote files, too."""
     rows = [
         f"{i}.png,{'ab'[i % 2]},{('train', 'val')[i > 3]}" for i in range(6)
     ]

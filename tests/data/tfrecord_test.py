@@ -1,4 +1,4 @@
-"""TFRecord files: random access by an index, and no damage is read over."""
+"""TFRecord files: random access by an index, and no damage goes unnoticed."""
 
 import dataclasses
 import functools
@@ -150,7 +150,7 @@ def test_one_flipped_bit_is_an_error_that_names_shard_and_record(
         f"Cannot read record 4 of {path}: damaged or not readable: record 4 "
         f"of {path}. Remove or replace it"
     )
-    # Its neighbours in the block are as good as before.
+    # Its neighbours in the block are still readable.
     for index in (18, 20):
         assert read(index)[1] == DIGITS.target[index] + 1
     data[start + position[place]] ^= 1
@@ -336,7 +336,7 @@ def test_a_block_is_read_once_an_epoch(shards, small_blocks):
     batches = _batches(split, shuffle="blocks", shuffle_blocks=3)
     num_blocks = len(split.blocks.starts) - 1
     assert set(small_blocks) == set(split.blocks.starts[:-1])
-    # Two epochs: a window that the first ends with may be kept for the next.
+    # Two epochs: the last window of the first may be kept for the second.
     assert num_blocks < sum(small_blocks.values()) <= 2 * num_blocks
     labels = np.sort(np.concatenate([batch["label"] for batch in batches]))
     expected = np.sort(np.repeat(DIGITS.target[:60] + 1, 2))
@@ -388,7 +388,7 @@ def test_threads_that_want_one_block_wait_for_one_read():
         thread.join()
     assert sorted(loads) == [1, 2]
     assert sorted(found) == [10] * 20 + [20] * 20
-    # The one used last stays.
+    # The most recently used block stays.
     recent.get(1)
     recent.get(3)
     recent.get(1)

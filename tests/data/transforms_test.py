@@ -51,7 +51,7 @@ def test_evaluation_is_the_middle_of_the_whole_resized_image(
     # Sums of float32 in another order can round the other way.
     assert difference.max() <= 1
     assert np.mean(difference > 0) < 0.01
-    # The test can fail: a square one pixel further is another.
+    # Negative control: a square one pixel further differs.
     shifted = np.roll(whole, (1, 1), (0, 1))[top:, left:][:size, :size]
     assert np.abs(view - shifted.astype(int)).mean() > 0.5
 
@@ -64,7 +64,7 @@ def test_evaluation_of_an_image_of_the_right_size_is_the_image():
 
 def test_a_strip_of_one_pixel_needs_no_memory_for_its_resized_length():
     strip = np.repeat(PHOTOGRAPH[:1, :1], 3_000_000, axis=0)
-    # Resized to a shorter side of 256 it has 590 gigabytes of pixels.
+    # Resized to a shorter side of 256 it would have 590 gigabytes of pixels.
     view = transforms.evaluation(strip, View(resize=256, crop=224)).numpy()
     np.testing.assert_array_equal(view, np.broadcast_to(strip[0], view.shape))
 

@@ -1,4 +1,4 @@
-"""No data set of ours has TensorFlow's tuner: programs stood still for it."""
+"""Our data sets run without TensorFlow's tuner, which makes programs hang."""
 
 import dataclasses
 import threading
@@ -52,7 +52,7 @@ def test_one_cpu_reads_them_itself(devices, ours):
 
 @pytest.mark.parametrize("all_threads", [True, False])
 def test_without_it_examples_are_made_on_all_threads(all_threads):
-    """Two of them meet, or neither comes."""
+    """Two examples wait for each other: one thread alone makes neither."""
     meeting = threading.Barrier(2, timeout=60 if all_threads else 1)
 
     def meet(number):

@@ -106,8 +106,8 @@ def test_area_crops_have_uniform_areas_and_log_uniform_aspects():
     aspect = np.log(width / height) / np.log(4 / 3)
     assert 0.079 < area.min() and area.max() <= 1
     assert np.abs(aspect).max() < 1.002
-    # A window of nearly the whole image fits at few aspects only, so
-    # uniformity is that of the smaller ones.
+    # A window of nearly the whole image fits at few aspects only, so only the
+    # smaller ones are uniform.
     small = area < 0.74
     assert abs(area[small].mean() - (0.08 + 0.74) / 2) < 0.015
     assert abs(aspect[small].mean()) < 0.04
@@ -122,7 +122,7 @@ def test_area_crops_have_uniform_areas_and_log_uniform_aspects():
 def test_an_area_crop_that_never_fits_is_the_central_one(size, expected):
     for box in _area_boxes(size, 20):
         height, width = box[2:]
-        # Either a small window fits, or it is the nearest aspect's.
+        # Either a small window fits, or the window has the nearest aspect.
         assert height <= size[0] and width <= size[1]
         if min(height, width) == 9:
             assert (height, width) == expected
@@ -183,7 +183,7 @@ def test_a_window_shows_what_resize_then_crop_shows(format, width, height):
         for draws in _draws(4).numpy():
             plain = _plain(image, draws)
             figures.append(_psnr(_read(source, draws), plain))
-            # A window that lies four pixels further is told apart.
+            # Negative control: a window four pixels further matches less.
             draws[2] = draws[2] + 0.02 if draws[2] < 0.5 else draws[2] - 0.02
             others.append(_psnr(_read(source, draws), plain))
     assert min(figures) > 24

@@ -108,7 +108,7 @@ def test_a_dilated_network_has_the_strided_ones_values_and_those_between(
     np.testing.assert_allclose(
         found[:, ::times, ::times], expected, atol=1e-5 * expected.std()
     )
-    # What lies between is not a copy.
+    # The values between are not copies.
     assert found[:, 1::times, 1::times].std() > 0.1 * expected.std()
     assert np.abs(found[:, 1::times, 1::times] - expected).max() > 1e-2
     twice = keras_resnet.multiply_adds(dense)

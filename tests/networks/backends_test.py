@@ -1,6 +1,6 @@
 """The networks on Keras' JAX and PyTorch backends beside TensorFlow's.
 
-A backend is chosen once a process, so each has one of its own.
+A process has one backend, so each backend runs in its own process.
 """
 
 import importlib.util
@@ -55,7 +55,7 @@ backend_functions.main(sys.argv[1])
 
 @pytest.fixture(scope="module")
 def there(folder):
-    """A function: what a backend gives, in a process that runs once."""
+    """A function that gives a backend's results; its process runs once."""
     found = {}
 
     def of(backend):
@@ -69,7 +69,7 @@ def there(folder):
 
 
 def _pairs(here, there, *starts):
-    """(name, TensorFlow's, the backend's) of what starts so."""
+    """(name, TensorFlow's, the backend's) for names that start so."""
     names = [name for name in here if name.startswith(starts)]
     assert names and set(names) <= set(there)
     for name in names:
@@ -92,7 +92,7 @@ def test_one_file_gives_one_answer(here, there, backend, network):
 @every_backend
 @pytest.mark.parametrize("kind", ["plain", "frozen"])
 def test_steps_of_fit_are_tensorflows(here, there, backend, kind):
-    """TensorFlow has a kernel of its own for BN, others Keras' operations."""
+    """TensorFlow has its own BN kernel; the others use Keras' operations."""
     moved = set()
     for name, wanted, got in _pairs(here, there(backend), f"{kind} "):
         if np.abs(wanted).max() > 1e-4:
@@ -135,7 +135,7 @@ def test_sgd_is_as_published(there, backend):
         np.testing.assert_allclose(weights, expected, rtol=2e-6, atol=2e-6)
 
 
-# What a layer of ours may replace of Keras'.
+# Methods of Keras' layers that our layers may replace.
 REPLACED = {"build", "call", "compute_output_shape", "get_config"}
 LAYERS = [
     value
@@ -148,7 +148,7 @@ LAYERS = [
 
 
 def hidden(layer, of):
-    """Names of a class's, and of its instances', that hide one of `of`.
+    """Names of a class and of its instances that hide one of `of`.
 
     Args:
         layer: a class of layers; what its methods set on `self` counts too.
@@ -184,7 +184,7 @@ def test_a_layer_hides_no_name_of_kerass(layer):
 
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.__name__)
 def test_a_layer_hides_no_name_of_pytorchs(layer):
-    """A Keras layer is a `torch.nn.Module` there: its `forward` calls ours."""
+    """On PyTorch a layer is a `torch.nn.Module`: its `forward` calls ours."""
     if importlib.util.find_spec("torch") is None:
         pytest.skip("torch is not installed: pip install torch")
     import torch
@@ -212,7 +212,7 @@ def test_a_name_that_hides_one_is_found():
     assert hidden(Wrong, names) == {"forward", "modules"}
 
 
-# What needs TensorFlow says so; its functions do in any_network_test.py.
+# Commands that need TensorFlow say so; any_network_test.py tests functions.
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def _trained(layer, x, signature=None):
 
 
 @pytest.mark.parametrize(
-    # Of one pixel alone rounding is divided by the root of epsilon.
+    # With one pixel alone rounding is divided by the root of epsilon.
     ("dtype", "atol", "shape"),
     [
         ("float32", 1e-4, (4, 6, 7, 5)),
@@ -92,7 +92,7 @@ def test_training_uses_the_fused_kernel_and_inference_keras():
     ("dtype", "remat"), [("bfloat16", True), ("float16", False)]
 )
 def test_a_network_of_half_precision_trains(dtype, remat):
-    """Weights, statistics and momentum too, much as one in float32 does."""
+    """Weights, statistics, momentum are half; losses are near float32's."""
     losses = []
     for name in ("float32", dtype):
         keras.utils.set_random_seed(0)
@@ -116,7 +116,7 @@ NETWORKS = {
     "gated": ("resnet110_exclusive_gating", {}),
     "dropout": ("resnet110_dropout", {"stochastic_depth": 0.5}),
 }
-# Two equal units, and one that is another.
+# Two equal units and a different one.
 SIZES = {"depths": (2, 1), "filters": (16, 32), "input_shape": (8, 8, 3)}
 
 
@@ -214,7 +214,7 @@ def _functions(model):
 
 def test_equal_units_of_deep_networks_are_traced_once():
     deep = {"depths": (12, 1, 1), "input_shape": (8, 8, 3)}
-    # Which examples pass a unit by is an argument, too.
+    # Which examples skip a unit is an argument of the function, too.
     model = keras_resnet.build("resnet110", stochastic_depth=0.1, **deep)
     nodes, calls, kinds = _functions(model)
     assert (calls, kinds) == (12, 1)

@@ -7,7 +7,7 @@ import pytest
 import keras_resnet
 from keras_resnet.networks import initializers
 
-SHAPE = (3, 3, 128, 256)  # 294,912 numbers, of two chunks
+SHAPE = (3, 3, 128, 256)  # 294,912 numbers, in two chunks
 
 
 def _values(initializer, shape=SHAPE):
@@ -31,11 +31,11 @@ def test_the_standard_deviation_is_of_the_fan_out():
 
 def test_the_normal_is_not_truncated_and_has_the_normal_moments():
     z = _normal(1_000_000, seed=2).astype("float64")
-    assert np.abs(z).max() > 4.2  # 27 of a million are
+    assert np.abs(z).max() > 4.2  # 27 in a million are larger
     for power, moment in ((3, 0), (4, 3), (6, 15)):
         spread = np.std(z**power) / 1_000
         assert np.mean(z**power) == pytest.approx(moment, abs=5 * spread)
-    # 2 and 3 sigma: of a million, 45,500 and 2,700.
+    # Beyond 2 and 3 sigma: 45,500 and 2,700 of a million.
     for bound, share in ((2, 0.0455), (3, 0.0027)):
         spread = np.sqrt(share / 1_000_000)
         assert np.mean(np.abs(z) > bound) == pytest.approx(

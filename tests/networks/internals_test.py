@@ -67,7 +67,7 @@ def test_weights_are_paired_with_their_averages():
 
 
 class Sees(optimizers.SGD):
-    """Notes the gradients, and updates for every other one."""
+    """Notes the gradients, and updates only if there is just one."""
 
     def apply_sums(self, gradients, update):
         self.seen = gradients

@@ -10,8 +10,8 @@ import pytest
 import keras_resnet
 from keras_resnet.networks import specs
 
-# Each row of each table at least once, in two stages; of shortcuts that differ
-# in a number alone one.
+# Networks of two stages use each row of each table at least once. Of shortcuts
+# that differ only in a number, one is used.
 _TABLES = {
     "stem": specs.STEMS,
     "block": specs.BLOCKS,
@@ -37,7 +37,7 @@ NETWORKS = [
     )
 ]
 
-# name -> (what sets it, the value, what it is otherwise).
+# name -> (its setter, the value to set, the usual value).
 SETTINGS = {
     "image_data_format": (
         keras.config.set_image_data_format,
@@ -57,7 +57,7 @@ SETTINGS = {
 
 @pytest.fixture
 def setting():
-    """A function that sets one until the test ends."""
+    """A function that applies a setting until the test ends."""
     before = keras.config.dtype_policy()
 
     def use(name):
@@ -71,7 +71,7 @@ def setting():
 
 
 def build(choices):
-    """A tiny network of a seed's weights, and BN statistics of its own."""
+    """A tiny network with seeded weights and BN statistics."""
     keras.utils.set_random_seed(0)
     # Option A needs a stem that is not wider than the stages.
     stem = specs.STEMS[choices["stem"]]
@@ -88,13 +88,13 @@ def build(choices):
     )
     for seed, weight in enumerate(model.non_trainable_weights[2:]):
         values = np.random.default_rng(seed).uniform(0.5, 1.5, weight.shape)
-        # Below 0, so that no ReLU is 0 everywhere.
+        # Moving means are below 0, so that no ReLU is 0 everywhere.
         weight.assign(-values if weight.name == "moving_mean" else values)
     return model
 
 
 def answer(model):
-    """What a network makes of float pixels that float16 does not hold."""
+    """A network's output for float pixels that float16 cannot represent."""
     rng = np.random.default_rng(0)
     return np.asarray(model(rng.uniform(0, 255, (2, 16, 12, 3))))
 
@@ -164,7 +164,7 @@ def test_without_a_dtype_a_network_has_kerass_policy(setting, dtype):
     keras.config.set_dtype_policy(dtype)
     model = keras_resnet.build("resnet20", depths=(1,), filters=(16,))
     assert model.get_layer("stage1_unit1").dtype_policy.name == dtype
-    # Pixels and probabilities are in float32 at least.
+    # Pixels and probabilities are at least float32.
     assert model.inputs[0].dtype == model.outputs[0].dtype == "float32"
 
 

@@ -34,7 +34,7 @@ def test_convolutions_pad_half_the_kernel_on_both_sides(
 
 @pytest.mark.parametrize("size, differs", [(8, True), (9, False)])
 def test_keras_same_padding_would_not_do_at_even_sizes(size, differs):
-    """The negative control: (0, 1) at stride 2 where (1, 1) is meant."""
+    """Negative control: Keras pads (0, 1) at stride 2 where (1, 1) is meant."""
     x = images(2, size, size, CHANNELS)
     same = keras.layers.Conv2D(5, 3, 2, padding="same", use_bias=False)
     difference = np.abs(np.asarray(same(x)) - numpy_conv(x, same, 2)).max()
@@ -43,7 +43,7 @@ def test_keras_same_padding_would_not_do_at_even_sizes(size, differs):
 
 @pytest.mark.parametrize("size", [1, 8, 9])
 def test_max_pooling_pads_one_pixel_of_minus_infinity(size):
-    """As PyTorch does; zeros would exceed what is negative."""
+    """As PyTorch does; zeros would exceed negative values."""
     x = images(2, size, size, CHANNELS) - 5
     assert (x < 0).any()
     pool = layers.Chain(("pool",), name="stem")

@@ -49,7 +49,7 @@ def test_one_set_of_weights_fits_images_of_any_size(variant):
 def test_pixels_of_any_channels_have_their_constants(
     channels, given, mean, std
 ):
-    """Grey images have the means of CIFAR's channels, where none is given."""
+    """Unless given, a grey channel has the means of CIFAR's constants."""
     model = keras_resnet.build(
         "resnet20",
         depths=(1,),
@@ -201,7 +201,7 @@ def test_an_expanded_summary_has_a_line_for_each_op_of_a_unit():
 
 
 def test_what_summaries_read_does_not_rename_what_is_saved(tmp_path):
-    """The names of files that were written before there was `layers`."""
+    """The names are those of files written before `layers` existed."""
     model = small(shortcut="B")
     model.save_weights(tmp_path / "model.weights.h5")
     with h5py.File(tmp_path / "model.weights.h5") as file:
@@ -228,7 +228,7 @@ def test_a_copy_and_a_config_give_the_same_network():
 
 
 def test_a_v2_network_ends_in_what_the_next_unit_would_apply_first():
-    """P2 appendix; the stem activates the first unit's input, timm's not."""
+    """P2 appendix; our stem activates the first unit's input, unlike timm's."""
     model = small("resnet50_v2", input_shape=(64, 64, 3))
     final = model.get_layer("final")
     assert [layer.name for layer in final.layers] == ["bn1", "relu1"]

@@ -1,4 +1,4 @@
-"""Operations, shortcuts and stems from outside the package are as our own."""
+"""Operations, shortcuts and stems from outside the package work like ours."""
 
 import dataclasses
 
@@ -82,7 +82,7 @@ def test_an_operation_counts_its_own_multiply_adds(model):
 
 @pytest.fixture
 def named():
-    """The rows under names, and a variant of them."""
+    """The rows, registered under names, and a variant made of them."""
     rows = {
         "own_stem": own_network.STEM,
         "own_placement": own_network.PLACEMENT,
@@ -135,7 +135,7 @@ def test_the_network_is_folded_and_the_operation_stays(model, images):
     expected = answers(model, images)
     assert expected.std() > 0.01
     assert np.abs(answers(copy, images) - expected).max() < 1e-5
-    # A weight of the operation matters, so the comparison sees it.
+    # Negative control: a weight of the operation changes the answers.
     _operation(copy).excite.bias.assign(_operation(copy).excite.bias + 1.0)
     assert np.abs(answers(copy, images) - expected).max() > 1e-4
 

@@ -80,7 +80,7 @@ def test_an_image_of_one_colour_is_that_colour():
     x = _pixels()
     np.testing.assert_allclose(ours(x), theirs(x), atol=1e-6)
     np.testing.assert_allclose(ours.get_layer("pixels").mean_color, color)
-    # What is compared depends on the mean.
+    # The compared outputs depend on the mean.
     assert np.abs(_build(_image(16))(x) - theirs(x)).max() > 1e-3
 
 
@@ -208,7 +208,7 @@ def test_a_run_subtracts_the_mean_of_its_training_images(finished, fills):
 def test_a_resumed_run_has_the_image_of_its_checkpoint(
     finished, tmp_path, monkeypatch
 ):
-    """Which it does not compute again, and which decides the result."""
+    """The run does not compute the image again, and it decides the result."""
     workdir = tmp_path / "run"
     shutil.copytree(finished, workdir)
     shutil.rmtree(workdir / "checkpoints" / "step-00000004")
@@ -254,7 +254,7 @@ def test_every_format_subtracts_the_image(
         ),
         predict=isolated.predict,
     )
-    # The files were held against the model, which depends on the image.
+    # The files were compared with the model, and its answers need the image.
     model_views = evaluation_views(images, card)
     right = model(model_views)
     pixels = model.get_layer("pixels")

@@ -1,4 +1,4 @@
-"""The experiment that compares units kept and computed again."""
+"""The experiment that compares keeping units with computing them again."""
 
 import dataclasses
 
@@ -35,7 +35,7 @@ def recipe(variant, **fields):
 
 @pytest.fixture(scope="module")
 def dropped():
-    """`Steps` with units kept and computed again, of half the shortcuts."""
+    """`Steps` with units kept and computed again, with shortcut dropout."""
     return [
         remat_step.measure(recipe("resnet110_dropout", remat=again))
         for again in (False, True)

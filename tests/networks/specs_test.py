@@ -23,7 +23,7 @@ def test_every_variant_has_a_golden_and_every_golden_a_variant():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_depth_is_the_number_in_the_name(name):
-    """ResNet-D has two layers more, which its authors do not count."""
+    """ResNet-D has two more layers, which its authors do not count."""
     number = int(re.search(r"\d+", name)[0])
     more = 2 if name.endswith("_d") else 0
     assert specs.VARIANTS[name].depth == number + more

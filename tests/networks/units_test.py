@@ -25,8 +25,8 @@ from keras_resnet.networks import stochastic_depth
 every_placement = pytest.mark.parametrize("placement", specs.PLACEMENTS)
 
 
-# A projection's BN depends on the placement, and so does what it and a gate
-# read. Every other shortcut is with one that reads what is not x.
+# The placement decides the BN of a projection, and what a projection and a gate
+# read. Every other shortcut is tested with one placement, where that is not x.
 PAIRS = [
     (placement, shortcut)
     for shortcut in specs.SHORTCUTS
@@ -98,7 +98,7 @@ def test_a_unit_is_the_papers_equation(placement, shortcut, strides, filters):
     assert tuple(y.shape) == unit.compute_output_shape(x.shape)
 
 
-# One more needs a layer that the unit does not have.
+# `full_preact_bias` needs a layer that the unit does not have.
 @pytest.mark.parametrize(
     "wrong", sorted(specs.PLACEMENTS.keys() - {"full_preact_bias"})
 )
@@ -139,7 +139,7 @@ def test_a_dropout_shortcut_drops_half_and_keeps_half_the_expectation():
 
 @pytest.mark.parametrize("rate", [0.0, 0.25, 0.5])
 def test_stochastic_depth_leaves_out_whole_branches_of_some_examples(rate):
-    """As torchvision's "row" mode: x + F, F by 0 or 1 / (1 - rate)."""
+    """As torchvision's "row" mode: x + F, with F times 0 or 1 / (1 - rate)."""
     unit = random_unit("full_preact")
     x = images(400, 2, 2, CHANNELS)
     numbers = np.arange(400)
@@ -157,14 +157,14 @@ def test_stochastic_depth_leaves_out_whole_branches_of_some_examples(rate):
     np.testing.assert_allclose(found - x, want, rtol=0.01, atol=1e-4)
     deviation = math.sqrt(rate * (1 - rate) / 400)
     assert abs(np.mean(kept == 0) - rate) <= 4 * deviation
-    # At inference all have all of it.
+    # At inference every example has the whole branch.
     plain = np.asarray(unit(x, training=False))
     unit.stochastic_depth = 0.0
     np.testing.assert_array_equal(unit(x, training=False), plain)
 
 
 def test_the_units_of_a_network_are_passed_by_more_and_more():
-    """Huang et al. 2016, eq. 4; and each by draws of its own."""
+    """Huang et al. 2016, eq. 4; each unit has its own draws."""
     model = keras_resnet.build(
         "resnet20",
         depths=(2, 1, 1),

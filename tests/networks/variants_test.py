@@ -1,4 +1,4 @@
-"""Every row of the table: its golden sizes, and a file of it."""
+"""Every row of the table: its golden sizes, and that a file brings it back."""
 
 import dataclasses
 import re
@@ -20,7 +20,7 @@ sizes = programs.module("reproduction.sizes")
 
 
 def _alike(name):
-    """What is left of a row without its number of units and its factors."""
+    """A row without its numbers of units and its factors."""
     row = specs.VARIANTS[name]
     shortcut = dataclasses.replace(
         specs.SHORTCUTS[row.shortcut], scale=1, branch_scale=1, gate_bias=0
@@ -56,7 +56,7 @@ def test_a_row_that_is_built_whole_has_the_same_size():
 
 
 def assert_golden(name, size, layers):
-    """All that the papers and their authors' code say of a row.
+    """Asserts all that the papers and their authors' code say about a row.
 
     Args:
         name: of the row.
@@ -89,7 +89,7 @@ def assert_bias_and_batch_norm_are_the_authors(flat):
 # Rows that differ from another one in a number, or (conv1x1 from C) in nothing.
 NUMBERS = re.compile("_bias_(0|minus_.)|_branch_1|conv1x1|resnext_(32x8|64x4)d")
 TABLES = {
-    # Whose stages stride first, and last.
+    # Their stages stride in the first unit and in the last.
     "variant": ("resnet20", "resnet50_v2_keras"),
     "depths": ((2, 1), (2, 2)),
     **{
@@ -97,7 +97,7 @@ TABLES = {
         for name, table in specs.TABLES.items()
     },
 }
-# Networks in which every row of every table is once or more.
+# Together these networks use every row of every table at least once.
 KINDS = [
     {name: rows[i % len(rows)] for name, rows in TABLES.items()}
     for i in range(max(map(len, TABLES.values())))

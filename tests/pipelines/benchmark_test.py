@@ -85,7 +85,7 @@ def only_built():
 
 @pytest.fixture
 def contender(tmp_path, monkeypatch):
-    """Contenders of a module which their processes find."""
+    """Makes contenders of a module that their processes can import."""
     (tmp_path / "of_test.py").write_text(_WORK)
     monkeypatch.syspath_prepend(str(tmp_path))
 
@@ -103,7 +103,7 @@ def test_contenders_take_turns_and_the_first_round_does_not_count(
     turns = runner.take_turns(of, rounds=3, steps=2, warm_up=1, say=str)
     begun, taken = log.read_text()[:6], log.read_text()[6:]
     assert begun == "aabbcc"
-    # Three steps a turn, of which two are timed.
+    # Each turn has three steps; two of them are timed.
     assert taken[::3] == "abc" + "bca" + "cab" + "abc"
     assert taken == "".join(3 * name for name in taken[::3])
     for rounds in turns.rounds.values():
@@ -232,7 +232,7 @@ def test_the_time_is_taken_until_an_accuracy_is_reached():
     peer, *_ = (name for name in own.CONTENDERS if name != own.OURS)
     accuracies = {
         own.OURS: ([0.3, 0.8, 0.5], [0.7]),
-        peer: ([0.1, 0.2, 0.75], [0.6]),  # of which the last is never there
+        peer: ([0.1, 0.2, 0.75], [0.6]),  # the last run never reaches it
     }
     runs = {
         name: [
@@ -272,7 +272,7 @@ def test_tables_go_between_the_marks_again_and_again(tmp_path):
 
 
 def _main(*words):
-    """The command inside this process: seconds less than a new one."""
+    """Runs the command in this process: a new one takes seconds longer."""
     with flagsaver.flagsaver():
         benchmark.main(benchmark.FLAGS(["benchmark.py", *map(str, words)])[1:])
 
@@ -392,7 +392,7 @@ def test_machines_and_versions_stand_side_by_side(
     assert "### Side by side" in text.rpartition("measured: ")[2]
     assert re.search(r"\| 1 +\| A +\| 2 +\| amx_bf16 .* abc ", text)
     assert re.search(r"\| title +\| b +\| 1 .*\| 2 .*\| 3 ", text)
-    # What all have alike was not measured.
+    # What is equal in all records was computed, not measured.
     assert "computed" not in text
     monkeypatch.setattr(measure, "machine", lambda *_: machines[0])
     _main(*command, "--again")
@@ -536,7 +536,7 @@ def test_patches_are_parts_of_the_photographs():
 
 
 def _ramp(folder, width, height):
-    """A folder with a file that grows brighter to the right and downwards."""
+    """A folder with an image that grows brighter to the right and downwards."""
     across = np.linspace(60, 190, width)[np.newaxis].repeat(height, axis=0)
     down = np.linspace(60, 190, height)[:, np.newaxis].repeat(width, axis=1)
     pixels = np.stack([across, down, across], axis=-1).round().astype(np.uint8)
@@ -557,7 +557,7 @@ def test_every_contender_scales_crops_and_flips(name, tmp_path):
     assert {np.asarray(batch).dtype for batch in batches} == {np.dtype("uint8")}
     crops = np.concatenate(batches).astype(float)
     assert crops.shape == (96, 224, 224, 3)
-    # Brightness for each pixel, which is less the larger the scale.
+    # Brightness per pixel, which falls as the scale grows.
     place = np.arange(224) - 111.5
     slope = (crops[..., 0].mean(axis=1) @ place) / (place @ place)
     scale = (130 / 500) * 375 / abs(slope)
@@ -568,8 +568,8 @@ def test_every_contender_scales_crops_and_flips(name, tmp_path):
     else:
         assert 0.3 < np.mean(slope > 0) < 0.7
     if choices.get("augmentation"):
-        return  # its colours move the brightness by which a centre is known
-    # The centre of a crop lies where a window of 224 / scale can.
+        return  # changed colours hide the brightness that tells the centre
+    # The centre of a crop lies where a window of 224 / scale fits.
     center = (crops[..., 1].mean(axis=(1, 2)) - 60) / 130
     half = 112 / scale
     assert np.all((half - 0.02 < center) & (center < 1.02 - half))
@@ -582,7 +582,7 @@ def test_the_ceiling_decodes_windows_inside_the_image(width, height, tmp_path):
     ceiling = contenders.LARGE["ceiling"](folder, contenders.recipe(1, 32))
     (corners,) = [batch.numpy() for batch in ceiling()]
     assert corners.shape == (32,)
-    # Their red: at most where the smallest window, of scale 480, begins.
+    # Their red tells where a window begins; the smallest one has scale 480.
     room = width - 224 * min(width, height) / 480
     assert 58 <= corners.min() < corners.max() <= 62 + 130 * room / width
 

@@ -1,4 +1,4 @@
-"""Costs are counted right: by hand, and against TensorFlow's own graph."""
+"""Counts of costs agree with counts by hand and with TensorFlow's own graph."""
 
 import json
 import math
@@ -17,7 +17,7 @@ cost_rows = programs.module("reproduction.cost_rows")
 costs = programs.module("reproduction.costs")
 experiments = programs.module("reproduction.experiments")
 
-# One of each kind: of block, placement, shortcut, gate and stem.
+# One of each kind of block, placement, shortcut, gate and stem.
 TINY = {
     "plain": ("plainnet20", {"depths": (2, 1)}),
     "original": ("resnet20", {"depths": (2, 1)}),
@@ -52,7 +52,7 @@ def test_activations_are_those_of_the_sum_by_hand():
     model = keras_resnet.build(
         "resnet20", depths=(1, 1, 1), input_shape=(8, 8, 3)
     )
-    # Each: BN's input and ReLU's output, twice.
+    # Each unit keeps BN's input and ReLU's output, twice.
     first, second, third = (4 * n for n in (8 * 8 * 16, 4 * 4 * 32, 2 * 2 * 64))
     padded = 10 * 10 * 16, 6 * 6 * 32
     stem = 8 * 8 * 3 + 2 * 8 * 8 * 16
@@ -65,7 +65,7 @@ def test_activations_are_those_of_the_sum_by_hand():
 
 
 def read_by_gradients(model):
-    """Elements that the backward half of a graph reads of the forward half."""
+    """Elements that a graph's backward half reads from its forward half."""
     network = keras_resnet.logits(model)
     values = [v.value for v in network.trainable_variables]
 
@@ -107,7 +107,7 @@ def test_it_would_be_seen_if_a_tensor_were_missed(monkeypatch):
 
 
 def test_two_units_stand_for_all():
-    model = keras_resnet.build("resnet20")  # of three
+    model = keras_resnet.build("resnet20")  # three units a stage
     counted = costs.measure("resnet20")
     kept = count(model)
     assert counted["activations_bytes"] == 4 * kept.kept
@@ -152,7 +152,7 @@ def test_every_network_has_a_row():
 
 
 def test_152_layers_cost_less_than_vgg_19():
-    """P1 secs. 1 and 3.3; the counts are the landed ones."""
+    """P1 secs. 1 and 3.3; the counts are those of docs/results/costs.json."""
     kept = programs.PIPELINES.parent / "docs/results/costs.json"
     found = {r["row"]: r["result"] for r in json.loads(kept.read_text())}
     # 13 and 16 convolutions and three dense layers, by hand.

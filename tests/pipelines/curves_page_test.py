@@ -38,7 +38,7 @@ def test_the_page_has_every_curve_of_the_records():
             key = (name, group, found["row"], rate, found["seed"])
             has_curve = bool(found["result"].get("curve", {}).get("step"))
             assert (key in shown) == has_curve
-    # It asks for nothing from elsewhere.
+    # The page loads nothing from elsewhere.
     assert "src=" not in text and "@import" not in text
 
 

@@ -84,19 +84,19 @@ def test_tenths_of_the_test_have_no_digit_in_common(examples):
 
 
 def guesses(scenes, rng):
-    """Boxes near the true ones, some missing, some twice, some of others."""
+    """Boxes near the true ones: some missing, some twice, some mislabelled."""
     found = []
     for boxes, labels in zip(scenes.boxes, scenes.labels, strict=True):
         kept = np.repeat(np.arange(len(boxes)), rng.integers(0, 3, len(boxes)))
         near = boxes[kept] + rng.normal(0, 1.5, (len(kept), 4))
         called = np.where(rng.random(len(kept)) < 0.8, labels[kept], 3)
-        # So few different scores that some are equal.
+        # There are so few different scores that some are equal.
         found.append((near, called, rng.integers(1, 20, len(kept)) / 20))
     return found
 
 
 def coco_precision(scenes, found):
-    """pycocotools' average over all thresholds, and at 0.5."""
+    """pycocotools' precision: the mean over all thresholds, and at 0.5."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -143,7 +143,7 @@ def test_map_is_that_of_cocos_own_code(examples, scenes):
     expected = {"mAP at IoU 0.5": at_half, "mAP at 0.5 to 0.95": mean}
     assert ours == pytest.approx(expected, abs=1e-9)
     assert 0.1 < mean < at_half < 0.9
-    # Other scores of the same boxes are another ranking.
+    # Negative control: other scores rank the same boxes differently.
     turned = [(boxes, labels, 1 - scores) for boxes, labels, scores in found]
     assert score(scenes, turned) != pytest.approx(ours, abs=1e-3)
 
@@ -154,7 +154,7 @@ def test_a_box_that_is_found_twice_is_found_once_and_wrong_once(examples):
     scores = np.array([0.9, 0.8, 0.7])
     found = [(boxes[[0, 0, 1]], np.array([4, 4, 4]), scores)]
     precision = examples["scores"].mean_average_precision(truth, found)
-    # Of 101 recalls 51 are up to a half, with precision 1; then it is 2 / 3.
+    # 51 of 101 recalls are up to a half and have precision 1; then it is 2 / 3.
     np.testing.assert_allclose(precision, (51 + 50 * 2 / 3) / 101)
 
 

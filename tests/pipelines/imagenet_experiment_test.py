@@ -1,6 +1,6 @@
 """The ImageNet tables: the papers' figures, and every row's way to one.
 
-The quick scale goes through the code of the full one, on JPEG files.
+The quick scale runs the code of the full one, on JPEG files.
 """
 
 import dataclasses
@@ -35,7 +35,7 @@ TINY = {
 }
 LINES = list(itertools.chain(*rows.TABLES.values()))
 
-# Of each table a line as printed, by hand: (row, view) -> errors, %.
+# A printed line of each table, copied by hand: (row, view) -> errors, %.
 PRINTED = {
     ("plain-18", "ten_crop"): [("27.94", "")],
     ("ResNet-34_A", "ten_crop"): [("25.03", ""), ("25.03", "7.76")],
@@ -103,7 +103,7 @@ def test_the_full_recipe_is_that_of_the_rows_paper(row):
         assert recipe.boundaries == (30 * epoch, 60 * epoch)
     else:
         assert (recipe.schedule, recipe.steps) == ("plateau", 600_000)
-        # What divides the rate is not what is reported.
+        # Held-out images, not the reported ones, decide the rate.
         assert recipe.holdout_examples == 10_000
 
 
@@ -135,7 +135,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("imagenet")
 
 
-# Of the ensemble; the others' graphs take long, and `views_test` has them.
+# The ensemble's views. Graphs of the others take long; `views_test` tests them.
 TWO_VIEWS = ("ten_crop", "center_320")
 
 
@@ -167,7 +167,7 @@ def test_every_row_leaves_the_errors_of_its_tables_views(done, folder):
             assert 0 <= errors["top5_error"] <= errors["top1_error"] <= 1
     assert rows.views("plain-18") == ("ten_crop",)
     assert set(rows.views("ensemble_of_18")) == set(imagenet.VIEWS)
-    # Through JPEG files.
+    # The images come from JPEG files.
     data = folder / "runs" / "photographs"
     assert len(list(data.glob("train/*/*.jpg"))) == 72
     assert done["plain-18"]["dataset"] == rows.PHOTOGRAPHS
@@ -218,13 +218,13 @@ def cells(table, row, view):
 @pytest.mark.large
 def test_the_table_has_ours_beside_the_papers(done):
     errors = done["plain-18"]["result"]["views"]["ten_crop"]
-    # Of all views, two of which were not looked at.
+    # Give the ensemble errors for all views, also for those that were not run.
     views = {"views": dict.fromkeys(imagenet.VIEWS, errors)}
     ensemble = {**done["ensemble_of_18"], "result": views}
     table = imagenet.table(rows.IMAGENET, [done["plain-18"], ensemble])
     for title in rows.TABLES:
         assert title in table
-    # Of two classes top-5 says nothing.
+    # With two classes top-5 says nothing.
     ours = [f"{100 * errors['top1_error']:.2f}", "-"]
     assert cells(table, "plain-18", "ten_crop") == [["27.94", "", *ours, "1"]]
     not_run = ["not run", "not run", ""]
@@ -232,7 +232,7 @@ def test_the_table_has_ours_beside_the_papers(done):
         ["28.54", "", *not_run],
         ["28.54", "10.02", *not_run],
     ]
-    # Without records it is the papers' alone.
+    # Without records the table has only the papers' errors.
     table = imagenet.table(rows.IMAGENET, [])
     assert "ensemble_of_18" not in table
     assert cells(table, "plain-18", "ten_crop") == [["27.94", "", *not_run]]

@@ -80,7 +80,7 @@ def test_files_give_their_networks_probabilities(library, name, exported):
         pytest.importorskip("openvino", reason="needs OpenVINO")
     one, ticks = _contender(library, name, exported[library]), []
     steps = runtimes.infer(**one.arguments)()
-    # The first call is refused if it is far from the network.
+    # The first call fails if its answer is far from the network's.
     steps(2, lambda: ticks.append(1))
     assert len(ticks) == one.images == 2
     expected = np.load(exported[library] / "expected.npy")
@@ -103,7 +103,7 @@ def test_a_file_that_computes_something_else_is_refused(name):
 
 
 def test_random_networks_have_usual_activations():
-    """Neither vanishing, which would be slow, nor sure of all."""
+    """Neither vanishing, which would be slow, nor certain of everything."""
     keras.utils.set_random_seed(0)
     model = keras_resnet.build(
         "resnet50",
@@ -140,7 +140,7 @@ _large = pytest.mark.large
         (OURS, formats.TFLITE, 4),
         (OURS, formats.ONNX, 4),
         pytest.param(OURS, formats.SAVED_MODEL, 4, marks=_large),
-        # PyTorch starts as many again for operators of telephones.
+        # PyTorch starts as many threads again for its mobile operators.
         pytest.param(TORCHVISION, formats.EAGER, 8, marks=_large),
         pytest.param(TORCHVISION, formats.TORCHSCRIPT, 8, marks=_large),
     ],
@@ -158,7 +158,7 @@ def test_a_runtime_has_the_threads_that_were_asked_for(
         assert not missing
         folder = networks["ResNet-18", library]["folder"]
     threads = []
-    # More than a small machine has cores: no default passes.
+    # Five are more than a small machine's cores: no default passes.
     for count in (1, 5):
         with runner.Worker(_contender(library, name, folder, count)) as one:
             threads.append(len(os.listdir(f"/proc/{one.pid}/task")))
@@ -341,7 +341,7 @@ def test_groups_name_networks_that_do_the_same_work():
         ours = network.names[OURS]
         assert ours in keras_resnet.VARIANTS
         assert hasattr(keras.applications, network.names.get(KERAS, "ResNet50"))
-        # torchvision's strides are elsewhere; so are those of our v1_5.
+        # torchvision strides in another layer; so does our v1_5.
         theirs = network.names.get(TORCHVISION)
         assert theirs in (None, "resnet18") or ours == f"{theirs}_v1_5"
     for amounts in (benchmark.FULL, benchmark.QUICK):

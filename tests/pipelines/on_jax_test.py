@@ -1,6 +1,6 @@
 """Training on JAX beside training on TensorFlow: pixels, steps, whole runs.
 
-A backend is chosen once a process, and in that of JAX there is no TensorFlow.
+A process has one backend; the process of JAX has no TensorFlow.
 """
 
 import dataclasses
@@ -199,7 +199,7 @@ for name, changes in (("job", {"seed": 1}), ("diverged",
 assert sys.modules["tensorflow"] is None
 """
 
-# Of each field that the engine on JAX does not know, a value of TensorFlow's.
+# A value for each field that TensorFlow's engine knows and JAX's does not.
 _UNKNOWN = {
     "shuffle": "blocks",
     "shuffle_blocks": 17,
@@ -286,7 +286,7 @@ def here(folder):
 
 @pytest.fixture(scope="module")
 def said(here, folder):
-    """What was printed on JAX, whose runs are in the folder."""
+    """What the process of JAX printed; its runs are in the folder."""
     asked = [dataclasses.asdict(RECIPE), STEPS, RATES, _OTHERS]
     (folder / "asked.json").write_text(json.dumps(asked))
     return run_on("jax", _ON_JAX, str(PIPELINES), str(folder))
@@ -308,7 +308,7 @@ def _arrays(path):
 def test_batches_are_tensorflows_to_the_bit(here, there, step):
     for name in (f"images {step}", f"labels {step}"):
         np.testing.assert_array_equal(there[name], here[name])
-    # What is compared was augmented: there is padding of the mean colour.
+    # The compared images are augmented: some have padding of the mean colour.
     padded = (here[f"images {step}"] == 78).all(axis=-1)
     assert padded[:, 0].all(axis=1).any()
     # Negative control.
@@ -346,7 +346,7 @@ def test_an_evaluation_and_three_steps_are_tensorflows(here, there):
 
 
 def test_labels_that_do_not_exclude_each_other_are_learnt(said, folder):
-    """What JAX says of its logits is what TensorFlow makes of them."""
+    """JAX's figures are those that TensorFlow computes from JAX's logits."""
     found = _arrays(folder / "several.npz")
     logits, labels = found["logits"], found["labels"]
     assert set(labels.sum(axis=1)) == {2} and found["sums"].shape == (3, 4)
@@ -383,7 +383,7 @@ def test_a_run_that_was_cut_off_ends_with_the_same_bits(said, folder):
 
 
 def test_warm_up_and_plateaus_are_followed(said, folder):
-    """The papers' rules, said again: a rate is that of the step before."""
+    """The papers' rules, restated: a rate is that of the step before."""
     text = (folder / "whole" / "metrics.jsonl").read_text()
     warm, factor, best, rates = False, 1.0, np.inf, []
     for record in map(json.loads, text.splitlines()):
@@ -393,7 +393,7 @@ def test_warm_up_and_plateaus_are_followed(said, folder):
         error = 1 - record["top1_accuracy"]
         factor = factor if error < best else factor / 10
         best = min(best, error)
-    # All of it was there to be followed.
+    # The run had both a warm-up and a plateau.
     assert len(rates) == 4 and rates[0] == 0.01
     assert 3.0 in rates and 0.01 < rates[-1] < 1
 
@@ -409,7 +409,7 @@ def test_a_job_learns_the_digits_and_tensorflow_finds_the_same_error(
     assert result["curve"]["step"] == [24, 48]
     assert result["curve"]["learning_rate"] == pytest.approx([0.1, 0.001])
     errors = result["curve"]["train_error"]
-    # Guesses are wrong in 90 %.
+    # 90 % of guesses are wrong.
     assert errors[1] < 0.7 and errors[1] < errors[0]
     assert result["train_error"] == errors[1]
     model = keras.saving.load_model(folder / "job" / "model.keras")

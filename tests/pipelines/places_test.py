@@ -1,4 +1,4 @@
-"""The list of what both papers show is whole, and says what was run."""
+"""The list of what both papers show is complete, and says what was run."""
 
 import re
 

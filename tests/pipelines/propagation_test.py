@@ -15,7 +15,7 @@ experiments = programs.module("reproduction.experiments")
 jobs = programs.module("reproduction.jobs")
 propagation = programs.module("reproduction.propagation")
 
-UNITS = 2  # of each stage
+UNITS = 2  # in each stage
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
 LABELS = np.array([0, 3, 5, 9])
 SCALED = "constant_scaling_branch_1"
@@ -124,7 +124,7 @@ def test_norms_are_of_the_gradients_and_nothing_in_the_model_changes():
 
 
 def test_a_norm_below_the_smallest_square_is_not_zero():
-    # 0.5^54 of ResNet-110 is 6e-17; float32 has no square of 1e-25.
+    # 0.5^54 of ResNet-110 is 6e-17; float32 cannot hold the square of 1e-25.
     model = network("A", dtype="float32")
     model.get_layer("logits").kernel.assign(
         1e-25 * np.asarray(model.get_layer("logits").kernel)
@@ -194,7 +194,7 @@ def measured(tmp_path_factory):
 def test_a_run_measures_before_and_after_training(measured):
     _, result = measured
     assert list(result["after"]) == ["0", "2"]
-    # P2 eq. 8, a unit that changes the shape counted as the others.
+    # P2 eq. 8; a unit that changes the shape counts like the others.
     assert result["product"] == [0.125, 0.25, 0.5, 1.0]
     before, after = result["after"].values()
     assert len(before["total"]) == 4

@@ -19,7 +19,7 @@ LABELS = np.arange(9) % 10
 
 
 def network(shortcut, units=2, **choices):
-    """Pre-activated; whose last unit's F is 0."""
+    """A pre-activated network. The F of its last unit is 0."""
     keras.utils.set_random_seed(0)
     model = keras_resnet.build(
         "resnet20",
@@ -53,7 +53,7 @@ def test_what_does_nothing_can_be_taken_out_and_nothing_else():
     for name in units:
         same = np.allclose(lesion.without(model, IMAGES, {name}), whole)
         assert same == (name == "stage2_unit2")
-    # Of a plain network it is not nothing: what was x becomes 0.
+    # In a plain network the last unit has an effect: it turns x into 0.
     plain = network("none")
     whole = plain(IMAGES, training=False)
     found = lesion.without(plain, IMAGES, {"stage2_unit2"})
@@ -142,7 +142,7 @@ def test_a_hessian_product_is_symmetric_and_the_change_of_the_slope():
     model = network("A", units=1, dtype="float64")
     size = sum(np.prod(v.shape) for v in model.trainable_variables)
     one, other = np.random.default_rng(0).normal(size=(2, int(size)))
-    # The classifier's alone, by which the loss has no kinks.
+    # The classifier's weights alone: the loss has no kinks along them.
     kernel = model.get_layer("logits").kernel
     one[: -kernel.shape[0] * 10 - 10] = 0
     one[-10:] = 0

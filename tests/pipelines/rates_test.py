@@ -1,4 +1,4 @@
-"""A grid of rates: the best by what is not reported, and its tables."""
+"""A grid of rates: an unreported error chooses the best; its tables."""
 
 import re
 
@@ -89,7 +89,7 @@ def test_a_grid_s_table_has_every_rate_and_the_best(test, verdict):
 
 
 def test_a_row_that_lacks_rates_has_no_verdict_and_no_picture():
-    """Its best may be one of those."""
+    """Its best rate may be one of those."""
     records = [
         *of_grid("plain", 0.01, held_out=0.1, test=0.035),
         *of_grid("plain", 0.02, held_out=0.2, test=0.035),
@@ -129,19 +129,19 @@ def test_a_grid_holds_out_the_same_training_images_for_all(tmp_path):
     assert sorted(x.tobytes() for x in both) == sorted(
         x.tobytes() for x in whole
     )
-    # P2's tables share the network, which is not trained again ...
+    # P2's tables share the network: it is not trained again ...
     kept = results.Results(tmp_path / "results", "shortcuts")
     kept.add(job, {"status": "finished", "result": {"curve": {}}})
     other = results.Results(tmp_path / "results", "placements")
     same = made("placements", "original_110")
     assert other.elsewhere(same)["row"] == "identity"
-    # ... but where anything differs.
+    # ... unless anything differs.
     assert not other.elsewhere(made("placements", "original_110", steps=700))
     assert not other.elsewhere(made("placements", "full_preactivation_110"))
     # Records of other rates stay.
     slower = made("shortcuts", "identity", learning_rate=0.01)
     kept.add(slower, {"status": "finished", "result": {}})
     assert len(kept.records()) == 2 and slower.workdir != job.workdir
-    # What was done to the trained network is no curve.
+    # A record that holds more than a curve is not shared.
     kept.add(job, {"status": "finished", "result": {"curve": {}, "alone": []}})
     assert not other.elsewhere(same)

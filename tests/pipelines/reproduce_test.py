@@ -29,7 +29,7 @@ training = programs.module("reproduction.training")
 
 DOCS = programs.PIPELINES.parent / "docs"
 EXPERIMENTS = experiments.EXPERIMENTS
-# Those that train one network a row, by the papers' schedule for CIFAR.
+# Experiments that train one network a row, by the papers' schedule for CIFAR.
 TRAINED = [
     name
     for name, experiment in EXPERIMENTS.items()
@@ -145,7 +145,7 @@ def test_convergence_is_the_first_part_of_degradation_looked_at_more_often():
 
 
 def test_a_data_set_without_a_setting_takes_the_first_ones(tmp_path):
-    """But for the pixels: those of the digits are for the digits."""
+    """Except for the pixels: the sizes of the digits are for the digits."""
     made = make(
         tmp_path, dataset="folder:/some/images", overrides={"image_size": 8}
     )
@@ -173,7 +173,7 @@ def test_what_cannot_run_is_refused(choices, message, tmp_path):
 
 @pytest.fixture(scope="module")
 def cut(tmp_path_factory):
-    """A folder; what a run said that was cut off; a list of its steps."""
+    """A folder, the outcome of a run that is cut off, a list of its steps."""
     folder, steps = tmp_path_factory.mktemp("done"), []
     reporting = importlib.import_module("keras_resnet.training.reporting")
     after_step = reporting.Reporter.after_step
@@ -191,9 +191,9 @@ def cut(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def done(cut):
-    """What is to do, and (status, said, records) of TWO's rows.
+    """The jobs to do, and (status, said, records) of TWO's rows.
 
-    The second goes on, the first diverges at its rate.
+    The second row resumes; the first diverges at its rate.
     """
     folder, *_ = cut
     todo = [
@@ -357,7 +357,7 @@ def test_how_fast_a_network_learns_is_the_first_error_below_5_per_cent():
     [
         ("fail", [("residual", 0.201)], "residual", "fail: 20.10", "not run"),
         ("fail", [("residual", 0.199)], "residual", "19.90", "fail"),
-        # Whose table does not speak of failing.
+        # The paper's table does not speak of failing.
         ("6.97", [("residual", 0.201)], "residual", "20.10", "fail"),
         # What the paper prints and nobody ran.
         ("6.97", [], "plain", "not run", "residual"),
@@ -418,7 +418,7 @@ def test_the_landed_records_are_of_recipes_that_still_are():
                 dataset=found["dataset"],
                 rows=[found["row"]],
                 seeds=[found["seed"]],
-                # A GPU's are in bfloat16; a grid has several rates.
+                # Records of a GPU are in bfloat16; a grid has several rates.
                 overrides={
                     name: found["recipe"][name]
                     for name in ("dtype", "learning_rate")
@@ -436,7 +436,7 @@ def test_the_results_on_paper_are_those_of_the_landed_records(
     tmp_path, monkeypatch
 ):
     monkeypatch.syspath_prepend(programs.PIPELINES)
-    # Of the pictures only the names are looked at.
+    # Only the names of the pictures are compared.
     monkeypatch.setattr(figure.Figure, "savefig", lambda *_, **__: None)
     folder = tmp_path / report.RESULTS
     folder.mkdir()
@@ -456,9 +456,9 @@ def test_what_the_story_shows_is_there(name):
     files = [DOCS / link.partition("#")[0] for link in links]
     assert files and all(file.exists() for file in files)
     assert "{" not in text
-    # Its tables have the landed records' rows.
+    # Its tables have the rows of the landed records.
     folder = DOCS / report.RESULTS
-    assert text.count("<!-- ") == 3
+    assert text.count("<!-- ") == 2
     assert report.filled(text, folder) == text
     assert (
         report.filled(text.replace("| identity |", "| same |"), folder) == text

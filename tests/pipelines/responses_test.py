@@ -121,7 +121,7 @@ def test_moments_keep_their_digits_far_from_zero():
     for part in np.split(values, [10, 500]):
         responses.add(moments, part)
     assert responses.deviation(moments) == pytest.approx(values.std(), 1e-9)
-    # What a sum of squares would have kept.
+    # Negative control: a sum of squares loses the digits.
     naive = np.mean(values**2) - np.mean(values) ** 2
     assert naive != pytest.approx(values.var(), rel=0.1)
 

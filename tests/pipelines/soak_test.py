@@ -1,4 +1,4 @@
-"""The campaign finds what it is for, and stops and goes on without a trace."""
+"""The campaign finds planted faults, and a stop changes none of its cases."""
 
 import collections
 import json
@@ -20,7 +20,7 @@ RESULTS = programs.ROOT / "docs" / "results" / "soak.json"
 
 results = programs.module("soaking.results")
 
-# Cases of the seed 7: kinds whose whole files take little to make.
+# Cases of the seed 7, of kinds whose files are quick to make.
 QUICK = {
     "images": 12,
     "weights": 6,
@@ -32,7 +32,7 @@ SLOW = {"checkpoints": 20, "manifests": 20, "artifacts": 30}
 
 
 def _arguments(tmp_path, plans):
-    """Of the program that runs the plans."""
+    """Arguments of the program that runs the plans."""
     path = tmp_path / "plan.json"
     path.write_text(json.dumps(plans))
     return SOAKS, tmp_path, path
@@ -50,7 +50,7 @@ def _run(tmp_path, *plans):
 
 
 def _check(tmp_path, kinds, *more):
-    """No faults without a plant, some of each kind with it; other records."""
+    """No faults without a plant, some of each kind with it; all records."""
     plan = {"seed": 7, "kinds": kinds}
     planted_plan = {**plan, "plant": True}
     plain, planted, *found = _run(tmp_path, plan, planted_plan, *more)
@@ -93,13 +93,13 @@ def test_what_takes_longer_finds_a_planted_fault_too(tmp_path, kind):
 
 @pytest.mark.large
 def test_a_kill_is_no_fault_but_forgotten_momentum_is(tmp_path):
-    # Both of forked lives, which have the plant.
+    # Both cases use forked lives, which have the plant.
     plain, *_ = _check(tmp_path, {"kills": [1, 4]})
     assert all(record["kills"] > 3 for record in plain)
 
 
 def test_a_case_that_crashes_hangs_or_takes_memory_is_a_fault(tmp_path):
-    """And the cases after it run all the same."""
+    """The cases after it still run."""
     numbers = [0, 1], [2], [3, 4]
     plans = [{"seed": 0, "kinds": {"harm": some}} for some in numbers]
     crash, hang, memory = _run(tmp_path, *plans)
@@ -172,7 +172,7 @@ def test_counts_are_merged_with_those_of_other_seeds_and_versions(tmp_path):
     results.merge(path, results.rows(1, [(SESSION, case)]))
     results.merge(path, results.rows(2, [(SESSION, case), (SESSION, kill)]))
     newer = {**later, "commit": "abd"}
-    # The same seed and version replaces what it had.
+    # New rows of the same seed and version replace the old ones.
     new = results.rows(1, [(SESSION, case), (later, fault), (newer, case)])
     rows = results.merge(path, new)
     assert rows == json.loads(path.read_text())["rows"]

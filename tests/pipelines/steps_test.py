@@ -31,7 +31,7 @@ def test_the_ceiling_has_every_convolution_of_the_network():
 
 
 def test_the_ceiling_runs_all_of_its_operations():
-    """Nothing reads its results; TensorFlow leaves out what is not needed."""
+    """Nothing reads its results; TensorFlow prunes what is not needed."""
     shape = (1, 8, 8, 3)
     c = convolutions.Convolution(shape, (3, 3, 3, 3), shape, 1, "SAME")
     step = convolutions.one_pass([c, c])
@@ -52,7 +52,7 @@ def test_the_ceiling_runs_all_of_its_operations():
     ]
     kinds = ("Conv2D", "Conv2DBackpropFilter", "Conv2DBackpropInput")
     counts = [sum(op.endswith(kind) for op in operations) for kind in kinds]
-    # The first one's gradient by the pixels is not computed.
+    # The first one's gradient with respect to the pixels is not computed.
     assert counts == [2, 2, 1]
 
 
@@ -65,7 +65,7 @@ def test_our_contender_is_the_step_that_trains():
 
 
 def test_the_networks_that_are_compared_have_the_same_multiply_adds():
-    """torchvision's strides are elsewhere; its row has one of ours for it."""
+    """torchvision strides in another layer; one of our rows does so, too."""
     ours, theirs = (
         GOLDENS[name].multiply_adds
         for name in ("resnet50", gpu_benchmark.VARIANT)
@@ -110,7 +110,7 @@ def test_a_ring_sends_twice_the_bytes_but_for_a_share():
     for workers, sent, hops in ((2, 1.0, 2), (4, 1.5, 6), (1000, 1.998, 1998)):
         seconds = scaling.step_seconds(MACHINE, workers, 1e9)
         assert seconds == pytest.approx(0.5 + sent + 4 * hops * 0.001)
-    # Trees have a logarithm of hops.
+    # In trees the number of hops is logarithmic.
     trees = MACHINE._replace(trees=True)
     seconds = scaling.step_seconds(trees, 1024, 0)
     assert seconds == pytest.approx(0.5 + 4 * 20 * 0.001)

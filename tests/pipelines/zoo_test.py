@@ -31,7 +31,7 @@ needs_docs = pytest.mark.skipif(
 
 @needs_docs
 def test_the_files_are_up_to_date():
-    """With sizes from the goldens, which needs no network to be built."""
+    """The sizes come from the goldens, so no network is built."""
     text = zoo.markdown(SIZES)
     zoo.check(zoo.DOCS, text, zoo.points(SIZES))
 

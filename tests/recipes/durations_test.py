@@ -1,4 +1,4 @@
-"""Steps, epochs and examples are one length, told in three ways."""
+"""Steps, epochs and examples are three ways to give one length."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def _steps(**given):
         ({"epochs": 1}, 4),  # 3.125 batches
         ({"epochs": 8}, 25),
         ({"epochs": 0.32}, 1),
-        ({"epochs": 0.96}, 3),  # 0.96 * 100 / 32 is a little more in binary
+        ({"epochs": 0.96}, 3),  # 0.96 * 100 / 32 is a bit above 3 in binary
         ({"examples": 64}, 2),
         ({"examples": 65}, 3),
         ({"examples": 1}, 1),

@@ -8,7 +8,7 @@ import pytest
 from keras_resnet import recipes
 from keras_resnet.recipes import modern
 
-# The command of torchvision's ResNet50_Weights.IMAGENET1K_V2, by the issue
+# The command of torchvision's ResNet50_Weights.IMAGENET1K_V2, from the issue
 # that its `meta["recipe"]` names.
 COMMAND = """
 torchrun --nproc_per_node=8 train.py --model resnet50 --batch-size 128 --lr 0.5
@@ -18,14 +18,14 @@ torchrun --nproc_per_node=8 train.py --model resnet50 --batch-size 128 --lr 0.5
 --cutmix-alpha 1.0 --train-crop-size 176 --model-ema --val-resize-size 232
 --ra-sampler --ra-reps 4
 """
-# What its train.py takes for what the command does not say.
+# Defaults of its train.py for what the command does not set.
 DEFAULTS = """
 --momentum 0.9 --lr-warmup-decay 0.01 --lr-min 0.0 --val-crop-size 224
 --interpolation bilinear --model-ema-decay 0.99998 --model-ema-steps 32
 """
 EPOCH = 1_251  # batches of 1,024
 
-# {flag: (field, its value by the flag's)}.
+# {flag: (field, function from the flag's value to the field's)}.
 FIELDS = {
     "nproc_per_node": ("batch_size", lambda gpus: int(gpus) * 128),
     "model": ("variant", lambda name: f"{name}_v1_5"),
@@ -51,7 +51,7 @@ FIELDS = {
     "val-resize-size": ("eval_resize", int),
     "ra-reps": ("repeated_augmentation", int),
 }
-# The average of the weights is told apart from the others, in a test below.
+# The test below checks the average of the weights apart from the others.
 SWITCHES = {"model-ema", "ra-sampler", "model-ema-decay", "model-ema-steps"}
 
 
@@ -122,6 +122,6 @@ def test_resnet_strikes_back_is_its_table(column):
 def test_every_field_of_a_later_recipe_has_a_source(name):
     rows, recipe = modern.PROCEDURES[name], recipes.RECIPES[name]
     assert all(source for _, source in rows.values())
-    # Nothing is left to the defaults of the first paper but in silence.
+    # Every field that differs from the first paper's defaults has a source.
     assert set(recipe.changed) <= set(rows)
     assert recipe == dataclasses.replace(recipe, **modern.fields(name))

@@ -1,4 +1,4 @@
-"""A block, a schedule and a recipe from outside the package are as our own."""
+"""A block, a schedule and a recipe from outside the package work like ours."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def _rates(workdir):
 
 
 def _train(*words):
-    # Threads change the last bits: as many as in this process.
+    # The number of threads changes the last bits: use that of this process.
     env = {**os.environ, "TF_NUM_INTRAOP_THREADS": "1"}
     words = "train", "--recipe=own_digits", *words
     return programs.start(*words, cwd=programs.SUPPORT, env=env)

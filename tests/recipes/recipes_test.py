@@ -138,7 +138,7 @@ def test_every_value_of_a_protocol_has_a_source():
 
 
 def test_the_defaults_are_the_first_papers_but_for_the_mean_image():
-    """The digits keep their colour, as they always had it."""
+    """The digits keep a mean colour, as before."""
     paper = recipes.RECIPES["cifar10_resnet20"]
     assert recipes.Recipe() == dataclasses.replace(paper, pixel_mean="channel")
     assert recipes.RECIPES["digits"].pixel_mean == "channel"
@@ -347,7 +347,7 @@ def test_overrides_are_a_dict_and_lists_are_tuples():
     assert recipe.momentum == 0
 
 
-# Of every type, at and past every limit; some are right for some fields.
+# Values of every type, at and past every limit; some are right for some fields.
 _VALUES = (
     *(None, True, False, 0, 1, -1, 3, 64, 2**31, 2**63, 10**400, 10**5000),
     *(0.0, -0.0, 0.5, 1.0, 1.5, 1e39, 1e400, -1e400, float("nan"), 1j),
@@ -395,7 +395,7 @@ FOREIGN = ("folder:X", "tfrecord:X*", "cifar10", "fashion_mnist")
 
 @pytest.mark.parametrize("dataset", FOREIGN)
 def test_the_pixels_of_the_digits_are_for_the_digits(dataset):
-    """In silence a folder's images were shrunk to 16 pixels."""
+    """Otherwise a folder's images would silently be shrunk to 16 pixels."""
     with pytest.raises(errors.UsageError) as caught:
         recipes.load("digits", {"dataset": dataset})
     message = str(caught.value)
@@ -414,7 +414,7 @@ def test_the_pixels_of_the_digits_are_for_the_digits(dataset):
         recipe = recipes.load(name, given)
         assert recipe.dataset == dataset
         assert recipe.image_size >= 32
-    # Who says 16 pixels has them.
+    # An explicit size of 16 pixels is accepted.
     asked = recipes.load("digits", {"dataset": dataset, "image_size": 16})
     assert (asked.dataset, asked.image_size) == (dataset, 16)
 

@@ -82,7 +82,7 @@ def _torchs(count, rate, schedule_of):
 
 
 def test_a_linear_warm_up_and_a_cosine_are_pytorchs():
-    """As torchvision's second recipe has them, here by the step."""
+    """As in torchvision's second recipe, but changing at every step."""
 
     def theirs(torch, optimizer):
         warmup = torch.LinearLR(optimizer, 0.01, total_iters=5)

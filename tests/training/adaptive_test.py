@@ -24,7 +24,7 @@ ADAPTIVE = {
 
 
 def _torchs(optimizer_of):
-    """What `run` gives, of an optimizer of PyTorch."""
+    """What `run` gives for an optimizer of PyTorch."""
     torch = peers.torch_module()
     w = torch.nn.Parameter(torch.ones(5))
     peer, gradients = optimizer_of([w]), update_rules.gradients()
@@ -86,10 +86,10 @@ def test_muon_takes_a_convolution_as_keras_takes_a_matrix():
     ours = optimizers.Muon(momentum=0.9, weight_decay_rate=DECAY)
     found = _matrices(ours, (1, 3, 2, 4))
     np.testing.assert_allclose(found, kerass, rtol=1e-4, atol=1e-5)
-    # Keras gives what is no matrix to Adam.
+    # Keras leaves what is not a matrix to Adam.
     other = _matrices(keras.optimizers.Muon(**choices), (1, 3, 2, 4))
     assert np.abs(found - other).max() > 1e-2
-    # All else is AdamW's.
+    # Everything else is updated as by AdamW.
     np.testing.assert_array_equal(
         run(optimizers.Muon(weight_decay_rate=DECAY)),
         run(optimizers.AdamW(weight_decay_rate=DECAY)),
@@ -122,7 +122,7 @@ def test_config_round_trip(kind):
 
 
 def _clipped(strategy, optimizer_of):
-    """Two weights after a step each, (1,) and (2,), on all devices."""
+    """Two weights, (1,) and (2,), after one step, on all devices."""
     with strategy.scope():
         layer = keras.layers.Layer(name="layer")
         weights = [
@@ -160,7 +160,7 @@ def test_the_norm_is_of_the_sum_of_all_devices(strategy, kind, clip, part):
 
 
 def test_kerass_own_clipping_is_of_each_device(strategy):
-    """Why there is ours; should this fail on two, Keras has been mended."""
+    """Why we have our own; if this fails on two devices, Keras is fixed."""
     found = _clipped(
         strategy, lambda: keras.optimizers.SGD(1.0, global_clipnorm=1.0)
     )

@@ -61,7 +61,7 @@ def test_the_mean_is_what_others_read(mirrored, tmp_path):
 def test_one_device_s_checkpoint_fills_every_replica(
     mirrored, tmp_path, name, devices
 ):
-    """And two devices' does: every byte, of every replica's copy."""
+    """So does a checkpoint of two devices: every byte of every copy."""
     _, _, saved = _network(name, devices)
     rng = np.random.default_rng(2)
     for variable in saved.values():

@@ -37,12 +37,12 @@ def model(old):
 
 
 def test_a_model_gives_the_answers_that_its_export_gave(old, model):
-    """The manifest's differences were measured then."""
+    """Version 0.1 measured the manifest's differences."""
     split = datasets.load("digits", "validation")
     images, _ = pipeline.read_images(split, 4)
     reports = verify.verify(old / "export", model, images)
     assert len(reports) == 2
-    # A negative control: other weights are not these files'.
+    # Negative control: the files do not match other weights.
     weight = model.get_layer("logits").kernel
     kept = np.array(weight)
     weight.assign(-kept)
@@ -64,7 +64,7 @@ def test_a_checkpoint_goes_on_to_the_same_end(old, model, monkeypatch):
     monkeypatch.setitem(specs.VARIANTS, "small", row)
     fields = json.loads((old / "run/config.json").read_text())
     recipe = recipes.load("digits", fields["recipe"])
-    # There Keras named the seeds, by a count of the process.
+    # In this checkpoint Keras named the seeds, by a counter of the process.
     reader = tf.train.load_checkpoint(
         str(old / "run/checkpoints/step-00000005/variables")
     )

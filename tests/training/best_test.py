@@ -1,4 +1,4 @@
-"""The best network is kept and a run ends early, exactly, through any stop."""
+"""A run keeps its best network and ends early, to the bit, through any stop."""
 
 import dataclasses
 import json
@@ -21,7 +21,7 @@ from keras_resnet.training.state import RunState
 
 pytestmark = pytest.mark.usefixtures("no_curves")
 
-# So high a rate that the accuracy goes up and down.
+# The rate is so high that the accuracy goes up and down.
 RECIPE = recipes.load(
     "digits",
     {
@@ -72,7 +72,7 @@ def whole(tmp_path_factory):
 
 
 def _accuracy(workdir, name):
-    """What a network gets right on the validation split, evaluated anew."""
+    """A network's accuracy on the validation split, evaluated anew."""
     model = keras.saving.load_model(workdir / name)
     split = engine_lib.make().load_splits(RECIPE, None)["validation"]
     return reports.make(model, View.of(RECIPE), split).metrics.top1_accuracy
@@ -92,7 +92,7 @@ def test_the_model_is_that_of_the_best_evaluation(whole):
     workdir, metrics = whole
     accuracies = [record["top1_accuracy"] for record in _records(workdir)]
     best = max(accuracies)
-    assert best > accuracies[-1]  # or the last would be it
+    assert best > accuracies[-1]  # else the last would be the best
     assert metrics.top1_accuracy == best
     assert _accuracy(workdir, "model.keras") == pytest.approx(best)
     assert _accuracy(workdir, "last.keras") == pytest.approx(accuracies[-1])
@@ -100,7 +100,7 @@ def test_the_model_is_that_of_the_best_evaluation(whole):
 
 
 def test_a_stop_changes_neither(whole, tmp_path):
-    """Nor does a best network that a process left which died later on."""
+    """Nor does a best network left by a process that died at a later step."""
     with pytest.raises(signals.Interrupted):
         run.train_and_evaluate(RECIPE, tmp_path, hooks=[StopAt(13)])
     held = tmp_path / BEST
@@ -114,7 +114,7 @@ def test_a_stop_changes_neither(whole, tmp_path):
 def test_patience_ends_it_after_evaluations_without_a_better_one(
     whole, tmp_path
 ):
-    """Also through a stop, with the bits of a run that is as long."""
+    """A stop changes nothing: up to the end the records are the whole run's."""
     full = _records(whole[0])
     accuracies = [record["top1_accuracy"] for record in full]
     ends = next(
@@ -127,7 +127,7 @@ def test_patience_ends_it_after_evaluations_without_a_better_one(
     assert _records(tmp_path) == full[:ends]
     best = pytest.approx(max(accuracies[:ends]))
     assert _accuracy(tmp_path, "model.keras") == best
-    # Called again it is as it was.
+    # A second call changes nothing.
     before = _end(tmp_path)
     assert run.train_and_evaluate(PATIENT, tmp_path).top1_accuracy == best
     assert _same(_end(tmp_path), before)

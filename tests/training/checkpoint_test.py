@@ -216,7 +216,7 @@ def test_a_checkpoint_of_another_network_is_refused(
 
 
 def test_random_seeds_are_saved_under_names_of_the_network(tmp_path):
-    """Keras would name them by a count of the process, as the control shows."""
+    """Keras names them by a counter of the process, as the control shows."""
     counted = [keras.layers.Dropout(0.5).variables[0].path for _ in range(2)]
     assert counted[0] != counted[1]
     model, _, variables = network = _network(shortcut="dropout")
@@ -235,7 +235,7 @@ def test_random_seeds_are_saved_under_names_of_the_network(tmp_path):
 
 @pytest.mark.parametrize("count, named", [(2, True), (3, False)])
 def test_seeds_that_keras_named_are_ours_in_their_order(count, named):
-    """Of version 0.1; another number of them is another network's."""
+    """Version 0.1 has such seeds; a different number is another network's."""
     end = "/seed_generator_state"
     wanted = [f"stage1_unit{i}_dropout{end}" for i in (1, 2)]
     held = [f"seed_generator_{i}{end}" for i in (11, 9, 7)[:count]]

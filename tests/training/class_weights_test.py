@@ -23,7 +23,7 @@ SPLIT = types.SimpleNamespace(
 @pytest.mark.parametrize(
     "choice, weights",
     [
-        # Of ten examples every class has a third of the loss.
+        # Each class has a third of the loss of the ten examples.
         ("balanced", [10 / 18, 10 / 9, 10 / 3]),
         ("cat=2,dog=0.5", [2.0, 0.5, 1.0]),
         ("a=b=0", [1.0, 1.0, 0.0]),
@@ -98,7 +98,7 @@ def _train(workdir, **choices):
 
 @pytest.mark.usefixtures("no_curves")
 def test_training_minimises_it_and_reports_all_alike(tmp_path):
-    """The loss before the first step is that of the very same network."""
+    """Both runs report the loss of one network, before the first step."""
     plain, record = _train(tmp_path / "plain")
     heavy, heavy_record = _train(tmp_path / "heavy", class_weights="0=5")
     assert record["train_loss"] == heavy_record["train_loss"]

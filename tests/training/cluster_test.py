@@ -1,4 +1,4 @@
-"""The workers of a run, from the environment, and what cannot be one."""
+"""A run's workers, read from the environment, and what is not accepted."""
 
 import json
 import pathlib
@@ -120,14 +120,15 @@ def test_the_kubernetes_example_gives_each_pod_its_place():
     assert service["spec"]["clusterIP"] == "None"
     spec = job["spec"]
     pod = spec["template"]["spec"]
-    # A pod has a stable name in the service only with these.
+    # Only with these does a pod have a stable name in the service.
     assert spec["completionMode"] == "Indexed"
     assert pod["subdomain"] == service["metadata"]["name"]
     labels = spec["template"]["metadata"]["labels"]
     assert service["spec"]["selector"].items() <= labels.items()
     assert spec["completions"] == spec["parallelism"]
     (container,) = pod["containers"]
-    # Its shell makes TF_CONFIG and starts the program; we print it instead.
+    # Its shell makes TF_CONFIG and starts the program. Here it only prints
+    # TF_CONFIG.
     shell, option, script = container["command"]
     assert option == "-c"
     before, _, program = script.partition("exec ")
@@ -163,7 +164,7 @@ def test_the_kubeflow_example_is_a_tfjob_of_workers():
     assert replicas["Worker"]["restartPolicy"] == "ExitCode"
     shell, option, script = container["command"]
     _check_train_flags(script.splitlines()[0])
-    # The operator starts again what ends with more than 127.
+    # The operator restarts a container that exits with more than 127.
     for status, expected in ((0, 0), (2, 2), (75, 130), (76, 130)):
         done = subprocess.run(
             [shell, option, f"python() {{ return {status}; }}\n{script}"]
@@ -196,7 +197,7 @@ def test_the_slurm_example_gives_each_task_its_place():
 
 
 def _check_train_flags(command):
-    """The program's own parser takes them, and all are flags."""
+    """All words are flags, and the program's own parser accepts them."""
     words = shlex.split(command)
     words = words[words.index("pipelines/train.py") + 1 :]
     words = words[: words.index("||")] if "||" in words else words

@@ -59,7 +59,7 @@ def test_the_final_model_has_the_averaged_weights(finished):
 
 
 def test_the_final_model_has_precise_statistics(finished):
-    """Of the averaged weights, on the batches that would come next."""
+    """They are of the averaged weights, on the batches that would come next."""
     workdir, _ = finished
     model = keras.saving.load_model(workdir / "model.keras")
     batches = pipeline.train_dataset(

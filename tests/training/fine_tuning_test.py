@@ -58,7 +58,7 @@ def tuned(donor, tmp_path_factory, strategy):
         freeze_batch_norm=True,
         head_learning_rate_multiplier=10.0,
         stage_learning_rate_decay=0.5,
-        # The statistics that are frozen are none.
+        # The frozen statistics are initial ones: BN normalises nothing.
         learning_rate=1e-6,
     )
     kernels = _Kernels()
@@ -73,7 +73,7 @@ def _train(recipe, workdir, strategy, hooks=()):
 
 
 class _Kernels(Hook):
-    """What convolutions are before the first step and after each."""
+    """Notes the kernels before the first step and after each step."""
 
     def begin(self, engine, state):
         self._kernels = {
@@ -110,7 +110,7 @@ def test_fine_tuning_gives_a_new_head_and_keeps_what_is_frozen(donor, tuned):
 def test_an_interrupted_fine_tuning_ends_with_the_very_same_weights(
     tuned, tmp_path, strategy
 ):
-    """At the boundary of two parts."""
+    """The stop is at the step where another part begins to train."""
     recipe, whole, _ = tuned
     with pytest.raises(signals.Interrupted, match="step 3"):
         _train(recipe, tmp_path, strategy, hooks=[StopAt(3)])

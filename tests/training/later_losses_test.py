@@ -34,7 +34,7 @@ MIXED = {
     "other": LABEL[::-1].copy(),
     "share": np.array([0.75, 0.75, 0.6, 1], "f"),
 }
-# What the two labels of each image make.
+# The target that the two labels of each image make.
 TARGET = MIXED["share"][:, None] * np.eye(CLASSES)[LABEL]
 TARGET += (1 - MIXED["share"][:, None]) * np.eye(CLASSES)[LABEL[::-1]]
 
@@ -125,7 +125,7 @@ def test_hard_distillation_is_the_loss_of_the_teachers_class():
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
-# Runs: a teacher, and who learns from it.
+# Runs: a teacher and its pupil.
 RECIPE = recipes.load(
     "digits",
     {
@@ -150,7 +150,7 @@ def _train(recipe, workdir):
 
 
 def _save(directory, seed):
-    """A network that may be a teacher."""
+    """Saves a network that may be a teacher."""
     model = start.build_model(dataclasses.replace(RECIPE, seed=seed), NAMES)
     final_files.save_model(directory, model, RECIPE, NAMES)
     return directory
@@ -179,7 +179,7 @@ def test_a_run_has_one_teacher(teacher, tmp_path):
     finally:
         for name in ("model.keras", "card.json"):
             (teacher / name).write_bytes((tmp_path / name).read_bytes())
-    _train(recipe, pupil)  # it is done
+    _train(recipe, pupil)  # the run is done
 
 
 @pytest.mark.parametrize(

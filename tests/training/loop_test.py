@@ -146,12 +146,12 @@ def test_an_image_that_cannot_be_read_is_named(tmp_path, strategy):
 
 
 def test_a_run_learns_the_classes_of_its_data(tmp_path, strategy, caplog):
-    """Also where a batch is larger than they are."""
+    """Also where a batch is larger than the data."""
     metrics = run.train_and_evaluate(
         ON_SQUARES, tmp_path / "run", strategy=strategy, splits=SPLITS
     )
     assert metrics.num_examples == 48
-    # It is said once what lies past its third and last step.
+    # Boundaries past the third and last step are reported once.
     assert caplog.text.count("boundaries: 4, 6 lie at or past the end") == 1
     assert cards.load_card(tmp_path / "run").class_names == squares.NAMES
     model = keras.saving.load_model(tmp_path / "run" / "model.keras")
@@ -257,7 +257,7 @@ def test_a_signal_before_the_first_batch_stops_at_once(
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
 def test_a_disk_that_is_full_at_the_end_is_one_line(tmp_path, strategy):
-    """The checkpoint fits, model.keras does not; with room the run ends."""
+    """The checkpoint fits, model.keras does not; with room the run finishes."""
     recipe = dataclasses.replace(
         RECIPE,
         filters=(84,),

@@ -1,4 +1,4 @@
-"""Loss scaling: one overflow anywhere is an iteration that nobody took."""
+"""Loss scaling: after an overflow on any replica, no replica takes the step."""
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ from keras_resnet.training import loss_scale
 
 SCALE = 8.0
 INF, NAN = float("inf"), float("nan")
-NUMBER = 3  # of steps after which the scale grows
+NUMBER = 3  # steps after which the scale grows
 
 
 def _copies(strategy, variable):
@@ -94,7 +94,7 @@ def test_steps_are_those_of_sgd_without_a_scale(strategy):
         twin = layer.add_weight(shape=(2,), initializer="ones", name="kernel")
         sgd = optimizers.SGD(l2=1e-2)
         sgd.build([twin])
-    total = tf.fill((2,), 0.25)  # of all replicas
+    total = tf.fill((2,), 0.25)  # the sum over all replicas
     for _ in range(2 * NUMBER):
         run.step(*[0.25 / strategy.num_replicas_in_sync] * len(_good(strategy)))
         sgd.apply([total], [twin])
@@ -114,7 +114,7 @@ def test_at_scale_one_a_divergence_shows_in_the_weights(strategy):
 
 
 def test_kerass_own_scaler_lets_the_overflow_through():
-    """Why there is ours; should this fail, Keras has been mended."""
+    """Why we have our own; if this fails, Keras is fixed."""
     strategy = distribution.make_strategy("mirrored", devices=2)
     run = _Run(strategy)
     with strategy.scope():

@@ -42,7 +42,7 @@ def test_two_images_are_mixed_as_torchvision_mixes_them(cuts, stays, middle):
     v2 = pytest.importorskip("torchvision.transforms.v2")
     batch, (down, across) = _batch(2), middle
     theirs = (v2.CutMix if cuts else v2.MixUp)(num_classes=CLASSES)
-    # Its draws: the part, then the rectangle's middle.
+    # torchvision draws the part, then the rectangle's middle.
     theirs._dist = torch.distributions.Uniform(stays, stays, False)
     images = torch.from_numpy(batch["image"]).permute(0, 3, 1, 2).float()
     label = torch.from_numpy(batch["label"]).long()
@@ -71,7 +71,7 @@ def test_parts_of_a_batch_are_mixed_as_the_whole():
         for key, value in whole.items():
             found = np.concatenate([part[key] for part in parts])
             np.testing.assert_array_equal(found, value, key)
-    # A group is not another one.
+    # Negative control: groups of another size mix other images.
     other = _mixed(batch, numbers, 8)
     assert np.abs(other["image"] - whole["image"]).max() > 1
 

@@ -183,7 +183,7 @@ def test_devices_halves_and_masked_images_are_right(tmp_path):
 
 
 def test_a_classifier_of_the_other_kind_is_not_taken_over(whole):
-    """Logits of a softmax say nothing of each label alone."""
+    """Logits of a softmax say nothing about each label alone."""
     path = whole[0] / "model.keras"
     recipe = dataclasses.replace(RECIPE, weights=str(path))
     kernel = runtime.load_keras(path).get_layer("logits").kernel

@@ -1,4 +1,4 @@
-"""A state.json with odd values: one line, and no run begins with them."""
+"""Odd values in a state.json: a one-line error, and no run starts with them."""
 
 import copy
 import json

@@ -10,12 +10,12 @@ import keras_resnet
 from keras_resnet.errors import UsageError
 from keras_resnet.training import precise_bn
 
-BATCHES, SIZE = 4, 12  # of which each replica sees a part
+BATCHES, SIZE = 4, 12  # each replica sees a part of a batch
 EPSILON = 1e-3
 
 
 def _images():
-    """Float32 (BATCHES * SIZE, 3), the means of the batches far apart."""
+    """Float32 (BATCHES * SIZE, 3); the means of the batches are far apart."""
     rng = np.random.default_rng(0)
     images = rng.normal(size=(BATCHES, SIZE, 3)) * [1, 2, 3] + [50, 0, -5]
     images += rng.normal(size=(BATCHES, 1, 3)) * 2
@@ -51,7 +51,7 @@ def _statistics(model):
 
 
 def _reference(model, size):
-    """Of the first layer, of all images; of the second, in float64 too."""
+    """The statistics of both BN layers over all images, in float64."""
     images = _images().astype(np.float64)
     kernel = keras.ops.convert_to_numpy(model.layers[1].kernel)
     batches = images.reshape(-1, size, 3)

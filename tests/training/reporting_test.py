@@ -1,4 +1,4 @@
-"""What a person reads of a run says nothing that means nothing."""
+"""What a run reports to a person contains nothing meaningless."""
 
 import dataclasses
 import time
@@ -51,7 +51,7 @@ def _tags(folder):
     "num_classes, shown", [(2, False), (5, False), (6, True)]
 )
 def test_top5_is_for_more_than_five_classes(num_classes, shown, tmp_path):
-    """Of five it is right whatever the network says."""
+    """With five classes it is right whatever the network says."""
     logits = tf.random.stateless_normal((64, num_classes), (1, 2))
     labels = tf.range(64) % num_classes
     _, _, top5, count = metrics.batch_sums(logits, labels, tf.ones(64))
@@ -78,10 +78,10 @@ def test_a_pace_is_said_once_there_is_one(tmp_path, capsys, monkeypatch):
         reporter.after_evaluation(state)
         return capsys.readouterr().out
 
-    # A run that goes on at an evaluation.
+    # A run that resumes at an evaluation.
     assert "images/s" not in said(0, 1)
     assert "  64 images/s" in said(4, 2)
-    # Nothing since: what was measured stays.
+    # No step since then: the last pace stays.
     assert "  64 images/s" in said(4, 1)
     assert "  3.2 images/s" in said(8, 40)
     reporter.close()
@@ -114,7 +114,7 @@ def test_drawing_takes_a_tenth_of_the_time_and_ends_with_all(
 
 @pytest.mark.parametrize("training, top", [(0.2, 80), (0.0, 5)])
 def test_half_of_either_curve_is_in_the_picture(training, top):
-    """Few pictures are all right in the validation long before the training."""
+    """With few pictures, validation has no errors long before training has."""
     records = [
         RECORD
         | {

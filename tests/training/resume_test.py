@@ -52,7 +52,7 @@ DEVICES = {
 }
 STRATEGIES = {
     **DEVICES,
-    # And the papers' optimizer.
+    # With the papers' optimizer.
     "mirrored": (
         *DEVICES["mirrored"],
         "--optimizer=sgd",
@@ -121,7 +121,7 @@ def _differences(a, b):
 )
 def test_a_killed_run_ends_as_one_that_was_not(tmp_path, strategy):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    # Inside the save of step 9, after that of step 6.
+    # The kill is inside the save of step 9; the save of step 6 is complete.
     lives = _in(whole, {}) + _in(killed, {"at": "variables", "n": 3}, {})
     statuses, result = _live(tmp_path, lives, *STRATEGIES[strategy])
     assert statuses == [DONE, KILLED, DONE], result.stderr
@@ -164,9 +164,9 @@ def _ends(tmp_path, points, status, after=None, flags=()):
 
     Args:
         points: {name: life that ends at a point}.
-        status: of these lives.
+        status: the exit status of these lives.
         after: {name: the next life}. Default: one that ends the run.
-        flags: of all.
+        flags: flags of all lives.
     """
     lives = _in(tmp_path / "whole", {})
     for name, point in points.items():
@@ -194,16 +194,16 @@ def test_sigterm_anywhere_saves_and_asks_to_be_run_again(tmp_path, strategy):
     points["last evaluation"] = {"at": "evaluation", "n": 18}
     points = {n: {**point, "signal": SIGTERM} for n, point in points.items()}
     ends = _ends(tmp_path, points, TERMINATED, flags=STRATEGIES[strategy])
-    # The last checkpoint is of before the evaluation, which the next session
-    # finished and did not save.
+    # The last checkpoint precedes the evaluation. The next session finishes the
+    # evaluation and saves no checkpoint.
     assert ends.pop("last evaluation") in ([], ["state"])
     assert not any(ends.values()), ends
 
 
 @pytest.mark.large
 def test_what_is_not_restored_shows(tmp_path):
-    # The evaluation of step 16 is worse than the best one: a schedule that
-    # has forgotten it, after the save of step 15, does not lower the rate.
+    # The evaluation of step 16 is worse than the best one. A schedule that
+    # forgets the best one after the save of step 15 does not lower the rate.
     controls = {"momentum": 3, "seeds": 3, "schedule": 5}
     points = {
         what: {"at": "after_rename", "n": n} for what, n in controls.items()

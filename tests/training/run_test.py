@@ -1,4 +1,4 @@
-"""What a caller may bring to a run, and who is told of it."""
+"""What a caller may pass to a run, and what its hooks are told."""
 
 import dataclasses
 import signal
@@ -73,7 +73,7 @@ def _splits(examples=0):
 
 
 class Listens(Hook):
-    """Notes what it is told, and who takes SIGTERM meanwhile."""
+    """Notes what it is told, and the handler of SIGTERM at each step."""
 
     def __init__(self):
         self.told, self.handlers = [], set()
@@ -104,7 +104,7 @@ class Listens(Hook):
 def test_the_recipes_own_things_from_a_caller_in_a_thread_change_no_bit(
     plain, tmp_path
 ):
-    """The control of all tests here; and hooks hear everything in order."""
+    """The control of all tests here; hooks are told everything in order."""
     listens, before = Listens(), signal.getsignal(signal.SIGTERM)
     choices = {
         "splits": _splits(),
@@ -119,7 +119,7 @@ def test_the_recipes_own_things_from_a_caller_in_a_thread_change_no_bit(
     thread.start()
     thread.join()
     assert _same(_end(tmp_path / "run"), plain)
-    # Only the main thread may take signals, so this one took none.
+    # Only the main thread may handle signals, so this thread set no handler.
     assert listens.handlers == {before}
     assert listens.told == [
         ("begin", "resnet20", 0),
@@ -139,7 +139,7 @@ def test_the_recipes_own_things_from_a_caller_in_a_thread_change_no_bit(
 
 
 class Keeps(Hook):
-    """The engine of a run."""
+    """Keeps the engine of a run."""
 
     def begin(self, engine, state):
         self.engine = engine
@@ -195,7 +195,7 @@ def test_a_callers_own_things_decide_the_run(plain, tmp_path):
     }
     recipe = dataclasses.replace(RECIPE, **AT_THE_END)
     arrays, records = _end(_train(tmp_path / "run", recipe, **choices))
-    # The loss falls with the logit of 3, and nothing else is asked of it.
+    # The loss is the logit of class 3 and nothing else.
     bias = arrays["logits/bias"]
     assert bias[3] < 0 and np.flatnonzero(bias).tolist() == [3]
     assert len(np.flatnonzero(plain[0]["logits/bias"])) == 10
@@ -224,7 +224,7 @@ def test_what_a_caller_replaces_is_not_in_the_recipe(
 
 
 def test_what_is_drawn_by_the_batchs_seed_resumes_exactly(plain, tmp_path):
-    """The step's number is in it."""
+    """The seed contains the step's number."""
     cross_entropy = losses.cross_entropy()
 
     def loss(logits, batch):
@@ -237,7 +237,7 @@ def test_what_is_drawn_by_the_batchs_seed_resumes_exactly(plain, tmp_path):
     whole = _end(_train(tmp_path / "whole", recipe, loss=loss))
     assert not np.array_equal(*(e[0]["logits/bias"] for e in (whole, plain)))
     cut = tmp_path / "cut"
-    # Ignored, where a shell started the tests in the background.
+    # SIGINT is ignored if a shell started the tests in the background.
     handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(signals.Interrupted, match="step 3"):
         _train(cut, recipe, loss=loss, hooks=[StopAt(3)])
@@ -265,7 +265,7 @@ def test_a_second_run_in_a_workdir_is_refused_and_the_first_goes_on(
 
     assert _same(_end(_train(place, hooks=[Second()])), plain)
     assert refused == [2, 4]
-    # Nobody holds it any more.
+    # No run holds the workdir any more.
     assert _same(_end(_train(place)), plain)
 
 
@@ -298,7 +298,7 @@ def test_a_hook_that_fails_ends_the_run_and_all_are_closed(tmp_path):
         ("mixed_bfloat16", "cpu", "fp asimd bf16", False),  # ARM
         ("mixed_bfloat16", "cpu", "sse2 avx512f", True),
         ("bfloat16", processor.name(), "fp asimd", True),
-        ("bfloat16", "cpu", "", False),  # not known
+        ("bfloat16", "cpu", "", False),  # flags unknown
     ],
 )
 def test_what_bfloat16_costs_without_instructions_is_said(

@@ -38,7 +38,7 @@ def small_disk(tmp_path):
 
 
 def _fill(disk):
-    """Leaves less than a checkpoint's room."""
+    """Leaves less room than a checkpoint needs."""
     free = shutil.disk_usage(disk).free - MEGABYTE // 4
     (disk / "ballast").write_bytes(bytes(free))
 
@@ -70,7 +70,7 @@ def errors_logged(monkeypatch):
 def test_a_full_disk_is_an_error_and_the_third_in_a_row_the_end(
     small_disk, errors_logged, monkeypatch, foreseen
 ):
-    if not foreseen:  # another process takes the room while it is written
+    if not foreseen:  # as if another process filled the disk during a save
         monkeypatch.setattr(folder, "_SPARE", 0)
     saver = _saver(small_disk)
     saver.save(5, {})
@@ -87,7 +87,7 @@ def test_a_full_disk_is_an_error_and_the_third_in_a_row_the_end(
     names = [path.name for path in (small_disk / "checkpoints").iterdir()]
     assert names == ["step-00000005"]
     (small_disk / "ballast").unlink()
-    saver.save(20, {})  # which ends the row
+    saver.save(20, {})  # ends the row of failures
     _fill(small_disk)
     for step in (25, 30):
         saver.save(step, {})
@@ -160,11 +160,11 @@ def test_other_conditions_are_a_warning(tmp_path, monkeypatch):
 def test_a_run_outlives_a_disk_that_is_full_for_a_while(
     small_disk, errors_logged
 ):
-    """Nothing of it is lost: neither steps nor lines of metrics.jsonl."""
+    """Nothing is lost: neither steps nor lines of metrics.jsonl."""
     recipe = dataclasses.replace(
         RECIPE,
         depths=(1,),
-        filters=(84,),  # whose checkpoint does not fit where _fill was
+        filters=(84,),  # its checkpoint does not fit after _fill
         batch_size=16,
         image_size=8,
         eval_resize=8,
@@ -176,7 +176,7 @@ def test_a_run_outlives_a_disk_that_is_full_for_a_while(
     )
 
     def fill():
-        # To the last byte, after room for a checkpoint is gone.
+        # Takes the room for a checkpoint first, then the last byte.
         _fill(small_disk)
         with open(small_disk / "rest", "wb") as rest:
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""One step on two devices is one step on one device, and what BN does."""
+"""A step on two devices equals a step on one device, and what BN does."""
 
 import dataclasses
 import functools
@@ -24,7 +24,7 @@ from keras_resnet.training import step
 
 BATCH = 12
 
-# ResNet-8 with every BN taken out of its rows.
+# ResNet-8 without any BN in its rows.
 WITHOUT_BN = {
     "stem": dataclasses.replace(specs.STEMS["cifar"], ops=("conv", "relu")),
     "placement": specs.Placement(between=("relu",), after_add=("relu",)),
@@ -69,7 +69,7 @@ def _batch(seed=0, weight=None):
 
 
 class _Training:
-    """A network, and its step that is traced once for all that it is fed."""
+    """A network and its step, which is traced once for all batches."""
 
     def __init__(self, strategy, options, sgd, choices):
         keras.utils.set_random_seed(0)
@@ -95,7 +95,7 @@ class _Training:
         ]
 
     def run(self, batches, first_step=0, first_mix=0):
-        """From its start: {path: array} after the batches, and their sums."""
+        """({path: array}, sums) after the batches, from the initial weights."""
         for variable, value in self._start:
             variable.assign(value)
         sums = []
@@ -109,7 +109,7 @@ class _Training:
         return _arrays(self.model), sums
 
     def convolutions(self):
-        """How many the graph of the last batch has."""
+        """How many convolutions the graph of the last batch has."""
         graph = self._step.get_concrete_function(self._batch).graph
         graph = graph.as_graph_def()
         nodes = [
@@ -136,7 +136,7 @@ def _made(strategy, options, sgd, choices):
 
 
 def _training(strategy, options=None, sgd=optimizers.SGD, **choices):
-    """The `_Training`, which tests share that ask for the same."""
+    """The `_Training` that tests with the same arguments share."""
     options = frozenset((options or {}).items())
     return _made(strategy, options, sgd, frozenset(choices.items()))
 
@@ -169,7 +169,7 @@ def test_bn_normalises_each_device_by_its_own_batch(strategies):
     one, _ = _run(strategies[1], [_batch()], **TINY)
     two, _ = _run(strategies[2], [_batch()], **TINY)
     assert _distance(one, two) > 1e-4
-    # With the same images on both devices there is nothing to tell apart.
+    # With the same images on both devices the results agree.
     one, _ = _run(strategies[1], [_double()], **TINY)
     two, _ = _run(strategies[2], [_double()], **TINY)
     assert _distance(one, two) < 2e-6
@@ -178,7 +178,7 @@ def test_bn_normalises_each_device_by_its_own_batch(strategies):
 def test_the_loss_divides_by_the_valid_examples_of_the_global_batch(
     strategies,
 ):
-    # All valid examples are on one device, and one masked label is absurd.
+    # All valid examples are on one device; the masked labels are changed.
     masked = {**_double(), "weight": np.array([1] * 6 + [0] * 6, "f")}
     changed = {**masked, "label": np.roll(masked["label"], 1)}
     changed["label"][:6] = masked["label"][:6]
@@ -199,7 +199,7 @@ def test_moving_statistics_are_averaged_over_the_devices(strategies):
     model = training.model
     statistics = [v for v in model.variables if v.name.startswith("moving")]
     before = [_replicas(variable) for variable in statistics]
-    # Keras 3 keeps a copy a device, and they differ: the reason to average.
+    # Keras 3 keeps one copy per device. The copies differ, hence the average.
     assert any(np.abs(a - b).max() > 1e-3 for a, b in before)
     batch_norm.make_sync(strategy, model)()
     for variable, copies in zip(statistics, before, strict=True):
@@ -213,7 +213,7 @@ def test_moving_statistics_are_averaged_over_the_devices(strategies):
 WEIGHTED = [_batch(i, np.array([1, 0, 1, 1, 0, 0] * 2, "f")) for i in range(3)]
 
 
-# Adam divides by tiny roots, which would show how sums are rounded.
+# With a small epsilon Adam divides by tiny roots and magnifies rounding.
 _ADAMW = functools.partial(
     optimizers.AdamW, epsilon=1e-2, clip_norm=0.1, weight_decay_rate=0.1
 )
@@ -221,7 +221,7 @@ _BINARY = losses.of_recipe(MIXED, SPLIT)
 
 
 def _noisy(logits, batch):
-    """Every example counts by a number of its own."""
+    """Multiplies each example's loss by its own random number."""
     tf.debugging.assert_equal(batch["seed"][:, 0], np.int64(7))
     noise = tf.map_fn(
         lambda seed: tf.random.stateless_uniform((), seed),
@@ -236,10 +236,10 @@ def test_all_of_later_practice_on_devices_and_micro_batches_is_the_whole(
 ):
     """Mixing, binary loss, a teacher, AdamW, clipping, and draws.
 
-    Those of a loss and of stochastic depth are each example's own.
+    A loss and stochastic depth draw for each example separately.
     """
     options = {"mixes": 2, "teacher": True, "loss": _noisy, "seed": 7}
-    # Examples pass half of the units by.
+    # Examples skip half of the units.
     choices = {**TINY, **WITHOUT_BN, "stochastic_depth": 0.5}
     one = _training(strategies[1], options, _ADAMW, **choices)
     whole, sums = one.run(WEIGHTED)
@@ -248,12 +248,12 @@ def test_all_of_later_practice_on_devices_and_micro_batches_is_the_whole(
     parts, part_sums = _run(
         strategies[2], WEIGHTED, options, _ADAMW, remat=True, **choices
     )
-    # Generators for calls without seeds begin anywhere.
+    # The generators for calls without seeds start at random.
     distance = functools.partial(_distance, whole, but="seed_generator")
     assert distance(parts) < 5e-6
     np.testing.assert_allclose(sums, part_sums, rtol=1e-5)
-    # Other draws, of which the sums show those of stochastic depth; other
-    # parts of the images; another teacher.
+    # Negative controls: other draws (the sums show those of stochastic depth),
+    # other mixing numbers, another teacher.
     drawn, drawn_sums = one.run(WEIGHTED, first_step=1)
     assert distance(drawn) > 1e-4
     assert np.abs(sums[0] - drawn_sums[0]).max() > 1e-3
@@ -273,7 +273,7 @@ def test_micro_batches_have_the_bn_of_as_many_devices(strategies):
     one = _training(strategies[1], **TINY)
     whole, _ = one.run(batches)
     assert _distance(micro, whole, but="moving") > 1e-4
-    # They are a loop and not copies.
+    # Micro-batches are a loop in the graph, not copies.
     assert parted.convolutions() == one.convolutions() > 0
 
 
@@ -322,7 +322,7 @@ def test_smoothing_changes_the_weights_and_not_the_loss_that_is_reported(
     [
         # A CPU adds up the products of float16 in float16.
         ("mixed_float16", loss_scale.LossScaledSGD, 0.05),
-        # 8 bits.
+        # bfloat16 has 8 significant bits.
         ("mixed_bfloat16", optimizers.SGD, 0.1),
     ],
 )
@@ -342,8 +342,8 @@ def test_half_precision_takes_the_same_step(strategies, dtype, sgd, tolerance):
 def test_the_graph_of_a_deep_network_is_run_as_it_was_traced(
     strategies, monkeypatch
 ):
-    """And trains the same as one that TensorFlow has rewritten."""
-    # Units are traced as one function from two on, not from nine.
+    """It trains the same as a graph that TensorFlow has rewritten."""
+    # Trace two equal units as one function already, not only nine.
     monkeypatch.setattr(network, "_SHARED_UNITS", 2)
     found, shares = [], []
     for as_traced in (step._as_traced, lambda rewritten: rewritten):

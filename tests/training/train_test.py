@@ -25,7 +25,7 @@ CHOICES = {**TINY, "epochs": 2, "keep": "best", "exif": "ignore"}
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    """15 light and 15 dark pictures of 24 to 30 pixels, and what is none."""
+    """15 light and 15 dark pictures of 24 to 30 pixels, and another file."""
     folder = tmp_path_factory.mktemp("mine") / "photos"
     rng = np.random.default_rng(0)
     for name, level in (("밝은 것", 200), ("dark", 50)):
@@ -132,7 +132,7 @@ def _source(photos, tmp_path):
 def test_a_csv_file_is_taken_as_a_folder_is(photos, tmp_path):
     path = _table(photos, tmp_path)
     assert choices.name_of(path, 0.3) == f"csv:{path}?validation=0.3"
-    # A source that is named stays it.
+    # A name with a source stays as it is.
     for name in (f"csv:{path}", "tfrecord:a.csv"):
         assert choices.name_of(name) == name
     assert choices.default_workdir(f"csv:{path}?seed=1") == "runs/mine"
@@ -163,7 +163,7 @@ def test_a_run_on_data_of_any_kind_resumes_bit_for_bit(make, photos, tmp_path):
     run_lib.train_and_evaluate(recipe, tmp_path / "whole")
     with pytest.raises(signals.Interrupted):
         run_lib.train_and_evaluate(recipe, tmp_path / "two", hooks=[StopAt(3)])
-    # As in another process, which brings the data again.
+    # As in another process, to which the data are passed again.
     sources.HELD.clear()
     assert choices.name_of(make(photos, tmp_path)) == recipe.dataset
     run_lib.train_and_evaluate(recipe, tmp_path / "two", resume="must")

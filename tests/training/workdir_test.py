@@ -87,7 +87,7 @@ def test_a_run_of_a_version_without_a_field_goes_on(made):
 def test_a_directory_that_holds_no_run(tmp_path):
     with pytest.raises(errors.UsageError, match="no checkpoint in .*=must"):
         workdir.check(tmp_path, RECIPE, "must")
-    # Such as an export: its labels.txt would become those of the run.
+    # Such as an export: the run would overwrite its labels.txt.
     (tmp_path / "labels.txt").write_text("mine")
     with pytest.raises(errors.UsageError, match="holds labels.txt of a model"):
         workdir.check(tmp_path, RECIPE)
@@ -120,7 +120,7 @@ def test_workers_need_one_directory_at_one_step(made, tmp_path_factory):
     ],
 )
 def test_devices_that_are_not_there_are_refused(name, devices, message):
-    tf.config.list_logical_devices()  # starts it: then nothing can be split
+    tf.config.list_logical_devices()  # afterwards the CPU cannot be split
     with pytest.raises(errors.UsageError, match=message):
         distribution.make_strategy(name, devices)
 

@@ -1,4 +1,4 @@
-"""Several workers are one machine with as many devices, and fail together.
+"""Several workers equal one machine with as many devices, and fail together.
 
 Real processes on loopback, a network of 8 layers, `tiny_worker.py`.
 """
@@ -30,7 +30,7 @@ FLAGS = (
     "--boundaries=4,6 --log_every_steps=2 --eval_every_steps=3 "
     "--checkpoint_every_steps=2"
 ).split()
-LIMIT = 300  # seconds; none of them asserts less
+LIMIT = 300  # seconds; no test asserts a shorter time
 
 
 def _one(workdir, devices, *flags):
@@ -111,7 +111,7 @@ def test_statistics_are_the_mean_over_workers_in_checkpoint_and_model(two):
             np.testing.assert_allclose(
                 value, copies.mean(axis=0), rtol=1e-6, atol=1e-7
             )
-    # They differed, or there would be nothing to tell apart.
+    # The copies differ, or the test would show nothing.
     assert np.abs(copies[0] - copies[1]).max() > 1e-4
 
 
