@@ -7,8 +7,8 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-# Files of more than 40 s, of four at a time. They come first, or a worker would
-# be left with one at the end while the others have nothing to do.
+# Files that take more than 40 s when four run at a time. They come first;
+# otherwise one worker would still run one at the end while the others are idle.
 LONG = {
     "any_network_test.py",
     "artifacts_test.py",
@@ -51,15 +51,15 @@ def pytest_configure(config):
         return  # it runs no test: its workers do
     import tensorflow as tf
 
-    # Graphs and models are hundreds of thousands of objects, which Python looks
-    # through for cycles again and again.
+    # Graphs and models are hundreds of thousands of objects. Python would
+    # search them for cycles again and again.
     gc.freeze()
     gc.set_threshold(50_000, 10, 10)
     # No test cuts the power, and waiting for a disk takes milliseconds.
     os.fsync = lambda handle: None
-    # Threads inside an operation look for work for a while before they sleep:
-    # where workers share two cores that is a seventh of all CPU time. Commands,
-    # which are processes of their own, have a user's threads.
+    # Threads inside an operation look for work for a while before they sleep.
+    # If workers share two cores, that takes a seventh of all CPU time. Commands
+    # run in their own processes and keep the threads that a user gets.
     tf.config.threading.set_intra_op_parallelism_threads(1)
     cpu = tf.config.list_physical_devices("CPU")[0]
     parts = [tf.config.LogicalDeviceConfiguration()] * 2
@@ -78,7 +78,7 @@ def clean(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def dirty(clean):
-    """The same with unreadable ones."""
+    """The same folder with unreadable files added."""
     import odd_images
 
     root = clean.with_name("dirty")
@@ -88,7 +88,7 @@ def dirty(clean):
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["one device", "two"])
 def strategy(request):
-    """A strategy of one device, and in turn one of two."""
+    """A strategy with one device, then one with two."""
     from keras_resnet.training import distribution
 
     if request.param == 1:

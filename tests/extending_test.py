@@ -1,4 +1,4 @@
-"""docs/EXTENDING.md names what is there."""
+"""docs/EXTENDING.md names every register, and only files that exist."""
 
 import importlib
 import pathlib

@@ -1,4 +1,4 @@
-"""Files of ours in folders of others: no link is followed, nothing hangs."""
+"""Our files in a user's folders: no link is followed and nothing hangs."""
 
 import os
 

@@ -1,16 +1,16 @@
-"""Commands and Python of the README and of `PAGES`, as a new user has them.
+"""Runs the README and `PAGES`, commands and Python, as a new user would.
 
     .venv/bin/python tests/fresh_machine.py [--python]
 
-It runs after `make quickstart`, by the Python of an environment that has never
-seen the test extras, and needs nothing but the standard library. The commands
-run once each, in a scratch directory with a copy of what `make quickstart`
-left; those that it ran itself do not run again. A command that would train for
-long gets further flags (`TINY`); one that cannot run here is named with its
-reason (`LEFT_OUT`); all others run as they stand. Commands of different lanes
-(`LANES`) run at once, those of one in the order of the pages. With --python the
-blocks of Python, `INSTALLED` and the commands `keras-resnet` run alone, as
-somebody has them who installed a wheel.
+Run it after `make quickstart`, with the Python of an environment that has never
+had the test extras. It needs only the standard library. Each command runs once,
+in a scratch directory with a copy of what `make quickstart` left. Commands that
+`make quickstart` ran do not run again. A command that would train for long gets
+more flags (`TINY`), and one that cannot run here is named with its reason
+(`LEFT_OUT`). All others run as they stand. Commands of different lanes
+(`LANES`) run at once, those of one lane in the order of the pages. With
+--python only the blocks of Python, `INSTALLED` and the commands `keras-resnet`
+run, as for a user who installed a wheel.
 """
 
 import concurrent.futures
@@ -32,7 +32,7 @@ sys.path.append(str(SUPPORT))
 
 import readme_files  # noqa: E402
 
-# Beside the README. A page stands behind those whose results it shows.
+# Pages beside the README. A page comes after those whose results it shows.
 PAGES = (
     "GETTING_STARTED",
     "OWN_IMAGES",
@@ -86,7 +86,7 @@ LEFT_OUT = {
         "Debian's package with the images may not be there"
     ),
 }
-# What somebody types who has no checkout.
+# What a user without a checkout types.
 INSTALLED = (
     "keras-resnet --help",
     "keras-resnet train --steps=2 --boundaries=1 --eval_every_steps=2",
@@ -94,14 +94,14 @@ INSTALLED = (
 )
 # Commands that need nothing from those of another lane.
 LANES = ("data.py", "reproduce.py")
-# What no command of ours prints where all is well.
+# Our commands print this only if something is wrong.
 FAULT = re.compile(r"Traceback|WARNING")
-# Words that stand for the reader's own.
+# Placeholder in a page -> the word used here.
 WORDS = {"folder:PATH": "folder:photographs", "runs/seed_": "runs/seed"}
 
 
 def documents():
-    """The README and the pages, one text."""
+    """The README and the pages as one text."""
     paths = (ROOT / "docs" / f"{page}.md" for page in PAGES)
     return "\n".join(
         path.read_text(encoding="utf-8")
@@ -110,7 +110,7 @@ def documents():
 
 
 def commands(text):
-    """The commands of a document in Markdown, in its order."""
+    """Yields the commands of a Markdown document in order."""
     for language, block, inline in re.findall(
         r"^```(\w*)\n(.*?)^```|`(python pipelines/[^`]*)`", text, re.M | re.S
     ):
@@ -124,9 +124,9 @@ def commands(text):
 
 
 def plan(text):
-    """What is typed for a document: (command as shown, as run or None).
+    """Yields the commands of a document: (as shown, as run or None).
 
-    What it shows more than once is typed once.
+    A command that it shows more than once runs once.
     """
     for command in dict.fromkeys(commands(text)):
         if _row(LEFT_OUT, command) is not None:
@@ -164,7 +164,7 @@ def blocks(text):
 
 
 def run(command, folder):
-    """Runs a line of the shell; its output. The process ends if it fails."""
+    """Runs a shell line and returns its output; exits if the line fails."""
     start = time.perf_counter()
     done = subprocess.run(
         command, shell=True, cwd=folder, env=_environment(), text=True,
@@ -229,7 +229,7 @@ def _is_installed(command):
 
 
 def prepare(folder):
-    """Puts into a folder what the commands find."""
+    """Puts the files that the commands need into a folder."""
     for name in ("runs", "exported"):
         shutil.copytree(ROOT / name, folder / name)
     for seed in (0, 1):
@@ -250,11 +250,11 @@ def run_lane(commands, folder):
 
 
 def run_commands(text, folder):
-    """Runs the commands of a document, lanes at once."""
+    """Runs the commands of a document, all lanes at once."""
     done, lanes = quickstart(), {}
     for command, typed in plan(text):
         if _is_installed(command):
-            continue  # as with --python
+            continue  # it runs with --python
         if typed is None:
             print(f"left out  {command}: {_row(LEFT_OUT, command)}")
         elif command in done:

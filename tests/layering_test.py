@@ -1,7 +1,7 @@
-"""Who may import what: the rules of the design, checked on the source.
+"""Which module may import which: the design's rules, checked on the source.
 
-Data flows left to right and nothing imports from its right. A rule that is
-not checked on a source which breaks it proves nothing, so each one is.
+Data flows left to right and nothing imports from its right. Each rule is also
+checked on a source that breaks it: otherwise it would prove nothing.
 """
 
 import ast
@@ -45,7 +45,7 @@ ROOMS = (
     "__main__",
     "pipelines",
 )
-# Rooms on Keras alone: any backend serves.
+# Rooms that use only Keras, on any backend.
 KERAS_ONLY = ROOMS[: ROOMS.index("data.examples")]
 TENSORFLOW = {"tensorflow"}
 LAZY = {
@@ -66,7 +66,7 @@ KERNELS = {
     "keras_resnet/networks/execution.py",
     "keras_resnet/networks/internals.py",
 }
-# Tables of numbers, to be read and imported by anybody.
+# Tables of numbers that anybody may read and import.
 TABLES = {
     "keras_resnet/networks/rows.py",
     "keras_resnet/networks/variants.py",
@@ -82,7 +82,7 @@ KERAS_ONLY_MAY = {
     "filelock",
     "h5py",
     "huggingface_hub",
-    "kagglehub",  # where a user has it
+    "kagglehub",  # if a user has it
     "keras",
     "keras_resnet",
     "lazy_loader",
@@ -99,7 +99,7 @@ FLAGS = {"absl.flags", "absl.app"}
 def room_of(name):
     """The room of a module by its dotted name; None if it is not ours.
 
-    The package itself, which loads everything lazily, is in the leftmost.
+    The package itself, which loads everything lazily, is in the leftmost room.
     """
     parts = name.split(".")
     if parts[0] == "pipelines":
@@ -113,7 +113,7 @@ def room_of(name):
 
 
 def violations(path, source):
-    """What `source`, of the file `path` in the repository, does wrong."""
+    """What the `source` of the file `path` in the repository does wrong."""
     tree, found = ast.parse(source), []
     for module, line, inside in imports(tree):
         for problem in _problems(path, module, inside):
@@ -204,9 +204,9 @@ def _targets():
 
 # {module: the distribution that has it}, where the names differ.
 DISTRIBUTIONS = {"PIL": "pillow", "absl": "absl_py", "google": "protobuf"}
-# Only where a user has them; a message names them where not.
+# Used only if a user has them; otherwise a message names them.
 OPTIONAL = {"jax", "jaxlib", "kagglehub", "openvino", "torch"}
-# Imported by others, which do not require them.
+# Other distributions import these but do not require them.
 UNSEEN = {"@pypi//importlib_resources", "@pypi//tensorboard"}
 
 
@@ -224,7 +224,7 @@ def test_each_target_of_the_build_depends_on_what_it_imports():
 
 
 def _dep(module, files):
-    """What a target depends on that imports `module`, or None."""
+    """The dependency of a target that imports `module`, or None."""
     top = module.split(".")[0]
     if top == "keras_resnet":
         parent = module.rpartition(".")[0]
@@ -234,7 +234,7 @@ def _dep(module, files):
     return f"@pypi//{DISTRIBUTIONS.get(top, top)}"
 
 
-# What one node of the picture in docs/MAP.md stands for; None is outside it.
+# {room: the node that stands for it in docs/MAP.md, None if there is none}.
 DRAWN = {
     "__main__": None,
     "constructors": "models",
@@ -247,7 +247,7 @@ DRAWN = {
 
 
 def _arrows():
-    """{(left, right)}: the imports between drawn rooms, less implied ones."""
+    """{(left, right)}: imports between drawn rooms, without implied ones."""
     readers = {}
     for path in sources():
         right = _drawn(module_of(path))

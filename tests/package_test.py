@@ -56,7 +56,7 @@ def _loaded(imports):
 
 
 def _after_keras(code, tmp_path):
-    """What a program prints in a process that has imported Keras alone."""
+    """What a program prints in a process that has imported only Keras."""
     program = tmp_path / "program.py"
     program.write_text(code)
     done = zygote.run(program, cwd=ROOT)
@@ -98,7 +98,7 @@ def model_file(tmp_path_factory):
 def test_a_model_loads_after_both_imports_and_takes_no_more_than_keras(
     model_file, tmp_path
 ):
-    """The library is imported first; it imports Keras when that is used."""
+    """The library is imported first; it imports Keras only on use."""
     load = f"assert keras.saving.load_model({str(model_file)!r})"
     code = f"import keras_resnet, keras; {load}; keras_resnet.build"
     library = _loaded(code)
@@ -128,7 +128,7 @@ def _requirements():
 
 
 def _deptry(requirements, tmp_path):
-    """What deptry says where only these are required, "" if nothing."""
+    """What deptry says if only these are required, "" if nothing."""
     path = tmp_path / "requirements.txt"
     path.write_text("\n".join(requirements))
     command = ["-m", "deptry", "keras_resnet", "pipelines", "--no-ansi"]
@@ -141,7 +141,7 @@ def _deptry(requirements, tmp_path):
     return done.stderr if done.returncode else ""
 
 
-# No file of ours imports them; `make fresh` fails where they are missing.
+# None of our files imports them, but `make fresh` fails without them.
 NOT_IMPORTED = {"importlib-resources", "tensorboard"}
 
 
@@ -150,7 +150,7 @@ def test_what_is_imported_is_required(tmp_path):
 
 
 def test_a_requirement_that_is_left_out_is_missed(tmp_path):
-    """Each that a file of ours imports, by the names of its modules."""
+    """deptry names the modules of each requirement that our files import."""
     said = _deptry([], tmp_path)
     missed = set(re.findall(r"'([\w.]+)' imported but", said))
     modules = importlib.metadata.packages_distributions()
@@ -224,7 +224,7 @@ def test_a_public_function_says_its_types(name):
         return
     signature = inspect.signature(value)
     assert signature.return_annotation is not inspect.Signature.empty
-    # What is of any backend has no type that says so.
+    # What may come from any backend has no single type.
     free = {"strategy", "choices", "fields", "options", "probabilities"}
     for argument in signature.parameters.values():
         if argument.name not in free:

@@ -1,4 +1,4 @@
-"""Who watches a terminal sees what is done; a pipe and a log see nothing."""
+"""A terminal shows what is done; a pipe and a log show nothing of it."""
 
 import contextlib
 import logging
@@ -29,7 +29,7 @@ def test_the_time_left_follows_the_pace_since_the_first_step(last, now, left):
 
 
 def _all_of(reader):
-    """What waits in a terminal, which gives 4 KB at a time."""
+    """All output that waits in a terminal, which gives 4 KB at a time."""
     found = b""
     while select.select([reader], [], [], 0)[0]:
         found += os.read(reader, 1 << 16)
@@ -38,7 +38,7 @@ def _all_of(reader):
 
 @contextlib.contextmanager
 def _terminal(monkeypatch):
-    """A pseudo-terminal; gives a function of what it has been sent."""
+    """A pseudo-terminal; yields a function that returns what it was sent."""
     reader, writer = os.openpty()
     stream = os.fdopen(writer, "w", buffering=1)
     monkeypatch.setattr("sys.stderr", stream)
@@ -57,7 +57,7 @@ def _threads():
 
 
 def _use_bar():
-    """Steps, a long wait, a warning and a line; how often it was drawn."""
+    """A bar with steps, a long wait, a warning and a line."""
     bar = progress.Bar(10, 4)
     bar.advance(5)
     time.sleep(0.1)
@@ -91,7 +91,7 @@ def test_a_bar_is_drawn_while_nothing_happens_and_leaves_lines_whole(
 
 
 def test_batches_that_somebody_watches_are_counted(monkeypatch):
-    """The bar has ended when an error of the work on a batch is printed."""
+    """The bar ends before an error in the work on a batch is printed."""
     before = _threads()
     with _terminal(monkeypatch) as sent:
         with progress.counted("abc", 3) as batches:
@@ -134,7 +134,7 @@ bar.close()
 
 
 def _outputs(control=""):
-    """What a notebook keeps of a bar, by a real kernel."""
+    """What a notebook keeps of a bar, as a real kernel runs it."""
     nbclient = pytest.importorskip("nbclient", reason="needs Jupyter")
     nbformat = pytest.importorskip("nbformat")
     cell = nbformat.v4.new_code_cell(_CELL.format(control=control))
@@ -150,6 +150,6 @@ def test_a_notebook_keeps_the_last_line_of_a_bar_in_one_place():
     bar, line = _outputs()
     assert "7/10 steps" in bar and "loss 0.5" in bar and "\r" not in bar
     assert line == "a line\n"
-    # The negative control: as on a terminal each drawing is kept.
+    # The negative control: each drawing is kept, as on a terminal.
     drawn = "".join(_outputs("progress._Cell = lambda: None"))
     assert drawn.count("/10 steps") > 2

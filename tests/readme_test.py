@@ -1,4 +1,4 @@
-"""What the README and the pages of docs/ say is so."""
+"""What the README and the pages of docs/ say is true."""
 
 import ast
 import functools
@@ -34,7 +34,7 @@ def _blocks(language, text=TEXT):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder with what the lines find, which is the current one."""
+    """The current folder, with the files that the blocks read."""
     from huggingface_hub import constants
 
     folder = tmp_path_factory.mktemp("readme")
@@ -46,7 +46,8 @@ def place(tmp_path_factory):
         yield folder
 
 
-# Without test extras fresh_machine.py runs these and those of other pages.
+# Without test extras, fresh_machine.py runs these blocks and those of other
+# pages.
 PYTHON = _blocks("python", README + _read("docs/FINE_TUNING.md"))
 
 
@@ -75,7 +76,7 @@ def test_commands_name_programs_and_flags_that_exist():
 
 @functools.cache
 def _flags(program):
-    """Those that --help shows."""
+    """The flags that --help shows."""
     done = programs.start(program, "--help", cwd=ROOT)
     return set(re.findall(r"^  --(\w+)", done.stdout, re.M))
 
@@ -115,7 +116,7 @@ def test_the_citation_is_of_this_version():
 
 
 def _fragments():
-    """The texts of the library, with a blank for what is filled in."""
+    """The library's texts, with a placeholder for what is filled in."""
     for path in (ROOT / "keras_resnet").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.JoinedStr):
@@ -129,7 +130,7 @@ def _fragments():
 
 
 def _is_said(line, texts):
-    """Whether the parts of a line, "..." between them, stand in a text."""
+    """Whether a text contains the parts of a line that "..." separates."""
     parts = [part for part in re.split(r"\s*\.\.\.\s*", line) if part]
     return any(
         parts[0] in text and re.search(".*".join(map(re.escape, parts)), text)
@@ -169,7 +170,7 @@ def test_a_korean_page_has_the_commands_and_numbers_of_the_english(name):
     korean = _read(folder + name)
     english = _read(folder + name.replace(".ko", ""))
     assert _code(korean) == _code(english)
-    # It may say less, and nothing else.
+    # The Korean page may say less, but nothing else.
     known = _numbers(english) | IN_WORDS.get(name, set())
     assert _numbers(korean) <= known
 

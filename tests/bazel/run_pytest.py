@@ -1,7 +1,7 @@
-"""Runs pytest on the test file which Bazel passes as the argument.
+"""Runs pytest on the test file that Bazel passes as the argument.
 
-A py_test starts a program, and tests of plain functions are not one. The exit
-status is pytest's, so a file without tests (status 5) fails.
+A py_test runs a program, and a file of test functions is not a program. The
+exit status is pytest's, so a file without tests (status 5) fails.
 """
 
 import os
@@ -11,8 +11,8 @@ import pytest
 
 
 def main(arguments):
-    """Returns pytest's exit status, of the tests `make test` would run."""
-    # The runfiles are not to be written, so no cache and no bytecode there.
+    """Runs the tests that `make test` runs; returns pytest's exit status."""
+    # Nothing may be written to the runfiles: no cache and no bytecode.
     options = ["-p", "no:cacheprovider", "-m", "not large"]
     test_filter = os.environ.get("TESTBRIDGE_TEST_ONLY")
     if test_filter:

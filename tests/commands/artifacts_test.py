@@ -36,7 +36,7 @@ MASK = "--on_bad_image=mask:1"
 
 
 def start(*words, cwd):
-    """What a command did, which verifies in its own process."""
+    """The result of a command that verifies in its own process."""
     return zygote.run(programs.SUPPORT / "one_process.py", *words, cwd=cwd)
 
 
@@ -56,7 +56,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def root(network, tmp_path_factory):
-    """SECRET: photographs/, two of them bad, run/ and, by export, exported/."""
+    """Folder SECRET: photographs/ (two bad) and run/; export adds exported/."""
     root = tmp_path_factory.mktemp("root") / SECRET
     rng = np.random.default_rng(0)
     for split, number in (("train", 3), ("validation", 2)):
@@ -77,7 +77,7 @@ def root(network, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def said(root):
-    """What export said."""
+    """The result of the command export."""
     said = start(
         "export",
         "--model=run/model.keras",
@@ -100,7 +100,7 @@ def test_export_prints_what_it_measured_and_nothing_else(root, said):
         if precision == "float32":
             assert float(difference) <= 1e-5
             assert agreement == "100.0%"
-    # 20 of the validation split of the card's data set, without one.
+    # The card's data set has 20 validation images; the bad one is left out.
     assert "Verified on 19 images" in last
     for line, split in zip(
         said.stderr.splitlines(), ("train", "validation"), strict=True
@@ -109,7 +109,7 @@ def test_export_prints_what_it_measured_and_nothing_else(root, said):
 
 
 def _bytes(path):
-    """All bytes of a file, and those of an archive in it, unpacked."""
+    """Yields a file's bytes and, if it holds an archive, each member's."""
     yield path.read_bytes()
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
@@ -128,14 +128,14 @@ def test_no_byte_of_it_tells_where_the_photographs_are(root, said):
             if b"folder:photographs" in content:
                 holding.append(path.name)
     assert {"card.json", "manifest.json", "model_int8.tflite"} <= {*holding}
-    # Where the model is, its card still tells.
+    # The card beside the model still names the folder.
     card = cards.load_card(root / "run")
     assert card.dataset == f"folder:{root}/photographs"
 
 
 @pytest.fixture(scope="module")
 def features(root):
-    """What export said of features, and of data by another name."""
+    """The result of exporting features under another data set name."""
     said = start(
         "export",
         *("--model=run/model.keras", "--formats=onnx", MASK),
@@ -216,7 +216,7 @@ def test_predict_needs_images_a_model_and_its_labels(root, said, tmp_path):
     (tmp_path / "labels.txt").write_text("cat\ndog\n")
     message = "has 10 classes, the labels.txt beside it 2 names"
     refuses(message, "predict", *arguments, cwd=tmp_path)
-    # A lone .tflite file has them inside.
+    # A lone .tflite file contains its labels.
     shutil.copy(root / tflite, tmp_path / "alone.tflite")
     arguments = ("--model=alone.tflite", images)
     result = start("predict", *arguments, cwd=tmp_path)

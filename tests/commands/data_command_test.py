@@ -26,7 +26,7 @@ def test_inspect_prints_draws_and_fails_where_something_is_unreadable(
     result = _run(
         "inspect",
         f"--dataset=folder:{dirty}",
-        # The recipe is what training would choose, which takes no such file.
+        # It uses the recipe of training, which refuses an unreadable file.
         f"--on_bad_image=mask:{len(odd_images.UNREADABLE_NAMES)}",
         f"--output={output}",
         "--images=8",

@@ -22,7 +22,7 @@ NAMES = ("0", "1", "2")
 
 
 def _photographs(folder):
-    """A photograph of its own size a class, in both splits."""
+    """Writes one photograph a class, each of another size, in both splits."""
     for i, name in enumerate(NAMES):
         pixels = photograph()[9 * i :, 31 * i :][: 30 + 9 * i, :60]
         for split in ("train", "validation"):

@@ -1,4 +1,4 @@
-"""Command lines that cannot be read: status 2 and one line, of any command."""
+"""Any command answers wrong flags with status 2 and one line of text."""
 
 import ast
 import dataclasses
@@ -16,7 +16,7 @@ from keras_resnet import recipes
 from keras_resnet.commands import doors
 from keras_resnet.commands import flags
 
-# A command of every kind of flag, which says what it was given.
+# A command with every kind of flag; it prints what it was given.
 COMMAND = """
 from absl import flags
 from keras_resnet.commands import running
@@ -45,7 +45,7 @@ def _python(*words):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A function of the words of `COMMAND`: what it did."""
+    """A function that runs `COMMAND` with its arguments."""
     program = tmp_path_factory.mktemp("flags") / "program.py"
     program.write_text(COMMAND)
     return functools.partial(zygote.run, program, cwd=programs.ROOT)
@@ -64,7 +64,7 @@ def test_help_is_no_mistake(run):
     assert "Iterations." in done.stdout
 
 
-# The reader takes one line of many and goes.
+# The reader takes one line of many and closes the pipe.
 _BROKEN_PIPE = """
 from keras_resnet.commands import running
 running.run(lambda args: print("line\\n" * 1_000_000))
@@ -84,7 +84,7 @@ def test_a_reader_that_goes_leaves_no_traceback():
     assert command.returncode == 1
 
 
-# Lines of errors, before the seconds that TensorFlow takes.
+# For each command line: whether TensorFlow, which takes seconds, was imported.
 _MISSPELT = """
 import json, os, sys
 from keras_resnet.commands import doors
@@ -99,7 +99,7 @@ for words in json.loads(sys.argv[1]):
 
 
 def _misspelt(*commands):
-    """[what began TensorFlow, status, ...] and the lines of the errors."""
+    """[TensorFlow imported?, status, ...] and the lines of the errors."""
     done = _python("-c", _MISSPELT, json.dumps(commands))
     return done.stdout.split(), done.stderr.splitlines()
 
@@ -125,12 +125,12 @@ def test_misspelt_words_are_refused_before_tensorflow_starts():
         strict=True,
     ):
         assert error.startswith("ERROR: ") and message in error
-    # What cannot be told from its name is.
+    # A name with a source is refused only after TensorFlow starts.
     said, _ = _misspelt(["folder:phtos"])
     assert said == ["True", "2"]
 
 
-# Ctrl-C in the middle of a command that has no words of its own for it.
+# Ctrl-C during a command that has no message of its own for it.
 _STOPPED = """
 import os, signal
 from keras_resnet.commands import running

@@ -1,4 +1,4 @@
-"""From a folder of pictures to a phone's file, in four commands."""
+"""Four commands turn a folder of pictures into a file for a phone."""
 
 import re
 
@@ -41,7 +41,7 @@ def _run(place, command, *words):
 
 def test_train_says_what_it_chose_and_what_it_left_out(place, trained):
     head = trained.stdout.splitlines()[:2]
-    # Nobody waited for it here.
+    # Here TensorFlow was imported before, so nobody waits for it.
     assert "starting TensorFlow" not in trained.stderr
     assert head[0].startswith("Training resnet20 on folder:photos at 32x32")
     assert head[0].endswith("(mirrored, 2 x CPU) in runs/photos")
@@ -50,7 +50,7 @@ def test_train_says_what_it_chose_and_what_it_left_out(place, trained):
     )
     assert "batch_size=4" in head[1] and "steps=12" in head[1]
     assert "after 12 steps" in trained.stdout
-    # Of two classes it is always right.
+    # With two classes top-5 is always right.
     assert "top-1 accuracy" in trained.stdout
     assert "top-5" not in trained.stdout
     assert "have chosen the model" in trained.stdout

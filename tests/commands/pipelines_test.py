@@ -1,4 +1,4 @@
-"""train.py and evaluate.py as a user runs them: one message, no stack."""
+"""train.py and evaluate.py as a user runs them: one message, no traceback."""
 
 import json
 import re
@@ -20,7 +20,7 @@ def _run(command, *arguments):
 def run(tmp_path_factory):
     """Four steps on two devices, started from elsewhere."""
     cwd = tmp_path_factory.mktemp("elsewhere")
-    # From the first line on, for what start-up prints.
+    # A cold start also shows what start-up prints.
     result = programs.start_cold(
         "train",
         *("--strategy=mirrored", "--devices=2", "--batch_size=8"),
@@ -44,14 +44,14 @@ def test_train_writes_into_runs_and_reports(run):
     assert re.search("[1-9][0-9.]* images/s", result.stdout)
     assert " 0 images/s" not in result.stdout
     assert "of 359 images" in result.stdout
-    # At once, for who reads a log.
+    # This comes first, for those who read a log.
     said = "python pipelines/train.py: starting TensorFlow ...\n"
     assert result.stderr.startswith(said)
     # TensorFlow's start-up notes are not a user's business.
     assert "oneDNN" not in result.stderr
 
 
-# A command that gets the signal as it says its first step.
+# A command that gets the signal when it prints its first step.
 _SIGTERM = """
 import os, pathlib, runpy, signal, sys
 sys.argv = sys.argv[1:]

@@ -1,4 +1,4 @@
-"""The words of the commands in Python, on a model that `fit` trained."""
+"""The commands as Python functions, on a model that `fit` trained."""
 
 import json
 
@@ -52,7 +52,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def run(model, photos, tmp_path_factory):
-    """The folder of a run whose validation was half of the pictures."""
+    """The folder of a run that held out half of the pictures."""
     folder = tmp_path_factory.mktemp("run")
     model.save(folder / "model.keras")
     Card(

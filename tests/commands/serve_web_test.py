@@ -1,4 +1,4 @@
-"""The command serve_web: an exported page for a browser, and nothing else."""
+"""The command serve_web sends an exported page to a browser, and only that."""
 
 import contextlib
 import os
@@ -78,7 +78,7 @@ def test_serve_web_gives_files_of_the_page_alone(page, tmp_path):
 
 
 def test_serve_web_answers_this_machine_alone(page):
-    """A site of another name that leads here reads nothing."""
+    """A site whose own name resolves to this machine reads nothing."""
     with pages.serving(page) as url:
         for host, status in (
             ("localhost:9", 200),
@@ -103,8 +103,8 @@ def test_half_requests_hold_up_nobody(page, capfd):
         for _ in range(serve_web.Server.MOST + 8):
             half = socket.create_connection(("127.0.0.1", port), 30)
             stack.enter_context(half).sendall(b"GET /page.json HT")
-        # One thread serves; those of the oldest end, long before a half
-        # request has had its time.
+        # One thread accepts. The threads of the oldest requests end, long
+        # before a half request times out.
         most = own + 1 + serve_web.Server.MOST
         until = time.monotonic() + serve_web.Handler.timeout / 2
         while threading.active_count() > most and time.monotonic() < until:
@@ -116,7 +116,7 @@ def test_half_requests_hold_up_nobody(page, capfd):
 
 
 def test_serve_web_refuses_in_one_line(page, tmp_path):
-    root = page.parent  # that of the whole export will do
+    root = page.parent  # the folder of the whole export will do
     with pages.serving(root) as url:
         port = url.rsplit(":")[-1].strip("/")
         for arguments, message in (

@@ -95,7 +95,7 @@ def test_a_class_that_nothing_speaks_for_is_cold():
 
 
 def test_heat_lies_where_the_evidence_is():
-    """Two kinds of texture: the heat of each is in its half of the image."""
+    """The heat of each of two textures lies in its half of the image."""
     model = _build(classes=2)
     rng = np.random.default_rng(0)
     fine, coarse = rng.integers(256, size=(2, 256, 16, 16, 1), dtype="uint8")
@@ -138,7 +138,7 @@ def test_hot_places_are_bright_and_cold_ones_dark():
 
 @pytest.mark.parametrize("shape", [(60, 40), (40, 60), (10, 15), (40, 40)])
 def test_heat_lies_in_the_picture_where_its_view_lies(shape):
-    """A ramp of colours is seen through the view and drawn back: it matches."""
+    """A ramp of colours, seen through the view and drawn back, matches."""
     rows, columns = np.mgrid[: shape[0], : shape[1]] + 0.5
     picture = np.stack([3 * rows, 3 * columns, 0 * rows], -1).astype("uint8")
     view = View(resize=20, crop=16)
@@ -147,7 +147,7 @@ def test_heat_lies_in_the_picture_where_its_view_lies(shape):
         explain._at_places(seen[..., c], view, shape) * 255 for c in range(2)
     ]
     top, left, bottom, right = view.part(*shape)
-    unit = min(shape) / 20  # pixels of the picture in one of the view
+    unit = min(shape) / 20  # pixels of the picture in one pixel of the view
     inside = (rows > top + unit) & (rows < bottom - unit)
     inside &= (columns > left + unit) & (columns < right - unit)
     for c in range(2):

@@ -1,4 +1,4 @@
-"""Figures of independent labels, beside scikit-learn's and Keras'."""
+"""Figures of independent labels agree with scikit-learn's and Keras'."""
 
 import dataclasses
 import json
@@ -27,7 +27,7 @@ VIEW = View(resize=8, crop=8)
 
 @pytest.fixture(scope="module")
 def answers():
-    """Logits, labels and weights; ties, and a label that nobody has."""
+    """Logits with ties, labels (one that no example has) and weights."""
     rng = np.random.default_rng(0)
     labels = (rng.random((NUMBER, 3)) < (0.5, 0.2, 0)).astype(np.uint8)
     logits = np.round(rng.normal(labels - 0.5), 1).astype(np.float32)
@@ -62,7 +62,7 @@ def test_average_precision_is_scikit_learns(answers, label, weighted):
     )
     ours = multi_label.average_precision(scores, there, weights)
     assert ours == pytest.approx(expected, rel=1e-12)
-    # Were ties broken, those that are there would come first.
+    # It would be higher if ties were broken in favour of the true labels.
     broken = scores + 0.01 * there
     assert multi_label.average_precision(broken, there, weights) > ours + 1e-3
 
@@ -72,7 +72,7 @@ def test_figures_are_scikit_learns_in_any_batches(answers, batch):
     ours = _report(answers, batch)
     counted = answers[2] > 0
     logits, labels = answers[0][counted], answers[1][counted]
-    with warnings.catch_warnings(action="ignore"):  # of the empty label
+    with warnings.catch_warnings(action="ignore"):  # about the empty label
         theirs = sklearn.metrics.precision_recall_fscore_support(
             labels, logits > 0, zero_division=0
         )
@@ -159,7 +159,7 @@ def split():
 
 
 def test_devices_and_views_give_the_figures_of_the_probabilities(split):
-    """The view center of one network is its report; two are their mean."""
+    """One network's center view gives its report; two give their mean."""
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     with strategy.scope():
         model, other = _model(), _model()

@@ -1,4 +1,4 @@
-"""Figures by class, beside scikit-learn's and closed forms."""
+"""Figures by class agree with scikit-learn's and with closed forms."""
 
 import html
 import json
@@ -26,7 +26,7 @@ def _split(examples):
 
 @pytest.fixture(scope="module")
 def predictions():
-    """200 examples of three of four classes; a fifth does not count."""
+    """200 examples of three of four classes; about 20% have weight 0."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, 200)
     logits = rng.normal(size=(200, 4)) + 1.5 * np.eye(4)[labels]
@@ -63,7 +63,7 @@ def test_figures_are_scikit_learns(predictions):
     assert ours.balanced_accuracy == pytest.approx(
         sklearn.metrics.balanced_accuracy_score(true, taken), rel=1e-12
     )
-    # What does not count would change them.
+    # Examples of weight 0 would change them.
     everything = _report((probabilities, labels, np.ones(200)))
     assert (everything.confusion != ours.confusion).any()
 
@@ -77,7 +77,7 @@ def test_batches_do_not_matter(predictions):
 
 @pytest.mark.parametrize("right, error", [(8, 0.0), (6, 0.2), (10, 0.2)])
 def test_calibration_is_the_distance_from_what_is_right(right, error):
-    """Ten predictions of 0.8, of which some are right."""
+    """Ten predictions of 0.8, some of them right."""
     tally = report.Tally(4)
     probabilities = np.tile([0.8, 0.2, 0.0, 0.0], (10, 1))
     tally.add(probabilities, [0] * right + [1] * (10 - right), np.ones(10))

@@ -1,4 +1,4 @@
-"""The report of a real network is what evaluation says, on any devices."""
+"""A real network's report agrees with its evaluation, on any devices."""
 
 import io
 

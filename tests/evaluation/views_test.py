@@ -1,4 +1,4 @@
-"""Views and ensembles against NumPy, from the resized pixels on."""
+"""Views and ensembles against NumPy, starting from the resized pixels."""
 
 import dataclasses
 import functools
@@ -53,7 +53,7 @@ def files(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def split(files):
-    """The same, but of pixels: to decode files takes most of the time."""
+    """The same split with decoded pixels: decoding takes most of the time."""
     pixels = tf.stack([tf.io.serialize_tensor(p) for p in _in_order()])
 
     def read(index):
@@ -78,7 +78,7 @@ def _build(input_shape, **choices):
 
 @functools.cache  # no test changes one
 def _network(size=16, seed=0, **choices):
-    """Random, but sure enough that means of logits differ from means."""
+    """Random, but so sure that mean logits and mean probabilities differ."""
     keras.utils.set_random_seed(seed)
     model = _build((size, size, 3), **choices)
     kernel = model.get_layer("logits").kernel
@@ -93,7 +93,7 @@ def _member(view=SIZES, **choices):
 
 @functools.cache
 def _for_any_size(model):
-    """Made anew, not by what is tested."""
+    """A new network for any size, made without the function under test."""
     anew = _build((None, None, 3))
     anew.set_weights(model.get_weights())
     return anew
@@ -188,7 +188,7 @@ def test_errors_are_those_of_the_mean_probabilities(files):
 
 
 def test_a_fixed_batch_and_a_larger_crop_than_the_networks_are_evaluated(split):
-    """A crop of 23 on a network of 16 is as P2 Table 5's of 320 on 224."""
+    """A crop of 23 on a network for 16 is like P2 Table 5's 320 on 224."""
     free = _member()
     image = keras.Input(batch_shape=(4, SIZES.crop, SIZES.crop, 3))
     fixed = keras.models.clone_model(free.model, input_tensors=image)
@@ -315,7 +315,7 @@ def test_pooling_then_classifying_is_the_mean_of_dense_scores():
     dense = maps @ kernel + bias
     ours = np.asarray(views.any_size(keras_resnet.logits(model))(image))
     np.testing.assert_allclose(ours, dense.mean(axis=(1, 2)), rtol=1e-4)
-    # Windows of the size that was trained on count the border less often.
+    # Windows of the training size count the border less often.
     windows = np.lib.stride_tricks.sliding_window_view(dense, (8, 8), (1, 2))
     slid = windows.mean(axis=(1, 2, 4, 5))
     assert np.abs(slid - ours).max() > 1e-2

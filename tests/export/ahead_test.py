@@ -34,7 +34,7 @@ def test_what_was_begun_is_not_run_again_and_tells_what_is_wrong(monkeypatch):
             ahead("damaged", INPUTS)
         own = [(path, isolated.OWN) for path in ("a", "b", "damaged")]
         assert sorted(seen) == own
-        # Other images, another runtime, an unknown file: when they are asked.
+        # Other images, another runtime, an unknown file: run when asked for.
         assert ahead("a", OTHERS) == "A"
         assert ahead("a", INPUTS, runtime="openvino") == "A"
         assert ahead("c", INPUTS) == "C"

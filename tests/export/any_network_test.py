@@ -1,4 +1,4 @@
-"""Any functional model is exported exactly, or refused by a layer's name."""
+"""Any functional model is exported exactly, or refused naming a layer."""
 
 import keras
 import numpy as np
@@ -41,7 +41,7 @@ WRITERS = {
 ENDS = ("fixed_batch", "named_ends")
 GRAPHS = ("bottlenecks", "groups", "operators")
 REWRITTEN = ("padded_pools", "read_twice", "own_mean")  # in ONNX alone
-# Of the others a copy is made as of these, and a file in the same way.
+# The others are copied and written in the same way as these.
 OTHERS = [n for n in MADE if n not in (*ENDS, *GRAPHS, *REWRITTEN, "attention")]
 WRITTEN = [
     *((name, ("tflite", "onnx")) for name in GRAPHS),
@@ -103,7 +103,7 @@ def test_a_backbone_is_folded_too_and_the_model_is_left_as_it_was():
     assert copy.get_layer("resnet164").get_layer("stage1_unit2").strides == 2
     assert keras.config.dtype_policy().name == policy
     for layer in model.layers:
-        assert layer.output is not None  # raises where a layer is called anew
+        assert layer.output is not None  # raises if a layer is called again
     for weight, value in zip(model.weights, before, strict=True):
         np.testing.assert_array_equal(weight.numpy(), value)
 

@@ -1,4 +1,4 @@
-"""The files for phones as ARM64 code, under qemu: the answers of this machine.
+"""Files for phones give this machine's answers as ARM64 code under qemu.
 
 Emulated times mean nothing and are not tested.
 """
@@ -22,9 +22,9 @@ GUEST = programs.SUPPORT / "arm64_guest.py"
 QEMU = "qemu-aarch64-static"
 # Program -> Debian's package.
 NEEDS = {QEMU: "qemu-user-static", "apt-get": "apt", "dpkg-deb": "dpkg"}
-# Exit status of sysroot.sh where packages cannot be downloaded.
+# Exit status of sysroot.sh if packages cannot be downloaded.
 UNAVAILABLE = 69
-# Kernels of LiteRT: the fastest of the machine, or those of its definition.
+# LiteRT's kernels: the fastest of the machine, or the reference kernels.
 DEFAULT, REFERENCE = "AUTO", "BUILTIN_REF"
 
 
@@ -70,8 +70,8 @@ def emulate(sysroot, model, inputs, kernels=DEFAULT):
     return np.load(paths[2]), report
 
 
-# Activations that are quantised as they come round to either side of a half,
-# and XNNPACK rounds integers otherwise on ARM than on x86: a 256th.
+# Activations quantised at run time may round to either side of a half. XNNPACK
+# rounds integers differently on ARM and on x86: by 1/256.
 @pytest.mark.parametrize(
     "precision, tolerance",
     [("float32", 1e-5), ("float16", 1e-5), ("dynamic_int8", 0.02), ("int8", 1)],
@@ -86,7 +86,7 @@ def test_arm64_gives_the_answers_of_this_machine(
     actual, report = emulate(sysroot, model, images.astype(dtype))
     assert report["machine"] == "aarch64"
     assert actual.dtype == expected.dtype == dtype
-    # Another answer for every image, so that an equal one is no accident.
+    # Every image has another answer, so an equal one is no accident.
     assert len(np.unique(expected, axis=0)) == len(images)
     difference = np.abs(actual.astype(float) - expected).max()
     print(f"{precision}: largest difference {difference:.1e}")

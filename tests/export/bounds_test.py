@@ -1,4 +1,4 @@
-"""What may differ, by precision; and verification in processes of its own."""
+"""How much each precision may differ, and verification in a new process."""
 
 import exported_networks
 import numpy as np
@@ -16,7 +16,7 @@ from keras_resnet.labels.cards import load_card
 
 
 def test_verification_in_a_process_finds_the_same(model, copied):
-    """Of the artifact with two signatures: a process takes seconds."""
+    """Only the artifact with two signatures: a process takes seconds."""
     rows = artifact.read_manifest(copied)
     rows = [row for row in rows if row.format == "saved_model"]
     manifest.write_manifest(copied, rows, load_card(copied))
@@ -53,7 +53,7 @@ def test_a_process_that_dies_is_one_artifact_s_fault(model, exported):
         ("int8", {"clear_agreement": 0.98}, "agrees for 98.0%"),
         ("int8", {"accuracy_loss": 0.005}, None),
         ("int8", {"accuracy_loss": 0.006}, "0.6% of top-1 accuracy are lost"),
-        ("int8", {"accuracy_loss": 0.02, "num_images": 50}, None),  # one
+        ("int8", {"accuracy_loss": 0.02, "num_images": 50}, None),  # one image
         ("int8", {"accuracy_loss": 0.04, "num_images": 50}, "4.0% of top-1"),
         ("int8", {"accuracy_loss": -0.1}, None),
         ("int8", {"accuracy_loss": None}, None),

@@ -151,7 +151,7 @@ def test_float32_copy_is_equal_and_independent(choices):
 
 
 def test_model_of_any_size_takes_the_card_s(tmp_path):
-    """Of v2, which leaves normalisations unfused."""
+    """Uses v2, which leaves normalisations unfused."""
     small = {"depths": (1, 1), "filters": (8, 16)}
     model = network("resnet50_v2", **small)
     free = network("resnet50_v2", **small, input_shape=(None, None, 3))
@@ -174,7 +174,7 @@ def test_model_of_any_size_takes_the_card_s(tmp_path):
         np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5)
 
 
-# What export_all says of what cannot work, before any work.
+# What export_all refuses before any work.
 
 
 def _options(**choices):

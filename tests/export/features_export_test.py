@@ -1,4 +1,4 @@
-"""Networks that give features: what their files hold, and who refuses them."""
+"""Networks that give features: what their files hold and what refuses them."""
 
 import dataclasses
 import importlib.util
@@ -58,7 +58,7 @@ def export(model, directory, names, formats, **options):
 
 @pytest.fixture(scope="module")
 def predict():
-    """`isolated.predict`, of the same images: each file runs once."""
+    """`isolated.predict`, cached for the same images: each file runs once."""
     found = {}
 
     def predict(path, inputs, **options):
@@ -115,7 +115,7 @@ def test_the_folder_says_what_it_holds(folder):
 def test_they_are_verified_output_by_output(folder, classifier, predict):
     images, _ = digits(8)
     reports = verify.verify(folder, classifier, images, predict=predict)
-    # A SavedModel has two signatures, one of them of image files.
+    # A SavedModel has two signatures, one of them for image files.
     assert len(reports) == 4 * len(NAMES)
     with pytest.raises(verify.VerificationError) as error:
         verify.verify(folder, network(seed=1), images, predict=predict)
@@ -169,7 +169,7 @@ def test_a_dilated_network_exports_to_every_format(variant, tmp_path):
     assert len(artifact.read_manifest(directory)) == 8
 
 
-# Who refuses it.
+# What refuses features.
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def example():
 def test_the_search_finds_pictures_of_the_same_class(
     example, folder, tmp_path, capsys
 ):
-    """Features of random filters are enough: one in ten would be chance."""
+    """Features of random filters are enough: chance finds one in ten."""
     images, labels = digits(150)
     for number, image in enumerate(images):
         path = tmp_path / f"{number:03d}.png"

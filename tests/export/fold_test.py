@@ -1,4 +1,4 @@
-"""The folded network is the network, without batch normalisation."""
+"""A folded network equals its network, without batch normalisation."""
 
 import dataclasses
 
@@ -44,7 +44,7 @@ def _images(model, count=4):
 
 
 def _difference(model, other):
-    """Of the logits, in their standard deviations."""
+    """The largest difference of logits, in their standard deviations."""
     images = _images(model)
     expected = _logits(model, images)
     return abs(_logits(other, images) - expected).max() / expected.std()
@@ -64,8 +64,8 @@ def _strides(model):
     }
 
 
-# What no convolution precedes: before each of 3 units but the first, and the
-# last; timm's has all.
+# Normalisations that no convolution precedes: one before each of 3 units but
+# the first, and the last one. timm's has one before the first unit too.
 AFFINE = {"resnet50": 0, "resnet50_v2": 3, "resnet50_v2_timm": 4}
 # 3x3 convolutions keep their strides.
 STRIDED = ("resnet18", "resnet50_v1_5")
@@ -106,7 +106,7 @@ def test_folding_twice_is_folding_once(once):
 
 @pytest.mark.parametrize("variant", ["resnet50", "resnet50_v2"])
 def test_pixels_that_no_unit_reads_are_not_computed(variant):
-    """Three in four of two units' last two convolutions."""
+    """They are 3 of 4 pixels of the last two convolutions in two units."""
     filters = (8, 16, 32)
     model = keras_resnet.build(variant, depths=(2, 2, 1), filters=filters)
     copy = fold(model)
@@ -129,8 +129,8 @@ BLOCKS = {
     "pointwise": specs.Block(kernels=(1, 1), widths=(1, 2), strided=0),
 }
 MOVE = {"bottleneck", "long", "pointwise"}
-# What differs in the first value of a gate's bias alone is the same here: all
-# biases are drawn.
+# Shortcuts that differ only in the initial bias of a gate are the same here:
+# all biases are drawn.
 SHORTCUTS = {
     dataclasses.replace(row, gate_bias=0.0): name
     for name, row in reversed(specs.SHORTCUTS.items())
@@ -140,7 +140,7 @@ SHORTCUTS = {
 def _pairs():
     """(block, shortcut): every block meets B, every other shortcut two blocks.
 
-    Of those two one moves its stride.
+    One of those two blocks moves its stride.
     """
     moving = [name for name in BLOCKS if name in MOVE]
     staying = [name for name in BLOCKS if name not in MOVE]
@@ -153,7 +153,7 @@ def _pairs():
 
 
 def _units(chain, channels=3, **rows):
-    """A network of units with these strides, of random weights."""
+    """A network of units with these strides and random weights."""
     keras.utils.set_random_seed(0)
     x = image = keras.Input((13, 14, channels))
     width = 3 * rows["block"].expansion
@@ -171,7 +171,7 @@ def _units(chain, channels=3, **rows):
 
 
 def _map_difference(model, other):
-    """Of all outputs, in their standard deviations: the largest."""
+    """The largest difference of any output, in its standard deviations."""
     images = _images(model, 2) / 64
     expected, actual = (
         [np.asarray(x) for x in keras.tree.flatten(m(images, training=False))]
@@ -186,8 +186,8 @@ PLACEMENTS = list(specs.PLACEMENTS.values())
 
 @pytest.mark.parametrize("number, pair", list(enumerate(_pairs())), ids=str)
 def test_blocks_shortcuts_and_strides_are_folded(number, pair):
-    # All placements in turn, from another one on in each round: each meets
-    # units that move their strides and units that keep them.
+    # The placements take turns, and each round starts with another one. So each
+    # meets units that move their strides and units that keep them.
     block, shortcut = pair
     number += number // len(PLACEMENTS)
     chain = (1, 3) if number % 3 == 0 else (1, 2)
@@ -211,7 +211,7 @@ B, D = specs.SHORTCUTS["B"], own_network.SHORTCUT
     [
         ({"after": ("bn", "se")}, B, False),
         ({"after": ("bn",), "after_add": ("relu", "se")}, B, False),
-        # Of the unit that skips pixels, too, before it does.
+        # Also in the unit that skips pixels, before it does.
         ({"before": ("se",), "after": ("bn",)}, B, False),
         # A pool of 2 x 2 pixels in the shortcut.
         ({"after": ("bn",), "after_add": ("relu",)}, D, False),
@@ -232,7 +232,7 @@ def test_what_mixes_pixels_sees_all_of_them(place, shortcut, can_move):
 
 
 def _with_head(*names):
-    """What makes a classifier that reads some of a network's maps."""
+    """A function that gives a network a head that reads only these maps."""
 
     def attach(body):
         maps = keras_resnet.features(body).output
@@ -285,7 +285,7 @@ def test_a_map_with_another_reader_keeps_its_size(variant, reader):
     copy = fold(model)
     ends = [name for name in _strides(copy) if name.endswith("unit2")]
     assert len(ends) == moved
-    assert _map_difference(model, copy) < 1e-4  # moved, it was 0.02 and more
+    assert _map_difference(model, copy) < 1e-4  # 0.02 or more if moved
 
 
 def test_pixels_are_no_longer_divided():
@@ -294,7 +294,7 @@ def test_pixels_are_no_longer_divided():
 
 
 def test_weights_of_any_scale_keep_their_digits():
-    """Folded in float64: a BN of tiny variance scales by hundreds."""
+    """Folding uses float64: a BN of tiny variance scales by hundreds."""
     model = network()
     for weight in model.weights:
         if weight.name == "moving_variance":

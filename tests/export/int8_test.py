@@ -1,4 +1,4 @@
-"""Smaller precisions: what they are, on a network that reads digits."""
+"""Smaller precisions, tested on a network that reads digits."""
 
 import dataclasses
 
@@ -23,8 +23,8 @@ from keras_resnet.export.writers.tflite import export_tflite
 from keras_resnet.inference import runtime
 from keras_resnet.labels.view import View
 
-# Name -> (the whole one, most bytes of it). Of 77,000 parameters; larger
-# networks have less beside their weights.
+# Name -> (the format in float32, the largest fraction of its bytes), for 77,000
+# parameters. Larger networks store less beside their weights.
 SMALLER = {
     "tflite": ("tflite_float32", 0.4),
     "tflite_int8": ("tflite_float32", 0.4),
@@ -65,7 +65,7 @@ def exported(tmp_path_factory, options):
 
 @pytest.fixture(scope="module")
 def split(card):
-    """Views of the whole validation split and what the network says."""
+    """Views of the whole validation split and the network's answers."""
     views = _views(card, 359)
     return views, exported_networks.answers(trained(), views)
 
@@ -79,7 +79,7 @@ def test_a_smaller_precision_is_smaller_and_reads_as_well(
     assert small.bytes < ratio * artifacts[whole].bytes
     views, labels = split[0], digits(359)[1]
     expected = split[1].argmax(-1)
-    # Else agreement would mean nothing.
+    # Otherwise agreement would mean nothing.
     assert (expected == labels).mean() > 0.9
     predictor = runtime.load_predictor(directory / small.path)
     actual = predictor.predict(views).argmax(-1)
@@ -104,7 +104,7 @@ def test_the_manifest_says_what_each_file_takes(exported):
 
 
 def test_full_int8_is_of_8_bits_by_channel(exported):
-    """What its ends are, docs/PHONES.md says, and a test of that."""
+    """docs/PHONES.md and its test say what its input and output are."""
     directory, _ = exported
     interpreter = Interpreter(model_path=f"{directory}/model_int8.tflite")
     details = interpreter.get_tensor_details()
@@ -209,7 +209,7 @@ def test_calibration_sees_all_values_and_leaves_the_images():
 
 
 def test_operators_are_those_of_the_papers_layers(tmp_path):
-    """Three units of ResNet-50, narrow: operators of each kind."""
+    """Three narrow units of ResNet-50 have operators of each kind."""
     choices = {"depths": (2, 1), "filters": (8, 8)}
     counts, path = {}, tmp_path / "m.tflite"
     for variant in ("resnet50", "resnet50_v2"):
@@ -222,17 +222,17 @@ def test_operators_are_those_of_the_papers_layers(tmp_path):
         "ADD": 3,
         "CONV_2D": 1 + 3 * 3 + 2,
         "FULLY_CONNECTED": 1,
-        # Of the stem, and of a shortcut whose unit strides for the next stage:
-        # every other pixel.
+        # One in the stem, and one in a shortcut whose unit strides for the next
+        # stage: it takes every other pixel.
         "MAX_POOL_2D": 1 + 1,
         "MEAN": 1,
-        # Of the 7x7, of its pooling, and of that unit's 3x3: one pixel on each
-        # side, where TensorFlow would pad on two.
+        # For the 7x7, for its pooling and for that unit's 3x3: one pixel on
+        # each side, where TensorFlow would pad on two.
         "PAD": 2 + 1,
         "SOFTMAX": 1,
         "SUB": 1,  # the mean of the pixels
     }
-    # 2 units and the end of the network normalise what was added.
+    # 2 units and the end of the network normalise a sum.
     assert counts["resnet50_v2"] == {
         **counts["resnet50"],
         "ADD": 3 + 3,
@@ -246,6 +246,6 @@ def test_operators_are_those_of_the_papers_layers(tmp_path):
     # ONNX pads in convolutions and pools.
     assert operators["MaxPool"] == 1 + 1
     assert "Pad" not in operators
-    # Planes of a color are subtracted from faster than pixels.
+    # Subtraction from planes of a color is faster than from pixels.
     nodes = [n.op_type for n in onnx.load(path).graph.node]
     assert nodes[:2] == ["Transpose", "Sub"]

@@ -1,4 +1,4 @@
-"""On JAX: what TensorFlow exported is read and verified; the rest says so."""
+"""JAX reads and verifies TensorFlow's exports; the rest needs TensorFlow."""
 
 import numpy as np
 import pytest

@@ -19,7 +19,7 @@ from keras_resnet.labels.cards import load_card
 
 
 def test_every_death_in_a_move_is_mended_by_the_next(copied, tmp_path):
-    """The system calls of a move, cut off after each of them."""
+    """A move is cut off after each of its system calls."""
     finished = None
     for calls in range(1000):
         directory = tmp_path / str(calls)
@@ -46,7 +46,7 @@ class _Killed(BaseException):
 
 
 def _dies_in_the_move(directory, calls):
-    """Whether a move has more than so many calls; then it dies there."""
+    """Whether a move makes more than `calls` calls; if so, it dies there."""
     left = [calls]
 
     def counting(call):

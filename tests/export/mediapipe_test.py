@@ -117,7 +117,7 @@ def test_mediapipe_gives_our_names_and_keras_probabilities(
 
 
 def test_mediapipe_feeds_pixels_as_bytes_too(card, by_mediapipe):
-    """A file of --input_dtype=uint8, float32 behind its input."""
+    """A file of --input_dtype=uint8 computes in float32 after its input."""
     names, scores = _names_and_scores(by_mediapipe["float32", "of_bytes"])
     _, expected = _names_and_scores(by_mediapipe["float32", "exported"])
     assert tuple(names) == card.class_names
@@ -142,7 +142,7 @@ def test_mediapipe_needs_the_metadata(by_mediapipe):
 
 @functools.cache
 def _schema():
-    """MediaPipe's code for metadata_schema.fbs, without MediaPipe."""
+    """MediaPipe's code for metadata_schema.fbs, without importing the rest."""
     folder = pathlib.Path(MEDIAPIPE.origin).parent / "tasks/metadata"
     spec = importlib.util.spec_from_file_location(
         "metadata_schema", folder / "metadata_schema_py_generated.py"

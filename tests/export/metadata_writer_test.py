@@ -76,7 +76,7 @@ def test_zip_lists_what_stands_beside_a_model(card, path, tmp_path):
 
 
 def test_bytes_are_the_same_in_another_process():
-    """There strings have other hashes, and sets another order."""
+    """Another process has other string hashes, so its sets differ in order."""
     root = classifier_metadata("n", 1)
     script = (
         "from keras_resnet.export.writers.classifier_metadata import *\n"
@@ -122,7 +122,7 @@ def test_tensor_buffers_are_aligned(card, plain):
     after = _offsets(content)
     assert len(after) == len(_offsets(plain)) + 1 >= 16
     assert {offset % 16 for offset in after} == {0}
-    # What generated code gives without care is seen.
+    # Plain generated code does not align, and this check sees it.
     unaligned = tflite_files.packed(tflite_files.unpacked(content))
     assert {offset % 16 for offset in _offsets(unaligned)} != {0}
 
@@ -148,7 +148,7 @@ def test_a_file_believes_itself_not_its_neighbour(card, path, caplog, change):
 
 
 def test_a_neighbour_that_agrees_is_no_news(card, path, caplog):
-    # A run's own card knows where its data lie.
+    # A run's own card names the folder of its data.
     dataclasses.replace(card, dataset="folder:/data/digits").save(path.parent)
     assert find_card(path) == card
     (path.parent / "labels.txt").unlink()

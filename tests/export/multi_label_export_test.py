@@ -126,7 +126,7 @@ def test_agreement_is_of_each_label(expected, actual, agreement, clear):
 
 
 def test_a_sure_yes_may_round_to_one():
-    """float32 has no digits left of 1 - p; that is no difference of logits."""
+    """float32 has no digits left for 1 - p; logits do not differ by that."""
     pair = np.array([[[1 - 6e-8, 1e-6]], [[1.0, 1.0001e-6]]], np.float32)
     report = bounds.compare(
         *pair,
@@ -153,7 +153,7 @@ def test_a_card_of_the_other_kind_is_refused(model, several):
     "probabilities, top, shown",
     [
         ([0.6, 0.1, 0.9], None, [2, 0]),
-        ([0.3, 0.4, 0.1], None, [1]),  # none is above 0.5: at least one
+        ([0.3, 0.4, 0.1], None, [1]),  # none is above 0.5: one is shown
         ([0.6, 0.1, 0.9], 1, [2]),
     ],
 )

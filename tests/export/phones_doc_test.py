@@ -1,4 +1,4 @@
-"""What docs/PHONES.md says of the files is what exported files are."""
+"""docs/PHONES.md describes exported files as they are."""
 
 import json
 import re
@@ -58,7 +58,7 @@ def _code(language):
 
 
 def _strings(language):
-    """All strings in the examples of a language; file names made whole."""
+    """All strings in the examples of a language, with complete file names."""
     code = re.sub(r"//.*|^#.*", "", _code(language), flags=re.M)
     code = re.sub(r'resource\("(\w+)", "(\w+)"\)', r'"\1.\2"', code)
     return set(re.findall(r'"([^"]*)"', code))

@@ -1,4 +1,4 @@
-"""An export takes its place, and nothing that is not an export's is touched."""
+"""An export replaces an earlier export and touches nothing else."""
 
 import contextlib
 import json
@@ -32,7 +32,7 @@ def _place(exported, directory):
         manifest.write_manifest(staging, rows, load_card(exported))
 
 
-# What is not an export's.
+# Files that are not an export's.
 
 MINE = {
     "samples/holiday.jpg": "samples/holiday.jpg (no manifest names it)",
@@ -76,7 +76,7 @@ def test_what_is_not_in_the_way_stays(exported, tmp_path):
 
 
 def test_another_program_s_manifest_is_no_licence(exported, tmp_path):
-    """Some list "files" too, and name those of the user."""
+    """Other manifests may list "files" too, and name the user's files."""
     (tmp_path / "labels.txt").write_text("mine")
     files = {"labels.txt": artifact.sha256(tmp_path / "labels.txt")}
     fields = {"files": files, "artifacts": [], "versions": {"react": "1"}}
@@ -85,7 +85,7 @@ def test_another_program_s_manifest_is_no_licence(exported, tmp_path):
     with pytest.raises(UsageError, match="another program wrote it"):
         _place(exported, tmp_path)
     assert content(tmp_path) == before
-    # The same of this program is one.
+    # The same manifest of this program is a licence.
     fields["versions"] = {"keras_resnet": "1"}
     (tmp_path / "manifest.json").write_text(json.dumps(fields))
     _place(exported, tmp_path)
@@ -124,7 +124,7 @@ def test_an_artifact_lies_nowhere_else(exported, tmp_path, path):
 
 
 def test_a_link_to_another_folder_is_not_walked_through(exported, tmp_path):
-    """It would be all of the machine's files."""
+    """It would read all files of the machine."""
     shutil.copy(exported / "manifest.json", tmp_path)
     (tmp_path / "saved_model").symlink_to("/")
     with pytest.raises(UsageError, match="saved_model: it is a link to an"):
@@ -185,7 +185,7 @@ def _without_samples(fields):
     }
 
 
-# Of manifests that earlier versions wrote.
+# Manifests as earlier versions wrote them.
 EARLIER = {"no samples": _without_samples, "no files": lambda f: f.pop("files")}
 
 
@@ -196,7 +196,7 @@ def test_an_earlier_version_s_export_is_one(exported, copied, version):
     EARLIER[version](fields)
     path.write_text(json.dumps(fields))
     verify.check_files(copied)
-    # What its manifest does not name is still nobody's.
+    # A file that its manifest does not name is still refused.
     (copied / "samples" / "mine.png").write_text("mine")
     with pytest.raises(UsageError, match=r"samples/mine.png \(no manifest"):
         _place(exported, copied)

@@ -49,7 +49,7 @@ def _model(variant="resnet50_v1_5", **choices):
 
 
 def test_timm_is_told_of_networks_that_it_computes_alone():
-    """The names of a dilated one fit, and timm would stride."""
+    """A dilated network's names fit timm's, but timm would stride."""
     found = {}
     for stride in (None, 16):
         model = _model(output_stride=stride)
@@ -149,7 +149,7 @@ def test_a_network_that_timm_lacks_is_pushed_in_our_names(hub):
 
 @pytest.fixture(scope="module")
 def shell(hub, tmp_path_factory):
-    """A folder with pictures, whose model the command has pushed."""
+    """A folder with pictures and a model that the command has pushed."""
     root = tmp_path_factory.mktemp("shell")
     levels = {name: 40 * number for number, name in enumerate(NAMES)}
     for name, level in levels.items():

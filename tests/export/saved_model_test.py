@@ -33,7 +33,7 @@ from keras_resnet.export.writers.saved_model import export_saved_model
 from keras_resnet.inference import runtime
 from keras_resnet.labels.cards import top_classes
 
-# Of any size, and one that is evaluated as it is.
+# Images of any size, and one that is not resized.
 SIZES = [(40, 60), (33, 20), (18, 18), (128, 50)]
 
 OUTPUTS = ["probabilities", "top_indices", "top_names", "top_probabilities"]
@@ -59,9 +59,9 @@ def views_path(shared, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def whole(shared, card, tmp_path_factory):
-    """(Artifact, path) of one whose serving_default resizes and crops.
+    """(Artifact, path) of a file whose serving_default resizes and crops.
 
-    It would name more classes than there are.
+    It is asked to name more classes than there are.
     """
     path = tmp_path_factory.mktemp("whole") / "saved_model"
     choices = {"card": card, "resize": True, "top": 50}
@@ -95,7 +95,7 @@ def _expected(model, images, card):
 
 
 def _signatures(path):
-    """What calls a signature by its name."""
+    """A function that calls a signature by its name."""
     loaded = tf.saved_model.load(str(path))
 
     def call(name, **inputs):
@@ -127,7 +127,7 @@ def test_the_most_probable_classes_come_first_by_index_and_name(
     )
     assert found["top_indices"].dtype == np.int32
     assert found["top_indices"].shape == (4, 5)
-    # The command line sorts by itself.
+    # The command line has its own sorting.
     for row, classes in enumerate(top_classes(expected, NAMES, 5)):
         names, values = zip(*classes, strict=True)
         chosen = [name.decode() for name in found["top_names"][row]]
@@ -159,7 +159,7 @@ def test_bfloat16_has_half_the_bytes_and_answers_in_float32(
 def test_frozen_bfloat16_is_held_once_and_verified(
     model, card, views_path, tmp_path
 ):
-    """Constants of the graph, for both signatures."""
+    """Both signatures use the same constants of the graph."""
     answers = {}
 
     def predict(path, inputs, **options):
@@ -242,7 +242,7 @@ def test_whole_images_of_any_size_are_resized_and_cropped_inside(
         actual = predictor.predict(batch)
         np.testing.assert_allclose(actual, mirrored, rtol=0, atol=1e-5)
         np.testing.assert_allclose(actual[0], row, rtol=0, atol=1e-5)
-    # Resized without the crop they would be other images.
+    # Resizing without the crop would give other images.
     squashed = tf.image.resize(photographs[0], (16, 16))[tf.newaxis]
     other = exported_networks.answers(model, squashed.numpy())
     assert abs(other - expected[:1]).max() > 1e-3

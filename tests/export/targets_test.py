@@ -1,4 +1,4 @@
-"""A function that writes one file or directory replaces its own kind alone."""
+"""A function that writes a file or directory replaces only its own kind."""
 
 import os
 import subprocess

@@ -35,7 +35,7 @@ FOUND = {}
 
 
 def predict(path, inputs, *, runtime):
-    """What `isolated.predict` finds, once for files of the same bytes."""
+    """`isolated.predict`, run once for files of the same bytes."""
     key = (path.name, artifact.sha256(path), runtime)
     if key not in FOUND:
         FOUND[key] = isolated.predict(path, inputs, runtime=runtime)
@@ -50,7 +50,7 @@ def verify(directory, model, **choices):
 
 
 def breaches(directory, model, **choices):
-    """The lines of what is wrong."""
+    """The lines that say what is wrong."""
     with pytest.raises(VerificationError) as raised:
         verify(directory, model, **choices)
     return [line.strip() for line in str(raised.value).splitlines()[1:-1]]
@@ -103,7 +103,7 @@ CHANGES = {
 
 
 def test_files_rewritten_with_the_same_weights_pass(copied, model):
-    """So that below the change is what is seen; a SavedModel further down."""
+    """Rewriting alone is no breach. A SavedModel is tested further down."""
     for format in ("onnx", "tflite"):
         CHANGES[format](copied, model, "stage2_unit1", 0.0)
     sign_again(copied)

@@ -72,7 +72,7 @@ def exported(model, tmp_path_factory):
 
 @pytest.fixture(params=["original", "full_preact"])
 def written(request, model, exported, tmp_path):
-    """(model, folder), each placement ends in another layer before the pool."""
+    """(model, folder); each placement has another layer before the pool."""
     if request.param == "original":
         return model, exported[0]
     other = web_networks.network(
@@ -117,7 +117,7 @@ def test_the_folder_is_complete(exported):
     runtime = {f"litert_js/{name}" for name in (*litert_js.FILES, "NOTICE")}
     data = {"card.json", "labels.txt", "model.tflite", "page.json"}
     assert set(files) == page | runtime | data | {"samples/00.png"}
-    # The service worker knows each, but for itself.
+    # The service worker lists every file except itself.
     script = files.pop("service_worker.js").read_text()
     table = re.search(r"^const FILES = (\{.*?^\});", script, re.M | re.S)
     assert json.loads(table[1]) == {
@@ -233,7 +233,7 @@ def test_a_folder_that_is_no_page_is_not_replaced(model, exported):
 def test_an_export_of_several_formats_folds_and_proves_once(
     package, tmp_path, monkeypatch
 ):
-    """And converts once what formats share; a writer alone does it anew."""
+    """It converts once what formats share; a writer alone converts again."""
     done = []
     for owner, name in (
         (serving, "fold"),
@@ -246,7 +246,7 @@ def test_an_export_of_several_formats_folds_and_proves_once(
     card = web_networks.card_of(model)
     images = web_networks.noise(8).astype(np.uint8)
 
-    def predict(path, inputs, **options):  # what is measured is not the claim
+    def predict(path, inputs, **options):  # measurements are not tested
         found = exported_networks.answers(model, inputs.views)
         return {"serving_default": {"probabilities": found}}
 
@@ -259,7 +259,7 @@ def test_an_export_of_several_formats_folds_and_proves_once(
         model, tmp_path / "all", several, **choices
     )
     assert len(artifacts) == len(several)
-    # Its copy in bfloat16 is proved too; a page's network has maps.
+    # The copy in bfloat16 is proved too; a page's network also has maps.
     once = ["fold", "check", "check", "_save", "_convert", "_save"]
     assert done == once
     done.clear()

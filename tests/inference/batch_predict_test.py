@@ -1,4 +1,4 @@
-"""Predictions of many images: all of them, once, in order, with the reasons."""
+"""Each of many images has one row, in order: its prediction or an error."""
 
 import dataclasses
 import os
@@ -37,7 +37,7 @@ def test_a_row_is_what_the_artifact_says_of_its_image_alone(
     job = dataclasses.replace(job, model=artifact(format), batch_size=12)
     if job.model == complete.model:
         job = complete
-    # Where the table is complete, that is all it says.
+    # For a complete table the summary only counts its rows.
     assert batch.run(job).rows == len(NAMES)
     rows = table(job).to_pylist()
     assert len(rows) == len(NAMES)
@@ -45,7 +45,7 @@ def test_a_row_is_what_the_artifact_says_of_its_image_alone(
     images = enumerate(NAMES)
     expected = np.array([alone(job.model, image_file(*i)) for i in images])
     np.testing.assert_allclose(found, expected, atol=1e-6)
-    # Each image has its own: a table out of order is another one.
+    # Each image has its own answer, so a table out of order would differ.
     assert np.abs(found[1:] - expected[:-1]).max(1).min() > 1e-4
     for row, probabilities in zip(rows, expected, strict=True):
         order = np.argsort(-probabilities)[:5]
@@ -58,7 +58,7 @@ def test_a_row_is_what_the_artifact_says_of_its_image_alone(
 
 def test_each_image_is_there_once_in_the_order_of_the_folders(complete, folder):
     job = complete
-    summary = batch.run(job)  # what there is
+    summary = batch.run(job)  # of the table that is there
     assert (summary.parts, summary.errors) == (3, 0)
     paths = [f"{folder}/{n.decode('utf-8', 'replace')}" for n in NAMES[:-1]]
     paths.append(f"{folder}/z/caf\\xe9.jpg")
@@ -69,7 +69,7 @@ def test_each_image_is_there_once_in_the_order_of_the_folders(complete, folder):
         if name.startswith("part")
     ]
     assert sizes == [16, 16, len(NAMES) - 32]
-    # The columns are those of the document.
+    # The columns are as documented.
     assert [(f.name, str(f.type)) for f in table(job).schema] == [
         ("path", "string"),
         *[
@@ -142,7 +142,7 @@ def test_records_are_named_by_file_and_number(job, tmp_path):
     job = dataclasses.replace(job, input=str(pattern), rows_per_part=3, top=2)
     limit = dataclasses.replace(job, max_errors=0)
     refuses(limit, "Cannot read record 0 of .*data-2: .* allows 0[.]")
-    # It goes on within a file.
+    # The job continues within a file.
     summary = batch.run(job)
     assert summary.earlier_rows == 3
     assert summary.named == [(f"record 0 of {path}", "it is damaged")]

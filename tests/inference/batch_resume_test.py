@@ -32,20 +32,20 @@ FIRST = "part-00000.parquet"
 
 @pytest.fixture(scope="module")
 def whole(complete):
-    """What that run wrote, as `files` gives it."""
+    """The files of the complete run, as `files` gives them."""
     return files(complete)
 
 
 @pytest.fixture
 def done(complete, job):
-    """`job` with a copy of that table."""
+    """`job` with a copy of the complete table."""
     shutil.copytree(complete.output, job.output)
     return job
 
 
 @pytest.fixture
 def begun(done):
-    """`done` as a process that dies after its first part leaves it."""
+    """`done` as left by a process that died after its first part."""
     for name in files(done).keys() - {FIRST}:
         os.unlink(f"{done.output}/{name}")
     return done
@@ -93,7 +93,7 @@ def test_the_command_goes_on_after_sigkill_as_the_same_job_alone(
     )
     assert result.returncode == -signal.SIGKILL, result.stderr
     assert files(job) == {FIRST: whole[FIRST]}
-    # The table is of one model, one input and one setting.
+    # A table belongs to one model, one input and one setting.
     other = shutil.copytree(folder, tmp_path / "other", symlinks=True)
     changes = {
         "model": artifact("keras"),
@@ -106,7 +106,7 @@ def test_the_command_goes_on_after_sigkill_as_the_same_job_alone(
     for name, value in changes.items():
         changed = dataclasses.replace(job, **{name: value})
         refuses(changed, f"made by something else: {name}=.* then, .* now")
-    # What decides no row may change.
+    # A setting that changes no row may differ.
     assert batch.run(dataclasses.replace(job, threads=1)).earlier_rows == 16
     assert files(job) == whole
 
@@ -159,7 +159,7 @@ def test_damage_and_strangers_are_refused_and_force_replaces_a_table(done):
     (output / "thesis.txt").write_text("mine")
     refuses(job, "no part of a table: thesis.txt", force=True)
     (output / "thesis.txt").unlink()
-    # Of a table that has three parts.
+    # It replaces a table of three parts.
     other = dataclasses.replace(job, rows_per_part=100)
     summary = batch.run(other, force=True)
     assert (summary.parts, summary.rows) == (1, len(NAMES))
@@ -266,5 +266,5 @@ def test_ten_times_the_images_take_the_same_memory(job, tmp_path):
 
     few, many, hoarded = of(2000), of(20_000), of(20_000, "keep")
     assert max(many) - max(few) < 15
-    # 16 x 16 x 3 bytes an image are 15 MB; that would be seen.
+    # 16 x 16 x 3 bytes for each image make 15 MB, which would be seen.
     assert hoarded[-1] - hoarded[9] > many[-1] - many[9] + 5

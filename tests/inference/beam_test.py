@@ -1,4 +1,4 @@
-"""The Beam pipeline of the documentation, where Apache Beam is installed."""
+"""The documentation's Beam pipeline, if Apache Beam is installed."""
 
 import dataclasses
 import importlib.util

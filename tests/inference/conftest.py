@@ -17,7 +17,7 @@ from keras_resnet.inference import batch
 
 @pytest.fixture(scope="session")
 def artifact(tmp_path_factory):
-    """A function of a format: the path of one network in it."""
+    """A function that gives the path of one network in a format."""
     directory = tmp_path_factory.mktemp("models")
     model = network(depths=(1,), filters=(16,))
     card = card_of(model)
@@ -42,7 +42,7 @@ def artifact(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
-    """`NAMES`, and what is no image of the folder."""
+    """A folder of `NAMES` and of files that are not its images."""
     root = tmp_path_factory.mktemp("input") / "photos"
     for number, name in enumerate(NAMES):
         batch_jobs.write(root, name, batch_jobs.image_file(number, name))

@@ -1,8 +1,8 @@
 """The error of every layer of int8 files, and which layer is blamed.
 
-Layers are damaged in two ways: in a good file, by a wrong scale of its
-weights, and in the network, before quantisation, by large weights that nothing
-depends on, which leave the others no bits. A good file is not accused.
+Layers are damaged in two ways. In a good file, weights get a wrong scale. In
+the network, before quantisation, large weights that nothing depends on leave
+the others no bits. A good file is not accused.
 """
 
 import functools
@@ -24,7 +24,7 @@ from keras_resnet.inference.layer_errors import LayerError
 from keras_resnet.inference.layer_errors import onnx_layer_errors
 from keras_resnet.inference.layer_errors import tflite_layer_errors
 
-# What pre-activation leaves unfused, pools and projections are in it.
+# It has what pre-activation leaves unfused, pools and projections.
 PREACT = {
     "variant": "resnet50_v2",
     "depths": (1, 1),
@@ -34,7 +34,7 @@ PREACT = {
 
 FILES = ("dynamic_int8.tflite", "int8.tflite", "int8.onnx")
 
-# In the order of the equations of the network.
+# In the order of the network's equations.
 LAYERS = [
     "stem/conv1",
     "stem/pool1",
@@ -62,8 +62,8 @@ def good(tmp_path_factory):
 def outliers(tmp_path_factory):
     """Files of a network in which one convolution cannot be quantised.
 
-    A channel that it reads is never active, so its weights for that one may be
-    any: they are 600 times the others.
+    It reads a channel that is never active, so its weights for that channel may
+    have any value: they are 600 times the others.
     """
     model = network(depths=(1, 1), filters=(16, 32))
     unit = model.get_layer("stage2_unit1")
@@ -99,15 +99,15 @@ def _errors(folder, file, size=32):
 def test_a_good_file_has_the_network_s_layers_and_is_not_accused(good, file):
     errors = _errors(good, file)
     assert layer_errors.first_wrong(errors) is None
-    # It has noise: what is compared are not twice the same numbers.
+    # There is noise, so this does not compare the same numbers twice.
     assert 0.001 < errors[-1].relative_error < layer_errors.BOUND
     assert "No layer goes wrong by itself" in layer_errors.table(errors)
     names = [error.name for error in errors]
     assert len(set(names)) == len(names)
-    # A BN that is folded is another layer than one that is not.
+    # A folded BN and one that is not folded are different layers.
     found = [name for name in names if name in LAYERS]
     assert sorted(found) == sorted(LAYERS)
-    # Two layers that read the same may come in either order.
+    # Two layers that read the same input may come in either order.
     shortcuts = [name for name in LAYERS if "shortcut" in name]
     assert [name for name in found if name not in shortcuts] == [
         name for name in LAYERS if name not in shortcuts
@@ -154,7 +154,7 @@ def _scale_onnx(path, place, factor):
 
 
 @pytest.mark.parametrize("file", FILES)
-# Of the convolutions; dynamic quantisation leaves those of few weights alone.
+# Indices of convolutions. Dynamic quantisation skips those with few weights.
 @pytest.mark.parametrize("place", [0, 7])
 def test_a_wrong_scale_is_found(good, tmp_path, file, place):
     shutil.copytree(good, tmp_path, dirs_exist_ok=True)
@@ -168,7 +168,7 @@ def test_a_wrong_scale_is_found(good, tmp_path, file, place):
     convolutions = [e.name for e in same if "conv" in e.name]
     wrong = layer_errors.first_wrong(errors)
     assert wrong.name == convolutions[place]
-    # Those before it are as they were.
+    # The errors of the layers before it are unchanged.
     before = errors.index(wrong)
     assert errors[:before] == same[:before]
 
@@ -188,9 +188,9 @@ def _chain(*values):
     "values, first",
     [
         ((0.01, 0.02, 0.9, 0.8), "2"),
-        # The last is as wrong, but has it from the one before.
+        # The last is wrong too, but inherits the error from the one before.
         ((0.01, 0.5, 0.9), "1"),
-        # A jump of noise to more noise.
+        # A jump from noise to more noise.
         ((0.001, 0.09), None),
         # Noise that adds up: no layer is to blame.
         ((0.05, 0.1, 0.2, 0.4), None),
@@ -205,7 +205,7 @@ def test_the_first_wrong_layer_is_bad_and_its_input_is_not(values, first):
     assert (wrong and wrong.name) == first
 
 
-# Not of one network, or none.
+# Files that do not belong together or cannot be read.
 
 
 def test_files_of_two_networks_are_refused(good, outliers, tmp_path):

@@ -1,4 +1,4 @@
-"""Arrays of 0..1 where a network takes 0..255 are warned of, once."""
+"""Arrays of 0..1 for a network that takes 0..255 give one warning."""
 
 import threading
 import warnings
@@ -13,7 +13,7 @@ from keras_resnet.inference import tensors
 
 
 class _Mean(predictors.Predictor):
-    """Answers by the mean of the pixels; what is tested is its base."""
+    """Answers with the mean of the pixels; the test is of its base class."""
 
     format, image_size = "mean", None
 

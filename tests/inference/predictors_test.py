@@ -1,4 +1,4 @@
-"""What predictors put into files from anywhere, and what they say of them."""
+"""Predictors feed files from anywhere correctly, or say what is wrong."""
 
 import concurrent.futures
 import functools
@@ -61,7 +61,7 @@ def _exported(export, **choices):
 
 @functools.cache
 def _quantised(dtype):
-    """Bytes of a file of 8 bits that takes and gives a dtype."""
+    """Bytes of an 8-bit file whose input and output have a dtype."""
 
     def prepare(converter):
         tflite.PRECISIONS["int8"](converter, views())
@@ -92,15 +92,15 @@ def test_a_quantised_input_gets_what_its_file_says(tmp_path, dtype):
     answers = runtime.load_predictor(path).predict(views())
     np.testing.assert_allclose(answers, expected, rtol=0, atol=0.1)
     assert np.mean(answers.argmax(-1) == expected.argmax(-1)) > 0.9
-    # A cast alone is right for pixels that are their own steps, and a wrong
-    # answer without a word for the others.
+    # A cast alone is right if pixels are their own steps. Otherwise it silently
+    # gives a wrong answer.
     by_cast = np.mean(raw.argmax(-1) == expected.argmax(-1))
     assert by_cast > 0.9 if dtype == tf.uint8 else by_cast < 0.5
 
 
 def test_steps_of_another_size_are_those_of_the_file(tmp_path):
     file = tflite_files.unpacked(_quantised(tf.uint8))
-    # As if a step were worth two grey values, from 10 on.
+    # As if a step were worth two grey values, starting at step 10.
     _input(file).quantization.scale = np.array([2], np.float32)
     _input(file).quantization.zeroPoint = np.array([10], np.int64)
     path = tmp_path / "user.tflite"
@@ -227,7 +227,7 @@ def test_threads_that_share_a_predictor_get_their_own_answers(kind, tmp_path):
 
 
 def _tflite_that_fails(folder):
-    """A convolution whose weights are gone: nobody looks before it runs."""
+    """A classifier whose weights are gone: nothing notices before it runs."""
     path = _fixed_tflite(folder, 1)
     file = tflite_files.unpacked(path.read_bytes())
     tflite_files.weights(file, "FULLY_CONNECTED").buffer = 0
@@ -287,7 +287,7 @@ def test_images_of_another_shape_are_refused(shape):
 
 
 def test_operators_of_ones_own_in_a_tflite_file_are_one_line(tmp_path):
-    """Nothing is loaded for them; the file is as it was otherwise."""
+    """No code is loaded for them. Without them the same file loads."""
     path = _fixed_tflite(tmp_path, 1)
     content = path.read_bytes()
     for custom in (False, True):
@@ -315,17 +315,17 @@ def test_a_model_is_traced_once_until_it_changes():
     first = _answer(own, images)
     *_, function = compiled.COMPILED[own]
     np.testing.assert_array_equal(_answer(own, images), first)
-    # What training changes is seen without another trace.
+    # Changed weights are seen without another trace.
     own.set_weights([0.5 * value for value in own.get_weights()])
     assert np.abs(_answer(own, images) - first).max() > 1e-3
     assert compiled.COMPILED[own][-1] is function
     assert function.experimental_get_tracing_count() == 1
-    # The negative control: another network takes another one.
+    # The negative control: another network takes another function.
     trained = _answer(own, images)
     own.layers[-1].activation = keras.activations.linear
     assert np.abs(_answer(own, images) - trained).max() > 1e-3
     assert compiled.COMPILED[own][-1] is not function
-    # None outlives its model.
+    # No function outlives its model.
     gone = weakref.ref(own)
     del own, function
     gc.collect()

@@ -24,8 +24,8 @@ MODELS = {
     },
 }
 
-# RMS of the difference from the Keras model's probabilities, over that of the
-# difference between two images, which are all much alike to a random network.
+# RMS difference from the Keras model's probabilities, divided by the RMS
+# difference between two images. All images look alike to a random network.
 FILES = {
     "saved_model": ("v1", 1e-4),
     "float32.tflite": ("v2", 1e-4),
@@ -68,7 +68,7 @@ def test_its_probabilities_are_those_of_keras(tmp_path, file):
         actual = predictor.predict(views.astype(dtype))
         assert actual.dtype == np.float32
         assert _rms(actual - expected) < bound * another
-        # Those of another image are not.
+        # Another image's probabilities are not as close.
         assert _rms(actual - expected[::-1]) > 2 * bound * another
     alone = predictor.predict(views[:1])
     np.testing.assert_allclose(alone, actual[:1], rtol=0, atol=1e-6)

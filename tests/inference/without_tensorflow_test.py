@@ -78,7 +78,7 @@ def folder(model, pixels, tmp_path_factory):
 
 def test_files_answer_without_tensorflow(folder, model, pixels):
     found = json.loads(_run(PROGRAM, folder))
-    # A .keras file needs it: it was not there.
+    # A .keras file needs TensorFlow, which was not there.
     why = found.pop("model.keras")
     assert "cannot be read as a network (keras)" in why
     card = card_of(model)

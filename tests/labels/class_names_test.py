@@ -32,7 +32,7 @@ GOOD = (
     "x" * 255,
 )
 
-# All that `str.splitlines` splits at, by its documentation.
+# All characters at which `str.splitlines` splits, by its documentation.
 LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 
 BAD = {

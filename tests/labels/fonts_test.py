@@ -1,4 +1,4 @@
-"""Names in any script are drawn where a font has them, else escaped."""
+"""Names in any script are drawn if a font has them, otherwise escaped."""
 
 import warnings
 
@@ -88,7 +88,7 @@ def test_one_font_draws_what_it_has_and_escapes_the_rest(installed):
 
 
 def test_arabic_is_joined_and_runs_from_right_to_left():
-    """Two letters that join are not as wide as the two alone."""
+    """Two joined letters are narrower than the two letters alone."""
     together, warned = _drawn("\u0628\u0628", "DejaVu Sans")
     apart, _ = _drawn("\u0628 \u0628", "DejaVu Sans")
     width = [np.ptp(np.nonzero(p[..., 0] < 128)[1]) for p in (together, apart)]

@@ -63,7 +63,7 @@ def test_the_names_are_torchvisions():
         meta = pytest.importorskip("torchvision.models._meta")
     except RuntimeError as error:
         pytest.skip(f"torchvision does not start: {error}")
-    # Theirs tell two pairs apart and have blanks.
+    # torchvision's names tell two pairs apart and contain blanks.
     theirs = list(meta._IMAGENET_CATEGORIES)
     theirs[theirs.index("crane bird")] = "crane"
     theirs[theirs.index("maillot tank suit")] = "maillot"

@@ -1,10 +1,10 @@
-"""LiteRT on one thread, run by an emulated Python that has NumPy alone.
+"""LiteRT on one thread, run by an emulated Python that has only NumPy.
 
 python arm64_guest.py MODEL.tflite INPUTS.npy OUTPUTS.npy KERNELS
 
-Kernels are a key of `OpResolverType`. The inputs are (B, ...) for a model of
-one, the outputs are written as they come. Prints JSON: the machine and the
-seconds.
+KERNELS is a key of `OpResolverType`. The inputs are (B, ...) for a model that
+takes one. The outputs are written as the model gives them. Prints JSON: the
+machine and the seconds.
 """
 
 import json

@@ -1,7 +1,8 @@
 """Hostile files, each read in a process with limits of memory and time.
 
-`outcomes` runs attacks in forks of one process that has imported what reads
-them: a fork costs 30 ms. A twin without the attack runs under the same limits.
+`outcomes` runs each attack in a fork of one process that has imported the
+readers: a fork costs 30 ms. A twin without the attack runs under the same
+limits.
 """
 
 import json
@@ -69,7 +70,7 @@ def _limit(name):
     import tensorflow as tf
 
     if name.partition(":")[0] in ("gif", "jpeg", "record"):
-        tf.random.uniform((1,))  # starts it, which takes 0.2 s
+        tf.random.uniform((1,))  # starts TensorFlow: 0.2 s
     with open("/proc/self/statm") as file:
         mapped = int(file.read().split()[0]) * resource.getpagesize()
     limit = mapped + MEGABYTES * 2**20
@@ -108,7 +109,7 @@ def progressive(side, scans, head=b""):
         head: segments before the frame.
     """
     blocks = (-(-side // 8)) ** 2
-    # One code, of one bit, for runs of 2**14 blocks, and 14 bits of no more.
+    # A code of one bit means a run of 2**14 blocks; 14 zero bits add no more.
     bits = "000000000000000" * -(-blocks // 2**14)
     bits += "1" * (-len(bits) % 8)
     pixels = int(bits, 2).to_bytes(len(bits) // 8, "big")
@@ -163,7 +164,7 @@ def _header(length):
 
 
 def _record(length):
-    """Writes a record that claims a length, in a file that has it."""
+    """Writes a record that claims a length, in a file of that length."""
 
     def write(path):
         with open(path, "wb") as file:

@@ -42,7 +42,7 @@ SMALL = {
     "input_shape": (8, 8, 3),
     "classes": 5,
 }
-# One whose weights torchvision's names fit.
+# A network whose weights torchvision's names fit.
 TORCHVISION = {
     "depths": (1, 1),
     "filters": (8, 16),
@@ -105,8 +105,8 @@ def answers(folder):
 def trained(folder):
     """{kind and path: change} by training.
 
-    One network as it is; one rematerialised, with stages frozen and rates of
-    its parts.
+    One network is trained as it is. The other is rematerialised and has frozen
+    stages, and its parts have their own rates.
     """
     found = {}
     for kind in ("plain", "frozen"):
@@ -140,7 +140,7 @@ def update_rules_of_sgd(folder):
 
 
 def fit(model, **choices):
-    """Two steps of one batch each; the losses before each."""
+    """Trains two steps of one batch each; the losses before each."""
     network = keras_resnet.logits(model)
     network.compile(
         optimizers.SGD(learning_rate=0.05, **choices),
@@ -188,7 +188,7 @@ def _mean_image():
 
 
 def _torchvision(folder):
-    """Logits of a file, read, written and read again."""
+    """Logits of a file that is read, written and read again."""
     model = keras_resnet.build("resnet18", **TORCHVISION)
     keras_resnet.load_weights(model, f"{folder}/torchvision.safetensors")
     path = f"{folder}/{keras.config.backend()}.safetensors"
@@ -207,6 +207,6 @@ def everything(folder):
 
 
 def main(folder):
-    """Writes what the backend gives beside the files."""
+    """Writes the backend's arrays beside the files."""
     found = everything(folder)
     np.savez(f"{folder}/{keras.config.backend()}.npz", **found)

@@ -1,4 +1,4 @@
-"""Code on another Keras backend: one is chosen once a process."""
+"""Runs code on another Keras backend: a process chooses its backend once."""
 
 import importlib.util
 import os
@@ -11,7 +11,7 @@ import pytest
 def run_on(backend, code, *args):
     """Standard output of `code` in a new interpreter on a Keras backend.
 
-    Skips the test that calls it where the backend is not installed.
+    Skips the test that calls it if the backend is not installed.
     """
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed: pip install {backend}")
@@ -19,7 +19,7 @@ def run_on(backend, code, *args):
         **os.environ,
         "KERAS_BACKEND": backend,
         "JAX_PLATFORMS": "cpu",
-        # What runs here is small: to compile it takes most of the time.
+        # What runs here is small: compiling it takes most of the time.
         "XLA_FLAGS": "--xla_backend_optimization_level=1",
     }
     environment["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)

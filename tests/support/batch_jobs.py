@@ -21,8 +21,8 @@ FORMATS = {
     "tflite": "model.tflite",
     "onnx": "model.onnx",
 }
-# In the order of the table: a folder's own images first. The names are hard
-# for somebody: wildcards, a blank, a folder like an image, no UTF-8.
+# In the order of the table: a folder's own images first. Some names are hard to
+# handle: wildcards, a blank, a folder named like an image, a name not in UTF-8.
 NAMES = [
     b"10.jpg",
     b"9.JPEG",
@@ -90,7 +90,7 @@ _decoded = functools.cache(decoding.decode)
 
 
 def alone(model, encoded):
-    """Probabilities of one file, by the artifact and no batch."""
+    """Probabilities of one file, from the artifact without a batch."""
     predictor, card = loaded(model)
     view = evaluation_views([_decoded(encoded)], card)
     return predictor.predict(view)[0]

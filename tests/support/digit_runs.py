@@ -1,4 +1,4 @@
-"""What a run left behind, and a tiny recipe."""
+"""Readers of what a run left behind, and a tiny recipe."""
 
 import dataclasses
 import json
@@ -41,14 +41,14 @@ def checkpoint(workdir):
 
 
 def assert_equal(ours, theirs):
-    """Of two {path: array}, bit for bit."""
+    """Asserts that two {path: array} are equal bit for bit."""
     assert ours.keys() == theirs.keys()
     for path, value in ours.items():
         np.testing.assert_array_equal(value, theirs[path], path)
 
 
 def read(strategy, variable):
-    """Its value, which must be equal on all replicas."""
+    """The value of a variable, which must be equal on all replicas."""
     copies = strategy.experimental_local_results(variable.value)
     assert len(copies) == strategy.num_replicas_in_sync
     for copy in copies:

@@ -7,7 +7,7 @@ from keras_resnet.networks import specs
 
 
 def set_distinct(model):
-    """A different random tensor in each weight; its values stay moderate."""
+    """Sets each weight to a different random tensor of moderate values."""
     for seed, weight in enumerate(model.weights):
         rng = np.random.default_rng(seed)
         if weight.path.endswith("kernel"):
@@ -25,7 +25,7 @@ def images(*shape, seed=0):
 
 
 def small(variant="resnet20", **kwargs):
-    """A network of one unit a stage, its weights all distinct."""
+    """A network of one unit a stage, whose weights are all distinct."""
     stages = len(specs.VARIANTS[variant].depths)
     kwargs = {"depths": (1,) * stages, **kwargs}
     model = keras_resnet.build(variant, **kwargs)

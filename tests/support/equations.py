@@ -1,4 +1,4 @@
-"""The papers' equations in NumPy, in float64, and units to hold against them.
+"""The papers' equations in float64 NumPy, and units to compare with them.
 
 They share no code with the library: they read the weights of a unit's
 sub-layers and do the rest themselves.
@@ -111,7 +111,7 @@ def numpy_bias(x, layer):
 
 
 def numpy_mean(x):
-    """Of squares of 2x2 pixels, at the edges of those that there are."""
+    """Means of 2x2 pixels; at the edges, of the pixels that there are."""
     rows = range(0, x.shape[1], 2)
     columns = range(0, x.shape[2], 2)
     means = [

@@ -1,4 +1,4 @@
-"""JPEGs that note how their camera was held, rightly and wrongly."""
+"""JPEGs with valid and invalid notes of how their camera was held."""
 
 import io
 import struct
@@ -8,7 +8,7 @@ import odd_images
 from PIL import Image
 from PIL import ImageOps
 
-# A JPEG without a note; its blocks divide it, so that turns are exact.
+# A JPEG without a note. Its sides are whole blocks, so turns are exact.
 JPEG = odd_images.encode(
     odd_images.photograph(64, 48), "JPEG", quality=95, subsampling=0
 )

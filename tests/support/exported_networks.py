@@ -36,7 +36,7 @@ NETWORKS = {
 
 
 def network(variant="resnet20", seed=0, **choices):
-    """A network whose normalisations do something: random statistics."""
+    """A network whose normalisations matter: their statistics are random."""
     keras.utils.set_random_seed(seed)
     choices = {"classes": 10, **NETWORKS.get(variant, {}), **choices}
     model = keras_resnet.build(variant, **choices)
@@ -78,7 +78,7 @@ def digits(num_images=16, split="validation"):
 
 
 def views(card, num_images=16, split="validation"):
-    """What a network of a card sees of them: uint8 (N, S, S, 3)."""
+    """What a network of a card sees of the digits: uint8 (N, S, S, 3)."""
     return evaluation_views(digits(num_images, split)[0], card)
 
 
@@ -140,7 +140,7 @@ def write_precisions(shared, folder, files):
 
 @functools.cache
 def trained():
-    """A small network that reads digits: most of them, after some seconds."""
+    """A small network that learns to read most digits in some seconds."""
     keras.utils.set_random_seed(0)
     choices = {**NETWORKS["resnet20"], "input_shape": (8, 8, 3)}
     model = keras_resnet.build("resnet20", classes=10, **choices)

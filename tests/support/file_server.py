@@ -1,4 +1,4 @@
-"""A server of one file on this machine, which misbehaves as it is told."""
+"""A server on this machine for one file. It misbehaves as it is told."""
 
 import contextlib
 import http.server

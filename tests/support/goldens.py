@@ -79,7 +79,7 @@ PUBLISHED_PARAMETERS = {
 }
 
 # torchvision, *_Weights meta["_ops"], in 1e9 multiply-adds to three decimals.
-# Its 50, 101 and 152 stride in the 3x3 convolution.
+# torchvision's 50, 101 and 152 stride in the 3x3 convolution.
 TORCHVISION_GIGAOPS = {
     "resnet18": 1.814,
     "resnet34": 3.664,

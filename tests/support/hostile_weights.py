@@ -1,9 +1,9 @@
-"""Files of weights that ask for more than they hold; and a process for them.
+"""Weight files that claim more than they hold, and a process to load them.
 
     python tests/support/hostile_weights.py FOLDER FILE ...
 
-loads each into a network under a limit of memory, and prints a line of JSON a
-file: what was said, the seconds, and how many MB more it took at most.
+loads each file into a network under a limit of memory. It prints a line of JSON
+a file: what was said, the seconds, and by how many MB the peak of memory rose.
 """
 
 import io
@@ -25,7 +25,7 @@ _CONV = "layer1.0.conv1.weight"
 
 
 def zeros(count):
-    """zlib's stream of so many zeros."""
+    """A zlib stream of `count` zeros."""
     packer = zlib.compressobj(1)
     million = bytes(2**20)
     parts = [packer.compress(million) for _ in range(count // 2**20)]
@@ -45,7 +45,7 @@ def legacy_expanded(path):
 
 
 def overstated(path):
-    """A storage of which the pickle says more than the file has."""
+    """A storage that is larger in the pickle than in the file."""
     import torch
 
     torch.save({_CONV: torch.zeros(3)}, path)
@@ -80,7 +80,7 @@ def pickled(*operations):
 
 
 def many_members(path):
-    """Each takes ten times as much in memory as in the file."""
+    """Each member takes ten times as much in memory as in the file."""
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("x/data.pkl", b"")
         for number in range(100_001):
@@ -117,7 +117,7 @@ def repeated_layer(path):
 
 
 def long_name(path):
-    """A layer's name of 4 MB, which each of its variables would have."""
+    """A layer's name of 4 MB, which each of its variables would repeat."""
     with h5py.File(path, "w") as file:
         variables = file.create_group("layers/conv/vars")
         variables.attrs["name"] = "x" * 2**22
@@ -131,12 +131,12 @@ def chunk_bomb(path):
 
 
 def wide_chunk(path):
-    """One number, in a chunk that says it has 3.6 GB and has four bytes."""
+    """One number, in a chunk that claims 3.6 GB and has four bytes."""
     _one_of(path, 900_000_000, bytes(4))
 
 
 def _one_of(path, numbers, chunk, **how):
-    """One number, of a chunk that is said to have as many."""
+    """One number, in a chunk that claims to have `numbers`."""
     with h5py.File(path, "w") as file:
         dataset = file.create_dataset(
             "layers/conv/vars/0",
@@ -172,7 +172,7 @@ def deflated_keras(path):
 
 
 def understated_keras(path):
-    """The same, that says it unpacks to a thousand bytes."""
+    """The same file, but it claims to unpack to a thousand bytes."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         with archive.open("model.weights.h5", "w", force_zip64=True) as file:
             for _ in range(1024):
@@ -197,8 +197,8 @@ FILES = {
     "legacy_expanded.pth": (legacy_expanded, "claims 8000000000 bytes"),
     "overstated.pth": (overstated, "storage of 4294967296, and the file hol"),
     "allocating.pth": (allocating_pickle, "more than tensors: 'builtins.byte"),
-    # Python's own machine takes 64 GB for the number of a value, 8 GB for the
-    # length of a text, and a tuple in a tuple as a key ends the process.
+    # Python's own unpickler takes 64 GB for the number of a value and 8 GB for
+    # the length of a text. A nested tuple as a key ends the process.
     "numbered.pth": (pickled(b"Nr\xff\xff\xff\xff."), "not a state_dict"),
     "text.pth": (pickled(b"\x8d", bytes(4), b"\2", bytes(3)), "damaged"),
     "lists.pth": (pickled(b"]" * 2**22), "more than 2000000 operations"),

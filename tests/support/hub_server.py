@@ -1,4 +1,4 @@
-"""The paths of the Hugging Face hub that its library asks, on this machine."""
+"""A local server with the paths that the Hugging Face hub's library asks."""
 
 import base64
 import hashlib
@@ -38,7 +38,7 @@ class Hub(file_server.Local):
 
 
 def point_to(server, cache, patch):
-    """Makes the hub's library of this process, and of its children, ask it.
+    """Makes the hub's library ask a server, here and in child processes.
 
     Args:
         server: `Hub`.
@@ -53,13 +53,13 @@ def point_to(server, cache, patch):
         patch.setenv(name, value)
         patch.setattr(constants, name, value)
     patch.setenv("HF_ENDPOINT", server.url)
-    # The library has read it when it was imported.
+    # The library read HF_ENDPOINT when it was imported.
     theirs = constants.HUGGINGFACE_CO_URL_TEMPLATE.removeprefix(
         constants.ENDPOINT
     )
     patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + theirs)
     patch.setattr(constants, "ENDPOINT", server.url)
-    huggingface_hub.close_session()  # which has read the proxies
+    huggingface_hub.close_session()  # the session has read the proxies
 
 
 def commit_of(files):

@@ -1,8 +1,8 @@
 """Every depth, layout and compression of BMP, PNG, GIF and WebP, as files.
 
-What Pillow does not write is written byte by byte. Every case is read as
-Pillow reads it, or refused; the pixels are noise, so that none is right by
-chance.
+Files that Pillow cannot write are written byte by byte. Every case is either
+read as Pillow reads it, or refused. The pixels are noise, so that none is right
+by chance.
 """
 
 import io
@@ -116,7 +116,7 @@ def _behind_the_palette():
     return bytes(file)
 
 
-# Of a pass: first row, first column, and the steps (ISO/IEC 15948, 8.2).
+# A pass: first row, first column, and their steps (ISO/IEC 15948, 8.2).
 _ADAM7 = (
     *((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4)),
     *((2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)),
@@ -232,7 +232,7 @@ def _gifs():
 
 
 def _local(file):
-    """A GIF with its global colours as its frame's own."""
+    """A GIF whose global colours become its frame's own."""
     size = 3 << ((file[10] & 7) + 1)
     frame = file.index(b",\0\0\0\0%c\0%c\0" % (W, H))
     return (
@@ -284,7 +284,7 @@ def pillow(file):
         return np.asarray(image.convert("RGB")).astype(int)
 
 
-# {name: file}, of those that are read and of those that are refused.
+# {name: file} of the files that are read, and of those that are refused.
 READ, REFUSED = {}, {}
 for _format, _cases in (
     *(("bmp", _bmps()), ("png", _pngs())),

@@ -2,11 +2,11 @@
 
     python tests/support/lives.py PLAN.json --steps=12
 
-A life is a process of its own, forked where TensorFlow is imported but has not
-started. The plan is a list of lives; each prints its exit status, which is -9
+A life is a process of its own, forked after TensorFlow is imported and before
+it starts. The plan is a list of lives. Each prints its exit status, which is -9
 when SIGKILL ended it. A life's fields:
 
-    flags     its own, after those of all
+    flags     its own flags, after the flags of all lives
 
     at, n     the name of a point below; kills at the n-th time it is reached
     signal    to kill with; SIGKILL unless given
@@ -68,8 +68,8 @@ def _named(name):
     return lambda path: pathlib.Path(path).name == name
 
 
-# point: (object, its function, whether the call counts by its last argument,
-# whether to kill before or after it).
+# point: (object, its function, None or a test of the last argument that says
+# whether a call counts, whether to kill before or after the call).
 POINTS = {
     "step": (reporting.Reporter, "after_step", None, "after"),
     "tracing": (keras.losses, "sparse_categorical_crossentropy", None, "after"),
@@ -147,7 +147,7 @@ def _forget(what):
 
     def forgetful(saver):
         state, statistics = restore(saver)
-        if what == "statistics":  # of each replica: their means are enough?
+        if what == "statistics":  # of each replica: do the means suffice?
             return state, None
         FORGET[what](saver, state)
         return state, statistics
@@ -156,7 +156,7 @@ def _forget(what):
 
 
 def _live(life, flags):
-    """Is the child: train.py, and its end."""
+    """Runs train.py in the child, until its end."""
     number = life.get("signal", signal.SIGKILL)
     if "at" in life:
         _kill_at(life["at"], life["n"], number)

@@ -1,4 +1,4 @@
-"""What users make around networks of ours: heads, backbones in models, layers.
+"""What users build around our networks: heads, backbones in models, layers.
 
 All weights are random, so that each one matters.
 """
@@ -40,7 +40,7 @@ def classified(image, x):
 
 
 def around(layer):
-    """What makes a classifier with a layer behind the backbone."""
+    """A function that makes a classifier with a layer after the backbone."""
 
     def make():
         body = backbone()
@@ -74,7 +74,7 @@ def _bottlenecks_as_layer():
 
 
 def _groups():
-    """Of a kind that ONNX has no form of where XLA compiles it."""
+    """Groups of a kind that ONNX has no form for if XLA compiles it."""
     row = specs.BLOCKS["resnext_32x4d"]
     return network(
         "resnext50_32x4d",
@@ -186,7 +186,7 @@ def _padded_pools():
 
 
 def _differences_read_twice():
-    """A subtraction that others read too, before it is transposed."""
+    """A subtraction that other layers also read, before it is transposed."""
     image = _image()
     x = image - np.float32([100, 120, 90])
     y = layers.GlobalAveragePooling2D()(layers.Conv2D(3, 3)(x) / 100)
@@ -195,7 +195,7 @@ def _differences_read_twice():
 
 
 def _own_mean():
-    """A subtraction of what is no constant."""
+    """A subtraction of a value that is not constant."""
     image = _image()
     x = image - ops.mean(image, axis=(1, 2), keepdims=True)
     x = layers.Conv2D(8, 3, activation="relu")(x / 100)
@@ -246,7 +246,7 @@ def images():
 
 
 def answers(model):
-    """What a model of any ends says of them."""
+    """A model's answers to `images`, for any form of input and output."""
     pixels = ops.convert_to_tensor(images())
     form = graph.network(model).input
     named = keras.tree.map_structure(lambda _: pixels, form)

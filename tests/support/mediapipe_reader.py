@@ -9,7 +9,8 @@ a list of [index, name, score] of all classes, or MediaPipe's error as a string.
 import json
 import sys
 
-# MediaPipe imports it where it is, which takes seconds, and does without.
+# MediaPipe imports TensorFlow if it is there, which takes seconds, but does not
+# need it.
 sys.modules["tensorflow"] = None
 
 import mediapipe  # noqa: E402

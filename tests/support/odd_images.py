@@ -1,4 +1,4 @@
-"""Files that data sets really hold, and what must be said of each."""
+"""Files that real data sets contain, and what must be said of each."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ def photograph(width=60, height=40):
 
 
 def png(chunks):
-    """A PNG of (type, data); its checksums are right."""
+    """A PNG of chunks (type, data), with correct checksums."""
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data))
         + kind
@@ -29,7 +29,7 @@ def png(chunks):
 
 
 def png_of_size(width, height):
-    """A PNG whose header claims a size; its checksums are right."""
+    """A PNG whose header claims a size, with correct checksums."""
     ihdr = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunks = ((b"IHDR", ihdr), (b"IDAT", zlib.compress(b"\0")), (b"IEND", b""))
     return png(chunks)
@@ -107,7 +107,7 @@ UNREADABLE_NAMES = {*unreadable(), "gone.jpg"}
 
 
 def write_clean(root):
-    """A data set of readable files, one of a name that is not UTF-8."""
+    """A data set of readable files, one with a name that is not UTF-8."""
     odd, plain = root / "train" / "odd", root / "train" / "plain"
     for folder in (odd, plain, root / "train" / "empty"):
         folder.mkdir(parents=True)
@@ -121,7 +121,7 @@ def write_clean(root):
 
 
 def write_dirty(clean, root):
-    """A copy of it with the unreadable files, and a link to nowhere."""
+    """A copy of `clean` with the unreadable files and a link to nowhere."""
     shutil.copytree(clean, root)
     odd = root / "train" / "odd"
     for name, (data, _) in unreadable().items():

@@ -1,6 +1,6 @@
 """`python one_process.py COMMAND WORDS`: a command that verifies where it runs.
 
-A process of its own for each file would take five seconds.
+A new process for each file would take five seconds.
 """
 
 import sys
@@ -12,7 +12,7 @@ if __name__ == "__main__":
     from keras_resnet.commands import doors
     from keras_resnet.export.verification import isolated
 
-    # Before the modules that have it as a default are imported.
+    # This comes before modules that use it as a default are imported.
     isolated.predict_isolated = isolated.predict
     words = sys.argv[1:]
     sys.exit(doors.run(words[0], words, door="python pipelines/{}.py"))

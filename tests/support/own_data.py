@@ -37,7 +37,7 @@ def load_rows(path, split, data_dir):
 
 
 def erase(pixels, draws):
-    """Makes a square of a quarter of the side grey, anywhere.
+    """Makes a square anywhere grey; its side is a quarter of the image's.
 
     References: DeVries, Taylor 2017, arXiv 1708.04552.
     """

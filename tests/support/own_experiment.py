@@ -1,4 +1,4 @@
-"""An experiment of a user, brought by --import: does a third layer help?"""
+"""A user's experiment, loaded by --import: does a third layer help?"""
 
 from reproduction import experiments
 from reproduction import jobs

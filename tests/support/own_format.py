@@ -1,4 +1,4 @@
-"""A format of a user: the folded network in one .npz file."""
+"""A user's format: the folded network in one .npz file."""
 
 import zipfile
 
@@ -21,7 +21,7 @@ def write(network, path, options):
 
 
 class NpzPredictor(predictors.Predictor):
-    """Such a file, run by Keras."""
+    """Runs such a file with Keras."""
 
     format = "npz"
 
@@ -48,7 +48,7 @@ def recognise(path):
 
 
 def list_operators(path):
-    """The kinds of its layers."""
+    """The kinds of the file's layers."""
     with np.load(path) as stored:
         architecture = str(stored["architecture"])
     model = keras.models.model_from_json(architecture)

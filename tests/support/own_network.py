@@ -40,12 +40,12 @@ class SqueezeExcite(keras.layers.Layer):
         return input_shape
 
     def multiply_adds(self, shape):
-        """Of two dense layers."""
+        """The multiply-adds of two dense layers."""
         return 2 * shape[-1] * (shape[-1] // self.RATIO)
 
 
 def pool_and_project(unit):
-    """A mean of 2 x 2 pixels before the projection, which skips none.
+    """A mean of 2 x 2 pixels before the projection, so that none is skipped.
 
     References: He et al. 2018, arXiv 1812.01187, fig. 2c.
     """

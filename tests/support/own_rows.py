@@ -1,4 +1,4 @@
-"""A block, a schedule and a recipe of a user, brought by --import."""
+"""A user's block, schedule and recipe, loaded by --import."""
 
 from keras_resnet import recipes
 from keras_resnet.networks import specs
@@ -6,7 +6,7 @@ from keras_resnet.recipes import schedules
 
 
 class Cooling(schedules.Schedule):
-    """Half the rate after each evaluation."""
+    """Halves the rate after each evaluation."""
 
     STATE = ("warm", "evaluations")
 

@@ -25,7 +25,7 @@ RECORD = """
 
 
 def missing():
-    """What is not installed of a browser and its driver; "" if all is."""
+    """What is missing of a browser and its driver; "" if nothing is."""
     try:
         import selenium  # noqa: F401
     except ImportError:
@@ -53,7 +53,7 @@ def browser(profile, *arguments):
         *arguments,
     ):
         options.add_argument(argument)
-    # With a path the driver is not looked for in the network.
+    # With a path, Selenium does not look for the driver on the network.
     service = webdriver.ChromeService(executable_path=DRIVER)
     driver = webdriver.Chrome(options=options, service=service)
     try:
@@ -86,7 +86,7 @@ class Page:
             self.start()
 
     def start(self):
-        """Waits until it can answer, or says why it cannot."""
+        """Waits until the page can answer, or says why it cannot."""
         self.wait(lambda: self.find_all("[data-ready]") or self.problem)
         self.run(RECORD)
 
@@ -104,11 +104,11 @@ class Page:
         return self.text("#problem")
 
     def wait(self, condition, seconds=30):
-        """What a condition gives, once it is true."""
+        """The value of a condition, once it is true."""
         from selenium.common.exceptions import WebDriverException
         from selenium.webdriver.support.ui import WebDriverWait
 
-        # While the page is loaded again there is nothing to ask.
+        # While the page reloads there is nothing to ask.
         pause = {"ignored_exceptions": [WebDriverException]}
         wait = WebDriverWait(self.driver, seconds, 0.05, **pause)
         return wait.until(lambda _: condition())
@@ -137,10 +137,10 @@ class Page:
 
 
 def assert_pythons(answer, folder, view):
-    """An answer is that of Python to a view, uint8 (S, S, 3)."""
+    """Asserts that an answer is Python's to a view, uint8 (S, S, 3)."""
     np.testing.assert_array_equal(answer["pixels"], view.ravel())
     expected = runtime.load_predictor(folder).predict(view[np.newaxis])[0]
-    # Arithmetic of another order differs less than this.
+    # Arithmetic in another order differs by less than this.
     np.testing.assert_allclose(
         answer["probabilities"], expected, rtol=0, atol=1e-6
     )

@@ -1,6 +1,6 @@
 """Other libraries' networks, randomly filled, as sources of weights.
 
-Each function skips the test that calls it where the library is absent.
+Each function skips the test that calls it if the library is absent.
 """
 
 import numpy as np
@@ -33,8 +33,8 @@ def keras_hub_models():
 def _import_with_fakes_ignored(name):
     """Imports torchvision beside a PyTorch without its compiled operators.
 
-    It then declares shapes of operators that do not exist, which PyTorch
-    refuses. Networks of convolutions need none of them.
+    torchvision then declares shapes of operators that do not exist, which
+    PyTorch refuses. Convolutional networks need none of them.
     """
     library = torch_module().library
     register = library.register_fake
@@ -50,7 +50,7 @@ def _import_with_fakes_ignored(name):
 
 
 def fill(named_arrays, seed=0):
-    """Values in which every tensor counts and activations stay moderate.
+    """Values with which every tensor matters and activations stay moderate.
 
     Args:
         named_arrays: {name: array}, kernels with their outputs last.

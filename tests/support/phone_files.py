@@ -13,8 +13,8 @@ from keras_resnet.export.writers import tflite
 from keras_resnet.labels.cards import Card
 
 SIZE = 16
-# Long, short and with letters of two and of three bytes; not in the order of
-# the alphabet.
+# Long and short names, some with letters of two or three bytes. They are not in
+# alphabetical order.
 NAMES = ("null", "eins", "zwei", "drei", "vier")
 NAMES += ("f\u00fcnf", "sechs", "\u4e03", "acht of ten", "neun")
 # What export.py calls the file of each precision.
@@ -43,7 +43,7 @@ class Phone:
 
 @functools.cache
 def phone():
-    """`Phone` of a network whose normalisations do something."""
+    """`Phone` of a network whose normalisations matter."""
     model = exported_networks.network()
     card = dataclasses.replace(
         exported_networks.card_of(model), class_names=NAMES
@@ -64,7 +64,7 @@ def plain(precision):
 
 
 def export(folder, precision, **choices):
-    """The path of a file by `export_tflite`, in a folder."""
+    """The path of a file that `export_tflite` writes into a folder."""
     path = folder / FILES[precision]
     tflite.export_tflite(
         phone().model,

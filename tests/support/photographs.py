@@ -1,4 +1,4 @@
-"""Real photographs for tests: those that scikit-learn carries."""
+"""Real photographs for tests, from scikit-learn."""
 
 import functools
 import io

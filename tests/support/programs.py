@@ -13,7 +13,7 @@ PIPELINES = ROOT / "pipelines"
 
 
 def module(name):
-    """A module by its name, "reproduction.curves".
+    """Imports a module by its name, such as "reproduction.curves".
 
     It finds its helpers as a program does: beside the programs.
     """
@@ -25,16 +25,16 @@ def module(name):
 
 
 def start(command, *arguments, **options):
-    """What `python pipelines/COMMAND.py ARGUMENTS` did.
+    """The result of `python pipelines/COMMAND.py ARGUMENTS`.
 
-    TensorFlow was imported before, see `zygote.run` and its options;
-    `start_cold` imports it.
+    TensorFlow was imported before; see `zygote.run` and its options. With
+    `start_cold` the program imports it.
     """
     return zygote.run(PIPELINES / f"{command}.py", *arguments, **options)
 
 
 def start_cold(command, *arguments, cwd, env=None):
-    """The same in a process of its own from the first line on."""
+    """The same in a new process, which has imported nothing before."""
     return subprocess.run(
         [sys.executable, PIPELINES / f"{command}.py", *map(str, arguments)],
         cwd=cwd,

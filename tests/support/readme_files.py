@@ -1,8 +1,8 @@
-"""What the lines of the README find: pictures, and a repository of the hub.
+"""What the lines of the README read: pictures, and a repository of the hub.
 
     python tests/support/readme_files.py FOLDER
 
-Needs what setup.py requires and nothing else.
+Needs only what setup.py requires.
 """
 
 import hashlib
@@ -10,11 +10,11 @@ import json
 import pathlib
 import sys
 
-HUB = "hub"  # its cache, in the folder
+HUB = "hub"  # the hub's cache, in the folder
 
 _REPOSITORY = "models--timm--resnet18.a1_in1k"
 _COMMIT = "0" * 40
-# What a repository of timm's does not have.
+# Files that a repository of timm's does not have.
 _ABSENT = (
     "card.json",
     "labels.txt",
@@ -42,7 +42,7 @@ _CONFIG = {
 
 
 def make_photographs(folder):
-    """Files with the names of the documents' photographs, of two colours."""
+    """Files of two colours, named like the documents' photographs."""
     from PIL import Image
 
     columns = {"train": range(0, 331, 110), "validation": range(430, 541, 20)}
@@ -76,7 +76,7 @@ def make_hub(folder):
     It holds a small network in the form of timm's, with random weights.
 
     Returns:
-        {name of a variable of the environment: value} to find it by.
+        {environment variable: value} that leads to the cache.
     """
     import keras_resnet
 
@@ -103,12 +103,12 @@ def make_hub(folder):
 
 
 def settings(folder):
-    """{variable of the environment: value} by which the cache is found."""
+    """{environment variable: value} that leads to the cache."""
     return {"HF_HUB_CACHE": str(folder / HUB), "HF_HUB_OFFLINE": "1"}
 
 
 def _keep(snapshot, name, content):
-    """A file as the hub's library keeps it: a link to its digest."""
+    """Keeps a file as the hub's library does: as a link to its digest."""
     digest = hashlib.sha256(content).hexdigest()
     (snapshot.parents[1] / "blobs" / digest).write_bytes(content)
     (snapshot / name).symlink_to(pathlib.Path("../../blobs", digest))

@@ -1,11 +1,11 @@
-"""Peers' networks of few units and channels, whose code has no choice of it."""
+"""Peers' networks with few units and channels, which peers do not offer."""
 
 import peers
 import pytest
 
 
 def smaller(make_stage, sizes):
-    """What makes a stage of (..., filters, units), with those of `sizes`."""
+    """`make_stage`, but with the filters and units of `sizes`."""
 
     def make(*others, **choices):
         *others, filters, _ = others
@@ -17,7 +17,7 @@ def smaller(make_stage, sizes):
 
 
 def torchvision(name, classes, sizes, **choices):
-    """A network of random weights; of its own sizes if those are {}."""
+    """A network of random weights, of its own sizes if `sizes` is {}."""
     models = peers.torchvision_models()
     row = models.resnet.ResNet
     with pytest.MonkeyPatch.context() as patch:

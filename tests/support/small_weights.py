@@ -19,7 +19,7 @@ SMALL = {
 
 
 def pixels(size):
-    """Two images of large patches: noise all looks alike once it is pooled."""
+    """Two images of large patches: all noise looks alike once it is pooled."""
     patches = np.random.default_rng(size).integers(0, 256, (2, 4, 4, 3))
     patches[0] //= 4  # and one of them dark
     side = -(-size // 4)
@@ -39,7 +39,7 @@ def small_model(variant="resnet50_v1_5", sizes=SMALL, **choices):
 
 @functools.cache
 def refused_model(variant="resnet50_v1_5", **choices):
-    """The same small model each time: to be read, not to be written."""
+    """The same small model each time; tests read it and do not change it."""
     return small_model(variant, **choices)
 
 
@@ -61,7 +61,7 @@ def assert_equal_weights(model, twin):
 
 
 def assert_refused(path, message, model=None, **choices):
-    """Refused with that message, and the model is as it was."""
+    """Asserts that a file is refused and leaves the model as it was."""
     model = refused_model() if model is None else model
     before = model.get_weights()
     with pytest.raises(keras_resnet.UsageError, match=message) as caught:
@@ -72,9 +72,9 @@ def assert_refused(path, message, model=None, **choices):
 
 
 def rewrite(path, change, metadata=None):
-    """Changes the tensors of a safetensors file: change({name: array}),
+    """Changes the tensors of a safetensors file.
 
-    in place, or to another dict.
+    `change({name: array})` changes them in place or returns another dict.
     """
     tensors = {
         name: array.copy()

@@ -2,11 +2,11 @@
 
     python tests/support/soaks.py WORKDIR PLAN.json
 
-The plan is a list of {"seed", "kinds": {kind: [numbers]}}; with "plant" every
-kind meets its planted fault, with "inputs" it is a whole campaign of the
+The plan is a list of {"seed", "kinds": {kind: [numbers]}}. With "plant" every
+kind meets its planted fault. With "inputs" an entry is a whole campaign of its
 kinds. Each record is a line. The cases of the kind "harm" do harm.
 
-A process of its own, for TensorFlow must not have started where cases fork.
+It runs in its own process: TensorFlow must not have started where cases fork.
 """
 
 import contextlib
@@ -72,7 +72,7 @@ def _adds_a_class(
     return tf.concat([answer, answer[:, :1]], axis=1)
 
 
-# kind -> what to break in the library: (object, name, what stands there then).
+# kind -> what to break in the library: (object, name, replacement).
 PLANTS = {
     "images": (decoding, "decode", _cuts),
     "weights": (loading, "load_weights", _assigns_first),
@@ -83,7 +83,7 @@ PLANTS = {
     "artifacts": (onnx_predictor.OnnxPredictor, "_predict", _adds_a_class),
     "kills": (saver_lib.Saver, "restore", _forgets_momentum),
 }
-# Of page requests it is in another process.
+# The planted fault of page requests is in another process.
 _SERVE_ANYTHING = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
@@ -102,7 +102,7 @@ def _plant(name, workdir):
     return mock.patch.object(*PLANTS[name])
 
 
-_numbers = []  # of the harmful cases to come
+_numbers = []  # numbers of the harmful cases to come
 
 
 def _harm(corpus, case, folder):
@@ -128,7 +128,7 @@ HARM = {"harm": kinds.Kind(1, HARMFUL, seconds=2, megabytes=300)}
 
 def _records(plan, runner, workdir):
     for name, numbers in plan["kinds"].items():
-        # A harmful child pops the numbers from the first on.
+        # A harmful child pops the numbers from the front.
         _numbers[:] = numbers
         planted = "plant" in plan
         with _plant(name, workdir) if planted else contextlib.nullcontext():

@@ -2,8 +2,9 @@
 
     python tests/support/sources.py keras_resnet/export keras_resnet/files.py
 
-prints the test files that import something of these, or whose helpers do, and
-those of the folder that mirrors them. `make test FOR="..."` runs these.
+prints the test files that import something of these paths, directly or through
+helpers, and the test files in the folder that mirrors them.
+`make test FOR="..."` runs these.
 """
 
 import ast
@@ -22,7 +23,7 @@ def module_of(path):
 
 
 def imports(tree):
-    """(module, line, whether a function holds it) of every import."""
+    """(module, line, whether it is inside a function) of every import."""
 
     def visit(node, inside):
         for child in ast.iter_child_nodes(node):
@@ -86,7 +87,7 @@ def _reaching(path):
 
 @functools.cache
 def _reached(test):
-    """Dotted names that a test imports, or a helper that it imports."""
+    """Dotted names that a test imports, directly or through helpers."""
     names = {name for name, _, _ in imports(ast.parse(test.read_text()))}
     for name in sorted(names):
         helper = SUPPORT / f"{name.split('.')[0]}.py"

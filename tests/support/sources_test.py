@@ -12,7 +12,7 @@ def test_a_file_is_reached_by_imports_and_by_helpers():
     names = _names("keras_resnet/recipes/schedules.py")
     assert {"schedules_test.py", "own_rows_test.py"} <= set(names)
     assert "fold_test.py" not in names
-    # By tests/support/own_network.py.
+    # Through tests/support/own_network.py.
     assert "own_operations_test.py" in _names(
         "keras_resnet/networks/shortcuts.py"
     )

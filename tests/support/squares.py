@@ -1,4 +1,4 @@
-"""Pictures of coloured squares: any number of labels each, soon learnt."""
+"""Pictures of coloured squares, with any number of labels: soon learnt."""
 
 import dataclasses
 
@@ -13,8 +13,8 @@ NAMES = ("red", "green", "blue")
 def arrays(seed, number=48, size=8):
     """Pictures uint8 (N, S, S, 3) and labels uint8 (N, 3).
 
-    A quarter of a picture each is for a colour, which is there or not; the
-    last label is rare.
+    Each colour has its own quarter of a picture, and is there or not. The last
+    label is rare.
     """
     rng = np.random.default_rng(seed)
     labels = (rng.random((number, 3)) < (0.5, 0.5, 0.25)).astype(np.uint8)
@@ -54,7 +54,7 @@ def splits_of_one_class():
 
 
 def of_one_class(split):
-    """The same pictures, each of its first label."""
+    """The same pictures, each with its first label only."""
     labels = split.labels.argmax(axis=1).astype(np.int32)
     return dataclasses.replace(
         split,

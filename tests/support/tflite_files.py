@@ -1,4 +1,4 @@
-"""The bytes of .tflite files: run as they are, or changed."""
+"""Runs the bytes of .tflite files as they are, or changes them."""
 
 import flatbuffers
 import numpy as np
@@ -6,7 +6,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 
 def predict(content, images, kernels="AUTO"):
-    """Outputs of LiteRT on one thread, (B, K); pixels are cast, no more."""
+    """Outputs of LiteRT on one thread, (B, K); pixels are only cast."""
     from ai_edge_litert.interpreter import Interpreter
     from ai_edge_litert.interpreter import OpResolverType
 
@@ -40,7 +40,7 @@ def packed(model):
 
 
 def weights(model, kind, place=0):
-    """The tensor of the weights of one of the operators of a kind."""
+    """The weight tensor of one operator of a kind."""
     code = getattr(schema.BuiltinOperator, kind)
     graph = model.subgraphs[0]
     found = [

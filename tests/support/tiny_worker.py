@@ -2,9 +2,9 @@
 
     tiny_worker.py FAULT... -- flags of train.py
 
-FAULT is KIND:WORKER:STEP: the worker does that to itself at that step, once
-for each workdir. BN statistics of every replica are saved beside the workdir
-before their means replace them.
+FAULT is KIND:WORKER:STEP: the worker does KIND to itself at that step, once for
+each workdir. BN statistics of every replica are saved beside the workdir before
+their means replace them.
 """
 
 import dataclasses

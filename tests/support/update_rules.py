@@ -1,4 +1,4 @@
-"""SGD as published, in NumPy, and a driver of an optimizer on any backend."""
+"""SGD as published, in NumPy, and a driver for optimizers on any backend."""
 
 import keras
 import numpy as np

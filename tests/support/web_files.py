@@ -16,7 +16,7 @@ def _png(mode="RGB", **options):
 
 
 def _noise(width, height, channels=3):
-    """Where one pixel that is read wrongly shows."""
+    """An image in which a single misread pixel shows."""
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (height, width, channels), np.uint8)
     return odd_images.encode(Image.fromarray(pixels), "PNG")
@@ -36,7 +36,7 @@ def _gamma():
     return notes
 
 
-# Every ratio of sizes takes other weights of the filter.
+# Every ratio of sizes uses other weights of the filter.
 SIZES = ((61, 503), (16, 9), (36, 36), (1, 1), (3, 900))
 FILES = {
     "photograph.png": _png(),

@@ -11,7 +11,7 @@ NAMES = ("one", "two words", "drei", "vier", "fünf", "six", "seven_up")
 
 
 def network(seed=0, variant="resnet20", **choices):
-    """A network that answers clearly: its normalisations do something."""
+    """A network that answers clearly: its normalisations matter."""
     choices = {"classes": len(NAMES), "input_shape": (32, 32, 3), **choices}
     return exported_networks.network(variant, seed, **choices)
 

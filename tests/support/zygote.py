@@ -1,8 +1,8 @@
 """Programs in forks of one process that has imported TensorFlow and Keras.
 
-A fork takes milliseconds, those imports 5 s of CPU. What is forked must not
-have started TensorFlow's runtime, whose threads a child would lack; a test's
-own process has, so this file is also the program that forks.
+A fork takes milliseconds, those imports 5 s of CPU. The forked process must not
+have started TensorFlow's runtime, because a child would lack its threads. A
+test's own process has started it, so this file is also the program that forks.
 """
 
 import atexit
@@ -22,14 +22,14 @@ import warnings
 
 
 def run(program, *arguments, cwd, env=os.environ, timeout=900):
-    """What `python PROGRAM ARGUMENTS` did, if it started warm.
+    """The result of `python PROGRAM ARGUMENTS`, started warm.
 
     Args:
         program: path of a Python file.
         arguments: its words.
         cwd: directory.
-        env: its environment. Of what is read when TensorFlow or Keras is
-            imported, KERAS_BACKEND alone counts.
+        env: its environment. Of the variables that TensorFlow and Keras read
+            on import, only KERAS_BACKEND counts.
         timeout: seconds.
 
     Returns:
@@ -61,7 +61,7 @@ def _text(file):
 
 @functools.cache
 def _zygote(backend):
-    """The socket of a zygote of this process, which ends when it is closed."""
+    """The socket of this process's zygote, which ends when that is closed."""
     ours, its = socket.socketpair(type=socket.SOCK_SEQPACKET)
     backend = {"KERAS_BACKEND": backend} if backend else {}
     with its:
@@ -81,7 +81,7 @@ def _serve(requests):
         if not request:
             return
         with warnings.catch_warnings():
-            # Python counts threads, of which OpenBLAS' outlive a fork.
+            # Python warns of threads, but OpenBLAS' threads outlive a fork.
             warnings.simplefilter("ignore")
             child = os.fork()
         if child == 0:
@@ -125,9 +125,9 @@ def _status(code):
 
 
 def _end(status):
-    """Ends as an interpreter does, but does not take its modules apart.
+    """Ends as an interpreter does, but does not tear down its modules.
 
-    That takes half a second of CPU.
+    The teardown takes half a second of CPU.
     """
     try:
         threading._shutdown()

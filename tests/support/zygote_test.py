@@ -1,4 +1,4 @@
-"""A program in a fork does what it does in a process of its own."""
+"""A program does the same in a fork as in a new process."""
 
 import os
 import subprocess

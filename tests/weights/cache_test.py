@@ -1,4 +1,4 @@
-"""Downloads against a server on this machine: never a half file."""
+"""Downloads from a server on this machine never give half a file."""
 
 import hashlib
 import os
@@ -43,7 +43,7 @@ def files(folder):
 
 
 def write_part(folder, content):
-    """What a process left that ended in a download."""
+    """Writes what a process leaves if it ends during a download."""
     folder.mkdir()
     (folder / f"{NAME}.part").write_bytes(content)
 
@@ -85,8 +85,8 @@ def test_an_interrupted_download_is_resumed(server, folder):
     "part, ranges, requests",
     [
         (DATA[:CUT], False, 1),  # a server that sends all again
-        (DATA[::-1][:CUT], True, 2),  # of what the server had before
-        (DATA, True, 1),  # the process ended before it renamed it
+        (DATA[::-1][:CUT], True, 2),  # a part of what the server had before
+        (DATA, True, 1),  # the process ended before the rename
         (DATA + b"more", True, 2),
     ],
 )
@@ -227,7 +227,7 @@ def test_what_proves_or_names_too_little_is_refused(
 
 
 def test_processes_wait_for_each_other(server, folder):
-    """Eight wishes for the same file are one request."""
+    """Eight calls for the same file make one request."""
     threads = [
         threading.Thread(target=get, args=(server, folder)) for _ in range(8)
     ]

@@ -1,4 +1,4 @@
-"""Files of every format, as they should be, damaged and hostile."""
+"""Files of every format: correct, damaged and hostile."""
 
 import json
 import pathlib
@@ -27,7 +27,7 @@ def _model():
 
 
 def save(model, path):
-    """In the format that the path ends in."""
+    """Saves a model in the format of the path's suffix."""
     if path.suffix == ".safetensors":
         keras_resnet.save_weights(model, path)
     else:
@@ -72,7 +72,7 @@ def test_of_a_keras_file_only_the_weights_are_read(model, tmp_path):
 
 
 def test_a_safetensors_file_that_begins_like_a_pickle_is_read(model, tmp_path):
-    """Its first byte is the lowest of the header's length."""
+    """Its first byte is the lowest byte of the header's length."""
     path = save(model, tmp_path / "a.safetensors")
     content = path.read_bytes()
     length = int.from_bytes(content[:8], "little")
@@ -231,7 +231,7 @@ def test_a_hostile_pickle_never_runs(model, tmp_path):
 
 @pytest.fixture(scope="module", name="loaded")
 def _loaded(tmp_path_factory):
-    """What became of each hostile file, in a process with little memory."""
+    """The outcome of each hostile file, in a process with little memory."""
     peers.torch_module()
     folder = tmp_path_factory.mktemp("hostile")
     for name, (write, _) in hostile_weights.FILES.items():
@@ -254,6 +254,6 @@ def test_names_sizes_and_counts_come_before_bytes(name, loaded):
     assert re.match(
         f"UsageError: .*(?:{hostile_weights.FILES[name][1]})", found["said"]
     ), found
-    # Of the file itself, and of nothing that it claims.
+    # Memory for the file itself, and for nothing that it claims.
     assert found["megabytes"] < 200
     assert found["seconds"] < 60

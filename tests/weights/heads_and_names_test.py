@@ -1,4 +1,4 @@
-"""What of a file may differ from a model: its classifier, a prefix."""
+"""A file may differ from a model in its classifier and by a prefix."""
 
 import re
 
@@ -74,7 +74,7 @@ def _tensors(model, tmp_path_factory):
 
 
 def moved(tensors, prefix, head=None):
-    """The tensors under a prefix, the classifier under another name."""
+    """The tensors under a prefix, and the classifier under another name."""
     head = f"{prefix}fc" if head is None else head
     return {
         re.sub(f"^{prefix}fc(?=[.])", head, f"{prefix}{name}"): array
@@ -198,7 +198,7 @@ def test_a_nested_dictionary_is_a_prefix(model, tensors, tmp_path, caplog):
         keras_resnet.load_weights(model, path)
 
 
-# Classifiers of other names.
+# Classifiers with other names.
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_a_classifier_of_another_name_is_found(
 
 
 def _two_heads(file):
-    """The second one's shape is right too."""
+    """Adds a second head whose shape is right too."""
     file |= {f"other.{n}": file[f"head.{n}"] + 1 for n in ("weight", "bias")}
 
 
@@ -303,7 +303,7 @@ def test_the_names_of_keras_applications_say_where_a_block_strides():
 
 @pytest.mark.parametrize("variant", ["resnet50_v2_keras", "resnet50_v1_5"])
 def test_a_dilated_network_is_the_same_network(variant):
-    """Whichever of its strides a dilation has taken the place of."""
+    """This holds whichever of its strides dilation replaces."""
     sizes = {"depths": (2, 2, 2, 2), "filters": (4, 4, 4, 4)}
     strided, *dilated = (
         identity.of_model(small_model(variant, sizes, output_stride=stride))
@@ -314,7 +314,7 @@ def test_a_dilated_network_is_the_same_network(variant):
 
 
 def test_a_classifier_that_means_something_else_is_refused(tmp_path):
-    """A softmax's logits are no sigmoids', whatever their shapes."""
+    """Logits of a softmax are not logits of sigmoids, whatever their shapes."""
     choices = {"depths": (1,), "filters": (16,), "input_shape": (8, 8, 3)}
     choices["classes"] = 3
 

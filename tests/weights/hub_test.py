@@ -1,6 +1,6 @@
-"""Repositories of the hub, which the peers' own code has written.
+"""Repositories of the hub that the peers' own code has written.
 
-A server on this machine has the hub's paths; the hub's own library asks it.
+A server on this machine has the hub's paths, and the hub's own library asks it.
 """
 
 import io
@@ -117,7 +117,7 @@ def keras_hub(folder, images):
     return np.asarray(net(np.asarray((images - MEAN) / STD, "float32")))
 
 
-# {writer: (names of the classes, what is resized to)}.
+# {writer: (names of the classes, size to resize to)}.
 PEERS = {
     timm: (APART, 40),
     transformers: (APART, 40),
@@ -161,7 +161,7 @@ def test_a_peers_repository_opens_by_name_with_its_answers(peer, written):
 
 @pytest.fixture
 def flowers(hub, written):
-    """A repository of timm's, its name and files; the server is well after."""
+    """The hub and the name of timm's repository; resets the hub afterwards."""
     written[1](timm)
     yield hub, "peers/timm"
     hub.gated.clear()
@@ -169,7 +169,7 @@ def flowers(hub, written):
 
 
 def _cached(name, patch, folder):
-    """Another cache, so that nothing is known of a repository."""
+    """Sets an empty cache and returns the handle of a repository."""
     patch.setattr(constants, "HF_HUB_CACHE", str(folder))
     return f"hf://{name}"
 
@@ -247,7 +247,7 @@ def test_what_cannot_be_had_is_one_line_and_leaves_nothing(
     damaged = change.get("sent", {})
     left = [p for p in tmp_path.rglob("*") if p.name in damaged]
     assert not left and not list(tmp_path.rglob("*.incomplete"))
-    # Once the server is well, the same call works.
+    # Once the server sends the right bytes, the same call works.
     if damaged:
         hub.sent.clear()
         keras_resnet.load_weights(model, handle)
@@ -269,7 +269,7 @@ def test_offline_the_cache_serves_and_without_it_one_line_says_so(
     assert len(hub.asked) == asked
     blob = online.resolve()
     content = blob.read_bytes()
-    blob.write_bytes(_bit(content))  # the disk, years later
+    blob.write_bytes(_bit(content))  # the disk flips a bit
     with pytest.raises(UsageError, match="has the digest"):
         repositories.describe(handle).path
     with pytest.raises(UsageError, match="HF_HUB_OFFLINE"):
@@ -279,7 +279,7 @@ def test_offline_the_cache_serves_and_without_it_one_line_says_so(
 def test_without_a_network_one_line_says_so(
     flowers, monkeypatch, tmp_path, capfd
 ):
-    """Not five lines and half a minute of `huggingface_hub`'s."""
+    """`huggingface_hub` alone takes five lines and half a minute."""
     _, name = flowers
     nowhere = "http://127.0.0.1:9"
     template = constants.HUGGINGFACE_CO_URL_TEMPLATE
@@ -288,7 +288,7 @@ def test_without_a_network_one_line_says_so(
     monkeypatch.setattr(
         constants, "HUGGINGFACE_CO_URL_TEMPLATE", nowhere + theirs
     )
-    repositories.describe(f"hf://{name}")  # of the cache
+    repositories.describe(f"hf://{name}")  # from the cache
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     capfd.readouterr()
     with pytest.raises(UsageError, match=f"Cannot reach {nowhere}") as caught:

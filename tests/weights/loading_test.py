@@ -18,7 +18,7 @@ import keras_resnet
 from keras_resnet import UsageError
 from keras_resnet.networks import specs
 
-# No other library has it.
+# No other library has this network.
 OWN = {"depths": (1, 1, 1), "filters": (16, 20, 24), "shortcut": "C"}
 
 
@@ -56,7 +56,7 @@ def test_a_file_with_a_wrong_tensor_is_refused(change, message, small_file):
 
 
 def test_two_swapped_tensors_are_seen_in_the_logits(small_file):
-    """Equal shapes pass every check but the digest's; the proof sees them."""
+    """Equal shapes pass every check but the digest's; the logits differ."""
     model = small_model()
     keras_resnet.load_weights(model, small_file)
     right = np.asarray(model(pixels(32)))
@@ -107,7 +107,7 @@ def test_weights_of_another_network_are_refused(
     ids=str,
 )
 def test_so_are_other_choices_in_our_own_files(saved, wanted, tmp_path):
-    """In both directions: neither too little nor too much in the file."""
+    """The file may hold neither too little nor too much."""
     path = tmp_path / "saved.weights.h5"
     refused_model("resnet20", **{**OWN, **saved}).save_weights(path)
     model = refused_model("resnet20", **{**OWN, **wanted})
@@ -115,7 +115,7 @@ def test_so_are_other_choices_in_our_own_files(saved, wanted, tmp_path):
 
 
 def test_the_right_variant_is_named(tmp_path, monkeypatch):
-    """Strides leave no trace in the tensors, only in who wrote them."""
+    """Tensors do not show strides; only the file's writer tells them."""
     path, names = tmp_path / "a.safetensors", ("resnet50_v1_5", "resnet50")
     for name in names:
         row = dataclasses.replace(specs.VARIANTS[name], depths=SMALL["depths"])
@@ -138,7 +138,7 @@ def test_the_right_variant_is_named(tmp_path, monkeypatch):
     "mean", [(1.5, 2.25, 3.1), np.arange(32 * 32 * 3.0).reshape(32, 32, 3)]
 )
 def test_pixel_constants_travel_in_the_metadata(mean, tmp_path):
-    """A mean image too."""
+    """So does a mean image."""
     model = small_model(pixel_mean=mean, pixel_std=(4.0, 5.0, 6.7))
     path = tmp_path / "a.safetensors"
     keras_resnet.save_weights(model, path)

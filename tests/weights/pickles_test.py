@@ -1,4 +1,4 @@
-"""Files of PyTorch give what its own reader gives, and nothing of them runs."""
+"""PyTorch files give what PyTorch's reader gives, and nothing in them runs."""
 
 import collections
 import functools
@@ -41,7 +41,7 @@ def assert_read_as_by_pytorch(path, weights_only=True):
         widened = tensor.float() if dtype == "bfloat16" else tensor
         array = ours[name].load()
         np.testing.assert_array_equal(array, widened.numpy(), name)
-        # Bit for bit: of NaN and of zero's sign too.
+        # Bit for bit, including NaN and the sign of zero.
         array = array.astype(array.dtype.newbyteorder("="))
         assert array.tobytes() == widened.contiguous().numpy().tobytes()
 
@@ -77,7 +77,7 @@ def test_every_type_and_view_is_read_bit_for_bit(protocol, old, tmp_path):
     state = collections.OrderedDict(every_kind())
     state._metadata = {"": {"version": 1}}  # as Module.state_dict has it
     torch.save(state, path, pickle_protocol=protocol, **old)
-    # PyTorch's restricted reader knows protocol 2 alone.
+    # PyTorch's restricted reader knows only protocol 2.
     assert_read_as_by_pytorch(path, weights_only=protocol == 2)
 
 
@@ -102,7 +102,7 @@ def test_big_endian_files_are_read(tmp_path):
 
 
 class Version:
-    """A class of some library: its module is not there when it is read."""
+    """A class of some library whose module is missing when it is read."""
 
     def __init__(self):
         self.parts = [1, "b", {"c": 2.5}]
@@ -111,8 +111,8 @@ class Version:
 def checkpoints():
     """What trainers write beside the weights, in their structures.
 
-    Of Lightning's checkpoints, timm's, and mmengine's, whose hub of messages
-    holds histories as arrays of NumPy and methods of a class.
+    The checkpoints are Lightning's, timm's and mmengine's. The message hub of
+    mmengine holds histories as NumPy arrays and methods of a class.
     """
     torch = peers.torch_module()
     net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), torch.nn.BatchNorm2d(4))
@@ -222,7 +222,7 @@ def write_zip(path, pickled, **members):
 def test_what_could_run_code_is_named_and_refused_wherever_it_is(
     name, tmp_path
 ):
-    """Among hyper-parameters too, where nothing would be read."""
+    """Also among hyper-parameters, where nothing would be read."""
     module, attribute = name.split(".", 1)
     short = [
         b"\x8c" + bytes([len(text)]) + text.encode()

@@ -37,7 +37,7 @@ def _build(**choices):
     return model
 
 
-# The same each time; to be frozen, not to be trained.
+# The same model each time; tests may freeze it but not train it.
 _shared = functools.cache(_build)
 
 

@@ -1,7 +1,7 @@
-"""Weights of other libraries give their logits, and ours give ours in theirs.
+"""Other libraries' weights give their logits here, and ours give ours there.
 
-A peer's own code makes and runs a network whose every tensor is random; ours
-reads the peer's file and must give its logits on the same pixels.
+A peer's own code makes and runs a network in which every tensor is random. Our
+code reads the peer's file and must give its logits on the same pixels.
 """
 
 import h5py
@@ -21,7 +21,7 @@ IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 HALF = ((127.5,) * 3, (127.5,) * 3)
 CLASSES = 20
 TOLERANCE = 1e-4  # of the logits' standard deviation
-# The stem of all is of 64 channels; a stage has units at both its ends.
+# Every stem has 64 channels. One stage has a unit at each end.
 SMALL = {"depths": (1, 2, 1, 1), "filters": (64, 16, 32, 48)}
 # For networks whose stages stride in their last unit.
 TWO_A_STAGE = {**SMALL, "depths": (2, 2, 2, 2)}
@@ -36,8 +36,9 @@ def assert_agree(ours, theirs):
     assert np.abs(ours - theirs).max() < TOLERANCE * theirs.std()
 
 
-# Each peer: (depth, path, images, sizes) -> (our variant, its logits), and its
-# file. It has the units and channels it is known for, if not `sizes`.
+# Each peer: (depth, path, images, sizes) -> (our variant, its logits). It also
+# writes its file. If `sizes` is {}, it has the units and channels it is known
+# for.
 
 
 def _write_torch(path, net):
@@ -62,8 +63,8 @@ def _timm(name, sizes):
     make = peers.timm_module().create_model
     choices = {}
     if sizes:
-        # A row of v2 has the channels that leave a stage, four times those of
-        # its bottlenecks.
+        # v2 takes the channels that leave a stage: four times those of its
+        # bottlenecks.
         times = 4 if name == "resnetv2_50" else 1
         channels = [times * filters for filters in sizes["filters"]]
         choices = {"layers": sizes["depths"], "channels": channels}
@@ -90,7 +91,7 @@ def timm_d(depth, path, images, sizes):
 
 
 def timm_v2(depth, path, images, sizes):
-    """Scales of BN are of both signs: pooling before it or after it differs."""
+    """BN scales have both signs: pooling before and after BN differs."""
     net = _timm(f"resnetv2_{depth}", sizes)
     _write_torch(path, net)
     return f"resnet{depth}_v2_timm", peers.torch_logits(net, images, *HALF)
@@ -185,7 +186,7 @@ QUICK = [
     (keras_hub, 18, "preset", 97),
     (keras_hub_v2, 18, "net.weights.h5", 97),
     (keras_hub_v2, 50, "preset", 64),
-    # Of an odd size, a mean at an edge is of fewer pixels.
+    # At an odd size, a mean at an edge is taken over fewer pixels.
     (timm_d, 18, "net.safetensors", 75),
     (keras_hub_d, 50, "preset", 75),
     (keras_applications_v2, 50, "published.h5", 75),

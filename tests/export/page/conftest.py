@@ -51,7 +51,7 @@ def url(exported):
 
 @pytest.fixture
 def page(driver, url):
-    """The page as the test before has left it, if it is open."""
+    """The page as the previous test left it, if it is open."""
     return pages.Page(driver, url, again=False)
 
 

@@ -70,7 +70,7 @@ def test_the_answer_is_shown_and_said(page, files):
     assert [bar.text for bar in bars] == rows
     assert page.text("#spoken").startswith(rows[0].replace("\n", ", ") + ". T")
     assert re.match(r"Answered in [\d.]+ ms", page.text("#state"))
-    # The heat of the chosen class, where the middles of its places are.
+    # The heat of the chosen class, at the middle of each of its places.
     for bar, index in list(zip(bars, order, strict=True))[:3]:
         bar.click()
         heat = np.maximum(answer["classMaps"].reshape(8, 8, -1)[..., index], 0)
@@ -84,7 +84,7 @@ def test_the_answer_is_shown_and_said(page, files):
 
 
 def test_independent_labels_stand_alone(driver, tmp_path, files):
-    """All above 50 %, more than the five of other pages, and it says so."""
+    """The page shows all labels above 50 %, not only five, and says so."""
     model = web_networks.network(classifier_activation="sigmoid")
     model.get_layer("logits").bias.assign([9, 9, 9, 9, 9, 9, -9])
     card = web_networks.card_of(model, multi_label=True)
@@ -103,7 +103,7 @@ def test_independent_labels_stand_alone(driver, tmp_path, files):
     assert "each bar stands alone" in kind
 
 
-# What goes wrong is said.
+# The page says what goes wrong.
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_a_bad_file_is_refused_and_the_page_goes_on(
     assert page.problem == ""
 
 
-# Ways in, for everybody.
+# Ways to give the page an image, for everybody.
 
 
 def test_the_keyboard_alone_is_enough(driver, url):
@@ -194,7 +194,7 @@ def test_the_camera_is_classified_frame_after_frame(page):
 
 
 def test_a_photograph_can_be_turned_upright(page, files, tmp_path, card):
-    """By default it is as Python reads it, without its EXIF rotation."""
+    """By default the page reads it as Python does, without EXIF rotation."""
     path = files / "rotated.jpg"
     upright = tmp_path / "upright.png"
     ImageOps.exif_transpose(Image.open(path)).save(upright)
@@ -207,7 +207,7 @@ def test_a_photograph_can_be_turned_upright(page, files, tmp_path, card):
     assert not page.find("#upright").is_displayed()
 
 
-# What the page makes of files, given as base64: [pixels, whether turned].
+# How the page decodes files, given as base64: [size, pixels, whether turned].
 DECODE = """
   const { decode } = await import(new URL("image_file.js", location));
   const { readerOf } = await import(new URL("pixels.js", location));
@@ -225,7 +225,7 @@ DECODE = """
 
 @pytest.mark.parametrize("exif", ["apply", "ignore"])
 def test_notes_of_cameras_turn_a_picture_as_in_python(page, exif):
-    """Also those that browsers follow and Python does not, as a PNG's."""
+    """Also notes that browsers follow and Python does not, such as a PNG's."""
     files = {n: file for n, (file, _) in exif_files.UNUSUAL.items()}
     files |= {str(n): exif_files.turned(n) for n in range(1, 9)}
     note = {"exif": odd_images.exif(6)}

@@ -1,4 +1,4 @@
-"""The folder of a page is all that it needs, and what lacks in it is said."""
+"""A page needs only its folder, and says what is missing there."""
 
 import http.server
 import json
@@ -51,13 +51,13 @@ def test_a_browser_without_simd_is_told(url, tmp_path):
 
 
 def test_it_asks_no_other_server(url, files, tmp_path):
-    """By the log of all that Chromium's network does, of threads too."""
+    """Chromium's network log lists all requests, also those of threads."""
     log = tmp_path / "net.json"
     flag = f"--log-net-log={log}"
     with pages.browser(tmp_path / "profile", flag) as driver:
         page = pages.Page(driver, url)
         page.classify(files / "photograph.png")
-        # The policy of the page would stop it.
+        # The policy of the page stops this request.
         outcome = page.run(
             'return fetch("http://127.0.0.1:9/").then(() => "sent");'
         )
@@ -93,7 +93,7 @@ VISIT = 'return performance.getEntriesByType("navigation")[0].type'
 
 
 def test_a_new_export_takes_the_place_of_the_old(driver, copied, card, files):
-    """Of another network: bottlenecks, whose shortcuts pool one pixel."""
+    """The new network has bottlenecks, whose shortcuts pool one pixel."""
     network = web_networks.network(
         variant="resnet50", depths=(2, 2, 1, 1), filters=(4, 8, 8, 8)
     )
@@ -105,7 +105,7 @@ def test_a_new_export_takes_the_place_of_the_old(driver, copied, card, files):
         assert (
             kinds.KINDS["web"].count_operators(copied)["MAX_POOL_2D"] == 1 + 2
         )
-        driver.get(url)  # the old one, which finds the new and loads itself
+        driver.get(url)  # the old page, which finds the new one and reloads
         page.wait(lambda: page.run(VISIT) == "reload")
         page.start()
         pages.assert_pythons(page.classify(files / "noise.png"), copied, view)
