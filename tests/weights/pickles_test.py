@@ -245,7 +245,7 @@ def test_what_could_run_code_is_named_and_refused_wherever_it_is(
 
 
 def tensor(shape, strides, offset=0, count=6, key="0", kind="FloatStorage"):
-    """The pickle of {"x": tensor}, with numbers of six texts of any size."""
+    """The pickle of {"x": tensor}; its numbers can have any size."""
 
     def number(value):
         return b"\x8a\x09" + value.to_bytes(9, "little", signed=True)
