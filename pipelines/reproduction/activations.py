@@ -1,7 +1,7 @@
-"""What training keeps of one image for the gradient, counted by a walk.
+"""Counts what training keeps of one image to compute the gradient.
 
-Numbers are elements of tensors. Each tensor that a gradient reads counts once,
-whoever reads it: a unit's output is the next one's input.
+Counts are elements of tensors. Each tensor that a gradient reads counts once,
+even if several gradients read it: a unit's output is the next one's input.
 """
 
 import dataclasses
@@ -29,8 +29,8 @@ class Activations:
 
     Attributes:
         kept: without rematerialisation.
-        remat: with it: inputs of units and what stem and head keep, and what
-            the greatest unit keeps within.
+        remat: with it: the inputs of units, what stem and head keep, and the
+            most that any one unit keeps inside.
     """
 
     kept: int
@@ -86,7 +86,7 @@ def _walk_all(layers, x):
 
 
 def _walk_unit(unit, x):
-    """As `ResidualUnit.compute`."""
+    """Follows `ResidualUnit.compute`."""
     shared, kept = _walk_all(unit.before, x)
     branch, found = _walk_all(unit.branch, shared)
     kept |= found
@@ -113,7 +113,7 @@ def _gated(unit, shortcut, branch, shared):
 def _read(layer, x, y):
     """What the gradient of one layer reads of its input and output."""
     if isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)):
-        # Of a sigmoid the output.
+        # The gradient of a sigmoid reads its output.
         linear = layer.activation is keras.activations.linear
         return {x} if linear else {x, y}
     if isinstance(layer, keras.layers.BatchNormalization):

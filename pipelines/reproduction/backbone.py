@@ -1,6 +1,6 @@
 """Detection and segmentation on features of plain and of residual networks.
 
-The programs of docs/examples that find digits, run with several seeds.
+Runs the programs of docs/examples that find digits, with several seeds.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "docs" / "examples"
 USED = (
     *("variant", "depths", "filters", "block", "placement", "shortcut"),
     *("train_examples", "seed", "batch_size", "steps", "learning_rate"),
-    # And three that a recipe of few steps cannot be without.
+    # A recipe of few steps needs these three, too.
     *("boundaries", "eval_every_steps", "checkpoint_every_steps"),
 )
 TESTED, TENTHS = 500, 10  # test scenes, and their parts
@@ -38,13 +38,13 @@ def run(job):
     """Trains the network of an example, and scores it.
 
     Returns:
-        dict of JSON values: "loss", the last epoch's; "test_scenes", how many;
-        "scores", {name: of all of them}, 0 to 1; and "tenths", {name: of each
-        tenth of them}.
+        dict of JSON values: "loss" of the last epoch; "test_scenes", their
+        number; "scores", {name: score of all test scenes}, 0 to 1; and
+        "tenths", {name: scores of each tenth of them}.
 
     Raises:
-        keras_resnet.UsageError: if the recipe has a field that does nothing
-            here: the record would say what was not done.
+        keras_resnet.UsageError: if the recipe sets a field that does nothing
+            here: the record would claim what was not done.
     """
     import keras
 
@@ -86,7 +86,7 @@ def _check(job):
 
 
 def example(name):
-    """A module of docs/examples by its name, which finds those beside it."""
+    """Imports a module of docs/examples; it can import those beside it."""
     sys.path.insert(0, str(EXAMPLES))
     try:
         return importlib.import_module(name)
@@ -95,12 +95,12 @@ def example(name):
 
 
 def split(scenes, choosing):
-    """Digits to train on, and others: (images, labels) of each.
+    """Digits to train on, and digits to test on: (images, labels) of each.
 
     Args:
         scenes: the module `digit_scenes`.
-        choosing: whether both are training digits, every fifth among the
-            others, so that what is chosen knows no test digit.
+        choosing: whether to hold out every fifth training digit in place of
+            the test digits, so that the choice depends on no test digit.
     """
     train = scenes.digits("train")
     if not choosing:
@@ -110,7 +110,7 @@ def split(scenes, choosing):
 
 
 def in_tenths(scenes, digits, number):
-    """Scenes, in tenths that have no digit in common.
+    """Scenes in tenths; no two tenths have a digit in common.
 
     Args:
         scenes: the module `digit_scenes`.
@@ -131,7 +131,7 @@ def in_tenths(scenes, digits, number):
 
 
 def scored(task, scenes, found):
-    """ "scores" and "tenths" of `run`, by the score of an example."""
+    """ "scores" and "tenths" of `run`, by the `score` of an example."""
     each = len(scenes.images) // TENTHS
     parts = [slice(i, i + each) for i in range(0, TENTHS * each, each)]
     of_parts = [
@@ -181,7 +181,7 @@ def _lines(row, records):
 
 
 def answer(gained):
-    """The lines of what residual networks gain, in a sentence."""
+    """Puts the lines of `_gains` into words."""
     said = {}
     for task, score, points, _, word in gained:
         said.setdefault(word, []).append(f"{task}, {score}: {points} points")
@@ -225,7 +225,7 @@ def _gains(rows, task):
 
 
 def sampling_error(tenths):
-    """The standard error of a score, from that of each tenth of the test."""
+    """The standard error of a score, from its values on tenths of the test."""
     return statistics.stdev(map(float, tenths)) / len(tenths) ** 0.5
 
 

@@ -18,14 +18,14 @@ BYTES_AN_ACTIVATION = 4
 
 
 def run(job):
-    """Counts, on a network that is built; trains nothing and reads no data."""
+    """Counts on a built network; trains nothing and reads no data."""
     if job.row_name in VGG:
         return measure_vgg(job.row_name)
     return measure(job.row.variant)
 
 
 def measure_vgg(name):
-    """The same as `measure` of a network of Keras' own."""
+    """The same as `measure`, for a network of keras.applications."""
     import keras
 
     network = getattr(keras.applications, name.replace("-", ""))
@@ -39,9 +39,9 @@ def measure(variant):
 
     Returns:
         dict of ints: "parameters"; "multiply_adds" of one image;
-        "weights_bytes", of float32 weights, gradients and momentum; and what
-        training keeps of one image in float32, "activations_bytes" and, with
-        units computed again, "remat_bytes".
+        "weights_bytes" of float32 weights, gradients and momentum;
+        "activations_bytes", what training keeps of one image in float32; and
+        "remat_bytes", the same if units are computed again.
     """
     depths = specs.VARIANTS[variant].depths
     model = sizes.build_short(variant)
@@ -144,7 +144,7 @@ def _line(name, result):
 def beside(counted, printed):
     """What is printed, and by how much a count differs: "3.8 (count +1.5 %)".
 
-    It differs if the count, rounded to as many decimals, is another number.
+    It differs if the count, rounded to as many decimals, is not that number.
     """
     if not printed:
         return ""

@@ -10,14 +10,14 @@ from reproduction import spreads
 from reproduction import training
 from reproduction.pictures import picture as picture
 
-# "How fast": iterations until the training error is below it.
+# "How fast" counts iterations until the training error is below this.
 LEARNT = 0.05
 
 
 def run(job):
-    """Trains; the errors and the curve of `training.summary`.
+    """Trains, and returns `training.summary`.
 
-    Where a part is held out, "held_out_error", 0 to 1, is its error at the end.
+    If a part is held out, "held_out_error" is its error at the end, 0 to 1.
     """
     if not job.held_out:
         return training.train(job)
@@ -29,8 +29,8 @@ def run(job):
 def table(experiment, records):
     """The paper beside ours: a line for each row that has a record.
 
-    Without any record it has those that have a figure in the paper. Of a grid
-    of rates it is that of all rates, and of each row's best.
+    Without any record it has the rows that have a figure in the paper. For a
+    grid of rates it returns `rates.table`.
     """
     if any("held_out_error" in record["result"] for record in records):
         return rates.table(experiment, records)
@@ -67,9 +67,10 @@ def how(records):
 
 
 def learnt(records):
-    """'median (least..greatest)' of iterations, "never" where half do not.
+    """'median (least..greatest)' of the iterations until `LEARNT`.
 
-    Those at the first evaluation with a training error below `LEARNT`.
+    A run counts up to its first evaluation with a training error below it. The
+    median is "never" where half of the runs do not get there.
     """
     found = sorted(map(_learnt, results.finished(records)))
     if not found:

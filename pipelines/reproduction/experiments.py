@@ -25,10 +25,10 @@ EXPERIMENTS: dict[str, Experiment] = {}
 def register(name, experiment):
     """Adds an experiment that --experiment, --list and --report know.
 
-    To be called in a module of yours that `--import` names.
+    Call it in a module of yours that `--import` names.
 
     Args:
-        name: str, also of its records: docs/results/NAME.json.
+        name: str; its records are in docs/results/NAME.json.
         experiment: `jobs.Experiment`.
 
     Raises:

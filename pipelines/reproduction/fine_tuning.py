@@ -1,7 +1,8 @@
 """Few examples of new classes, with weights of other classes and without.
 
-A network learns six classes of Fashion-MNIST before photographs. Other runs
-start from it, or from random weights, on a few images of the other four.
+A network learns six classes of Fashion-MNIST, in front of photographs. Other
+runs learn the other four classes from a few images. They start from that
+network or from random weights.
 """
 
 import dataclasses
@@ -20,8 +21,8 @@ from reproduction.jobs import Setting
 from keras_resnet import recipes
 from keras_resnet.recipes import own_images
 
-# Labels: T-shirt, trouser, dress, sandal, bag and boot; and the task's
-# pullover, coat, shirt and sneaker.
+# Labels of the source: T-shirt, trouser, dress, sandal, bag and boot; and of
+# the task: pullover, coat, shirt and sneaker.
 SOURCE = (0, 1, 3, 5, 8, 9)
 TASK = (2, 4, 6, 7)
 EXAMPLES = 20  # of a class of the task
@@ -37,7 +38,10 @@ _PIXELS = {
 
 
 def _schedule(steps):
-    """A tenth after two thirds and nine tenths; one evaluation, at the end."""
+    """Drops the rate to a tenth after two thirds and nine tenths of the steps.
+
+    There is one evaluation, at the end.
+    """
     return {
         "steps": steps,
         "boundaries": (steps * 2 // 3, steps * 9 // 10),
@@ -94,7 +98,7 @@ FINE_TUNING = Experiment(
 
 
 def run(job):
-    """Trains on the task, after the source where the row starts from it."""
+    """Trains on the task, and before it on the source if the row needs it."""
     recipe, result = job.recipe, {}
     if recipe.freeze_batch_norm:
         weights, source = _source(job)
@@ -107,7 +111,7 @@ def run(job):
 
 
 def _source(job):
-    """The model of the other classes, and how well it does on them."""
+    """Trains on the source classes: the model's path, and its result."""
     fields = {
         "variant": job.row.variant,
         "dataset": job.dataset,
@@ -122,7 +126,7 @@ def _source(job):
 
 
 def _splits(job, classes, examples=None):
-    """{"train", "validation"}: of some classes, before photographs.
+    """{"train", "validation"}: of some classes, in front of photographs.
 
     Args:
         job: `jobs.Job`; its seed chooses training images and photographs.
@@ -148,7 +152,7 @@ def _splits(job, classes, examples=None):
 
 
 def choose(labels, classes, number, rng):
-    """Indices of so many examples of each class, ascending; None for all."""
+    """Indices of `number` examples of each class, ascending; None for all."""
     of_each = [np.flatnonzero(labels == label) for label in classes]
     return np.sort(
         np.concatenate([rng.permutation(found)[:number] for found in of_each])
@@ -190,7 +194,7 @@ def table(experiment, records):
 
 
 def _sampling_error(ends):
-    """The greatest of the runs, in points."""
+    """The greatest sampling error of the runs, in points."""
     errors = [
         100 * (end["test_error"] * (1 - end["test_error"])) ** 0.5
         / end["test_images"] ** 0.5

@@ -1,7 +1,7 @@
 """How far the gates of a trained network are open, and what they let through.
 
-P2 sec. 3.1: a gate g near 0 leaves the shortcut (1 - g) x whole, and of g F(x)
-nothing.
+P2 sec. 3.1: a gate g near 0 leaves the shortcut (1 - g) x whole, and nothing of
+g F(x).
 """
 
 import math
@@ -31,7 +31,7 @@ def run(job):
     after = keras.models.load_model(job.workdir / training.MODEL)
     pixels = after.get_layer("pixels")
     before = propagation.initial(job.recipe, pixels, len(names))
-    # The moving averages of a new network are of nothing yet.
+    # The moving averages of a new network have seen no images yet.
     return {
         **result,
         "before": measure(before, images, training=True),
@@ -48,8 +48,8 @@ def measure(model, images, training=False):
         training: whether BN uses the images' own statistics.
 
     Returns:
-        {"open", "branch"}: lists over units: the mean of g, and the deviation
-        of what the sum gets of F over that of F.
+        {"open", "branch"}: lists over units: the mean of g, and the ratio
+        std(what the sum gets of F) / std(F).
     """
     import keras
 
@@ -109,7 +109,7 @@ def _cells(records, when):
 
 
 def picture(experiment, records, path):
-    """What passes of F in each unit: gates that open, and gates that do not."""
+    """How open the gates of each unit are, and how much of F they pass."""
     with drawing.figure(path, 3.8) as figure:
         panels = figure.subplots(1, 2, sharex=True)
         rows = results.by_row(experiment, results.finished(records))

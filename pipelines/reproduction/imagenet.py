@@ -1,4 +1,4 @@
-"""Trains a row of the ImageNet tables and looks at it as the tables do."""
+"""Trains a row of the ImageNet tables and evaluates it as the tables do."""
 
 import dataclasses
 from collections.abc import Callable
@@ -51,7 +51,7 @@ VIEWS = {
 
 
 def run(job):
-    """Trains a network, or finds an ensemble's, and evaluates it.
+    """Trains a network, or finds those of an ensemble, and evaluates them.
 
     Args:
         job: `jobs.Job` of `imagenet_rows.IMAGENET`.
@@ -129,7 +129,7 @@ def errors(paths, names, job):
             strategy,
             split,
             views=look.name,
-            # As many as training has in memory.
+            # As many images as training has in memory.
             batch_size=recipe.batch_size // recipe.gradient_accumulation_steps,
             masked=masked,
         )[-1]
@@ -145,7 +145,7 @@ def errors(paths, names, job):
 def table(experiment, records):
     """The papers' tables beside ours, one after the other.
 
-    They have a line for each of a paper, and for one of ours that was run.
+    They have each line that a paper has, and each of ours that was run.
     """
     del experiment
     parts = []

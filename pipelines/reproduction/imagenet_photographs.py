@@ -1,7 +1,7 @@
 """A small data set of JPEG files in folders, cut from two photographs.
 
-For smoke tests of what is meant for ImageNet: files of several sizes and
-shapes, wide and tall, of eight classes.
+For smoke tests of code that is meant for ImageNet. The files have several sizes
+and shapes, wide and tall, and belong to eight classes.
 """
 
 import os
@@ -11,7 +11,7 @@ import tempfile
 import numpy as np
 from benchmarks import photographs
 
-# Of each class. A class is a quarter of one of the photographs.
+# For each class. A class is a quarter of one of the photographs.
 EXAMPLES = {"train": 9, "validation": 3}
 # Width and height, pixels: wide, tall and square.
 SIZES = ((80, 60), (56, 75), (64, 64))
@@ -20,7 +20,7 @@ SIZES = ((80, 60), (56, 75), (64, 64))
 def ensure(folder):
     """Writes FOLDER/train/CLASS/*.jpg and FOLDER/validation/... if missing.
 
-    The same files each time; whole or not there.
+    The files are the same each time. They appear all at once or not at all.
 
     Args:
         folder: path.

@@ -1,4 +1,4 @@
-"""A job on Keras' JAX backend, and how fast it was; no TensorFlow.
+"""Runs a job on Keras' JAX backend and measures its speed; no TensorFlow.
 
 The environment must say KERAS_BACKEND=jax.
 """
@@ -22,7 +22,7 @@ _PRODUCTS, _ROUNDS = 10, 5
 
 
 class _Watch(Hook):
-    """Keeps the engine, which measures itself."""
+    """Keeps the engine, which measures its own speed."""
 
     def begin(self, engine, state):
         self.engine = engine
@@ -34,8 +34,8 @@ def train(job, *, matrix_side=0):
     Args:
         job: `jobs.Job`; its `data_dir` is the folder of the data set's files,
             see `stores.arrays`.
-        matrix_side: of the matrices whose products' rate the speed is compared
-            with; 0 for none.
+        matrix_side: of square matrices. The speed is compared with the rate
+            of their products; 0 for no comparison.
 
     Returns:
         dict: that of `training.summary`, and "speed", see `figures`;
@@ -58,7 +58,7 @@ def train(job, *, matrix_side=0):
 
 @functools.cache
 def matrix_teraflops(side):
-    """Of products of two bfloat16 matrices, side x side: a spread."""
+    """TFLOP/s of products of two bfloat16 matrices, side x side: a spread."""
     steps, rates = jax_steps.matrix_product(side)(), []
     for _ in range(1 + _ROUNDS):  # the first compiles
         start = time.perf_counter()
@@ -79,8 +79,8 @@ def figures(model, images_per_second, side):
     Returns:
         dict: "images_per_second" and "teraflops", spreads over the chunks;
         "matrix_teraflops", a spread over rounds, and "of_matrix_rate", the
-        ratio of the medians. Two operations for each multiply-add and three
-        passes: forward and both gradients.
+        ratio of the medians. A step counts two operations for each
+        multiply-add in each of three passes: forward and both gradients.
     """
     if not images_per_second:
         return {}

@@ -34,8 +34,7 @@ class Row:
         paper: what the paper prints for it, "6.61"; "" for nothing.
         overrides: fields of the recipe in place of the setting's.
         panel: title of the panel of the picture that shows it.
-        base: key of `recipes.RECIPES` in place of the experiment's; "" for
-            that.
+        base: key of `recipes.RECIPES`; "" for the experiment's.
     """
 
     variant: str
@@ -51,8 +50,8 @@ class Setting(typing.NamedTuple):
     recipe: Mapping = {}  # fields in place of the experiment's base recipe's
     rows: tuple = ()  # the experiment's rows that it has; () for all
     seeds: int = 3  # how many, from 0
-    # Each row is trained at each of them, without `HELD_OUT` of the training
-    # images, by which the best is chosen; () for the recipe's rate alone.
+    # Each row is trained at each rate, without `HELD_OUT` of the training
+    # images. These choose the best rate. () for the recipe's rate alone.
     rates: tuple = ()
 
 
@@ -67,7 +66,7 @@ class Experiment:
             scale is its default.
         unit: of the rows' `paper`.
         silent: what the papers do not say, and what was chosen.
-        answer: to the question, by the landed records, in words.
+        answer: to the question, in words, from the committed records.
         base: key of `recipes.RECIPES`.
         reference: name of the row that all others are compared with, drawn
             in each panel of a picture; "" for the first of each panel.
@@ -92,7 +91,7 @@ class Experiment:
 
     @property
     def fails(self):
-        """Whether its table of the papers calls a great test error "fail"."""
+        """Whether its table in the papers calls a large test error "fail"."""
         return any(row.paper.startswith("fail") for row in self.rows.values())
 
 
@@ -106,7 +105,7 @@ class Job:
         recipe: `recipes.Recipe`, with the data set and the seed.
         workdir: pathlib.Path of this run alone.
         data_dir: of TensorFlow Datasets, or None.
-        held_out: part of the training images that a rate is chosen by.
+        held_out: share of the training images, held out to choose a rate.
     """
 
     experiment: str
@@ -128,7 +127,7 @@ class Job:
 
     @property
     def key(self):
-        """What tells its record from all others of the experiment."""
+        """What distinguishes its record from the experiment's others."""
         rate = self.recipe.learning_rate
         return (self.scale, self.dataset, self.row_name, self.seed, rate)
 
@@ -151,8 +150,8 @@ def make(
         name, experiment: item of `experiments.EXPERIMENTS`.
         scale: key of `SCALES`.
         dataset: as `--dataset` of train.py. Default: the scale's first. One
-            that has no setting takes that of the first but for the pixels,
-            which `overrides` must say.
+            without a setting takes the setting of the first, but `overrides`
+            must give its pixels.
         rows: names. Default: those of the setting.
         seeds: ints. Default: as many as the setting says.
         workdir: of all experiments.
@@ -197,7 +196,7 @@ def make(
 
 
 def _rates(setting, overrides):
-    """Fields of a recipe for each rate of a setting; a warm-up is at 1/5."""
+    """Fields of a recipe for each rate of a setting; a warm-up takes 1/5."""
     rates = setting.rates
     if rates and "learning_rate" in overrides:
         rates = (overrides["learning_rate"],)

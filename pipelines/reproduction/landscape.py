@@ -1,8 +1,8 @@
 """The shape of the loss around a trained network's weights.
 
 Li et al. 2017, arXiv 1712.09913: the loss on a plane of two random directions,
-each filter of which has the norm of the network's own; and the extreme
-eigenvalues of the Hessian, by Lanczos' method.
+and the extreme eigenvalues of the Hessian, by Lanczos' method. Each filter of a
+direction has the norm of the network's own filter.
 """
 
 import statistics
@@ -27,7 +27,7 @@ def run(job):
     Returns:
         dict: that of `training.summary`; "grid": `slice_of`; "least" and
         "greatest" eigenvalue of the Hessian. The loss is the cross-entropy of
-        training images, BN with their statistics, without weight decay.
+        training images without weight decay. BN uses their statistics.
     """
     import keras
 
@@ -48,7 +48,7 @@ def run(job):
 
 
 def loss(model, images, labels):
-    """Mean cross-entropy, BN with the statistics of these images."""
+    """Mean cross-entropy; BN uses the statistics of these images."""
     import keras
     import tensorflow as tf
 
@@ -65,11 +65,11 @@ def loss(model, images, labels):
 
 
 def direction(values, random):
-    """A random direction, of each filter the norm of the network's own.
+    """A random direction; each filter has the norm of the network's own.
 
     Args:
-        values: list of arrays. Those of fewer than two dimensions, BN's and
-            biases, do not move.
+        values: list of arrays. Those of fewer than two dimensions (BN's,
+            biases) do not move.
         random: `np.random.Generator`.
     """
     found = []
@@ -153,7 +153,7 @@ def extremes(product, start, steps=LANCZOS):
 
 
 def table(experiment, records):
-    """Losses around the end, and the ends of the Hessian's spectrum."""
+    """Losses around the trained weights, and extreme eigenvalues."""
     rows = results.by_row(experiment, results.finished(records))
     lines = [[name, *_cells(mine)] for name, mine in rows.items()]
     titles = (
@@ -185,7 +185,7 @@ def _edge(grid):
 
 
 def picture(experiment, records, path):
-    """Contours of the loss on the plane, of the first seed."""
+    """Contours of the first seed's loss on the plane."""
     rows = results.by_row(experiment, results.finished(records))
     columns = max(len(rows), 1)
     with drawing.figure(path, drawing.WIDTH / columns + 0.5) as figure:
@@ -208,7 +208,7 @@ def picture(experiment, records, path):
 
 
 def summary(records):
-    """Ends of the Hessian's spectrum of one row, in words."""
+    """Extreme eigenvalues of one row's Hessian, in words."""
     done = results.finished(records)
     if not done:
         return "diverged"

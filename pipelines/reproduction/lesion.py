@@ -59,9 +59,9 @@ def of_one_shape(model):
 
 
 def without(model, images, names):
-    """Probabilities of a network some units of which are taken out.
+    """Probabilities of a network without some of its units.
 
-    A unit is replaced by its input: of x + F(x) only x is left.
+    A unit is replaced by its input: x + F(x) becomes x.
 
     Args:
         model: from `keras_resnet.build`.
@@ -98,7 +98,7 @@ def table(experiment, records):
 
 
 def _cells(records):
-    """Medians over seeds, of each seed the median over units or draws."""
+    """Medians over seeds; for each seed, the median over units or draws."""
 
     def percent(error_of):
         return spreads.percent(records, error_of)

@@ -1,7 +1,7 @@
-"""The curves of every run, to choose among: a page that needs no server.
+"""A page with the curves of every run to choose from; it needs no server.
 
-Standard library alone: the documentation's site is made where no more is
-installed.
+It uses the standard library alone: nothing else is installed where the
+documentation's site is built.
 """
 
 import json
@@ -61,7 +61,7 @@ def _percents(errors):
 
 
 def player(named):
-    """HTML of the curves, to stand within a page; arguments as `runs`."""
+    """HTML of the curves, to embed in a page; arguments as `runs`."""
     # Nothing in a record may end the script.
     data = json.dumps(runs(named)).replace("</", "<\\/")
     return PLAYER.read_text(encoding="utf-8").replace(DATA, data)

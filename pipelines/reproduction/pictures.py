@@ -15,12 +15,12 @@ BANDS = 4
 def picture(experiment, records, path):
     """Errors over iterations: training thin, test bold.
 
-    Medians over the seeds. From the least to the greatest test error there is
-    a band, or where there are many rows a bar at the end. Of a grid of rates
-    each row is at its best.
+    Lines are medians over the seeds. A band spans the least to the greatest
+    test error. If there are many rows, a bar at the end does so instead. In a
+    grid of rates each row is at its best rate.
     """
     records = rates.at_best(experiment, records)
-    # An ensemble has none, nor has what diverged at once.
+    # An ensemble has no curve, nor has a run that diverged at once.
     records = [r for r in records if r["result"].get("curve", {}).get("step")]
     rows = results.by_row(experiment, records)
     panels = _panels(experiment, rows)
@@ -63,14 +63,14 @@ def _draw_panel(axes, experiment, rows):
 
 
 def _palette(experiment, rows):
-    """Black is the reference's, where a panel has one."""
+    """Black is for the reference, if the panel has one."""
     if experiment.reference not in rows:
         return drawing.COLORS
     return ["#000000", *drawing.COLORS[:-1], "#999999"]
 
 
 def _draw(axes, name, records, color):
-    """Both curves of a row; (steps, sorted test errors of each, color)."""
+    """Draws both curves of a row; (steps, sorted test errors, color)."""
     curves = [record["result"]["curve"] for record in records]
     steps = min((curve["step"] for curve in curves), key=len)
     errors = {
@@ -90,7 +90,7 @@ def _draw(axes, name, records, color):
 
 
 def _draw_spread(axes, line, place):
-    """A band, or where `place` is an int a bar of the end, that far out."""
+    """A band; if `place` is an int, a bar beyond the end, that far out."""
     steps, errors, color = line
     low, high = ([values[i] for values in errors] for i in (0, -1))
     if place is None:

@@ -1,4 +1,4 @@
-"""P2 eqs. 5 and 8: what of the loss's gradient reaches each unit."""
+"""P2 eqs. 5 and 8: how much of the loss's gradient reaches each unit."""
 
 import dataclasses
 import math
@@ -19,10 +19,10 @@ def gradients(model, images, labels):
     """Norms of the gradient of the loss with respect to the units' inputs.
 
     Returns:
-        {"total": norms, "shortcuts": norms}, lists of floats: of x_0, ...,
+        {"total": norms, "shortcuts": norms}, lists of floats for x_0, ...,
         x_L, the inputs of the L units and the output of the last. "shortcuts"
-        is the part that comes through shortcuts alone, all branches and gates
-        held constant: within a stage of pre-activated units with scaled
+        is the part that comes through shortcuts alone, with all branches and
+        gates held constant. Within a stage of pre-activated units with scaled
         shortcuts it is lambda^(L - l) times the last norm (P2 eq. 8).
     """
     return {
@@ -38,7 +38,7 @@ def input_gradients(model, images, labels, *, held):
     """The gradient of the mean loss with respect to each unit's input.
 
     BN uses the statistics of the batch, as in training, and gradients go
-    through them; the model keeps its own.
+    through them. The model's own statistics do not change.
 
     Args:
         model: from `keras_resnet.build`, its shortcuts without dropout.
@@ -76,7 +76,7 @@ def input_gradients(model, images, labels, *, held):
 
 
 def in_training(layer, x):
-    """A layer's output with the batch's statistics; it keeps its own."""
+    """A layer's output with the batch's statistics; its own do not change."""
     import keras
 
     from keras_resnet.networks import operations
@@ -98,8 +98,8 @@ def run(job):
 
     Returns:
         dict: "after": {"0": `gradients`, ...}; "product": for each norm the
-        product of the shortcuts' scales from there on, which is what reaches
-        it of the last norm by P2 eq. 8.
+        product of the shortcuts' scales from there on. By P2 eq. 8 this is the
+        share of the last norm that reaches it.
     """
     from keras_resnet.networks import specs
 
@@ -124,7 +124,7 @@ def _models(job, classes):
 
 
 def initial(recipe, pixels, classes):
-    """What a run begins with: the weights of its seed, its mean of pixels."""
+    """The network a run begins with: its seed's weights, its pixel mean."""
     import keras
 
     import keras_resnet
@@ -180,7 +180,7 @@ def _power(ratio):
 
 
 def _of_rows(experiment, records):
-    """Those of the first seed that finished, in the experiment's order."""
+    """Finished records of the first seed, in the experiment's order."""
     first = [r for r in results.finished(records) if r["seed"] == 0]
     return [of_one[0] for of_one in results.by_row(experiment, first).values()]
 
@@ -193,7 +193,7 @@ def how(records):
 def picture(experiment, records, path):
     """Norms over the units, at the beginning and after training.
 
-    Dashed is what comes through shortcuts alone; dotted the product of lambdas.
+    Dashed: through the shortcuts alone. Dotted: the product of lambdas.
     """
     with drawing.figure(path, 4.4) as figure:
         panels = figure.subplots(1, len(AFTER), sharey=True)

@@ -1,7 +1,7 @@
 """A grid of rates: errors at each, and at each row's best.
 
-The best rate has the least mean error on the training images that were held
-out, which no figure is reported of.
+The best rate has the least mean error on held-out training images. No reported
+figure is measured on these.
 """
 
 import itertools
@@ -13,7 +13,7 @@ from reproduction import spreads
 
 
 def by_rate(records):
-    """{rate: records}, from the least rate on."""
+    """{rate: records}, the least rate first."""
 
     def rate(record):
         return record["recipe"]["learning_rate"]
@@ -25,7 +25,7 @@ def by_rate(records):
 def best(records):
     """The rate of the least mean held-out error of one row's records.
 
-    A run that diverged errs on all; of equal rates it is the least.
+    A diverged run counts as an error of 1. Of equal means the least rate wins.
     """
     means = {
         rate: statistics.mean(
@@ -39,10 +39,10 @@ def best(records):
 def at_best(experiment, records):
     """The records of each row at its best rate, if there is a grid.
 
-    A row that lacks rates of the others is left out: its best may be another.
+    A row that did not run at all rates is left out: its best may be missing.
 
     Args:
-        experiment: `jobs.Experiment`, or None where all are of one row.
+        experiment: `jobs.Experiment`, or None if all records are of one row.
         records: of one scale and data set.
     """
     if not any("held_out_error" in r["result"] for r in records):

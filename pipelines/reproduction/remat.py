@@ -14,7 +14,7 @@ def run(job):
 
 
 def compare(plain, remat):
-    """What two runs from the same weights and images have in common.
+    """Compares two runs from the same weights and images.
 
     Args:
         plain, remat: `remat_step.Steps`.
@@ -22,8 +22,8 @@ def compare(plain, remat):
     Returns:
         dict of JSON values: "plain" and "remat", their figures;
         "gradient_difference", "statistics_difference", from
-        `greatest_difference`; and "repetition_difference", of plain's last
-        gradients from its first.
+        `greatest_difference`; and "repetition_difference", between plain's
+        first and last gradients.
 
     Raises:
         ValueError: if weights or images were not the same.
@@ -48,8 +48,8 @@ def compare(plain, remat):
 def greatest_difference(ours, theirs):
     """The greatest relative difference over all variables.
 
-    Of one it is the greatest absolute difference of its elements over the
-    greatest absolute value of `ours`.
+    For one variable it is the greatest absolute difference of its elements,
+    divided by the greatest absolute value in `ours`.
 
     Args:
         ours, theirs: {path: float array}, of the same paths.

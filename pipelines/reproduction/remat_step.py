@@ -1,6 +1,6 @@
 """Iterations of one network in a process of its own: memory, time, gradients.
 
-A process has one greatest size, so that each network needs one that is new.
+The peak memory of a process never falls, so each network needs a new process.
 """
 
 import dataclasses
@@ -22,15 +22,15 @@ from keras_resnet.networks import outputs
 
 @dataclasses.dataclass(frozen=True)
 class Steps:
-    """What iterations with one batch, of unchanged weights, left.
+    """Results of iterations on one batch with unchanged weights.
 
     Attributes:
-        figures: dict of JSON values: "built_megabytes", the process with the
-            network before its first iteration; "most_megabytes", the most
-            that it was; "seconds" and "losses", one for each iteration;
-            "drawn", of the weights and images, equal where those are.
+        figures: dict of JSON values: "built_megabytes", memory with the
+            network built, before the first iteration; "most_megabytes", the
+            peak until the first iteration ends; "seconds" and "losses", one
+            for each iteration; "drawn", a digest of the weights and images.
         gradients: {path of a variable: float32}, of the first iteration.
-        again: the same of the last.
+        again: the same, of the last iteration.
         statistics: {path: float32}, what is not trained, after the first.
     """
 
@@ -45,13 +45,13 @@ def isolated(recipe, folder):
 
     Args:
         recipe: `recipes.Recipe`.
-        folder: pathlib.Path for files in between, which are removed.
+        folder: pathlib.Path for temporary files.
 
     Returns:
         `Steps`.
 
     Raises:
-        RuntimeError: if the process dies, with its last words.
+        RuntimeError: if the process dies, with the end of its output.
     """
     with tempfile.TemporaryDirectory(dir=folder) as between:
         given, found = (f"{between}/{name}" for name in ("recipe", "steps"))
@@ -66,7 +66,7 @@ def isolated(recipe, folder):
 
 
 def contender(given, found):
-    """Is only built: reads a recipe, writes `Steps`."""
+    """A contender that is only built: reads a recipe, writes `Steps`."""
     return lambda: save(found, measure(load(given)))
 
 
@@ -83,11 +83,11 @@ def load(path):
 def measure(recipe):
     """Trains a network of a recipe on one batch of random pixels.
 
-    An iteration is the training step's: gradients, then the update of weights
-    and momentum, but at a rate of 0, so that each is of the same weights.
+    An iteration is that of the training step: gradients, then the update of
+    weights and momentum. The rate is 0, so all iterations have equal weights.
 
     Args:
-        recipe: `recipes.Recipe`; as many iterations as its steps.
+        recipe: `recipes.Recipe`; its `steps` say how many iterations.
 
     Returns:
         `Steps`.

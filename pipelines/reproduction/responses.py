@@ -13,20 +13,20 @@ IMAGES, BATCH = 1000, 100
 
 
 def layer_responses(model, images):
-    """Standard deviations of what each 3x3 convolution gives.
+    """Standard deviations of the response of each 3x3 convolution.
 
-    A response is what follows from a convolution and the BN behind it, before
-    ReLU and addition (P1 Fig. 7). BN uses its moving statistics, as the
-    network that is shipped does; P1 does not say which. The deviation is over
-    all images, positions and channels.
+    A response is the output of a convolution and the BN after it, before ReLU
+    and addition (P1 Fig. 7). BN uses its moving statistics, as at inference;
+    P1 does not say which. The deviation is over all images, positions and
+    channels.
 
     Args:
         model: from `keras_resnet.build`, trained.
         images: (N, H, W, C) pixels.
 
     Returns:
-        list of {"layer": "stage1_unit1/conv2", "std": float}, from the input
-        on.
+        list of {"layer": "stage1_unit1/conv2", "std": float}, in the order of
+        the layers.
     """
     moments = {}
     for start in range(0, len(images), BATCH):
@@ -36,9 +36,9 @@ def layer_responses(model, images):
 
 
 def add(moments, values):
-    """Takes an array into [count, mean, sum of squared differences].
+    """Adds an array to [count, mean, sum of squared differences].
 
-    Chan et al. 1979: sums of squares of large arrays would lose digits.
+    As Chan et al. 1979: sums of squares of large arrays would lose digits.
     """
     values = np.asarray(values, np.float64)
     count, mean, squares = moments
@@ -54,7 +54,7 @@ def add(moments, values):
 
 
 def deviation(moments):
-    """The standard deviation of all that `add` took."""
+    """The standard deviation of all values that `add` took."""
     count, _, squares = moments
     return float(np.sqrt(squares / count))
 
@@ -89,7 +89,7 @@ def _of_layers(owner, layers, x):
 
 
 def run(job):
-    """Trains and measures: errors of `training.summary`, "responses"."""
+    """Trains and measures: `training.summary` and "responses"."""
     import keras
 
     result = training.train(job)
@@ -121,7 +121,7 @@ def table(experiment, records):
 
 
 def picture(experiment, records, path):
-    """P1 Fig. 7: in the order of the layers, and from the greatest on."""
+    """P1 Fig. 7: deviations in the order of the layers, and by size."""
     import matplotlib.ticker
 
     with drawing.figure(path, 3.8) as figure:

@@ -51,7 +51,7 @@ class Results:
             ) from error
 
     def find(self, job):
-        """The record of a job by the same recipe, or None."""
+        """The record of a job with the same recipe, or None."""
         for record in self.records():
             if key(record) == job.key and is_of(record, job.recipe):
                 return record
@@ -60,11 +60,11 @@ class Results:
     def elsewhere(self, job):
         """The curve of a job's recipe in another experiment, or None.
 
-        Tables share networks, which are trained once for all of them.
+        Tables share networks. Each is trained once for all of them.
         """
         for path in sorted(self.path.parent.glob("*.json")):
             for record in Results(self.folder, path.stem).records():
-                # soak.json holds counts, others what no curve has.
+                # soak.json holds counts; other files hold more than curves.
                 if not isinstance(record, dict):
                     continue
                 if set(record["result"]) - _CURVE:
@@ -98,13 +98,13 @@ class Results:
 
 
 def key(record):
-    """What tells a record from the others, as `jobs.Job.key`."""
+    """What distinguishes a record from the others, as `jobs.Job.key`."""
     place = (record[name] for name in _KEY)
     return (*place, record["recipe"]["learning_rate"])
 
 
 def finished(records):
-    """Those of runs that did not diverge."""
+    """The records of runs that did not diverge."""
     return [record for record in records if record["status"] == FINISHED]
 
 
@@ -120,7 +120,7 @@ def by_row(experiment, records):
 def how(records, steps=None):
     """How records came about, in words: steps, batch, images and devices.
 
-    `steps` are the iterations that were trained for, if not the recipe's.
+    `steps` are the iterations that were run, if not the recipe's.
     """
     facts = {
         "steps": set(steps or (r["recipe"]["steps"] for r in records)),
@@ -148,5 +148,5 @@ def is_of(record, recipe):
 
 
 def plain(recipe):
-    """A recipe as JSON gives it back."""
+    """A recipe as it comes back from JSON."""
     return json.loads(json.dumps(dataclasses.asdict(recipe)))

@@ -20,7 +20,7 @@ def run(experiment, todo, results, say=print, *, run_job=None, describe=None):
         experiment: `jobs.Experiment`.
         todo: list of its `jobs.Job`.
         results: `results.Results` that take the records.
-        say: what takes a line on the progress.
+        say: function that takes a line on the progress.
         run_job: job -> result. Default: `run` of the experiment's module.
         describe: () -> dict, the environment. Default: TensorFlow's.
 
@@ -29,8 +29,8 @@ def run(experiment, todo, results, say=print, *, run_job=None, describe=None):
 
     Raises:
         keras_resnet.UsageError: if a setting, the data or a workdir cannot
-            work. A divergence is a record, and a row that needs others which
-            have not run, or that another process runs, is passed over.
+            work. A divergence becomes a record. A row is skipped if it needs
+            others that have not run, or if another process runs it.
     """
     curves = experiment.module == "curves"
     if run_job is None:
@@ -52,8 +52,8 @@ def run(experiment, todo, results, say=print, *, run_job=None, describe=None):
             say(f"{stop}. The same command goes on from there.")
             return stop.status
         except (jobs.NotReadyError, files.BusyError) as why:
-            # No record. The same command runs it when it finds what lacks;
-            # what another process runs becomes that one's record.
+            # No record. The same command runs it once what it needs is there.
+            # If another process runs it, that process writes the record.
             say(f"{what}: not run. {why}")
             continue
         results.add(job, record)

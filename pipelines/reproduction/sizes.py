@@ -29,8 +29,8 @@ class Size:
 def measure(variant):
     """The `Size` of a network, counted on a built model.
 
-    All units of a stage but its first, and one that strides last, are the
-    same, so the second counts for the rest: ResNet-1202 in a second, not 40.
+    All units of a stage are the same, except its first and one that strides
+    last. So the second counts for the rest: ResNet-1202 in a second, not 40.
     """
     keras.utils.clear_session()
     return of_short(build_short(variant), specs.VARIANTS[variant].depths)
@@ -53,7 +53,7 @@ def of_short(model, depths):
 
 
 def _more(model, depths):
-    """{second unit of a stage: how many more there are of `depths`}."""
+    """{second unit of a stage: how many more of it `depths` has}."""
     names = [layer.name for layer in model.layers]
     stages = {f"stage{i}_unit": depth for i, depth in enumerate(depths, 1)}
     return {

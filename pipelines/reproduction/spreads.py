@@ -1,4 +1,4 @@
-"""Medians over seeds, with what is chance in them: spreads and verdicts."""
+"""Medians over seeds, and how much of them is chance: spreads, verdicts."""
 
 import math
 import statistics
@@ -16,7 +16,7 @@ TEST_IMAGES = {
 
 
 def errors(records, name, fails=False):
-    """`percent` of "train_error" or "test_error"; a great one maybe fails."""
+    """`percent` of "train_error" or "test_error"; `fails` sets its limit."""
     limit = FAILS if fails else math.inf
     return percent(records, lambda result: result[name], limit)
 
@@ -47,7 +47,7 @@ def percent(records, error_of, limit=math.inf):
 
 
 def sampling_error(records):
-    """The standard error of the median test error, from the images' number."""
+    """The standard error of the median test error, by the number of images."""
     done = results.finished(records)
     number = TEST_IMAGES.get(done[0].get("dataset")) if done else None
     if not number:
@@ -57,7 +57,7 @@ def sampling_error(records):
 
 
 def binomial_error(error, number):
-    """The standard error of an error, 0 to 1, of so many test images."""
+    """The standard error of an error, 0 to 1, on `number` test images."""
     return math.sqrt(error * (1 - error) / number)
 
 

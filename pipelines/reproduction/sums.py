@@ -1,8 +1,8 @@
 """Why a sum is better than a product in backpropagation, measured.
 
-Through a plain unit the gradient is multiplied by the unit's Jacobian J (P2
-eq. 4 without its 1); through a residual one by 1 + J (eqs. 4 and 5): a direct
-term and one through F.
+A plain unit multiplies the gradient by its Jacobian J (P2 eq. 4 without its 1).
+A residual unit multiplies it by 1 + J (eqs. 4 and 5): a direct term and one
+through F.
 """
 
 import math
@@ -16,8 +16,8 @@ from reproduction import training
 
 from keras_resnet.labels import drawing
 
-# The images between which gradients are compared lie on a line in so many
-# steps (Balduzzi et al. 2017, arXiv 1702.08591: "shattered gradients").
+# Images on a line between two others; the gradients of neighbours are compared
+# (Balduzzi et al. 2017, arXiv 1702.08591: "shattered gradients").
 ON_A_LINE = 64
 WITH_IMAGES = 8  # beside the one whose Jacobian is taken, for BN
 
@@ -26,8 +26,8 @@ def run(job):
     """Gradients and Jacobians before training and after it.
 
     Returns:
-        dict: {"before": `measure`, "after": `measure`}, and the "steps" after
-        which; "train_error" of `training.summary`.
+        dict: "before" and "after", from `measure`; "steps", trained
+        between them; "train_error" of `training.summary`.
     """
     import keras
 
@@ -50,8 +50,8 @@ def measure(model, images, labels):
     Returns:
         dict: `terms`; "singular": {"least", "median", "greatest"} singular
         values of the Jacobian of the last unit; "likeness": mean cosine
-        between gradients by the first unit's input of neighbours on a line
-        between two images.
+        between the gradients of neighbours on a line between two images, with
+        respect to the first unit's input.
     """
     found = propagation.input_gradients(model, images, labels, held=False)
     gradients = [np.asarray(gradient, np.float64) for gradient in found]
@@ -63,16 +63,16 @@ def measure(model, images, labels):
 
 
 def terms(gradients):
-    """The direct term and that of F, of every unit of one shape.
+    """Compares the direct term with F's in every unit that keeps the shape.
 
     Args:
         gradients: of x_0, ..., x_L, by `propagation.input_gradients`.
 
     Returns:
-        {"ratio", "cosine", "through"}: lists over units: norm of the F term
-        over that of the direct one, the cosine between them, and norm of the
-        gradient before the unit over that behind it. A plain unit has no
-        direct term: only "through" means something.
+        {"ratio", "cosine", "through"}: lists over units: the norm of the F
+        term over that of the direct one, the cosine between them, and the norm
+        of the gradient before the unit over that behind it. A plain unit has
+        no direct term: only "through" has a meaning.
     """
     rows = {"ratio": [], "cosine": [], "through": []}
     for before, after in zip(gradients, gradients[1:], strict=False):
@@ -89,7 +89,10 @@ def terms(gradients):
 
 
 def singular_values(model, images):
-    """Of the last unit's Jacobian, by one image among others for BN."""
+    """The singular values of the last unit's Jacobian for one image.
+
+    BN takes its statistics from this image and others.
+    """
     import tensorflow as tf
 
     from keras_resnet.networks.layers import ResidualUnit
@@ -197,9 +200,9 @@ def picture(experiment, records, path):
 
 
 def reaching(through):
-    """Of the gradient at the end, what reaches each unit's input, and 1.
+    """The share of the last gradient that reaches each unit's input; then 1.
 
     Args:
-        through: of each unit, the gradient before it over that behind it.
+        through: for each unit, the gradient before it over that behind it.
     """
     return [*np.cumprod(through[::-1])[::-1], 1.0]

@@ -1,6 +1,6 @@
-"""One run of a job: resumed where it was cut off, its end a result.
+"""One run of a job: it resumes where it was cut off and ends in a result.
 
-TensorFlow is imported where a run begins: runs on JAX have summaries too.
+TensorFlow is imported inside functions: runs on JAX use this module, too.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ SECONDS = "seconds.json"
 
 
 def train(job, splits=None):
-    """Trains the network of a job in its workdir; what `summary` returns.
+    """Trains the network of a job in its workdir; returns its `summary`.
 
     Args:
         job: `jobs.Job`.
@@ -47,9 +47,9 @@ def summary(workdir):
         workdir: pathlib.Path of the run.
 
     Returns:
-        dict: "train_error" and "test_error", 0 to 1, of the last evaluation;
-        the training error is that of all iterations since the one before, on
-        augmented images while the weights change (P1 Fig. 6's thin lines).
+        dict: "train_error" and "test_error", 0 to 1, of the last evaluation.
+        The training error is over all iterations since the evaluation before,
+        on augmented images while the weights change (P1 Fig. 6's thin lines).
         "curve": {"step", "train_error", "test_error", "learning_rate"}, lists.
     """
     path = workdir / METRICS
@@ -95,7 +95,7 @@ def examples(job, split, number):
     Args:
         job: `jobs.Job`.
         split: "train" or "validation".
-        number: of examples; fewer where there are not so many.
+        number: of examples; fewer if the split has fewer.
 
     Returns:
         uint8 (N, S, S, 3), int32 (N,) and the names of the classes.
@@ -114,7 +114,7 @@ def examples(job, split, number):
 
 
 def divided(job):
-    """The data of a job, a part of its training images held out.
+    """The data of a job, with a part of its training images held out.
 
     Returns:
         {"train", "validation"} as `train` takes them, and the `Split` that is
