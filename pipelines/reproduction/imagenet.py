@@ -175,9 +175,6 @@ def _cells(line, records):
 
 
 def _errors(records, view, name):
-    datasets = {record.get("dataset") for record in records}
-    if name == "top5_error" and imagenet_rows.PHOTOGRAPHS in datasets:
-        return "-"  # of their two classes it is always 0
     return spreads.percent(records, lambda result: result["views"][view][name])
 
 
