@@ -30,6 +30,8 @@ Written by `python pipelines/reproduce.py --report` from the records in
 ([arXiv 1603.05027](https://arxiv.org/abs/1603.05027)). Ours are medians over
 seeds, with the least and the greatest; P1 prints the best of several runs, P2
 the median of 5. Beside P2 Table 1 "fail" is a test error above 20 %, as there.
+A row is "better" or "worse" than another where with each seed their errors
+differ by more than twice the standard error of that difference.
 [The curves of every run](CURVES.md) are a page that plays.
 """
 

@@ -71,15 +71,17 @@ def compared(mine, theirs):
     if not seeds:
         return "no seed in common with"
     number = TEST_IMAGES[mine[0]["dataset"]]
-    error = max(
-        math.hypot(
-            binomial_error(ours[seed], number),
-            binomial_error(others[seed], number),
-        )
-        for seed in seeds
-    )
-    said = verdict([others[seed] - ours[seed] for seed in seeds], error)
+    points = [_in_errors(ours[seed], others[seed], number) for seed in seeds]
+    said = verdict(points, 1)
     return f"{said} {'from' if said == 'not told apart' else 'than'}"
+
+
+def _in_errors(mine, theirs, number):
+    """How much less one error is than another, in sampling errors of that."""
+    error = math.hypot(
+        binomial_error(mine, number), binomial_error(theirs, number)
+    )
+    return (theirs - mine) / error if error else 0.0
 
 
 def verdict(points, error):
