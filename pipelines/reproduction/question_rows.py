@@ -115,7 +115,8 @@ SUM_OR_PRODUCT = Experiment(
     "could P2 eq. 5's gradient vanish?",
     source="P2 eqs. 4 and 5",
     answer="A sum has a direct term that no depth takes away, and F's term "
-    "does not cancel it: cosines are near 0, and above it after training. A "
+    "does not cancel it: cosines are near 0, and mostly above it after "
+    "training. A "
     "product over 110 plain units grows before training and vanishes after "
     "it; over 56 it does not vanish, and that network learns badly all the "
     "same.",
@@ -248,8 +249,8 @@ GATES = Experiment(
     source="P2 sec. 3.1, 'exclusive gating'",
     answer="It closes F, too. With b = -6 it lets 0.4 % of F pass. After 600 "
     "iterations at 0.02 it is 0.6 %, and the network errs on half of the test "
-    "digits; at 0.05 it is 6.5 %, and the network learns. The same gate on the "
-    "shortcut alone leaves F whole, and learns at both rates. One seed.",
+    "digits; at 0.05 it is 7.6 %, and the network learns. The same gate on the "
+    "shortcut alone leaves F whole, and learns at both rates.",
     rows={
         f"{name} at {rate}": Row(
             variant=variant,
