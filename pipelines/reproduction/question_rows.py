@@ -165,16 +165,17 @@ OVERFITTING = Experiment(
         for number in (180, 1438)
         for name, fields, depths in (
             ("", {}, (20, 56, 110, 1202)),
-            ("_dropped", {"stochastic_depth": 0.5}, (110, 1202)),
+            ("_v2", {"placement": "full_preact"}, (20, 110, 1202)),
+            ("_dropped", {"stochastic_depth": 0.5}, (110,)),
         )
         for depth in depths
     },
     settings={"quick": {"digits": Setting(recipe=_LATE)}},
     silent=(
         "a rate of 0.02 with a warm-up of 50 iterations",
-        "_dropped is stochastic depth: a unit loses its branch with a "
-        "probability that grows to 0.5 at the last one (Huang et al. 2016, "
-        "arXiv 1603.09382, which trains 110 and 1202 layers with it)",
+        "_v2 is pre-activated; _dropped has stochastic depth: a unit loses its "
+        "branch with a probability that grows to 0.5 at the last one (Huang et "
+        "al. 2016, arXiv 1603.09382, which trains 110 and 1202 layers so)",
         SMALL_IMAGES,
     ),
 )
