@@ -212,10 +212,12 @@ HIGHWAY = Experiment(
     title="Highway networks",
     question="What does a gate on every layer cost beside an identity?",
     source="P1 sec. 2, P2 sec. 3.1; Srivastava et al. 2015, arXiv 1505.00387",
-    answer="Gates, too, let 56 layers learn the digits by heart, which plain "
-    "layers do not. With each of three seeds they err on some test digits more "
-    "than the identity, 2.51 % and 0.84 % in the median of 56 layers, which "
-    "359 digits do not tell apart; and they have 11 % more parameters.",
+    answer="Time, and 11 % more parameters. Gates, too, let 56 layers learn "
+    "what plain ones do not: the digits by heart, Fashion-MNIST to a training "
+    "error of 2.03 %, where plain-56 has 20.95 %. They take 1,400 iterations "
+    "to 5 %, ResNet-56 800 to 1,000. On the test images of Fashion-MNIST "
+    "Highway-20 is worse than ResNet-20, 18.51 % against 16.49 %; with 56 "
+    "layers, and on the digits, they are not told apart.",
     rows={
         **_COMPARED,
         **{
