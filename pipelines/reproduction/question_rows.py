@@ -153,20 +153,30 @@ OVERFITTING = Experiment(
     question="Do more than 1000 layers learn little data by heart, and err "
     "on other images?",
     source="P1 sec. 4.2, 1202 layers",
-    answer="Up to 110 layers all learn 180 digits by heart. On others they err "
-    "on 6.1 %, 5.6 % and 7.8 % with 20, 56 and 110 layers, which 359 digits do "
-    "not tell apart. More than 1000 layers have not been run.",
+    answer="Pre-activated ones do. Of 180 digits 1202 layers err on 0.16 %, "
+    "and of the test digits on 11.42 %, where 20 layers err on 6.13 %: that "
+    "is worse, and 10.31 % with 110 layers is not told apart from either. Of "
+    "1,438 they err on 3.46 %, and on more test digits than 20 layers, too. "
+    "With the original placement 1202 layers do not learn in 600 iterations "
+    "at 0.02; up to 110 depth makes no difference. Stochastic depth does not "
+    "help 110 layers: with 180 digits it is not told apart, with 1,438 it is "
+    "worse in that time. 1202 layers are one seed.",
     rows={
         f"ResNet-{depth}_{number}{name}": Row(
             variant=f"resnet{depth}",
-            panel=f"{number} training images",
+            panel=f"{number} training images, {kind}",
             overrides={"train_examples": number, **fields},
         )
         for number in (180, 1438)
-        for name, fields, depths in (
-            ("", {}, (20, 56, 110, 1202)),
-            ("_v2", {"placement": "full_preact"}, (20, 110, 1202)),
-            ("_dropped", {"stochastic_depth": 0.5}, (110,)),
+        for name, kind, fields, depths in (
+            ("", "original", {}, (20, 56, 110, 1202)),
+            ("_dropped", "original", {"stochastic_depth": 0.5}, (110,)),
+            (
+                "_v2",
+                "pre-activated",
+                {"placement": "full_preact"},
+                (20, 110, 1202),
+            ),
         )
         for depth in depths
     },
