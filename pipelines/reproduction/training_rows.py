@@ -25,14 +25,14 @@ DEGRADATION = Experiment(
     title="Degradation",
     question="Do deeper networks get worse on the images they are trained on?",
     source="P1 Fig. 6, Table 6",
-    answer="Plain ones do: on the digits they err on 0.00, 0.00, 0.27, 27.39 "
-    "and 88.82 % of the training images with 20, 32, 44, 56 and 110 layers; "
-    "residual networks, pre-activated or not, on at most 0.02 %. Plain-56 errs "
-    "on more than plain-20 with each seed, on both data sets; the other "
-    "depths, and the pre-activated networks, are one seed. On all of "
-    "Fashion-MNIST ResNet-56 errs on 0.7 points more than ResNet-20, plain-56 "
-    "on 5.1 more than plain-20. Residual networks also reach 5 % sooner than "
-    "plain ones of their depth.",
+    answer="Plain ones do: on the digits they err on 0.00, 0.00, 0.71, 27.39 "
+    "and 88.07 % of the training images with 20, 32, 44, 56 and 110 layers; "
+    "residual networks, pre-activated or not, on at most 0.02 % with any of "
+    "three seeds. Residual networks come to 5 % after 200 to 400 iterations "
+    "at each depth, plain ones of 44 layers after 1,600, deeper ones never. On "
+    "2,000 images of Fashion-MNIST plain-56 errs on 20.95 %, plain-20 and both "
+    "residual networks on at most 0.01 %. On all of it plain-56 errs on 5.1 "
+    "points more than plain-20, ResNet-56 on 0.7 more than ResNet-20.",
     rows={
         **{
             f"plain-{depth}": Row(
