@@ -24,7 +24,6 @@ from reproduction import asked
 from reproduction import experiments
 from reproduction import page
 from reproduction import report
-from reproduction import results
 from reproduction import runs
 
 from keras_resnet import files
@@ -63,12 +62,8 @@ def main(args):
 
 def _write_page(folder, path):
     """Writes the page of the records in a folder; the exit status."""
-    named = {
-        name: results.Results(folder, name).records()
-        for name in experiments.EXPERIMENTS
-    }
     path.parent.mkdir(parents=True, exist_ok=True)
-    files.write_text(path, page.document(named))
+    files.write_text(path, page.document(report.all_records(folder)))
     print(f"Written: {path}")
     return 0
 

@@ -69,7 +69,6 @@ def run(command, argv, door):
         "needs_tensorflow",
         lambda words: command not in _WITHOUT_TENSORFLOW,
     )
-
     check = getattr(module, "check", lambda words: None)
 
     def begin(words):

@@ -195,7 +195,10 @@ def picture(experiment, records, path):
             panels, rows.items(), strict=False
         ):
             shades = axes.contourf(
-                *(places, places, first["result"]["grid"], LEVELS),
+                places,
+                places,
+                first["result"]["grid"],
+                LEVELS,
                 extend="both",
                 cmap="viridis_r",
                 norm="log",

@@ -80,10 +80,14 @@ PLACES = {
 }
 
 
-def listing(folder):
-    """Lines on all `PLACES`, each with its state by the records in a folder."""
+def listing(named):
+    """Lines on all `PLACES`, each with what was run.
+
+    Args:
+        named: {experiment: its records}.
+    """
     states = {
-        name: f"{name} ({_state(experiment, folder, name)})"
+        name: f"{name} ({_state(experiment, named.get(name, []))})"
         for name, experiment in EXPERIMENTS.items()
     }
     lines = []
@@ -94,24 +98,19 @@ def listing(folder):
     return lines
 
 
-def _state(experiment, folder, name):
+def _state(experiment, records):
     """What was run, "quick digits 2 of 3 rows, full not run"."""
-    records = results.Results(folder, name).records()
-    words = []
+    groups, words = results.by_setting(records), []
     for scale, settings in experiment.settings.items():
         run = []
         for dataset, setting in settings.items():
             rows = setting.rows or experiment.rows
-            mine = [r for r in records if _of(r) == (scale, dataset)]
+            mine = groups.get((scale, dataset), [])
             count = sum(_was_run(mine, row, setting.rates) for row in rows)
             if count:
                 run.append(f"{scale} {dataset} {count} of {len(rows)} rows")
         words += run or [f"{scale} not run"]
     return ", ".join(words)
-
-
-def _of(record):
-    return record["scale"], record["dataset"]
 
 
 def _was_run(records, row, rates):

@@ -117,10 +117,9 @@ SUM_OR_PRODUCT = Experiment(
     source="P2 eqs. 4 and 5",
     answer="A sum has a direct term that no depth takes away, and F's term "
     "does not cancel it: cosines are near 0, and mostly above it after "
-    "training. A "
-    "product over 110 plain units grows before training and vanishes after "
-    "it; over 56 it does not vanish, and that network learns badly all the "
-    "same.",
+    "training. A product over 110 plain units grows before training and "
+    "vanishes after it; over 56 it does not vanish, and that network learns "
+    "badly all the same.",
     rows={
         f"{name}-{depth}": Row(
             variant=variant.format(depth),

@@ -1,7 +1,6 @@
 """What was run, beside the papers: a list for the terminal, docs/RESULTS.md."""
 
 import importlib
-import itertools
 import re
 
 from benchmarks import tables
@@ -51,12 +50,21 @@ where they differ, each with its source. They are recipes of `train.py`:
 {table}"""
 
 
+def all_records(folder):
+    """{experiment: its records in a folder}."""
+    return {
+        name: results_lib.Results(folder, name).records()
+        for name in EXPERIMENTS
+    }
+
+
 def listing(folder):
     """What the papers show and all rows, with what records in a folder say."""
+    named = all_records(folder)
     lines = ["", "Tables and figures of both papers:"]
-    lines += [f"  {line}" for line in places.listing(folder)]
+    lines += [f"  {line}" for line in places.listing(named)]
     for name, experiment in EXPERIMENTS.items():
-        groups = _groups(results_lib.Results(folder, name).records())
+        groups = results_lib.by_setting(named[name])
         lines += ["", f"{name}: {experiment.question}", experiment.source]
         if any(row.paper for row in experiment.rows.values()):
             lines.append(f"in the paper: {experiment.unit}")
@@ -86,11 +94,11 @@ def write(docs):
     Returns:
         list of pathlib.Path of the files in the folder `docs`.
     """
-    named = [f"- {line}." for line in places.listing(docs / RESULTS)]
-    written, parts = [], [_HEAD, _contents(), _PLACES.format("\n".join(named))]
+    named = all_records(docs / RESULTS)
+    shown = "\n".join(f"- {line}." for line in places.listing(named))
+    written, parts = [], [_HEAD, _contents(), _PLACES.format(shown)]
     for name, experiment in EXPERIMENTS.items():
-        records = results_lib.Results(docs / RESULTS, name).records()
-        parts.append(_chapter(name, experiment, records, docs, written))
+        parts.append(_chapter(name, experiment, named[name], docs, written))
     parts.append(_PROTOCOLS.format(table=protocols.table()))
     path = docs / DOCUMENT
     files.write_text(path, "\n".join(parts))
@@ -115,11 +123,8 @@ def _rows(folder, name, scale, dataset):
     A grid's rows have the test error at the greatest rate, then the best rate
     and the errors at it.
     """
-    records = [
-        record
-        for record in results_lib.Results(folder, name).records()
-        if (record["scale"], record["dataset"]) == (scale, dataset)
-    ]
+    records = results_lib.Results(folder, name).records()
+    records = results_lib.by_setting(records)[scale, dataset]
     experiment = EXPERIMENTS[name]
     best = results_lib.by_row(experiment, rates.at_best(experiment, records))
     for row, found in best.items():
@@ -150,7 +155,7 @@ def _chapter(name, experiment, records, docs, written):
         f"{experiment.title}: {experiment.source}. {experiment.question}\n",
         *([f"{experiment.answer}\n"] if experiment.answer else []),
     ]
-    groups = _groups(records)
+    groups = results_lib.by_setting(records)
     for (scale, dataset), found in groups.items():
         flags = f"--experiment={name} --scale={scale} --dataset={dataset}"
         lines.append(f"### {name}, {scale}, {dataset}\n")
@@ -180,12 +185,6 @@ def _program(records):
     backends = {r["environment"].get("backend") for r in records}
     name = "reproduce_on_jax" if backends == {"jax"} else "reproduce"
     return f"python pipelines/{name}.py"
-
-
-def _groups(records):
-    """{(scale, data set): records}."""
-    pairs = itertools.groupby(records, lambda r: (r["scale"], r["dataset"]))
-    return {pair: list(of_one) for pair, of_one in pairs}
 
 
 def _as_file_name(dataset):

@@ -7,6 +7,7 @@ each with seeds of its own, can write to it.
 import contextlib
 import dataclasses
 import fcntl
+import itertools
 import json
 import pathlib
 
@@ -115,6 +116,12 @@ def by_row(experiment, records):
         for name in experiment.rows
     }
     return {name: found for name, found in rows.items() if found}
+
+
+def by_setting(records):
+    """{(scale, data set): records}, in the order of `Results.records`."""
+    pairs = itertools.groupby(records, lambda r: (r["scale"], r["dataset"]))
+    return {pair: list(of_one) for pair, of_one in pairs}
 
 
 def how(records, steps=None):
